@@ -1,0 +1,1 @@
+"""The domain: values, rules, and one function per operation. Standard library only."""

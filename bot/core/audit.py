@@ -1,0 +1,79 @@
+"""The history's chain: each entry's hash covers the one before it, so that a change in the middle shows.
+
+``hash = SHA-256(previous hash (32 bytes, zeros before the first) | canonical JSON of the entry)``
+"""
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import datetime
+
+from bot.core.model import Actor, AuditEntry, Event, Integration, Result
+
+BEFORE_THE_FIRST = "0" * 64
+
+
+def canonical(fields: dict[str, object]) -> bytes:
+    """Write fields as JSON with sorted keys, no spaces, UTF-8 unescaped."""
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def chain_hash(previous: str, fields: dict[str, object]) -> str:
+    """
+    Compute an entry's hash.
+
+    Args:
+        previous: The hash of the entry before, 64 hexadecimal digits.
+        fields: All of the entry but its hash.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    return hashlib.sha256(bytes.fromhex(previous) + canonical(fields)).hexdigest()
+
+
+def event_fields(event: Event) -> dict[str, object]:
+    """Give an event as plain JSON values, empty ones left out."""
+    fields: dict[str, object] = {
+        "action": event.action,
+        "actor": event.actor,
+        "source": event.source.value,
+        "at": timestamp(event.at),
+        "target": event.integration_id,
+        "name": event.name,
+        "detail": event.detail,
+        "result": event.result.value,
+        "request": event.request_id,
+    }
+    return {key: value for key, value in fields.items() if value}
+
+
+def timestamp(at: datetime) -> str:
+    """Write a time as ``2026-01-01T00:00:00.000000Z``: always microseconds, so that times sort as text."""
+    return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def next_entry(last: AuditEntry | None, workspace_key: str, event: Event) -> AuditEntry:
+    """Give an event its place behind ``last`` in a workspace's chain."""
+    sequence = last.sequence + 1 if last else 1
+    fields = {**event_fields(event), "seq": sequence, "workspace": workspace_key}
+    return AuditEntry(sequence, event, chain_hash(last.hash if last else BEFORE_THE_FIRST, fields))
+
+
+def event(actor: Actor, action: str, integration: Integration | None = None, detail: str = "") -> Event:
+    """Describe what an actor did."""
+    return Event(
+        action=action,
+        actor=actor.user_id,
+        source=actor.source,
+        at=actor.at,
+        integration_id=integration.id if integration else None,
+        name=integration.name if integration else "",
+        detail=detail,
+        request_id=actor.request_id,
+    )
+
+
+def refusal(actor: Actor, action: str, integration: Integration | None = None, detail: str = "") -> Event:
+    """Describe what an actor was refused."""
+    return replace(event(actor, action, integration, detail), result=Result.REFUSED)

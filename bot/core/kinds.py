@@ -1,0 +1,168 @@
+"""What a kind of registry is: the fields its form asks for, and how they become a login.
+
+The rows are in ``bot/registry/kinds.py``. A form is read in one pass: every wrong field is named at once.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from bot.core.errors import InvalidFields, InvalidInput
+from bot.core.model import NO_OPTIONS, Server
+from bot.core.secrets import Credential, Secret
+from bot.core.servers import parse_server
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NAME_PROBLEM = (
+    "Use letters, digits, “-” and “_”, starting with a letter or digit, at most 64. Example: my_registry"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a kind's form, beside the name that every kind has."""
+
+    key: str
+    """``url``, ``username``, ``password``, ``region``, …: the key in ``typed`` and in options or credential."""
+    label: str
+    is_secret: bool = False
+    is_required: bool = True
+    is_multiline: bool = False
+    hint: str = ""
+    example: str = ""
+    """Shown as the placeholder, and in the message about a wrong value."""
+    pattern: str = ""
+    """The whole value must match, when it is not empty. Empty = anything."""
+    problem: str = ""
+    """The sentence for a value that does not match; the example is added."""
+    choices: tuple[str, ...] = ()
+    """When there are any, the form shows a menu."""
+    initial: str = ""
+    problem_with: Callable[[str], str | None] | None = None
+    """For what a pattern cannot say: gives a sentence, or ``None`` for a good value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of registry. The templates name fields in braces, for instance ``https://{registry}.azurecr.io``."""
+
+    id: str
+    label: str
+    """What stands in the ``Integration type`` menu."""
+    group: str
+    """Its row of the ``Filters`` menu: Docker, ECR, GCR, Quay.io or Other."""
+    fields: tuple[Field, ...]
+    server: str = "{url}"
+    username: str = "{username}"
+    words: tuple[str, ...] = ()
+    """What people type for it after ``add`` or ``filter``, in lower case."""
+    realm_origins: tuple[str, ...] = ()
+    """Origins of token servers on other hosts that belong to this registry."""
+    derive: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
+    """Options computed from all typed values, for what a template cannot say."""
+
+    def field(self, key: str) -> Field | None:
+        """The field with this key."""
+        return next((field for field in self.fields if field.key == key), None)
+
+    @property
+    def secret_field(self) -> Field | None:
+        """The field beside which a refused login stands."""
+        return next((field for field in self.fields if field.is_secret), None)
+
+    @property
+    def server_field(self) -> Field | None:
+        """The field beside which trouble with the server stands: the first that the address is made of."""
+        return next((field for field in self.fields if f"{{{field.key}}}" in self.server), None)
+
+
+Kinds = Mapping[str, Kind]
+"""Every kind by its id, in the order of the menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a filled-in form says, checked as far as that is possible without asking anybody."""
+
+    kind: Kind
+    name: str
+    server: Server
+    username: str
+    credential: Credential
+    """Empty when every secret field was left empty."""
+    options: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
+    ca: str | None = None
+
+
+def read_draft(kind: Kind, name: str, typed: Mapping[str, str], *, keeps_secret: bool = False) -> Draft:
+    """
+    Turn a form's values into a draft.
+
+    Args:
+        kind: The row that was chosen.
+        name: The integration's name as typed.
+        typed: The form's values by field key; a missing key is an empty field.
+        keeps_secret: True when an empty secret means "keep the one there is".
+
+    Raises:
+        InvalidFields: With a sentence for each wrong field.
+    """
+    values = {field.key: cleaned(field, typed.get(field.key) or "") for field in kind.fields}
+    problems = {
+        field.key: problem
+        for field in kind.fields
+        if (problem := problem_with(field, values[field.key], keeps_secret)) is not None
+    }
+    if not NAME.fullmatch(name.strip()):
+        problems["name"] = NAME_PROBLEM
+    server = None if problems else read_server(kind, values, problems)
+    if problems or server is None:
+        raise InvalidFields(problems)
+    return assembled(kind, name.strip(), values, server)
+
+
+def cleaned(field: Field, value: str) -> str:
+    """Trim what is no secret: spaces around an address are a slip, spaces in a password are part of it."""
+    return value if field.is_secret else value.strip()
+
+
+def problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
+    """Say what is wrong with a field's value, or ``None``."""
+    if not value:
+        is_missing = field.is_required and not (field.is_secret and keeps_secret)
+        return f"{field.label} is missing.{example_of(field)}" if is_missing else None
+    if field.choices and value not in field.choices:
+        return f"Choose one of {', '.join(field.choices)}."
+    if field.pattern and not re.fullmatch(field.pattern, value):
+        return f"{field.problem or 'This does not look right.'}{example_of(field)}"
+    return field.problem_with(value) if field.problem_with else None
+
+
+def example_of(field: Field) -> str:
+    """The example as the end of a sentence."""
+    return f" Example: {field.example}" if field.example else ""
+
+
+def read_server(kind: Kind, values: Mapping[str, str], problems: dict[str, str]) -> Server | None:
+    """Make the server from the kind's template; a bad address goes to ``problems``."""
+    try:
+        return parse_server(kind.server.format_map(values))
+    except InvalidInput as error:
+        field = kind.server_field
+        problems[field.key if field else "name"] = str(error)
+        return None
+
+
+def assembled(kind: Kind, name: str, values: Mapping[str, str], server: Server) -> Draft:
+    """Sort a form's values into a draft: what is secret, what makes the login, what is kept as an option."""
+    credential = {f.key: Secret(values[f.key]) for f in kind.fields if f.is_secret and values[f.key]}
+    used = {"username"} | ({"url"} if "{url}" in kind.server else set())
+    options = {
+        f.key: values[f.key] for f in kind.fields if not f.is_secret and f.key not in used and values[f.key]
+    }
+    ca = options.pop("ca", None)
+    if kind.derive:
+        options.update(kind.derive(values))
+    username = kind.username.format_map(values)
+    return Draft(kind, name, server, username, credential, MappingProxyType(options), ca)

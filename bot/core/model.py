@@ -1,0 +1,315 @@
+"""The values Quaymaster keeps: workspaces, actors, integrations, dependencies, audit entries.
+
+All of them are frozen. Times are aware datetimes in UTC; ids are 32 random hexadecimal digits.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from bot.core.secrets import Sealed
+
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
+
+def new_id() -> str:
+    """Make an id: 32 hexadecimal digits, 128 random bits."""
+    return secrets.token_hex(16)
+
+
+def name_key(name: str) -> str:
+    """Fold a name so that two spellings that differ only in case are the same name; names sort by it."""
+    return name.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A Slack workspace. Made only from a verified request; every store call takes one."""
+
+    team_id: str
+    enterprise_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The workspace's id in the store and in sealed records: ``T1``, or ``E1-T1`` on Enterprise Grid."""
+        return f"{self.enterprise_id}-{self.team_id}" if self.enterprise_id else self.team_id
+
+
+class Role(StrEnum):
+    """What a person may do at most; ``bot/core/access.py`` holds the table."""
+
+    NOBODY = "nobody"
+    VIEWER = "viewer"
+    MEMBER = "member"
+    ADMIN = "admin"
+
+
+class Source(StrEnum):
+    """The road a request came by."""
+
+    SLACK = "slack"
+    WORKFLOW = "workflow"
+    COMMAND_LINE = "command line"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who is acting, from where, in which role, and when: made anew for every request."""
+
+    workspace: Workspace
+    user_id: str
+    role: Role
+    at: datetime
+    source: Source = Source.SLACK
+    request_id: str = ""
+    admins: tuple[str, ...] = ()
+    """Ids of people who can help when this actor may not; shown in refusals."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A registry's address. ``port`` is ``None`` for the scheme's own port."""
+
+    scheme: str
+    host: str
+    port: int | None = None
+
+    @property
+    def address(self) -> str:
+        """``host`` or ``host:port``: what people write in image names and docker asks for. IPv6 in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port is None else f"{host}:{self.port}"
+
+    @property
+    def origin(self) -> str:
+        """``scheme://host[:port]``, without a path."""
+        return f"{self.scheme}://{self.address}"
+
+    @property
+    def is_plain(self) -> bool:
+        """True when the connection is not encrypted, which only an explicit ``http://`` brings about."""
+        return self.scheme == "http"
+
+
+class Outcome(StrEnum):
+    """What a check of a login found, told apart honestly."""
+
+    PROVED = "proved"
+    """The login opens what an anonymous request cannot."""
+    ACCEPTED = "accepted"
+    """Nothing refused the login and nothing proved it."""
+    REJECTED = "rejected"
+    """The registry or its token server refused the login."""
+    UNREACHABLE = "unreachable"
+    """The question could not be asked: address, connection, TLS, protocol or realm. ``Check.stage`` says where."""
+
+
+class Stage(StrEnum):
+    """The steps of a check, in order. The value is what people read."""
+
+    ADDRESS = "address"
+    CONNECTION = "connection"
+    TLS = "TLS"
+    PING = "/v2/"
+    CHALLENGE = "challenge"
+    REALM = "realm"
+    TOKEN = "login"
+    REPOSITORY = "repository"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The stored result of the last check of an integration."""
+
+    outcome: Outcome
+    stage: Stage
+    reason: str
+    """One sentence, without any secret."""
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """A login to a container registry that a team shares."""
+
+    id: str
+    name: str
+    kind: str
+    """The id of a row of ``bot/registry/kinds.py``, such as ``docker-hub``."""
+    server: Server
+    username: str
+    secret: Sealed | None
+    """``None`` for a registry that is used without logging in."""
+    owner: str
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    version: int = 1
+    """Rises with every change a person makes, so that a stale button is noticed."""
+    options: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
+    """The kind's own fields that are no secret: email, region, …"""
+    ca: str | None = None
+    """Certificates in PEM of a private certificate authority."""
+    check: Check | None = None
+    trusted_realms: tuple[str, ...] = ()
+    """Origins of token servers on other hosts that the owner has allowed."""
+    linked_only: bool = False
+    """True: only targets that are linked already may fetch it."""
+    is_default: bool = False
+    """True: it answers for its server when a target has no link of its own."""
+
+    @property
+    def key(self) -> str:
+        """The name as it is compared and sorted."""
+        return name_key(self.name)
+
+
+class TargetKind(StrEnum):
+    """What can depend on an integration, in the order confirmations list it."""
+
+    PROJECT = "project"
+    ENVIRONMENT = "environment"
+    IMAGE = "image"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A project, an environment or a subscription image, by its name in the CI system."""
+
+    kind: TargetKind
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dependency:
+    """A target that uses an integration. It points at the integration's id, so a rename is safe."""
+
+    integration_id: str
+    target: Target
+    added_by: str
+    added_at: datetime
+    source: Source = Source.SLACK
+    settings_url: str | None = None
+    last_used_at: datetime | None = None
+
+
+class Result(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One attempt, as an operation reports it. The store turns it into an ``AuditEntry``."""
+
+    action: str
+    """``integration.add``, ``dependency.unlink``, …"""
+    actor: str
+    source: Source
+    at: datetime
+    integration_id: str | None = None
+    name: str = ""
+    """The integration's name at that moment."""
+    detail: str = ""
+    """A few words for people; never a secret."""
+    result: Result = Result.DONE
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """An event with its place in the workspace's chain (``bot/core/audit.py``)."""
+
+    sequence: int
+    event: Event
+    hash: str
+    """64 hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to. Empty = everything."""
+
+    kinds: frozenset[str] | None = None
+    """Ids of kinds; ``None`` = all of them."""
+    words: tuple[str, ...] = ()
+    """Each must occur in the name, whatever its case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which page of a sorted list: the one after a name key, the one before it, or the first."""
+
+    after: str | None = None
+    before: str | None = None
+    size: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A row of the list."""
+
+    integration: Integration
+    dependencies: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of integrations, sorted by name key."""
+
+    rows: tuple[Listed, ...]
+    start: int
+    """How many rows of the filtered list stand before this page."""
+    total: int
+    """How many rows the filter lets through."""
+    everything: int
+    """How many integrations the workspace has, whatever the filter."""
+
+    @property
+    def has_previous(self) -> bool:
+        """True when rows stand before this page."""
+        return self.start > 0
+
+    @property
+    def has_next(self) -> bool:
+        """True when rows follow this page."""
+        return self.start + len(self.rows) < self.total
+
+
+@dataclass(frozen=True, slots=True)
+class DependencyPage:
+    """A page of an integration's dependencies, sorted by kind (project, environment, image), then name."""
+
+    rows: tuple[Dependency, ...]
+    number: int
+    """From 0; a number past the end gives the last page."""
+    total: int
+    size: int
+
+    @property
+    def has_next(self) -> bool:
+        """True when more follow."""
+        return (self.number + 1) * self.size < self.total
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An integration as one target uses it."""
+
+    integration: Integration
+    dependency: Dependency
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Audit entries, newest first."""
+
+    entries: tuple[AuditEntry, ...]
+    older: int | None
+    """Pass it as ``before`` to read on; ``None`` at the end."""
