@@ -24,7 +24,7 @@ class Field:
     """One field of a kind's form, beside the name that every kind has."""
 
     key: str
-    """``url``, ``username``, ``password``, ``region``, …: the key in ``typed`` and in options or credential."""
+    """``url``, ``username``, ``password``, …: the key in ``typed`` and in options or credential."""
     label: str
     is_secret: bool = False
     is_required: bool = True

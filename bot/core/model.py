@@ -79,7 +79,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """``host`` or ``host:port``: what people write in image names and docker asks for. IPv6 in brackets."""
+        """``host`` or ``host:port``, as in image names and docker's questions. IPv6 in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
 
@@ -104,7 +104,7 @@ class Outcome(StrEnum):
     REJECTED = "rejected"
     """The registry or its token server refused the login."""
     UNREACHABLE = "unreachable"
-    """The question could not be asked: address, connection, TLS, protocol or realm. ``Check.stage`` says where."""
+    """The question could not be asked. ``Check.stage`` says at which step."""
 
 
 class Stage(StrEnum):
@@ -116,7 +116,7 @@ class Stage(StrEnum):
     PING = "/v2/"
     CHALLENGE = "challenge"
     REALM = "realm"
-    TOKEN = "login"
+    LOGIN = "login"
     REPOSITORY = "repository"
 
 
