@@ -1,0 +1,82 @@
+"""Credentials: seal and open them, put a login together, ask the registry whether it works."""
+
+from bot.core.access import Action
+from bot.core.audit import refusal
+from bot.core.errors import InvalidFields
+from bot.core.kinds import Draft
+from bot.core.model import Actor, Check, Integration, Outcome
+from bot.core.ports import CheckResult, Keyring, Login, Registry, Store
+from bot.core.secrets import Credential, Place, Sealed
+
+FORM_DEADLINE_S = 2.2
+"""Slack waits 3 s for a form; the rest is for the network and the disk."""
+
+SKIP_HINT = "To store it all the same, tick “Save without checking”."
+
+
+def sealed(keyring: Keyring, actor: Actor, integration_id: str, credential: Credential) -> Sealed | None:
+    """Seal a credential for one integration; an empty one is none."""
+    return keyring.seal(Place(actor.workspace.key, integration_id), credential) if credential else None
+
+
+def opened(keyring: Keyring, actor: Actor, integration: Integration) -> Credential:
+    """Open an integration's credential; one without a secret has an empty one."""
+    if integration.secret is None:
+        return {}
+    return keyring.open(Place(actor.workspace.key, integration.id), integration.secret)
+
+
+def login_of(integration: Integration, credential: Credential, cache_key: str = "") -> Login:
+    """Put together what a registry client needs."""
+    return Login(
+        kind=integration.kind,
+        server=integration.server,
+        username=integration.username,
+        credential=credential,
+        options=integration.options,
+        ca=integration.ca,
+        trusted_realms=integration.trusted_realms,
+        cache_key=cache_key,
+    )
+
+
+def checked(
+    store: Store,
+    registry: Registry,
+    actor: Actor,
+    draft: Draft,
+    integration: Integration,
+    credential: Credential,
+) -> Check:
+    """
+    Ask the registry within the form's deadline.
+
+    Raises:
+        InvalidFields: Beside the secret when the login was refused, else beside the server.
+    """
+    result = registry.check(login_of(integration, credential), deadline_s=FORM_DEADLINE_S)
+    if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
+        return check_of(actor, result)
+    action = Action.ADD if integration.version == 1 else Action.EDIT
+    with store.transaction(actor.workspace) as change:
+        change.record(refusal(actor, action, integration, f"check failed at {result.stage.value}"))
+    raise InvalidFields({field_of(draft, result): " ".join(filter(None, sentences(result)))})
+
+
+def check_of(actor: Actor, result: CheckResult) -> Check:
+    """Keep of a result what is stored with the integration."""
+    return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id)
+
+
+def field_of(draft: Draft, result: CheckResult) -> str:
+    """Choose the field beside which a failed check stands."""
+    rejected = result.outcome is Outcome.REJECTED
+    field = draft.kind.secret_field if rejected else draft.kind.server_field
+    return field.key if field else "kind"
+
+
+def sentences(result: CheckResult) -> tuple[str, ...]:
+    """Say what failed, at which step, and what to do."""
+    if result.outcome is Outcome.REJECTED:
+        return (result.reason, result.hint)
+    return (result.reason, result.hint, f"(Step: {result.stage.value}.)", SKIP_HINT)

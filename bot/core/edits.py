@@ -1,0 +1,129 @@
+"""Edit an integration: an empty secret keeps the stored one, a changed server needs it typed again."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from bot.core.access import Action, require
+from bot.core.audit import event, refusal
+from bot.core.credentials import checked, opened, sealed
+from bot.core.errors import Changed, InvalidFields, NameTaken
+from bot.core.integrations import missing, refuse_taken_name
+from bot.core.kinds import Draft
+from bot.core.model import Actor, Integration
+from bot.core.ports import Keyring, Registry, Store
+from bot.core.secrets import Credential, Secret
+
+
+def edit_integration(
+    store: Store,
+    keyring: Keyring,
+    registry: Registry,
+    actor: Actor,
+    integration: Integration,
+    draft: Draft,
+    *,
+    is_checked: bool,
+) -> Integration:
+    """
+    Change an integration; what an empty secret field means is "keep it".
+
+    Args:
+        store, keyring, registry: The ports.
+        actor: The owner or an admin.
+        integration: As it was when the form was shown.
+        draft: The form's content.
+        is_checked: False stores a changed login without asking the registry.
+
+    Raises:
+        InvalidFields: A changed server needs the secret again; the name is taken; the check failed.
+        Changed: Somebody else changed it meanwhile.
+    """
+    require(store, actor, Action.EDIT, integration)
+    refuse_taken_name(store, actor, draft.name, own_id=integration.id)
+    refuse_moved_secret(integration, draft)
+    credential = {**opened_if_kept(keyring, actor, integration, draft), **draft.credential}
+    edited = merged(actor, keyring, integration, draft, credential)
+    if is_new_login(integration, edited, draft):
+        check = None
+        if is_checked:
+            check = checked(store, registry, actor, draft, edited, credential)
+        edited = replace(edited, check=check)
+    return keep_edited(store, actor, integration, edited)
+
+
+def refuse_moved_secret(integration: Integration, draft: Draft) -> None:
+    """A stored secret goes to the server it was typed for, and to no other."""
+    field = draft.kind.secret_field
+    if integration.secret is None or draft.server == integration.server or field is None:
+        return
+    reason = f"The server changed, so type this again: it is kept for {integration.server.address} only."
+    problems = {
+        f.key: reason
+        for f in draft.kind.fields
+        if f.is_secret and f.is_required and f.key not in draft.credential
+    }
+    if not draft.credential and not problems:
+        problems = {field.key: reason}
+    if problems:
+        raise InvalidFields(problems)
+
+
+def opened_if_kept(
+    keyring: Keyring, actor: Actor, integration: Integration, draft: Draft
+) -> Mapping[str, Secret]:
+    """Open the stored credential when at least one field of it is kept."""
+    wanted = {field.key for field in draft.kind.fields if field.is_secret}
+    if wanted <= set(draft.credential) or draft.server != integration.server:
+        return {}
+    return opened(keyring, actor, integration)
+
+
+def merged(
+    actor: Actor, keyring: Keyring, integration: Integration, draft: Draft, credential: Credential
+) -> Integration:
+    """The integration as it will be: re-sealed only when a secret was typed."""
+    is_moved = draft.server != integration.server
+    secret = sealed(keyring, actor, integration.id, credential) if draft.credential else integration.secret
+    return replace(
+        integration,
+        name=draft.name,
+        server=draft.server,
+        username=draft.username,
+        secret=secret,
+        options=draft.options,
+        ca=draft.ca,
+        trusted_realms=() if is_moved else integration.trusted_realms,
+        updated_at=actor.at,
+        version=integration.version + 1,
+    )
+
+
+def is_new_login(old: Integration, new: Integration, draft: Draft) -> bool:
+    """True when what the registry would be asked has changed, so that the last check says nothing now."""
+    before = (old.server, old.username, dict(old.options), old.ca)
+    return bool(draft.credential) or before != (new.server, new.username, dict(new.options), new.ca)
+
+
+def keep_edited(store: Store, actor: Actor, shown: Integration, edited: Integration) -> Integration:
+    """Keep an edited integration and its audit entry, unless somebody was faster."""
+    try:
+        with store.transaction(actor.workspace) as change:
+            present = change.integration(shown.id)
+            if present is not None and present.version == shown.version:
+                change.put_integration(replace(edited, is_default=present.is_default))
+                change.record(event(actor, Action.EDIT, edited, what_changed(shown, edited)))
+                return edited
+            change.record(refusal(actor, Action.EDIT, shown, "it was changed or deleted meanwhile"))
+    except NameTaken as error:
+        raise InvalidFields({"name": str(error)}) from error
+    raise Changed(shown.name) if present else missing(store, actor, shown.id)
+
+
+def what_changed(old: Integration, new: Integration) -> str:
+    """Name the parts that an edit changed, without their content where that could be sensitive."""
+    parts = [f"name (was {old.name})"] if old.name != new.name else []
+    parts += ["server"] if old.server != new.server else []
+    parts += ["username"] if old.username != new.username else []
+    parts += ["secret"] if old.secret != new.secret else []
+    parts += ["other fields"] if (dict(old.options), old.ca) != (dict(new.options), new.ca) else []
+    return ", ".join(parts) or "nothing"
