@@ -1,0 +1,230 @@
+"""The settings, read once from the environment: nothing else reads it.
+
+A missing or wrong setting raises ``SettingsError``: one sentence that names it and says what to write.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from bot.core.errors import SettingsError
+from bot.core.secrets import Secret
+
+Environment = Mapping[str, str]
+Network = IPv4Network | IPv6Network
+
+SLACK_API_URL = "https://slack.com/api/"
+PRIVATE_NETWORKS: tuple[Network, ...] = (
+    IPv4Network("10.0.0.0/8"),
+    IPv4Network("172.16.0.0/12"),
+    IPv4Network("192.168.0.0/16"),
+    IPv6Network("fc00::/7"),
+)
+"""Where private registries live (RFC 1918 and RFC 4193)."""
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """What opens the store: all that the commands ``keys`` and ``store`` need."""
+
+    data_dir: Path = Path("data")
+    keys_file: Path | None = None
+    keys: tuple[Secret, ...] = ()
+    """The keys themselves, the first seals. One of ``keys_file`` and ``keys`` is given, never both."""
+
+    @classmethod
+    def from_env(cls, environ: Environment) -> Self:
+        """Read the environment. Raises ``SettingsError``."""
+        refuse_database(environ)
+        keys_file, keys = keyring_of(environ)
+        return cls(data_dir=data_dir_of(environ), keys_file=keys_file, keys=keys)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(StoreSettings):
+    """Every setting of ``quaymaster serve``."""
+
+    slack_bot_token: Secret
+    slack_signing_secret: Secret | None = None
+    """``None`` only with Socket Mode: then nothing is served at ``/slack/events``."""
+    slack_app_token: Secret | None = None
+    """Given = Socket Mode."""
+    slack_api_url: str = SLACK_API_URL
+    """Ends with a slash."""
+    host: str = "127.0.0.1"
+    port: int = 3000
+    """0 = the system chooses a free one."""
+    base_url: str | None = None
+    """The public address, without a slash at its end."""
+    admins: tuple[str, ...] = ()
+    """Ids of people (``U…``, ``W…``) and of user groups (``S…``), as written."""
+    editors: tuple[str, ...] = ()
+    """The same; empty = every full member."""
+    allowed_networks: tuple[Network, ...] = PRIVATE_NETWORKS
+    log_level: str = "INFO"
+
+    @classmethod
+    def from_env(cls, environ: Environment) -> Self:
+        """Read the environment. Raises ``SettingsError``."""
+        store = StoreSettings.from_env(environ)
+        app_token = token_of(environ, "SLACK_APP_TOKEN", "xapp-")
+        return cls(
+            data_dir=store.data_dir,
+            keys_file=store.keys_file,
+            keys=store.keys,
+            slack_bot_token=bot_token_of(environ),
+            slack_signing_secret=signing_secret_of(environ, is_needed=app_token is None),
+            slack_app_token=app_token,
+            slack_api_url=api_url_of(environ),
+            host=written(environ, "HOST") or "127.0.0.1",
+            port=port_of(environ),
+            base_url=base_url_of(environ),
+            admins=ids_of(environ, "QUAYMASTER_ADMINS"),
+            editors=ids_of(environ, "QUAYMASTER_EDITORS"),
+            allowed_networks=networks_of(environ),
+            log_level=log_level_of(environ),
+        )
+
+
+def written(environ: Environment, name: str) -> str:
+    """Give a setting's text. One that is set but empty counts as not set."""
+    return environ.get(name, "").strip()
+
+
+def items_of(environ: Environment, name: str) -> tuple[str, ...]:
+    """Read a comma list; blanks and empty items do not count."""
+    return tuple(item.strip() for item in written(environ, name).split(",") if item.strip())
+
+
+def refuse_database(environ: Environment) -> None:
+    """Refuse ``DATABASE_URL`` rather than keep integrations where its owner does not look for them."""
+    if written(environ, "DATABASE_URL"):
+        raise SettingsError(
+            "DATABASE_URL is set, but this version cannot use PostgreSQL: remove the setting, and "
+            "integrations are kept in the directory that QUAYMASTER_DATA_DIR names."
+        )
+
+
+def data_dir_of(environ: Environment) -> Path:
+    """Where the embedded store is kept."""
+    return Path(written(environ, "QUAYMASTER_DATA_DIR") or "data")
+
+
+def keyring_of(environ: Environment) -> tuple[Path | None, tuple[Secret, ...]]:
+    """Read where the keys are: a file, or the list itself."""
+    path, keys = written(environ, "QUAYMASTER_KEYS_FILE"), items_of(environ, "QUAYMASTER_KEYS")
+    if path and keys:
+        raise SettingsError("Both QUAYMASTER_KEYS_FILE and QUAYMASTER_KEYS are set: remove one of them.")
+    if not path and not keys:
+        raise SettingsError(
+            "QUAYMASTER_KEYS_FILE is not set: make a key with “(umask 077; quaymaster keys new > "
+            "quaymaster.keys)”, keep a copy elsewhere, and set it to that file's path."
+        )
+    return (Path(path) if path else None), tuple(Secret(key) for key in keys)
+
+
+def token_of(environ: Environment, name: str, prefix: str) -> Secret | None:
+    """Read one of Slack's tokens; its prefix tells a token pasted into the wrong setting."""
+    text = written(environ, name)
+    if text and not (text.startswith(prefix) and text.isascii() and len(text.split()) == 1):
+        raise SettingsError(f"{name} is not such a token: write the one that begins with {prefix} there.")
+    return Secret(text) if text else None
+
+
+def bot_token_of(environ: Environment) -> Secret:
+    """Read the bot token, without which nothing works."""
+    token = token_of(environ, "SLACK_BOT_TOKEN", "xoxb-")
+    if token is None:
+        raise SettingsError(
+            "SLACK_BOT_TOKEN is not set: write the bot token of your Slack app, which begins with xoxb-."
+        )
+    return token
+
+
+def signing_secret_of(environ: Environment, *, is_needed: bool) -> Secret | None:
+    """Read the signing secret, which Socket Mode does without."""
+    text = written(environ, "SLACK_SIGNING_SECRET")
+    if not text and is_needed:
+        raise SettingsError(
+            "SLACK_SIGNING_SECRET is not set: write the signing secret from your Slack app's page "
+            "“Basic Information”, or set SLACK_APP_TOKEN to use Socket Mode."
+        )
+    return Secret(text) if text else None
+
+
+def api_url_of(environ: Environment) -> str:
+    """Read the address of Slack's Web API. A bot token crosses no network unencrypted."""
+    text = written(environ, "SLACK_API_URL") or SLACK_API_URL
+    host = web_host(text)
+    if host is None or (text.startswith("http:") and host not in LOOPBACK_NAMES):
+        raise SettingsError(
+            f"SLACK_API_URL is not an address to use: write one like {SLACK_API_URL} "
+            "(http:// only for this machine)."
+        )
+    return text if text.endswith("/") else f"{text}/"
+
+
+def base_url_of(environ: Environment) -> str | None:
+    """Read the public address."""
+    text = written(environ, "QUAYMASTER_BASE_URL")
+    if text and web_host(text) is None:
+        raise SettingsError(
+            "QUAYMASTER_BASE_URL is not an address: write one like https://quaymaster.example.com."
+        )
+    return text.rstrip("/") or None
+
+
+def web_host(text: str) -> str | None:
+    """Give the host of a plain http or https address: no user, no query, no fragment."""
+    try:
+        parts = urlsplit(text)
+        is_plain = parts.scheme in ("http", "https") and not (parts.query or parts.fragment or "@" in text)
+        return parts.hostname if is_plain and (parts.port is None or parts.port > 0) else None
+    except ValueError:
+        return None
+
+
+def port_of(environ: Environment) -> int:
+    """Read the port to listen on."""
+    text = written(environ, "PORT") or "3000"
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise SettingsError("PORT is not a port: write a number from 1 to 65535, or 0 for any free one.")
+    return int(text)
+
+
+def ids_of(environ: Environment, name: str) -> tuple[str, ...]:
+    """Read a list of people and user groups. A name in place of an id would silently match nobody."""
+    ids = items_of(environ, name)
+    if not all(PERSON_OR_GROUP.fullmatch(item) for item in ids):
+        raise SettingsError(
+            f"{name} is not a comma list of ids: write Slack's member ids (U…, W…) or user group ids (S…), "
+            "such as U024BE7LH,S0604QSJC."
+        )
+    return ids
+
+
+def networks_of(environ: Environment) -> tuple[Network, ...]:
+    """Read the address ranges that registries may have besides public ones."""
+    name = "QUAYMASTER_ALLOWED_NETWORKS"
+    try:
+        return tuple(ip_network(item) for item in items_of(environ, name)) or PRIVATE_NETWORKS
+    except ValueError as error:
+        raise SettingsError(
+            f"{name} is not a comma list of networks: write address ranges such as 10.0.0.0/8,fd00::/8."
+        ) from error
+
+
+def log_level_of(environ: Environment) -> str:
+    """Read how much is logged."""
+    level = (written(environ, "LOG_LEVEL") or "INFO").upper()
+    if level not in LEVELS:
+        raise SettingsError(f"LOG_LEVEL is not a level: write one of {', '.join(LEVELS)}.")
+    return level

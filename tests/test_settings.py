@@ -1,0 +1,133 @@
+"""The settings: defaults, shapes, and sentences that name what is wrong."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from bot.core.errors import SettingsError
+from bot.core.secrets import Secret
+from bot.settings import PRIVATE_NETWORKS, Settings, StoreSettings
+
+ENOUGH = {
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "SLACK_SIGNING_SECRET": "signing",
+    "QUAYMASTER_KEYS_FILE": "/etc/quaymaster.keys",
+}
+
+EVERYTHING = ENOUGH | {
+    "SLACK_APP_TOKEN": "xapp-1",
+    "SLACK_API_URL": "http://127.0.0.1:8080/api",
+    "HOST": "0.0.0.0",
+    "PORT": "8443",
+    "QUAYMASTER_DATA_DIR": "/var/lib/quaymaster",
+    "QUAYMASTER_BASE_URL": "https://quaymaster.example.com/",
+    "QUAYMASTER_ADMINS": "U1, W2",
+    "QUAYMASTER_EDITORS": "U3,S4,",
+    "QUAYMASTER_ALLOWED_NETWORKS": "127.0.0.1,10.0.0.0/8",
+    "LOG_LEVEL": "debug",
+}
+
+WRONG = [
+    ("DATABASE_URL", "postgresql://db/quaymaster"),
+    ("LOG_LEVEL", "LOUD"),
+    ("PORT", "65536"),
+    ("PORT", "-1"),
+    ("PORT", "٣"),
+    ("QUAYMASTER_ADMINS", "@ann"),
+    ("QUAYMASTER_ALLOWED_NETWORKS", "10.0.0.1/8"),
+    ("QUAYMASTER_ALLOWED_NETWORKS", "example.com"),
+    ("QUAYMASTER_BASE_URL", "quaymaster.example.com"),
+    ("QUAYMASTER_BASE_URL", "https://user@quaymaster.example.com"),
+    ("QUAYMASTER_EDITORS", "U1;U2"),
+    ("QUAYMASTER_KEYS", "another"),
+    ("QUAYMASTER_KEYS_FILE", ""),
+    ("SLACK_API_URL", "http://slack.example.com/api/"),
+    ("SLACK_API_URL", "https://slack.com:http/api/"),
+    ("SLACK_APP_TOKEN", "xoxb-1"),
+    ("SLACK_BOT_TOKEN", ""),
+    ("SLACK_BOT_TOKEN", "xapp-1"),
+    ("SLACK_BOT_TOKEN", "xoxb-1 xoxb-2"),
+    ("SLACK_SIGNING_SECRET", " "),
+]
+
+
+def test_few_settings_are_enough():
+    """A bot token, a signing secret and a key file are enough; everything else has a default."""
+    settings = Settings.from_env(ENOUGH)
+
+    assert settings == Settings(
+        slack_bot_token=Secret("xoxb-1"),
+        slack_signing_secret=Secret("signing"),
+        keys_file=Path("/etc/quaymaster.keys"),
+        data_dir=Path("data"),
+        slack_api_url="https://slack.com/api/",
+        host="127.0.0.1",
+        port=3000,
+        allowed_networks=PRIVATE_NETWORKS,
+        log_level="INFO",
+    )
+
+
+def test_every_setting_is_read():
+    """Each setting of the environment reaches its field, in one form."""
+    settings = Settings.from_env(EVERYTHING)
+
+    assert settings == Settings(
+        slack_bot_token=Secret("xoxb-1"),
+        slack_signing_secret=Secret("signing"),
+        slack_app_token=Secret("xapp-1"),
+        slack_api_url="http://127.0.0.1:8080/api/",
+        host="0.0.0.0",
+        port=8443,
+        keys_file=Path("/etc/quaymaster.keys"),
+        data_dir=Path("/var/lib/quaymaster"),
+        base_url="https://quaymaster.example.com",
+        admins=("U1", "W2"),
+        editors=("U3", "S4"),
+        allowed_networks=(ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8")),
+        log_level="DEBUG",
+    )
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_wrong_setting_is_named(name, value):
+    """A missing or wrong setting is refused in one sentence that names it."""
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env(ENOUGH | {name: value})
+
+    assert name in str(refusal.value)
+    assert str(refusal.value).count(". ") == 0
+
+
+@pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN"])
+def test_refusal_does_not_repeat_secrets(name):
+    """A token in the wrong place is not repeated in the sentence that refuses it."""
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_env(ENOUGH | {name: "marker-4711"})
+
+    assert "marker-4711" not in str(refusal.value)
+
+
+def test_socket_mode_needs_no_signing_secret():
+    """With an app token the signing secret may be missing."""
+    settings = Settings.from_env(ENOUGH | {"SLACK_APP_TOKEN": "xapp-1", "SLACK_SIGNING_SECRET": ""})
+
+    assert settings.slack_signing_secret is None
+
+
+def test_keys_in_the_environment():
+    """The keys may stand in the environment themselves, the first being the one that seals."""
+    settings = StoreSettings.from_env({"QUAYMASTER_KEYS": "first, second"})
+
+    assert settings.keys == (Secret("first"), Secret("second"))
+    assert settings.keys_file is None
+
+
+def test_settings_show_no_secret():
+    """The settings can be printed without giving a secret away."""
+    shown = repr(Settings.from_env(EVERYTHING))
+
+    assert "xoxb-1" not in shown
+    assert "xapp-1" not in shown
+    assert "signing" not in shown.replace("slack_signing_secret", "")
