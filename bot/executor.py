@@ -1,0 +1,115 @@
+"""Our own bounded executor: whatever calls Slack or a registry runs here, after the acknowledgement.
+
+Why not the standard pool: its queue has no bound, and it holds up the exit of the process for as long
+as a task takes. Here a full queue is told at once, on a lane of its own, and ``close`` has a deadline.
+"""
+
+import logging
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+from threading import Condition, Thread
+
+Task = Callable[[], None]
+
+log = logging.getLogger(__name__)
+
+
+class BoundedExecutor:
+    """Runs tasks on a few threads, keeps a few more waiting, and turns the rest away politely."""
+
+    def __init__(self, threads: int = 16, queue: int = 200, name: str = "work") -> None:
+        self._work = Lane(name, threads, queue)
+        self._overflow = Lane(f"{name}-overflow", 1, queue)
+
+    def submit(self, task: Task, *, on_full: Task) -> None:
+        """
+        Queue a task. Never waits and never raises.
+
+        Args:
+            task: Runs on one of the threads. What it raises is logged.
+            on_full: Runs instead, on the overflow lane, when the queue is full or the executor is closed.
+        """
+        if self._work.offer(task, on_full):
+            return
+        if not self._overflow.offer(on_full, nothing):
+            log.error("a task was turned away and nobody could be told")
+
+    def close(self, timeout_s: float) -> None:
+        """
+        Finish what was queued, for at most ``timeout_s`` seconds.
+
+        A task that has not begun by then is turned away through its ``on_full``.
+        """
+        deadline = time.monotonic() + timeout_s
+        # One fifth of the time is kept for telling people that their task did not begin.
+        for turn_away in self._work.close(deadline - timeout_s / 5):
+            self._overflow.offer(turn_away, nothing)
+        self._overflow.close(deadline)
+        if still_running := self._work.running + self._overflow.running:
+            log.error("tasks still running at the end: %d", still_running)
+
+
+class Lane:
+    """Threads that share one bounded queue."""
+
+    def __init__(self, name: str, threads: int, limit: int) -> None:
+        self._limit = limit
+        self._waiting: deque[tuple[Task, Task]] = deque()
+        self._changed = Condition()
+        self._is_closed = False
+        self.running = 0
+        """How many tasks are running now."""
+        for number in range(threads):
+            # Daemons, so that a task that never ends cannot hold up the exit; `close` gives tasks their time.
+            Thread(target=self._serve, name=f"{name}-{number}", daemon=True).start()
+
+    def offer(self, task: Task, on_full: Task) -> bool:
+        """Queue a task, and what to do if it never begins. False when there is no room."""
+        with self._changed:
+            if self._is_closed or len(self._waiting) >= self._limit:
+                return False
+            self._waiting.append((task, on_full))
+            self._changed.notify()
+            return True
+
+    def close(self, deadline: float) -> list[Task]:
+        """Take no more tasks, wait until all are done or the deadline; give the ``on_full`` of the rest."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.wait_for(self._is_idle, max(0.0, deadline - time.monotonic()))
+            rest = [on_full for _, on_full in self._waiting]
+            self._waiting.clear()
+            self._changed.notify_all()
+            return rest
+
+    def _is_idle(self) -> bool:
+        return not self._waiting and not self.running
+
+    def _serve(self) -> None:
+        while (task := self._next()) is not None:
+            run_logged(task)
+            with self._changed:
+                self.running -= 1
+                self._changed.notify_all()
+
+    def _next(self) -> Task | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            if not self._waiting:
+                return None
+            self.running += 1
+            return self._waiting.popleft()[0]
+
+
+def run_logged(task: Task) -> None:
+    """Run a task; whatever it raises is logged under an id, and the thread lives on."""
+    try:
+        task()
+    except Exception as error:
+        log.error("task failed", exc_info=error, extra={"error_id": secrets.token_hex(4)})
+
+
+def nothing() -> None:
+    """Do nothing."""
