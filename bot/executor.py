@@ -52,25 +52,29 @@ class BoundedExecutor:
 
 
 class Lane:
-    """Threads that share one bounded queue."""
+    """Threads that share one bounded queue. They are started as they are needed."""
 
     def __init__(self, name: str, threads: int, limit: int) -> None:
+        self._name = name
+        self._threads = threads
         self._limit = limit
+        self._started = 0
+        self._idle = 0
         self._waiting: deque[tuple[Task, Task]] = deque()
         self._changed = Condition()
         self._is_closed = False
         self.running = 0
         """How many tasks are running now."""
-        for number in range(threads):
-            # Daemons, so that a task that never ends cannot hold up the exit; `close` gives tasks their time.
-            Thread(target=self._serve, name=f"{name}-{number}", daemon=True).start()
 
     def offer(self, task: Task, on_full: Task) -> bool:
         """Queue a task, and what to do if it never begins. False when there is no room."""
         with self._changed:
-            if self._is_closed or len(self._waiting) >= self._limit:
+            free = self._threads - self.running
+            if self._is_closed or len(self._waiting) >= self._limit + free:
                 return False
             self._waiting.append((task, on_full))
+            if len(self._waiting) > self._idle and self._started < self._threads:
+                self._start_thread()
             self._changed.notify()
             return True
 
@@ -87,6 +91,11 @@ class Lane:
     def _is_idle(self) -> bool:
         return not self._waiting and not self.running
 
+    def _start_thread(self) -> None:
+        # A daemon, so that a task that never ends cannot hold up the exit; `close` gives tasks their time.
+        Thread(target=self._serve, name=f"{self._name}-{self._started}", daemon=True).start()
+        self._started += 1
+
     def _serve(self) -> None:
         while (task := self._next()) is not None:
             run_logged(task)
@@ -96,7 +105,9 @@ class Lane:
 
     def _next(self) -> Task | None:
         with self._changed:
+            self._idle += 1
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            self._idle -= 1
             if not self._waiting:
                 return None
             self.running += 1

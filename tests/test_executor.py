@@ -40,6 +40,16 @@ def test_task_runs_on_another_thread(executor):
     assert names == ["work-0"]
 
 
+def test_tasks_run_side_by_side():
+    """As many tasks run at once as there are threads."""
+    executor = BoundedExecutor(threads=3, queue=3)
+    together = threading.Barrier(4)
+    [executor.submit(lambda: together.wait(5), on_full=pytest.fail) for _ in range(3)]
+
+    assert together.wait(5) in range(4)
+    executor.close(2)
+
+
 def test_full_queue_is_told_at_once(executor, gate):
     """When every thread is busy and the queue is full, the overflow is told while the others still work."""
     told = threading.Event()
@@ -69,7 +79,7 @@ def test_exception_is_logged_and_the_thread_lives_on(executor, caplog):
     ran = []
     occupied = threading.Event()
     executor.submit(lambda: (occupied.wait(2), 1 / 0), on_full=pytest.fail)
-    executor.submit(lambda: ran.append(1), on_full=lambda: ran.append(1))
+    executor.submit(lambda: ran.append(1), on_full=pytest.fail)
     occupied.set()
     executor.close(2)
 
