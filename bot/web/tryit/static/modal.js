@@ -1,0 +1,133 @@
+// The form on top of a person's stack.
+
+import { renderBlocks } from "./blocks.js";
+import { el, icon, newId, swap } from "./dom.js";
+import { CLOSE, WARNING } from "./icons.js";
+import { closePopUp } from "./menu.js";
+import { lineOf } from "./text.js";
+import { Values } from "./values.js";
+
+const FIRST_FIELD = ".block.input :is(input, textarea)";
+
+/** Shows the top view of the stack; "page" sends what the person does. */
+export class Modal {
+  constructor(page) {
+    this.page = page;
+    this.values = new Map();
+    this.drawn = "";
+    this.sending = false;
+    this.titleId = newId("title");
+    this.dialog = el("dialog", { class: "dialog modal", "aria-labelledby": this.titleId });
+    this.dialog.addEventListener("cancel", (event) => this.escaped(event));
+    this.dialog.addEventListener("close", () => this.view && this.close(true));
+    this.dialog.addEventListener("keydown", (event) => this.pressed(event));
+    document.body.append(this.dialog);
+  }
+
+  /** Draw what the snapshot holds, if anything changed. */
+  show(views, people) {
+    this.view = views.at(-1);
+    this.depth = views.length;
+    this.forget(views);
+    if (!this.view) return this.hide();
+    const { id, hash, errors, warning, revision } = this.view;
+    const wanted = JSON.stringify([id, hash, errors, warning, revision, this.depth, this.sending]);
+    if (wanted === this.drawn) return undefined;
+    this.drawn = wanted;
+    const fresh = this.dialog.dataset.view !== this.view.id;
+    this.dialog.dataset.view = this.view.id;
+    swap(this.dialog, () => this.draw(people));
+    if (!this.dialog.open) this.dialog.showModal();
+    return this.aim(fresh);
+  }
+
+  /** Put the keyboard where it is needed: the first wrong field, or the first field of a new form. */
+  aim(fresh) {
+    const wrong = Object.keys(this.view.errors).length > 0 && this.dialog.querySelector("[aria-invalid]");
+    if (wrong && !this.sending) wrong.focus();
+    else if (fresh) (this.dialog.querySelector(FIRST_FIELD) ?? this.dialog.querySelector("button")).focus();
+  }
+
+  forget(views) {
+    const open = new Set(views.map((view) => view.id));
+    for (const id of this.values.keys()) if (!open.has(id)) this.values.delete(id);
+  }
+
+  hide() {
+    if (this.dialog.open) this.dialog.close();
+    this.drawn = "";
+    delete this.dialog.dataset.view;
+  }
+
+  draw(people) {
+    closePopUp();
+    const { view } = this;
+    const values = this.valuesOf(view);
+    const around = {
+      people, values,
+      act: (block, element, raw) => this.page.act({ view: view.id }, block, element, raw, values),
+      suggest: (block, element, query) => this.page.suggest({ view: view.id }, block, element, query),
+    };
+    const scrolled = this.dialog.querySelector(".dialog-body")?.scrollTop ?? 0;
+    const body = el("div", { class: "dialog-body" }, renderBlocks(view.blocks, around, view.errors));
+    this.dialog.replaceChildren(this.head(), body, this.foot());
+    this.dialog.setAttribute("aria-busy", String(this.sending));
+    body.scrollTop = scrolled;
+  }
+
+  valuesOf(view) {
+    const kept = this.values.get(view.id);
+    if (kept) kept.take(view.values);
+    else this.values.set(view.id, new Values(view.values));
+    return this.values.get(view.id);
+  }
+
+  head() {
+    return el("div", { class: "dialog-head" },
+      el("img", { src: "/static/app.svg", alt: "", class: "dialog-icon" }),
+      el("h1", { id: this.titleId, class: "dialog-title" }, lineOf(this.view.title)),
+      el("button", { type: "button", class: "dialog-x", "aria-label": "Dismiss form", on: { click: () => this.close(true) } }, icon(CLOSE, 20)),
+    );
+  }
+
+  foot() {
+    const { view } = this;
+    const warning = view.warning && el("div", { class: "dialog-warning", role: "alert" }, icon(WARNING), view.warning);
+    const cancel = el("button", { type: "button", class: "button large", on: { click: () => this.close(false) } }, lineOf(view.close) || (this.depth > 1 ? "Back" : "Cancel"));
+    const submit = view.submit && el("button", {
+      type: "button", class: `button large primary ${this.sending ? "busy" : ""}`, "data-field": "submit", on: { click: () => this.submit() },
+    }, lineOf(view.submit));
+    return el("div", { class: "dialog-foot" }, warning || null, cancel, submit);
+  }
+
+  async submit() {
+    if (this.sending || !this.view.submit) return;
+    this.sending = true;
+    this.page.redraw();
+    try {
+      await this.page.submit(this.view.id, this.values.get(this.view.id));
+    } finally {
+      this.sending = false;
+      this.page.redraw();
+    }
+  }
+
+  close(wholeStack) {
+    closePopUp();
+    return this.page.close(this.view.id, wholeStack);
+  }
+
+  escaped(event) {
+    event.preventDefault();
+    if (!closePopUp()) this.close(true);
+  }
+
+  pressed(event) {
+    const field = event.target;
+    const plainEnter = field.matches("input.field") && !event.isComposing;
+    const commandEnter = event.ctrlKey || event.metaKey;
+    if (event.key !== "Enter" || !(plainEnter || commandEnter)) return;
+    event.preventDefault();
+    this.submit();
+  }
+}

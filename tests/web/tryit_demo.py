@@ -1,0 +1,258 @@
+"""A small app to play Slack with: one command, a form, a menu, a Home tab; it calls Slack over the wire."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+from urllib.request import Request, urlopen
+
+from waitress.server import create_server
+
+from bot.web.tryit.delivery import signature
+from bot.web.tryit.page import TryPage, tryit_app
+from bot.web.tryit.slack import Simulator
+
+SECRET = "demo-signing-secret"
+Reply = tuple[int, dict[str, str], bytes]
+
+
+def plain(text: str) -> dict[str, Any]:
+    """Return a plain text object."""
+    return {"type": "plain_text", "text": text}
+
+
+def button(action_id: str, text: str, value: str = "", **more: Any) -> dict[str, Any]:
+    """Return a button."""
+    return {"type": "button", "action_id": action_id, "text": plain(text), "value": value, **more}
+
+
+def option(text: str, value: str) -> dict[str, Any]:
+    """Return an option of a menu."""
+    return {"text": plain(text), "value": value}
+
+
+def section(text: str, **more: Any) -> dict[str, Any]:
+    """Return a section of mrkdwn."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}, **more}
+
+
+def text_input(block_id: str, label: str, **more: Any) -> dict[str, Any]:
+    """Return an input block with one line of text."""
+    element = {"type": "plain_text_input", "action_id": block_id, **more.pop("element", {})}
+    return {"type": "input", "block_id": block_id, "label": plain(label), "element": element, **more}
+
+
+def row(name: str) -> dict[str, Any]:
+    """Return one row of the demo's list."""
+    return section(
+        f"*{name}*\nPrivate Docker Registry · `registry.example.com` · <@U0TRYADMIN> · 3 dependencies",
+        block_id=f"row-{name}",
+        accessory={
+            "type": "overflow",
+            "action_id": "menu",
+            "options": [option("Show", f"show {name}"), option("Edit", f"edit {name}")],
+        },
+    )
+
+
+LIST = [
+    {"type": "header", "text": plain("Integrations")},
+    {
+        "type": "actions",
+        "block_id": "tools",
+        "elements": [
+            {
+                "type": "static_select",
+                "action_id": "filter",
+                "placeholder": plain("Filters"),
+                "options": [option("All", "all"), option("Docker", "docker"), option("ECR", "ecr")],
+            },
+            button("add", "Add Integration", style="primary"),
+        ],
+    },
+    {"type": "divider"},
+    row("prod-registry"),
+    {"type": "actions", "block_id": "row-actions", "elements": [button("delete", "Delete", "prod-registry")]},
+    {"type": "divider"},
+    row("build-cache"),
+    {"type": "context", "elements": [{"type": "mrkdwn", "text": ":lock: 2 integrations · page 1 of 1"}]},
+]
+
+CONFIRMATION = [
+    {"type": "header", "text": plain("Delete prod-registry?")},
+    section(":warning: *3 dependencies* would stop working. Remove each of them first."),
+    {"type": "divider"},
+    section("*Project*"),
+    section(
+        "`web-shop` · added by <@U0TRYMARCO> <!date^1700000000^{date_short}|Nov 14, 2023> · <https://example.com/p|Settings>",
+        block_id="dep-1",
+        accessory=button("remove", "Remove", "1"),
+    ),
+    section("*Environment*"),
+    section("`staging`", block_id="dep-2", accessory=button("remove", "Remove", "2")),
+    {"type": "actions", "block_id": "end", "elements": [button("cancel", "Cancel")]},
+]
+
+KINDS = [option("Docker Hub", "dockerhub"), option("Private Docker Registry", "private")]
+
+FORM = {
+    "type": "modal",
+    "callback_id": "add",
+    "title": plain("Add integration"),
+    "submit": plain("Save"),
+    "close": plain("Cancel"),
+    "notify_on_close": True,
+    "private_metadata": "C0TRYINTEG",
+    "blocks": [
+        {
+            "type": "input",
+            "block_id": "kind",
+            "dispatch_action": True,
+            "label": plain("Integration type"),
+            "element": {
+                "type": "static_select",
+                "action_id": "kind",
+                "options": KINDS,
+                "initial_option": KINDS[1],
+            },
+        },
+        text_input("name", "Integration Name"),
+        text_input(
+            "url", "URL", hint=plain("Where the registry answers, such as https://registry.example.com")
+        ),
+        text_input("password", "Password"),
+        {
+            "type": "input",
+            "block_id": "email",
+            "optional": True,
+            "label": plain("Email"),
+            "element": {"type": "email_text_input", "action_id": "email"},
+        },
+        {
+            "type": "input",
+            "block_id": "unchecked",
+            "optional": True,
+            "label": plain("Check"),
+            "element": {
+                "type": "checkboxes",
+                "action_id": "unchecked",
+                "options": [option("Save without checking", "yes")],
+            },
+        },
+    ],
+}
+
+HOME = {"type": "home", "blocks": [{"type": "header", "text": plain("Your integrations")}, *LIST[1:]]}
+
+
+@dataclass
+class DemoApp:
+    """
+    The app.
+
+    Attributes:
+        requests: Every payload that arrived with a right signature, in order.
+        slack: Calls a Web API method; set once the address is known.
+    """
+
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    slack: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda method, args: {}
+
+    def __call__(self, body: bytes, headers: dict[str, str]) -> Reply:
+        """Answer one signed request, as ``Front`` asks."""
+        expected = signature(SECRET, headers["X-Slack-Request-Timestamp"], body)
+        if headers["X-Slack-Signature"] != expected:
+            return 401, {}, b""
+        payload = self.read(body, headers["Content-Type"])
+        self.requests.append(payload)
+        answer = self.answer(payload)
+        return 200, {"Content-Type": "application/json"}, json.dumps(answer).encode() if answer else b""
+
+    def read(self, body: bytes, content_type: str) -> dict[str, Any]:
+        """Return the payload of a command, an interaction or an event."""
+        if content_type == "application/json":
+            return dict(json.loads(body))
+        fields = {name: values[0] for name, values in parse_qs(body.decode(), keep_blank_values=True).items()}
+        return dict(json.loads(fields["payload"])) if "payload" in fields else fields
+
+    def answer(self, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the acknowledgement."""
+        if "command" in payload:
+            return self.command(payload)
+        if payload["type"] == "block_actions":
+            return self.pressed(payload)
+        if payload["type"] == "view_submission":
+            return self.submitted(payload["view"]["state"]["values"])
+        if payload["type"] == "event_callback" and payload["event"]["tab"] == "home":
+            self.slack("views.publish", {"user_id": payload["event"]["user"], "view": HOME})
+        return None
+
+    def command(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """Answer the slash command."""
+        if payload["text"] == "too-long":
+            return {"text": "", "blocks": [section("x" * 3001)]}
+        if payload["text"] == "add":
+            self.slack("views.open", {"trigger_id": payload["trigger_id"], "view": FORM})
+            return {}
+        return {"response_type": "ephemeral", "text": "2 integrations", "blocks": LIST}
+
+    def pressed(self, payload: dict[str, Any]) -> None:
+        """Act on a press."""
+        action = payload["actions"][0]
+        if action["action_id"] == "add":
+            self.slack("views.open", {"trigger_id": payload["trigger_id"], "view": FORM})
+        elif action["action_id"] == "delete":
+            self.replace(payload, CONFIRMATION)
+        elif action["action_id"] == "menu":
+            self.replace(payload, [section(f"You chose *{action['selected_option']['value']}*.")])
+        elif action["action_id"] == "remove":
+            self.replace(payload, [section(":white_check_mark: No dependency")])
+
+    def submitted(self, values: dict[str, Any]) -> dict[str, Any]:
+        """Answer the form: a password of ``wrong`` is refused beside its field."""
+        if values["password"]["password"]["value"] == "wrong":
+            return {"response_action": "errors", "errors": {"password": "The registry refused this login."}}
+        saved = [section("The integration will now be available to all your workflows.")]
+        done = {"type": "modal", "title": plain("Saved"), "close": plain("Done"), "blocks": saved}
+        return {"response_action": "update", "view": done}
+
+    def replace(self, payload: dict[str, Any], blocks: list[dict[str, Any]]) -> None:
+        """Replace the pressed message."""
+        body = {"replace_original": True, "text": "changed", "blocks": blocks}
+        post(payload["response_url"], body)
+
+
+def post(url: str, body: dict[str, Any], token: str = "") -> dict[str, Any]:
+    """Post JSON to an address of the try page."""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
+    request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - an address on this machine
+    with urlopen(request, timeout=10) as response:  # noqa: S310 - the same
+        return dict(json.loads(response.read()))
+
+
+def long_sections(where: str, payload: dict[str, Any]) -> list[str]:
+    """Refuse sections of more than 3000 characters; enough of Slack's limits for a demo."""
+    texts = [block["text"]["text"] for block in payload.get("blocks", []) if block["type"] == "section"]
+    return [f"{where}: section text is {len(text)} characters long" for text in texts if len(text) > 3000]
+
+
+@contextmanager
+def served(app: DemoApp, port: int = 0) -> Iterator[tuple[str, TryPage]]:
+    """Serve the try page for a demo app on this machine; yields its address and the page."""
+    simulator = Simulator(app, SECRET, long_sections)
+    page = tryit_app(simulator)
+    server = create_server(page, host="127.0.0.1", port=port, threads=8)
+    simulator.base_url = f"http://127.0.0.1:{server.effective_port}"
+    app.slack = lambda method, args: post(f"{simulator.base_url}/api/{method}", args, simulator.token)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield simulator.base_url, page
+    finally:
+        page.stop()
+        server.task_dispatcher.shutdown()
+        server.close()
+        thread.join(10)
