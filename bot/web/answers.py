@@ -1,0 +1,29 @@
+"""Answers of our own over HTTP: JSON, never cached, never taken for anything else."""
+
+import json
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
+
+SECURITY_HEADERS = (
+    ("Cache-Control", "no-store"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+
+
+def answer(
+    start_response: "StartResponse",
+    status: HTTPStatus,
+    fields: Mapping[str, object] | None = None,
+    headers: Iterable[tuple[str, str]] = (),
+) -> list[bytes]:
+    """Begin an answer and give its body: ``fields`` as JSON, or nothing."""
+    body = b"" if fields is None else json.dumps(fields).encode()
+    about_body = (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
+    start_response(f"{status.value} {status.phrase}", [*about_body, *SECURITY_HEADERS, *headers])
+    return [body]
