@@ -1,0 +1,77 @@
+"""The data directory: only the bot's own user may enter it, and one process holds it at a time.
+
+The lock is ``flock``: the system lets go of it however the process ends. Windows has none, and some network
+file systems do not honour it.
+"""
+
+import fcntl
+import os
+import re
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.core.errors import StoreFailure, StoreInUse
+from storage.disk import Disk, flush_names
+
+META = "meta"
+WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
+
+
+def prepare(directory: Path, disk: Disk) -> None:
+    """
+    Make the data directory when there is none, and see that nobody else may enter it.
+
+    Raises:
+        StoreFailure: It cannot be made, or group or others may enter it.
+    """
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mode = stat.S_IMODE(directory.stat().st_mode)
+        if mode & 0o077:
+            raise StoreFailure(
+                f"Others may enter the data directory {directory}; run `chmod 700 {directory}`."
+            )
+        (directory / "audit").mkdir(mode=0o700, exist_ok=True)
+        flush_names(disk, directory)
+        flush_names(disk, directory.parent)
+    except OSError as error:
+        raise StoreFailure(f"The data directory {directory} cannot be used: {error.strerror}.") from error
+
+
+def lock(directory: Path) -> BinaryIO:
+    """
+    Hold the data directory until the file given back is closed.
+
+    Raises:
+        StoreInUse: Another process holds it.
+    """
+    path = directory / ".lock"
+    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise StoreInUse(
+            "Another copy of Quaymaster uses this data directory.", "For several replicas set DATABASE_URL."
+        ) from None
+    return file
+
+
+def sweep(directory: Path, disk: Disk) -> None:
+    """Remove what a write that was cut off has left behind; it is never read."""
+    for leftover in sorted(directory.rglob("*.tmp")):
+        disk.remove(leftover)
+
+
+def workspace_keys(directory: Path) -> list[str]:
+    """The keys of all workspaces with a file, or with a ``.prev``: a file gone from beside it is damage."""
+    names = {path.name.removesuffix(".prev").removesuffix(".db") for path in directory.glob("*.db*")}
+    return sorted(name for name in names if WORKSPACE_KEY.fullmatch(name))
+
+
+def workspace_path(directory: Path, key: str) -> Path:
+    """Where a workspace is kept. Raises ``StoreFailure`` unless its key is one of Slack's."""
+    if not WORKSPACE_KEY.fullmatch(key):
+        raise StoreFailure("That is no id of a Slack workspace.", "Open Quaymaster from Slack again.")
+    return directory / f"{key}.db"

@@ -1,0 +1,141 @@
+"""The history of a workspace: its newest entries from memory, older ones from the archive.
+
+The workspace's file holds the newest entries; whenever ``FULL_AT`` of them are reached, the oldest
+``SEGMENT`` go to a file of their own, ``audit/<workspace>-<sequence of its first entry>.db``, which is never
+written again. So a long history slows no change, and the file that holds an entry follows from its number.
+The archive is written before the entries leave the workspace's file: a crash in between leaves some twice,
+and whoever reads begins in the archive only below the oldest entry of the file.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.core.access import Action
+from bot.core.errors import StoreDamaged
+from bot.core.model import AuditEntry, HistoryPage, Result, name_key
+from storage.files import decode, encode, frozen
+from storage.records import AUDIT, entry_fields, entry_from
+from storage.view import View
+from storage.volume import Volume
+
+SEGMENT = 250
+FULL_AT = 750
+MOST_SEGMENTS = 40
+"""How many archive files one page may read (about 10 ms); a page cut short says where to read on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which entries are asked for: those of an integration, by its id or its name at that time or now."""
+
+    needles: tuple[bytes, ...]
+    """What the text of a file in lower case holds if it holds such an entry; none = any file does."""
+    fits: Callable[[AuditEntry], bool]
+
+
+class Archive:
+    """The archived entries of one workspace."""
+
+    def __init__(self, volume: Volume, workspace_key: str) -> None:
+        """Name the archive; nothing is read yet."""
+        self._volume = volume
+        self._workspace_key = workspace_key
+
+    def keep(self, entries: Sequence[AuditEntry]) -> None:
+        """Write the file of these ``SEGMENT`` entries; writing it again changes nothing."""
+        rows = {str(entry.sequence): entry_fields(entry) for entry in entries}
+        data = encode(self._workspace_key, 1, frozen({AUDIT: rows}))
+        self._volume.replace(self._path(entries[0].sequence), data, keeps_previous=False)
+
+    def page(self, before: int, question: Question, size: int) -> HistoryPage:
+        """One page of the entries with a smaller sequence number, newest first."""
+        found: list[AuditEntry] = []
+        first = 1
+        for first in list(firsts(before))[:MOST_SEGMENTS]:
+            for entry in self._entries(first, before, question):
+                if len(found) == size:
+                    return HistoryPage(tuple(found), found[-1].sequence)
+                found.append(entry)
+        return HistoryPage(tuple(found), first if first > 1 else None)
+
+    def newest(self, before: int, question: Question) -> AuditEntry | None:
+        """The newest entry with a smaller sequence number."""
+        found = (entry for first in firsts(before) for entry in self._entries(first, before, question))
+        return next(found, None)
+
+    def _entries(self, first: int, before: int, question: Question) -> Iterator[AuditEntry]:
+        """The entries of one file that are asked for, newest first."""
+        body = self._body(first)
+        text = body.lower()
+        if question.needles and not any(needle in text for needle in question.needles):
+            return
+        for row in reversed(json.loads(body)[AUDIT].values()):
+            entry = entry_from(row)
+            if entry.sequence < before and question.fits(entry):
+                yield entry
+
+    def _body(self, first: int) -> bytes:
+        path = self._path(first)
+        data = self._volume.read(path)
+        if data is None:
+            raise StoreDamaged(f"{path}, a part of the history, is missing; put it back from a backup.")
+        return decode(path, self._workspace_key, data)[1]
+
+    def _path(self, first: int) -> Path:
+        return self._volume.directory / "audit" / f"{self._workspace_key}-{first:09d}.db"
+
+
+def firsts(before: int) -> Iterator[int]:
+    """The first sequence numbers of the archive's files that hold entries before this one, newest first."""
+    newest = before - 1
+    return iter(range(newest - (newest - 1) % SEGMENT, 0, -SEGMENT))
+
+
+def page_of(view: View, archive: Archive, about: str | None, before: int | None, size: int) -> HistoryPage:
+    """
+    Read a page of the history, newest first.
+
+    The archive is read only by a page that finds nothing in memory: a shorter page before it ends where
+    memory does, and says where to read on.
+    """
+    question = question_about(view, about)
+    recent = [
+        entry
+        for entry in reversed(view.history)
+        if (before is None or entry.sequence < before) and question.fits(entry)
+    ]
+    if len(recent) > size:
+        return HistoryPage(tuple(recent[:size]), recent[size - 1].sequence)
+    oldest = view.history[0].sequence if view.history else 1
+    if recent or oldest == 1:
+        return HistoryPage(tuple(recent), oldest if oldest > 1 else None)
+    return archive.page(min(before or oldest, oldest), question, size)
+
+
+def question_about(view: View, about: str | None) -> Question:
+    """Ask for the entries about an integration, by its id or its name, present or past."""
+    if about is None:
+        return Question((), lambda _: True)
+    key = name_key(about)
+    present = view.by_key.get(key)
+    ids = {about, present.id} if present else {about}
+    needles = tuple(text.lower().encode() for text in {key, *ids})
+    return Question(
+        needles, lambda entry: entry.event.integration_id in ids or name_key(entry.event.name) == key
+    )
+
+
+def deletion_of(view: View, archive: Archive, integration_id: str) -> AuditEntry | None:
+    """The entry that says who deleted an integration."""
+    question = Question((integration_id.lower().encode(),), lambda entry: is_deletion(entry, integration_id))
+    recent = (entry for entry in reversed(view.history) if question.fits(entry))
+    oldest = view.history[0].sequence if view.history else 1
+    return next(recent, None) or archive.newest(oldest, question)
+
+
+def is_deletion(entry: AuditEntry, integration_id: str) -> bool:
+    """True when the entry says that this integration was deleted."""
+    event = entry.event
+    return (event.action, event.integration_id, event.result) == (Action.DELETE, integration_id, Result.DONE)

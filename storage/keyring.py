@@ -1,0 +1,287 @@
+"""Seals credentials, so that a stolen file or database gives nothing away.
+
+    root     32 random bytes, written in base64; the first key loaded (the primary) seals
+    derive   HKDF-SHA256(key = root, salt = none, info = "quaymaster/v1/" + purpose), 32 bytes
+             purposes: "kid", "data", "audit", "cursor"; never one key for two purposes
+    kid      base32(derive("kid")[:5]), lower case, 8 letters and digits: the key's id, from the key itself
+    record   "s1." kid "." base64url without "="( nonce[12] | ciphertext | tag[16] ), AES-256-GCM
+    AAD      for each of ("quaymaster s1", kid, workspace, integration id, field):
+             u32 big-endian byte length, then the UTF-8 bytes
+    plain    JSON object, sorted keys, no spaces, UTF-8 unescaped, then padded with spaces
+             to a multiple of 32 bytes, which hides the length of a password
+
+The associated data (AAD) binds a record to its place: moved to another workspace or integration, it does
+not open. The id in it is random and never the name, so a rename needs no re-sealing.
+No error holds any part of a plaintext or a key.
+
+Source: NIST SP 800-38D (random nonces are safe to 2^32 seals a key); RFC 5869 (HKDF).
+"""
+
+import base64
+import binascii
+import hmac
+import json
+import logging
+import os
+import stat
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from bot.core.errors import KeyringFailure
+from bot.core.secrets import Credential, Place, Sealed, Secret
+
+VERSION = "s1"
+ROOT_BYTES = 32
+NONCE_BYTES = 12
+TAG_BYTES = 16
+BLOCK_BYTES = 32
+CHECK_PLACE = Place(workspace="", integration_id="", field="kcv")
+CHECK_PLAIN = b"ok"
+WARN_AT_SEALS = 2**30
+
+log = logging.getLogger(__name__)
+
+
+def derive(root: bytes, purpose: str) -> bytes:
+    """Derive the 32-byte key of one purpose from a root key. Source: RFC 5869."""
+    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=f"quaymaster/v1/{purpose}".encode())
+    return hkdf.derive(root)
+
+
+def associated_data(kid: str, place: Place) -> bytes:
+    """Write a record's place so that no two places give the same bytes: each part after its length."""
+    parts = (f"quaymaster {VERSION}", kid, place.workspace, place.integration_id, place.field)
+    encoded = [part.encode() for part in parts]
+    return b"".join(struct.pack(">I", len(part)) + part for part in encoded)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One root key, ready for use. Its ``repr`` shows only the id."""
+
+    kid: str
+    data: AESGCM = field(repr=False)
+    audit: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, root: bytes) -> "Key":
+        """Derive everything once: derivation at each request would cost more than sealing."""
+        kid = base64.b32encode(derive(root, "kid")[:5]).decode().lower()
+        return cls(kid, AESGCM(derive(root, "data")), derive(root, "audit"))
+
+    def seal(self, place: Place, plain: bytes, nonce: bytes) -> Sealed:
+        """Seal bytes. ``nonce`` is 12 bytes that this key has never sealed with."""
+        ciphertext = self.data.encrypt(nonce, plain, associated_data(self.kid, place))
+        text = base64.urlsafe_b64encode(nonce + ciphertext).decode().rstrip("=")
+        return Sealed(f"{VERSION}.{self.kid}.{text}")
+
+    def open(self, place: Place, envelope: bytes) -> bytes:
+        """Open ``nonce | ciphertext | tag``. Raises ``KeyringFailure`` when altered or from another place."""
+        nonce, ciphertext = envelope[:NONCE_BYTES], envelope[NONCE_BYTES:]
+        try:
+            return self.data.decrypt(nonce, ciphertext, associated_data(self.kid, place))
+        except InvalidTag:
+            raise unreadable("it was altered, or belongs to another integration") from None
+
+    def seal_head(self, head: str) -> str:
+        """Seal a history's newest hash (64 hexadecimal digits, as is the result)."""
+        return hmac.digest(self.audit, bytes.fromhex(head), "sha256").hex()
+
+
+class Keyring:
+    """The loaded keys. Implements ``bot.core.ports.Keyring``; safe to share between threads."""
+
+    def __init__(self, roots: Iterable[bytes], warn_at_seals: int = WARN_AT_SEALS) -> None:
+        """Load root keys of 32 bytes each; the first seals. Raises ``KeyringFailure`` when there is none."""
+        keys = [Key.of(root) for root in roots]
+        if not keys:
+            raise no_key()
+        self._primary = keys[0]
+        self._keys = {key.kid: key for key in keys}
+        self._warn_at_seals = warn_at_seals
+        self._seals = count(1)
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(self._keys)})"
+
+    @property
+    def primary(self) -> str:
+        """The id of the key that seals."""
+        return self._primary.kid
+
+    @property
+    def kids(self) -> tuple[str, ...]:
+        """The ids of all loaded keys, the primary first."""
+        return tuple(self._keys)
+
+    def seal(self, place: Place, credential: Credential) -> Sealed:
+        """Seal under the primary key, bound to ``place``."""
+        if next(self._seals) == self._warn_at_seals:
+            log.warning("Key %s has sealed very often; put a new key before it.", self.primary)
+        return self._primary.seal(place, padded(credential), os.urandom(NONCE_BYTES))
+
+    def open(self, place: Place, sealed: Sealed) -> Credential:
+        """Open a sealed credential. Raises ``KeyringFailure``, which holds no part of the plaintext."""
+        return credential_from(self._open(place, sealed))
+
+    def has_key_for(self, sealed: Sealed) -> bool:
+        """True when the key it is sealed under is loaded."""
+        return kid_of(sealed) in self._keys
+
+    def needs_reseal(self, sealed: Sealed) -> bool:
+        """True when it is sealed under another key than the primary."""
+        return kid_of(sealed) != self.primary
+
+    def check_values(self) -> dict[str, Sealed]:
+        """Make a check value for each loaded key, by key id: proof in the store of which key it is."""
+        keys = self._keys.values()
+        return {key.kid: key.seal(CHECK_PLACE, CHECK_PLAIN, os.urandom(NONCE_BYTES)) for key in keys}
+
+    def verify_check_value(self, check: Sealed) -> None:
+        """Raise ``KeyringFailure`` unless a loaded key opens this check value."""
+        if self._open(CHECK_PLACE, check) != CHECK_PLAIN:
+            raise unreadable("it is no key check value")
+
+    def seal_head(self, head: str) -> str:
+        """Seal a history's newest hash under the primary key, so that a cut or rewritten end shows."""
+        return self._primary.seal_head(head)
+
+    def is_head(self, kid: str, head: str, seal: str) -> bool:
+        """True when ``seal`` is the seal of this hash under the loaded key ``kid``."""
+        key = self._keys.get(kid)
+        return key is not None and hmac.compare_digest(key.seal_head(head), seal)
+
+    def _open(self, place: Place, sealed: Sealed) -> bytes:
+        kid, envelope = parts_of(sealed)
+        key = self._keys.get(kid)
+        if key is None:
+            raise KeyringFailure(
+                f"This credential is sealed with key {kid}, which is not loaded.",
+                "Add that key to the keyring, or enter the credential again.",
+            )
+        return key.open(place, envelope)
+
+
+def unreadable(reason: str) -> KeyringFailure:
+    """Say why a sealed record does not open."""
+    return KeyringFailure(f"A sealed credential cannot be opened: {reason}.", "Enter the credential again.")
+
+
+def no_key() -> KeyringFailure:
+    """Say that there is no key, and how to make one."""
+    return KeyringFailure("No key is set.", "`quaymaster keys new` makes one; store it elsewhere too.")
+
+
+def kid_of(sealed: Sealed) -> str:
+    """Read the id of the key a record is sealed under. Raises ``KeyringFailure`` for no record of ours."""
+    version, _, rest = sealed.partition(".")
+    kid, dot, _ = rest.partition(".")
+    if version != VERSION or not dot:
+        raise unreadable("its form is unknown")
+    return kid
+
+
+def parts_of(sealed: Sealed) -> tuple[str, bytes]:
+    """
+    Split a record into key id and ``nonce | ciphertext | tag``.
+
+    Raises:
+        KeyringFailure: Unknown version, fewer than 28 bytes, or base64 that has another spelling
+            (spare bits in the last character would give one record several texts).
+    """
+    kid = kid_of(sealed)
+    text = sealed[len(VERSION) + len(kid) + 2 :]
+    try:
+        envelope = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise unreadable("its text is damaged") from None
+    if base64.urlsafe_b64encode(envelope).decode().rstrip("=") != text:
+        raise unreadable("its text is damaged")
+    if len(envelope) < NONCE_BYTES + TAG_BYTES:
+        raise unreadable("it is too short")
+    return kid, envelope
+
+
+def padded(credential: Credential) -> bytes:
+    """Write a credential as JSON, padded to a multiple of 32 bytes; JSON ignores trailing spaces."""
+    fields = {name: secret.reveal() for name, secret in credential.items()}
+    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        plain = text.encode()
+    except UnicodeEncodeError:
+        # Without "from None" the error would carry the whole plaintext.
+        raise KeyringFailure("This credential holds characters that are no text.", "Type it again.") from None
+    return plain + b" " * (-len(plain) % BLOCK_BYTES)
+
+
+def credential_from(plain: bytes) -> Credential:
+    """Read what ``padded`` wrote. Raises ``KeyringFailure`` for anything else."""
+    if len(plain) % BLOCK_BYTES:
+        raise unreadable("its padding is wrong")
+    try:
+        fields = json.loads(plain)
+    except ValueError:
+        raise unreadable("it holds no credential") from None
+    if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
+        raise unreadable("it holds no credential")
+    return {name: Secret(text) for name, text in fields.items()}
+
+
+def new_key() -> str:
+    """Make a root key: 32 random bytes in base64."""
+    return base64.b64encode(os.urandom(ROOT_BYTES)).decode()
+
+
+def parse_keys(text: str) -> tuple[bytes, ...]:
+    """
+    Read root keys.
+
+    Args:
+        text: One key a line, or several with commas between; blank lines and lines that begin with
+            ``#`` are passed over.
+
+    Returns:
+        The root keys in order, 32 bytes each.
+
+    Raises:
+        KeyringFailure: No key, or one that is not 32 bytes in base64; the message tells its number only.
+    """
+    lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
+    words = [word.strip() for line in lines for word in line.split(",") if word.strip()]
+    if not words:
+        raise no_key()
+    return tuple(parse_key(word, number) for number, word in enumerate(words, start=1))
+
+
+def parse_key(word: str, number: int) -> bytes:
+    """Read one root key from base64; ``number`` is its place in the list, from 1, for the error."""
+    try:
+        root = base64.b64decode(word, validate=True)
+    except (binascii.Error, ValueError):
+        root = b""
+    if len(root) != ROOT_BYTES:
+        raise KeyringFailure(f"Key {number} is not 32 bytes in base64.", "`quaymaster keys new` makes one.")
+    return root
+
+
+def read_keys_file(path: Path) -> tuple[bytes, ...]:
+    """Read root keys from a file. Raises ``KeyringFailure`` when it is missing or others may read it."""
+    try:
+        with path.open(encoding="ascii") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            text = file.read()
+    except OSError as error:
+        raise KeyringFailure(f"The key file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise KeyringFailure(f"The key file {path} holds something else than keys.") from None
+    if mode & 0o077:
+        raise KeyringFailure(f"Others may read the key file {path}; run `chmod 600 {path}`.")
+    return parse_keys(text)

@@ -1,0 +1,220 @@
+"""Values of the domain as plain JSON, and back.
+
+What equals its default is left out; what is absent is read as its default. An unknown field is refused:
+a newer form of the data has a higher format number, and is never read by halves.
+"""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+from bot.core.audit import event_fields, timestamp
+from bot.core.model import (
+    NO_OPTIONS,
+    AuditEntry,
+    Check,
+    Dependency,
+    Event,
+    Integration,
+    Outcome,
+    Result,
+    Server,
+    Source,
+    Stage,
+    Target,
+    TargetKind,
+)
+from bot.core.secrets import Sealed
+
+Fields = Mapping[str, Any]
+"""A JSON object."""
+
+INTEGRATIONS = "integrations"
+DEPENDENCIES = "dependencies"
+AUDIT = "audit"
+REQUESTS = "requests"
+HEAD = "head"
+"""The tables of a workspace; the last holds the seal of the newest audit entry's hash."""
+
+# fmt: off
+INTEGRATION_FIELDS = frozenset({
+    "name", "kind", "scheme", "host", "port", "username", "secret", "owner", "created_at", "created_by",
+    "updated_at", "version", "options", "ca", "check", "trusted_realms", "linked_only", "is_default",
+})
+CHECK_FIELDS = frozenset({"outcome", "stage", "reason", "at", "by"})
+DEPENDENCY_FIELDS = frozenset({
+    "integration", "kind", "name", "added_by", "added_at", "source", "settings_url", "last_used_at",
+})
+ENTRY_FIELDS = frozenset({
+    "sequence", "hash", "action", "actor", "source", "at", "target", "name", "detail", "result", "request",
+})
+REQUEST_FIELDS = frozenset({"outcome", "at"})
+# fmt: on
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request that was carried out, and what it came to."""
+
+    outcome: str
+    at: datetime
+
+
+def integration_fields(integration: Integration) -> Fields:
+    """Write an integration; its id is the key it is kept under."""
+    return filled(
+        name=integration.name,
+        kind=integration.kind,
+        scheme=integration.server.scheme,
+        host=integration.server.host,
+        port=integration.server.port,
+        username=integration.username,
+        secret=integration.secret,
+        owner=integration.owner,
+        created_at=timestamp(integration.created_at),
+        created_by=integration.created_by,
+        updated_at=timestamp(integration.updated_at),
+        version=integration.version,
+        options=dict(integration.options),
+        ca=integration.ca,
+        check=check_fields(integration.check) if integration.check else None,
+        trusted_realms=list(integration.trusted_realms),
+        linked_only=integration.linked_only,
+        is_default=integration.is_default,
+    )
+
+
+def integration_from(integration_id: str, fields: Fields) -> Integration:
+    """Read what ``integration_fields`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
+    refuse_unknown(fields, INTEGRATION_FIELDS)
+    check = fields.get("check")
+    return Integration(
+        id=integration_id,
+        name=fields["name"],
+        kind=sys.intern(fields["kind"]),
+        server=server(fields["scheme"], fields["host"], fields.get("port")),
+        username=fields.get("username", ""),
+        secret=Sealed(fields["secret"]) if "secret" in fields else None,
+        owner=sys.intern(fields["owner"]),
+        created_at=datetime.fromisoformat(fields["created_at"]),
+        created_by=sys.intern(fields["created_by"]),
+        updated_at=datetime.fromisoformat(fields["updated_at"]),
+        version=fields["version"],
+        options=MappingProxyType(fields["options"]) if "options" in fields else NO_OPTIONS,
+        ca=fields.get("ca"),
+        check=check_from(check) if check else None,
+        trusted_realms=tuple(fields.get("trusted_realms", ())),
+        linked_only=fields.get("linked_only", False),
+        is_default=fields.get("is_default", False),
+    )
+
+
+@lru_cache(maxsize=1024)
+def server(scheme: str, host: str, port: int | None) -> Server:
+    """Make a server once: thousands of integrations share a few, and memory counts."""
+    return Server(scheme, host, port)
+
+
+def check_fields(check: Check) -> Fields:
+    """Write the result of a check."""
+    return {
+        "outcome": check.outcome.value,
+        "stage": check.stage.value,
+        "reason": check.reason,
+        "at": timestamp(check.at),
+        "by": check.by,
+    }
+
+
+def check_from(fields: Fields) -> Check:
+    """Read what ``check_fields`` wrote."""
+    refuse_unknown(fields, CHECK_FIELDS)
+    return Check(
+        outcome=Outcome(fields["outcome"]),
+        stage=Stage(fields["stage"]),
+        reason=fields["reason"],
+        at=datetime.fromisoformat(fields["at"]),
+        by=sys.intern(fields["by"]),
+    )
+
+
+def dependency_key(integration_id: str, target: Target) -> str:
+    """The key a dependency is kept under: one for each integration and target."""
+    return f"{integration_id}/{target.kind.value}/{target.name}"
+
+
+def dependency_fields(dependency: Dependency) -> Fields:
+    """Write a dependency."""
+    return filled(
+        integration=dependency.integration_id,
+        kind=dependency.target.kind.value,
+        name=dependency.target.name,
+        added_by=dependency.added_by,
+        added_at=timestamp(dependency.added_at),
+        source=dependency.source.value,
+        settings_url=dependency.settings_url,
+        last_used_at=timestamp(dependency.last_used_at) if dependency.last_used_at else None,
+    )
+
+
+def dependency_from(fields: Fields) -> Dependency:
+    """Read what ``dependency_fields`` wrote."""
+    refuse_unknown(fields, DEPENDENCY_FIELDS)
+    used = fields.get("last_used_at")
+    return Dependency(
+        integration_id=fields["integration"],
+        target=Target(TargetKind(fields["kind"]), fields["name"]),
+        added_by=sys.intern(fields["added_by"]),
+        added_at=datetime.fromisoformat(fields["added_at"]),
+        source=Source(fields["source"]),
+        settings_url=fields.get("settings_url"),
+        last_used_at=datetime.fromisoformat(used) if used else None,
+    )
+
+
+def entry_fields(entry: AuditEntry) -> Fields:
+    """Write an audit entry."""
+    return {"sequence": entry.sequence, "hash": entry.hash, **event_fields(entry.event)}
+
+
+def entry_from(fields: Fields) -> AuditEntry:
+    """Read what ``entry_fields`` wrote."""
+    refuse_unknown(fields, ENTRY_FIELDS)
+    event = Event(
+        action=sys.intern(fields["action"]),
+        actor=sys.intern(fields["actor"]),
+        source=Source(fields["source"]),
+        at=datetime.fromisoformat(fields["at"]),
+        integration_id=fields.get("target"),
+        name=fields.get("name", ""),
+        detail=fields.get("detail", ""),
+        result=Result(fields["result"]),
+        request_id=fields.get("request", ""),
+    )
+    return AuditEntry(fields["sequence"], event, fields["hash"])
+
+
+def request_fields(request: Request) -> Fields:
+    """Write a remembered request."""
+    return {"outcome": request.outcome, "at": timestamp(request.at)}
+
+
+def request_from(fields: Fields) -> Request:
+    """Read what ``request_fields`` wrote."""
+    refuse_unknown(fields, REQUEST_FIELDS)
+    return Request(fields["outcome"], datetime.fromisoformat(fields["at"]))
+
+
+def filled(**fields: object) -> Fields:
+    """Leave out what is empty."""
+    return {name: value for name, value in fields.items() if value}
+
+
+def refuse_unknown(fields: Fields, known: frozenset[str]) -> None:
+    """Raise ``ValueError`` when a field is not one of the known ones."""
+    if not fields.keys() <= known:
+        raise ValueError(f"unknown fields {sorted(fields.keys() - known)}")

@@ -1,0 +1,191 @@
+"""The embedded store: one TinyDB file for each workspace, read at the start and answered from memory.
+
+data/                 0700
+  .lock               held by the one process that uses the directory
+  .reserve            ballast for a full disk
+  meta.db             0600, the store's id and key check values
+  T0BBB.db            0600, one for each workspace (E0AAA-T0BBB.db on Enterprise Grid)
+  T0BBB.db.prev       the version before, for ``quaymaster store repair``
+  audit/              older history
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.core.errors import KeyringFailure
+from bot.core.model import (
+    AuditEntry,
+    DependencyPage,
+    Filter,
+    HistoryPage,
+    Integration,
+    Page,
+    Target,
+    TargetKind,
+    Use,
+    Window,
+    Workspace,
+    name_key,
+)
+from bot.core.ports import Transaction
+from storage.directory import lock, prepare, sweep, workspace_keys
+from storage.disk import Disk
+from storage.history import deletion_of, page_of
+from storage.keyring import Keyring, kid_of
+from storage.meta import Meta
+from storage.view import View
+from storage.volume import Volume
+from storage.workspace import Clock, OpenWorkspace
+
+EMPTY = View()
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class TinyDBStore:
+    """Implements ``bot.core.ports.Store``. Safe to share between threads; hold one for each directory."""
+
+    def __init__(
+        self,
+        directory: Path,
+        keyring: Keyring,
+        *,
+        clock: Clock = now,
+        disk: Disk | None = None,
+        lost_keys: Collection[str] = (),
+    ) -> None:
+        """
+        Open a data directory, or begin one, and load every workspace in it.
+
+        Args:
+            directory: Made with mode 0700 when there is none.
+            keyring: Must hold every key that a record is sealed under.
+            clock: Gives the time in UTC.
+            disk: The system's own when ``None``.
+            lost_keys: Ids of keys that are gone for good: records under them do not stop the start.
+
+        Raises:
+            StoreInUse: Another process holds the directory.
+            StoreDamaged: A file is not as it was written; the message names the repairing command.
+            KeyringFailure: A key that records need is not loaded. Nothing was changed.
+            StoreFailure: The directory cannot be used, or a newer Quaymaster wrote it.
+        """
+        self._keyring = keyring
+        self._clock = clock
+        self._opening = threading.Lock()
+        disk = disk or Disk()
+        prepare(directory, disk)
+        self._held = lock(directory)
+        try:
+            sweep(directory, disk)
+            self._volume = Volume(directory, disk)
+            meta = Meta(self._volume)
+            self._open = {key: self._opened(key) for key in workspace_keys(directory)}
+            meta.verify(keyring)
+            self._refuse_missing_keys(lost_keys)
+            meta.remember(keyring)
+        except BaseException:
+            self._held.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the data directory. Every change that was reported as done is on disk already."""
+        self._held.close()
+
+    def health(self) -> str | None:
+        """Say in one sentence why changes are refused; ``None`` when they are not."""
+        return self._volume.health()
+
+    def transaction(self, workspace: Workspace) -> AbstractContextManager[Transaction]:
+        """
+        Begin a change; when the block ends it is on disk, when it raises nothing of it is.
+
+        Raises:
+            StoreFull, StoreReadOnly, StoreDamaged, StoreFailure: Nothing was changed.
+        """
+        with self._opening:
+            opened = self._open.get(workspace.key)
+            if opened is None:
+                opened = self._open[workspace.key] = self._opened(workspace.key)
+        return opened.change()
+
+    def integration(self, workspace: Workspace, integration_id: str) -> Integration | None:
+        """The integration with this id."""
+        return self._view(workspace).by_id.get(integration_id)
+
+    def integration_named(self, workspace: Workspace, name: str) -> Integration | None:
+        """The integration with this name, whatever its case."""
+        return self._view(workspace).by_key.get(name_key(name))
+
+    def nearest_names(self, workspace: Workspace, name: str) -> tuple[str, ...]:
+        """At most three names that look like ``name``, the nearest first."""
+        return self._view(workspace).nearest_names(name)
+
+    def page(self, workspace: Workspace, narrowed: Filter, window: Window) -> Page:
+        """One page of the filtered list, sorted by name key, with each row's number of dependencies."""
+        return self._view(workspace).page(narrowed, window)
+
+    def dependencies(
+        self, workspace: Workspace, integration_id: str, number: int, size: int
+    ) -> DependencyPage:
+        """One page of an integration's dependencies; ``number`` from 0, past the end gives the last page."""
+        return self._view(workspace).dependency_page(integration_id, number, size)
+
+    def uses(self, workspace: Workspace, target: Target) -> tuple[Use, ...]:
+        """Every integration a target uses, sorted by name key."""
+        return self._view(workspace).used_by(target)
+
+    def targets(self, workspace: Workspace, kind: TargetKind) -> tuple[str, ...]:
+        """The names of at most 1,000 targets of a kind that use anything, sorted."""
+        return self._view(workspace).targets(kind)
+
+    def history(
+        self, workspace: Workspace, *, about: str | None = None, before: int | None = None, size: int = 10
+    ) -> HistoryPage:
+        """Audit entries, newest first. ``about`` is an integration's name (present or past) or id."""
+        opened = self._open.get(workspace.key)
+        return page_of(opened.view, opened.archive, about, before, size) if opened else HistoryPage((), None)
+
+    def deletion(self, workspace: Workspace, integration_id: str) -> AuditEntry | None:
+        """The entry that says who deleted the integration with this id."""
+        opened = self._open.get(workspace.key)
+        return deletion_of(opened.view, opened.archive, integration_id) if opened else None
+
+    def sealed_counts(self) -> dict[str, int]:
+        """How many records are sealed under each key, by key id."""
+        views = [opened.view for opened in list(self._open.values())]
+        secrets = (one.secret for view in views for one in view.by_id.values())
+        return dict(Counter(kid_of(secret) for secret in secrets if secret))
+
+    def _view(self, workspace: Workspace) -> View:
+        opened = self._open.get(workspace.key)
+        return opened.view if opened else EMPTY
+
+    def _opened(self, key: str) -> OpenWorkspace:
+        return OpenWorkspace(self._volume, key, self._keyring, self._clock)
+
+    def _refuse_missing_keys(self, lost_keys: Collection[str]) -> None:
+        """Refuse to start beside records that no loaded key opens."""
+        needed = sorted(self.sealed_counts().keys() - {*self._keyring.kids, *lost_keys})
+        if needed:
+            raise KeyringFailure(
+                f"This store is sealed with {in_words(needed)}; the {given_in_words(self._keyring.kids)}. "
+                "Nothing was changed."
+            )
+
+
+def in_words(kids: Sequence[str]) -> str:
+    """Name keys by their ids: ``key a``, ``keys a, b``."""
+    return f"key{'s' if len(kids) > 1 else ''} {', '.join(kids)}"
+
+
+def given_in_words(kids: Sequence[str]) -> str:
+    """Name the loaded keys: ``key given is a``, ``keys given are a, b``."""
+    return f"{'keys given are' if len(kids) > 1 else 'key given is'} {', '.join(kids)}"

@@ -1,0 +1,171 @@
+"""One workspace in memory. A view is built, published by one assignment and never changed after that.
+
+Readers need no lock: whoever holds a view sees one consistent state. The next change publishes a new one.
+"""
+
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+from bot.core.model import (
+    AuditEntry,
+    Dependency,
+    DependencyPage,
+    Filter,
+    Integration,
+    Listed,
+    Page,
+    Target,
+    TargetKind,
+    Use,
+    Window,
+    name_key,
+)
+from storage.records import (
+    AUDIT,
+    DEPENDENCIES,
+    INTEGRATIONS,
+    REQUESTS,
+    Fields,
+    Request,
+    dependency_from,
+    entry_from,
+    integration_from,
+    request_from,
+)
+
+MOST_TARGETS = 1000
+MOST_FILTERS = 16
+"""How many filters' results a view remembers: people page through the same list."""
+CANDIDATES = 60
+KIND_ORDER = {kind: place for place, kind in enumerate(TargetKind)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What one workspace holds, arranged for every question the store is asked."""
+
+    by_id: Mapping[str, Integration] = field(default_factory=dict)
+    by_key: Mapping[str, Integration] = field(default_factory=dict)
+    keys: Sequence[str] = ()
+    """All name keys, sorted."""
+    dependents: Mapping[str, tuple[Dependency, ...]] = field(default_factory=dict)
+    """By integration id, each sorted as confirmations list them."""
+    uses: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
+    """Integration ids by target."""
+    history: tuple[AuditEntry, ...] = ()
+    """The newest entries, oldest first; older ones are in the archive."""
+    requests: Mapping[str, Request] = field(default_factory=dict)
+    """By request id, oldest first."""
+    _found: dict[Filter, Sequence[str]] = field(default_factory=dict)
+    _targets: dict[TargetKind, tuple[str, ...]] = field(default_factory=dict)
+
+    def page(self, narrowed: Filter, window: Window) -> Page:
+        """One page of the filtered list. A window past either end gives the last or the first page."""
+        keys = self.found(narrowed)
+        start = first_row(keys, window)
+        shown = [self.by_key[key] for key in keys[start : start + window.size]]
+        rows = tuple(Listed(one, len(self.dependents.get(one.id, ()))) for one in shown)
+        return Page(rows, start, total=len(keys), everything=len(self.keys))
+
+    def found(self, narrowed: Filter) -> Sequence[str]:
+        """The name keys a filter lets through, sorted."""
+        if narrowed.kinds is None and not narrowed.words:
+            return self.keys
+        known = self._found.get(narrowed)
+        if known is None:
+            known = self._found[narrowed] = self._scan(narrowed)
+            while len(self._found) > MOST_FILTERS:
+                self._found.pop(next(iter(self._found)), None)
+        return known
+
+    def _scan(self, narrowed: Filter) -> Sequence[str]:
+        keys = self.keys
+        for word in narrowed.words:
+            folded = name_key(word)
+            keys = [key for key in keys if folded in key]
+        kinds, by_key = narrowed.kinds, self.by_key
+        return keys if kinds is None else [key for key in keys if by_key[key].kind in kinds]
+
+    def nearest_names(self, name: str) -> tuple[str, ...]:
+        """At most three names that look like ``name``: of those that share the most letter pairs with it."""
+        wanted = name_key(name)[:64]
+        pairs = {wanted[place : place + 2] for place in range(max(1, len(wanted) - 1))}
+
+        def shared(key: str) -> int:
+            return sum([pair in key for pair in pairs])
+
+        likely = heapq.nlargest(CANDIDATES, self.keys, key=shared)
+        return tuple(self.by_key[key].name for key in get_close_matches(wanted, likely, n=3))
+
+    def dependency(self, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration."""
+        return dependency_in(self.dependents.get(integration_id, ()), target)
+
+    def dependency_page(self, integration_id: str, number: int, size: int) -> DependencyPage:
+        """One page of an integration's dependencies; a number past the end gives the last page."""
+        mine = self.dependents.get(integration_id, ())
+        number = max(0, min(number, (len(mine) - 1) // size))
+        return DependencyPage(mine[number * size : (number + 1) * size], number, len(mine), size)
+
+    def used_by(self, target: Target) -> tuple[Use, ...]:
+        """Every integration a target uses, sorted by name key."""
+        mine = [self.by_id[integration_id] for integration_id in self.uses.get(target, ())]
+        uses = ((one, self.dependency(one.id, target)) for one in sorted(mine, key=lambda one: one.key))
+        return tuple(Use(one, dependency) for one, dependency in uses if dependency)
+
+    def targets(self, kind: TargetKind) -> tuple[str, ...]:
+        """The names of at most 1,000 targets of a kind, sorted."""
+        known = self._targets.get(kind)
+        if known is None:
+            names = [target.name for target in self.uses if target.kind is kind]
+            known = self._targets[kind] = tuple(heapq.nsmallest(MOST_TARGETS, names))
+        return known
+
+
+def view_from(tables: Mapping[str, Mapping[str, Fields]]) -> View:
+    """Arrange the documents of a workspace. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
+    by_id = {key: integration_from(key, row) for key, row in tables.get(INTEGRATIONS, {}).items()}
+    by_key = {one.key: one for one in by_id.values()}
+    dependencies = [dependency_from(row) for row in tables.get(DEPENDENCIES, {}).values()]
+    dependents: dict[str, list[Dependency]] = {}
+    uses: dict[Target, list[str]] = {}
+    for one in sorted(dependencies, key=dependency_order):
+        dependents.setdefault(one.integration_id, []).append(one)
+        uses.setdefault(one.target, []).append(one.integration_id)
+    entries = (entry_from(row) for row in tables.get(AUDIT, {}).values())
+    return View(
+        by_id=by_id,
+        by_key=by_key,
+        keys=sorted(by_key),
+        dependents={key: tuple(mine) for key, mine in dependents.items()},
+        uses={target: tuple(mine) for target, mine in uses.items()},
+        history=tuple(sorted(entries, key=lambda entry: entry.sequence)),
+        requests={key: request_from(row) for key, row in tables.get(REQUESTS, {}).items()},
+    )
+
+
+def first_row(keys: Sequence[str], window: Window) -> int:
+    """Where a page begins: never past the last page that holds a row, never before the first."""
+    if window.before is not None:
+        return max(0, bisect_left(keys, window.before) - window.size)
+    start = bisect_right(keys, window.after) if window.after is not None else 0
+    return start if start < len(keys) else max(0, len(keys) - window.size)
+
+
+def order_of(target: Target) -> tuple[int, str]:
+    """How targets are sorted: by kind (project, environment, image), then name."""
+    return KIND_ORDER[target.kind], target.name
+
+
+def dependency_in(mine: Sequence[Dependency], target: Target) -> Dependency | None:
+    """Find the dependency of a target in a sorted sequence."""
+    place = bisect_left(mine, order_of(target), key=dependency_order)
+    return mine[place] if place < len(mine) and mine[place].target == target else None
+
+
+def dependency_order(dependency: Dependency) -> tuple[int, str]:
+    """How dependencies are sorted: as their targets."""
+    return order_of(dependency.target)
