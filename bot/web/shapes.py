@@ -115,7 +115,7 @@ EVENTS = {
         {"authorizations": items(record({}), 0), "enterprise_id": name, "event_id": name},
     ),
 }
-COMMAND = record({"command": name, "team_id": name, "user_id": name})
+COMMAND_FIELDS = ("command", "team_id", "user_id", "trigger_id")
 
 
 def check_shape(body: bytes, content_type: str) -> None:
@@ -142,15 +142,24 @@ def check_shape(body: bytes, content_type: str) -> None:
 
 
 def check_form(decoded: str) -> None:
-    """Check a form: a command's fields, or one field that holds an interaction."""
-    pairs = parse_qsl(decoded, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise Misshapen("a field twice")
-    if "payload" in fields:
-        check_json(fields["payload"], INTERACTIONS)
-    elif fields.get("ssl_check") != "1" and not COMMAND(fields):
+    """
+    Check a form: a command's fields, or one field that holds an interaction.
+
+    A command is the most frequent request, and Bolt parses it anyway: here its fields are only looked for.
+    """
+    if decoded.count("&") >= MOST_FIELDS:
+        raise Misshapen("too many fields")
+    marked = f"&{decoded}&"
+    if "&payload=" in marked:
+        payload = dict(parse_qsl(decoded, keep_blank_values=True, errors="strict"))["payload"]
+        check_json(payload, INTERACTIONS)
+    elif "&ssl_check=1&" not in marked and not all(is_given(field, marked) for field in COMMAND_FIELDS):
         raise Misshapen("not a command")
+
+
+def is_given(field: str, marked: str) -> bool:
+    """Say whether a form, with ``&`` put before and behind it, holds a field that is not empty."""
+    return f"&{field}=" in marked and f"&{field}=&" not in marked
 
 
 def check_json(decoded: str, shapes: Mapping[str, Shape]) -> None:

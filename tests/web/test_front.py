@@ -13,7 +13,7 @@ from bot.web import slack
 from bot.web.slack import slack_front
 
 NOW = 1_700_000_000
-COMMAND = b"command=%2Fintegrations&text=list&team_id=T1&user_id=U1"
+COMMAND = b"command=%2Fintegrations&text=list&team_id=T1&user_id=U1&trigger_id=1.2.x"
 WHO = {"user": {"id": "U1", "team_id": "T1"}, "team": {"id": "T1", "domain": "acme"}}
 VIEW = {"id": "V1", "type": "modal", "callback_id": "add", "state": {"values": {"b": {"a": {"value": None}}}}}
 BUTTON = {"type": "button", "action_id": "delete.ask", "block_id": "b1", "value": "17:3"}
@@ -218,7 +218,18 @@ def test_command_that_says_payload_passes(client):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"x", b"\xff\xfe", b"text=%ff", COMMAND + b"&text=again", b"{}", b"payload"]
+    "body",
+    [
+        b"",
+        b"x",
+        b"\xff\xfe",
+        b"{}",
+        b"payload",
+        b"payload=%ff",
+        COMMAND + b"&x=" * 100,
+        COMMAND.replace(b"T1", b""),
+        COMMAND.replace(b"user_id", b"user_name"),
+    ],
 )
 def test_misshapen_form_is_refused(client, bolt, body):
     """A form that Slack does not send is answered 400."""
