@@ -1,19 +1,148 @@
-"""Registry addresses: what people type, brought to one form."""
+"""Registry addresses: what people type, brought to one form.
 
-from urllib.parse import urlsplit
+Hosts are compared by equality of that form, never by a prefix: ``registry.example.attacker.net``
+begins like ``registry.example`` and is somebody else's.
+"""
+
+import re
+from ipaddress import IPv6Address
+from typing import NamedTuple, Never
 
 from bot.core.errors import InvalidInput
 from bot.core.model import Server
+
+EXAMPLE = "Example: https://registry.example.com:5000"
+LONGEST = 300
+DEFAULT_PORTS = {"https": 443, "http": 80}
+PATHS = frozenset({"", "/", "/v1", "/v1/", "/v2", "/v2/"})
+
+DOCKER_HUB = Server("https", "registry-1.docker.io")
+DOCKER_HUB_NAMES = frozenset(
+    {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+)
+DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "docker.io")
+
+UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
+LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*")
+PORT = re.compile(r"[0-9]{1,5}")
+
+
+class Parts(NamedTuple):
+    """An address cut at its punctuation; nothing in it is judged yet."""
+
+    scheme: str
+    authority: str
+    path: str
 
 
 def parse_server(text: str) -> Server:
     """
     Read a registry address as people type it.
 
+    No scheme means https; plain http is chosen by writing ``http://`` and by nothing else. Case, a
+    default port and a trailing ``/``, ``/v1/`` or ``/v2/`` make no difference; Docker Hub's names are one
+    server. A host made of digits alone stays as it is written: whoever connects judges where it leads.
+
     Raises:
-        InvalidInput: With a sentence and an example.
+        InvalidInput: With a sentence and an example. User info is never repeated.
     """
-    parts = urlsplit(text if "://" in text else f"https://{text}")
-    if not parts.hostname or parts.scheme not in ("http", "https"):
-        raise InvalidInput("This is not a registry address.", "Example: https://registry.example.com:5000")
-    return Server(parts.scheme, parts.hostname, parts.port)
+    server = literal_server(text)
+    return DOCKER_HUB if server.host in DOCKER_HUB_NAMES and server.port is None else server
+
+
+def literal_server(text: str) -> Server:
+    """Read an address as ``parse_server`` does, but take each of Docker Hub's names for itself."""
+    parts = split(text.strip())
+    host, port = host_and_port(parts.authority)
+    return Server(parts.scheme, host, None if port == DEFAULT_PORTS[parts.scheme] else port)
+
+
+def docker_keys(server: Server) -> tuple[str, ...]:
+    """
+    Say under which names ``config.json`` keeps this server's login.
+
+    Returns:
+        One key, ``host`` or ``host:port``; for Docker Hub two: docker's own, then skopeo's and podman's.
+
+    Source: docker/cli#5378; containers/image, ``pkg/docker/config``.
+    """
+    return DOCKER_HUB_KEYS if server == DOCKER_HUB else (server.address,)
+
+
+def split(text: str) -> Parts:
+    """Cut an address into scheme, authority and path. Raises ``InvalidInput``."""
+    if not text:
+        refuse("The address is empty.")
+    if len(text) > LONGEST:
+        refuse(f"The address is longer than {LONGEST} characters.")
+    if UNPRINTABLE.search(text):
+        refuse("The address holds a space, a backslash or an invisible character.")
+    scheme, separator, rest = text.partition("://")
+    scheme, rest = (scheme.lower(), rest) if separator else ("https", text)
+    if scheme not in DEFAULT_PORTS:
+        refuse("The address begins with something other than https:// or http://.")
+    authority, slash, path = rest.partition("/")
+    refuse_extras(authority, slash + path)
+    return Parts(scheme, authority, slash + path)
+
+
+def refuse_extras(authority: str, path: str) -> None:
+    """Refuse what has no place in an address. Raises ``InvalidInput``."""
+    if "@" in authority:
+        refuse("The address holds a user name or a password; those have fields of their own.")
+    if {"?", "#"} & set(authority + path):
+        refuse("The address holds a query or a fragment (“?” or “#”).")
+    if path.lower() not in PATHS:
+        refuse("The address holds a path; give only the server.")
+
+
+def host_and_port(authority: str) -> tuple[str, int | None]:
+    """Read ``host``, ``host:port``, ``[IPv6]`` or ``[IPv6]:port``. Raises ``InvalidInput``."""
+    if authority.startswith("["):
+        inside, bracket, after = authority[1:].partition("]")
+        if not bracket or (after and not after.startswith(":")):
+            refuse("The IPv6 address does not end with “]”.")
+        return ipv6(inside), port_number(after[1:]) if after else None
+    host, colon, port = authority.partition(":")
+    if ":" in port:
+        refuse("An IPv6 address stands in brackets.", "Example: https://[fd00::5]:5000")
+    return host_name(host), port_number(port) if colon else None
+
+
+def ipv6(text: str) -> str:
+    """Bring an IPv6 address to its short form. Raises ``InvalidInput``."""
+    try:
+        address = IPv6Address(text)
+    except ValueError:
+        refuse("This is not an IPv6 address.", "Example: https://[fd00::5]:5000")
+    if address.scope_id is not None:
+        refuse("An IPv6 address with a zone (“%”) means nothing on another machine.")
+    return str(address)
+
+
+def host_name(text: str) -> str:
+    """
+    Bring a host name to lower case ASCII, without a final dot. Raises ``InvalidInput``.
+
+    Encoding comes before judging: IDNA turns some characters into ASCII punctuation.
+    """
+    try:
+        host = text.encode("idna").decode("ascii").lower().removesuffix(".")
+    except UnicodeError:
+        refuse("The host name cannot be written in a name server's alphabet.")
+    if len(host) > 253 or not HOST.fullmatch(host):
+        refuse("The host name is missing or not a name.")
+    return host
+
+
+def port_number(text: str) -> int:
+    """Read a port. Raises ``InvalidInput``."""
+    if not PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
+        refuse("The port is not a number from 1 to 65535.")
+    return int(text)
+
+
+def refuse(message: str, hint: str = EXAMPLE) -> Never:
+    """Raise ``InvalidInput`` with an example."""
+    raise InvalidInput(message, hint)

@@ -1,0 +1,58 @@
+"""One question to a registry: how long it may take, how far it has come, what it found on the way."""
+
+from collections.abc import Callable
+
+from bot.core.errors import Unreachable
+from bot.core.model import Stage
+from bot.core.ports import Step, ignore_step
+from bot.registry.deadline import Deadline
+
+
+class Operation:
+    """Carries the deadline and the finished steps of one check, or of one reading of tags."""
+
+    def __init__(self, host: str, deadline: Deadline, on_step: Callable[[Step], None] = ignore_step) -> None:
+        self.host = host
+        """The registry as people write it, ``host`` or ``host:port``: for sentences."""
+        self.deadline = deadline
+        self.stage = Stage.ADDRESS
+        """The step being worked on: where a failure belongs."""
+        self.steps: list[Step] = []
+        self._on_step = on_step
+
+    def finish(self, stage: Stage, text: str) -> None:
+        """Report a step that went well. Only its first time counts: later connections are not news."""
+        if all(step.stage != stage for step in self.steps):
+            self._report(Step(stage, is_ok=True, text=text))
+
+    def fail(self, stage: Stage, text: str) -> None:
+        """Report the step at which everything ended, in place of what was said of it before."""
+        self._report(Step(stage, is_ok=False, text=text))
+
+    def stage_of(self, contact: Stage) -> Stage:
+        """
+        Say where a failure to make contact belongs.
+
+        The registry's first connection has steps of its own. A later one, such as to its token server,
+        belongs to the step that needed it.
+        """
+        return contact if self.stage in (Stage.ADDRESS, Stage.PING) else self.stage
+
+    def wait_s(self) -> float:
+        """Seconds that the next wait may take, more than 0. Raises ``Unreachable`` when none are left."""
+        left_s = self.deadline.left_s()
+        if left_s <= 0:
+            raise self.late()
+        return left_s
+
+    def late(self) -> Unreachable:
+        """Say that the deadline passed. It never means a wrong password."""
+        return Unreachable(
+            f"{self.host} took longer than {self.deadline.seconds:g} seconds.",
+            "Try again later; nothing is known about the login.",
+            self.stage,
+        )
+
+    def _report(self, step: Step) -> None:
+        self.steps.append(step)
+        self._on_step(step)

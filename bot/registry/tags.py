@@ -1,0 +1,125 @@
+"""Read a repository's tags through Registry API V2, page by page.
+
+1. Ask for ``/v2/NAME/tags/list``, without ``n``: some registries refuse a large one, others ignore it.
+2. Drop what is no tag: nulls (Nexus, empty repositories), empty names, digests (Artifactory).
+3. Follow ``Link: <URL>; rel="next"``, within the registry's origin only, never to a page that was read.
+4. Stop at the caps, and say that there is more.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urljoin
+
+from bot.core.errors import Unreachable
+from bot.core.model import Stage
+from bot.core.ports import Tags
+from bot.registry.conversation import Conversation
+from bot.registry.guard import origin_of
+from bot.registry.repositories import path_of, scope_of, unreadable
+from bot.registry.transport import Answer
+
+PAGE_BYTES = 4 * 1024 * 1024
+PAGE_VALUES = 60_000
+MOST_PAGES = 100
+MOST_TAGS = 50_000
+TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+DIGEST = re.compile(r"[a-z0-9+._-]+:[0-9a-fA-F]{32,}|sha256-[0-9a-f]{64}(?:\.[a-z]+)?")
+LINK = re.compile(r"\s*<?([^<>;,\s]+)>?\s*((?:;[^,]*)?)")
+NEXT = re.compile(r""";\s*rel\s*=\s*"?(?:[^",;]*\s)?next(?:\s[^",;]*)?"?""", re.IGNORECASE)
+
+
+class TagReader:
+    """One reading of a repository's tags."""
+
+    def __init__(self, conversation: Conversation, repository: str) -> None:
+        self._talk = conversation
+        self._operation = conversation.operation
+        self._repository = repository
+        self._tags: dict[str, float] = {}
+        """Each tag with the time it was uploaded, 0.0 when nobody says (milliseconds since 1970)."""
+
+    def read(self) -> Tags:
+        """Read page after page. Raises ``RegistryFailure``."""
+        self._talk.ping()
+        self._operation.stage = Stage.REPOSITORY
+        url: str | None = urljoin(self._talk.origin, path_of(self._repository))
+        seen: set[str] = set()
+        while url is not None and len(seen) < MOST_PAGES and len(self._tags) <= MOST_TAGS:
+            if url in seen:
+                raise self._odd("leads back to a page of tags that was already read")
+            seen.add(url)
+            url = self._read_page(url)
+        return self._collected(is_cut=url is not None or len(self._tags) > MOST_TAGS)
+
+    def _read_page(self, url: str) -> str | None:
+        """Read one page, and say where the next one is."""
+        answer = self._talk.ask(url, (scope_of(self._repository),), limit=PAGE_BYTES)
+        if answer.status != 200:
+            raise unreadable(self._operation, answer, self._repository)
+        self._tags.update(self._tags_of(answer))
+        target = next_page(answer.headers.get("Link", ""))
+        if target is None:
+            return None
+        url = urljoin(answer.url, target)
+        if origin_of(url) != self._talk.origin:
+            raise self._odd("leads to another host for the next page of tags; nothing was sent there")
+        return url
+
+    def _tags_of(self, answer: Answer) -> Mapping[str, float]:
+        # A page of four megabytes can hold a million tiny values; parsing them would take fifty.
+        is_parsable = sum(answer.body.count(mark) for mark in (b",", b"[", b"{")) <= PAGE_VALUES
+        value = answer.json() if is_parsable and answer.body.isascii() else None
+        if not isinstance(value, dict) or "tags" not in value:
+            raise self._odd("gave a page that is no list of tags, or is too large to read")
+        names = value["tags"] if isinstance(value["tags"], list) else []
+        times = upload_times(value.get("manifest"))
+        return {name: times.get(name, 0.0) for name in names if is_tag(name)}
+
+    def _collected(self, *, is_cut: bool) -> Tags:
+        is_ordered = bool(self._tags) and all(self._tags.values())
+        names = sorted(self._tags)
+        if is_ordered:
+            names.sort(key=lambda name: -self._tags[name])
+        return Tags(self._repository, tuple(names[:MOST_TAGS]), is_ordered, is_cut)
+
+    def _odd(self, what: str) -> Unreachable:
+        return Unreachable(
+            f"{self._operation.host} {what}.", "Ask whoever runs the registry.", Stage.REPOSITORY
+        )
+
+
+def is_tag(name: object) -> bool:
+    """True for a tag; false for null, an empty name, a digest or a tag that stands for one (cosign)."""
+    return isinstance(name, str) and bool(TAG.fullmatch(name)) and not DIGEST.fullmatch(name)
+
+
+def upload_times(manifests: object) -> Mapping[str, float]:
+    """
+    Read when each tag was uploaded, where a registry says so beside the tags.
+
+    Google's registries send ``"manifest": {DIGEST: {"tag": […], "timeUploadedMs": "…"}}``
+    (google/go-containerregistry, ``pkg/v1/google/list.go``).
+    """
+    found = manifests.values() if isinstance(manifests, dict) else ()
+    entries = (entry for entry in found if isinstance(entry, dict))
+    return {tag: milliseconds(entry) for entry in entries for tag in tags_in(entry)}
+
+
+def tags_in(entry: Mapping[str, object]) -> Iterable[str]:
+    """The tags of one manifest."""
+    tags = entry.get("tag")
+    return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+
+
+def milliseconds(entry: Mapping[str, object]) -> float:
+    """When a manifest was uploaded; 0.0 when it does not say."""
+    text = str(entry.get("timeUploadedMs", ""))
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0.0
+
+
+def next_page(header: str) -> str | None:
+    """Find the target of ``rel="next"`` in a ``Link`` header; some registries leave out the brackets."""
+    for match in LINK.finditer(header):
+        if NEXT.fullmatch(match.group(2).strip()) or NEXT.search(match.group(2)):
+            return match.group(1)
+    return None

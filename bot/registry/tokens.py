@@ -1,0 +1,209 @@
+"""Access tokens: fetched from a registry's token server, kept in memory for a few minutes.
+
+1. The challenge names a realm (the token server's address), a service, and perhaps scopes.
+2. GET ``REALM?service=S&scope=A&scope=B``, with Basic authorization when there is a login.
+3. The answer is ``{"token": …}`` or ``{"access_token": …}``, perhaps with ``expires_in``.
+
+Source: distribution/distribution, ``docs/content/spec/auth/token.md``.
+"""
+
+import base64
+import json
+import re
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from bot.core.errors import LoginRejected, Unreachable
+from bot.core.secrets import Secret
+from bot.registry.deadline import Clock
+from bot.registry.operation import Operation
+from bot.registry.transport import Answer, Wire
+
+SHORTEST_S, LONGEST_S, EARLY_S = 60, 3600, 5
+MOST_TOKENS = 1000
+PRINTABLE = re.compile(r"[\x21-\x7e]+")
+ACTION = re.compile(r"[a-z*]{1,20}")
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user name and its secret, as the registry takes them."""
+
+    username: str
+    secret: Secret
+
+    def basic(self) -> str:
+        """The value of a Basic ``Authorization`` header (RFC 7617, UTF-8). Goes to allowed origins only."""
+        plain = f"{self.username}:{self.secret.reveal()}".encode()
+        return f"Basic {base64.b64encode(plain).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and what it says of itself."""
+
+    text: Secret
+    lifetime_s: float
+    granted: Mapping[str, tuple[str, ...]]
+    """Actions by repository, as far as the answer tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """Whose token, from where, for what. The identity is in it: a token answers for one login only."""
+
+    cache_key: str
+    is_anonymous: bool
+    realm: str
+    service: str
+    scopes: tuple[str, ...]
+
+
+class TokenCache:
+    """Keeps tokens in memory until shortly before they expire. Safe to share between threads."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._tokens: OrderedDict[TokenKey, tuple[float, Token]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: TokenKey) -> Token | None:
+        """Give a token that is still good for ``EARLY_S`` seconds at least."""
+        with self._lock:
+            end, token = self._tokens.get(key, (0.0, None))
+        return token if end > self._clock() else None
+
+    def put(self, key: TokenKey, token: Token) -> None:
+        """Keep a token, unless its login has no cache key. The oldest makes room."""
+        if not key.cache_key:
+            return
+        with self._lock:
+            self._tokens[key] = (self._clock() + token.lifetime_s - EARLY_S, token)
+            self._tokens.move_to_end(key)
+            if len(self._tokens) > MOST_TOKENS:
+                self._tokens.popitem(last=False)
+
+
+def fetch_token(
+    wire: Wire, realm: str, service: str, scopes: tuple[str, ...], identity: Identity | None
+) -> Token:
+    """
+    Ask a token server. That it may be asked was judged before (``guard.allow_realm``).
+
+    Args:
+        wire: The operation's connections.
+        realm: The token server's absolute address; a query in it is kept.
+        service: Left out when empty.
+        scopes: Each becomes a parameter of its own.
+        identity: ``None`` = ask for what everybody gets.
+
+    Raises:
+        LoginRejected: The token server refused.
+        Unreachable: It gave no usable answer.
+    """
+    parameters = [*([("service", service)] if service else []), *(("scope", each) for each in scopes)]
+    parts = urlsplit(realm)
+    query = "&".join(filter(None, (parts.query, urlencode(parameters))))
+    url = urlunsplit(parts._replace(query=query))
+    answer = wire.fetch(url, identity.basic() if identity else None)
+    if answer.status in (401, 403):
+        raise refused(wire.operation)
+    if answer.status != 200:
+        raise no_token(wire.operation, answer)
+    return read_token(wire.operation, answer)
+
+
+def read_token(operation: Operation, answer: Answer) -> Token:
+    """Read the answer; some servers give ``access_token`` in place of ``token``. Raises ``Unreachable``."""
+    value = answer.json()
+    fields = value if isinstance(value, dict) else {}
+    text = fields.get("token") or fields.get("access_token")
+    if not isinstance(text, str) or not PRINTABLE.fullmatch(text):
+        raise no_token(operation, answer)
+    return Token(Secret(text), lifetime(fields.get("expires_in")), granted_by(text, fields.get("scope")))
+
+
+def lifetime(expires_in: object) -> float:
+    """Read ``expires_in``: 60 s when it is missing, less or no number; an hour at most."""
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
+        return SHORTEST_S
+    return min(max(expires_in, SHORTEST_S), LONGEST_S)
+
+
+def granted_by(token: str, scope: object) -> Mapping[str, tuple[str, ...]]:
+    """
+    Read what a token allows, for showing it. Nothing is decided by it: a registry's answer counts.
+
+    Args:
+        token: Perhaps a JWT with ``access`` claims (``docs/content/spec/auth/jwt.md``); its signature is
+            the registry's business.
+        scope: The answer's own word on it, ``repository:NAME:pull,push …``.
+    """
+    granted: dict[str, tuple[str, ...]] = {}
+    for entry in scope.split() if isinstance(scope, str) else ():
+        kind, _, rest = entry.partition(":")
+        name, _, actions = rest.rpartition(":")
+        note(granted, kind, name, actions.split(","))
+    for claim in access_claims(token):
+        if isinstance(claim, dict):
+            note(granted, claim.get("type"), claim.get("name"), claim.get("actions"))
+    return granted
+
+
+def note(granted: dict[str, tuple[str, ...]], kind: object, name: object, actions: object) -> None:
+    """Write down the actions of a repository; what has another shape is nothing."""
+    if kind == "repository" and isinstance(name, str) and isinstance(actions, list):
+        granted[name] = tuple(a for a in actions if isinstance(a, str) and ACTION.fullmatch(a))
+
+
+def access_claims(token: str) -> list[object]:
+    """The ``access`` claims of a JWT; none when it is something else."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return []
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (ValueError, RecursionError):
+        return []
+    access = claims.get("access") if isinstance(claims, dict) else None
+    return access if isinstance(access, list) else []
+
+
+def refused(operation: Operation) -> LoginRejected:
+    """Say that the login was refused, at the step that needed it."""
+    return LoginRejected(
+        f"{operation.host} refused this login.",
+        "Check the user name and the secret, and that the secret was not revoked.",
+        operation.stage,
+    )
+
+
+def no_token(operation: Operation, answer: Answer) -> Unreachable:
+    """Say that a token server did not give a token."""
+    if answer.status == 200:
+        return Unreachable(
+            f"The token server of {operation.host} gave an answer without a token.",
+            "Ask whoever runs the registry.",
+            operation.stage,
+        )
+    return trouble(operation, answer, f"The token server of {operation.host}")
+
+
+def trouble(operation: Operation, answer: Answer, who: str) -> Unreachable:
+    """Say what a status means that is neither yes nor no. It never means a wrong password."""
+    if answer.status == 429:
+        after = answer.headers.get("Retry-After", "")
+        hint = f"Try again in {int(after)} seconds." if after.isascii() and after.isdigit() else ""
+        return Unreachable(f"{who} has been asked too often.", hint or "Try again later.", operation.stage)
+    if answer.status >= 500:
+        message = f"{who} has trouble of its own (status {answer.status})."
+        return Unreachable(message, "Try again later; nothing is known about the login.", operation.stage)
+    return Unreachable(
+        f"{who} gave an answer that has no place here (status {answer.status}).",
+        "Check that the address is a registry's.",
+        operation.stage,
+    )

@@ -1,0 +1,194 @@
+"""Requests to registries and their token servers, and the answers, both small and bounded."""
+
+import json
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+from bot.core.errors import Unreachable
+from bot.registry.guard import Guard, origin_of
+from bot.registry.operation import Operation
+from bot.registry.sockets import Meter, PinnedHTTPConnection, PinnedHTTPSConnection, too_much
+
+HEADER_ROOM = 256 * 1024
+SMALL = 64 * 1024
+CHUNK = 32 * 1024
+MOST_HOPS = 3
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. Its ``repr`` shows no header and no body: a token may stand there."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"Answer({self.status})"
+
+    def json(self) -> Any:
+        """Read the body as JSON; ``None`` when it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def error_codes(self) -> frozenset[str]:
+        """The codes of a registry's error answer, such as ``NAME_UNKNOWN``; empty when it is none."""
+        value = self.json()
+        errors = value.get("errors") if isinstance(value, dict) else None
+        found = errors if isinstance(errors, list) else []
+        return frozenset(str(each.get("code", "")) for each in found if isinstance(each, dict))
+
+
+class PinnedAdapter(HTTPAdapter):
+    """requests' own adapter, with pinned connections and one ready TLS context.
+
+    It is used without a ``Session``. A session reads a redirect's whole body, unpacked, even when it is
+    told not to follow; keeps cookies; and lets ``.netrc`` and proxy variables speak. An adapter does not.
+    """
+
+    def __init__(self, meter: Meter, context: ssl.SSLContext) -> None:
+        self._meter = meter
+        self._context = context
+        super().__init__(pool_connections=4, pool_maxsize=1)
+
+    def get_connection_with_tls_context(
+        self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
+    ) -> HTTPConnectionPool:
+        """Give the pool of the request's origin. Proxies are not used: the guard judges addresses."""
+        parts = urlsplit(request.url or "")
+        pool: HTTPConnectionPool = self.poolmanager.connection_from_host(
+            parts.hostname, parts.port, parts.scheme, {"ssl_context": self._context}
+        )
+        pinned = PinnedHTTPSConnection if isinstance(pool, HTTPSConnectionPool) else PinnedHTTPConnection
+        pool.ConnectionCls = partial(pinned, meter=self._meter)  # type: ignore[assignment]  # only called
+        return pool
+
+    def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:
+        """Do nothing: the context verifies. requests would load its bundle into it for each connection."""
+
+
+class Wire:
+    """The connections of one operation. Each goes where the guard allows and ends with the operation."""
+
+    def __init__(self, operation: Operation, guard: Guard, context: ssl.SSLContext) -> None:
+        self.operation = operation
+        self._meter = Meter(operation, guard)
+        self._adapter = PinnedAdapter(self._meter, context)
+        self._kept: set[str] = set()
+        """Origins that have answered, so that a connection to them may have been kept."""
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._adapter.close()
+
+    def fetch(self, url: str, authorization: str | None = None, limit: int | None = SMALL) -> Answer:
+        """
+        GET, following redirects by hand: at most three, and none to another origin.
+
+        Args:
+            url: Absolute, judged by the caller.
+            authorization: The header's value, for this origin only.
+            limit: How many bytes the body may have; ``None`` = read little of it, the status is enough.
+
+        Raises:
+            Unreachable: Nothing usable came back.
+        """
+        for _ in range(MOST_HOPS + 1):
+            answer = self.get(url, authorization, limit)
+            target = answer.headers.get("Location")
+            if answer.status not in REDIRECTS or target is None:
+                return answer
+            url = self._next_hop(url, target)
+        raise self._failure(
+            f"{self.operation.host} redirects again and again.", "Check the address of the registry."
+        )
+
+    def get(self, url: str, authorization: str | None, limit: int | None) -> Answer:
+        """Ask once. Raises ``Unreachable``."""
+        request = self._prepared(url, authorization)
+        self._meter.bytes_left = HEADER_ROOM + (limit or SMALL)
+        try:
+            response = self._send(request)
+            try:
+                return Answer(response.status_code, url, response.headers, self._body(response, limit))
+            finally:
+                response.close()
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            raise self._broken() from error
+
+    def _send(self, request: requests.PreparedRequest) -> requests.Response:
+        origin = origin_of(request.url or "") or ""
+        try:
+            response = self._adapter.send(request, stream=True, timeout=self.operation.wait_s())
+        except requests.ConnectionError:
+            if origin not in self._kept:
+                raise
+            # The server may have closed the kept connection just then. A GET may be sent twice.
+            self._kept.discard(origin)
+            return self._send(request)
+        self._kept.add(origin)
+        return response
+
+    def _prepared(self, url: str, authorization: str | None) -> requests.PreparedRequest:
+        headers = {"User-Agent": "quaymaster", "Accept": "application/json", "Accept-Encoding": "identity"}
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        try:
+            request = requests.Request("GET", url, headers).prepare()
+        except (requests.RequestException, ValueError) as error:
+            raise self._broken() from error
+        # Two readers of one URL may differ about its host; then it is nobody's.
+        if origin_of(url) is None or origin_of(request.url or "") != origin_of(url):
+            raise self._broken()
+        return request
+
+    def _body(self, response: requests.Response, limit: int | None) -> bytes:
+        encoding = response.headers.get("Content-Encoding", "identity").lower()
+        if encoding not in ("", "identity"):
+            raise self._failure(
+                f"{self.operation.host} sent a packed answer, which was not asked for.",
+                "A proxy in between may have packed it; it must not.",
+            )
+        body = bytearray()
+        while chunk := response.raw.read(CHUNK, decode_content=False):
+            body += chunk
+            if limit is None:
+                break
+            if len(body) > limit:
+                raise too_much(self.operation)
+        return bytes(body)
+
+    def _next_hop(self, url: str, target: str) -> str:
+        hop = urljoin(url, target)
+        if origin_of(hop) == origin_of(url):
+            return hop
+        place = origin_of(hop) or "an address that cannot be used"
+        raise self._failure(
+            f"{origin_of(url)} redirects to {place}; the login was not sent there.",
+            "If the registry is there, use that address.",
+        )
+
+    def _broken(self) -> Unreachable:
+        if self.operation.deadline.left_s() <= 0:
+            return self.operation.late()
+        return self._failure(
+            f"{self.operation.host} did not answer as a web server does.",
+            "Check the address and the port, and whether it needs https:// or http://.",
+        )
+
+    def _failure(self, message: str, hint: str) -> Unreachable:
+        return Unreachable(message, hint, self.operation.stage)
