@@ -1,0 +1,25 @@
+"""What every test shares: the marker ``needs``, which names the real program a test runs."""
+
+import os
+import shutil
+
+import pytest
+
+REQUIRE_ALL = "QUAYMASTER_TESTS_REQUIRE_ALL"
+"""Set to 1 where every program is installed: then a missing one fails its tests instead of skipping them."""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose program is missing, saying by name which; fail it where all are required."""
+    for mark in item.iter_markers("needs"):
+        for program in mark.args:
+            require(program)
+
+
+def require(program: str) -> None:
+    """Go on only if a program is installed."""
+    if shutil.which(program):
+        return
+    if os.environ.get(REQUIRE_ALL) == "1":
+        pytest.fail(f"{program} is not installed, and {REQUIRE_ALL}=1 requires it", pytrace=False)
+    pytest.skip(f"{program} is not installed")

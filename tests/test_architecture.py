@@ -1,0 +1,167 @@
+"""The architecture: who may import whom, how long a file may be, what stands at the top."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+ALLOWED = {
+    # The longest prefix that fits a module decides: what it may import of ours, and of others.
+    "bot.core": ({"bot.core"}, set()),
+    "bot.registry": ({"bot.registry", "bot.core"}, {"requests", "urllib3", "botocore"}),
+    "storage": ({"storage", "bot.core"}, {"tinydb", "cryptography", "psycopg", "psycopg_pool"}),
+    "handlers": ({"handlers", "bot.core", "bot.services"}, {"slack_bolt", "slack_sdk"}),
+    "bot.web": ({"bot.web", "bot.core", "bot.services"}, {"waitress"}),
+    "bot.docker_credential": (set(), set()),
+    "bot": (
+        {"bot", "handlers", "storage"},
+        {
+            "botocore",
+            "click",
+            "cryptography",
+            "requests",
+            "slack_bolt",
+            "slack_sdk",
+            "tinydb",
+            "urllib3",
+            "waitress",
+        },
+    ),
+}
+
+TOP = {
+    ".ci",
+    ".github",
+    ".gitignore",
+    "LICENSE",
+    "Procfile",
+    "README.md",
+    "bot",
+    "handlers",
+    "pyproject.toml",
+    "requirements.txt",
+    "storage",
+    "tests",
+}
+
+LONGEST_FILE = 300
+LONGEST_FUNCTION = 20
+
+SOURCES = sorted(path for area in ("bot", "handlers", "storage") for path in (ROOT / area).rglob("*.py"))
+EVERYTHING = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
+
+
+def relative(path):
+    """A path as people write it."""
+    return str(path.relative_to(ROOT))
+
+
+def module_of(path):
+    """The dotted name of a source file."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def is_within(module, area):
+    """True when a module is an area or lies in it."""
+    return module == area or module.startswith(f"{area}.")
+
+
+def imports_of(path):
+    """Every module a file imports, at its top or anywhere inside."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    froms = {
+        f"{node.module}.{alias.name}" if node.module in ("bot", "bot.core") else node.module
+        for node in nodes
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    return plain | froms
+
+
+def forbidden_imports(path):
+    """The imports of a file that its area does not allow."""
+    area = max((area for area in ALLOWED if is_within(module_of(path), area)), key=len)
+    ours, others = ALLOWED[area]
+    allowed = ours | others | set(sys.stdlib_module_names) | {"_typeshed"}
+    return {name for name in imports_of(path) if not any(is_within(name, each) for each in allowed)}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_imports_keep_to_the_table(path):
+    """A file imports only what its area may; if this fails, move the code, don't widen the table."""
+    assert forbidden_imports(path) == set()
+
+
+def test_relative_imports_are_not_used():
+    """Imports are written in full, so that the table can be read off them."""
+    relative_imports = [
+        f"{relative(path)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+
+    assert relative_imports == []
+
+
+@pytest.mark.parametrize("path", EVERYTHING, ids=relative)
+def test_file_is_short(path):
+    """A file stays under 300 lines."""
+    assert len(path.read_text().splitlines()) < LONGEST_FILE
+
+
+def long_functions(path):
+    """The functions of a file that are too long."""
+    lines = path.read_text().splitlines()
+    nodes = list(ast.walk(ast.parse("\n".join(lines))))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node.name for node in functions if length_of(node, lines) >= LONGEST_FUNCTION]
+
+
+def length_of(function, lines):
+    """How many lines a function's body takes; its docstring and lines of brackets alone do not count."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    written = lines[body[0].lineno - 1 : body[-1].end_lineno] if body else []
+    return len([line for line in written if line.strip(" ()[]{},")])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_functions_are_short(path):
+    """A function stays under 20 lines."""
+    assert long_functions(path) == []
+
+
+def test_top_level_holds_only_what_is_named():
+    """The top level holds the parts of the program and what tools look for there."""
+    present = {path.name for path in ROOT.iterdir()} - ignored()
+
+    assert present <= TOP
+
+
+def ignored():
+    """What ``.gitignore`` names, and git's own directory."""
+    names = {line.strip().rstrip("/") for line in (ROOT / ".gitignore").read_text().splitlines()}
+    return names | {".git"} | {path.name for pattern in names for path in ROOT.glob(pattern)}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("bot.core.x", "slack_bolt"),
+        ("handlers.x", "storage"),
+        ("bot.web.x", "bot.wiring"),
+        ("storage.x", "bot"),
+    ],
+)
+def test_table_forbids(module, name, tmp_path, monkeypatch):
+    """The check itself works: an import that crosses the table is found."""
+    monkeypatch.setattr(f"{__name__}.ROOT", tmp_path)
+    path = tmp_path.joinpath(*module.split(".")).with_suffix(".py")
+    path.parent.mkdir(parents=True)
+    path.write_text(f"def later():\n    import {name}\n")
+
+    assert forbidden_imports(path) == {name}
