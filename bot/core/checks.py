@@ -10,7 +10,7 @@ from bot.core.credentials import check_of, login_of, opened
 from bot.core.errors import Changed, InvalidInput
 from bot.core.integrations import get_integration
 from bot.core.model import Actor, Integration
-from bot.core.ports import CheckResult, Keyring, Registry, Step, Store, ignore_step
+from bot.core.ports import CheckResult, Keyring, Registry, Step, Store, Tags, ignore_step
 
 TEST_DEADLINE_S = 10.0
 REALM_ALLOWED = "realm.allow"
@@ -83,3 +83,24 @@ def allow_realm(store: Store, actor: Actor, integration_id: str, version: int, r
         change.put_integration(edited)
         change.record(event(actor, REALM_ALLOWED, integration, realm))
     return edited
+
+
+def read_tags(
+    store: Store,
+    keyring: Keyring,
+    registry: Registry,
+    actor: Actor,
+    integration: Integration,
+    repository: str,
+) -> Tags:
+    """
+    Read the tags of a repository with an integration's login, within 10 s.
+
+    Raises:
+        NotPermitted, KeyringFailure.
+        RegistryFailure: With the step that failed.
+    """
+    require(store, actor, Action.TAGS)
+    credential = opened(keyring, actor, integration)
+    login = login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
+    return registry.tags(login, repository, deadline_s=TEST_DEADLINE_S)

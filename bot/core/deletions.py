@@ -1,12 +1,13 @@
 """Delete an integration: show what depends on it, and delete only when nothing does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.core.access import Action, require
 from bot.core.audit import event, refusal
-from bot.core.errors import Changed, HasDependencies, NotFound, QuaymasterError
+from bot.core.dependencies import unlink_target
+from bot.core.errors import Changed, Conflict, HasDependencies, UnknownDependency
 from bot.core.integrations import get_integration, missing
-from bot.core.model import Actor, DependencyPage, Integration
+from bot.core.model import Actor, DependencyPage, Integration, Target
 from bot.core.ports import Store, Transaction
 
 DEPENDENCIES_A_PAGE = 12
@@ -18,6 +19,8 @@ class DeletionPlan:
 
     integration: Integration
     dependencies: DependencyPage
+    note: str = ""
+    """What has just happened, or what has come in the way."""
 
 
 def plan_deletion(store: Store, actor: Actor, integration_id: str, number: int = 0) -> DeletionPlan:
@@ -41,7 +44,24 @@ def plan_deletion(store: Store, actor: Actor, integration_id: str, number: int =
     )
 
 
-def delete_integration(store: Store, actor: Actor, integration_id: str, version: int) -> Integration:
+def remove_dependency(
+    store: Store, actor: Actor, integration_id: str, target: Target, number: int = 0
+) -> DeletionPlan:
+    """
+    Take one dependency away and look up what is left. One that a colleague took away first is no error.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    try:
+        unlink_target(store, actor, integration_id, target)
+        note = f"Removed {target.kind.value} {target.name}."
+    except UnknownDependency as error:
+        note = error.message
+    return replace(plan_deletion(store, actor, integration_id, number), note=note)
+
+
+def delete_integration(store: Store, actor: Actor, integration_id: str, version: int) -> DeletionPlan | None:
     """
     Delete an integration that nothing depends on and nobody has changed.
 
@@ -54,33 +74,29 @@ def delete_integration(store: Store, actor: Actor, integration_id: str, version:
         version: The version the person was shown.
 
     Returns:
-        The integration as it was.
+        ``None`` when it is deleted; otherwise the new state, with the reason as its note.
 
     Raises:
-        NotPermitted, AlreadyDeleted, NotFound, HasDependencies, Changed: Nothing was deleted.
+        NotPermitted, AlreadyDeleted, NotFound: Nothing was deleted.
     """
     integration = get_integration(store, actor, integration_id)
     require(store, actor, Action.DELETE, integration)
     with store.transaction(actor.workspace) as change:
-        obstacle = obstacle_to(change, integration, version)
-        if obstacle is None:
+        present = change.integration(integration_id)
+        obstacle = obstacle_to(change, present, version) if present else None
+        if obstacle:
+            change.record(refusal(actor, Action.DELETE, present, obstacle.message))
+        elif present:
             change.remove_integration(integration_id)
-            change.record(event(actor, Action.DELETE, integration))
-        elif not isinstance(obstacle, NotFound):
-            change.record(refusal(actor, Action.DELETE, integration, obstacle.message))
-    if isinstance(obstacle, NotFound):
-        raise missing(store, actor, integration_id)
-    if obstacle is not None:
-        raise obstacle
-    return integration
-
-
-def obstacle_to(change: Transaction, shown: Integration, version: int) -> QuaymasterError | None:
-    """Say what stands against a deletion now, or ``None``."""
-    present = change.integration(shown.id)
+            change.record(event(actor, Action.DELETE, present))
     if present is None:
-        return NotFound(f"“{shown.name}” is gone.")
+        raise missing(store, actor, integration_id)
+    return replace(plan_deletion(store, actor, integration_id), note=str(obstacle)) if obstacle else None
+
+
+def obstacle_to(change: Transaction, present: Integration, version: int) -> Conflict | None:
+    """Say what stands against a deletion now, or ``None``."""
     if present.version != version:
         return Changed(present.name)
-    count = change.dependency_count(shown.id)
+    count = change.dependency_count(present.id)
     return HasDependencies(present.name, count) if count else None

@@ -1,17 +1,46 @@
 """Edit an integration: an empty secret keeps the stored one, a changed server needs it typed again."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from bot.core.access import Action, require
 from bot.core.audit import event, refusal
 from bot.core.credentials import checked, opened, sealed
 from bot.core.errors import Changed, InvalidFields, NameTaken
-from bot.core.integrations import missing, refuse_taken_name
+from bot.core.integrations import get_integration, missing, refuse_taken_name
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration
 from bot.core.ports import Keyring, Registry, Store
 from bot.core.secrets import Credential, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class EditPlan:
+    """What the form shows: the integration, and how many targets will use what is saved."""
+
+    integration: Integration
+    dependencies: int
+
+
+def plan_edit(store: Store, actor: Actor, integration_id: str, version: int | None = None) -> EditPlan:
+    """
+    Look an integration up for the person who wants to edit it.
+
+    Args:
+        store: The store.
+        actor: The owner or an admin.
+        integration_id: Which one.
+        version: The version the person was shown; ``None`` before a form is shown.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+        InvalidFields: It was changed after the form was opened.
+    """
+    integration = get_integration(store, actor, integration_id)
+    require(store, actor, Action.EDIT, integration)
+    if version is not None and version != integration.version:
+        raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})
+    return EditPlan(integration, store.dependencies(actor.workspace, integration_id, 0, 1).total)
 
 
 def edit_integration(

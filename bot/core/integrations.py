@@ -36,7 +36,9 @@ class Details:
 def list_integrations(store: Store, actor: Actor, narrowed: Filter, window: Window) -> Page:
     """Give one page of the integrations that a filter lets through."""
     require(store, actor, Action.SEE)
-    return store.page(actor.workspace, narrowed, window)
+    page = store.page(actor.workspace, narrowed, window)
+    is_past_an_end = not page.rows or (window.before is not None and not page.has_previous)
+    return store.page(actor.workspace, narrowed, Window(size=window.size)) if is_past_an_end else page
 
 
 def find_integration(store: Store, actor: Actor, name: str) -> Integration:

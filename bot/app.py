@@ -1,0 +1,68 @@
+"""The Bolt app: one middleware that says who is acting, one listener a kind of request, one for errors.
+
+Each request finds its own listener in ``handlers/routes.py``. ``process_before_response`` lets Bolt answer
+at once; whatever is slower than memory runs on our executor (``services.executor``).
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from slack_bolt import App, BoltRequest, BoltResponse
+from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.request.internals import build_context
+
+from bot.dispatch import Dispatch
+from bot.services import Services
+from handlers import all_routes
+
+ANYTHING = re.compile(".*", re.DOTALL)
+
+
+def build_app(services: Services, *, signing_secret: str, logger: logging.Logger | None = None) -> App:
+    """
+    Build the app that serves every workspace this process knows.
+
+    Args:
+        services: The ports.
+        signing_secret: Slack's signing secret; Bolt checks it again behind our own front.
+        logger: Where Bolt logs, at WARNING: at lower levels it prints payloads.
+    """
+    app = App(
+        signing_secret=signing_secret,
+        authorize=authorize,
+        process_before_response=True,
+        before_authorize=mend_payload_word,
+        token_verification_enabled=False,
+        ignoring_self_events_enabled=False,
+        logger=logger,
+    )
+    dispatch = Dispatch(services, all_routes())
+    app.use(dispatch.introduce)
+    app.command(ANYTHING)(dispatch.command)
+    app.action(ANYTHING)(dispatch.press)
+    app.view(ANYTHING)(dispatch.form)
+    app.event("app_home_opened")(dispatch.home_opened)
+    app.error(dispatch.failed)
+    return app
+
+
+def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+    """Answer Bolt's question for a token: the listeners take their client from ``services.slack``."""
+    return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="")
+
+
+def mend_payload_word(req: BoltRequest, next_: Callable[[], Any]) -> BoltResponse | None:
+    """
+    Read a command again that Bolt's parser lost.
+
+    A form that holds the word ``payload`` anywhere is taken for an interaction and parsed to nothing
+    (slack_bolt/request/internals.py, ``parse_body``). The signature has been checked by now.
+    """
+    if not req.body and req.raw_body:
+        req.body = dict(parse_qsl(req.raw_body, keep_blank_values=True))
+        build_context(req.context, req.body)
+    next_()
+    return None

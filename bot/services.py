@@ -1,0 +1,51 @@
+"""What listeners and the web are given by name: the ports, and a few facts about this installation."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from slack_sdk import WebClient
+
+from bot.core.kinds import Kind, Kinds
+from bot.core.model import Workspace
+from bot.core.ports import Executor, Keyring, People, Registry, Store
+
+
+class Replies(Protocol):
+    """Posts to the address that came with a command or a press."""
+
+    def post(self, response_url: str, message: Mapping[str, Any]) -> None:
+        """
+        Post a message.
+
+        Args:
+            response_url: Believed only on Slack's own hooks host or the origin of ``SLACK_API_URL``. It is a
+                capability: it is never logged and never stored.
+            message: ``text`` and ``blocks``, and ``replace_original`` or ``delete_original``.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a listener may reach. Built once, in ``bot/wiring.py``."""
+
+    store: Store
+    keyring: Keyring
+    registry: Registry
+    kinds: Kinds
+    groups: tuple[str, ...]
+    """The rows of the ``Filters`` menu after ``All``, in order."""
+    people: People
+    executor: Executor
+    replies: Replies
+    slack: Callable[[Workspace], WebClient]
+    now: Callable[[], datetime]
+    admins: tuple[str, ...] = ()
+    """User ids of ``QUAYMASTER_ADMINS``."""
+    editors: tuple[str, ...] = ()
+    """User and group ids of ``QUAYMASTER_EDITORS``; empty = every member."""
+
+    def kind(self, kind_id: str) -> Kind:
+        """The row of a kind. Raises ``KeyError`` for an id that no row has."""
+        return self.kinds[kind_id]

@@ -1,0 +1,125 @@
+"""Add an integration: a form asks, the registry is asked while it is open, Save stores.
+
+payload -> ask | ask_pressed -> add_form -> open
+payload -> choose_kind -> add_form -> redraw
+payload -> save -> add_integration -> saved -> ack
+"""
+
+from difflib import get_close_matches
+
+from slack_bolt import Ack
+
+from bot.core.access import Action, require
+from bot.core.errors import InvalidInput, quoted, shortened
+from bot.core.integrations import add_integration
+from bot.core.kinds import Kind, Kinds
+from bot.core.model import Actor, Integration
+from bot.services import Services
+from handlers.blocks import View, context, escape, modal, section, state_value
+from handlers.command import Verb, Words
+from handlers.form import (
+    KIND,
+    SKIP,
+    VALUE,
+    form_view,
+    inputs,
+    is_check_wanted,
+    kind_menu,
+    name_input,
+    plain_warning,
+    shown_values,
+    skip_box,
+    typed_draft,
+)
+from handlers.routes import Form, Press, Routes
+from handlers.surfaces import ModalSurface, Surface
+
+OPEN = "add.open"
+SAVE = "add.save"
+
+AVAILABLE = (
+    "The integration will now be available to all your continuous integration and deployment workflows."
+)
+
+
+def register(routes: Routes) -> None:
+    """Add the verb, the button, the type menu and the form."""
+    summary = "a form for a new integration; the login is checked before it is stored"
+    routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
+    routes.action(OPEN, ask_pressed)
+    routes.action(KIND, choose_kind)
+    routes.action(SKIP, tick)
+    routes.form(SAVE, save)
+
+
+def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form, for the kind that was typed if one was."""
+    require(services.store, actor, Action.ADD)
+    surface.open(add_form(services.kinds, kind_named(services.kinds, " ".join(words.rest))))
+
+
+def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form from the list's button."""
+    require(services.store, actor, Action.ADD)
+    surface.open(add_form(services.kinds, kind_named(services.kinds, "")))
+
+
+def choose_kind(press: Press, surface: ModalSurface, services: Services) -> None:
+    """Draw the fields of the chosen type; what was typed stays."""
+    kind = services.kinds[press.value]
+    name = state_value(press.state, "name", VALUE)
+    surface.redraw(add_form(services.kinds, kind, name, shown_values(press.state, kind)))
+
+
+def tick() -> None:
+    """Do nothing yet: the tick is read when the form is saved."""
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Check and store what the form says."""
+    draft = typed_draft(form, services.kinds[state_value(form.values, "kind", KIND)])
+    added = add_integration(
+        services.store, services.keyring, services.registry, actor, draft, is_checked=is_check_wanted(form)
+    )
+    ack(response_action="update", view=saved(added))
+
+
+def kind_named(kinds: Kinds, words: str) -> Kind:
+    """
+    Find the kind somebody means; nothing typed means the first of the menu.
+
+    Raises:
+        InvalidInput: With the nearest words that mean a kind.
+    """
+    known = {word: kind for kind in kinds.values() for word in (kind.id, kind.label.lower(), *kind.words)}
+    if not words:
+        return next(iter(kinds.values()))
+    wanted = words.lower()
+    if wanted not in known:
+        nearest = tuple(get_close_matches(wanted, known, n=3, cutoff=0.5))
+        hint = f"Did you mean {quoted(nearest)}?" if nearest else "Type /integrations add and choose."
+        raise InvalidInput(f"There is no type of integration called “{shortened(words)}”.", hint)
+    return known[wanted]
+
+
+def add_form(kinds: Kinds, kind: Kind, name: str = "", values: dict[str, str] | None = None) -> View:
+    """The form of a kind."""
+    known = values or {}
+    blocks = [
+        kind_menu(kinds, kind),
+        name_input(name),
+        *inputs(kind, known),
+        *plain_warning(known),
+        skip_box(),
+    ]
+    return form_view(SAVE, "Add Integration", blocks)
+
+
+def saved(integration: Integration) -> View:
+    """What the form becomes."""
+    check = integration.check
+    found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
+    return modal(
+        "Integration saved",
+        [section(f":white_check_mark: *{escape(integration.name)}*\n{AVAILABLE}"), context(escape(found))],
+    )

@@ -1,0 +1,67 @@
+"""The slash command's text: words, verbs, and what people mean when they misspell them."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bot.core.errors import InvalidInput
+
+COMMAND = "/integrations"
+
+WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
+LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|[^>]*)?>")
+CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing the command can do."""
+
+    name: str
+    listener: Callable[..., None]
+    usage: str
+    """What follows the verb, for instance ``NAME``."""
+    example: str
+    """What follows the verb in the example."""
+    summary: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A command's text, read."""
+
+    verb: str
+    rest: tuple[str, ...] = ()
+    usage: str = ""
+    """The verb's usage and example, for the sentence about a missing word."""
+
+    @property
+    def name(self) -> str:
+        """The integration's name when nothing else follows: all that was typed after the verb."""
+        if not self.rest:
+            raise InvalidInput("Which integration?", self.usage)
+        return " ".join(self.rest)
+
+    def at(self, index: int, what: str) -> str:
+        """The word at a place, counted from 0 behind the verb. Raises ``InvalidInput`` when it is missing."""
+        if index >= len(self.rest):
+            raise InvalidInput(f"{what} is missing.", self.usage)
+        return self.rest[index]
+
+    def optional(self, index: int) -> str:
+        """The word at a place, or nothing."""
+        return self.rest[index] if index < len(self.rest) else ""
+
+
+def read_words(text: str) -> tuple[str, ...]:
+    """
+    Split a command's text as people mean it.
+
+    Slack's escapes are undone once, links are unwrapped, a phone's curly quotes count as quotes, and quoted
+    words stay together.
+    """
+    plain = LINK.sub(r"\1", text).translate(CURLY)
+    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        plain = plain.replace(entity, character)
+    return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))

@@ -1,0 +1,202 @@
+"""Delete an integration: a button asks, a message lists what depends on it, Yes deletes.
+
+payload -> ask | ask_pressed -> plan_deletion -> confirmation -> ack | show
+payload -> turn -> plan_deletion -> confirmation -> replace
+payload -> remove -> remove_dependency -> confirmation -> replace
+payload -> confirm -> delete_integration -> deleted | confirmation -> replace
+payload -> cancel -> notice -> replace
+"""
+
+import json
+from dataclasses import dataclass
+
+from slack_bolt import Ack
+
+from bot.core.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
+from bot.core.dependencies import in_words, read_target
+from bot.core.errors import InvalidInput
+from bot.core.integrations import find_integration
+from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
+from bot.services import Services
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    escape,
+    header,
+    link,
+    mention,
+    message,
+    notice,
+    section,
+    when,
+)
+from handlers.command import Verb, Words
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+
+ASK = "delete.ask"
+CONFIRM = "delete.confirm"
+CANCEL = "delete.cancel"
+REMOVE = "delete.remove"
+PREVIOUS = "delete.previous"
+NEXT = "delete.next"
+
+HEADINGS = {
+    TargetKind.PROJECT: "Projects",
+    TargetKind.ENVIRONMENT: "Environments",
+    TargetKind.IMAGE: "Subscription images",
+}
+
+
+def register(routes: Routes) -> None:
+    """Add the verb and the confirmation's buttons."""
+    summary = "shows what depends on it; deletes only when nothing does"
+    routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm")))
+    routes.action(ASK, ask_pressed)
+    routes.action(PREVIOUS, turn)
+    routes.action(NEXT, turn)
+    routes.action(REMOVE, remove, changes=True)
+    routes.action(CONFIRM, confirm, changes=True)
+    routes.action(CANCEL, cancel)
+
+
+def ask(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
+    """Answer ``delete NAME`` with the confirmation."""
+    integration = find_integration(services.store, actor, words.name)
+    ack(**confirmation(plan_deletion(services.store, actor, integration.id)))
+
+
+def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer a row's Delete button with the confirmation."""
+    surface.show(confirmation(plan_deletion(services.store, actor, press.value)))
+
+
+def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show another page of dependencies."""
+    asked = read_value(press.value)
+    surface.replace(confirmation(plan_deletion(services.store, actor, asked.id, asked.page)))
+
+
+def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Take one dependency away and show what is left."""
+    asked = read_value(press.value)
+    plan = remove_dependency(services.store, actor, asked.id, asked.target, asked.page)
+    surface.replace(confirmation(plan))
+
+
+def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Delete, or show what has come in the way."""
+    asked = read_value(press.value)
+    in_the_way = delete_integration(services.store, actor, asked.id, asked.version)
+    surface.replace(confirmation(in_the_way) if in_the_way else deleted(asked, actor))
+
+
+def cancel(press: Press, surface: Surface) -> None:
+    """Leave everything as it is."""
+    surface.replace(notice(f"Cancelled: {code(read_value(press.value).name)} was not deleted."))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a button of the confirmation carries. It came through the client: nothing in it is trusted."""
+
+    id: str
+    version: int
+    name: str
+    page: int = 0
+    kind: str = ""
+    target_name: str = ""
+
+    @property
+    def target(self) -> Target:
+        """The target of a Remove button."""
+        return read_target(self.kind, self.target_name)
+
+
+def read_value(value: str) -> Asked:
+    """Read a button's value. Raises ``InvalidInput`` for one that this version did not write."""
+    try:
+        parts = json.loads(value)
+        return Asked(str(parts[0]), int(parts[1]), str(parts[2]), int(parts[3]), *map(str, parts[4:6]))
+    except (ValueError, TypeError, LookupError) as error:
+        raise InvalidInput("This button is too old.", "Type /integrations delete again.") from error
+
+
+def value_of(integration: Integration, page: int = 0, target: Target | None = None) -> str:
+    """Write a button's value: ids and a version, never a state that would be trusted."""
+    more = [target.kind.value, target.name] if target else []
+    return json.dumps(
+        [integration.id, integration.version, integration.name, page, *more], ensure_ascii=False
+    )
+
+
+def confirmation(plan: DeletionPlan) -> Message:
+    """Everything that depends on the integration; ``Yes`` only when nothing does."""
+    integration, page = plan.integration, plan.dependencies
+    blocks = [header(f"Delete {integration.name}?")]
+    if plan.note:
+        blocks.append(context(escape(plan.note)))
+    if page.total:
+        blocks += dependants(plan)
+    else:
+        blocks += [
+            section("*No dependency*\nDeleting cannot be undone: the credential is gone for good."),
+            actions(
+                button("Yes", CONFIRM, value_of(integration), style="danger"),
+                button("Cancel", CANCEL, value_of(integration)),
+            ),
+        ]
+    total = f"{page.total} depend on it" if page.total else "No dependency"
+    return message(f"Delete {integration.name}? {total}.", blocks)
+
+
+def dependants(plan: DeletionPlan) -> list[Block]:
+    """The dependencies of one page under their headings, and what to do about them."""
+    integration, page = plan.integration, plan.dependencies
+    noun = "target depends" if page.total == 1 else "targets depend"
+    blocks = [section(f"*{page.total} {noun} on it* and would stop working. Remove each one first.")]
+    shown: TargetKind | None = None
+    for dependency in page.rows:
+        if dependency.target.kind is not shown:
+            shown = dependency.target.kind
+            blocks.append(section(f"*{HEADINGS[shown]}*"))
+        blocks.append(dependency_block(integration, page.number, dependency))
+    return [*blocks, *turning(plan), actions(button("Cancel", CANCEL, value_of(integration)))]
+
+
+def dependency_block(integration: Integration, page: int, dependency: Dependency) -> Block:
+    """One dependency: who added it, when, when last used, its settings, and how to remove it."""
+    target = dependency.target
+    used = f"last used {when(dependency.last_used_at)}" if dependency.last_used_at else "never used"
+    facts = [f"added by {mention(dependency.added_by)} {when(dependency.added_at)}", used]
+    if dependency.settings_url:
+        facts.append(link(dependency.settings_url, "Settings"))
+    remove_button = button(
+        "Remove", REMOVE, value_of(integration, page, target), label=f"Remove {in_words(target)}"
+    )
+    return section(f"{code(target.name)}\n{'  ·  '.join(facts)}", remove_button)
+
+
+def turning(plan: DeletionPlan) -> list[Block]:
+    """The page buttons, where there is a page to turn to."""
+    page = plan.dependencies
+    first = page.number * page.size + 1
+    buttons = []
+    if page.number:
+        buttons.append(button("Previous", PREVIOUS, value_of(plan.integration, page.number - 1)))
+    if page.has_next:
+        buttons.append(button("Next", NEXT, value_of(plan.integration, page.number + 1)))
+    if not buttons:
+        return []
+    return [context(f"{first}–{first + len(page.rows) - 1} of {page.total}"), actions(*buttons)]
+
+
+def deleted(asked: Asked, actor: Actor) -> Message:
+    """Say that it is gone, who did it, and when."""
+    text = f":wastebasket: {bold(asked.name)} was deleted by {mention(actor.user_id)} {when(actor.at)}."
+    return message(f"{asked.name} was deleted.", [section(text)])

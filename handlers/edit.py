@@ -1,0 +1,93 @@
+"""Edit an integration: the form, filled in; an empty secret keeps the stored one.
+
+payload -> ask | ask_pressed -> plan_edit -> edit_form -> open
+payload -> save -> edit_integration -> edited -> ack
+"""
+
+from slack_bolt import Ack
+
+from bot.core.edits import EditPlan, edit_integration, plan_edit
+from bot.core.integrations import find_integration
+from bot.core.kinds import Kind
+from bot.core.model import Actor, Integration
+from bot.services import Services
+from handlers.blocks import View, context, escape, modal, section
+from handlers.command import Verb, Words
+from handlers.form import (
+    form_view,
+    inputs,
+    is_check_wanted,
+    known_values,
+    name_input,
+    plain_warning,
+    skip_box,
+    typed_draft,
+)
+from handlers.routes import Form, Press, Routes
+from handlers.surfaces import Surface, with_facts
+
+OPEN = "edit.open"
+SAVE = "edit.save"
+
+
+def register(routes: Routes) -> None:
+    """Add the verb, the row's menu entry and the form."""
+    summary = "the form, filled in; an empty secret keeps the stored one"
+    routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, ("change", "update", "rotate")), waits=True)
+    routes.action(OPEN, ask_pressed)
+    routes.form(SAVE, save)
+
+
+def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form of the integration that was named."""
+    integration = find_integration(services.store, actor, words.name)
+    plan = plan_edit(services.store, actor, integration.id)
+    surface.open(edit_form(plan, services.kinds[integration.kind]))
+
+
+def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form from a row's Edit entry."""
+    plan = plan_edit(services.store, actor, press.value)
+    surface.open(edit_form(plan, services.kinds[plan.integration.kind]))
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Check and store what has changed."""
+    plan = plan_edit(services.store, actor, str(form.facts.get("id")), form.facts.get("version"))
+    draft = typed_draft(form, services.kinds[plan.integration.kind], keeps_secret=True)
+    ports = (services.store, services.keyring, services.registry)
+    done = edit_integration(*ports, actor, plan.integration, draft, is_checked=is_check_wanted(form))
+    ack(response_action="update", view=edited(done))
+
+
+def edit_form(plan: EditPlan, kind: Kind) -> View:
+    """The form, filled in with everything but the secret."""
+    integration = plan.integration
+    values = known_values(integration)
+    blocks = [
+        context(f"Integration type: {escape(kind.label)}"),
+        name_input(integration.name),
+        *inputs(kind, values, keeps_secret=integration.secret is not None),
+        *plain_warning(values),
+        skip_box(),
+        context(consequence(plan.dependencies)),
+    ]
+    facts = {"id": integration.id, "version": integration.version}
+    return with_facts(form_view(SAVE, "Edit Integration", blocks), facts)
+
+
+def consequence(count: int) -> str:
+    """How many dependencies use what is saved."""
+    if not count:
+        return "Nothing depends on it yet."
+    return f"{count} dependenc{'y uses' if count == 1 else 'ies use'} what you save from then on."
+
+
+def edited(integration: Integration) -> View:
+    """What the form becomes."""
+    check = integration.check
+    found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
+    name = escape(integration.name)
+    return modal(
+        "Integration saved", [section(f":white_check_mark: *{name}* is saved."), context(escape(found))]
+    )

@@ -1,0 +1,101 @@
+"""The form that add and edit share: the fields of a kind, and how what was typed is read.
+
+Each input's block id is its field's key, so an error finds its field, and Slack keeps what was typed when
+another type redraws the form. A secret is never written into a view, not even one that was just typed.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.core.kinds import Draft, Field, Kind, Kinds, read_draft
+from bot.core.model import Integration
+from handlers.blocks import Block, View, actions, context, labelled, menu, modal, state_value, text_input
+from handlers.routes import Form
+
+KIND = "form.kind"
+SKIP = "form.skip"
+VALUE = "value"
+"""The action id of every input that only holds a value."""
+
+VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
+KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
+CHOSEN = {"text": {"type": "plain_text", "text": "Save without checking", "emoji": False}, "value": "skip"}
+
+
+def form_view(callback_id: str, title: str, blocks: list[Block]) -> View:
+    """A form with its fixed buttons."""
+    return modal(
+        title, blocks, callback_id=callback_id, submit={"type": "plain_text", "text": "Save"}, close="Cancel"
+    )
+
+
+def kind_menu(kinds: Kinds, chosen: Kind) -> Block:
+    """The ``Integration type`` menu; choosing redraws the fields."""
+    choices = [(kind.label, kind.id) for kind in kinds.values()]
+    return labelled("Integration type", menu(KIND, choices, chosen=chosen.id), "kind", dispatch_action=True)
+
+
+def name_input(name: str = "") -> Block:
+    """The ``Integration Name`` box."""
+    box = text_input(VALUE, name, "my_registry", max_length=64)
+    return labelled("Integration Name", box, "name")
+
+
+def inputs(kind: Kind, values: Mapping[str, str], *, keeps_secret: bool = False) -> list[Block]:
+    """A kind's fields, filled with what is known; a secret's box is always empty."""
+    return [
+        field_input(field, "" if field.is_secret else values.get(field.key, field.initial), keeps_secret)
+        for field in kind.fields
+    ]
+
+
+def field_input(field: Field, value: str, keeps_secret: bool) -> Block:
+    """One field as an input block."""
+    is_kept = field.is_secret and keeps_secret
+    hint = KEEP_HINT if is_kept else " ".join(filter(None, (field.hint, VISIBLE_HINT * field.is_secret)))
+    box: Block
+    if field.choices:
+        box = menu(VALUE, [(choice, choice) for choice in field.choices], chosen=value)
+    else:
+        box = text_input(VALUE, value, field.example, multiline=field.is_multiline)
+    return labelled(field.label, box, field.key, optional=is_kept or not field.is_required, hint=hint)
+
+
+def skip_box() -> Block:
+    """The ``Save without checking`` tick."""
+    return actions({"type": "checkboxes", "action_id": SKIP, "options": [CHOSEN]}, block_id="skip")
+
+
+def plain_warning(values: Mapping[str, str]) -> list[Block]:
+    """A warning when the address typed says ``http://``."""
+    is_plain = values.get("url", "").strip().lower().startswith("http://")
+    text = ":unlock: This address says http://, so the login travels unencrypted."
+    return [context(text)] if is_plain else []
+
+
+def typed_values(form: Form, kind: Kind) -> dict[str, str]:
+    """What stands in the fields of a kind, by key. It may hold secrets."""
+    return {field.key: state_value(form.values, field.key, VALUE) for field in kind.fields}
+
+
+def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
+    """Read a submitted form. Raises ``InvalidFields``."""
+    name = state_value(form.values, "name", VALUE)
+    return read_draft(kind, name, typed_values(form, kind), keeps_secret=keeps_secret)
+
+
+def is_check_wanted(form: Form) -> bool:
+    """True unless ``Save without checking`` is ticked."""
+    return not form.values.get("skip", {}).get(SKIP, {}).get("selected_options")
+
+
+def known_values(integration: Integration) -> dict[str, str]:
+    """What the edit form starts with: every field but the secret."""
+    address = {"url": integration.server.origin, "username": integration.username}
+    return {**address, **integration.options, "ca": integration.ca or ""}
+
+
+def shown_values(state: Mapping[str, Any], kind: Kind) -> dict[str, str]:
+    """What was typed in a form so far, without its secrets, to draw it again."""
+    shown = (field for field in kind.fields if not field.is_secret)
+    return {field.key: state_value(state, field.key, VALUE) or field.initial for field in shown}

@@ -1,0 +1,97 @@
+"""Who did what, when: the newest first, refused attempts too.
+
+payload -> history -> read_history -> told -> ack
+payload -> turn -> read_history -> told -> replace
+"""
+
+import json
+
+from slack_bolt import Ack
+
+from bot.core.history import read_history
+from bot.core.model import Actor, AuditEntry, HistoryPage, Result
+from bot.services import Services
+from handlers.blocks import (
+    Message,
+    actions,
+    button,
+    code,
+    context,
+    escape,
+    header,
+    mention,
+    message,
+    section,
+    when,
+)
+from handlers.command import Verb, Words
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+
+OLDER = "history.older"
+NEWEST = "history.newest"
+
+IN_WORDS = {
+    "integration.add": "added",
+    "integration.edit": "edited",
+    "integration.delete": "deleted",
+    "integration.test": "tested",
+    "integration.see": "looked at integrations",
+    "integration.tags": "read tags of",
+    "dependency.link": "linked",
+    "dependency.unlink": "unlinked",
+    "realm.allow": "allowed a token server for",
+    "command.secret": "typed a secret in a command",
+}
+
+
+def register(routes: Routes) -> None:
+    """Add the verb and the page buttons."""
+    summary = "who did what, when; refused attempts too"
+    routes.verb(Verb("history", history, "[NAME]", "my_registry", summary, ("log", "audit")))
+    routes.action(OLDER, turn)
+    routes.action(NEWEST, turn)
+
+
+def history(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
+    """Answer ``history [NAME]``."""
+    about = " ".join(words.rest) or None
+    ack(**told(read_history(services.store, actor, about), about))
+
+
+def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show older entries, or the newest again."""
+    about, before = read_value(press.value)
+    surface.replace(told(read_history(services.store, actor, about, before), about, is_first=before is None))
+
+
+def read_value(value: str) -> tuple[str | None, int | None]:
+    """Read a page button's value; anything else than one is the first page of everything."""
+    try:
+        about, before = json.loads(value)
+        return (str(about) if about else None), (int(before) if before else None)
+    except (ValueError, TypeError):
+        return None, None
+
+
+def told(page: HistoryPage, about: str | None, *, is_first: bool = True) -> Message:
+    """A page of the history as a message."""
+    title = f"History of {about}" if about else "History"
+    lines = [context(line(entry)) for entry in page.entries] or [section("Nothing has happened yet.")]
+    buttons = []
+    if not is_first:
+        buttons.append(button("Newest", NEWEST, json.dumps([about, None])))
+    if page.older is not None:
+        buttons.append(button("Older", OLDER, json.dumps([about, page.older])))
+    blocks = [header(title), *lines]
+    return message(title, [*blocks, actions(*buttons)] if buttons else blocks)
+
+
+def line(entry: AuditEntry) -> str:
+    """One entry on one line."""
+    event = entry.event
+    refused = ":no_entry: was refused: " if event.result is Result.REFUSED else ""
+    name = f" {code(event.name)}" if event.name else ""
+    detail = f" ({escape(event.detail)})" if event.detail else ""
+    what = IN_WORDS.get(event.action, event.action)
+    return f"{when(event.at)}  {mention(event.actor)} {refused}{what}{name}{detail}"

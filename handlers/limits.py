@@ -1,0 +1,213 @@
+"""Slack's limits on what it shows: one checker, for every test and for the try page.
+
+Source: the limits of slack_sdk.models and of docs.slack.dev/reference/block-kit.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+BLOCKS = {"message": 50, "modal": 100, "home": 100}
+TEXT = {"button": 75, "label": 2000, "hint": 2000, "placeholder": 150, "title": 24, "submit": 24, "close": 24}
+LENGTHS = {"block_id": 255, "action_id": 255, "callback_id": 255, "private_metadata": 3000, "url": 3000}
+VALUES = {"button": 2000}
+OPTIONS = {"static_select": 100, "external_select": 100, "overflow": 5, "checkboxes": 10, "radio_buttons": 10}
+CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+VIEW_BYTES = 250_000
+MESSAGE_TEXT = 4000
+
+TYPED = frozenset({"plain_text_input", "email_text_input", "url_text_input", "number_input", "datepicker"})
+CHOSEN = frozenset({"static_select", "external_select", "users_select", "checkboxes", "radio_buttons"})
+INPUTS = TYPED | CHOSEN
+CONTROLS = INPUTS | {"button", "overflow"}
+KINDS = frozenset(
+    ("section", "divider", "header", "context", "actions", "input", "image", "markdown", "rich_text")
+)
+
+
+def problems(where: str, payload: Mapping[str, Any]) -> list[str]:
+    """
+    Say what Slack would refuse.
+
+    Args:
+        where: ``message``, ``modal`` or ``home``.
+        payload: A message (``text``, ``blocks``) or a view.
+
+    Returns:
+        A sentence for each violation; empty when Slack takes it.
+    """
+    return list(walk(where, payload))
+
+
+def walk(where: str, payload: Mapping[str, Any]) -> Iterator[str]:
+    """Find each violation in turn."""
+    blocks = payload.get("blocks") or []
+    if len(blocks) > BLOCKS[where]:
+        yield f"{len(blocks)} blocks; a {where} takes {BLOCKS[where]}"
+    if where == "message":
+        if len(payload.get("text") or "") > MESSAGE_TEXT:
+            yield "the message's text is too long"
+        if not blocks and not payload.get("text") and not payload.get("delete_original"):
+            yield "a message needs text or blocks"
+    else:
+        yield from in_view(where, payload)
+    yield from duplicates("block_id", [block.get("block_id") for block in blocks])
+    for block in blocks:
+        yield from in_block(block)
+
+
+def in_view(where: str, view: Mapping[str, Any]) -> Iterator[str]:
+    """Check what only views have."""
+    if len(str(view).encode()) > VIEW_BYTES:
+        yield "view_too_large"
+    if view.get("type") != where:
+        yield f"the view's type is not {where}"
+    if where == "modal" and not view.get("title"):
+        yield "a modal needs a title"
+    has_input = any(block.get("type") == "input" for block in view.get("blocks", []))
+    if where == "modal" and has_input and not view.get("submit"):
+        yield "a modal with inputs needs a submit button"
+    for key in ("title", "submit", "close"):
+        if key in view:
+            yield from in_text(view[key], TEXT[key], key)
+    for key in ("callback_id", "private_metadata"):
+        yield from in_length(view, key)
+
+
+def duplicates(what: str, ids: list[str | None]) -> Iterator[str]:
+    """Name each id that stands twice."""
+    for one, count in Counter(one for one in ids if one).items():
+        if count > 1:
+            yield f"{what} {one} stands {count} times"
+
+
+def in_length(thing: Mapping[str, Any], key: str) -> Iterator[str]:
+    """Check an id's or another string's length."""
+    text = thing.get(key)
+    if text is not None and not (isinstance(text, str) and len(text) <= LENGTHS[key]):
+        yield f"{key} is longer than {LENGTHS[key]}"
+
+
+def in_text(text: Any, limit: int, what: str) -> Iterator[str]:
+    """Check a text object: its type, that it is not empty, its length."""
+    if not isinstance(text, dict) or text.get("type") not in ("plain_text", "mrkdwn"):
+        yield f"{what} is not a text object"
+    elif not text.get("text"):
+        yield f"{what} is empty"
+    elif len(text["text"]) > limit:
+        yield f"{what} has {len(text['text'])} characters; {limit} are allowed"
+
+
+def in_block(block: Mapping[str, Any]) -> Iterator[str]:
+    """Check one block."""
+    kind = block.get("type")
+    if kind not in KINDS:
+        yield f"there is no block of type {kind}"
+    yield from in_length(block, "block_id")
+    if kind in CHECKS:
+        yield from CHECKS[kind](block)
+
+
+def in_section(block: Mapping[str, Any]) -> Iterator[str]:
+    """A section has text or fields, and at most one control."""
+    if "text" in block:
+        yield from in_text(block["text"], 3000, "section text")
+    fields = block.get("fields", [])
+    if "text" not in block and not fields:
+        yield "a section needs text or fields"
+    if len(fields) > 10:
+        yield "a section takes 10 fields"
+    for field in fields:
+        yield from in_text(field, 2000, "section field")
+    if "accessory" in block:
+        yield from in_element(block["accessory"])
+
+
+def in_header(block: Mapping[str, Any]) -> Iterator[str]:
+    """A header is short plain text."""
+    yield from in_text(block.get("text"), 150, "header")
+
+
+def in_context(block: Mapping[str, Any]) -> Iterator[str]:
+    """Small text holds one to ten elements."""
+    elements = block.get("elements", [])
+    if not 1 <= len(elements) <= 10:
+        yield "a context takes 1 to 10 elements"
+    for element in elements:
+        if element.get("type") != "image":
+            yield from in_text(element, 3000, "context text")
+
+
+def in_actions(block: Mapping[str, Any]) -> Iterator[str]:
+    """A row of controls holds 1 to 25, each with its own action id."""
+    elements = block.get("elements", [])
+    if not 1 <= len(elements) <= 25:
+        yield "actions take 1 to 25 elements"
+    yield from duplicates("action_id", [element.get("action_id") for element in elements])
+    for element in elements:
+        yield from in_element(element)
+
+
+def in_input(block: Mapping[str, Any]) -> Iterator[str]:
+    """An input has a label and one element that can be typed in or chosen from."""
+    yield from in_text(block.get("label"), TEXT["label"], "label")
+    if "hint" in block:
+        yield from in_text(block["hint"], TEXT["hint"], "hint")
+    element = block.get("element", {})
+    if element.get("type") not in INPUTS:
+        yield f"an input cannot hold {element.get('type')}"
+    yield from in_element(element)
+
+
+def in_element(element: Mapping[str, Any]) -> Iterator[str]:
+    """Check one control."""
+    kind = str(element.get("type"))
+    if kind not in CONTROLS:
+        yield f"there is no control of type {kind}"
+    for key in ("action_id", "url"):
+        yield from in_length(element, key)
+    if kind == "button":
+        yield from in_button(element)
+    if "placeholder" in element:
+        yield from in_text(element["placeholder"], TEXT["placeholder"], "placeholder")
+    if kind == "plain_text_input" and len(element.get("initial_value", "")) > 3000:
+        yield "initial_value is longer than 3000"
+    if kind in OPTIONS and "external" not in kind:
+        yield from in_options(kind, element)
+    if "confirm" in element:
+        for key, limit in CONFIRM.items():
+            yield from in_text(element["confirm"].get(key), limit, f"confirm {key}")
+
+
+def in_button(element: Mapping[str, Any]) -> Iterator[str]:
+    """Check a button's text, value, style and label."""
+    yield from in_text(element.get("text"), TEXT["button"], "button text")
+    if len(element.get("value", "")) > VALUES["button"]:
+        yield "a button's value is longer than 2000"
+    if element.get("style", "primary") not in ("primary", "danger"):
+        yield "a button's style is primary or danger"
+    if len(element.get("accessibility_label", "")) > 75:
+        yield "accessibility_label is longer than 75"
+
+
+def in_options(kind: str, element: Mapping[str, Any]) -> Iterator[str]:
+    """Check a menu's options: how many, how long, and that the initial one is among them."""
+    options = element.get("options", [])
+    if not 1 <= len(options) <= OPTIONS[kind]:
+        yield f"{kind} takes 1 to {OPTIONS[kind]} options"
+    for option in options:
+        yield from in_text(option.get("text"), 75, "option text")
+        if len(option.get("value", "")) > 150:
+            yield "an option's value is longer than 150"
+    initial = element.get("initial_option")
+    if initial is not None and initial not in options:
+        yield "initial_option is not among the options"
+
+
+CHECKS = {
+    "section": in_section,
+    "header": in_header,
+    "context": in_context,
+    "actions": in_actions,
+    "input": in_input,
+}

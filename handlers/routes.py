@@ -1,0 +1,108 @@
+"""Finds the listener of a verb, a button, a form or a menu in one look-up, however many there are.
+
+Commands and forms are answered in the acknowledgement. A press is acknowledged at once and its listener
+runs on our executor: nothing that can fail or wait stands between a press and Slack's three seconds.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from typing import Any
+
+from bot.core.errors import UnknownVerb
+from handlers.command import COMMAND, Verb, Words, read_words
+
+Listener = Callable[..., None]
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """A button pressed, a menu chosen from, a box confirmed with Enter. All of it came through the client."""
+
+    action_id: str
+    block_id: str
+    value: str
+    """The button's value, the chosen option's, or what was typed."""
+    state: Mapping[str, Any] = field(repr=False)
+    """What stands in every input of the surface, by block id and action id. It may hold secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A submitted form. It may hold secrets: it is never logged."""
+
+    values: Mapping[str, Any] = field(repr=False)
+    facts: Mapping[str, Any]
+    """Its ``private_metadata``, read. It came through the client."""
+
+
+@dataclass(slots=True)
+class Routes:
+    """Every listener by its id."""
+
+    verbs: dict[str, Verb] = field(default_factory=dict)
+    actions: dict[str, Listener] = field(default_factory=dict)
+    forms: dict[str, Listener] = field(default_factory=dict)
+    home: Listener | None = None
+    """Publishes the Home tab; called when it is opened and after each change made from it."""
+    changing: set[str] = field(default_factory=set)
+    """Action ids that change something, so that the Home tab is published anew."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    """Verbs that ask Slack or a registry: acknowledged empty, answered through the response_url."""
+
+    def verb(self, verb: Verb, *, waits: bool = False) -> None:
+        """Register a verb and its other names; ``waits``: its listener runs after the acknowledgement."""
+        self.verbs[verb.name] = verb
+        if waits:
+            self.waiting.add(verb.name)
+        self.aliases.update(dict.fromkeys(verb.aliases, verb.name))
+
+    def action(self, action_id: str, listener: Listener, *, changes: bool = False) -> None:
+        """Register what a button or a menu does."""
+        self.actions[action_id] = listener
+        if changes:
+            self.changing.add(action_id)
+
+    def form(self, callback_id: str, listener: Listener) -> None:
+        """Register what a form's submit button does."""
+        self.forms[callback_id] = listener
+
+    def read(self, text: str) -> tuple[Verb, Words]:
+        """
+        Find the verb a command's text begins with; an empty text lists.
+
+        Raises:
+            UnknownVerb: With the nearest verbs.
+        """
+        first, *rest = read_words(text) or ("list",)
+        verb = self.find(first)
+        return verb, Words(verb.name, tuple(rest), usage_of(verb))
+
+    def find(self, typed: str) -> Verb:
+        """Find a verb by one of its names, in any case. Raises ``UnknownVerb`` with the nearest."""
+        name = self.aliases.get(typed.lower(), typed.lower())
+        if name not in self.verbs:
+            known = [*self.verbs, *self.aliases]
+            nearest = (self.aliases.get(one, one) for one in get_close_matches(name, known, n=3, cutoff=0.6))
+            raise UnknownVerb(typed, tuple(dict.fromkeys(nearest)))
+        return self.verbs[name]
+
+
+def usage_of(verb: Verb) -> str:
+    """How a verb is typed, as the hint of an error."""
+    usage = " ".join(filter(None, (COMMAND, verb.name, verb.usage)))
+    return f"Type {usage}. Example: {COMMAND} {verb.name} {verb.example}".rstrip()
+
+
+def call(listener: Listener, available: Mapping[str, Any]) -> None:
+    """Call a listener with the arguments it names."""
+    listener(**{name: available[name] for name in argument_names(listener)})
+
+
+@cache
+def argument_names(listener: Listener) -> tuple[str, ...]:
+    """The names of a listener's arguments, looked up once."""
+    return tuple(inspect.signature(listener).parameters)

@@ -1,0 +1,126 @@
+"""Show an integration: every field but the secret, what depends on it, its history's last lines.
+
+payload -> show | show_pressed -> show_integration -> shown -> ack | show
+"""
+
+from slack_bolt import Ack
+
+from bot.core.integrations import Details, find_integration, get_integration, show_integration
+from bot.core.kinds import Kind
+from bot.core.model import Actor, Integration
+from bot.services import Services
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    divider,
+    escape,
+    header,
+    link,
+    mention,
+    message,
+    section,
+    when,
+)
+from handlers.command import Verb, Words
+from handlers.delete import ASK as DELETE
+from handlers.edit import OPEN as EDIT
+from handlers.history import line as history_line
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+from handlers.test import OPEN as TEST
+
+OPEN = "show.open"
+
+
+def register(routes: Routes) -> None:
+    """Add the verb and the row's menu entry."""
+    summary = "every field but the secret, its dependencies, its last history"
+    routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info")))
+    routes.action(OPEN, show_pressed)
+
+
+def show(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
+    """Answer ``show NAME``."""
+    integration = find_integration(services.store, actor, words.name)
+    ack(**shown(show_integration(services.store, actor, integration), services.kinds[integration.kind]))
+
+
+def show_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer a row's Show entry."""
+    integration = get_integration(services.store, actor, press.value)
+    details = show_integration(services.store, actor, integration)
+    surface.show(shown(details, services.kinds[integration.kind]))
+
+
+def shown(details: Details, kind: Kind) -> Message:
+    """Everything there is to see, as a message."""
+    integration = details.integration
+    blocks = [header(integration.name), section(fields_of(integration, kind)), row_of_buttons(integration)]
+    blocks += [divider(), *dependencies_of(details), divider(), *history_of(details)]
+    return message(f"{integration.name}: {kind.label}, {integration.server.address}", blocks)
+
+
+def fields_of(integration: Integration, kind: Kind) -> str:
+    """Each field on its line; a secret is said to be set, and nothing more."""
+    plain = "   :unlock: not encrypted" if integration.server.is_plain else ""
+    lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + plain)]
+    lines += [("Username", code(integration.username))] if integration.username else []
+    lines.append(("Secret", "set, sealed" if integration.secret else "none"))
+    lines += [(label_of(kind, key), code(value)) for key, value in integration.options.items()]
+    lines += [("CA certificate", "set")] if integration.ca else []
+    lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
+    lines.append(("Owner", mention(integration.owner)))
+    lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
+    lines.append(("Last check", last_check(integration)))
+    return "\n".join(f"*{label}:*  {value}" for label, value in lines)
+
+
+def label_of(kind: Kind, key: str) -> str:
+    """The label a field has in the form."""
+    field = kind.field(key)
+    return field.label if field else key.replace("_", " ").capitalize()
+
+
+def last_check(integration: Integration) -> str:
+    """What the last check found: when, by whom, in which words."""
+    check = integration.check
+    if check is None:
+        return "never"
+    who = f"{when(check.at)} by {mention(check.by)}"
+    return f"{check.outcome.value} ({check.stage.value}), {who}: {escape(check.reason)}"
+
+
+def row_of_buttons(integration: Integration) -> Block:
+    """What can be done next."""
+    return actions(
+        button("Edit", EDIT, integration.id),
+        button("Test", TEST, integration.id),
+        button("Delete", DELETE, integration.id, style="danger"),
+    )
+
+
+def dependencies_of(details: Details) -> list[Block]:
+    """The first dependencies, and how many there are."""
+    page = details.dependencies
+    if not page.total:
+        return [section("*Dependencies:*  none")]
+    lines = [f"*Dependencies:*  {page.total}"]
+    for row in page.rows:
+        settings = f"  {link(row.settings_url, 'Settings')}" if row.settings_url else ""
+        lines.append(f"• {row.target.kind.value} {code(row.target.name)}{settings}")
+    more = page.total - len(page.rows)
+    lines += (
+        [f"… and {more} more: `/integrations delete {details.integration.name}` lists them."] if more else []
+    )
+    return [section("\n".join(lines))]
+
+
+def history_of(details: Details) -> list[Block]:
+    """The last entries, newest first."""
+    lines = [history_line(entry) for entry in details.history.entries]
+    return [section(f"{bold('History')}"), context("\n".join(lines) or "empty")]

@@ -1,0 +1,116 @@
+"""Ask a registry whether a stored login works, step by step.
+
+payload -> test | test_pressed -> ask_registry -> tested -> show
+payload -> allow -> allow_realm -> notice -> replace
+"""
+
+import json
+
+from bot.core.checks import allow_realm, ask_registry
+from bot.core.errors import InvalidInput
+from bot.core.integrations import find_integration, get_integration
+from bot.core.model import Actor, Integration, Outcome
+from bot.core.ports import CheckResult, Step
+from bot.services import Services
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    escape,
+    header,
+    message,
+    notice,
+    section,
+)
+from handlers.command import Verb, Words
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+
+OPEN = "test.open"
+ALLOW = "test.allow"
+
+VERDICTS = {
+    Outcome.PROVED: ":white_check_mark: *Proved*: this login opens what an anonymous request cannot.",
+    Outcome.ACCEPTED: ":ballot_box_with_check: *Accepted*: nothing refused this login, nothing proved it.",
+    Outcome.REJECTED: ":x: *Rejected*: the registry refused this login.",
+    Outcome.UNREACHABLE: ":warning: *Unreachable or misconfigured*: the registry could not be asked.",
+}
+
+
+def register(routes: Routes) -> None:
+    """Add the verb, the row's menu entry, and the button that allows a token server."""
+    summary = "asks the registry step by step, and says which step failed and why"
+    routes.verb(
+        Verb("test", test, "NAME [repository]", "my_registry team/app", summary, ("check",)), waits=True
+    )
+    routes.action(OPEN, test_pressed, changes=True)
+    routes.action(ALLOW, allow, changes=True)
+
+
+def test(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer ``test NAME [repository]``."""
+    integration = find_integration(services.store, actor, words.at(0, "The integration's name"))
+    surface.show(answer(services, actor, integration, words.optional(1) or None))
+
+
+def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer a row's Test entry."""
+    surface.show(answer(services, actor, get_integration(services.store, actor, press.value)))
+
+
+def answer(
+    services: Services, actor: Actor, integration: Integration, repository: str | None = None
+) -> Message:
+    """Ask, and draw what was found."""
+    ports = (services.store, services.keyring, services.registry)
+    return tested(integration, ask_registry(*ports, actor, integration.id, repository), repository)
+
+
+def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Let the login be sent to a token server on another host."""
+    integration_id, version, realm = read_value(press.value)
+    edited = allow_realm(services.store, actor, integration_id, version, realm)
+    text = f"{bold(edited.name)} may now send its login to {code(realm)}. Test it again."
+    surface.replace(notice(text))
+
+
+def read_value(value: str) -> tuple[str, int, str]:
+    """Read the Allow button's value. Raises ``InvalidInput`` for one that this version did not write."""
+    try:
+        integration_id, version, realm = json.loads(value)
+        return str(integration_id), int(version), str(realm)
+    except (ValueError, TypeError) as error:
+        raise InvalidInput("This button is too old.", "Type /integrations test again.") from error
+
+
+def tested(integration: Integration, result: CheckResult, repository: str | None) -> Message:
+    """The verdict, the steps, and what to do."""
+    steps = "\n".join(step_line(step) for step in result.steps)
+    blocks = [header(f"Test of {integration.name}"), section(VERDICTS[result.outcome])]
+    if steps:
+        blocks.append(section(steps))
+    blocks += [section(escape(f"{result.reason} {result.hint}".strip()))]
+    if result.outcome is Outcome.ACCEPTED and repository is None:
+        example = f"`/integrations test {integration.name} team/app`"
+        blocks.append(context(f"Name a private repository to prove it: {example}"))
+    blocks += allowing(integration, result)
+    return message(f"{integration.name}: {result.outcome.value}. {result.reason}", blocks)
+
+
+def step_line(step: Step) -> str:
+    """One step on one line."""
+    mark = ":white_check_mark:" if step.is_ok else ":x:"
+    return f"{mark} *{step.stage.value}*   {escape(step.text)}"
+
+
+def allowing(integration: Integration, result: CheckResult) -> list[Block]:
+    """The question to the owner when the registry's token server stands on another host."""
+    if result.realm is None:
+        return []
+    value = json.dumps([integration.id, integration.version, result.realm])
+    text = f"Nothing was sent to {code(result.realm)}. Is that this registry's own login server?"
+    return [section(text), actions(button("Allow it", ALLOW, value))]
