@@ -8,6 +8,7 @@ from typing import TypeVar
 from bot.core.audit import next_entry
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import AuditEntry, Dependency, Event, Integration, Target, name_key
+from storage.keyring import Keyring
 from storage.records import (
     AUDIT,
     DEPENDENCIES,
@@ -54,8 +55,7 @@ class Draft:
         return any(fields is None for rows in taken for fields in rows)
 
     @property
-    def newest(self) -> AuditEntry | None:
-        """The newest entry of the history."""
+    def _newest(self) -> AuditEntry | None:
         return self._history[-1] if self._history else None
 
     def integration(self, integration_id: str) -> Integration | None:
@@ -142,7 +142,7 @@ class Draft:
 
     def record(self, event: Event) -> None:
         """Append to the workspace's history."""
-        entry = next_entry(self.newest, self._workspace_key, event)
+        entry = next_entry(self._newest, self._workspace_key, event)
         self._history.append(entry)
         self._write(AUDIT, str(entry.sequence), entry_fields(entry))
 
@@ -174,11 +174,13 @@ class Draft:
             self._write(AUDIT, str(entry.sequence), None)
         del self._history[:count]
 
-    def seal_head(self, kid: str, seal: str) -> None:
-        """Write the seal of the newest entry's hash."""
-        if self.newest:
-            fields = {"sequence": self.newest.sequence, "kid": kid, "seal": seal}
-            self._write(HEAD, AUDIT, fields)
+    def seal_head(self, keyring: Keyring) -> None:
+        """Write the seal of the newest entry's hash, if there is an entry."""
+        if self._newest:
+            seal = keyring.seal_head(self._newest.hash)
+            self._write(
+                HEAD, AUDIT, {"sequence": self._newest.sequence, "kid": keyring.primary, "seal": seal}
+            )
 
     def _write(self, table: str, key: str, fields: Fields | None) -> None:
         self.rows.setdefault(table, {})[key] = fields

@@ -16,7 +16,6 @@ from typing import Any, cast
 
 from tinydb import TinyDB
 from tinydb.storages import Storage
-from tinydb.table import Document as Row
 from tinydb.table import Table
 
 from bot.core.errors import StoreDamaged, StoreFailure
@@ -31,22 +30,27 @@ Tables = dict[str, dict[str, Any]]
 
 
 class Document(Mapping[str, Any]):
-    """A document as its JSON text. Read-only: TinyDB cannot change it in place, so the text stays true."""
+    """A document as its line of the file. Read-only: nothing changes it in place, so the line stays true."""
 
-    __slots__ = ("text",)
+    __slots__ = ("line",)
 
-    def __init__(self, fields: Mapping[str, Any]) -> None:
-        """Encode fields that JSON can hold."""
-        self.text = encode_json(dict(fields)).encode()
+    def __init__(self, key: str, fields: Mapping[str, Any]) -> None:
+        """Encode fields that JSON can hold, and the id they are kept under."""
+        self.line = encode_json({key: dict(fields)})[1:-1].encode()
+
+    def fields(self) -> dict[str, Any]:
+        """Decode the fields."""
+        (fields,) = json.loads(b"{%b}" % self.line).values()
+        return cast(dict[str, Any], fields)
 
     def __getitem__(self, name: str) -> Any:
-        return json.loads(self.text)[name]
+        return self.fields()[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(json.loads(self.text))
+        return iter(self.fields())
 
     def __len__(self) -> int:
-        return len(json.loads(self.text))
+        return len(self.fields())
 
 
 class Rows(Table):
@@ -63,11 +67,20 @@ class Rows(Table):
         return self.get(doc_id=cast(int, key))
 
     def put(self, rows: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Take away the rows that are replaced or ``None``, then insert those that are there."""
-        present = [key for key in rows if self.row(key) is not None]
-        if present:
-            self.remove(doc_ids=cast(list[int], present))
-        self.insert_multiple(Row(row, cast(int, key)) for key, row in rows.items() if row is not None)
+        """
+        Keep rows, or take away those that are ``None``, with one write.
+
+        TinyDB's own insert and remove convert the id of every row twice, which here would cost more than
+        encoding what has changed.
+        """
+        tables = self.storage.read() or {}
+        table = dict(tables.get(self.name, {}))
+        for key, row in rows.items():
+            if row is None:
+                table.pop(key, None)
+            else:
+                table[key] = Document(key, row)
+        self.storage.write({**tables, self.name: table})
 
 
 class Database(TinyDB):
@@ -120,7 +133,7 @@ class QuaymasterFile(Storage):
         if self._pending is not None:
             return self._pending
         if self._tables is None:
-            self._load()
+            self.load()
         return dict(self._tables) if self._tables else None
 
     def write(self, data: Tables) -> None:
@@ -142,13 +155,14 @@ class QuaymasterFile(Storage):
             self._pending = None
         self._keep(pending)
 
-    def _load(self) -> None:
+    def load(self) -> Tables | None:
+        """Read the file again and give its tables as plain JSON values. Raises as ``read`` does."""
+        self._tables = None
         data = self._volume.read(self.path)
-        if data is None:
-            self._tables, self._sequence = {}, 0
-            return
-        self._sequence, body = decode(self.path, self.workspace, data)
-        self._tables = frozen(json.loads(body))
+        self._sequence, body = decode(self.path, self.workspace, data) if data is not None else (0, b"{}")
+        tables: Tables = json.loads(body)
+        self._tables = frozen(tables)
+        return tables if data is not None else None
 
     def _keep(self, tables: Tables) -> None:
         """Write the file. The tables read before stay untouched, so a refused write leaves them right."""
@@ -163,25 +177,31 @@ class QuaymasterFile(Storage):
         self._sequence += 1
 
 
-def frozen(tables: Mapping[str, Mapping[str, Any]]) -> Tables:
-    """Give every document its text, once."""
-    return {
-        name: {key: row if type(row) is Document else Document(row) for key, row in rows.items()}
-        for name, rows in tables.items()
-    }
+def frozen(tables: Tables) -> Tables:
+    """Give every document its line; those that have theirs are kept as they are."""
+    return {name: rows if are_frozen(rows) else freeze(rows) for name, rows in tables.items()}
 
 
-def encode(workspace: str, sequence: int, tables: Tables) -> bytes:
-    """Write a whole file: header line and body."""
-    body = b"{%b}\n" % b",\n".join(
-        b"%b:{%b}" % (encode_json(name).encode(), table_text(rows)) for name, rows in tables.items()
-    )
-    return header(workspace, sequence, body) + body
+def are_frozen(rows: Mapping[str, Any]) -> bool:
+    """True when every document of a table has its line."""
+    return set(map(type, rows.values())) <= {Document}
 
 
-def table_text(rows: Mapping[str, Document]) -> bytes:
-    """Join the documents of a table."""
-    return b",\n".join([b"%b:%b" % (encode_json(key).encode(), row.text) for key, row in rows.items()])
+def freeze(rows: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the documents of a table their lines."""
+    return {key: row if type(row) is Document else Document(key, row) for key, row in rows.items()}
+
+
+def encode(workspace: str, sequence: int, tables: Tables) -> tuple[bytes, bytes]:
+    """Write a whole file: its header line and its body. Joining the two would copy megabytes."""
+    lines: list[bytes] = []
+    for name, rows in tables.items():
+        block = [row.line for row in rows.values()] or [b""]
+        block[0] = b"%b:{%b" % (encode_json(name).encode(), block[0])
+        block[-1] += b"}"
+        lines += block
+    body = b"{%b}\n" % b",\n".join(lines)
+    return header(workspace, sequence, body), body
 
 
 def header(workspace: str, sequence: int, body: bytes) -> bytes:

@@ -37,6 +37,7 @@ from storage.disk import Disk
 from storage.history import deletion_of, page_of
 from storage.keyring import Keyring, kid_of
 from storage.meta import Meta
+from storage.reseal import reseal_all
 from storage.view import View
 from storage.volume import Volume
 from storage.workspace import Clock, OpenWorkspace
@@ -163,6 +164,21 @@ class TinyDBStore:
         views = [opened.view for opened in list(self._open.values())]
         secrets = (one.secret for view in views for one in view.by_id.values())
         return dict(Counter(kid_of(secret) for secret in secrets if secret))
+
+    def reseal(self, keyring: Keyring) -> int:
+        """
+        Seal every credential anew that is not under the primary key of ``keyring``, which seals from now on.
+
+        It may be stopped and run again; others read and change meanwhile.
+
+        Returns:
+            How many records were sealed anew.
+
+        Raises:
+            KeyringFailure: Some records need a key that is not loaded; the others were sealed anew.
+        """
+        self._keyring = keyring
+        return reseal_all(list(self._open.values()), keyring)
 
     def _view(self, workspace: Workspace) -> View:
         opened = self._open.get(workspace.key)

@@ -84,15 +84,14 @@ class View:
     def _scan(self, narrowed: Filter) -> Sequence[str]:
         keys = self.keys
         for word in narrowed.words:
-            folded = name_key(word)
-            keys = [key for key in keys if folded in key]
+            keys = holding(name_key(word), keys)
         kinds, by_key = narrowed.kinds, self.by_key
         return keys if kinds is None else [key for key in keys if by_key[key].kind in kinds]
 
     def nearest_names(self, name: str) -> tuple[str, ...]:
         """At most three names that look like ``name``: of those that share the most letter pairs with it."""
         wanted = name_key(name)[:64]
-        pairs = {wanted[place : place + 2] for place in range(max(1, len(wanted) - 1))}
+        pairs = {wanted[place : place + 2] for place in range(0, max(1, len(wanted) - 1), 2)}
 
         def shared(key: str) -> int:
             return sum([pair in key for pair in pairs])
@@ -145,6 +144,11 @@ def view_from(tables: Mapping[str, Mapping[str, Fields]]) -> View:
         history=tuple(sorted(entries, key=lambda entry: entry.sequence)),
         requests={key: request_from(row) for key, row in tables.get(REQUESTS, {}).items()},
     )
+
+
+def holding(word: str, keys: Sequence[str]) -> Sequence[str]:
+    """The keys that hold a word."""
+    return [key for key in keys if word in key]
 
 
 def first_row(keys: Sequence[str], window: Window) -> int:

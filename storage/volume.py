@@ -10,7 +10,7 @@ the reserve is put back at once, so that deleting goes on working.
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -63,14 +63,19 @@ class Volume:
             raise StoreFailure(f"{path} cannot be read: {error.strerror}.", "Look at the disk.") from error
 
     def replace(
-        self, path: Path, data: bytes, *, makes_room: bool = False, keeps_previous: bool = True
+        self,
+        path: Path,
+        pieces: Sequence[bytes],
+        *,
+        makes_room: bool = False,
+        keeps_previous: bool = True,
     ) -> None:
         """
         Write a file anew.
 
         Args:
             path: The file, in the data directory or one below it.
-            data: All of its new bytes.
+            pieces: All of its new bytes.
             makes_room: True for a deletion, which may use the reserve when the disk is full.
             keeps_previous: True when the version before stays as ``<name>.prev``.
 
@@ -83,7 +88,7 @@ class Volume:
             raise self._read_only()
         temporary = path.with_name(f"{path.name}.tmp")
         try:
-            has_room = self._write_with_room(temporary, path, data, makes_room)
+            has_room = self._write_with_room(temporary, path, pieces, makes_room)
             if keeps_previous and has_room:
                 self._keep_previous(path)
             self._rename(temporary, path)
@@ -92,28 +97,31 @@ class Volume:
                 self.disk.remove(temporary)
             raise
         self._flush_names(path.parent)
-        self._reserve.restore(len(data))
+        self._reserve.restore(sum(map(len, pieces)))
 
-    def _write_with_room(self, temporary: Path, path: Path, data: bytes, makes_room: bool) -> bool:
+    def _write_with_room(
+        self, temporary: Path, path: Path, pieces: Sequence[bytes], makes_room: bool
+    ) -> bool:
         """Write the temporary file, or make what room may be made and write it then; False says so."""
         try:
-            self._write(temporary, data)
+            self._write(temporary, pieces)
         except StoreFull:
             self._is_full = True
             self.disk.remove(temporary)
             self.disk.remove(previous_of(path))
             if makes_room:
                 self._reserve.give_up()
-            self._write(temporary, data)
+            self._write(temporary, pieces)
             return False
         self._is_full = False
         return True
 
-    def _write(self, path: Path, data: bytes) -> None:
+    def _write(self, path: Path, pieces: Sequence[bytes]) -> None:
         with self._said_plainly(path):
             descriptor = self.disk.create(path)
             try:
-                write_all(self.disk, descriptor, data)
+                for piece in pieces:
+                    write_all(self.disk, descriptor, piece)
                 self._flush(descriptor)
             finally:
                 self.disk.close(descriptor)

@@ -4,13 +4,15 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreFull
 from storage.directory import workspace_path
 from storage.draft import Draft
-from storage.files import Database, damaged
+from storage.files import Database, Tables, damaged
 from storage.history import FULL_AT, SEGMENT, Archive
 from storage.keyring import Keyring
+from storage.records import AUDIT, HEAD
 from storage.view import View, view_from
 from storage.volume import Volume, previous_of
 
@@ -29,7 +31,7 @@ class OpenWorkspace:
         """
         self.key = key
         self.archive = Archive(volume, key)
-        self._keyring = keyring
+        self.keyring = keyring
         self._clock = clock
         self._lock = threading.Lock()
         self._changing: int | None = None
@@ -64,10 +66,16 @@ class OpenWorkspace:
             finally:
                 self._changing = None
 
+    def seal_head_anew(self) -> None:
+        """Seal the newest entry's hash under the primary key, if it is sealed under another."""
+        head = self._database.rows(HEAD).row(AUDIT)
+        if head and head["kid"] != self.keyring.primary:
+            with self.change() as draft:
+                draft.seal_head(self.keyring)
+
     def _keep(self, draft: Draft) -> None:
         self._archive_oldest(draft)
-        if draft.newest:
-            draft.seal_head(self._keyring.primary, self._keyring.seal_head(draft.newest.hash))
+        draft.seal_head(self.keyring)
         try:
             with self._database.file.transaction(makes_room=draft.makes_room):
                 for name, rows in draft.rows.items():
@@ -96,11 +104,17 @@ class OpenWorkspace:
             self._damage = StoreDamaged(error.message, error.hint)
 
     def _load(self) -> View:
-        tables = self._database.file.read()
-        path = self._database.file.path
-        if tables is None and previous_of(path).exists():
-            raise damaged(path, self.key, "it is missing, and the version before is there")
-        try:
-            return view_from(tables or {})
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise damaged(path, self.key, f"a record in it cannot be read: {type(error).__name__}") from error
+        file = self._database.file
+        tables = file.load()
+        if tables is None and previous_of(file.path).exists():
+            raise damaged(file.path, self.key, "it is missing, and the version before is there")
+        return read_view(file.path, self.key, tables or {})
+
+
+def read_view(path: Path, key: str, tables: Tables) -> View:
+    """Arrange the records of a workspace's file. Raises ``StoreDamaged`` when one of them cannot be read."""
+    try:
+        return view_from(tables)
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        # The error's text may quote a record: only its kind is told.
+        raise damaged(path, key, f"a record in it cannot be read: {type(error).__name__}") from None
