@@ -1,0 +1,198 @@
+"""The log: one JSON object a line on standard error, and no secret in any of them.
+
+1. A field whose name says that it holds a secret is hidden, in ``extra`` and in text alike.
+2. What looks like a token, a hooks address or an ``Authorization`` value is hidden wherever it stands.
+3. Secrets this process holds (``hide``) are hidden in plain, in base64 and percent-encoded.
+4. Of an exception we did not write, only its type and where it was raised are kept: its text may quote
+   what was sent or received. Our own errors never hold a secret.
+"""
+
+import base64
+import json
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
+
+from bot.core.errors import QuaymasterError
+from bot.core.secrets import Secret
+
+HIDDEN = "****"
+
+QUIET = (
+    "slack_bolt",
+    "slack_sdk",
+    "slack_sdk.web.base_client",
+    "slack_sdk.webhook.client",
+    "urllib3",
+    "botocore",
+)
+"""Below WARNING these print payloads, tokens and headers. slack_sdk builds the text of a debug line when
+its logger has no level of its own, so its two busiest loggers are named."""
+
+NAMED = r"\w*(?:password|passwd|secret|token|authorization|response_url|api_?key|credential)\w*"
+NAMED_SO = re.compile(NAMED, re.IGNORECASE)
+QUOTED = r'"(?:[^"\\]|\\.)*"?' + "|" + r"'(?:[^'\\]|\\.)*'?"
+BARE = r"(?:(?:basic|bearer)\s+)?[^\s\"'&,;}{)]+"
+
+PATTERNS = (
+    # password=…, "token": "…", 'Authorization': 'Basic …'
+    re.compile(rf"(?i)(?P<keep>\b{NAMED}[\"']?\s*[:=]\s*)(?:{QUOTED}|{BARE})"),
+    re.compile(r"(?i)(?P<keep>\b(?:basic|bearer)\s+)[A-Za-z0-9._~+/=-]{6,}"),
+    re.compile(r"(?P<keep>\bhooks\.slack(?:-gov)?\.com/)[^\s\"'<>]+"),
+    re.compile(r"(?P<keep>\b(?:xox[a-z](?:\.xox[a-z])?|xapp)-)[A-Za-z0-9-]+"),
+    re.compile(r"(?P<keep>\bqm_)[0-9A-Za-z]{6,}"),
+    # user:password@host
+    re.compile(r"(?P<keep>://)[^\s/@\"']+@"),
+)
+
+SHORTEST_HIDDEN = 4
+"""A shorter secret would hide half of every line; it is protected by never being logged at all."""
+
+MOST_FRAMES = 20
+LONGEST_TEXT = 8192
+"""Longer texts are cut before they are searched."""
+
+OWN_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+class Redactor(logging.Filter):
+    """Hides secrets in what is about to be written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._live: tuple[str, ...] = ()
+
+    def hide(self, secrets: Iterable[Secret]) -> None:
+        """Hide these secrets from now on, in each form in which they could be printed."""
+        forms = {form for secret in secrets for form in forms_of(secret.reveal())}
+        # The longest first, or a part of it would be hidden and the rest shown.
+        self._live = tuple(sorted(forms | set(self._live), key=len, reverse=True))
+
+    def text(self, text: str) -> str:
+        """Give a text without what must not be seen."""
+        text = text[:LONGEST_TEXT]
+        for live in self._live:
+            text = text.replace(live, HIDDEN)
+        for pattern in PATTERNS:
+            text = pattern.sub(rf"\g<keep>{HIDDEN}", text)
+        return text
+
+    def value(self, name: str, value: object) -> object:
+        """Give the value of a field: hidden when its name says so, otherwise searched."""
+        if NAMED_SO.fullmatch(name):
+            return HIDDEN
+        if isinstance(value, dict):
+            return {str(key): self.value(str(key), inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(name, inner) for inner in value]
+        return value if isinstance(value, int | float | None) else self.text(str(value))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Put the redacted message in the record's place, so that no handler behind sees the other."""
+        record.msg, record.args = self.text(message_of(record)), None
+        for name in vars(record).keys() - OWN_FIELDS:
+            setattr(record, name, self.value(name, getattr(record, name)))
+        return True
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """Give a record's message; one whose arguments do not fit must not stop the work that logged it."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError):
+        return "a message that does not fit its arguments"
+
+
+class JsonLines(logging.Formatter):
+    """Writes a record as one line of JSON in ASCII, so that no control character reaches a terminal."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line."""
+        fields: dict[str, Any] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        fields |= {name: value for name, value in vars(record).items() if name not in OWN_FIELDS}
+        if record.exc_info and record.exc_info[1]:
+            fields["exception"] = [self._redactor.text(line) for line in described(record.exc_info[1])]
+        return json.dumps(fields, default=str).replace("\x7f", "\\u007f")
+
+
+def described(error: BaseException) -> list[str]:
+    """Describe an exception and its causes: type, text if it is safe, and where it was raised."""
+    lines = [f"{type(error).__module__}.{type(error).__qualname__}: {safe_text(error)}".rstrip(": ")]
+    for frame in traceback.extract_tb(error.__traceback__, limit=-MOST_FRAMES):
+        lines.append(f"{frame.filename}:{frame.lineno} in {frame.name}")
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return lines if cause is None else [*lines, "because of", *described(cause)]
+
+
+def safe_text(error: BaseException) -> str:
+    """Give an exception's text if it cannot hold what was sent or received."""
+    if isinstance(error, QuaymasterError):
+        return str(error)
+    if isinstance(error, OSError) and type(error).__module__ == "builtins":
+        return error.strerror or ""
+    # Slack's word for what went wrong, of its whole answer: ratelimited, missing_scope, …
+    code = getattr(getattr(error, "response", None), "data", None) or getattr(error, "response", None)
+    word = code.get("error") if isinstance(code, dict) else None
+    return word if isinstance(word, str) and re.fullmatch(r"[a-z_]{1,64}", word) else ""
+
+
+def forms_of(text: str) -> set[str]:
+    """The spellings in which a secret could be printed."""
+    if len(text) < SHORTEST_HIDDEN:
+        return set()
+    encoded = base64.b64encode(text.encode()).decode()
+    return {
+        text,
+        json.dumps(text)[1:-1],
+        repr(text)[1:-1],
+        quote(text, safe=""),
+        quote_plus(text),
+        encoded,
+        encoded.rstrip("="),
+        base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
+    }
+
+
+def start_logging(level: str, stream: TextIO = sys.stderr) -> Redactor:
+    """
+    Send the log of the whole process to ``stream``.
+
+    Args:
+        level: For our own loggers and the libraries' that are harmless; see ``QUIET`` for the others.
+        stream: Standard error.
+
+    Returns:
+        What hides secrets: give it those this process holds.
+    """
+    redactor = Redactor()
+    handler = logging.StreamHandler(stream)
+    handler.addFilter(redactor)
+    handler.setFormatter(JsonLines(redactor))
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # It warns at each moment of load that requests wait for a thread, which is what a queue is for.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    return redactor
+
+
+def slack_logger() -> logging.Logger:
+    """Give the logger to hand to ``App(logger=…)``: at WARNING whatever ``LOG_LEVEL`` says."""
+    logger = logging.getLogger("slack_bolt")
+    logger.setLevel(logging.WARNING)
+    return logger
