@@ -1,6 +1,7 @@
 """A small app to play Slack with: one command, a form, a menu, a Home tab; it calls Slack over the wire."""
 
 import json
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,11 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 from urllib.request import Request, urlopen
-
-from waitress.server import create_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from bot.web.tryit.delivery import signature
-from bot.web.tryit.page import TryPage, tryit_app
+from bot.web.tryit.page import tryit_app
 from bot.web.tryit.slack import Simulator
 
 SECRET = "demo-signing-secret"
@@ -159,7 +159,7 @@ class DemoApp:
     """
 
     requests: list[dict[str, Any]] = field(default_factory=list)
-    slack: Callable[[str, dict[str, Any]], dict[str, Any]] = lambda method, args: {}
+    slack: Callable[[str, dict[str, Any]], dict[str, Any]] = field(default=lambda _method, _args: {})
 
     def __call__(self, body: bytes, headers: dict[str, str]) -> Reply:
         """Answer one signed request, as ``Front`` asks."""
@@ -183,7 +183,7 @@ class DemoApp:
         if "command" in payload:
             return self.command(payload)
         if payload["type"] == "block_actions":
-            return self.pressed(payload)
+            self.pressed(payload)
         if payload["type"] == "view_submission":
             return self.submitted(payload["view"]["state"]["values"])
         if payload["type"] == "event_callback" and payload["event"]["tab"] == "home":
@@ -239,20 +239,32 @@ def long_sections(where: str, payload: dict[str, Any]) -> list[str]:
     return [f"{where}: section text is {len(text)} characters long" for text in texts if len(text) > 3000]
 
 
+class Server(socketserver.ThreadingMixIn, WSGIServer):
+    """A thread for each request, as the page's waiting and the app's calls need."""
+
+
+class Quiet(WSGIRequestHandler):
+    """Logs nothing."""
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class names it so
+        """Say nothing of a request."""
+
+
 @contextmanager
-def served(app: DemoApp, port: int = 0) -> Iterator[tuple[str, TryPage]]:
-    """Serve the try page for a demo app on this machine; yields its address and the page."""
+def served(app: DemoApp, port: int = 0) -> Iterator[tuple[str, Simulator]]:
+    """Serve the try page for a demo app on this machine; yields its address and the simulator."""
     simulator = Simulator(app, SECRET, long_sections)
     page = tryit_app(simulator)
-    server = create_server(page, host="127.0.0.1", port=port, threads=8)
-    simulator.base_url = f"http://127.0.0.1:{server.effective_port}"
+    server = Server(("127.0.0.1", port), Quiet)
+    server.set_app(page)
+    simulator.base_url = f"http://127.0.0.1:{server.server_port}"
     app.slack = lambda method, args: post(f"{simulator.base_url}/api/{method}", args, simulator.token)
-    thread = threading.Thread(target=server.run)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield simulator.base_url, page
+        yield simulator.base_url, simulator
     finally:
         page.stop()
-        server.task_dispatcher.shutdown()
-        server.close()
+        server.shutdown()
+        server.server_close()
         thread.join(10)

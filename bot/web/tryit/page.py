@@ -16,14 +16,14 @@ from bot.web.tryit import guard
 from bot.web.tryit.blocks import Refused
 from bot.web.tryit.people import PEOPLE, Json
 from bot.web.tryit.slack import Simulator
-from bot.web.tryit.snapshot import snapshot, wait
+from bot.web.tryit.snapshot import wait
 
 POLL_S = 20.0
 # Each waiting page holds a thread of the server; further pages are told to ask again soon.
 MAX_POLLERS = 3
+MAX_PAGES = 50
 MAX_BODY = 1_048_576
 REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
-TOO_LARGE = 413
 STATIC = importlib.resources.files("bot.web.tryit") / "static"
 
 Reply = tuple[int, str, bytes]
@@ -48,6 +48,7 @@ class TryPage:
         self.token = secrets.token_urlsafe(24)
         self._poll_s = poll_s
         self._seats = threading.Semaphore(MAX_POLLERS)
+        self._latest: dict[str, object] = {}
         self._said: dict[str, Callable[[str, Json], Any]] = {
             "say": self._say,
             "act": self._act,
@@ -77,7 +78,7 @@ class TryPage:
             return _refusal("This request comes from another website.")
         if path.startswith("/api/"):
             return self._web_api(environ, path.removeprefix("/api/"))
-        if path.startswith("/hooks/"):
+        if path.startswith("/hooks/") and method == "POST":
             status, answer = self.simulator.response_url(path, _body(environ))
             return _json(answer, status)
         if path.startswith("/try/"):
@@ -111,20 +112,32 @@ class TryPage:
         if person not in PEOPLE or PEOPLE[person].is_bot:
             return _json({"error": "user_not_found"}, 400)
         if what == "state" and environ["REQUEST_METHOD"] == "GET":
-            return self._state(person, query.get("since", ""))
+            return self._state(person, query.get("since", ""), query.get("page", ""))
         if what not in self._said or environ["REQUEST_METHOD"] != "POST":
             return _json({"error": "not_found"}, 404)
         return self._done(person, what, _body(environ))
 
-    def _state(self, person: str, since: str) -> Reply:
+    def _state(self, person: str, since: str, page: str) -> Reply:
         seen = int(since) if since.isdecimal() else 0
+        ticket = self._newest_question(page)
         seated = self._seats.acquire(blocking=False)
         try:
-            shown = wait(self.simulator.world, person, seen, self._poll_s if seated else 0)
+            patience_s = self._poll_s if seated else 0
+            shown = wait(
+                self.simulator.world, person, seen, patience_s, lambda: self._latest.get(page) is not ticket
+            )
         finally:
             if seated:
                 self._seats.release()
         return _json({**shown, "again_after_ms": 0 if seated else 1000})
+
+    def _newest_question(self, page: str) -> object:
+        """Let go of what a page asked before: it has hung up on that, and its thread is wanted."""
+        ticket = object()
+        with self.simulator.world.lock:
+            self._latest = {**dict(list(self._latest.items())[-MAX_PAGES:]), page: ticket}
+            self.simulator.world.lock.notify_all()
+        return ticket
 
     def _done(self, person: str, what: str, body: bytes) -> Reply:
         try:
@@ -133,8 +146,7 @@ class TryPage:
             return _json(refused.answer(), 400)
         except (ValueError, LookupError, TypeError):
             return _json({"ok": False, "error": "invalid_arguments"}, 400)
-        with self.simulator.world.lock:
-            return _json({"answer": answer, "state": snapshot(self.simulator.world, person)})
+        return _json({"answer": answer, "state": self.simulator.snapshot(person)})
 
     def _say(self, person: str, body: Json) -> None:
         self.simulator.say(person, body["channel"], body["text"])

@@ -66,11 +66,11 @@ class SlackApp:
         return cls(shown["name"], shown.get("description", ""), tuple(commands))
 
 
-ADMIN = Person("U0TRYADMIN", "ava", "Ava Lindqvist", "Workspace admin", is_admin=True)
-MEMBER = Person("U0TRYMARCO", "marco", "Marco Ruiz", "Member")
-SECOND_MEMBER = Person("U0TRYPRIYA", "priya", "Priya Nair", "Member")
-GUEST = Person("U0TRYGUEST", "gus", "Gus Turner", "Guest", is_restricted=True)
-BOT_USER = Person("U0TRYBOT", "quaymaster", "Quaymaster", "App", is_bot=True)
+ADMIN = Person("U0TRYADMIN", "ava", "Ava Lindqvist", "admin", is_admin=True)
+MEMBER = Person("U0TRYMARCO", "marco", "Marco Ruiz", "member")
+SECOND_MEMBER = Person("U0TRYPRIYA", "priya", "Priya Nair", "member")
+GUEST = Person("U0TRYGUEST", "gus", "Gus Turner", "guest", is_restricted=True)
+BOT_USER = Person("U0TRYBOT", "quaymaster", "Quaymaster", "app", is_bot=True)
 
 PEOPLE = {person.id: person for person in (ADMIN, MEMBER, SECOND_MEMBER, GUEST, BOT_USER)}
 

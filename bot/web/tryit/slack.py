@@ -15,6 +15,7 @@ from bot.web.tryit.blocks import Refused, find
 from bot.web.tryit.delivery import PATIENCE_S, Delivery, Front
 from bot.web.tryit.inputs import options_by_value
 from bot.web.tryit.people import BOT_USER, CHANNELS, Json, SlackApp
+from bot.web.tryit.snapshot import snapshot
 from bot.web.tryit.world import Check, Message, View, World
 
 HTTP_OK = 200
@@ -150,6 +151,11 @@ class Simulator:
             self.world.notes = [note for note in notes if (note.id, note.person) != (name, person)]
             self.world.messages = [one for one in messages if (one.ts, one.only_for) != (name, person)]
             self.world.changed()
+
+    def snapshot(self, person: str) -> Json:
+        """Return what the page shows to a person now."""
+        with self.world.lock:
+            return snapshot(self.world, person)
 
     def web_api(self, method: str, args: Json, token: str) -> Json:
         """Answer a Web API call."""

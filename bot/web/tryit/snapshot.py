@@ -1,13 +1,15 @@
 """What the page shows to one person, as JSON."""
 
+from collections.abc import Callable
+
 from bot.web.tryit.people import CHANNELS, PEOPLE, TEAM_NAME, Json, Person, direct_channel
 from bot.web.tryit.world import Message, View, World
 
 
-def wait(world: World, person: str, since: int, timeout_s: float) -> Json:
-    """Return the snapshot as soon as it is newer than ``since``, or when the time is up."""
+def wait(world: World, person: str, since: int, timeout_s: float, given_up: Callable[[], bool]) -> Json:
+    """Return the snapshot as soon as it is newer than ``since``, nobody waits for it, or the time is up."""
     with world.lock:
-        world.lock.wait_for(lambda: world.version != since or not world.open, timeout_s)
+        world.lock.wait_for(lambda: world.version != since or not world.open or given_up(), timeout_s)
         return snapshot(world, person)
 
 

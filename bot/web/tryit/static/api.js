@@ -1,6 +1,7 @@
 // The page's own requests, each with the token that only this page was given.
 
 const TOKEN = document.querySelector("meta[name=page-token]").content;
+const PAGE = crypto.randomUUID();
 
 /** Send something a person did; returns {answer, state}. Throws when it was not taken. */
 export async function tell(person, what, body) {
@@ -14,7 +15,7 @@ export async function tell(person, what, body) {
 
 /** Wait for a state that is newer than "since". */
 export async function state(person, since, signal) {
-  const query = new URLSearchParams({ as: person, since });
+  const query = new URLSearchParams({ as: person, since, page: PAGE });
   const response = await fetch(`/try/state?${query}`, { headers: { "X-Page-Token": TOKEN }, signal });
   return answerOf(response);
 }

@@ -32,7 +32,6 @@ class Page {
     this.waiting = new AbortController();
     this.snapshot = null;
     this.places = new Map();
-    this.place = null;
     this.follow(this.waiting.signal);
   }
 
@@ -54,14 +53,24 @@ class Page {
     if (signal.aborted || snapshot.me !== this.person) return;
     if (this.snapshot && snapshot.version < this.snapshot.version) return;
     document.getElementById("topbar-note").textContent = snapshot.open ? NOTE : "The program has ended.";
+    const first = !this.snapshot;
     this.snapshot = snapshot;
-    this.place ??= snapshot.channels[0].id;
+    if (first) this.arrive();
     this.redraw();
+  }
+
+  /** Stay at the same place for another person, if they may see it. */
+  arrive() {
+    const known = ["app", ...this.snapshot.channels.map((channel) => channel.id)];
+    if (!known.includes(this.place)) this.place = this.snapshot.channels[0].id;
+    if (this.place === "app") this.openHome("home");
   }
 
   offline(error) {
     const lost = error instanceof TypeError;
-    document.getElementById("topbar-note").textContent = lost ? "Connection lost. Is the program still running?" : error.message;
+    document.getElementById("topbar-note").textContent = lost
+      ? "Connection lost. Is the program still running?"
+      : error.message;
   }
 
   redraw() {
@@ -86,13 +95,25 @@ class Page {
   newPlace() {
     const { app, channels, direct } = this.snapshot;
     if (this.place === "app") return new AppPlace(this, direct, app.name);
-    return new ChannelPlace(this, channels.find((channel) => channel.id === this.place), app.commands);
+    return new ChannelPlace(
+      this,
+      channels.find((channel) => channel.id === this.place),
+      app.commands,
+    );
   }
 
   showNotes() {
     const notes = this.snapshot.notes.map((note) =>
-      el("div", { class: "note" }, refusal({ text: note.title, details: note.details }),
-        el("button", { type: "button", "aria-label": "Dismiss note", on: { click: () => this.dismiss(note.id) } }, icon(CLOSE))),
+      el(
+        "div",
+        { class: "note" },
+        refusal({ text: note.title, details: note.details }),
+        el(
+          "button",
+          { type: "button", "aria-label": "Dismiss note", on: { click: () => this.dismiss(note.id) } },
+          icon(CLOSE),
+        ),
+      ),
     );
     this.notes.replaceChildren(...notes);
     // An open form lies above everything else on the page, so the notes go into it.

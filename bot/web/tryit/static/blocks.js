@@ -7,7 +7,12 @@ import { lineOf, markdown, textNodes } from "./text.js";
 
 const MAKERS = {
   section: section,
-  actions: (block, around) => el("div", { class: "block actions" }, block.elements.map((element) => renderElement(element, block, around))),
+  actions: (block, around) =>
+    el(
+      "div",
+      { class: "block actions" },
+      block.elements.map((element) => renderElement(element, block, around)),
+    ),
   context: context,
   divider: () => el("hr", { class: "block divider" }),
   header: (block, around) => el("h3", { class: "block header" }, textNodes(block.text, around.people)),
@@ -22,7 +27,9 @@ const MAKERS = {
 export function renderBlocks(blocks, around, errors = {}) {
   return blocks.map((block) => {
     const make = MAKERS[block.type];
-    return make ? make(block, around, errors[block.block_id]) : el("div", { class: "block" }, unknown(block.type));
+    return make
+      ? make(block, around, errors[block.block_id])
+      : el("div", { class: "block" }, unknown(block.type));
   });
 }
 
@@ -33,13 +40,16 @@ function section(block, around) {
     const fields = block.fields.map((field) => el("div", { class: "text" }, textNodes(field, around.people)));
     body.append(el("div", { class: "fields" }, fields));
   }
-  const accessory = block.accessory && el("div", { class: "accessory" }, renderElement(block.accessory, block, around));
+  const accessory =
+    block.accessory && el("div", { class: "accessory" }, renderElement(block.accessory, block, around));
   return el("div", { class: "block section" }, body, accessory);
 }
 
 function context(block, around) {
   const parts = block.elements.map((element) =>
-    element.type === "image" ? picture(element) : el("span", { class: "text" }, textNodes(element, around.people)),
+    element.type === "image"
+      ? picture(element)
+      : el("span", { class: "text" }, textNodes(element, around.people)),
   );
   return el("div", { class: "block context" }, parts);
 }
@@ -50,10 +60,17 @@ function inputBlock(block, around, error) {
   const hintId = newId("hint");
   const errorId = newId("error");
   const describedBy = [error && errorId, block.hint && hintId].filter(Boolean).join(" ") || null;
-  const control = renderElement(block.element, block, around, { id, describedBy, error, required: !block.optional });
+  const control = renderElement(block.element, block, around, {
+    id,
+    describedBy,
+    error,
+    required: !block.optional,
+  });
   const optional = block.optional && el("span", { class: "optional" }, " (optional)");
   const grouped = control.classList.contains("ticks");
-  return el(grouped ? "fieldset" : "div", { class: `block input ${error ? "wrong" : ""}`, "aria-describedby": grouped ? describedBy : null },
+  return el(
+    grouped ? "fieldset" : "div",
+    { class: `block input ${error ? "wrong" : ""}`, "aria-describedby": grouped ? describedBy : null },
     grouped
       ? el("legend", { class: "label" }, label, optional)
       : el("div", { class: "label" }, el("label", { for: id }, label), optional),
@@ -71,6 +88,12 @@ function image(block, around) {
 function table(block, around) {
   const cell = (content, tag) =>
     el(tag, {}, content.type === "rich_text" ? richText(content.elements, around.people) : content.text);
-  const rows = block.rows.map((row, index) => el("tr", {}, row.map((content) => cell(content, index === 0 ? "th" : "td"))));
+  const rows = block.rows.map((row, index) =>
+    el(
+      "tr",
+      {},
+      row.map((content) => cell(content, index === 0 ? "th" : "td")),
+    ),
+  );
   return el("div", { class: "block table" }, el("table", {}, rows));
 }

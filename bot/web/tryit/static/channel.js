@@ -9,11 +9,25 @@ export class ChannelPlace {
   constructor(page, channel, commands) {
     const label = `#${channel.name}`;
     this.list = new MessageList(page, channel.id, label);
-    this.composer = new Composer(`Message ${label}`, commands, page.history, (text) => page.say(channel.id, text));
-    this.start = el("div", { class: "start" }, el("h2", {}, label), el("p", {}, `${channel.topic}. Type / to run a command.`));
+    this.composer = new Composer(`Message ${label}`, commands, page.history, (text) =>
+      page.say(channel.id, text),
+    );
+    this.start = el(
+      "div",
+      { class: "start" },
+      el("h2", {}, label),
+      el("p", {}, `${channel.topic}. Type / to run a command.`),
+    );
     this.list.node.prepend(this.start);
-    this.node = el("section", { class: "place", "aria-label": label },
-      el("header", { class: "place-head" }, el("h1", {}, el("span", { class: "hash", "aria-hidden": "true" }, "# "), channel.name), el("span", { class: "topic" }, channel.topic)),
+    this.node = el(
+      "section",
+      { class: "place", "aria-label": label },
+      el(
+        "header",
+        { class: "place-head" },
+        el("h1", {}, el("span", { class: "hash", "aria-hidden": "true" }, "# "), channel.name),
+        el("span", { class: "topic" }, channel.topic),
+      ),
       this.list.node,
       this.composer.node,
     );

@@ -12,14 +12,49 @@ export class Composer {
     this.recalled = 0;
     this.active = 0;
     this.field = el("textarea", {
-      class: "composer-field", rows: 1, "aria-label": label, placeholder: label, "aria-autocomplete": "list", "aria-controls": "commands",
-      "data-field": "composer", on: { input: () => this.typed(), keydown: (event) => this.pressed(event), blur: () => this.offer([]) },
+      class: "composer-field",
+      rows: 1,
+      "aria-label": label,
+      placeholder: label,
+      "aria-autocomplete": "list",
+      "aria-controls": "commands",
+      "data-field": "composer",
+      on: { input: () => this.typed(), keydown: (event) => this.pressed(event), blur: () => this.offer([]) },
     });
-    this.offers = el("div", { id: "commands", class: "commands", role: "listbox", "aria-label": "Commands", hidden: true });
-    this.sendButton = el("button", { type: "button", class: "send", "aria-label": "Send now", disabled: true, on: { click: () => this.submit() } }, icon(SEND));
-    const slash = el("button", { type: "button", class: "slash", "aria-label": "Run a command", on: { click: () => this.begin() } }, icon(SLASH));
-    this.node = el("div", { class: "composer-space" }, this.offers,
-      el("div", { class: "composer" }, this.field, el("div", { class: "composer-foot" }, slash, this.sendButton)));
+    this.offers = el("div", {
+      id: "commands",
+      class: "commands",
+      role: "listbox",
+      "aria-label": "Commands",
+      hidden: true,
+    });
+    this.sendButton = el(
+      "button",
+      {
+        type: "button",
+        class: "send",
+        "aria-label": "Send now",
+        disabled: true,
+        on: { click: () => this.submit() },
+      },
+      icon(SEND),
+    );
+    const slash = el(
+      "button",
+      { type: "button", class: "slash", "aria-label": "Run a command", on: { click: () => this.begin() } },
+      icon(SLASH),
+    );
+    this.node = el(
+      "div",
+      { class: "composer-space" },
+      this.offers,
+      el(
+        "div",
+        { class: "composer" },
+        this.field,
+        el("div", { class: "composer-foot" }, slash, this.sendButton),
+      ),
+    );
   }
 
   begin() {
@@ -49,9 +84,22 @@ export class Composer {
   }
 
   offered(command, index) {
-    const node = el("div", { class: "command", role: "option", "aria-selected": String(index === this.active) },
+    const node = el(
+      "div",
+      { class: "command", role: "option", "aria-selected": String(index === this.active) },
       el("img", { src: "/static/app.svg", alt: "", class: "avatar small" }),
-      el("div", {}, el("div", {}, el("strong", {}, command.name), " ", el("span", { class: "command-hint" }, command.hint)), el("div", { class: "command-note" }, command.description)),
+      el(
+        "div",
+        {},
+        el(
+          "div",
+          {},
+          el("strong", {}, command.name),
+          " ",
+          el("span", { class: "command-hint" }, command.hint),
+        ),
+        el("div", { class: "command-note" }, command.description),
+      ),
     );
     node.addEventListener("pointerdown", (event) => event.preventDefault());
     node.addEventListener("click", () => this.complete(command));
@@ -65,12 +113,17 @@ export class Composer {
 
   /** Say whether the name of a command is still being typed. */
   unfinished() {
-    return this.shown?.length > 0 && this.field.value !== this.shown[this.active].name && !this.field.value.includes(" ");
+    return (
+      this.shown?.length > 0 &&
+      this.field.value !== this.shown[this.active].name &&
+      !this.field.value.includes(" ")
+    );
   }
 
   pressed(event) {
     if (event.isComposing) return;
-    if ((event.key === "Enter" || event.key === "Tab") && this.unfinished()) this.complete(this.shown[this.active]);
+    if ((event.key === "Enter" || event.key === "Tab") && this.unfinished())
+      this.complete(this.shown[this.active]);
     else if (event.key === "Enter" && !event.shiftKey) this.submit();
     else if (event.key === "Escape") this.offer([]);
     else if (event.key === "ArrowUp" && (this.field.value === "" || this.recalled > 0)) this.recall(1);

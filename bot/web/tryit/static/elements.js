@@ -38,7 +38,11 @@ export function renderElement(element, block, around, input = {}) {
 
 /** Return an image; pictures from elsewhere are not fetched, their description stands in their place. */
 export function picture(element, css = "picture-small") {
-  return el("span", { class: `${css} picture-text`, role: "img", "aria-label": element.alt_text }, element.alt_text);
+  return el(
+    "span",
+    { class: `${css} picture-text`, role: "img", "aria-label": element.alt_text },
+    element.alt_text,
+  );
 }
 
 /** Say that the page cannot draw something. */
@@ -47,10 +51,16 @@ export function unknown(type) {
 }
 
 function button({ element, block, around }) {
-  const node = el("button", {
-    type: "button", class: `button ${element.style ?? ""}`, "aria-label": element.accessibility_label,
-    "data-field": fieldKey(block.block_id, element.action_id),
-  }, textNodes(element.text, around.people));
+  const node = el(
+    "button",
+    {
+      type: "button",
+      class: `button ${element.style ?? ""}`,
+      "aria-label": element.accessibility_label,
+      "data-field": fieldKey(block.block_id, element.action_id),
+    },
+    textNodes(element.text, around.people),
+  );
   node.addEventListener("click", async () => {
     if (!(await askFirst(element.confirm, around.people))) return;
     if (element.url) window.open(element.url, "_blank", "noopener,noreferrer");
@@ -60,18 +70,31 @@ function button({ element, block, around }) {
 }
 
 function overflow({ element, block, around }) {
-  const node = el("button", {
-    type: "button", class: "button overflow", "aria-label": "More options", "aria-haspopup": "menu",
-    "aria-expanded": "false", "data-field": fieldKey(block.block_id, element.action_id),
-  }, icon(DOTS, 20));
-  node.addEventListener("click", () => openMenu(node, element.options.map((option) => ({
-    label: textNodes(option.text, around.people),
-    choose: async () => {
-      if (!(await askFirst(element.confirm, around.people))) return;
-      if (option.url) window.open(option.url, "_blank", "noopener,noreferrer");
-      busy(node, around.act(block, element, option.value));
+  const node = el(
+    "button",
+    {
+      type: "button",
+      class: "button overflow",
+      "aria-label": "More options",
+      "aria-haspopup": "menu",
+      "aria-expanded": "false",
+      "data-field": fieldKey(block.block_id, element.action_id),
     },
-  }))));
+    icon(DOTS, 20),
+  );
+  node.addEventListener("click", () =>
+    openMenu(
+      node,
+      element.options.map((option) => ({
+        label: textNodes(option.text, around.people),
+        choose: async () => {
+          if (!(await askFirst(element.confirm, around.people))) return;
+          if (option.url) window.open(option.url, "_blank", "noopener,noreferrer");
+          busy(node, around.act(block, element, option.value));
+        },
+      })),
+    ),
+  );
   return node;
 }
 
@@ -83,9 +106,16 @@ async function busy(node, work) {
 
 function textField({ element, block, around, key, input }) {
   const shared = {
-    id: input.id, class: "field", "data-field": key, placeholder: lineOf(element.placeholder), autocomplete: "off",
-    spellcheck: "false", "aria-label": input.id ? null : lineOf(element.placeholder), "aria-describedby": input.describedBy,
-    "aria-invalid": input.error ? "true" : null, "aria-required": input.required ? "true" : null,
+    id: input.id,
+    class: "field",
+    "data-field": key,
+    placeholder: lineOf(element.placeholder),
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-label": input.id ? null : lineOf(element.placeholder),
+    "aria-describedby": input.describedBy,
+    "aria-invalid": input.error ? "true" : null,
+    "aria-required": input.required ? "true" : null,
   };
   const node = element.multiline
     ? el("textarea", { ...shared, rows: 4 })
@@ -136,7 +166,8 @@ function externalSelect(use) {
 function usersSelect(use) {
   const { around, key } = use;
   const options = around.people.snapshot.people.map((person) => ({
-    text: { type: "plain_text", text: person.name }, value: person.id,
+    text: { type: "plain_text", text: person.name },
+    value: person.id,
   }));
   around.values.offer(key, options);
   return baseSelect(use, { load: async (query) => shownGroups([{ options }], query) });
@@ -144,7 +175,9 @@ function usersSelect(use) {
 
 function baseSelect({ element, block, around, key, input }, more) {
   return select({
-    id: input.id, field: key, describedBy: input.describedBy,
+    id: input.id,
+    field: key,
+    describedBy: input.describedBy,
     label: input.id ? null : lineOf(element.placeholder) || "Select an option",
     placeholder: lineOf(element.placeholder) || "Select an option",
     clearable: block.optional === true,
@@ -160,7 +193,8 @@ function shownGroups(groups, query) {
     label: lineOf(group.label),
     options: group.options.map((option) => ({ label: lineOf(option.text), value: option.value })),
   }));
-  for (const group of labelled) group.options = group.options.filter(({ label }) => label.toLowerCase().includes(wanted));
+  for (const group of labelled)
+    group.options = group.options.filter(({ label }) => label.toLowerCase().includes(wanted));
   return labelled.filter((group) => group.options.length > 0);
 }
 
@@ -175,12 +209,23 @@ function ticks(use, type) {
   const name = newId("choice");
   const rows = element.options.map((option, index) => {
     const box = el("input", {
-      type, name, value: option.value, "data-field": `${key}/${index}`, "aria-invalid": use.input.error ? "true" : null,
+      type,
+      name,
+      value: option.value,
+      "data-field": `${key}/${index}`,
+      "aria-invalid": use.input.error ? "true" : null,
     });
     box.checked = [around.values.get(key)].flat().includes(option.value);
     box.addEventListener("change", () => changed(use, ticked(rows, type)));
-    const described = option.description && el("span", { class: "tick-description" }, textNodes(option.description, around.people));
-    return el("label", { class: "tick" }, box, el("span", {}, textNodes(option.text, around.people), described));
+    const described =
+      option.description &&
+      el("span", { class: "tick-description" }, textNodes(option.description, around.people));
+    return el(
+      "label",
+      { class: "tick" },
+      box,
+      el("span", {}, textNodes(option.text, around.people), described),
+    );
   });
   return el("div", { class: "ticks" }, rows);
 }
@@ -193,7 +238,13 @@ function ticked(rows, type) {
 
 function dateField(use) {
   const { around, key, input } = use;
-  const node = el("input", { id: input.id, class: "field", type: "date", "data-field": key, "aria-describedby": input.describedBy });
+  const node = el("input", {
+    id: input.id,
+    class: "field",
+    type: "date",
+    "data-field": key,
+    "aria-describedby": input.describedBy,
+  });
   node.value = around.values.get(key);
   node.addEventListener("change", () => changed(use, node.value));
   return node;

@@ -17,11 +17,28 @@ export class AppPlace {
     this.drawn = "";
     this.conversation = new MessageList(page, direct, name);
     this.tabs = Object.entries(TABS).map(([tab, label]) =>
-      el("button", { type: "button", role: "tab", id: `tab-${tab}`, "aria-controls": "app-panel", on: { click: () => this.choose(tab), keydown: (event) => this.moved(event) } }, label),
+      el(
+        "button",
+        {
+          type: "button",
+          role: "tab",
+          id: `tab-${tab}`,
+          "aria-controls": "app-panel",
+          on: { click: () => this.choose(tab), keydown: (event) => this.moved(event) },
+        },
+        label,
+      ),
     );
     this.panel = el("div", { id: "app-panel", role: "tabpanel", class: "scroller", tabindex: "-1" });
-    this.node = el("section", { class: "place", "aria-label": name },
-      el("header", { class: "place-head" }, el("img", { src: "/static/app.svg", alt: "", class: "avatar small" }), el("h1", {}, name)),
+    this.node = el(
+      "section",
+      { class: "place", "aria-label": name },
+      el(
+        "header",
+        { class: "place-head" },
+        el("img", { src: "/static/app.svg", alt: "", class: "avatar small" }),
+        el("h1", {}, name),
+      ),
       el("div", { class: "tabs", role: "tablist", "aria-label": name }, this.tabs),
       this.panel,
     );
@@ -53,7 +70,10 @@ export class AppPlace {
     this.drawn = "";
     if (this.tab === "about") return this.panel.replaceChildren(about(snapshot.app));
     this.conversation.show(snapshot, people);
-    return this.panel.replaceChildren(this.conversation.node, el("p", { class: "composer-off" }, "Sending messages to this app has been turned off."));
+    return this.panel.replaceChildren(
+      this.conversation.node,
+      el("p", { class: "composer-off" }, "Sending messages to this app has been turned off."),
+    );
   }
 
   showHome(view, people) {
@@ -69,22 +89,34 @@ export class AppPlace {
     this.values.take(view.values);
     const place = { view: view.id };
     const around = {
-      people, values: this.values,
+      people,
+      values: this.values,
       act: (block, element, raw) => this.page.act(place, block, element, raw, this.values),
       suggest: (block, element, query) => this.page.suggest(place, block, element, query),
     };
-    const warning = view.warning && el("div", { class: "message-warning", role: "alert" }, icon(WARNING), view.warning);
+    const warning =
+      view.warning && el("div", { class: "message-warning", role: "alert" }, icon(WARNING), view.warning);
     return el("div", { class: "home" }, warning || null, renderBlocks(view.blocks, around));
   }
 }
 
 function waiting() {
-  return el("div", { class: "home empty" }, el("p", {}, "This is a work in progress. The app has not published its Home yet."));
+  return el(
+    "div",
+    { class: "home empty" },
+    el("p", {}, "This is a work in progress. The app has not published its Home yet."),
+  );
 }
 
 function about(app) {
   const commands = app.commands.map((command) =>
     el("li", {}, el("code", {}, `${command.name} ${command.hint}`), ` ${command.description}`),
   );
-  return el("div", { class: "home" }, el("h2", {}, app.name), el("p", {}, app.description), el("ul", {}, commands));
+  return el(
+    "div",
+    { class: "home" },
+    el("h2", {}, app.name),
+    el("p", {}, app.description),
+    el("ul", {}, commands),
+  );
 }

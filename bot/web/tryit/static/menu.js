@@ -29,9 +29,23 @@ export function closePopUp() {
 /** Open a menu of {label, choose} items below a button; arrow keys move, Enter chooses, Esc closes. */
 export function openMenu(button, items) {
   const entries = items.map((item) =>
-    el("button", { type: "button", role: "menuitem", tabindex: "-1", class: "menu-item", on: { click: () => choose(item) } }, item.label),
+    el(
+      "button",
+      {
+        type: "button",
+        role: "menuitem",
+        tabindex: "-1",
+        class: "menu-item",
+        on: { click: () => choose(item) },
+      },
+      item.label,
+    ),
   );
-  const menu = el("div", { role: "menu", class: "menu", on: { keydown: (event) => moveInMenu(event, entries, button) } }, entries);
+  const menu = el(
+    "div",
+    { role: "menu", class: "menu", on: { keydown: (event) => moveInMenu(event, entries, button) } },
+    entries,
+  );
   const choose = (item) => {
     closePopUp();
     button.focus();
@@ -68,7 +82,12 @@ function place(layer, anchor, width) {
 }
 
 document.addEventListener("pointerdown", (event) => {
-  if (current && !current.layer.contains(event.target) && !current.anchor.contains(event.target)) closePopUp();
+  if (current && !current.layer.contains(event.target) && !current.anchor.contains(event.target))
+    closePopUp();
 });
 window.addEventListener("resize", closePopUp);
-document.addEventListener("scroll", (event) => current && !current.layer.contains(event.target) && closePopUp(), true);
+document.addEventListener(
+  "scroll",
+  (event) => current && !current.layer.contains(event.target) && closePopUp(),
+  true,
+);

@@ -17,7 +17,11 @@ export class MessageList {
     this.place = place;
     this.drawn = new Map();
     this.list = el("div", { class: "messages", role: "log", "aria-live": "polite", "aria-label": label });
-    this.node = el("div", { class: "scroller", tabindex: "0", "aria-label": `Messages in ${label}`, role: "region" }, this.list);
+    this.node = el(
+      "div",
+      { class: "scroller", tabindex: "0", "aria-label": `Messages in ${label}`, role: "region" },
+      this.list,
+    );
   }
 
   /** Draw the messages of the snapshot; the view stays at the bottom when it was there. */
@@ -68,35 +72,49 @@ export class MessageList {
     node.setAttribute("aria-label", `${author.name}, ${clockTime(moment(message.ts))}`);
     node.replaceChildren(
       avatar(author),
-      el("div", { class: "message-body" },
+      el(
+        "div",
+        { class: "message-body" },
         message.ephemeral && el("div", { class: "only-you" }, icon(EYE, 14), "Only visible to you"),
         this.head(author, message),
         message.kind === "refused" ? refusal(message) : this.content(message, people, values),
-        message.warning && el("div", { class: "message-warning", role: "alert" }, icon(WARNING), message.warning),
+        message.warning &&
+          el("div", { class: "message-warning", role: "alert" }, icon(WARNING), message.warning),
       ),
     );
   }
 
   head(author, message) {
-    return el("div", { class: "message-head" },
+    return el(
+      "div",
+      { class: "message-head" },
       el("span", { class: "author" }, author.name),
       author.bot && el("span", { class: "app-badge" }, "APP"),
       el("time", { class: "time" }, clockTime(moment(message.ts))),
-      message.ephemeral && el("button", {
-        type: "button", class: "dismiss", on: { click: () => this.page.dismiss(message.ts) },
-      }, "Dismiss message"),
+      message.ephemeral &&
+        el(
+          "button",
+          {
+            type: "button",
+            class: "dismiss",
+            on: { click: () => this.page.dismiss(message.ts) },
+          },
+          "Dismiss message",
+        ),
     );
   }
 
   content(message, people, values) {
     const place = { ts: message.ts };
     const around = {
-      people, values,
+      people,
+      values,
       act: (block, element, raw) => this.page.act(place, block, element, raw, values),
       suggest: (block, element, query) => this.page.suggest(place, block, element, query),
     };
     const edited = message.edited && el("span", { class: "edited" }, " (edited)");
-    if (message.blocks.length === 0) return el("div", { class: "text" }, mrkdwn(message.text, people), edited);
+    if (message.blocks.length === 0)
+      return el("div", { class: "text" }, mrkdwn(message.text, people), edited);
     return el("div", { class: "blocks" }, renderBlocks(message.blocks, around), edited);
   }
 }
@@ -104,13 +122,26 @@ export class MessageList {
 /** Return the picture of a person or app. */
 export function avatar(person, small = false) {
   const size = small ? "small" : "";
-  if (person.id === "USLACKBOT") return el("span", { class: `avatar slackbot ${size}`, "aria-hidden": "true" }, "💬");
+  if (person.id === "USLACKBOT")
+    return el("span", { class: `avatar slackbot ${size}`, "aria-hidden": "true" }, "💬");
   if (person.bot) return el("img", { class: `avatar ${size}`, src: "/static/app.svg", alt: "" });
-  const initials = person.name.split(" ").map((word) => word[0]).join("");
+  const initials = person.name
+    .split(" ")
+    .map((word) => word[0])
+    .join("");
   return el("span", { class: `avatar person-${person.handle} ${size}`, "aria-hidden": "true" }, initials);
 }
 
 /** Return the red box that stands where Slack would have refused something. */
 export function refusal({ text, details }) {
-  return el("div", { class: "refusal" }, el("strong", {}, text), el("ul", {}, details.map((detail) => el("li", {}, detail))));
+  return el(
+    "div",
+    { class: "refusal" },
+    el("strong", {}, text),
+    el(
+      "ul",
+      {},
+      details.map((detail) => el("li", {}, detail)),
+    ),
+  );
 }

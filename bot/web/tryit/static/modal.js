@@ -64,7 +64,8 @@ export class Modal {
     const { view } = this;
     const values = this.valuesOf(view);
     const around = {
-      people, values,
+      people,
+      values,
       act: (block, element, raw) => this.page.act({ view: view.id }, block, element, raw, values),
       suggest: (block, element, query) => this.page.suggest({ view: view.id }, block, element, query),
     };
@@ -83,20 +84,45 @@ export class Modal {
   }
 
   head() {
-    return el("div", { class: "dialog-head" },
+    return el(
+      "div",
+      { class: "dialog-head" },
       el("img", { src: "/static/app.svg", alt: "", class: "dialog-icon" }),
       el("h1", { id: this.titleId, class: "dialog-title" }, lineOf(this.view.title)),
-      el("button", { type: "button", class: "dialog-x", "aria-label": "Dismiss form", on: { click: () => this.close(true) } }, icon(CLOSE, 20)),
+      el(
+        "button",
+        {
+          type: "button",
+          class: "dialog-x",
+          "aria-label": "Dismiss form",
+          on: { click: () => this.close(true) },
+        },
+        icon(CLOSE, 20),
+      ),
     );
   }
 
   foot() {
     const { view } = this;
-    const warning = view.warning && el("div", { class: "dialog-warning", role: "alert" }, icon(WARNING), view.warning);
-    const cancel = el("button", { type: "button", class: "button large", on: { click: () => this.close(false) } }, lineOf(view.close) || (this.depth > 1 ? "Back" : "Cancel"));
-    const submit = view.submit && el("button", {
-      type: "button", class: `button large primary ${this.sending ? "busy" : ""}`, "data-field": "submit", on: { click: () => this.submit() },
-    }, lineOf(view.submit));
+    const warning =
+      view.warning && el("div", { class: "dialog-warning", role: "alert" }, icon(WARNING), view.warning);
+    const cancel = el(
+      "button",
+      { type: "button", class: "button large", on: { click: () => this.close(false) } },
+      lineOf(view.close) || (this.depth > 1 ? "Back" : "Cancel"),
+    );
+    const submit =
+      view.submit &&
+      el(
+        "button",
+        {
+          type: "button",
+          class: `button large primary ${this.sending ? "busy" : ""}`,
+          "data-field": "submit",
+          on: { click: () => this.submit() },
+        },
+        lineOf(view.submit),
+      );
     return el("div", { class: "dialog-foot" }, warning || null, cancel, submit);
   }
 

@@ -22,7 +22,10 @@ const MARKS = {
     [/`([^`\n]+)`/y, (match) => el("code", {}, match[1])],
     [/\[([^\]\n]+)\]\(([^)\s]+)\)/y, (match) => link(match[2], match[1])],
     [/\*\*(?=\S)(.+?)\*\*/y, (match, people) => el("strong", {}, inline(match[1], people, "markdown"))],
-    [/[*_](?=\S)([^*_\n]*[^*_\s])[*_](?!\w)/y, (match, people) => el("em", {}, inline(match[1], people, "markdown"))],
+    [
+      /[*_](?=\S)([^*_\n]*[^*_\s])[*_](?!\w)/y,
+      (match, people) => el("em", {}, inline(match[1], people, "markdown")),
+    ],
     [/~~(?=\S)(.+?)~~/y, (match, people) => el("s", {}, inline(match[1], people, "markdown"))],
     [/:([a-z0-9_+-]+):/y, (match) => pictured(match)],
   ],
@@ -129,7 +132,8 @@ function special(content, people) {
   const [target, ...rest] = content.split("|");
   const label = rest.length > 0 ? unescaped(rest.join("|")) : null;
   if (target.startsWith("@")) return mention(`@${people.name(target.slice(1)) ?? label ?? target.slice(1)}`);
-  if (target.startsWith("#")) return mention(`#${people.channel(target.slice(1)) ?? label ?? target.slice(1)}`);
+  if (target.startsWith("#"))
+    return mention(`#${people.channel(target.slice(1)) ?? label ?? target.slice(1)}`);
   if (target.startsWith("!date^")) return el("time", {}, slackDate(target, label));
   if (target.startsWith("!subteam^")) return mention(label ?? "@group");
   if (target.startsWith("!")) return mention(`@${target.slice(1)}`);

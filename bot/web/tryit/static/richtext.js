@@ -10,15 +10,21 @@ const CONTAINERS = {
   rich_text_preformatted: (part, people) => el("pre", {}, pieces(part.elements, people)),
   rich_text_quote: (part, people) => el("blockquote", {}, pieces(part.elements, people)),
   rich_text_list: (part, people) =>
-    el(part.style === "ordered" ? "ol" : "ul", {}, part.elements.map((item) => el("li", {}, pieces(item.elements, people)))),
+    el(
+      part.style === "ordered" ? "ol" : "ul",
+      {},
+      part.elements.map((item) => el("li", {}, pieces(item.elements, people))),
+    ),
 };
 
 const PIECES = {
   text: (piece) => document.createTextNode(piece.text),
   link: (piece) => link(piece.url, piece.text ?? piece.url),
   emoji: (piece) => document.createTextNode(emoji(piece.name) ?? `:${piece.name}:`),
-  user: (piece, people) => el("span", { class: "mention" }, `@${people.name(piece.user_id) ?? piece.user_id}`),
-  channel: (piece, people) => el("span", { class: "mention" }, `#${people.channel(piece.channel_id) ?? piece.channel_id}`),
+  user: (piece, people) =>
+    el("span", { class: "mention" }, `@${people.name(piece.user_id) ?? piece.user_id}`),
+  channel: (piece, people) =>
+    el("span", { class: "mention" }, `#${people.channel(piece.channel_id) ?? piece.channel_id}`),
   date: (piece) => document.createTextNode(piece.fallback ?? clockTime(new Date(piece.timestamp * 1000))),
 };
 

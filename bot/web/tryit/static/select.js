@@ -12,15 +12,46 @@ const SEARCH_DELAY_MS = 200;
  * load(query) gives groups [{label, options: [{label, value}]}], or null when they could not be had.
  * chosen() gives the label of the present choice or "", choose(value) takes a new one; "" clears it.
  */
-export function select({ id, label, field, placeholder, load, chosen, choose, clearable, remote, minimum = 0, describedBy }) {
+export function select({
+  id,
+  label,
+  field,
+  placeholder,
+  load,
+  chosen,
+  choose,
+  clearable,
+  remote,
+  minimum = 0,
+  describedBy,
+}) {
   const listId = newId("list");
   const input = el("input", {
-    id, class: "select-input", type: "text", role: "combobox", autocomplete: "off", "aria-expanded": "false",
-    "aria-haspopup": "listbox", "aria-controls": listId, "aria-label": label, "aria-describedby": describedBy,
-    "data-field": field, placeholder,
+    id,
+    class: "select-input",
+    type: "text",
+    role: "combobox",
+    autocomplete: "off",
+    "aria-expanded": "false",
+    "aria-haspopup": "listbox",
+    "aria-controls": listId,
+    "aria-label": label,
+    "aria-describedby": describedBy,
+    "data-field": field,
+    placeholder,
   });
-  const clear = el("button", { type: "button", class: "select-clear", "aria-label": "Clear selection", hidden: true }, icon(CLOSE, 14));
-  const box = el("div", { class: "select" }, input, clear, el("span", { class: "select-caret" }, icon(CARET)));
+  const clear = el(
+    "button",
+    { type: "button", class: "select-clear", "aria-label": "Clear selection", hidden: true },
+    icon(CLOSE, 14),
+  );
+  const box = el(
+    "div",
+    { class: "select" },
+    input,
+    clear,
+    el("span", { class: "select-caret" }, icon(CARET)),
+  );
   new Select({ input, clear, listId, load, chosen, choose, clearable, remote, minimum });
   return box;
 }
@@ -71,12 +102,21 @@ class Select {
       ...group.options.map((option) => this.entry(option)),
     ]);
     this.show(this.entries.length > 0 ? nodes : note("No items"));
-    this.move(Math.max(0, this.entries.findIndex((entry) => entry.label === this.chosen())));
+    this.move(
+      Math.max(
+        0,
+        this.entries.findIndex((entry) => entry.label === this.chosen()),
+      ),
+    );
   }
 
   entry(option) {
     const selected = option.label === this.chosen();
-    const node = el("div", { id: newId("option"), role: "option", class: "option", "aria-selected": String(selected) }, option.label);
+    const node = el(
+      "div",
+      { id: newId("option"), role: "option", class: "option", "aria-selected": String(selected) },
+      option.label,
+    );
     node.addEventListener("pointerdown", (event) => event.preventDefault());
     node.addEventListener("click", () => this.take(option.value));
     this.entries.push({ node, label: option.label, value: option.value });
@@ -85,14 +125,18 @@ class Select {
 
   show(content) {
     const list = el("div", { id: this.listId, role: "listbox", class: "options" }, content);
-    popUp(this.input.parentElement, list, { width: true, onClose: () => this.input.setAttribute("aria-expanded", "false") });
+    popUp(this.input.parentElement, list, {
+      width: true,
+      onClose: () => this.input.setAttribute("aria-expanded", "false"),
+    });
     this.input.setAttribute("aria-expanded", "true");
   }
 
   move(to) {
     if (this.entries.length === 0) return;
     this.active = (to + this.entries.length) % this.entries.length;
-    for (const [index, { node }] of this.entries.entries()) node.classList.toggle("active", index === this.active);
+    for (const [index, { node }] of this.entries.entries())
+      node.classList.toggle("active", index === this.active);
     const { node } = this.entries[this.active];
     node.scrollIntoView({ block: "nearest" });
     this.input.setAttribute("aria-activedescendant", node.id);

@@ -7,9 +7,13 @@ import { avatar } from "./messages.js";
 export function sidebar(page, snapshot, people) {
   return [
     el("div", { class: "workspace" }, snapshot.workspace),
-    el("div", { class: "side-scroll" },
+    el(
+      "div",
+      { class: "side-scroll" },
       el("h2", { class: "side-title" }, "Channels"),
-      snapshot.channels.map((channel) => row(page, channel.id, el("span", { class: "hash", "aria-hidden": "true" }, "#"), channel.name)),
+      snapshot.channels.map((channel) =>
+        row(page, channel.id, el("span", { class: "hash", "aria-hidden": "true" }, "#"), channel.name),
+      ),
       el("h2", { class: "side-title" }, "Apps"),
       row(page, "app", el("img", { src: "/static/app.svg", alt: "", class: "side-icon" }), snapshot.app.name),
     ),
@@ -20,17 +24,39 @@ export function sidebar(page, snapshot, people) {
 function row(page, place, picture, name) {
   const here = page.place === place;
   const unread = page.unread(place);
-  return el("button", {
-    type: "button", class: `side-row ${here ? "here" : ""} ${unread ? "unread" : ""}`, "aria-current": here ? "page" : null,
-    "data-field": `place-${place}`, on: { click: () => page.go(place) },
-  }, picture, el("span", {}, name));
+  return el(
+    "button",
+    {
+      type: "button",
+      class: `side-row ${here ? "here" : ""} ${unread ? "unread" : ""}`,
+      "aria-current": here ? "page" : null,
+      "data-field": `place-${place}`,
+      on: { click: () => page.go(place) },
+    },
+    picture,
+    el("span", {}, name),
+  );
 }
 
 function actingAs(page, snapshot, people) {
-  const options = snapshot.people.filter((person) => !person.bot).map((person) =>
-    el("option", { value: person.id, selected: person.id === snapshot.me }, `${person.name} (${person.role.toLowerCase()})`),
+  const options = snapshot.people
+    .filter((person) => !person.bot)
+    .map((person) =>
+      el(
+        "option",
+        { value: person.id, selected: person.id === snapshot.me },
+        `${person.name} · ${person.role}`,
+      ),
+    );
+  const choice = el(
+    "select",
+    { id: "acting-as", "data-field": "acting-as", on: { change: () => page.actAs(choice.value) } },
+    options,
   );
-  const choice = el("select", { id: "acting-as", "data-field": "acting-as", on: { change: () => page.actAs(choice.value) } }, options);
-  return el("div", { class: "acting" }, avatar(people.find(snapshot.me), true),
-    el("div", { class: "acting-choice" }, el("label", { for: "acting-as" }, "Acting as"), choice));
+  return el(
+    "div",
+    { class: "acting" },
+    avatar(people.find(snapshot.me), true),
+    el("div", { class: "acting-choice" }, el("label", { for: "acting-as" }, "Acting as"), choice),
+  );
 }
