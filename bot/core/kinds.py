@@ -61,6 +61,10 @@ class Kind:
     """Origins of token servers on other hosts that belong to this registry."""
     derive: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     """Options computed from all typed values, for what a template cannot say."""
+    address: Callable[[Mapping[str, str]], str] | None = None
+    """Gives the address where ``server`` alone cannot; ``server`` still names the fields it is made of."""
+    together: tuple[str, ...] = ()
+    """Keys of fields that are filled in all or none: a login that a registry may do without."""
 
     def field(self, key: str) -> Field | None:
         """The field with this key."""
@@ -114,6 +118,7 @@ def read_draft(kind: Kind, name: str, typed: Mapping[str, str], *, keeps_secret:
         for field in kind.fields
         if (problem := problem_with(field, values[field.key], keeps_secret)) is not None
     }
+    problems = {**missing_parts(kind, values, keeps_secret), **problems}
     if not NAME.fullmatch(name.strip()):
         problems["name"] = NAME_PROBLEM
     server = None if problems else read_server(kind, values, problems)
@@ -139,6 +144,16 @@ def problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
     return field.problem_with(value) if field.problem_with else None
 
 
+def missing_parts(kind: Kind, values: Mapping[str, str], keeps_secret: bool) -> dict[str, str]:
+    """Name the empty fields of those that are filled in together or not at all."""
+    parts = [field for field in kind.fields if field.key in kind.together]
+    empty = [field for field in parts if not values[field.key] and not (field.is_secret and keeps_secret)]
+    if len(empty) in (0, len(parts)):
+        return {}
+    labels = " and ".join(field.label for field in parts)
+    return {field.key: f"{field.label} is missing: fill in {labels}, or neither." for field in empty}
+
+
 def example_of(field: Field) -> str:
     """The example as the end of a sentence."""
     return f" Example: {field.example}" if field.example else ""
@@ -147,7 +162,7 @@ def example_of(field: Field) -> str:
 def read_server(kind: Kind, values: Mapping[str, str], problems: dict[str, str]) -> Server | None:
     """Make the server from the kind's template; a bad address goes to ``problems``."""
     try:
-        return parse_server(kind.server.format_map(values))
+        return parse_server(kind.address(values) if kind.address else kind.server.format_map(values))
     except InvalidInput as error:
         field = kind.server_field
         problems[field.key if field else "name"] = str(error)

@@ -60,8 +60,12 @@ class LoginCheck:
             raise refused(self._operation)
         if answer.status != 200:
             raise trouble(self._operation, answer, self._operation.host)
-        has_login = self._talk.identity() is not None
-        self._operation.finish(Stage.LOGIN, "accepted" if has_login else "none is used")
+        self._operation.finish(Stage.LOGIN, self._words_on_login())
+
+    def _words_on_login(self) -> str:
+        if self._talk.identity() is None:
+            return "none is used"
+        return "not refused, but none is asked for" if self._talk.challenge is None else "accepted"
 
     def _read_repository(self, repository: str) -> CheckResult:
         self._operation.stage = Stage.REPOSITORY
@@ -104,7 +108,8 @@ class LoginCheck:
         failure = no_such_repository(self._operation, repository)
         self._operation.fail(Stage.REPOSITORY, failure.message)
         outcome = Outcome.PROVED if self._is_proved else Outcome.ACCEPTED
-        return self._result(outcome, Stage.REPOSITORY, f"Signed in. {failure.message}", failure.hint)
+        signed_in = "Signed in. " if self._talk.identity() else ""
+        return self._result(outcome, Stage.REPOSITORY, f"{signed_in}{failure.message}", failure.hint)
 
     def _accepted(self, stage: Stage) -> CheckResult:
         if self._talk.identity() is None:

@@ -4,18 +4,23 @@ Each question is an operation of its own: its deadline, its connections, its ste
 afterwards but access tokens in memory and TLS contexts.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
 
 from bot.core.errors import InvalidInput, RegistryFailure
-from bot.core.kinds import Kinds
+from bot.core.kinds import Kind, Kinds
 from bot.core.model import Outcome, Stage
 from bot.core.ports import CheckResult, Login, Step, Tags, ignore_step
+from bot.registry.aws import AwsLogins
 from bot.registry.check import LoginCheck
 from bot.registry.conversation import Conversation
 from bot.registry.deadline import Clock, Deadline
 from bot.registry.guard import Guard, Network, Resolver, resolve
+from bot.registry.kinds import ECR, KNOWN_REALMS
 from bot.registry.operation import Operation
 from bot.registry.repositories import repository_name
 from bot.registry.tags import TagReader
@@ -34,6 +39,8 @@ class RegistryClient:
         *,
         resolver: Resolver = resolve,
         clock: Clock = time.monotonic,
+        now: Clock = time.time,
+        aws_endpoint: str | None = None,
     ) -> None:
         """
         Args:
@@ -41,12 +48,17 @@ class RegistryClient:
             allowed_networks: Where registries may be besides public addresses.
             resolver: From a host name to addresses.
             clock: Monotonic seconds.
+            now: Seconds since 1970, by which AWS says when a login ends.
+            aws_endpoint: Where AWS is, for tests.
         """
+        # At DEBUG urllib3 logs each address with its query, and a realm's query is nobody's business.
+        logging.getLogger("urllib3").setLevel(logging.WARNING)
         self._kinds = kinds
         self._guard = Guard(allowed_networks, resolver)
         self._clock = clock
         self._trust = Trust()
         self._tokens = TokenCache(clock)
+        self._aws = AwsLogins(aws_endpoint, now)
 
     def check(
         self,
@@ -68,7 +80,8 @@ class RegistryClient:
         Returns:
             One of the four outcomes. It never raises for what a registry does.
         """
-        operation = Operation(login.server.address, Deadline(deadline_s, self._clock), on_step)
+        operation = self._operation(login, deadline_s, on_step)
+        login = replace(login, cache_key="")
         try:
             name = None if repository is None else repository_name(repository, login.server)
             with self._conversation(login, operation) as talk:
@@ -88,27 +101,43 @@ class RegistryClient:
             RegistryFailure: The registry did not give them.
         """
         name = repository_name(repository, login.server)
-        operation = Operation(login.server.address, Deadline(deadline_s, self._clock))
-        with self._conversation(login, operation, self._tokens) as talk:
+        operation = self._operation(login, deadline_s, ignore_step)
+        with self._conversation(login, operation) as talk:
             return TagReader(talk, name).read()
 
+    def _operation(self, login: Login, deadline_s: float, on_step: Callable[[Step], None]) -> Operation:
+        deadline = Deadline(deadline_s, self._clock)
+        return Operation(login.server.address, deadline, on_step, advice(self._kinds.get(login.kind)))
+
     @contextmanager
-    def _conversation(
-        self, login: Login, operation: Operation, cache: TokenCache | None = None
-    ) -> Iterator[Conversation]:
+    def _conversation(self, login: Login, operation: Operation) -> Iterator[Conversation]:
         wire = Wire(operation, self._guard, self._trust.context(login.ca))
+        identify = cache(lambda: self._identity(login, operation))
         try:
-            yield Conversation(wire, login, self._trusted(login), lambda: self._identity(login), cache)
+            yield Conversation(wire, login, self._trusted(login), identify, self._tokens)
         finally:
             wire.close()
 
     def _trusted(self, login: Login) -> tuple[str, ...]:
         kind = self._kinds.get(login.kind)
-        return (*login.trusted_realms, *(kind.realm_origins if kind else ()))
+        own = kind.realm_origins if kind else ()
+        return (*login.trusted_realms, *own, *KNOWN_REALMS.get(login.server.origin, ()))
 
-    def _identity(self, login: Login) -> Identity | None:
+    def _identity(self, login: Login, operation: Operation) -> Identity | None:
         """The login as it goes over the wire: the secret is the kind's first secret field."""
+        if login.kind == ECR.id:
+            return self._aws.identity(login, operation)
         kind = self._kinds.get(login.kind)
         field = kind.secret_field if kind else None
         secret = login.credential.get(field.key if field else "password")
         return Identity(login.username, secret) if secret else None
+
+
+def advice(kind: Kind | None) -> str:
+    """Say what to look at when a login is refused, in the words of its form."""
+    if kind is None or kind.secret_field is None:
+        return "Check the user name and the secret."
+    username = kind.field("username")
+    labels = [field.label for field in (username, kind.secret_field) if field]
+    hint = username.hint if username else ""
+    return f"Check {' and '.join(labels)}, and that the login was not revoked. {hint}".strip()

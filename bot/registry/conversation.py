@@ -32,14 +32,12 @@ class Conversation:
         login: Login,
         trusted: tuple[str, ...],
         identify: Callable[[], Identity | None],
-        cache: TokenCache | None = None,
+        cache: TokenCache,
     ) -> None:
         self.wire = wire
         self.operation = wire.operation
         self.challenge: Challenge | None = None
         """What ``/v2/`` asked for; some registries leave it out of later answers (gcr.io)."""
-        self.granted: Token | None = None
-        """The last token, for what it says it allows."""
         self._login = login
         self._trusted = trusted
         self._identify = identify
@@ -113,12 +111,10 @@ class Conversation:
             # A registry that asks for nothing may still judge a login that comes unasked.
             return identity.basic() if identity else None
         key = TokenKey(self._login.cache_key, identity is None, challenge.realm, challenge.service, scopes)
-        token = self._cache.get(key) if self._cache and not is_fresh else None
+        token = None if is_fresh else self._cache.get(key)
         if token is None:
             token = self.token(challenge, scopes, identity)
-            if self._cache:
-                self._cache.put(key, token)
-        self.granted = token
+            self._cache.put(key, token)
         return f"Bearer {token.text.reveal()}"
 
     def _realm_of(self, challenge: Challenge) -> str:

@@ -11,10 +11,18 @@ from bot.registry.deadline import Deadline
 class Operation:
     """Carries the deadline and the finished steps of one check, or of one reading of tags."""
 
-    def __init__(self, host: str, deadline: Deadline, on_step: Callable[[Step], None] = ignore_step) -> None:
+    def __init__(
+        self,
+        host: str,
+        deadline: Deadline,
+        on_step: Callable[[Step], None] = ignore_step,
+        advice: str = "",
+    ) -> None:
         self.host = host
         """The registry as people write it, ``host`` or ``host:port``: for sentences."""
         self.deadline = deadline
+        self.advice = advice
+        """What to look at when the login is refused."""
         self.stage = Stage.ADDRESS
         """The step being worked on: where a failure belongs."""
         self.steps: list[Step] = []

@@ -129,7 +129,8 @@ def dial(host: str, port: int, meter: Meter) -> MeteredSocket:
     """
     operation = meter.operation
     endpoints = meter.endpoints(host, port)
-    operation.finish(Stage.ADDRESS, f"{host} is {', '.join(dict.fromkeys(each[0] for each in endpoints))}")
+    places = ", ".join(dict.fromkeys(each[0] for each in endpoints))
+    operation.finish(Stage.ADDRESS, places if places == host else f"{host} is {places}")
     failure: RegistryFailure | None = None
     for position, endpoint in enumerate(endpoints):
         wait_s = min(CONNECT_S, operation.wait_s() / (len(endpoints) - position))

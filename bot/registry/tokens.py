@@ -175,11 +175,7 @@ def access_claims(token: str) -> list[object]:
 
 def refused(operation: Operation) -> LoginRejected:
     """Say that the login was refused, at the step that needed it."""
-    return LoginRejected(
-        f"{operation.host} refused this login.",
-        "Check the user name and the secret, and that the secret was not revoked.",
-        operation.stage,
-    )
+    return LoginRejected(f"{operation.host} refused this login.", operation.advice, operation.stage)
 
 
 def no_token(operation: Operation, answer: Answer) -> Unreachable:

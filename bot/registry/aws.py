@@ -1,0 +1,218 @@
+"""Amazon ECR: AWS keys become a registry login that lasts 12 hours.
+
+1. With a role: STS ``AssumeRole`` turns the access key into keys of that role.
+2. ECR ``GetAuthorizationToken`` turns the keys into ``AWS:password``, in base64.
+3. The password is kept in memory only, and renewed at half its life; if AWS cannot be reached then, the one
+   there is goes on being used while it lasts.
+
+botocore knows partitions, endpoints and signatures. It is imported here only, and only when somebody uses an
+ECR integration: the import alone takes about a tenth of a second.
+
+Source: awslabs/amazon-ecr-credential-helper, ``ecr-login``.
+"""
+
+import base64
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
+from bot.core.model import Stage
+from bot.core.ports import Login
+from bot.core.secrets import Secret
+from bot.registry.deadline import Lane
+from bot.registry.operation import Operation
+from bot.registry.tokens import Identity
+
+ECR_HOST = re.compile(
+    r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-zA-Z0-9][a-zA-Z0-9_-]*\.(?:amazonaws\.(?:com(?:\.cn)?|eu)"
+    r"|on\.(?:aws|amazonwebservices\.com\.cn)|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
+)
+"""An ECR registry's host, to be matched in full (``ecr-login/api/client.go``)."""
+
+CALLS: Lane["Granted"] = Lane(places=8, name="aws")
+CALL_S = 5.0
+SESSION = "quaymaster"
+
+WRONG_KEY = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"})
+WRONG_SECRET = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"})
+NO_PERMISSION = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
+EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken"})
+TOO_OFTEN = frozenset(
+    {"ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A registry login from AWS. Times are seconds since 1970."""
+
+    secret: Secret
+    since: float
+    until: float
+
+    def is_fresh(self, now: float) -> bool:
+        """True in the first half of its life."""
+        return now < self.since + (self.until - self.since) / 2
+
+
+class AwsLogins:
+    """Turns ECR integrations into registry logins. Safe to share between threads."""
+
+    def __init__(self, endpoint: str | None = None, now: Callable[[], float] = time.time) -> None:
+        """
+        Args:
+            endpoint: Where AWS is, for tests; ``None`` = where botocore says.
+            now: Seconds since 1970.
+        """
+        self._endpoint = endpoint
+        self._now = now
+        self._kept: dict[str, Granted] = {}
+        self._lock = threading.Lock()
+
+    def identity(self, login: Login, operation: Operation) -> Identity:
+        """
+        Give the login that the registry takes.
+
+        Args:
+            login: An ECR integration's. Its ``cache_key`` says under which name the result is kept.
+            operation: Whose deadline counts.
+
+        Raises:
+            LoginRejected: AWS refused the keys, the role or the permission.
+            Unreachable: AWS did not answer, or the server is no ECR registry.
+        """
+        if not ECR_HOST.fullmatch(login.server.host) or login.server.is_plain:
+            raise Unreachable(
+                f"{login.server.address} is not a registry of Amazon ECR, so nothing was sent to it.",
+                "Check the region and the account id.",
+                Stage.LOGIN,
+            )
+        with self._lock:
+            kept = self._kept.get(login.cache_key)
+        if kept is None or not kept.is_fresh(self._now()):
+            kept = self._renewed(login, operation, kept)
+        return Identity("AWS", kept.secret)
+
+    def _renewed(self, login: Login, operation: Operation, kept: Granted | None) -> Granted:
+        try:
+            granted = self._asked(login, operation)
+        except Unreachable:
+            if kept is None or kept.until <= self._now():
+                raise
+            return kept
+        if login.cache_key:
+            with self._lock:
+                self._kept[login.cache_key] = granted
+                self._drop_expired()
+        return granted
+
+    def _drop_expired(self) -> None:
+        self._kept = {key: each for key, each in self._kept.items() if each.until > self._now()}
+
+    def _asked(self, login: Login, operation: Operation) -> Granted:
+        try:
+            return CALLS.run(lambda: self._authorization(login), operation.wait_s())
+        except TimeoutError:
+            raise Unreachable(
+                f"AWS took longer than {operation.deadline.seconds:g} seconds.",
+                "Try again later; nothing is known about the login.",
+                Stage.LOGIN,
+            ) from None
+
+    def _authorization(self, login: Login) -> Granted:
+        """Do steps 1 and 2, on a thread of their own."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        step = "assume the role"
+        try:
+            keys = self._keys(login)
+            step = "log in to ECR (permission ecr:GetAuthorizationToken)"
+            answer = self._client("ecr", login, keys).get_authorization_token()
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            raise refusal(code, step) from None
+        except (BotoCoreError, ValueError):
+            raise Unreachable(
+                "AWS could not be reached.",
+                "Check the region, and whether Quaymaster's network leads to AWS.",
+                Stage.LOGIN,
+            ) from None
+        return read_authorization(answer, self._now())
+
+    def _keys(self, login: Login) -> Mapping[str, str]:
+        """The keys to log in with: the integration's own, or those of its role."""
+        own = {
+            "aws_access_key_id": login.options.get("access_key_id", ""),
+            "aws_secret_access_key": login.credential["secret_access_key"].reveal(),
+        }
+        role = login.options.get("role")
+        if not role:
+            return own
+        client = self._client("sts", login, own)
+        keys = client.assume_role(RoleArn=role, RoleSessionName=SESSION)["Credentials"]
+        return {
+            "aws_access_key_id": keys["AccessKeyId"],
+            "aws_secret_access_key": keys["SecretAccessKey"],
+            "aws_session_token": keys["SessionToken"],
+        }
+
+    def _client(self, service: str, login: Login, keys: Mapping[str, str]) -> Any:
+        """Make a botocore client that knows nothing but what it is given."""
+        import botocore.session
+        from botocore.config import Config
+
+        # At DEBUG botocore logs answers whole, and an answer holds the password.
+        logging.getLogger("botocore").setLevel(logging.WARNING)
+        nowhere = (None, None, None, None)
+        session = botocore.session.Session(
+            session_vars={"profile": nowhere, "config_file": nowhere, "credentials_file": nowhere}
+        )
+        config = Config(
+            connect_timeout=CALL_S,
+            read_timeout=CALL_S,
+            retries={"total_max_attempts": 1},
+            proxies={},
+            ignore_configured_endpoint_urls=True,
+        )
+        region = login.options.get("region", "")
+        return session.create_client(
+            service, region_name=region, endpoint_url=self._endpoint, config=config, **keys
+        )
+
+
+def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:
+    """Read ``GetAuthorizationToken``'s answer. Raises ``Unreachable``."""
+    try:
+        data = answer["authorizationData"][0]
+        username, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
+        until = data["expiresAt"].timestamp()
+    except (KeyError, IndexError, ValueError, AttributeError):
+        username = password = ""
+    if username != "AWS" or not password:
+        raise Unreachable("AWS gave an answer without a login.", "Try again later.", Stage.LOGIN)
+    return Granted(Secret(password), now, until)
+
+
+def refusal(code: str, step: str) -> RegistryFailure:
+    """Say an AWS error in words, with what to do."""
+    if code in WRONG_KEY:
+        message, hint = "AWS does not know this access key id.", "Check it, and that it was not deleted."
+    elif code in WRONG_SECRET:
+        message = "AWS says that the secret access key does not belong to the access key id."
+        hint = "Type it again. If it is right, check the clock of Quaymaster's machine."
+    elif code in NO_PERMISSION:
+        message = f"AWS knows the key, but does not let it {step}."
+        hint = "Ask whoever manages the AWS account for that permission."
+    elif code in EXPIRED:
+        message, hint = "AWS says that these keys have expired.", "Make new ones, and edit the integration."
+    elif code in TOO_OFTEN:
+        return Unreachable("AWS has been asked too often.", "Try again in a minute.", Stage.LOGIN)
+    else:
+        words = code if re.fullmatch(r"[A-Za-z.]{1,64}", code) else "an error"
+        return Unreachable(f"AWS answered {words}.", "Check the region, or try again later.", Stage.LOGIN)
+    return LoginRejected(message, hint, Stage.LOGIN)
