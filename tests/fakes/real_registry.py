@@ -1,7 +1,8 @@
 """A real CNCF distribution registry (Debian's ``docker-registry``), in each of its forms.
 
-Tests that use one are marked ``@pytest.mark.needs("docker-registry")``. The fixtures start one registry for the
-whole run; a test that changes a registry starts its own with ``running``.
+Tests that use one are marked ``@pytest.mark.needs("docker-registry")``. The fixtures start one registry for
+the whole run; a test that changes a registry starts its own with ``running``. A ``conftest.py`` takes
+the fixtures over by importing them.
 """
 
 import hashlib
@@ -93,7 +94,7 @@ def token_server() -> Iterator[TokenServer]:
 def configuration(
     folder: Path, port: int, auth: str, tls: Certified | None, tokens: TokenServer | None
 ) -> dict[str, object]:
-    """Write the registry's settings: 127.0.0.1 only, and never Debian's own file, which listens everywhere."""
+    """Write the registry's settings: 127.0.0.1 only, not everywhere as in Debian's own file."""
     http: dict[str, object] = {"addr": f"127.0.0.1:{port}", "secret": "not-a-secret"}
     if tls:
         certificate, key = tls.write(folder)

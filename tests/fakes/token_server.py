@@ -47,7 +47,6 @@ class Manners:
     """What a user may do at most."""
     field_name: str = "token"
     expires_in: int | None = 300
-    accepts_post: bool = False
     delay_s: float = 0.0
     redirects: bool = False
     """Send ``/token`` on to ``/token/`` first."""
@@ -65,8 +64,7 @@ class TokenServer:
         self.manners = manners
         self.certified = certified
         """Whose key signs; a registry believes it by ``rootcertbundle``."""
-        self._signer = Signer(certified)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(manners, self._signer))
+        self._server = Listener(manners, Signer(certified))
         self._scheme = "https" if tls else "http"
         if tls:
             self._server.socket = tls_context(tls).wrap_socket(self._server.socket, server_side=True)
@@ -93,6 +91,17 @@ class TokenServer:
         self._server.server_close()
 
 
+class Listener(ThreadingHTTPServer):
+    """Listens on a free port of 127.0.0.1."""
+
+    daemon_threads = True
+
+    def __init__(self, manners: Manners, signer: "Signer") -> None:
+        self.manners = manners
+        self.signer = signer
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
 class Signer:
     """Signs tokens that a registry of the same key believes."""
 
@@ -112,57 +121,59 @@ class Signer:
         return f"{message}.{base64url(signature)}"
 
 
-def handler_for(manners: Manners, signer: Signer) -> type[BaseHTTPRequestHandler]:
-    """Make the request handler of one server."""
+class Handler(BaseHTTPRequestHandler):
+    """Answers token requests as the manners say."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.1"
+    server: "Listener"
 
-        def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            query = parse_qs(parts.query)
-            if manners.redirects and parts.path == "/token":
-                self.answer(301, {}, {"Location": f"/token/?{parts.query}"})
-                return
-            time.sleep(manners.delay_s)
-            user = self.user()
-            manners.asked.append(Asked("GET", tuple(query.get("scope", ())), "Basic" if user else ""))
-            self.give_token(user, query.get("scope", []))
+    def do_GET(self) -> None:
+        """Answer a token request; see ``token.md``."""
+        manners, parts = self.server.manners, urlsplit(self.path)
+        scopes = parse_qs(parts.query).get("scope", [])
+        if manners.redirects and parts.path == "/token":
+            self.answer(301, {}, f"Location: /token/?{parts.query}")
+            return
+        time.sleep(manners.delay_s)
+        user = read_basic(self.headers.get("Authorization", ""))
+        manners.asked.append(Asked("GET", tuple(scopes), "Basic" if user else ""))
+        self.give_token(user, scopes)
 
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            manners.asked.append(Asked("POST", (), ""))
-            self.answer(404 if not manners.accepts_post else 400, {})
+    def do_POST(self) -> None:
+        """Refuse: a client that holds no refresh token has no reason to come this way."""
+        self.server.manners.asked.append(Asked("POST", (), ""))
+        self.close_connection = True
+        self.answer(404, {})
 
-        def user(self) -> tuple[str, str] | None:
-            scheme, _, text = self.headers.get("Authorization", "").partition(" ")
-            if scheme.lower() != "basic":
-                return None
-            name, _, password = base64.b64decode(text).decode().partition(":")
-            return name, password
+    def give_token(self, user: tuple[str, str] | None, scopes: list[str]) -> None:
+        """Answer with a token, or with what the manners say."""
+        manners = self.server.manners
+        is_known = user is not None and manners.users.get(user[0]) == user[1]
+        if manners.status is not None:
+            self.answer(manners.status, {})
+        elif user is not None and not is_known and not manners.forgives_wrong_password:
+            self.answer(401, {"errors": [{"code": "UNAUTHORIZED", "message": "wrong"}]})
+        else:
+            token = self.server.signer.sign(granted(manners, scopes, is_known=is_known))
+            self.answer(200, {manners.field_name: token} | expiry(manners))
 
-        def give_token(self, user: tuple[str, str] | None, scopes: list[str]) -> None:
-            is_known = user is not None and manners.users.get(user[0]) == user[1]
-            if manners.status is not None:
-                self.answer(manners.status, {})
-            elif user is not None and not is_known and not manners.forgives_wrong_password:
-                self.answer(401, {"errors": [{"code": "UNAUTHORIZED", "message": "wrong"}]})
-            else:
-                token = signer.sign(granted(manners, scopes, is_known=is_known))
-                self.answer(200, {manners.field_name: token} | expiry(manners))
+    def answer(self, status: int, value: Mapping[str, object], *headers: str) -> None:
+        """Send JSON in one write: two would wait for each other's acknowledgement."""
+        body = json.dumps(value).encode()
+        head = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}", *headers, "", ""]
+        self.wfile.write("\r\n".join(head).encode() + body)
 
-        def answer(
-            self, status: int, value: Mapping[str, object], headers: Mapping[str, str] | None = None
-        ) -> None:
-            body = json.dumps(value).encode()
-            lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(body)}"]
-            lines += [f"{name}: {text}" for name, text in (headers or {}).items()]
-            self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing."""
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-            """Say nothing."""
 
-    return Handler
+def read_basic(header: str) -> tuple[str, str] | None:
+    """Read a Basic ``Authorization`` header; ``None`` when there is none."""
+    scheme, _, text = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    name, _, password = base64.b64decode(text).decode().partition(":")
+    return name, password
 
 
 def granted(manners: Manners, scopes: list[str], *, is_known: bool) -> list[dict[str, Any]]:
