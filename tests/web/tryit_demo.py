@@ -81,6 +81,18 @@ LIST = [
     {"type": "context", "elements": [{"type": "mrkdwn", "text": ":lock: 2 integrations · page 1 of 1"}]},
 ]
 
+FORGET = button(
+    "remove",
+    "Forget",
+    style="danger",
+    confirm={
+        "title": plain("Are you sure?"),
+        "text": plain("All of them."),
+        "confirm": plain("Yes"),
+        "deny": plain("No"),
+    },
+)
+
 CONFIRMATION = [
     {"type": "header", "text": plain("Delete prod-registry?")},
     section(":warning: *3 dependencies* would stop working. Remove each of them first."),
@@ -93,7 +105,7 @@ CONFIRMATION = [
     ),
     section("*Environment*"),
     section("`staging`", block_id="dep-2", accessory=button("remove", "Remove", "2")),
-    {"type": "actions", "block_id": "end", "elements": [button("cancel", "Cancel")]},
+    {"type": "actions", "block_id": "end", "elements": [button("cancel", "Cancel"), FORGET]},
 ]
 
 KINDS = [option("Docker Hub", "dockerhub"), option("Private Docker Registry", "private")]

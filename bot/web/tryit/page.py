@@ -39,15 +39,20 @@ class TryPage:
     """
     The WSGI callable.
 
+    Args:
+        simulator: The workspace that it shows.
+        poll_s: How long a page waits for news before it asks again.
+        seats: How many pages may wait at once.
+
     Attributes:
         token: What the page sends with each of its own requests.
     """
 
-    def __init__(self, simulator: Simulator, poll_s: float = POLL_S) -> None:
+    def __init__(self, simulator: Simulator, poll_s: float = POLL_S, seats: int = MAX_POLLERS) -> None:
         self.simulator = simulator
         self.token = secrets.token_urlsafe(24)
         self._poll_s = poll_s
-        self._seats = threading.Semaphore(MAX_POLLERS)
+        self._seats = threading.Semaphore(seats)
         self._latest: dict[str, object] = {}
         self._said: dict[str, Callable[[str, Json], Any]] = {
             "say": self._say,

@@ -153,10 +153,10 @@ class Select {
     event.stopPropagation();
   }
 
-  take(value) {
+  async take(value) {
     if (value === undefined) return;
     this.collapse();
-    this.choose(value);
+    await this.choose(value);
     this.rest();
     this.input.focus();
   }
