@@ -87,6 +87,8 @@ class Server:
         """Listen. Raises ``QuaymasterError`` when the address cannot be had."""
         listener = listen(host, port)
         self.url = url_of(listener)
+        self.stopped_at = 0.0
+        """When ``stop`` was first called, in monotonic seconds."""
         self._stop = Event()
         self._map: dict[int, Any] = {}
         self._server = create_server(wsgi, map=self._map, sockets=[listener], **LIMITS)
@@ -94,6 +96,7 @@ class Server:
     def stop(self) -> None:
         """Begin to stop. May be called from a signal handler and from any thread, and more than once."""
         if not self._stop.is_set():
+            self.stopped_at = time.monotonic()
             self._stop.set()
             self._server.pull_trigger()
 

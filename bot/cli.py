@@ -1,0 +1,116 @@
+"""The command ``quaymaster``: serve, try, keys, store.
+
+What a command needs is imported when it runs, so that ``keys new`` does not load a web server.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.core.errors import QuaymasterError, SettingsError
+
+if TYPE_CHECKING:
+    from bot.settings import StoreSettings
+
+EPILOG = "Settings are read from the environment; README.md lists them."
+
+
+class Sentences(click.Group):
+    """Tells an error of ours in a sentence: exit status 2 for a wrong setting, 1 for anything else."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except QuaymasterError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(2 if isinstance(error, SettingsError) else 1)
+
+
+@click.group(cls=Sentences, epilog=EPILOG)
+@click.version_option(package_name="quaymaster", prog_name="quaymaster")
+def main() -> None:
+    """Quaymaster keeps a team's container-registry integrations, in Slack."""
+
+
+@main.command()
+def serve() -> None:
+    """Serve a Slack workspace until SIGTERM."""
+    from bot.serving import run_server
+    from bot.settings import Settings
+
+    run_server(Settings.from_env(os.environ), click.echo)
+
+
+@main.command("try")
+@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Keep what is done here.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Port of the page."
+)
+def try_(data: Path | None, port: int) -> None:
+    """Try everything on a page of this machine: no Slack account, no settings."""
+    from bot.trying import run_try
+
+    run_try(data, port, click.echo)
+
+
+@main.group()
+def keys() -> None:
+    """Make and rotate the keys that seal credentials."""
+
+
+@keys.command("new")
+def new() -> None:
+    """Print one fresh key."""
+    from storage.keyring import new_key
+
+    click.echo(new_key())
+    click.echo("Store this key outside this machine.", err=True)
+
+
+@keys.command("rotate")
+def rotate() -> None:
+    """Put a fresh key first in QUAYMASTER_KEYS_FILE."""
+    from bot.keys import put_new_key_first
+
+    click.echo("\n".join(put_new_key_first(store_settings())))
+
+
+@keys.command("reseal")
+def reseal() -> None:
+    """Seal every credential anew under the first key. Stop the server before."""
+    from bot.upkeep import reseal_store
+
+    click.echo(reseal_store(store_settings()))
+
+
+@keys.command("status")
+def status() -> None:
+    """Say how many credentials each key seals. Stop the server before."""
+    from bot.upkeep import lines_of_status
+
+    click.echo("\n".join(lines_of_status(store_settings())))
+
+
+def store_settings() -> "StoreSettings":
+    """Read the settings that open the store."""
+    from bot.settings import StoreSettings
+
+    return StoreSettings.from_env(os.environ)
+
+
+@main.group()
+def store() -> None:
+    """Look after the data directory."""
+
+
+@store.command("repair")
+@click.argument("workspace")
+def repair(workspace: str) -> None:
+    """Put the last whole version of a damaged WORKSPACE file back. Stop the server before."""
+    from bot.settings import data_dir_of
+    from bot.upkeep import repair_workspace
+
+    click.echo("\n".join(repair_workspace(data_dir_of(os.environ), workspace)))

@@ -1,0 +1,69 @@
+"""The key file: a fresh key goes first, and at every instant the file is whole."""
+
+import os
+from pathlib import Path
+
+from bot.core.errors import KeyringFailure, SettingsError
+from bot.settings import StoreSettings
+from storage.keyring import Keyring, new_key, parse_keys, read_keys_file
+
+NEXT = (
+    "1. Store a copy of the key file outside this machine.",
+    "2. Stop Quaymaster and run “quaymaster keys reseal”.",
+    "3. Once “quaymaster keys status” says that the old key seals nothing, remove its line from the file.",
+    "4. Start Quaymaster.",
+)
+
+
+def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
+    """
+    Put a fresh key before those in the key file.
+
+    Returns:
+        Lines that say what was done and what is to be done next.
+
+    Raises:
+        SettingsError: The keys stand in the environment, which nobody can change from here.
+        KeyringFailure: The file cannot be read or written. Nothing was changed.
+    """
+    if settings.keys_file is None:
+        raise SettingsError(
+            "QUAYMASTER_KEYS holds the keys themselves: write a key from “quaymaster keys new” and a comma "
+            "before them there."
+        )
+    path = settings.keys_file.resolve()  # a link stays a link
+    read_keys_file(path)
+    fresh = new_key()
+    try:
+        replace_whole(path, f"{fresh}\n{path.read_text('ascii')}")
+    except OSError as error:
+        raise KeyringFailure(f"The key file {path} cannot be written: {error.strerror}.") from error
+    kid = Keyring(parse_keys(fresh)).primary
+    return (f"Key {kid} now stands first in {path}.", "Next:", *NEXT)
+
+
+def replace_whole(path: Path, text: str) -> None:
+    """Replace a file in one step, for its owner's eyes only, and on disk before this returns."""
+    owner = path.stat()
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Bring a rename in a directory to disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
