@@ -1,0 +1,37 @@
+"""The stores that the contract is held against."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.core.ports import Store
+from storage.tinydb_store import TinyDBStore
+from tests.storage.samples import KEYRING, Clock, QuickDisk
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands until it is moved."""
+    return Clock()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    """Where an embedded store may be."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def tinydb(directory: Path, clock: Clock) -> Iterator[TinyDBStore]:
+    """An empty embedded store."""
+    opened = TinyDBStore(directory, KEYRING, clock=clock, disk=QuickDisk())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["tinydb"])
+def store(request: pytest.FixtureRequest) -> Store:
+    """Each kind of store, empty: the contract is held against all of them."""
+    opened: Store = request.getfixturevalue(request.param)
+    return opened

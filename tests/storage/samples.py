@@ -1,0 +1,195 @@
+"""Values for the store's tests, and ways to look at what a store holds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bot.core.audit import BEFORE_THE_FIRST, chain_hash, event_fields
+from bot.core.model import (
+    AuditEntry,
+    Check,
+    Dependency,
+    Event,
+    Filter,
+    Integration,
+    Outcome,
+    Result,
+    Server,
+    Source,
+    Stage,
+    Target,
+    TargetKind,
+    Window,
+    Workspace,
+    new_id,
+)
+from bot.core.ports import Store, Transaction
+from bot.core.secrets import Place, Secret
+from storage.disk import Disk
+from storage.keyring import Keyring
+
+ROOT = bytes(range(32))
+SECOND_ROOT = bytes(range(1, 33))
+KEYRING = Keyring([ROOT])
+T1 = Workspace("T1")
+T2 = Workspace("T2", "E1")
+NOON = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
+PASSWORD = "correct horse battery staple"
+PROJECT = Target(TargetKind.PROJECT, "web")
+ENVIRONMENT = Target(TargetKind.ENVIRONMENT, "production")
+IMAGE = Target(TargetKind.IMAGE, "team/app")
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+
+class QuickDisk(Disk):
+    """The real disk, but nothing is flushed: for tests that only look at what is there."""
+
+    def sync(self, descriptor: int) -> None:
+        """Leave it to the system."""
+
+
+def integration(name: str = "my_registry", kind: str = "private", workspace: Workspace = T1) -> Integration:
+    """An integration with a sealed password."""
+    integration_id = new_id()
+    credential = {"password": Secret(PASSWORD)}
+    return Integration(
+        id=integration_id,
+        name=name,
+        kind=kind,
+        server=Server("https", "registry.example.com", 5000),
+        username="ci",
+        secret=KEYRING.seal(Place(workspace.key, integration_id), credential),
+        owner="U1",
+        created_at=NOON,
+        created_by="U1",
+        updated_at=NOON,
+    )
+
+
+def full_integration() -> Integration:
+    """An integration in which no field has its default."""
+    return replace(
+        integration("everything"),
+        version=7,
+        options={"email": "ci@example.com"},
+        ca="-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n",
+        check=Check(Outcome.REJECTED, Stage.LOGIN, "The registry refused “ci”.", NOON, "U2"),
+        trusted_realms=("https://auth.example.com",),
+        linked_only=True,
+        is_default=True,
+    )
+
+
+def dependency(of: Integration, target: Target = PROJECT) -> Dependency:
+    """A dependency of a target."""
+    return Dependency(of.id, target, added_by="U1", added_at=NOON)
+
+
+def full_dependency(of: Integration) -> Dependency:
+    """A dependency in which no field has its default."""
+    return Dependency(of.id, IMAGE, "U2", NOON, Source.WORKFLOW, "https://ci.example.com/s", NOON)
+
+
+def event(
+    of: Integration | None = None, action: str = "integration.add", result: Result = Result.DONE
+) -> Event:
+    """Something that happened."""
+    return Event(
+        action,
+        "U1",
+        Source.SLACK,
+        NOON,
+        of.id if of else None,
+        of.name if of else "",
+        "in words",
+        result,
+        "r1",
+    )
+
+
+def add(store: Store, *added: Integration, workspace: Workspace = T1) -> None:
+    """Keep integrations, each with its audit entry, in one change."""
+    with store.transaction(workspace) as change:
+        add_in(change, *added)
+
+
+def add_in(change: Transaction, *added: Integration) -> None:
+    """Keep integrations with their audit entries in a change that is under way."""
+    for one in added:
+        change.put_integration(one)
+        change.record(event(one))
+
+
+def delete(store: Store, deleted: Integration, workspace: Workspace = T1) -> None:
+    """Delete an integration, with its audit entry."""
+    with store.transaction(workspace) as change:
+        change.remove_integration(deleted.id)
+        change.record(event(deleted, "integration.delete"))
+
+
+def link(store: Store, *links: Dependency, workspace: Workspace = T1) -> None:
+    """Keep dependencies in one change."""
+    with store.transaction(workspace) as change:
+        for one in links:
+            change.put_dependency(one)
+
+
+def record(store: Store, count: int, workspace: Workspace = T1) -> None:
+    """Append to the history, 50 entries a change."""
+    for start in range(0, count, 50):
+        with store.transaction(workspace) as change:
+            for _ in range(min(50, count - start)):
+                change.record(event(action="integration.test"))
+
+
+def names(store: Store, workspace: Workspace = T1) -> list[str]:
+    """The names of all integrations, a page after the other."""
+    found: list[str] = []
+    page = store.page(workspace, Filter(), Window())
+    while page.rows:
+        found += [row.integration.name for row in page.rows]
+        if not page.has_next:
+            break
+        page = store.page(workspace, Filter(), Window(after=page.rows[-1].integration.key))
+    return found
+
+
+def whole_history(store: Store, about: str | None = None, workspace: Workspace = T1) -> list[AuditEntry]:
+    """All audit entries, newest first, a page after the other."""
+    page = store.history(workspace, about=about)
+    found = list(page.entries)
+    while page.older is not None:
+        page = store.history(workspace, about=about, before=page.older)
+        found += page.entries
+    return found
+
+
+def chain(entries: list[AuditEntry], workspace: Workspace = T1) -> list[str]:
+    """What the hashes of entries, oldest first, ought to be."""
+    hashes = [BEFORE_THE_FIRST]
+    for entry in entries:
+        fields = {**event_fields(entry.event), "seq": entry.sequence, "workspace": workspace.key}
+        hashes.append(chain_hash(hashes[-1], fields))
+    return hashes[1:]
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file of a directory and those below it, but the ballast and the lock."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return {
+        str(path.relative_to(directory)): path.read_bytes()
+        for path in files
+        if path.name not in (".reserve", ".lock")
+    }

@@ -1,0 +1,187 @@
+"""What every store keeps to, whichever it is: lists and pages."""
+
+import pytest
+
+from bot.core.model import (
+    Filter,
+    Integration,
+    Target,
+    TargetKind,
+    Window,
+)
+from bot.core.ports import Store
+from tests.storage.samples import (
+    ENVIRONMENT,
+    IMAGE,
+    PROJECT,
+    T1,
+    add,
+    add_in,
+    dependency,
+    integration,
+    link,
+)
+
+
+def numbered(count: int) -> list[Integration]:
+    """Integrations ``name-000``, ``name-001``, …; each fifth is of another kind."""
+    kinds = ["private", "private", "private", "private", "docker-hub"]
+    return [integration(f"name-{place:03d}", kinds[place % 5]) for place in range(count)]
+
+
+def shown(store: Store, window: Window, narrowed: Filter | None = None) -> list[str]:
+    """The names on one page."""
+    page = store.page(T1, narrowed or Filter(), window)
+    return [row.integration.name for row in page.rows]
+
+
+def test_pages_follow_each_other(store: Store) -> None:
+    """Pages are sorted by name key; the one after a key and the one before it are found by the key."""
+    add(store, *reversed(numbered(25)))
+
+    first = store.page(T1, Filter(), Window())
+    second = store.page(T1, Filter(), Window(after="name-009"))
+    third = store.page(T1, Filter(), Window(after="name-019"))
+    back = store.page(T1, Filter(), Window(before="name-020"))
+
+    assert [row.integration.name for row in first.rows] == [f"name-{place:03d}" for place in range(10)]
+    assert (first.has_previous, first.has_next) == (False, True)
+    assert [row.integration.name for row in third.rows] == [f"name-{place:03d}" for place in range(20, 25)]
+    assert (third.start, third.total, third.everything, third.has_next) == (20, 25, 25, False)
+    assert back == second
+
+
+@pytest.mark.parametrize(
+    ("window", "expected"),
+    [
+        (Window(after="name-024", size=3), ["name-022", "name-023", "name-024"]),
+        (Window(after="zzz", size=3), ["name-022", "name-023", "name-024"]),
+        (Window(before="name-000", size=3), ["name-000", "name-001", "name-002"]),
+        (Window(before="name-001", size=3), ["name-000", "name-001", "name-002"]),
+        (Window(after="name-004x", size=2), ["name-005", "name-006"]),
+        (Window(before="name-004x", size=2), ["name-003", "name-004"]),
+    ],
+)
+def test_page_past_an_end_is_the_last_one_there(store: Store, window: Window, expected: list[str]) -> None:
+    """A page asked for by a name that is gone, or past either end, still shows rows."""
+    add(store, *numbered(25))
+
+    assert shown(store, window) == expected
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "total"),
+    [
+        (Filter(), 25),
+        (Filter(words=("NAME-02",)), 5),
+        (Filter(words=("name", "-01", "5")), 1),
+        (Filter(kinds=frozenset({"docker-hub"})), 5),
+        (Filter(kinds=frozenset({"docker-hub", "private"})), 25),
+        (Filter(kinds=frozenset()), 0),
+        (Filter(kinds=frozenset({"docker-hub"}), words=("-02",)), 1),
+        (Filter(words=("%",)), 0),
+        (Filter(words=("_",)), 0),
+    ],
+)
+def test_filter_narrows(store: Store, narrowed: Filter, total: int) -> None:
+    """Kinds and words narrow the list together; the count of everything stays."""
+    add(store, *numbered(25))
+
+    page = store.page(T1, narrowed, Window())
+
+    assert (page.total, page.everything) == (total, 25)
+
+
+def test_filtered_pages_follow_each_other(store: Store) -> None:
+    """Paging within a filter passes over what the filter leaves out."""
+    add(store, *numbered(25))
+    narrowed = Filter(kinds=frozenset({"docker-hub"}))
+
+    assert shown(store, Window(size=2), narrowed) == ["name-004", "name-009"]
+    assert shown(store, Window(size=2, after="name-009"), narrowed) == ["name-014", "name-019"]
+    assert shown(store, Window(size=2, before="name-024"), narrowed) == ["name-014", "name-019"]
+
+
+def test_filter_sees_changes(store: Store) -> None:
+    """A filter asked again after a change shows the change."""
+    add(store, *numbered(5))
+    narrowed = Filter(words=("new",))
+    before = shown(store, Window(), narrowed)
+    add(store, integration("new"))
+
+    assert (before, shown(store, Window(), narrowed)) == ([], ["new"])
+
+
+def test_rows_count_dependencies(store: Store) -> None:
+    """Each row of the list says how many targets depend on it."""
+    one, other = integration("one"), integration("other")
+    add(store, one, other)
+    link(store, dependency(one), dependency(one, IMAGE), dependency(other, IMAGE))
+
+    assert [row.dependencies for row in store.page(T1, Filter(), Window()).rows] == [2, 1]
+
+
+def test_dependencies_are_sorted_and_paged(store: Store) -> None:
+    """Dependencies stand by kind as confirmations list them, then by name; past the end is the last page."""
+    one = integration()
+    add(store, one)
+    images = [Target(TargetKind.IMAGE, f"image-{place}") for place in range(3)]
+    link(store, *(dependency(one, target) for target in [*reversed(images), ENVIRONMENT, PROJECT]))
+
+    first, last = store.dependencies(T1, one.id, 0, 3), store.dependencies(T1, one.id, 9, 3)
+
+    assert [row.target for row in first.rows] == [PROJECT, ENVIRONMENT, images[0]]
+    assert (first.total, first.has_next) == (5, True)
+    assert [row.target for row in last.rows] == images[1:]
+    assert (last.number, last.has_next) == (1, False)
+
+
+def test_uses_are_sorted_by_name(store: Store) -> None:
+    """Every integration a target uses is found, whatever order they were linked in."""
+    late, early = integration("zebra"), integration("Aardvark")
+    add(store, late, early)
+    link(store, dependency(late), dependency(early), dependency(late, IMAGE))
+
+    uses = store.uses(T1, PROJECT)
+
+    assert [use.integration.name for use in uses] == ["Aardvark", "zebra"]
+    assert [use.dependency for use in uses] == [dependency(early), dependency(late)]
+
+
+def test_targets_are_listed_by_kind(store: Store) -> None:
+    """At most 1,000 names of targets of one kind are given, sorted."""
+    one = integration()
+    add(store, one)
+    many = [Target(TargetKind.PROJECT, f"project-{place:04d}") for place in range(1001)]
+    link(store, *(dependency(one, target) for target in [*reversed(many), IMAGE]))
+
+    assert store.targets(T1, TargetKind.PROJECT) == tuple(target.name for target in many[:1000])
+    assert store.targets(T1, TargetKind.IMAGE) == (IMAGE.name,)
+    assert store.targets(T1, TargetKind.ENVIRONMENT) == ()
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [
+        ("my_regsitry", ("my_registry",)),
+        ("MY-REGISTRY", ("my_registry",)),
+        ("quay-prod", ("Quay-production",)),
+        ("zzzzzz", ()),
+        ("", ()),
+        ("q", ()),
+    ],
+)
+def test_nearest_names_are_found(store: Store, typed: str, nearest: tuple[str, ...]) -> None:
+    """A mistyped name finds the names that look like it, and nonsense finds none."""
+    add(store, integration("my_registry"), integration("Quay-production"), integration("dockerhub"))
+
+    assert store.nearest_names(T1, typed) == nearest
+
+
+def test_nearest_names_are_at_most_three(store: Store) -> None:
+    """Among thousands of like names three are given, the nearest first."""
+    with store.transaction(T1) as change:
+        add_in(change, *numbered(1000))
+
+    assert store.nearest_names(T1, "name-5001")[0] in ("name-500", "name-501")
+    assert len(store.nearest_names(T1, "name-5001")) == 3
