@@ -1,0 +1,203 @@
+"""The command line: what it prints where, and its exit status."""
+
+import os
+import stat
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bot.cli import main
+from bot.core.model import Integration, Server, Workspace
+from bot.core.secrets import Place, Secret
+from storage.keyring import Keyring, parse_keys, read_keys_file
+from storage.tinydb_store import TinyDBStore
+
+ACME = Workspace("T1")
+ID = "0" * 32
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty folder to work in, and an environment without any setting of ours."""
+    ours = [
+        name for name in os.environ if name.startswith(("QUAYMASTER_", "SLACK_")) or name == "DATABASE_URL"
+    ]
+    [monkeypatch.delenv(name) for name in ours]
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(home):  # noqa: ARG001 - every command runs in that folder
+    """Run a command of quaymaster."""
+    return lambda *arguments, **env: CliRunner().invoke(main, arguments, env=env)
+
+
+@pytest.fixture
+def key_file(home, run):
+    """A key file with one key."""
+    path = home / "quaymaster.keys"
+    path.touch(mode=0o600)
+    path.write_text(run("keys", "new").stdout)
+    return path
+
+
+@pytest.fixture
+def settings(home, key_file):
+    """The settings that open a store with one credential in it."""
+    keyring = Keyring(read_keys_file(key_file))
+    store = TinyDBStore(home / "data", keyring)
+    sealed = keyring.seal(Place(ACME.key, ID), {"password": Secret("pw")})
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    with store.transaction(ACME) as change:
+        change.put_integration(
+            Integration(
+                ID, "one", "private", Server("https", "r.example.com"), "ci", sealed, "U1", at, "U1", at
+            )
+        )
+    with store.transaction(ACME) as change:
+        change.remember("a second change", "so that there is a version before it")
+    store.close()
+    return {"QUAYMASTER_DATA_DIR": str(home / "data"), "QUAYMASTER_KEYS_FILE": str(key_file)}
+
+
+def test_new_key_alone_stands_on_standard_output(run):
+    """``keys new`` prints one key and nothing else on standard output; the advice goes to standard error."""
+    result = run("keys", "new")
+
+    assert len(parse_keys(result.stdout)) == 1
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == "Store this key outside this machine.\n"
+
+
+def test_new_key_loads_no_server():
+    """``keys new`` does not import what serves."""
+    code = "import sys; from bot.cli import main; main(['keys', 'new'], standalone_mode=False)"
+    code += "; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert {"slack_bolt", "waitress", "requests", "tinydb"}.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize("command", [("serve",), ("keys", "status"), ("keys", "rotate"), ("keys", "reseal")])
+def test_missing_setting_is_one_sentence_and_status_2(run, command):
+    """A missing setting is named in one line on standard error, with exit status 2."""
+    result = run(*command)
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("QUAYMASTER_KEYS_FILE is not set: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_rotation_from_end_to_end(run, settings, key_file):
+    """Rotate, reseal, see that the old key seals nothing, drop it: the credential still opens."""
+    old = Keyring(read_keys_file(key_file)).primary
+    rotated = run("keys", "rotate", **settings)
+    new = Keyring(read_keys_file(key_file)).primary
+    before = run("keys", "status", **settings).stdout
+    resealed = run("keys", "reseal", **settings).stdout
+    after = run("keys", "status", **settings).stdout
+    key_file.write_text(key_file.read_text().splitlines()[0])
+    alone = run("keys", "status", **settings)
+
+    assert rotated.stdout.startswith(f"Key {new} now stands first in {key_file}.")
+    assert before == f"{new}  seals 0 (first)\n{old}  seals 1\n"
+    assert resealed == "Credentials sealed anew: 1.\n"
+    assert after == f"{new}  seals 1 (first)\n{old}  seals 0\n"
+    assert alone.stdout == f"{new}  seals 1 (first)\n"
+
+
+def test_rotation_keeps_the_file_private(run, settings, key_file):
+    """The key file keeps its mode, its old lines and its place behind a link; nothing is left beside it."""
+    lines = key_file.read_text()
+    link = key_file.with_name("link")
+    link.symlink_to(key_file)
+    result = run("keys", "rotate", **settings | {"QUAYMASTER_KEYS_FILE": str(link)})
+
+    assert result.exit_code == 0
+    assert link.is_symlink()
+    assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
+    assert key_file.read_text().endswith(f"\n{lines}")
+    assert sorted(path.name for path in key_file.parent.iterdir()) == ["data", "link", "quaymaster.keys"]
+
+
+def test_rotation_refuses_keys_in_the_environment(run, key_file):
+    """Keys in the environment cannot be rotated from here; the sentence says so and repeats no key."""
+    key = key_file.read_text().strip()
+    result = run("keys", "rotate", QUAYMASTER_KEYS=key)
+
+    assert result.exit_code == 2
+    assert "QUAYMASTER_KEYS holds the keys" in result.stderr
+    assert key not in result.stderr
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604])
+def test_key_file_others_may_read_is_refused(run, settings, key_file, mode):
+    """A key file that others may read is refused with exit status 1 and left as it is."""
+    key_file.chmod(mode)
+    lines = key_file.read_text()
+    result = run("keys", "rotate", **settings)
+
+    assert result.exit_code == 1
+    assert "chmod 600" in result.stderr
+    assert key_file.read_text() == lines
+
+
+def test_wrong_key_is_refused(run, settings, key_file):
+    """A store that is sealed under another key is not opened, and the sentence names both keys."""
+    old = Keyring(read_keys_file(key_file)).primary
+    key_file.write_text(run("keys", "new").stdout)
+    result = run("keys", "status", **settings)
+
+    assert result.exit_code == 1
+    assert f"sealed with key {old}" in result.stderr
+
+
+BESIDE_A_SERVER = [("keys", "status"), ("keys", "reseal"), ("store", "repair", "T1")]
+
+
+@pytest.mark.parametrize("command", BESIDE_A_SERVER)
+def test_running_server_is_not_disturbed(run, settings, key_file, command):
+    """Beside a running server these commands say so in one sentence and change nothing."""
+    store = TinyDBStore(Path(settings["QUAYMASTER_DATA_DIR"]), Keyring(read_keys_file(key_file)))
+    result = run(*command, **settings)
+    store.close()
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"A running Quaymaster holds {settings['QUAYMASTER_DATA_DIR']}: stop it, then run this again.\n"
+    )
+
+
+@pytest.mark.parametrize("command", BESIDE_A_SERVER)
+def test_missing_directory_is_not_made(run, home, key_file, command):
+    """A data directory that does not exist is not made by a command that only looks after one."""
+    result = run(*command, QUAYMASTER_KEYS_FILE=str(key_file))
+
+    assert result.exit_code == 1
+    assert "There is no data directory data" in result.stderr
+    assert not (home / "data").exists()
+
+
+def test_damaged_workspace_is_named_and_repaired(run, settings, home):
+    """The sentence about a damaged file names the command that repairs it, and that command works."""
+    path = home / "data" / "T1.db"
+    path.write_bytes(path.read_bytes()[:-9] + b"?" * 9)
+    refusal = run("keys", "status", **settings)
+    repaired = run(*refusal.stderr.split("`")[1].split()[1:], **settings)
+
+    assert refusal.exit_code == 1
+    assert "The version before is in place" in repaired.stdout
+    assert run("keys", "status", **settings).exit_code == 0
+
+
+def test_module_is_the_command():
+    """``python -m bot`` is the command too."""
+    done = subprocess.run([sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=True)
+
+    assert "serve" in done.stdout
