@@ -23,6 +23,8 @@ class Action(StrEnum):
     DELETE = "integration.delete"
     LINK = "dependency.link"
     UNLINK = "dependency.unlink"
+    ISSUE = "token.create"
+    REVOKE = "token.revoke"
 
 
 RANK = {Role.NOBODY: 0, Role.VIEWER: 1, Role.MEMBER: 2, Role.ADMIN: 3}
@@ -33,13 +35,15 @@ LEAST_ROLE = {
     Action.TAGS: Role.VIEWER,
     Action.ADD: Role.MEMBER,
     Action.LINK: Role.MEMBER,
+    Action.ISSUE: Role.MEMBER,
+    Action.REVOKE: Role.MEMBER,
     Action.EDIT: Role.MEMBER,
     Action.UNLINK: Role.MEMBER,
     Action.DELETE: Role.MEMBER,
 }
 
-OWNERS_ONLY = frozenset({Action.EDIT, Action.DELETE, Action.UNLINK})
-"""What a member may do only to an integration of their own."""
+OWNERS_ONLY = frozenset({Action.EDIT, Action.DELETE, Action.UNLINK, Action.REVOKE})
+"""What a member may do only to a thing of their own."""
 
 IN_WORDS = {
     Action.SEE: "see integrations",
@@ -47,6 +51,8 @@ IN_WORDS = {
     Action.TAGS: "read image tags",
     Action.ADD: "add integrations",
     Action.LINK: "link integrations",
+    Action.ISSUE: "create workflow tokens",
+    Action.REVOKE: "revoke other people's tokens",
     Action.EDIT: "edit",
     Action.UNLINK: "remove dependencies of",
     Action.DELETE: "delete",

@@ -88,7 +88,7 @@ def delete_integration(store: Store, actor: Actor, integration_id: str, version:
             change.record(refusal(actor, Action.DELETE, present, obstacle.message))
         elif present:
             change.remove_integration(integration_id)
-            change.record(event(actor, Action.DELETE, present))
+            change.record(event(actor, Action.DELETE, present, present.server.address))
     if present is None:
         raise missing(store, actor, integration_id)
     return replace(plan_deletion(store, actor, integration_id), note=str(obstacle)) if obstacle else None

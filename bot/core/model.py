@@ -313,3 +313,12 @@ class HistoryPage:
     entries: tuple[AuditEntry, ...]
     older: int | None
     """Pass it as ``before`` to read on; ``None`` at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """An integration that nothing has used lately."""
+
+    integration: Integration
+    dependencies: int
+    last_used_at: datetime | None

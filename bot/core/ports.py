@@ -6,6 +6,7 @@ The store's questions are each one round trip to a database, and none of them is
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from bot.core.model import (
@@ -23,11 +24,13 @@ from bot.core.model import (
     Stage,
     Target,
     TargetKind,
+    Unused,
     Use,
     Window,
     Workspace,
 )
-from bot.core.secrets import Credential, Place, Sealed
+from bot.core.secrets import Credential, Place, Sealed, Secret
+from bot.core.tokens import WorkflowToken
 
 
 class Transaction(Protocol):
@@ -62,6 +65,12 @@ class Transaction(Protocol):
 
     def record(self, event: Event) -> None:
         """Append to the workspace's history."""
+
+    def put_token(self, token: WorkflowToken) -> None:
+        """Keep a workflow token, or replace the one with its id."""
+
+    def token(self, token_id: str) -> WorkflowToken | None:
+        """The workflow token with this public id."""
 
     def outcome(self, request_id: str) -> str | None:
         """What an earlier request of this id (last 10 minutes) came to: the id it made or changed."""
@@ -113,6 +122,44 @@ class Store(Protocol):
 
     def deletion(self, workspace: Workspace, integration_id: str) -> AuditEntry | None:
         """The entry that says who deleted the integration with this id."""
+
+    def deletion_named(self, workspace: Workspace, name: str) -> AuditEntry | None:
+        """The newest entry that says who deleted an integration of this name, whatever its case."""
+
+    def integrations_at(self, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
+        """Every integration of this host and effective port, whatever the scheme, sorted by name key."""
+
+    def dependency(self, workspace: Workspace, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration."""
+
+    def touch(
+        self, workspace: Workspace, integration_id: str, target: Target, token_id: str, at: datetime
+    ) -> None:
+        """
+        Note that a target's token has used an integration, without waiting for the disk.
+
+        Reads show it at once. It is written with the workspace's next change, or by ``flush``.
+        """
+
+    def flush(self) -> None:
+        """Write what ``touch`` has noted: every minute, and when the process ends."""
+
+    def token_holder(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
+        """Find a workflow token and its workspace by the token's public id."""
+
+    def tokens(self, workspace: Workspace) -> tuple[WorkflowToken, ...]:
+        """At most 1,000 workflow tokens of a workspace, the newest first, revoked and ended ones too."""
+
+    def ending_tokens(self, before: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
+        """Tokens of every workspace that are not revoked and end before ``before``, at most 1,000."""
+
+    def unused(self, workspace: Workspace, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
+        """
+        Integrations that were added before ``since`` and that no target has used after it.
+
+        Returns:
+            How many there are, and the first ``size`` of them, sorted by name key.
+        """
 
 
 class Keyring(Protocol):
@@ -178,6 +225,16 @@ class Tags:
     """True when there are more than were read."""
 
 
+@dataclass(frozen=True, slots=True)
+class DockerLogin:
+    """What a docker client sends to a registry."""
+
+    username: str
+    secret: Secret
+    expires_at: datetime | None = None
+    """``None`` = as long as the registry takes it."""
+
+
 def ignore_step(step: Step) -> None:
     """Do nothing with a step: for checks that nobody watches."""
 
@@ -194,6 +251,9 @@ class Registry(Protocol):
         on_step: Callable[[Step], None] = ignore_step,
     ) -> CheckResult:
         """Ask whether a login works. Never raises for what a registry does; keeps to the deadline."""
+
+    def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
+        """What docker must send: for ECR the password of 12 hours. Raises ``RegistryFailure``."""
 
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
         """Read the tags of a repository. Raises ``RegistryFailure``."""

@@ -1,0 +1,49 @@
+"""How often each target fetched each integration in an hour, so that a busy pipeline is one line of history.
+
+The first fetch of an hour is written before it is answered; the others are counted here, and the count is
+written when the hour is over.
+"""
+
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.model import Target, Workspace
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One target, one integration, one token, one hour."""
+
+    workspace: Workspace
+    integration_id: str
+    name: str
+    target: Target
+    token_id: str
+    hour: datetime
+
+
+class Tallies:
+    """Counts fetches, for all threads. A killed process loses counts, never the first fetch of an hour."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[Tally, int] = {}
+
+    def is_new(self, tally: Tally) -> bool:
+        """True when this hour's first fetch is not written yet."""
+        return tally not in self._counts
+
+    def count(self, tally: Tally) -> None:
+        """Count a fetch."""
+        with self._lock:
+            self._counts[tally] = self._counts.get(tally, 0) + 1
+
+    def over(self, at: datetime) -> list[tuple[Tally, int]]:
+        """Take out the hours that are over, with how many fetches followed the first of each."""
+        with self._lock:
+            done = [tally for tally in self._counts if tally.hour + HOUR <= at]
+            taken = [(tally, self._counts.pop(tally) - 1) for tally in done]
+        return [(tally, more) for tally, more in taken if more]

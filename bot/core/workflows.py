@@ -1,0 +1,170 @@
+"""Workflow tokens: create, list, revoke; and who is speaking when one arrives."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.core.access import Action, may, refused, require
+from bot.core.audit import event
+from bot.core.errors import InvalidInput, NotFound, QuaymasterError
+from bot.core.model import Actor, Role, Source, Target, Workspace
+from bot.core.ports import Store
+from bot.core.secrets import Secret
+from bot.core.tokens import WorkflowToken, hash_of, is_same, new_token, public_id
+
+DEFAULT_DAYS = 90
+MOST_DAYS = 365
+REMINDERS = (timedelta(days=7), timedelta(days=1))
+"""How long before its end a token's creator is reminded."""
+
+
+class TokenRefused(QuaymasterError):
+    """Unknown, mistyped, expired, revoked: one and the same answer, so that a guess learns nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This workflow token is not valid.",
+            "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A workflow that showed a valid token."""
+
+    workspace: Workspace
+    token: WorkflowToken
+    at: datetime
+
+    @property
+    def target(self) -> Target:
+        """The target the token speaks for."""
+        return self.token.target
+
+    @property
+    def actor(self) -> Actor:
+        """The caller as the history names it."""
+        name = f"token {self.token.id}"
+        return Actor(self.workspace, name, Role.VIEWER, self.at, Source.WORKFLOW)
+
+
+def read_days(text: str) -> int:
+    """
+    Read how many days a token lasts; empty means 90.
+
+    Raises:
+        InvalidInput: Not a whole number from 1 to 365.
+    """
+    if not text:
+        return DEFAULT_DAYS
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
+        raise InvalidInput(
+            f"A token lasts 1 to {MOST_DAYS} days.",
+            f"Leave the number out for {DEFAULT_DAYS}. "
+            "Example: /integrations token create project web-shop 30",
+        )
+    return int(text)
+
+
+def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple[Secret, WorkflowToken]:
+    """
+    Make a token that speaks for a target.
+
+    Returns:
+        Its text, which is never kept and so can be shown only now, and what is kept of it.
+
+    Raises:
+        NotPermitted.
+    """
+    require(store, actor, Action.ISSUE)
+    text = new_token()
+    token = WorkflowToken(
+        id=public_id(text.reveal()) or "",
+        sha256=hash_of(text),
+        target=target,
+        created_by=actor.user_id,
+        created_at=actor.at,
+        expires_at=actor.at + timedelta(days=days),
+    )
+    with store.transaction(actor.workspace) as change:
+        change.put_token(token)
+        change.record(event(actor, "token.create", detail=in_words(token)))
+    return text, token
+
+
+def in_words(token: WorkflowToken) -> str:
+    """``1234abcd for project web-shop``."""
+    return f"{token.id} for {token.target.kind.value} {token.target.name}"
+
+
+def list_tokens(store: Store, actor: Actor) -> tuple[WorkflowToken, ...]:
+    """Give the workspace's tokens, the newest first. Raises ``NotPermitted``."""
+    require(store, actor, Action.SEE)
+    return store.tokens(actor.workspace)
+
+
+def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
+    """
+    Revoke a token, at once and for good. Revoking it twice is no error.
+
+    Raises:
+        NotFound: This workspace has no token of this id.
+        NotPermitted: Neither its creator nor an admin.
+    """
+    require(store, actor, Action.SEE)
+    known = next((token for token in store.tokens(actor.workspace) if token.id == token_id), None)
+    if known is None:
+        raise NotFound(
+            "There is no token with this id.", "/integrations token list shows the ids, 8 characters each."
+        )
+    if not may(actor, Action.REVOKE, known.created_by):
+        error = refused(store, actor, Action.REVOKE, None)
+        error.hint, error.people = "Ask its creator or a workspace admin.", (known.created_by, *actor.admins)
+        raise error
+    with store.transaction(actor.workspace) as change:
+        present = change.token(token_id) or known
+        if present.revoked_at is None:
+            present = replace(present, revoked_at=actor.at)
+            change.put_token(present)
+            change.record(event(actor, "token.revoke", detail=in_words(present)))
+    return present
+
+
+def caller_of(store: Store, text: str, at: datetime) -> Caller:
+    """
+    Find out who speaks.
+
+    Args:
+        store: The store.
+        text: What stood behind ``Authorization: Bearer``.
+        at: Now.
+
+    Raises:
+        TokenRefused: The same for every reason, after the same work.
+    """
+    token_id = public_id(text)
+    found = store.token_holder(token_id) if token_id else None
+    token = found[1] if found else None
+    if not is_same(Secret(text), token) or found is None or not found[1].is_valid(at):
+        raise TokenRefused
+    return Caller(found[0], found[1], at)
+
+
+def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
+    """Tokens whose creator must be reminded now, each once 7 days and once 1 day before its end."""
+    ending = store.ending_tokens(at + REMINDERS[0])
+    return tuple((workspace, token) for workspace, token in ending if is_due(token, at))
+
+
+def is_due(token: WorkflowToken, at: datetime) -> bool:
+    """True when another reminder stands before the token's end than it has had."""
+    passed = sum(token.expires_at - at <= before for before in REMINDERS)
+    return token.is_valid(at) and passed > token.reminded
+
+
+def keep_reminder(store: Store, workspace: Workspace, token: WorkflowToken, at: datetime) -> None:
+    """Note that a token's creator was reminded, so that they are not told twice."""
+    passed = sum(token.expires_at - at <= before for before in REMINDERS)
+    with store.transaction(workspace) as change:
+        present = change.token(token.id)
+        if present is not None:
+            change.put_token(replace(present, reminded=passed))
