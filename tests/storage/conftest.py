@@ -7,7 +7,19 @@ import pytest
 
 from bot.core.ports import Store
 from storage.tinydb_store import TinyDBStore
-from tests.storage.samples import KEYRING, Clock, QuickDisk
+from tests.storage.samples import (
+    KEYRING,
+    T2,
+    Clock,
+    QuickDisk,
+    add,
+    full_dependency,
+    full_integration,
+    integration,
+    link,
+    only_integration,
+    opened,
+)
 
 
 @pytest.fixture
@@ -35,3 +47,15 @@ def store(request: pytest.FixtureRequest) -> Store:
     """Each kind of store, empty: the contract is held against all of them."""
     opened: Store = request.getfixturevalue(request.param)
     return opened
+
+
+@pytest.fixture
+def filled(directory: Path) -> Path:
+    """A closed store of two workspaces, each with two changes behind it."""
+    store = opened(directory)
+    add(store, full_integration())
+    link(store, full_dependency(only_integration(store)))
+    add(store, integration("theirs", workspace=T2), workspace=T2)
+    add(store, integration("also_theirs", workspace=T2), workspace=T2)
+    store.close()
+    return directory

@@ -27,6 +27,7 @@ from bot.core.ports import Store, Transaction
 from bot.core.secrets import Place, Secret
 from storage.disk import Disk
 from storage.keyring import Keyring
+from storage.tinydb_store import TinyDBStore
 
 ROOT = bytes(range(32))
 SECOND_ROOT = bytes(range(1, 33))
@@ -183,6 +184,16 @@ def chain(entries: list[AuditEntry], workspace: Workspace = T1) -> list[str]:
         fields = {**event_fields(entry.event), "seq": entry.sequence, "workspace": workspace.key}
         hashes.append(chain_hash(hashes[-1], fields))
     return hashes[1:]
+
+
+def opened(directory: Path) -> TinyDBStore:
+    """The store of a directory."""
+    return TinyDBStore(directory, KEYRING, disk=QuickDisk())
+
+
+def only_integration(store: TinyDBStore) -> Integration:
+    """The one integration of the first workspace."""
+    return store.page(T1, Filter(), Window()).rows[0].integration
 
 
 def contents(directory: Path) -> dict[str, bytes]:
