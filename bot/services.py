@@ -1,7 +1,7 @@
 """What listeners and the web are given by name: the ports, and a few facts about this installation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -10,6 +10,7 @@ from slack_sdk import WebClient
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Workspace
 from bot.core.ports import Executor, Keyring, People, Registry, Store
+from bot.core.tallies import Tallies
 
 
 class Replies(Protocol):
@@ -41,6 +42,7 @@ class Services:
     replies: Replies
     slack: Callable[[Workspace], WebClient]
     now: Callable[[], datetime]
+    tallies: Tallies = field(default_factory=Tallies)
     admins: tuple[str, ...] = ()
     """User ids of ``QUAYMASTER_ADMINS``."""
     editors: tuple[str, ...] = ()

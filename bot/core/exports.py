@@ -1,8 +1,8 @@
 """What pipelines read: shell exports, docker's config.json, a Kubernetes secret.
 
 The names of the shell variables are Shippable's: ``<NAME>_INTEGRATION_URL``, ``_USERNAME``, ``_PASSWORD``,
-``_EMAIL`` or the kind's own fields; the integration's name in upper case, without what is not ``[A-Z0-9_]`` and
-without leading digits.
+``_EMAIL`` or the kind's own fields; the integration's name in upper case, without what is not
+``[A-Z0-9_]`` and without leading digits.
 """
 
 import base64

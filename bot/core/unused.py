@@ -21,6 +21,6 @@ def read_unused_days(text: str) -> int:
 
 
 def list_unused(store: Store, actor: Actor, days: int) -> tuple[int, tuple[Unused, ...]]:
-    """Give how many integrations nothing has used in so many days, and the first 20. Raises ``NotPermitted``."""
+    """Count the integrations that nothing has used in so many days, and give the first 20."""
     require(store, actor, Action.SEE)
     return store.unused(actor.workspace, actor.at - timedelta(days=days), SHOWN)
