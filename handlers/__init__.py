@@ -7,6 +7,7 @@ from handlers import (
     help,  # noqa: A004 - the file is named for what the person types
     history,
     home,
+    imports,
     link,
     list,  # noqa: A004 - the same
     settings,
@@ -14,10 +15,13 @@ from handlers import (
     tags,
     test,
     tokens,
+    unused,
+    which,
 )
 from handlers.routes import Routes
 
-FEATURES = (list, add, show, edit, delete, link, settings, test, tags, tokens, history, help, home)
+FIRST = (list, add, show, edit, delete, link, settings)
+FEATURES = (*FIRST, test, tags, tokens, which, unused, imports, history, help, home)
 """In the order help lists them."""
 
 

@@ -20,8 +20,10 @@ from handlers.form import (
     known_values,
     name_input,
     plain_warning,
+    sharing_boxes,
     skip_box,
     typed_draft,
+    typed_sharing,
 )
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import Surface, with_facts
@@ -56,7 +58,8 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     plan = plan_edit(services.store, actor, str(form.facts.get("id")), form.facts.get("version"))
     draft = typed_draft(form, services.kinds[plan.integration.kind], keeps_secret=True)
     ports = (services.store, services.keyring, services.registry)
-    done = edit_integration(*ports, actor, plan.integration, draft, is_checked=is_check_wanted(form))
+    asked = (plan.integration, draft, typed_sharing(form))
+    done = edit_integration(*ports, actor, *asked, is_checked=is_check_wanted(form))
     ack(response_action="update", view=edited(done))
 
 
@@ -69,6 +72,7 @@ def edit_form(plan: EditPlan, kind: Kind) -> View:
         name_input(integration.name),
         *inputs(kind, values, keeps_secret=integration.secret is not None),
         *plain_warning(values),
+        sharing_boxes(integration),
         skip_box(),
         context(consequence(plan.dependencies)),
     ]

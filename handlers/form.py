@@ -7,9 +7,21 @@ another type redraws the form. A secret is never written into a view, not even o
 from collections.abc import Mapping
 from typing import Any
 
+from bot.core.edits import Sharing
 from bot.core.kinds import Draft, Field, Kind, Kinds, read_draft
 from bot.core.model import Integration
-from handlers.blocks import Block, View, actions, context, labelled, menu, modal, state_value, text_input
+from handlers.blocks import (
+    Block,
+    View,
+    actions,
+    context,
+    labelled,
+    menu,
+    modal,
+    option,
+    state_value,
+    text_input,
+)
 from handlers.routes import Form
 
 KIND = "form.kind"
@@ -19,6 +31,12 @@ VALUE = "value"
 
 VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
 KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
+DEFAULT = "default"
+LINKED_ONLY = "linked"
+SHARING = {
+    DEFAULT: "Default for its server: it answers targets without a link of their own",
+    LINKED_ONLY: "Linked targets only: it refuses every other target",
+}
 CHOSEN = {"text": {"type": "plain_text", "text": "Save without checking", "emoji": False}, "value": "skip"}
 
 
@@ -64,6 +82,23 @@ def field_input(field: Field, value: str, keeps_secret: bool) -> Block:
 def skip_box() -> Block:
     """The ``Save without checking`` tick."""
     return actions({"type": "checkboxes", "action_id": SKIP, "options": [CHOSEN]}, block_id="skip")
+
+
+def sharing_boxes(integration: Integration) -> Block:
+    """The ticks that say who gets the credential."""
+    ticked = {DEFAULT: integration.is_default, LINKED_ONLY: integration.linked_only}
+    options = [option((text, value)) for value, text in SHARING.items()]
+    boxes: Block = {"type": "checkboxes", "action_id": SKIP, "options": options}
+    if initial := [one for one in options if ticked[one["value"]]]:
+        boxes["initial_options"] = initial
+    return actions(boxes, block_id="sharing")
+
+
+def typed_sharing(form: Form) -> Sharing:
+    """Read the ticks."""
+    chosen = form.values.get("sharing", {}).get(SKIP, {}).get("selected_options") or []
+    ticked = {one["value"] for one in chosen}
+    return Sharing(is_default=DEFAULT in ticked, linked_only=LINKED_ONLY in ticked)
 
 
 def plain_warning(values: Mapping[str, str]) -> list[Block]:

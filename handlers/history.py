@@ -41,6 +41,10 @@ IN_WORDS = {
     "dependency.link": "linked",
     "dependency.unlink": "unlinked",
     "realm.allow": "allowed a token server for",
+    "credential.hand_out": "fetched",
+    "token.create": "created token",
+    "token.revoke": "revoked token",
+    "integration.import": "imported",
     "command.secret": "typed a secret in a command",
 }
 

@@ -74,6 +74,8 @@ def fields_of(integration: Integration, kind: Kind) -> str:
     lines += [(label_of(kind, key), code(value)) for key, value in integration.options.items()]
     lines += [("CA certificate", "set")] if integration.ca else []
     lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
+    lines += [("Default", "for its server")] if integration.is_default else []
+    lines += [("Handed to", "linked targets only")] if integration.linked_only else []
     lines.append(("Owner", mention(integration.owner)))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
     lines.append(("Last check", last_check(integration)))

@@ -3,15 +3,25 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.core.access import Action, require
+from bot.core.access import Action, may, require
 from bot.core.audit import event, refusal
 from bot.core.credentials import checked, opened, sealed
 from bot.core.errors import Changed, InvalidFields, NameTaken
 from bot.core.integrations import get_integration, missing, refuse_taken_name
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration
-from bot.core.ports import Keyring, Registry, Store
+from bot.core.ports import Keyring, Registry, Store, Transaction
 from bot.core.secrets import Credential, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """What the edit form's ticks say about who gets the credential."""
+
+    is_default: bool = False
+    """It answers for its server when a target has no link of its own."""
+    linked_only: bool = False
+    """Only targets that are linked already may fetch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +60,7 @@ def edit_integration(
     actor: Actor,
     integration: Integration,
     draft: Draft,
+    sharing: Sharing,
     *,
     is_checked: bool,
 ) -> Integration:
@@ -61,6 +72,7 @@ def edit_integration(
         actor: The owner or an admin.
         integration: As it was when the form was shown.
         draft: The form's content.
+        sharing: The form's ticks.
         is_checked: False stores a changed login without asking the registry.
 
     Raises:
@@ -72,6 +84,8 @@ def edit_integration(
     refuse_moved_secret(integration, draft)
     credential = {**opened_if_kept(keyring, actor, integration, draft), **draft.credential}
     edited = merged(actor, keyring, integration, draft, credential)
+    edited = replace(edited, is_default=sharing.is_default, linked_only=sharing.linked_only)
+    refuse_foreign_default(store, actor, edited)
     if is_new_login(integration, edited, draft):
         check = None
         if is_checked:
@@ -139,13 +153,38 @@ def keep_edited(store: Store, actor: Actor, shown: Integration, edited: Integrat
         with store.transaction(actor.workspace) as change:
             present = change.integration(shown.id)
             if present is not None and present.version == shown.version:
-                change.put_integration(replace(edited, is_default=present.is_default))
+                change.put_integration(edited)
+                give_up_default(store, change, actor, edited)
                 change.record(event(actor, Action.EDIT, edited, what_changed(shown, edited)))
                 return edited
             change.record(refusal(actor, Action.EDIT, shown, "it was changed or deleted meanwhile"))
     except NameTaken as error:
         raise InvalidFields({"name": str(error)}) from error
     raise Changed(shown.name) if present else missing(store, actor, shown.id)
+
+
+def other_defaults(store: Store, actor: Actor, edited: Integration) -> list[Integration]:
+    """The integrations that answer for the same server by default now."""
+    there = store.integrations_at(actor.workspace, edited.server) if edited.is_default else ()
+    return [one for one in there if one.is_default and one.id != edited.id]
+
+
+def refuse_foreign_default(store: Store, actor: Actor, edited: Integration) -> None:
+    """Nobody takes a server's default away from an integration that they may not edit."""
+    for holder in other_defaults(store, actor, edited):
+        if not may(actor, Action.EDIT, holder.owner):
+            reason = (
+                f"“{holder.name}” is the default for this server; its owner or an admin must give that up."
+            )
+            raise InvalidFields({"name": reason})
+
+
+def give_up_default(store: Store, change: Transaction, actor: Actor, edited: Integration) -> None:
+    """A server has one default: the one that was chosen last."""
+    for holder in other_defaults(store, actor, edited):
+        present = change.integration(holder.id)
+        if present is not None:
+            change.put_integration(replace(present, is_default=False, version=present.version + 1))
 
 
 def what_changed(old: Integration, new: Integration) -> str:
@@ -155,4 +194,6 @@ def what_changed(old: Integration, new: Integration) -> str:
     parts += ["username"] if old.username != new.username else []
     parts += ["secret"] if old.secret != new.secret else []
     parts += ["other fields"] if (dict(old.options), old.ca) != (dict(new.options), new.ca) else []
+    parts += ["default"] if old.is_default != new.is_default else []
+    parts += ["linked targets only"] if old.linked_only != new.linked_only else []
     return ", ".join(parts) or "nothing"

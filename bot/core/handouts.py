@@ -6,14 +6,15 @@
    the answer is sent; later fetches only keep "last used" current.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.core.access import Action, require
 from bot.core.audit import event, refusal
 from bot.core.credentials import login_of, opened
 from bot.core.errors import Conflict, NotFound, NotPermitted, QuaymasterError, quoted, shortened
-from bot.core.model import Dependency, Event, Integration, Server, Source, Target, Workspace
+from bot.core.model import Actor, Dependency, Event, Integration, Server, Source, Target, Workspace
 from bot.core.ports import DockerLogin, Keyring, Registry, Store
 from bot.core.secrets import Credential
 from bot.core.tallies import HOUR, Tallies, Tally
@@ -26,10 +27,10 @@ DEADLINE_S = 8.0
 class Ambiguous(Conflict):
     """Several integrations could answer for a server, and nothing says which."""
 
-    def __init__(self, server: Server, target: Target, names: tuple[str, ...]) -> None:
+    def __init__(self, server: Server, target: Target | None, names: tuple[str, ...]) -> None:
         super().__init__(
             f"Several integrations could answer for {server.address}: {quoted(names)}.",
-            f"Link one: /integrations link NAME {target.kind.value} {target.name}; "
+            f"Link one: /integrations link NAME {named_target(target)}; "
             "or tick one as the default: /integrations edit NAME",
         )
         self.names = names
@@ -38,13 +39,17 @@ class Ambiguous(Conflict):
 class LinkedOnly(NotPermitted):
     """The integration is for linked targets only."""
 
-    def __init__(self, integration: Integration, target: Target) -> None:
+    def __init__(self, integration: Integration, target: Target | None) -> None:
         super().__init__(
-            f"“{integration.name}” is for linked targets only; "
-            f"{target.kind.value} {target.name} is not linked to it.",
-            f"Ask its owner: /integrations link {integration.name} {target.kind.value} {target.name}",
+            f"“{integration.name}” is for linked targets only.",
+            f"Ask its owner: /integrations link {integration.name} {named_target(target)}",
             (integration.owner,),
         )
+
+
+def named_target(target: Target | None) -> str:
+    """A target as it is typed; without one, what to type."""
+    return f"{target.kind.value} {target.name}" if target else "project|environment|image TARGET"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,30 +78,43 @@ def choose(store: Store, caller: Caller, server: Server) -> Choice:
         Ambiguous, LinkedOnly.
         NotFound: No integration of this server; the hint says who deleted the last one.
     """
-    return decide(store, caller, server, store.integrations_at(caller.workspace, server))
+    return decide(store, caller.workspace, server, caller.target)
 
 
-def decide(store: Store, caller: Caller, server: Server, there: tuple[Integration, ...]) -> Choice:
+def explain_choice(store: Store, actor: Actor, server: Server, target: Target | None) -> Choice:
+    """Tell a person which integration answers for a server, for a target or for any. Raises as ``choose``."""
+    require(store, actor, Action.SEE)
+    return decide(store, actor.workspace, server, target)
+
+
+def decide(store: Store, workspace: Workspace, server: Server, target: Target | None) -> Choice:
     """Apply the rule to the integrations of a server."""
-    linked = [one for one in there if store.dependency(caller.workspace, one.id, caller.target)]
+    there = store.integrations_at(workspace, server)
+    linked = [one for one in there if target and store.dependency(workspace, one.id, target)]
     open_to_all = [one for one in there if not one.linked_only]
     for candidates, reason in ((linked, "it is linked to this target"), (open_to_all, "")):
-        default = next((one for one in candidates if one.is_default), None)
-        if len(candidates) == 1:
-            return Choice(candidates[0], reason or "it is the only one for this server")
-        if default:
-            return Choice(default, f"it is the default for this server{f' and {reason}' if reason else ''}")
+        if choice := chosen(candidates, reason):
+            return choice
         if candidates:
-            raise Ambiguous(server, caller.target, tuple(one.name for one in candidates))
+            raise Ambiguous(server, target, tuple(one.name for one in candidates))
     if there:
-        raise LinkedOnly(there[0], caller.target)
-    raise nothing_at(store, caller, server)
+        raise LinkedOnly(there[0], target)
+    raise nothing_at(store, workspace, server)
 
 
-def nothing_at(store: Store, caller: Caller, server: Server) -> NotFound:
+def chosen(candidates: Sequence[Integration], reason: str) -> Choice | None:
+    """Choose the only one, or the default among several."""
+    if len(candidates) == 1:
+        return Choice(candidates[0], reason or "it is the only one for this server")
+    default = next((one for one in candidates if one.is_default), None)
+    why = f"it is the default for this server{f' and {reason}' if reason else ''}"
+    return Choice(default, why) if default else None
+
+
+def nothing_at(store: Store, workspace: Workspace, server: Server) -> NotFound:
     """Say that nothing answers for a server, and who deleted what did."""
     error = NotFound(f"No integration answers for {shortened(server.address, 200)}.")
-    error.hint = deletion_hint(store, caller, server.address) or "Add one: /integrations add"
+    error.hint = deletion_hint(store, workspace, server.address) or "Add one: /integrations add"
     return error
 
 
@@ -106,13 +124,13 @@ def named(store: Store, caller: Caller, name: str) -> Integration:
     if found is not None:
         return found
     error = NotFound(f"There is no integration named “{shortened(name)}”.")
-    error.hint = deletion_hint(store, caller, name) or "GET /v1/integrations lists those there are."
+    error.hint = deletion_hint(store, caller.workspace, name) or "GET /v1/integrations lists those there are."
     raise error
 
 
-def deletion_hint(store: Store, caller: Caller, name_or_address: str) -> str:
+def deletion_hint(store: Store, workspace: Workspace, name_or_address: str) -> str:
     """Who deleted it, and when; empty when nobody did."""
-    entry = store.deletion_named(caller.workspace, name_or_address)
+    entry = store.deletion_named(workspace, name_or_address)
     if entry is None:
         return ""
     return f"“{entry.event.name}” was deleted by {entry.event.actor} on {entry.event.at:%Y-%m-%d %H:%M} UTC."

@@ -58,6 +58,21 @@ def literal_server(text: str) -> Server:
     return Server(parts.scheme, host, None if port == DEFAULT_PORTS[parts.scheme] else port)
 
 
+def server_of_image(image: str) -> Server:
+    """
+    Find the server an image comes from, as docker does: the part before the first slash when it has a dot
+    or a port or is ``localhost``; otherwise Docker Hub.
+
+    Raises:
+        InvalidInput: That part is no address.
+
+    Source: distribution/reference, ``normalize.go``.
+    """
+    first, slash, _ = image.partition("/")
+    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost")
+    return parse_server(first) if is_host else DOCKER_HUB
+
+
 def docker_keys(server: Server) -> tuple[str, ...]:
     """
     Say under which names ``config.json`` keeps this server's login.

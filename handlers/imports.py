@@ -1,0 +1,107 @@
+"""Import logins from a docker config.json: paste it, see what would come of it, confirm.
+
+payload -> ask -> import_form -> open
+payload -> preview -> preview_import -> previewed -> ack
+payload -> confirm -> preview_import, keep_import -> imported -> ack
+
+The pasted text stays in the form's own box between the two steps; nothing of it is kept before the second.
+"""
+
+from slack_bolt import Ack
+
+from bot.core.access import Action, require
+from bot.core.imports import FIELD, Finding, Found, digest_of, keep_import, preview_import
+from bot.core.model import Actor, Integration
+from bot.services import Services
+from handlers.blocks import (
+    Block,
+    View,
+    code,
+    context,
+    escape,
+    labelled,
+    modal,
+    plain,
+    section,
+    state_value,
+    text_input,
+)
+from handlers.command import Verb
+from handlers.form import VALUE
+from handlers.routes import Form, Routes
+from handlers.surfaces import Surface, with_facts
+
+PREVIEW = "import.preview"
+CONFIRM = "import.confirm"
+
+MARKS = {
+    Finding.NEW: ":heavy_plus_sign: new",
+    Finding.SAME: ":white_check_mark: there already",
+    Finding.CONFLICT: ":warning: conflict",
+    Finding.UNREADABLE: ":x: cannot be imported",
+}
+
+
+def register(routes: Routes) -> None:
+    """Add the verb and both forms."""
+    summary = "takes over the logins of a docker config.json, after a preview"
+    routes.verb(Verb("import", ask, "", "", summary), waits=True)
+    routes.form(PREVIEW, preview)
+    routes.form(CONFIRM, confirm)
+
+
+def ask(surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form."""
+    require(services.store, actor, Action.ADD)
+    surface.open(import_form(PREVIEW, "Preview", []))
+
+
+def preview(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Show what would come of what was pasted."""
+    text = state_value(form.values, FIELD, VALUE)
+    found = preview_import(services.store, services.keyring, services.kinds, actor, text)
+    ack(response_action="update", view=previewed(found, text))
+
+
+def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Import it, or preview again what was changed since."""
+    text = state_value(form.values, FIELD, VALUE)
+    found = preview_import(services.store, services.keyring, services.kinds, actor, text)
+    if form.facts.get("digest") != digest_of(text):
+        return ack(response_action="update", view=previewed(found, text))
+    return ack(
+        response_action="update", view=imported(keep_import(services.store, services.keyring, actor, found))
+    )
+
+
+def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
+    """The box to paste into, and what stands under it."""
+    box = text_input(VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True)
+    hint = "Visible while it stands here; what is imported is sealed, and nothing else is kept."
+    pasted = labelled("config.json", box, FIELD, hint=hint)
+    return modal(
+        "Import logins", [pasted, *blocks], callback_id=callback_id, submit=plain(submit), close="Cancel"
+    )
+
+
+def previewed(found: tuple[Found, ...], text: str) -> View:
+    """The form with what each entry comes to; submitting it imports the new ones."""
+    new = sum(one.finding is Finding.NEW for one in found)
+    rows = [section(row(one)) for one in found]
+    if not new:
+        return import_form(PREVIEW, "Preview", [*rows, context("Nothing here is new.")])
+    note = context("New ones are stored without checking. Conflicts stay as they are: edit those by hand.")
+    return with_facts(import_form(CONFIRM, f"Import {new}", [*rows, note]), {"digest": digest_of(text)})
+
+
+def row(found: Found) -> str:
+    """One entry on two lines."""
+    return f"{code(found.key)}   {MARKS[found.finding]}\n{escape(found.reason)}"
+
+
+def imported(made: tuple[Integration, ...]) -> View:
+    """What the form becomes."""
+    names = "\n".join(f"• {code(one.name)}   {code(one.server.address)}" for one in made)
+    count = f"{len(made)} integration{'' if len(made) == 1 else 's'}"
+    text = f":white_check_mark: {count} imported. `test` asks each registry."
+    return modal("Imported", [section(text), section(names or "None.")])

@@ -1,0 +1,61 @@
+"""What nothing has used lately.
+
+payload -> unused -> list_unused -> shown -> ack
+"""
+
+from slack_bolt import Ack
+
+from bot.core.model import Actor, Unused
+from bot.core.unused import list_unused, read_unused_days
+from bot.services import Services
+from handlers.blocks import (
+    Block,
+    Message,
+    bold,
+    button,
+    code,
+    context,
+    header,
+    mention,
+    message,
+    section,
+    when,
+)
+from handlers.command import Verb, Words
+from handlers.delete import ASK as DELETE
+from handlers.routes import Routes
+
+
+def register(routes: Routes) -> None:
+    """Add the verb."""
+    routes.verb(
+        Verb("unused", unused, "[days]", "30", "integrations that nothing has used in 90 days, or so many")
+    )
+
+
+def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
+    """Answer ``unused [days]``."""
+    days = read_unused_days(words.optional(0))
+    total, rows = list_unused(services.store, actor, days)
+    ack(**shown(total, rows, days))
+
+
+def shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
+    """The unused integrations as a message."""
+    if not total:
+        text = f"Every integration that is older than {days} days was used in that time."
+        return message(text, [section(text)])
+    title = f"Not used in {days} days: {total}"
+    more = total - len(rows)
+    rest = [context(f"… and {more} more, shown as these are deleted.")] if more else []
+    return message(title, [header(title), *(row_block(row) for row in rows), *rest])
+
+
+def row_block(row: Unused) -> Block:
+    """One integration: whose it is, when it was last used."""
+    integration = row.integration
+    used = f"last used {when(row.last_used_at)}" if row.last_used_at else "never used"
+    depend = f"{row.dependencies} depend on it" if row.dependencies else "no dependency"
+    facts = f"{code(integration.server.address)}  ·  {mention(integration.owner)}  ·  {used}  ·  {depend}"
+    delete = button("Delete", DELETE, integration.id, label=f"Delete {integration.name}")
+    return section(f"{bold(integration.name)}\n{facts}", delete)

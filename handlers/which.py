@@ -1,0 +1,39 @@
+"""Which integration answers for an image, and why.
+
+payload -> which -> explain_choice -> explained -> ack
+"""
+
+from slack_bolt import Ack
+
+from bot.core.dependencies import in_words, read_target
+from bot.core.handouts import Choice, explain_choice
+from bot.core.model import Actor, Target
+from bot.core.servers import server_of_image
+from bot.services import Services
+from handlers.blocks import Message, bold, code, escape, message, section
+from handlers.command import Verb, Words
+from handlers.routes import Routes
+
+
+def register(routes: Routes) -> None:
+    """Add the verb."""
+    usage = "IMAGE [project|environment|image TARGET]"
+    example = "registry.example.com/team/app project web-shop"
+    routes.verb(Verb("which", which, usage, example, "which integration answers for an image, and why"))
+
+
+def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
+    """Answer ``which IMAGE [kind TARGET]``."""
+    image = words.at(0, "The image")
+    kind = words.optional(1)
+    target = read_target(kind, words.at(2, "The target's name")) if kind else None
+    choice = explain_choice(services.store, actor, server_of_image(image), target)
+    ack(**explained(image, target, choice))
+
+
+def explained(image: str, target: Target | None, choice: Choice) -> Message:
+    """The choice and its reason."""
+    for_whom = f" for {escape(in_words(target))}" if target else ""
+    name = choice.integration.name
+    text = f"{code(image)}{for_whom} is answered by {bold(name)}: {escape(choice.reason)}."
+    return message(f"{image}: {name}", [section(text)])
