@@ -67,11 +67,9 @@ def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Import it, or preview again what was changed since."""
     text = state_value(form.values, FIELD, VALUE)
     found = preview_import(services.store, services.keyring, services.kinds, actor, text)
-    if form.facts.get("digest") != digest_of(text):
-        return ack(response_action="update", view=previewed(found, text))
-    return ack(
-        response_action="update", view=imported(keep_import(services.store, services.keyring, actor, found))
-    )
+    is_as_shown = form.facts.get("digest") == digest_of(text)
+    made = keep_import(services.store, services.keyring, actor, found) if is_as_shown else ()
+    ack(response_action="update", view=imported(made) if is_as_shown else previewed(found, text))
 
 
 def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:

@@ -5,6 +5,8 @@ payload -> token -> list_tokens -> listed -> ack
 payload -> token | revoke_pressed -> revoke_token -> revoked -> ack | replace
 """
 
+from typing import Any
+
 from slack_bolt import Ack
 
 from bot.core.dependencies import in_words, read_target
@@ -129,3 +131,14 @@ def revoked(token: WorkflowToken) -> Message:
         f"Token {token.id} is revoked.",
         [section(f":no_entry: Token {code(token.id)} for {escape(target)} is revoked: it no longer works.")],
     )
+
+
+def reminder(token: WorkflowToken) -> dict[str, Any]:
+    """What a token's creator is told before it ends."""
+    text = f"Your workflow token {code(token.id)} for {escape(in_words(token.target))} ends {when(token.expires_at)}."
+    make = code(f"/integrations token create {in_words(token.target)}")
+    advice = f"Make its successor with {make} and put it into the CI system before then."
+    return {
+        "text": f"Workflow token {token.id} ends soon.",
+        "blocks": [section(f":hourglass: {text}\n{advice}")],
+    }

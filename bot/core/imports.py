@@ -1,4 +1,4 @@
-"""Import logins from a docker ``config.json``: read it, compare it with what is there, keep all or nothing."""
+"""Import logins from a docker ``config.json``: read it, compare with what is there, keep all or nothing."""
 
 import base64
 import binascii
@@ -78,7 +78,7 @@ def entries_of(text: str) -> dict[str, Mapping[str, object]]:
     parts = [config.get(key) or {} for key in ("credHelpers", "auths")] if isinstance(config, dict) else []
     if not any(parts) or not all(isinstance(part, dict) for part in parts):
         raise InvalidFields({FIELD: f"It has no login in “auths”. {EXAMPLE}"})
-    found = {key: {"helper": name} for key, name in parts[0].items()}
+    found: dict[str, Mapping[str, object]] = {key: {"helper": name} for key, name in parts[0].items()}
     found |= {key: entry if isinstance(entry, dict) else {} for key, entry in parts[1].items()}
     if len(found) > MOST:
         raise InvalidFields({FIELD: f"It has {len(found)} logins; import at most {MOST} at a time."})

@@ -1,0 +1,84 @@
+"""What happens by the clock, not by a request: write what was noted, remind people of tokens that end."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+
+from bot.core.errors import QuaymasterError
+from bot.core.handouts import keep_tallies
+from bot.core.tokens import WorkflowToken
+from bot.core.workflows import due_reminders, keep_reminder
+from bot.services import Services
+from handlers.tokens import reminder
+
+EVERY_S = 60.0
+REMIND_EVERY = 60
+"""Reminders are looked for once in so many rounds."""
+
+UNREACHABLE = frozenset(
+    {"user_not_found", "account_inactive", "is_inactive", "channel_not_found", "user_disabled"}
+)
+
+log = logging.getLogger(__name__)
+
+
+class Housekeeping:
+    """One thread that does a round every minute until it is stopped; the last round writes what is left."""
+
+    def __init__(self, services: Services, every_s: float = EVERY_S) -> None:
+        self._services = services
+        self._every_s = every_s
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Do the last round and end, within the time."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        attempt("write what was noted", lambda: write_noted(self._services))
+
+    def _run(self) -> None:
+        number = 0
+        while not self._stopped.wait(self._every_s):
+            attempt("write what was noted", lambda: write_noted(self._services))
+            if number % REMIND_EVERY == 0:
+                attempt("remind of tokens", lambda: remind(self._services))
+            number += 1
+
+
+def attempt(what: str, task: Callable[[], None]) -> None:
+    """Do something that may fail without stopping the clock: it is tried again in the next round."""
+    try:
+        task()
+    except (QuaymasterError, SlackClientError, OSError) as error:
+        log.warning("could not %s: %s", what, type(error).__name__)
+
+
+def write_noted(services: Services) -> None:
+    """Write "last used" and the counts of hours that are over."""
+    keep_tallies(services.store, services.tallies.over(services.now()), services.now())
+    services.store.flush()
+
+
+def remind(services: Services) -> None:
+    """Tell each creator whose token ends in 7 days or 1, once each."""
+    for workspace, token in due_reminders(services.store, services.now()):
+        if send(services.slack(workspace), token):
+            keep_reminder(services.store, workspace, token, services.now())
+
+
+def send(client: WebClient, token: WorkflowToken) -> bool:
+    """Send a reminder as a direct message. False = try again later; somebody who is gone is not tried again."""
+    try:
+        client.chat_postMessage(channel=token.created_by, unfurl_links=False, **reminder(token))
+    except SlackApiError as error:
+        return error.response.get("error") in UNREACHABLE
+    return True
