@@ -3,12 +3,14 @@
 import logging
 import threading
 from collections.abc import Callable
+from datetime import datetime
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.core.errors import QuaymasterError
 from bot.core.handouts import keep_tallies
+from bot.core.tallies import HOUR
 from bot.core.tokens import WorkflowToken
 from bot.core.workflows import due_reminders, keep_reminder
 from bot.services import Services
@@ -18,9 +20,8 @@ EVERY_S = 60.0
 REMIND_EVERY = 60
 """Reminders are looked for once in so many rounds."""
 
-UNREACHABLE = frozenset(
-    {"user_not_found", "account_inactive", "is_inactive", "channel_not_found", "user_disabled"}
-)
+GONE = frozenset({"user_not_found", "account_inactive", "is_inactive", "channel_not_found", "user_disabled"})
+"""Slack's ways of saying that a person cannot be reached any more."""
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +44,13 @@ class Housekeeping:
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        attempt("write what was noted", lambda: write_noted(self._services))
+        end = self._services.now() + HOUR
+        attempt("write what was noted", lambda: write_noted(self._services, end))
 
     def _run(self) -> None:
         number = 0
         while not self._stopped.wait(self._every_s):
-            attempt("write what was noted", lambda: write_noted(self._services))
+            attempt("write what was noted", lambda: write_noted(self._services, self._services.now()))
             if number % REMIND_EVERY == 0:
                 attempt("remind of tokens", lambda: remind(self._services))
             number += 1
@@ -62,9 +64,9 @@ def attempt(what: str, task: Callable[[], None]) -> None:
         log.warning("could not %s: %s", what, type(error).__name__)
 
 
-def write_noted(services: Services) -> None:
-    """Write "last used" and the counts of hours that are over."""
-    keep_tallies(services.store, services.tallies.over(services.now()), services.now())
+def write_noted(services: Services, over: datetime) -> None:
+    """Write "last used", and the counts of hours that are over by then."""
+    keep_tallies(services.store, services.tallies.over(over), services.now())
     services.store.flush()
 
 
@@ -76,9 +78,9 @@ def remind(services: Services) -> None:
 
 
 def send(client: WebClient, token: WorkflowToken) -> bool:
-    """Send a reminder as a direct message. False = try again later; somebody who is gone is not tried again."""
+    """Send a reminder as a direct message. False = try again later; who is gone is not tried again."""
     try:
         client.chat_postMessage(channel=token.created_by, unfurl_links=False, **reminder(token))
     except SlackApiError as error:
-        return error.response.get("error") in UNREACHABLE
+        return error.response.get("error") in GONE
     return True

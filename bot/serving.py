@@ -57,6 +57,7 @@ def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) ->
     socket_mode = socket_mode_of(settings, wired, app)
     checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
     server = Server(dispatcher(mounts_of(settings, app, checks)), settings.host, settings.port)
+    wired.housekeeping.start()
     if socket_mode:
         socket_mode.start()
     serve(server, lambda url: say(f"Quaymaster listens on {url}"))
@@ -87,6 +88,7 @@ def finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> Non
     if socket_mode:
         socket_mode.stop(max(0.5, (deadline - time.monotonic()) / 2))
     wired.executor.close(max(0.5, deadline - time.monotonic()))
+    wired.housekeeping.stop(max(0.5, deadline - time.monotonic()))
 
 
 def give_up() -> None:

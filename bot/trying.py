@@ -103,6 +103,7 @@ class TryApp:
             }
         )
         add_sample(self.wired.services)
+        self.wired.housekeeping.start()
 
     def serve(self, say: Callable[[str], None]) -> None:
         """Serve until a signal."""
@@ -112,6 +113,7 @@ class TryApp:
         """Let waiting pages go, finish what runs, and let go of the folder."""
         self.page.stop()
         self.wired.executor.close(2.0)
+        self.wired.housekeeping.stop(2.0)
         self.wired.store.close()
 
 

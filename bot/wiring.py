@@ -11,6 +11,7 @@ from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, R
 from bot.checks import CappedRegistry
 from bot.core.model import Workspace
 from bot.executor import BoundedExecutor
+from bot.housekeeping import Housekeeping
 from bot.people import SlackPeople
 from bot.registry.client import RegistryClient
 from bot.registry.kinds import GROUPS, KINDS
@@ -30,6 +31,7 @@ class Wired:
     services: Services
     store: TinyDBStore
     executor: BoundedExecutor
+    housekeeping: Housekeeping
     client: WebClient
 
 
@@ -61,7 +63,7 @@ def build_services(settings: Settings) -> Wired:
         admins=settings.admins,
         editors=settings.editors,
     )
-    return Wired(services, store, executor, client)
+    return Wired(services, store, executor, Housekeeping(services), client)
 
 
 def now() -> datetime:

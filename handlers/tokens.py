@@ -135,10 +135,9 @@ def revoked(token: WorkflowToken) -> Message:
 
 def reminder(token: WorkflowToken) -> dict[str, Any]:
     """What a token's creator is told before it ends."""
-    text = f"Your workflow token {code(token.id)} for {escape(in_words(token.target))} ends {when(token.expires_at)}."
-    make = code(f"/integrations token create {in_words(token.target)}")
+    target = in_words(token.target)
+    ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
+    make = code(f"/integrations token create {target}")
     advice = f"Make its successor with {make} and put it into the CI system before then."
-    return {
-        "text": f"Workflow token {token.id} ends soon.",
-        "blocks": [section(f":hourglass: {text}\n{advice}")],
-    }
+    text = f"Workflow token {token.id} ends soon."
+    return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}
