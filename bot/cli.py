@@ -39,9 +39,11 @@ def main() -> None:
 def serve() -> None:
     """Serve a Slack workspace until SIGTERM."""
     from bot.serving import run_server
-    from bot.settings import Settings
+    from bot.settings import Settings, keep_from_bolt
 
-    run_server(Settings.from_env(os.environ), click.echo)
+    settings = Settings.from_env(os.environ)
+    keep_from_bolt(os.environ)
+    run_server(settings, click.echo)
 
 
 @main.command("try")
@@ -51,8 +53,10 @@ def serve() -> None:
 )
 def try_(data: Path | None, port: int) -> None:
     """Try everything on a page of this machine: no Slack account, no settings."""
+    from bot.settings import keep_from_bolt
     from bot.trying import run_try
 
+    keep_from_bolt(os.environ)
     run_try(data, port, click.echo)
 
 

@@ -4,7 +4,7 @@ A missing or wrong setting raises ``SettingsError``: one sentence that names it 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -28,6 +28,7 @@ PRIVATE_NETWORKS: tuple[Network, ...] = (
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+READ_BY_BOLT = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
 PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]+")
 
 
@@ -92,6 +93,16 @@ class Settings(StoreSettings):
             allowed_networks=networks_of(environ),
             log_level=log_level_of(environ),
         )
+
+
+def keep_from_bolt(environ: MutableMapping[str, str]) -> None:
+    """
+    Take out of the environment what Bolt would read by itself, behind our back.
+
+    With a client id and secret there it would begin to install itself and to keep tokens in plain files.
+    """
+    for name in READ_BY_BOLT:
+        environ.pop(name, None)
 
 
 def written(environ: Environment, name: str) -> str:

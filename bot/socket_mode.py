@@ -5,7 +5,9 @@ opens but never carries a pong, and it spins on one that ends without a word; an
 raises when Slack is down. So a watchdog of ours connects, looks every 5 seconds, and connects anew.
 """
 
+import contextlib
 import logging
+import socket
 import time
 from threading import Event, Thread
 
@@ -47,6 +49,8 @@ class SocketMode:
         self._session = ""
         self._session_since = 0.0
         self._watchdog = Thread(target=self._watch, name="socket-mode", daemon=True)
+        # A thread of its own, because the SDK waits for its workers without a limit.
+        self._closing = Thread(target=self._close, name="socket-mode-end", daemon=True)
 
     def start(self) -> None:
         """Begin to connect. Returns at once; ``health`` says whether it has come about."""
@@ -57,17 +61,23 @@ class SocketMode:
         return None if self._is_alive() else "Slack's Socket Mode is not connected."
 
     def stop(self, timeout_s: float) -> None:
-        """Take no further payload, let the running ones be acknowledged, then disconnect."""
-        self._stopped.set()
-        self._client.auto_reconnect_enabled = False
-        self._client.closed = True
-        # In a thread of its own, because the SDK waits for its workers without a limit.
-        closing = Thread(target=self._close, name="socket-mode-end", daemon=True)
-        closing.start()
-        closing.join(timeout_s)
+        """Take no further payload, let the running ones be acknowledged, then disconnect. May be repeated."""
+        if not self._stopped.is_set():
+            self._stopped.set()
+            self._client.auto_reconnect_enabled = False
+            self._client.closed = True
+            self._closing.start()
+        self._closing.join(timeout_s)
 
     def _close(self) -> None:
         self._client.message_workers.shutdown()
+        self._client.current_session_state.terminated = True
+        session = self._client.current_session
+        if session is not None and session.sock is not None:
+            # The SDK would wait 3 s for its own read to time out.
+            with contextlib.suppress(OSError):
+                session.sock.shutdown(socket.SHUT_RDWR)
+        self._client.message_queue.put(None)
         self._client.close()
 
     def _watch(self) -> None:

@@ -78,6 +78,6 @@ def unopened(count: int, left: list[str]) -> KeyringFailure:
     """Name the records that no loaded key opens."""
     named = ", ".join(left[:MOST_NAMED]) + (", …" if len(left) > MOST_NAMED else "")
     return KeyringFailure(
-        f"{count} credentials were sealed anew; {len(left)} need a key that is not loaded: {named}.",
+        f"Sealed anew: {count}. Sealed with a key that is not loaded, and left: {named}.",
         "Add that key to the keyring and run this again, or enter those credentials anew.",
     )

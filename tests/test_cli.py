@@ -16,6 +16,7 @@ from bot.core.secrets import Place, Secret
 from storage.keyring import Keyring, parse_keys, read_keys_file
 from storage.tinydb_store import TinyDBStore
 
+ROOT = Path(__file__).parents[1]
 ACME = Workspace("T1")
 ID = "0" * 32
 
@@ -78,7 +79,7 @@ def test_new_key_loads_no_server():
     """``keys new`` does not import what serves."""
     code = "import sys; from bot.cli import main; main(['keys', 'new'], standalone_mode=False)"
     code += "; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
 
     assert {"slack_bolt", "waitress", "requests", "tinydb"}.isdisjoint(done.stdout.split())
 
@@ -198,6 +199,8 @@ def test_damaged_workspace_is_named_and_repaired(run, settings, home):
 
 def test_module_is_the_command():
     """``python -m bot`` is the command too."""
-    done = subprocess.run([sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "--help"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
 
     assert "serve" in done.stdout

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.errors import SettingsError
 from bot.core.secrets import Secret
-from bot.settings import PRIVATE_NETWORKS, Settings, StoreSettings
+from bot.settings import PRIVATE_NETWORKS, Settings, StoreSettings, keep_from_bolt
 
 ENOUGH = {
     "SLACK_BOT_TOKEN": "xoxb-1",
@@ -131,3 +131,12 @@ def test_settings_show_no_secret():
     assert "xoxb-1" not in shown
     assert "xapp-1" not in shown
     assert "signing" not in shown.replace("slack_signing_secret", "")
+
+
+def test_bolt_finds_nothing_in_the_environment():
+    """Once read, what Bolt would take up by itself is taken out of the environment; the rest stays."""
+    environ = EVERYTHING | {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "c"}
+    keep_from_bolt(environ)
+
+    assert [name for name in environ if name.startswith("SLACK_")] == ["SLACK_APP_TOKEN", "SLACK_API_URL"]
+    assert environ["PORT"] == "8443"

@@ -6,6 +6,7 @@ other mounts  -> whatever was mounted there
 """
 
 import logging
+import os
 import secrets
 import signal
 import socket
@@ -136,9 +137,10 @@ def listen(host: str, port: int) -> socket.socket:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
     except OSError as error:
-        reason = (error.strerror or "no such address").lower()
+        is_lookup = isinstance(error, socket.gaierror)
+        reason = error.strerror if is_lookup else os.strerror(error.errno or 0)
         raise QuaymasterError(
-            f"Quaymaster cannot listen on {host} port {port}: {reason}.",
+            f"Quaymaster cannot listen on {host} port {port}: {str(reason).lower()}.",
             "Stop the other program, or set HOST and PORT to another address.",
         ) from error
 

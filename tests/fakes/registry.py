@@ -22,6 +22,8 @@ from tests.fakes.certificates import Certified
 from tests.fakes.token_server import tls_context
 
 HEAD_END = b"\r\n\r\n"
+CLOSE = b""
+"""A piece that ends the connection."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class FakeRegistry:
         """Bytes handed to the network so far."""
         self._context = tls_context(tls) if tls else None
         self._listener = socket.create_server(("127.0.0.1", 0))
+        self._port = int(self._listener.getsockname()[1])
         self._host = host or ("localhost" if tls else "127.0.0.1")
         self._open: list[socket.socket] = []
         self._thread = threading.Thread(target=self._accept, daemon=True)
@@ -57,7 +60,7 @@ class FakeRegistry:
     @property
     def port(self) -> int:
         """Where it listens."""
-        return int(self._listener.getsockname()[1])
+        return self._port
 
     @property
     def server(self) -> Server:
@@ -106,7 +109,7 @@ class FakeRegistry:
         for piece in self.behaviour(request):
             sock.sendall(piece)
             self.sent += len(piece)
-            is_kept = is_kept and b"Connection: close" not in piece
+            is_kept = is_kept and piece != CLOSE and b"Connection: close" not in piece
         return is_kept
 
 

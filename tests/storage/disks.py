@@ -39,7 +39,7 @@ class WatchedDisk(Disk):
 
     def write(self, descriptor: int, data: memoryview) -> int:
         self._called("write")
-        return super().write(descriptor, data[: max(1, len(data) // 2)])
+        return super().write(descriptor, data[: 64 * 1024])
 
     def sync(self, descriptor: int) -> None:
         self._called("sync directory" if descriptor in self._directories else "sync file")

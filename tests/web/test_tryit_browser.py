@@ -1,87 +1,29 @@
-"""The page in a real browser: what a person sees, types and presses."""
+"""The page in a real browser: what a person sees, types and presses in a channel and in Home."""
 
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from bot.web.tryit.people import GUEST, INTEGRATIONS, MEMBER
-from bot.web.tryit.slack import Simulator
-from tests.web.tryit_demo import DemoApp, served
+from tests.web.tryit_desk import MESSAGE, Desk, chromium, seated
 
 pytestmark = pytest.mark.needs("chromium")
-
-BROWSER = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-MESSAGE = "Message #integrations"
-
-
-@dataclass
-class Desk:
-    """A person at the page, with the app and the workspace behind it."""
-
-    app: DemoApp
-    simulator: Simulator
-    page: Page
-    faults: list[str]
-
-    def type(self, text: str) -> None:
-        """Send a message or command."""
-        composer = self.page.get_by_label(MESSAGE)
-        composer.fill(text)
-        composer.press("Enter")
-
-    def button(self, name: str) -> Locator:
-        """Return the first button of that name."""
-        return self.page.get_by_role("button", name=name, exact=True).first
-
-    def form(self) -> Locator:
-        """Open the form and return it."""
-        self.type("/integrations add")
-        dialog = self.page.get_by_role("dialog")
-        expect(dialog).to_be_visible()
-        return dialog
-
-    def fill(self, password: str) -> None:
-        """Fill in the form's required fields."""
-        self.page.get_by_label("Integration Name").fill("prod")
-        self.page.get_by_label("URL").fill("https://registry.example.com")
-        self.page.get_by_label("Password").fill(password)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
-        yield chromium
-        chromium.close()
+    """One Chromium for all tests of this file."""
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture
 def desk(browser: Browser) -> Iterator[Desk]:
-    """The page, just opened; nothing it logs is an error."""
-    app = DemoApp()
-    with served(app) as (url, simulator):
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text))
-        page.goto(url)
-        page.set_default_timeout(10_000)
-        yield Desk(app, simulator, page, faults)
-        page.close()
-    assert faults == []
+    """The page, just opened."""
+    with seated(browser) as one:
+        yield one
 
 
 def test_command_shows_blocks_only_to_whoever_typed(desk: Desk) -> None:
@@ -112,100 +54,6 @@ def test_up_arrow_brings_back_the_last_command(desk: Desk) -> None:
     desk.page.get_by_label(MESSAGE).press("ArrowUp")
 
     expect(desk.page.get_by_label(MESSAGE)).to_have_value("/integrations list")
-
-
-def test_error_stands_at_its_field_and_the_rest_stays(desk: Desk) -> None:
-    """A refused form shows the error at its field and keeps what was typed."""
-    desk.form()
-    desk.fill("wrong")
-    desk.button("Save").click()
-    password = desk.page.get_by_label("Password")
-
-    expect(desk.page.get_by_role("alert").filter(has_text="refused this login")).to_be_visible()
-    expect(password).to_have_attribute("aria-invalid", "true")
-    expect(password).to_be_focused()
-    expect(desk.page.get_by_label("Integration Name")).to_have_value("prod")
-
-
-def test_required_field_is_asked_for(desk: Desk) -> None:
-    """An empty required field is named without asking the app."""
-    desk.form()
-    sent = len(desk.app.requests)
-    desk.button("Save").click()
-
-    expect(desk.page.get_by_text("Please complete this required field.").first).to_be_visible()
-    assert len(desk.app.requests) == sent
-
-
-def test_saved_form_becomes_the_answer(desk: Desk) -> None:
-    """An accepted form is replaced by the app's answer, and Done closes it."""
-    desk.form()
-    desk.fill("right")
-    desk.page.get_by_label("Save without checking").check()
-    desk.button("Save").click()
-    expect(desk.page.get_by_role("dialog", name="Saved")).to_contain_text("will now be available")
-    desk.button("Done").click()
-    expect(desk.page.get_by_role("dialog")).to_have_count(0)
-    values = next(one for one in desk.app.requests if one.get("type") == "view_submission")["view"]["state"][
-        "values"
-    ]
-
-    assert values["name"]["name"]["value"] == "prod"
-    assert values["unchecked"]["unchecked"]["selected_options"][0]["value"] == "yes"
-    assert values["email"]["email"]["value"] is None
-
-
-def test_menu_in_the_form_is_chosen_by_keyboard(desk: Desk) -> None:
-    """A dispatching menu opens, moves and chooses by keys, and tells the app."""
-    desk.form()
-    menu = desk.page.get_by_label("Integration type")
-    menu.press("ArrowDown")
-    menu.press("ArrowUp")
-    menu.press("Enter")
-    expect(menu).to_have_value("Docker Hub")
-
-    assert desk.app.requests[-1]["actions"][0]["selected_option"]["value"] == "dockerhub"
-
-
-def test_menu_in_the_form_is_searched(desk: Desk) -> None:
-    """Typing into a menu narrows its options; Esc closes the list and keeps the form."""
-    dialog = desk.form()
-    menu = desk.page.get_by_label("Integration type")
-    menu.fill("hub")
-    expect(dialog.get_by_role("option")).to_have_text(["Docker Hub"])
-    menu.press("Escape")
-
-    expect(dialog.get_by_role("option")).to_have_count(0)
-    expect(menu).to_have_value("Private Docker Registry")
-    expect(dialog).to_be_visible()
-
-
-def test_escape_closes_the_form_and_tells_the_app(desk: Desk) -> None:
-    """Esc closes a form; an app that asked is told, and focus is in the page again."""
-    desk.form()
-    desk.page.keyboard.press("Escape")
-    expect(desk.page.get_by_role("dialog")).to_have_count(0)
-
-    assert [one.get("type") for one in desk.app.requests] == [None, "view_closed"]
-
-
-def test_focus_stays_in_the_form(desk: Desk) -> None:
-    """The first field has the focus, and Tab never reaches what lies under the form."""
-    desk.form()
-    expect(desk.page.get_by_label("Integration type")).to_be_focused()
-    [desk.page.keyboard.press("Tab") for _ in range(12)]
-
-    assert desk.page.evaluate("document.activeElement.closest('dialog, body').tagName") in {"DIALOG", "BODY"}
-    assert desk.page.evaluate("document.activeElement.closest('.sidebar, .composer')") is None
-
-
-def test_enter_submits_the_form(desk: Desk) -> None:
-    """Enter in a field sends the form."""
-    desk.form()
-    desk.fill("right")
-    desk.page.get_by_label("Password").press("Enter")
-
-    expect(desk.page.get_by_role("dialog", name="Saved")).to_be_visible()
 
 
 def test_overflow_menu_replaces_its_message(desk: Desk) -> None:

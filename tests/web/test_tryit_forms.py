@@ -24,7 +24,7 @@ def submit(stage: Stage, view: Json, answer: Json | str | None, name: str = "pro
 
 def top(stage: Stage) -> Json:
     """Return what the page is shown of the form on top."""
-    return stage.simulator.snapshot(ADMIN.id)["views"][-1]
+    return dict(stage.simulator.snapshot(ADMIN.id)["views"][-1])
 
 
 def test_empty_answer_closes_the_form(stage: Stage) -> None:

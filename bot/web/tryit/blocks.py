@@ -64,13 +64,13 @@ def find(blocks: list[Json], block_id: str, action_id: str) -> tuple[Json, Json]
     Return the block and the element that an action names.
 
     Raises:
-        LookupError: Neither is shown any more.
+        Refused: It is not shown any more.
     """
     for block in blocks:
         for element in elements(block):
             if (block["block_id"], element["action_id"]) == (block_id, action_id):
                 return block, element
-    raise LookupError(f"no element {action_id} in block {block_id}")
+    raise Refused("element_not_found")
 
 
 def _with_text_defaults(node: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bot.web.tryit import guard
+from bot.web.tryit.asked import REQUESTS, Said
 from bot.web.tryit.blocks import Refused
 from bot.web.tryit.people import PEOPLE, Json
 from bot.web.tryit.slack import Simulator
@@ -54,15 +55,6 @@ class TryPage:
         self._poll_s = poll_s
         self._seats = threading.Semaphore(seats)
         self._latest: dict[str, object] = {}
-        self._said: dict[str, Callable[[str, Json], Any]] = {
-            "say": self._say,
-            "act": self._act,
-            "submit": self._submit,
-            "close": self._close,
-            "options": self._options,
-            "home": self._home,
-            "dismiss": self._dismiss,
-        }
 
     def __call__(self, environ: guard.Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request; every answer carries the page's security headers."""
@@ -118,7 +110,7 @@ class TryPage:
             return _json({"error": "user_not_found"}, 400)
         if what == "state" and environ["REQUEST_METHOD"] == "GET":
             return self._state(person, query.get("since", ""), query.get("page", ""))
-        if what not in self._said or environ["REQUEST_METHOD"] != "POST":
+        if what not in REQUESTS or environ["REQUEST_METHOD"] != "POST":
             return _json({"error": "not_found"}, 404)
         return self._done(person, what, _body(environ))
 
@@ -146,35 +138,10 @@ class TryPage:
 
     def _done(self, person: str, what: str, body: bytes) -> Reply:
         try:
-            answer = self._said[what](person, json.loads(body))
+            answer = REQUESTS[what](self.simulator, person, Said.read(body))
         except Refused as refused:
             return _json(refused.answer(), 400)
-        except (ValueError, LookupError, TypeError):
-            return _json({"ok": False, "error": "invalid_arguments"}, 400)
         return _json({"answer": answer, "state": self.simulator.snapshot(person)})
-
-    def _say(self, person: str, body: Json) -> None:
-        self.simulator.say(person, body["channel"], body["text"])
-
-    def _act(self, person: str, body: Json) -> None:
-        names = (body["block_id"], body["action_id"])
-        self.simulator.act(person, body["place"], names, body.get("value"), body["values"])
-
-    def _submit(self, person: str, body: Json) -> None:
-        self.simulator.submit(person, body["view"], body["values"])
-
-    def _close(self, person: str, body: Json) -> None:
-        self.simulator.close(person, body["view"], body["whole_stack"])
-
-    def _options(self, person: str, body: Json) -> Json:
-        names = (body["block_id"], body["action_id"])
-        return self.simulator.options(person, body["place"], names, body["query"])
-
-    def _home(self, person: str, body: Json) -> None:
-        self.simulator.open_home(person, body["tab"])
-
-    def _dismiss(self, person: str, body: Json) -> None:
-        self.simulator.dismiss(person, body["name"])
 
 
 def _json(answer: Json, status: int = 200) -> Reply:

@@ -18,7 +18,7 @@ const MAKERS = {
   header: (block, around) => el("h3", { class: "block header" }, textNodes(block.text, around.people)),
   input: inputBlock,
   image: image,
-  markdown: (block, around) => el("div", { class: "block text" }, markdown(block.text, around.people)),
+  markdown: (block, around) => el("div", { class: "block text" }, markdown(block.text.trim(), around.people)),
   rich_text: (block, around) => el("div", { class: "block text" }, richText(block.elements, around.people)),
   table: table,
 };

@@ -11,6 +11,7 @@ import { lineOf, textNodes } from "./text.js";
 import { fieldKey } from "./values.js";
 
 const DEFAULT_MINIMUM = 3;
+const PLEASE = "Select an option";
 const FIELD_TYPES = { email_text_input: "email", url_text_input: "url", number_input: "number" };
 
 const MAKERS = {
@@ -178,8 +179,10 @@ function baseSelect({ element, block, around, key, input }, more) {
     id: input.id,
     field: key,
     describedBy: input.describedBy,
-    label: input.id ? null : lineOf(element.placeholder) || "Select an option",
-    placeholder: lineOf(element.placeholder) || "Select an option",
+    label: input.id
+      ? null
+      : lineOf(element.placeholder) || lineOf(block.text).replace(/[*_~`]/g, "") || PLEASE,
+    placeholder: lineOf(element.placeholder) || PLEASE,
     clearable: block.optional === true,
     chosen: () => lineOf(around.values.option(key, around.values.get(key))?.text),
     choose: (value) => changed({ element, block, around, key }, value),

@@ -43,9 +43,13 @@ export class Modal {
 
   /** Put the keyboard where it is needed: the first wrong field, or the first field of a new form. */
   aim(fresh) {
+    const lost = this.dialog === document.activeElement || !this.dialog.contains(document.activeElement);
     const wrong = Object.keys(this.view.errors).length > 0 && this.dialog.querySelector("[aria-invalid]");
-    if (wrong && !this.sending) wrong.focus();
-    else if (fresh) (this.dialog.querySelector(FIRST_FIELD) ?? this.dialog.querySelector("button")).focus();
+    if (wrong && !this.sending) {
+      wrong.focus();
+      wrong.closest(".block").scrollIntoView({ block: "nearest" });
+    } else if (fresh || lost)
+      (this.dialog.querySelector(FIRST_FIELD) ?? this.dialog.querySelector("button")).focus();
   }
 
   forget(views) {

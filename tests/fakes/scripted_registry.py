@@ -1,0 +1,63 @@
+"""A registry port whose answers a test decides beforehand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from bot.core.model import Outcome, Stage
+from bot.core.ports import CheckResult, Login, Step, Tags, ignore_step
+
+STEPS = (Step(Stage.ADDRESS, True, "is public"), Step(Stage.LOGIN, True, "was taken"))
+PROVED = CheckResult(Outcome.PROVED, Stage.LOGIN, "The login opens what is closed to others.", steps=STEPS)
+ACCEPTED = CheckResult(Outcome.ACCEPTED, Stage.LOGIN, "Nothing refused the login.", steps=STEPS)
+REJECTED = CheckResult(
+    Outcome.REJECTED,
+    Stage.LOGIN,
+    "The registry refused this credential.",
+    "Check the username.",
+    (*STEPS[:1], Step(Stage.LOGIN, False, "was refused")),
+)
+UNREACHABLE = CheckResult(
+    Outcome.UNREACHABLE, Stage.TLS, "The certificate is not trusted.", "Paste the authority's certificate."
+)
+
+
+@dataclass
+class ScriptedRegistry:
+    """Implements ``bot.core.ports.Registry``; remembers what it was asked."""
+
+    result: CheckResult = PROVED
+    found: Tags = field(default_factory=lambda: Tags("team/app", ("1.0", "latest")))
+    error: Exception | None = None
+    """Raised instead of answering."""
+    meanwhile: Callable[[], object] = bool
+    """Called while the registry is being asked."""
+    checked: list[Login] = field(default_factory=list)
+    deadlines: list[float] = field(default_factory=list)
+    repositories: list[str | None] = field(default_factory=list)
+
+    def check(
+        self,
+        login: Login,
+        *,
+        deadline_s: float,
+        repository: str | None = None,
+        on_step: Callable[[Step], None] = ignore_step,
+    ) -> CheckResult:
+        """Answer as the test has said."""
+        self._asked(login, deadline_s, repository)
+        for step in self.result.steps:
+            on_step(step)
+        return self.result
+
+    def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
+        """Answer as the test has said."""
+        self._asked(login, deadline_s, repository)
+        return replace(self.found, repository=repository)
+
+    def _asked(self, login: Login, deadline_s: float, repository: str | None) -> None:
+        self.checked.append(login)
+        self.deadlines.append(deadline_s)
+        self.repositories.append(repository)
+        self.meanwhile()
+        if self.error:
+            raise self.error

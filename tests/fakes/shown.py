@@ -1,0 +1,161 @@
+"""What somebody sees in Slack: a message, a modal or the Home tab, and how to find one's way in it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+LISTS = ("blocks", "elements", "fields")
+SINGLE = ("text", "accessory", "element", "label", "hint", "title", "description")
+
+
+@dataclass(frozen=True)
+class Control:
+    """A button, menu or box, and the block it stands in."""
+
+    block: Json
+    element: Json
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it can be called: what stands on it, beside it, or is read aloud."""
+        label = (self.block.get("label") or {}).get("text", "")
+        shown = (self.element.get("text") or {}).get("text", "")
+        return tuple(filter(None, (shown, self.element.get("accessibility_label", ""), label)))
+
+    def option(self, text: str) -> Json | None:
+        """The option of a menu, or of a box to tick, with this text."""
+        return next((one for one in self.element.get("options", []) if one["text"]["text"] == text), None)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One message, modal or Home tab, as it was at one moment."""
+
+    place: str
+    """``message``, ``modal``, ``home``, or ``nothing``."""
+    id: str = ""
+    user: str = ""
+    content: Mapping[str, Any] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+    """In a modal: the sentences beside its fields, by block id."""
+
+    @property
+    def blocks(self) -> list[Json]:
+        """Its blocks."""
+        return list(self.content.get("blocks", []))
+
+    @property
+    def title(self) -> str:
+        """A modal's title, or a message's first header."""
+        if "title" in self.content:
+            return str(self.content["title"]["text"])
+        headers = (block["text"]["text"] for block in self.blocks if block["type"] == "header")
+        return next(headers, "")
+
+    @property
+    def text(self) -> str:
+        """Every text a person reads in it, a line each; of a message, its notification line first."""
+        return "\n".join([*filter(None, [self.line]), *texts(self.blocks)])
+
+    @property
+    def line(self) -> str:
+        """The one line that notifications and screen readers use."""
+        line = self.content.get("text", "")
+        return line if isinstance(line, str) else ""
+
+    @property
+    def raw(self) -> str:
+        """All of it, ids and values too."""
+        return json.dumps(self.content, ensure_ascii=False)
+
+    @property
+    def controls(self) -> list[Control]:
+        """Everything that can be pressed, chosen from or typed in."""
+        return [Control(block, element) for block in self.blocks for element in elements_of(block)]
+
+    @property
+    def buttons(self) -> list[str]:
+        """What stands on its buttons, in order."""
+        return [one.names[0] for one in self.controls if one.element["type"] == "button"]
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of its inputs, in order."""
+        return [block["label"]["text"] for block in self.blocks if block["type"] == "input"]
+
+    def button(self, name: str) -> Control:
+        """The one button with this text or spoken label."""
+        found = [one for one in self.controls if one.element["type"] == "button" and name in one.names]
+        assert len(found) == 1, f"{len(found)} buttons are called {name!r}; there are {self.buttons}"
+        return found[0]
+
+    def box(self, label: str) -> Control:
+        """The input with this label."""
+        found = [one for one in self.controls if one.block["type"] == "input" and label in one.names]
+        assert len(found) == 1, f"{len(found)} inputs are called {label!r}; there are {self.labels}"
+        return found[0]
+
+    def menu(self, entry: str, near: str = "") -> Control:
+        """The menu with an entry, in or behind the block whose text holds ``near``."""
+        seen, found = not near, []
+        for block in self.blocks:
+            seen = seen or near in "\n".join(texts([block]))
+            found += [
+                one for one in map(Control, [block] * 9, elements_of(block)) if seen and one.option(entry)
+            ]
+        assert found, f"no menu has the entry {entry!r}"
+        return found[0]
+
+    def value(self, label: str) -> str:
+        """What an input starts with."""
+        element = self.box(label).element
+        chosen = element.get("initial_option")
+        return str(chosen["text"]["text"] if chosen else element.get("initial_value", ""))
+
+    def error(self, label: str) -> str:
+        """The sentence beside an input."""
+        return self.errors.get(self.box(label).block["block_id"], "")
+
+
+NOTHING = Shown("nothing")
+
+
+def texts(blocks: list[Json]) -> Iterator[str]:
+    """Each text in blocks, in order."""
+    for part in blocks:
+        if isinstance(part.get("text"), str):
+            yield part["text"]
+        for key in SINGLE:
+            if isinstance(part.get(key), dict):
+                yield from texts([part[key]])
+        for key in LISTS:
+            yield from texts(part.get(key, []))
+
+
+def elements_of(block: Json) -> list[Json]:
+    """The controls of one block."""
+    if block["type"] == "actions":
+        return list(block["elements"])
+    return [block[key] for key in ("accessory", "element") if key in block]
+
+
+def state_of(blocks: list[Json], typed: Mapping[str, Json]) -> Json:
+    """What stands in every input of a surface; what was typed counts before what it started with."""
+    values: Json = {}
+    for block in blocks:
+        for element in elements_of(block):
+            if element["type"] not in ("button", "overflow"):
+                start = {"type": element["type"], **started(element)}
+                values[block["block_id"]] = {element["action_id"]: typed.get(block["block_id"], start)}
+    return values
+
+
+def started(element: Json) -> Json:
+    """What an input holds before anybody touches it."""
+    if element["type"] == "checkboxes":
+        return {"selected_options": element.get("initial_options", [])}
+    if "options" in element:
+        return {"selected_option": element.get("initial_option")}
+    return {"value": element.get("initial_value")}

@@ -1,0 +1,133 @@
+"""The team of the feature tests: the real app and store, a Slack on loopback, a scripted registry."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from slack_bolt.adapter.wsgi import SlackRequestHandler
+from slack_sdk import WebClient
+
+from bot.app import build_app
+from bot.core.secrets import Secret
+from bot.logs import slack_logger
+from bot.people import SlackPeople
+from bot.registry.kinds import GROUPS, KINDS
+from bot.replies import SlackReplies
+from bot.services import Services
+from bot.web.slack import slack_front
+from storage.disk import Disk
+from storage.keyring import Keyring, new_key, parse_keys
+from storage.tinydb_store import TinyDBStore
+from tests.fakes.clock import Clock
+from tests.fakes.scripted_registry import ScriptedRegistry
+from tests.fakes.slack import TOKEN, Workspace
+from tests.fakes.slack_server import SlackServer
+from tests.features import payloads
+from tests.features.team import QuietExecutor, Team
+
+FORGOTTEN_S = 301
+"""Longer than people's roles are remembered."""
+
+
+class HastyDisk(Disk):
+    """A disk that is believed without being waited for: what is flushed when is tested elsewhere."""
+
+    def sync(self, descriptor: int) -> None:
+        """Flush nothing."""
+
+
+@pytest.fixture(scope="session")
+def slack_server() -> Iterator[SlackServer]:
+    """One server for the whole run."""
+    server = SlackServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def client(slack_server: SlackServer) -> WebClient:
+    """The app's Web API client."""
+    return WebClient(token=TOKEN, base_url=f"{slack_server.url}/api/", timeout=5)
+
+
+@pytest.fixture(scope="session")
+def clock() -> Clock:
+    """The time: it only ever goes forward, for the whole run."""
+    return Clock()
+
+
+@pytest.fixture(scope="session")
+def people(client: WebClient, clock: Clock) -> SlackPeople:
+    """The real thing, which asks the fake Slack and remembers for 5 minutes."""
+    return SlackPeople(lambda _: client, clock.seconds)
+
+
+@pytest.fixture
+def slack(slack_server: SlackServer, clock: Clock) -> Iterator[Workspace]:
+    """Slack. A test fails when anything broke one of Slack's rules."""
+    clock.advance(FORGOTTEN_S)
+    workspace = Workspace(clock)
+    slack_server.serve(workspace)
+    yield workspace
+
+    assert workspace.refused == []
+
+
+@pytest.fixture
+def registry() -> ScriptedRegistry:
+    """The registry that integrations are checked against."""
+    return ScriptedRegistry()
+
+
+@pytest.fixture
+def keyring() -> Keyring:
+    """A keyring of one fresh key."""
+    return Keyring(parse_keys(new_key()))
+
+
+@pytest.fixture
+def store(tmp_path: Path, keyring: Keyring, clock: Clock) -> Iterator[TinyDBStore]:
+    """An empty store."""
+    opened = TinyDBStore(tmp_path / "data", keyring, clock=clock.now, disk=HastyDisk())
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make_team(
+    slack: Workspace,
+    registry: ScriptedRegistry,
+    store: TinyDBStore,
+    keyring: Keyring,
+    people: SlackPeople,
+    client: WebClient,
+    clock: Clock,
+) -> Callable[..., Team]:
+    """Make a team; named arguments are settings, such as ``editors``."""
+
+    def make(**settings: tuple[str, ...]) -> Team:
+        executor = QuietExecutor()
+        services = Services(
+            store=store,
+            keyring=keyring,
+            registry=registry,
+            kinds=KINDS,
+            groups=GROUPS,
+            people=people,
+            executor=executor,
+            replies=SlackReplies(f"{slack.url}/api/"),
+            slack=lambda _: client,
+            now=clock.now,
+            **settings,
+        )
+        bolt = build_app(services, signing_secret=payloads.SIGNING_SECRET, logger=slack_logger())
+        front = slack_front(SlackRequestHandler(bolt), Secret(payloads.SIGNING_SECRET))
+        return Team(slack, services, store, executor, front)
+
+    return make
+
+
+@pytest.fixture
+def team(make_team: Callable[..., Team]) -> Team:
+    """A team without particular settings."""
+    return make_team()

@@ -1,0 +1,236 @@
+"""Listing and filtering integrations: pages of ten, the Filters menu, the name box, typed words."""
+
+import pytest
+
+from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+
+
+@pytest.fixture
+def mixed(team):
+    """Integrations of several kinds."""
+    team.add("my_hub", kind="docker-hub")
+    team.add("my_private")
+    team.add("other_private")
+    team.add("my_quay", kind="quay")
+    team.add("my_github", kind="ghcr")
+    return team
+
+
+def names(shown):
+    """The integrations of a list, in order."""
+    return [one.names[1].removeprefix("Delete ") for one in shown.controls if one.names[:1] == ("Delete",)]
+
+
+def test_empty_list_invites(team):
+    """Without any integration the list says how the first one is added."""
+    shown = team.command("")
+
+    assert "There is no integration yet." in shown.text
+    assert shown.buttons == ["Add Integration"]
+    assert "`/integrations help`" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("count", "rows", "range_", "pages"),
+    [
+        (1, 1, "1–1 of 1", []),
+        (10, 10, "1–10 of 10", []),
+        (11, 10, "1–10 of 11", ["Next"]),
+        (500, 10, "1–10 of 500", ["Next"]),
+    ],
+)
+def test_page_holds_ten(team, count, rows, range_, pages):
+    """Ten rows a page, with the total, and Next only where something follows."""
+    team.add_many(count)
+    shown = team.command("list")
+
+    assert len(names(shown)) == rows
+    assert range_ in shown.text
+    assert [button for button in shown.buttons if button in ("Previous", "Next")] == pages
+
+
+@pytest.mark.parametrize("count", [11, 25, 40])
+def test_next_to_the_last_page_and_back(team, count):
+    """Next reaches every row once, Previous goes back the same way."""
+    team.add_many(count)
+    forth = turned(team, team.command("list"), "Next", (count - 1) // 10)
+    back = turned(team, forth[-1], "Previous", (count - 1) // 10)
+
+    assert [name for shown in forth for name in names(shown)] == [f"registry-{n:03}" for n in range(count)]
+    assert [names(shown) for shown in reversed(back)] == [names(shown) for shown in forth]
+    assert "Next" not in forth[-1].buttons
+    assert "Previous" not in back[-1].buttons
+
+
+def turned(team, shown, button, times):
+    """The pages from one on, turned some times."""
+    pages = [shown]
+    pages += [team.press(button) for _ in range(times)]
+    return pages
+
+
+def test_turning_stays_in_the_same_message(team):
+    """A page replaces the page before it."""
+    team.add_many(11)
+    first = team.command("list")
+
+    assert team.press("Next", on=first).id == first.id
+
+
+def test_page_whose_rows_vanished_shows_the_first(team):
+    """Next into nothing shows what there is."""
+    team.add_many(11)
+    shown = team.command("list")
+    team.command("delete registry-010")
+    team.press("Yes")
+
+    assert names(team.press("Next", on=shown))[0] == "registry-000"
+
+
+def test_previous_after_rows_vanished_shows_a_full_page(team):
+    """Previous to a page that is no longer full shows the first page, full."""
+    team.add_many(25)
+    team.command("list")
+    second = team.press("Next")
+    team.command("delete registry-000")
+    team.press("Yes")
+
+    assert names(team.press("Previous", on=second)) == [f"registry-{n:03}" for n in range(1, 11)]
+
+
+def test_row_tells_what_matters(team):
+    """Name, type, host, owner, number of dependencies and the last check stand in a row."""
+    team.add("my_registry", url="http://registry.example.com:5000")
+    team.link("my_registry", "project", "web-shop")
+    shown = team.command("list")
+
+    assert "*my_registry*   Private Docker Registry" in shown.text
+    assert f":unlock: `registry.example.com:5000`  ·  <@{MEMBER}>  ·  1 dependency" in shown.text
+    assert "not checked" in shown.text
+
+
+def test_row_has_delete_and_a_menu(mixed):
+    """Each row has one Delete button and a menu of Show, Edit, Test and Tags."""
+    shown = mixed.command("list")
+    menu = shown.menu("Show", near="my_quay")
+
+    assert shown.buttons.count("Delete") == 5
+    assert [option["text"]["text"] for option in menu.element["options"]] == ["Show", "Edit", "Test", "Tags"]
+
+
+def test_rows_are_sorted_whatever_the_case(team):
+    """Upper and lower case sort together."""
+    team.add("beta")
+    team.add("Alpha")
+    team.add("Gamma")
+
+    assert names(team.command("list")) == ["Alpha", "beta", "Gamma"]
+
+
+FILTERED = [
+    ("list docker", ["my_hub", "my_private", "other_private"]),
+    ("filter docker my_", ["my_hub", "my_private"]),
+    ("filter my_ docker", ["my_hub", "my_private"]),
+    ("filter DOCKER   MY_", ["my_hub", "my_private"]),
+    ("filter quay", ["my_quay"]),
+    ("filter Quay.io", ["my_quay"]),
+    ("filter other", ["my_github"]),
+    ("filter all", ["my_github", "my_hub", "my_private", "my_quay", "other_private"]),
+    ("filter private my", ["my_private"]),
+    ("filter “private”", ["my_private", "other_private"]),
+    ("ls my_q", ["my_quay"]),
+    ("filter ecr", []),
+    ("filter <!channel>", []),
+    ("filter payload", []),
+]
+
+
+@pytest.mark.parametrize(("typed", "expected"), FILTERED)
+def test_typed_words_narrow(mixed, typed, expected):
+    """A word that names a group chooses it; the others are looked for in names."""
+    assert names(mixed.command(typed)) == expected
+
+
+def test_filters_menu_narrows(mixed):
+    """The Filters menu shows one group, and says so when it is drawn again."""
+    mixed.command("list")
+    shown = mixed.pick("Quay.io")
+
+    assert names(shown) == ["my_quay"]
+    assert shown.menu("Docker").element["initial_option"]["value"] == "Quay.io"
+
+
+def test_filters_menu_lists_the_groups(mixed):
+    """All, Docker, ECR, GCR, Quay.io, Other."""
+    options = mixed.command("list").menu("All").element["options"]
+
+    assert [option["value"] for option in options] == ["All", "Docker", "ECR", "GCR", "Quay.io", "Other"]
+
+
+def test_name_box_narrows(mixed):
+    """The Integration Name box narrows to a part of a name."""
+    mixed.command("list")
+    shown = mixed.enter("Integration Name", "PRIV")
+
+    assert names(shown) == ["my_private", "other_private"]
+    assert shown.value("Integration Name") == "PRIV"
+
+
+def test_group_and_name_narrow_together(mixed):
+    """The menu keeps what the box says, and the other way round."""
+    mixed.command("list")
+    mixed.enter("Integration Name", "my_")
+
+    assert names(mixed.pick("Docker")) == ["my_hub", "my_private"]
+
+
+def test_emptied_box_shows_all_of_the_group(mixed):
+    """An emptied box narrows nothing."""
+    mixed.command("filter docker my_")
+
+    assert names(mixed.enter("Integration Name", "")) == ["my_hub", "my_private", "other_private"]
+
+
+def test_turning_keeps_the_filter(team):
+    """Next shows the next page of what was filtered."""
+    team.add("aaa", kind="quay")
+    team.add_many(25)
+    team.command("filter docker regis")
+    shown = team.press("Next")
+
+    assert "11–20 of 25" in shown.text
+    assert shown.value("Integration Name") == "regis"
+
+
+def test_filter_that_nothing_passes_can_be_undone(mixed):
+    """An empty result says what was looked for, and still offers the menu and the box."""
+    shown = mixed.command("filter ecr nothing")
+
+    assert "No integration of type *ECR* with `nothing` in its name." in shown.text
+    assert "see all 5" in shown.text
+    assert names(mixed.pick("All", on=mixed.command("filter ecr"))) != []
+
+
+@pytest.mark.parametrize(
+    "typed", ["*bold*", "`code`", '"', "\\" * 40, "ä" * 90, "\u202eabc", "<@U0ADMIN> &amp;", "x" * 300]
+)
+def test_strange_words_are_only_words(mixed, typed):
+    """Whatever is typed into the box comes back as text, within Slack's limits, and pings nobody."""
+    mixed.command("list")
+    shown = mixed.enter("Integration Name", typed)
+
+    assert names(shown) == []
+    assert "<@U0ADMIN>" not in shown.text
+    assert names(mixed.enter("Integration Name", "quay", on=shown)) == ["my_quay"]
+
+
+def test_list_is_of_this_workspace_only(mixed):
+    """Nothing of another workspace is listed."""
+    mixed.slack.people[COLLEAGUE]["team_id"] = "T0OTHER"
+
+    assert names(mixed.command("list", COLLEAGUE)) == []
+
+
+def test_everybody_sees_the_same_rows(mixed):
+    """Members and admins see every integration, whoever owns it."""
+    assert names(mixed.command("list", ADMIN)) == names(mixed.command("list", COLLEAGUE))

@@ -1,0 +1,96 @@
+"""Putting the version before in the place of a damaged file."""
+
+from pathlib import Path
+
+import pytest
+
+from bot.core.errors import StoreDamaged, StoreFailure, StoreInUse
+from bot.core.model import Workspace
+from storage.repair import repair
+from tests.storage.samples import NOON, T1, T2, contents, integration, names, opened
+from tests.storage.samples import add as add_to
+
+
+def put(path: Path, content: bytes | None) -> None:
+    """Put something else in a file's place, or nothing."""
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [b"", b"zeros" * 100, None])
+def test_repair_puts_the_version_before_back(filled: Path, damage: bytes | None) -> None:
+    """After a repair the store starts with the version before, and the damaged file is kept aside."""
+    path = filled / "E1-T2.db"
+    put(path, damage)
+    copy = repair(filled, "E1-T2", NOON)
+    store = opened(filled)
+    store.close()
+    expected = {None: None}.get(damage, filled / "E1-T2.db.damaged-20260101T120000")
+
+    assert names(store, T2) == ["theirs"]
+    assert copy == expected
+    assert copy is None or copy.read_bytes() == damage
+
+
+def test_repaired_workspace_goes_on(filled: Path) -> None:
+    """After a repair, and with the damaged copy beside it, changes are kept as before."""
+    (filled / "T1.db").write_bytes(b"damaged")
+    repair(filled, "T1", NOON)
+    store = opened(filled)
+    add_to(store, integration("after"))
+    store.close()
+    store = opened(filled)
+    store.close()
+
+    assert names(store) == ["after", "everything"]
+
+
+def test_whole_file_is_left_alone(filled: Path) -> None:
+    """A file that is not damaged is not repaired."""
+    before = contents(filled)
+    with pytest.raises(StoreFailure, match="is not damaged; nothing was changed"):
+        repair(filled, "T1", NOON)
+
+    assert contents(filled) == before
+
+
+@pytest.mark.parametrize("previous", [b"", b"damaged too", None])
+def test_nothing_is_done_without_a_whole_version_before(filled: Path, previous: bytes | None) -> None:
+    """When the version before is damaged or missing too, nothing is touched."""
+    (filled / "T1.db").write_bytes(b"damaged")
+    put(filled / "T1.db.prev", previous)
+    before = contents(filled)
+    with pytest.raises(StoreDamaged, match="backup"):
+        repair(filled, "T1", NOON)
+
+    assert contents(filled) == before
+
+
+def test_store_in_use_is_not_repaired(filled: Path) -> None:
+    """While Quaymaster runs, its files are not repaired."""
+    store = opened(filled)
+    with pytest.raises(StoreInUse):
+        repair(filled, "T1", NOON)
+    store.close()
+
+    assert names(store, T1) == ["everything"]
+
+
+def test_store_of_its_own_file_can_be_repaired(directory: Path) -> None:
+    """The store's own file has a version before once it knows a second key."""
+    opened(directory).close()
+    path = directory / "meta.db"
+    path.rename(directory / "meta.db.prev")
+    repair(directory, "meta", NOON)
+    store = opened(directory)
+    store.close()
+
+    assert names(store, Workspace("T9")) == []
+
+
+@pytest.mark.parametrize("key", ["../x", "t1", "lock"])
+def test_false_workspace_is_refused(filled: Path, key: str) -> None:
+    """What is no id of a workspace names no file."""
+    with pytest.raises(StoreFailure, match="no id of a Slack workspace"):
+        repair(filled, key, NOON)

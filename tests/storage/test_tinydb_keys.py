@@ -1,0 +1,178 @@
+"""The embedded store and its keys: which ones it needs, sealing anew, and no secret in any file."""
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from bot.core.errors import KeyringFailure
+from bot.core.model import Integration
+from bot.core.secrets import Place, Secret
+from storage.files import QuaymasterFile, header
+from storage.keyring import Keyring
+from storage.tinydb_store import TinyDBStore
+from tests.storage.samples import (
+    KEYRING,
+    PASSWORD,
+    ROOT,
+    SECOND_ROOT,
+    T1,
+    T2,
+    QuickDisk,
+    add,
+    contents,
+    delete,
+    integration,
+    names,
+    record,
+    whole_history,
+)
+
+SECOND = Keyring([SECOND_ROOT])
+BOTH = Keyring([SECOND_ROOT, ROOT])
+
+
+def start(directory: Path, keyring: Keyring, lost: tuple[str, ...] = ()) -> TinyDBStore:
+    """Open a store with some keys."""
+    return TinyDBStore(directory, keyring, disk=QuickDisk(), lost_keys=lost)
+
+
+def password(keyring: Keyring, store: TinyDBStore, one: Integration) -> str:
+    """The password of an integration, as the store has it now."""
+    kept = store.integration(T1, one.id)
+    assert kept is not None
+    assert kept.secret is not None
+    return keyring.open(Place(T1.key, one.id), kept.secret)["password"].reveal()
+
+
+def test_other_key_is_refused(filled: Path) -> None:
+    """A store sealed with another key refuses to start, names both keys, and changes nothing."""
+    before = contents(filled)
+    with pytest.raises(KeyringFailure) as caught:
+        start(filled, SECOND)
+
+    assert str(caught.value) == (
+        "This store is sealed with key rhu6glbj; the key given is txl6djfw. Nothing was changed."
+    )
+    assert contents(filled) == before
+
+
+def test_refused_start_lets_go_of_the_directory(filled: Path) -> None:
+    """After a refused start the right key opens the store at once."""
+    with pytest.raises(KeyringFailure):
+        start(filled, SECOND)
+
+    start(filled, KEYRING).close()
+
+
+def test_store_without_sealed_records_takes_any_key(directory: Path) -> None:
+    """As long as nothing is sealed, another key may be given."""
+    start(directory, KEYRING).close()
+    start(directory, SECOND).close()
+
+    start(directory, BOTH).close()
+
+
+def test_key_that_is_not_what_its_id_says_is_refused(directory: Path) -> None:
+    """The store proves each loaded key against its own check value."""
+    start(directory, KEYRING).close()
+    path = directory / "meta.db"
+    body = path.read_bytes().partition(b"\n")[2]
+    body = body.replace(b"rhu6glbj", b"txl6djfw")
+    path.write_bytes(header("meta", 1, body) + body)
+
+    with pytest.raises(KeyringFailure, match="Key txl6djfw is not the one"):
+        start(directory, SECOND)
+
+
+def test_lost_key_may_be_given_up(filled: Path) -> None:
+    """When the operator says that a key is lost, the store starts and names and hosts are there."""
+    store = start(filled, SECOND, lost=("rhu6glbj",))
+    store.close()
+
+    assert names(store) == ["everything"]
+
+
+def test_resealing_brings_everything_under_the_new_key(directory: Path) -> None:
+    """After re-sealing, the old key is needed no more, passwords are the same and versions did not rise."""
+    store = start(directory, KEYRING)
+    many = [integration(f"name-{number:03d}") for number in range(250)]
+    add(store, *many)
+    add(store, integration("theirs", workspace=T2), workspace=T2)
+    store.close()
+    store = start(directory, BOTH)
+    before = store.sealed_counts()
+    count = store.reseal(BOTH)
+    again = store.reseal(BOTH)
+    after = store.sealed_counts()
+    store.close()
+    store = start(directory, SECOND)
+    store.close()
+
+    assert (before, count, again, after) == ({"rhu6glbj": 251}, 251, 0, {"txl6djfw": 251})
+    assert password(SECOND, store, many[7]) == PASSWORD
+    assert [store.integration(T1, one.id).version for one in many] == [1] * 250  # type: ignore[union-attr]
+    assert len(whole_history(store)) == 250
+
+
+def test_resealing_also_seals_the_history_anew(directory: Path) -> None:
+    """The seal of the newest entry's hash is brought under the new key too."""
+    store = start(directory, KEYRING)
+    record(store, 1)
+    store.close()
+    store = start(directory, BOTH)
+    store.reseal(BOTH)
+    newest = store.history(T1).entries[0]
+    store.close()
+    file = QuaymasterFile(store._volume, directory / "T1.db", "T1")
+    head = (file.read() or {})["head"]["audit"]
+
+    assert head["sequence"] == 1
+    assert SECOND.is_head(head["kid"], newest.hash, head["seal"])
+
+
+def test_resealing_names_what_it_cannot_open(directory: Path) -> None:
+    """Records under a key that is not loaded are named; the others are sealed anew."""
+    third = Keyring([bytes(32), SECOND_ROOT])
+    store = start(directory, KEYRING)
+    add(store, integration("lost"))
+    store.close()
+    store = start(directory, SECOND, lost=("rhu6glbj",))
+    one = integration("kept")
+    sealed = SECOND.seal(Place(T1.key, one.id), {"password": Secret("x")})
+    with store.transaction(T1) as change:
+        change.put_integration(Integration(**{**fields(one), "secret": sealed}))
+    with pytest.raises(KeyringFailure, match=r"anew: 1\..*left: lost \(key rhu6glbj\)"):
+        store.reseal(third)
+    counts = store.sealed_counts()
+    store.close()
+
+    assert counts == {"rhu6glbj": 1, third.primary: 1}
+
+
+def fields(one: Integration) -> dict[str, object]:
+    """The fields of an integration by name."""
+    return {name: getattr(one, name) for name in one.__slots__}
+
+
+def spellings(text: str) -> list[bytes]:
+    """A secret as it might stand in a file: plain, in base64 at each offset, in hexadecimal."""
+    plain = text.encode()
+    encoded = [base64.b64encode(b"x" * shift + plain)[4:-4] for shift in range(3)]
+    return [plain, plain[:12], plain.hex().encode(), plain[::-1], *encoded]
+
+
+def test_no_file_holds_a_secret(directory: Path) -> None:
+    """Neither the files, nor the versions before, nor the archive hold any part of a password."""
+    store = start(directory, KEYRING)
+    one = integration("deleted")
+    add(store, one, integration("kept"))
+    delete(store, one)
+    record(store, 900)
+    store.reseal(BOTH)
+    store.close()
+    everything = b"".join(contents(directory).values())
+
+    assert len(contents(directory)) >= 4
+    assert not [text for text in spellings(PASSWORD) if text in everything]
+    assert not [text for text in [*spellings(ROOT.decode("latin-1")), ROOT] if text in everything]
