@@ -2,10 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from bot.core.errors import Busy
-from bot.core.ports import CheckResult, Login, Registry, Step, Tags, ignore_step
+from bot.core.ports import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
+from bot.registry.kinds import ECR
 
 MOST_AT_ONCE = 64
 """``bot/web/server.py`` has 16 threads more than this for everything that does not wait."""
@@ -29,6 +30,11 @@ class CappedRegistry:
         """Ask whether a login works. Raises ``Busy`` when too many are being asked."""
         with self._place():
             return self._registry.check(login, deadline_s=deadline_s, repository=repository, on_step=on_step)
+
+    def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
+        """What docker must send. Raises ``Busy``, but only for ECR: no other kind asks anybody."""
+        with self._place() if login.kind == ECR.id else nullcontext():
+            return self._registry.docker_login(login, deadline_s=deadline_s)
 
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
         """Read the tags of a repository. Raises ``Busy`` when too many are being asked."""

@@ -18,11 +18,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
 from bot.core.model import Stage
-from bot.core.ports import Login
+from bot.core.ports import DockerLogin, Login
 from bot.core.secrets import Secret
 from bot.registry.deadline import Lane
 from bot.registry.operation import Operation
@@ -37,6 +38,7 @@ ECR_HOST = re.compile(
 CALLS: Lane["Granted"] = Lane(places=8, name="aws")
 CALL_S = 5.0
 SESSION = "quaymaster"
+USERNAME = "AWS"
 
 WRONG_KEY = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"})
 WRONG_SECRET = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"})
@@ -75,8 +77,17 @@ class AwsLogins:
         self._lock = threading.Lock()
 
     def identity(self, login: Login, operation: Operation) -> Identity:
+        """Give the login that the registry takes. Takes and raises what ``granted`` does."""
+        return Identity(USERNAME, self.granted(login, operation).secret)
+
+    def docker_login(self, login: Login, operation: Operation) -> DockerLogin:
+        """Give the same to a docker client, with its end. Takes and raises what ``granted`` does."""
+        granted = self.granted(login, operation)
+        return DockerLogin(USERNAME, granted.secret, datetime.fromtimestamp(granted.until, UTC))
+
+    def granted(self, login: Login, operation: Operation) -> Granted:
         """
-        Give the login that the registry takes.
+        Give the password that is kept, or ask for one.
 
         Args:
             login: An ECR integration's. Its ``cache_key`` says under which name the result is kept.
@@ -96,7 +107,7 @@ class AwsLogins:
             kept = self._kept.get(login.cache_key)
         if kept is None or not kept.is_fresh(self._now()):
             kept = self._renewed(login, operation, kept)
-        return Identity("AWS", kept.secret)
+        return kept
 
     def _renewed(self, login: Login, operation: Operation, kept: Granted | None) -> Granted:
         try:
@@ -193,7 +204,7 @@ def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:
         until = data["expiresAt"].timestamp()
     except (KeyError, IndexError, ValueError, AttributeError):
         username = password = ""
-    if username != "AWS" or not password:
+    if username != USERNAME or not password:
         raise Unreachable("AWS gave an answer without a login.", "Try again later.", Stage.LOGIN)
     return Granted(Secret(password), now, until)
 

@@ -14,7 +14,8 @@ from functools import cache
 from bot.core.errors import InvalidInput, RegistryFailure
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Outcome, Stage
-from bot.core.ports import CheckResult, Login, Step, Tags, ignore_step
+from bot.core.ports import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
+from bot.core.secrets import Secret
 from bot.registry.aws import AwsLogins
 from bot.registry.check import LoginCheck
 from bot.registry.conversation import Conversation
@@ -92,6 +93,17 @@ class RegistryClient:
             steps = tuple(operation.steps)
             return CheckResult(Outcome.UNREACHABLE, stage, failure.message, failure.hint, steps)
 
+    def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
+        """
+        Give what docker must send: for ECR a password that AWS grants, for others what is kept.
+
+        Raises:
+            RegistryFailure: AWS gave no password.
+        """
+        if login.kind == ECR.id:
+            return self._aws.docker_login(login, self._operation(login, deadline_s, ignore_step))
+        return DockerLogin(login.username, self._secret(login) or Secret(""))
+
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
         """
         Read the tags of a repository, at most 50,000.
@@ -124,13 +136,17 @@ class RegistryClient:
         return (*login.trusted_realms, *own, *KNOWN_REALMS.get(login.server.origin, ()))
 
     def _identity(self, login: Login, operation: Operation) -> Identity | None:
-        """The login as it goes over the wire: the secret is the kind's first secret field."""
+        """The login as it goes over the wire."""
         if login.kind == ECR.id:
             return self._aws.identity(login, operation)
+        secret = self._secret(login)
+        return Identity(login.username, secret) if secret else None
+
+    def _secret(self, login: Login) -> Secret | None:
+        """The kind's first secret field."""
         kind = self._kinds.get(login.kind)
         field = kind.secret_field if kind else None
-        secret = login.credential.get(field.key if field else "password")
-        return Identity(login.username, secret) if secret else None
+        return login.credential.get(field.key if field else "password")
 
 
 def advice(kind: Kind | None) -> str:
