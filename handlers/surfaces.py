@@ -5,8 +5,9 @@ pressed on, ``show`` puts something beside it, ``open`` opens a form.
 """
 
 import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from slack_sdk import WebClient
@@ -15,10 +16,15 @@ from slack_sdk.errors import SlackApiError
 from bot.core.errors import Busy
 from bot.core.model import Workspace
 from bot.services import Services
-from handlers.blocks import Message, View, modal
+from handlers.blocks import Message, View, modal, notice
 
 HOME = "home"
 """The fact in a modal's ``private_metadata`` that says it was opened from the Home tab: its list's state."""
+
+PATIENCE_S = 2.0
+"""After so long without an answer a person wants to know how far it is."""
+
+WORKING = notice(":hourglass_flowing_sand: Asking the registry …")
 
 LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})
 
@@ -34,6 +40,57 @@ class Surface(Protocol):
 
     def open(self, view: View) -> None:
         """Open a form."""
+
+    def follow(self) -> "Follower":
+        """Begin an answer that grows."""
+
+
+class Follower(Protocol):
+    """An answer that grows while something runs."""
+
+    def update(self, message: Message) -> None:
+        """Show how far it is, if now is a moment to."""
+
+    def finish(self, message: Message) -> None:
+        """Show the end."""
+
+
+@dataclass(slots=True)
+class PostedFollower:
+    """Through a response_url, which takes five posts and changes none: few, and only when it is slow."""
+
+    surface: "MessageSurface"
+    last: float = field(default_factory=time.monotonic)
+    left: int = 2
+
+    def update(self, message: Message) -> None:
+        """Post how far it is, when 2 s have passed without an answer, twice at most."""
+        if self.left and time.monotonic() - self.last >= PATIENCE_S:
+            self.left -= 1
+            self.last = time.monotonic()
+            self.surface.show(message)
+
+    def finish(self, message: Message) -> None:
+        """Post the end."""
+        self.surface.show(message)
+
+
+@dataclass(slots=True)
+class ModalFollower:
+    """In a modal of its own, which changes with every step."""
+
+    client: WebClient
+    view: View
+    view_id: str
+
+    def update(self, message: Message) -> None:
+        """Put how far it is into the modal."""
+        view = with_facts(as_modal(message), read_facts(self.view))
+        self.client.api_call("views.update", json={"view_id": self.view_id, "view": view})
+
+    def finish(self, message: Message) -> None:
+        """Put the end into the modal."""
+        self.update(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +113,10 @@ class MessageSurface:
     def open(self, view: View) -> None:
         """Open a modal."""
         in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+
+    def follow(self) -> Follower:
+        """Begin an answer in messages."""
+        return PostedFollower(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +142,12 @@ class ModalSurface:
         """Put another modal on top."""
         view = with_facts(view, inherited(self.facts))
         in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
+
+    def follow(self) -> Follower:
+        """Begin an answer in a modal on top."""
+        view = with_facts(as_modal(WORKING), inherited(self.facts))
+        view_id = in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
+        return ModalFollower(self.client, view, view_id)
 
     def redraw(self, view: View) -> None:
         """Change the form itself; what was typed stays where the block and action ids stay."""
@@ -111,11 +178,18 @@ class HomeSurface:
         view = with_facts(view, {HOME: self.state})
         in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
 
+    def follow(self) -> Follower:
+        """Begin an answer in a modal."""
+        view = with_facts(as_modal(WORKING), {HOME: self.state})
+        view_id = in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+        return ModalFollower(self.client, view, view_id)
 
-def in_time(client: WebClient, method: str, **arguments: Any) -> None:
-    """Call a method that takes a trigger id, which Slack honours for 3 seconds only."""
+
+def in_time(client: WebClient, method: str, **arguments: Any) -> str:
+    """Call a method that takes a trigger id, which Slack honours for 3 seconds only; give the view's id."""
     try:
-        client.api_call(method, json=arguments)
+        answer = client.api_call(method, json=arguments)
+        return str((answer.get("view") or {}).get("id", ""))
     except SlackApiError as error:
         if error.response.get("error") in LATE:
             raise Busy("Slack's three seconds had passed, so nothing was opened.") from error

@@ -1,10 +1,11 @@
 """Ask a registry whether a stored login works, step by step.
 
-payload -> test | test_pressed -> ask_registry -> tested -> show
+payload -> test | test_pressed -> ask_registry -> so_far … tested -> show
 payload -> allow -> allow_realm -> notice -> replace
 """
 
 import json
+from collections.abc import Sequence
 
 from bot.core.checks import allow_realm, ask_registry
 from bot.core.errors import InvalidInput
@@ -54,20 +55,32 @@ def register(routes: Routes) -> None:
 def test(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer ``test NAME [repository]``."""
     integration = find_integration(services.store, actor, words.at(0, "The integration's name"))
-    surface.show(answer(services, actor, integration, words.optional(1) or None))
+    answer(surface, services, actor, integration, words.optional(1) or None)
 
 
 def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer a row's Test entry."""
-    surface.show(answer(services, actor, get_integration(services.store, actor, press.value)))
+    answer(surface, services, actor, get_integration(services.store, actor, press.value))
 
 
 def answer(
-    services: Services, actor: Actor, integration: Integration, repository: str | None = None
-) -> Message:
-    """Ask, and draw what was found."""
+    surface: Surface,
+    services: Services,
+    actor: Actor,
+    integration: Integration,
+    repository: str | None = None,
+) -> None:
+    """Ask, show the steps while they finish, then the verdict."""
+    follower = surface.follow()
+    steps: list[Step] = []
+
+    def on_step(step: Step) -> None:
+        steps.append(step)
+        follower.update(so_far(integration, steps))
+
     ports = (services.store, services.keyring, services.registry)
-    return tested(integration, ask_registry(*ports, actor, integration.id, repository), repository)
+    result = ask_registry(*ports, actor, integration.id, repository, on_step)
+    follower.finish(tested(integration, result, repository))
 
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -85,6 +98,16 @@ def read_value(value: str) -> tuple[str, int, str]:
         return str(integration_id), int(version), str(realm)
     except (ValueError, TypeError) as error:
         raise InvalidInput("This button is too old.", "Type /integrations test again.") from error
+
+
+def so_far(integration: Integration, steps: Sequence[Step]) -> Message:
+    """The steps that are finished, while the others run."""
+    lines = "\n".join(step_line(step) for step in steps)
+    waiting = ":hourglass_flowing_sand: waiting for the next step"
+    return message(
+        f"Testing {integration.name} …",
+        [header(f"Test of {integration.name}"), section(f"{lines}\n{waiting}")],
+    )
 
 
 def tested(integration: Integration, result: CheckResult, repository: str | None) -> Message:
