@@ -6,7 +6,7 @@ payload -> which -> explain_choice -> explained -> ack
 from slack_bolt import Ack
 
 from bot.core.dependencies import in_words, read_target
-from bot.core.handouts import Choice, explain_choice
+from bot.core.choices import Choice, explain_choice
 from bot.core.model import Actor, Target
 from bot.core.servers import server_of_image
 from bot.services import Services

@@ -9,15 +9,21 @@ import base64
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from bot.core.errors import InvalidInput
 from bot.core.handouts import HandOut
 from bot.core.servers import docker_keys
 
-KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
-KUBERNETES_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+KUBERNETES_NAME = re.compile(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*")
+KUBERNETES_NAMESPACE = re.compile(rf"(?=.{{1,63}}$){LABEL}")
 EXPIRY = "quaymaster/expires-at"
+
+STAYS_HERE = frozenset({"access_key_id", "role"})
+"""Of ECR's fields: a workflow gets the passing password, and nothing of the keys it was made with."""
+
+GO_ESCAPES = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
 
 
 def variable_prefix(name: str) -> str:
@@ -26,17 +32,23 @@ def variable_prefix(name: str) -> str:
     return re.sub(r"^[0-9]+", "", kept) or f"_{kept}"
 
 
+def fields_of(handed: HandOut) -> dict[str, str]:
+    """The kind's own fields, those that are secret too."""
+    plain = {key: value for key, value in handed.integration.options.items() if key not in STAYS_HERE}
+    return plain | {key: secret.reveal() for key, secret in handed.credential.items()}
+
+
 def variables(handed: HandOut) -> dict[str, str]:
     """Name everything a workflow may know of an integration, in Shippable's form."""
-    integration = handed.integration
     values = {
-        "URL": integration.server.origin,
+        "URL": handed.integration.server.origin,
         "USERNAME": handed.login.username,
         "PASSWORD": handed.login.secret.reveal(),
-        **{key.upper(): value for key, value in integration.options.items()},
-        **{key.upper(): secret.reveal() for key, secret in handed.credential.items()},
+        **{key.upper(): value for key, value in fields_of(handed).items()},
     }
-    prefix = variable_prefix(integration.name)
+    if end := expiry_of([handed]):
+        values["EXPIRES_AT"] = end
+    prefix = variable_prefix(handed.integration.name)
     return {f"{prefix}_INTEGRATION_{key}": value for key, value in values.items()}
 
 
@@ -45,14 +57,32 @@ def shell_exports(handed: HandOut) -> str:
     return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in variables(handed).items())
 
 
+def docker_credentials(server_url: str, handed: HandOut) -> str:
+    """
+    Write what a credential helper prints for ``get``, to the letter as Go writes it for ``store``.
+
+    A helper without a JSON parser can then tell by comparing texts whether it is asked to store what is
+    here already. Empty username and secret mean: ask without logging in.
+
+    Source: docker/docker-credential-helpers, ``credentials/credentials.go``.
+    """
+    fields = {
+        "ServerURL": server_url,
+        "Username": handed.login.username,
+        "Secret": handed.login.secret.reveal(),
+    }
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(GO_ESCAPES)
+
+
 def docker_config(handed: Iterable[HandOut]) -> dict[str, object]:
     """
     Write docker's config.json: ``auths`` with ``auth``, which every client reads.
 
     Source: docker/cli, cli/config/configfile/file.go; containers/image#1259.
     """
+    given = [one for one in handed if one.login.username]
     return {
-        "auths": {key: {"auth": basic(one)} for one in handed for key in docker_keys(one.integration.server)}
+        "auths": {key: {"auth": basic(one)} for one in given for key in docker_keys(one.integration.server)}
     }
 
 
@@ -77,8 +107,8 @@ def kubernetes_secret(name: str, namespace: str, handed: Iterable[HandOut]) -> d
     given = list(handed)
     data = base64.b64encode(json.dumps(docker_config(given)).encode()).decode()
     metadata: dict[str, object] = {"name": name, **({"namespace": namespace} if namespace else {})}
-    if annotations := expiries(given):
-        metadata["annotations"] = annotations
+    if end := expiry_of(given):
+        metadata["annotations"] = {EXPIRY: end}
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -88,7 +118,7 @@ def kubernetes_secret(name: str, namespace: str, handed: Iterable[HandOut]) -> d
     }
 
 
-def expiries(handed: Iterable[HandOut]) -> Mapping[str, str]:
-    """The earliest moment at which something in a file stops working, as an annotation."""
+def expiry_of(handed: Iterable[HandOut]) -> str | None:
+    """The earliest moment at which something of this stops working, as ``2026-01-01T00:00:00Z``."""
     ends = sorted(one.login.expires_at for one in handed if one.login.expires_at)
-    return {EXPIRY: ends[0].isoformat(timespec="seconds").replace("+00:00", "Z")} if ends else {}
+    return ends[0].isoformat(timespec="seconds").replace("+00:00", "Z") if ends else None

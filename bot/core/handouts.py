@@ -1,63 +1,29 @@
 """Hand a credential out to a workflow. Using an integration is depending on it.
 
-1. Find the integration: by name, or the one that answers for a server (``choose``).
+1. Find the integration: by name, or the one that answers for a server (``bot/core/choices.py``).
 2. Get what docker must send (for ECR that asks AWS).
 3. A target's first fetch records the dependency, and each hour's first fetch an audit entry, on disk, before
    the answer is sent; later fetches only keep "last used" current.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.access import Action, require
+from bot.core.access import Action
 from bot.core.audit import event, refusal
+from bot.core.choices import LinkedOnly, missing, named_target
 from bot.core.credentials import login_of, opened
-from bot.core.errors import Conflict, NotFound, NotPermitted, QuaymasterError, quoted, shortened
-from bot.core.model import Actor, Dependency, Event, Integration, Server, Source, Target, Workspace
-from bot.core.ports import DockerLogin, Keyring, Registry, Store
+from bot.core.errors import Busy, RegistryFailure
+from bot.core.model import Dependency, Event, Integration, Result, Source, Workspace
+from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags
 from bot.core.secrets import Credential
 from bot.core.tallies import HOUR, Tallies, Tally
 from bot.core.workflows import Caller
 
 HAND_OUT = "credential.hand_out"
 DEADLINE_S = 8.0
-
-
-class Ambiguous(Conflict):
-    """Several integrations could answer for a server, and nothing says which."""
-
-    def __init__(self, server: Server, target: Target | None, names: tuple[str, ...]) -> None:
-        super().__init__(
-            f"Several integrations could answer for {server.address}: {quoted(names)}.",
-            f"Link one: /integrations link NAME {named_target(target)}; "
-            "or tick one as the default: /integrations edit NAME",
-        )
-        self.names = names
-
-
-class LinkedOnly(NotPermitted):
-    """The integration is for linked targets only."""
-
-    def __init__(self, integration: Integration, target: Target | None) -> None:
-        super().__init__(
-            f"“{integration.name}” is for linked targets only.",
-            f"Ask its owner: /integrations link {integration.name} {named_target(target)}",
-            (integration.owner,),
-        )
-
-
-def named_target(target: Target | None) -> str:
-    """A target as it is typed; without one, what to type."""
-    return f"{target.kind.value} {target.name}" if target else "project|environment|image TARGET"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Which integration answers for a server, and why."""
-
-    integration: Integration
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,72 +36,6 @@ class HandOut:
     """All secret fields; empty for kinds whose secret never leaves (ECR)."""
 
 
-def choose(store: Store, caller: Caller, server: Server) -> Choice:
-    """
-    Decide which integration answers for a server: the target's own, else the default, else the only one.
-
-    Raises:
-        Ambiguous, LinkedOnly.
-        NotFound: No integration of this server; the hint says who deleted the last one.
-    """
-    return decide(store, caller.workspace, server, caller.target)
-
-
-def explain_choice(store: Store, actor: Actor, server: Server, target: Target | None) -> Choice:
-    """Tell a person which integration answers for a server, for a target or for any. Raises as ``choose``."""
-    require(store, actor, Action.SEE)
-    return decide(store, actor.workspace, server, target)
-
-
-def decide(store: Store, workspace: Workspace, server: Server, target: Target | None) -> Choice:
-    """Apply the rule to the integrations of a server."""
-    there = store.integrations_at(workspace, server)
-    linked = [one for one in there if target and store.dependency(workspace, one.id, target)]
-    open_to_all = [one for one in there if not one.linked_only]
-    for candidates, reason in ((linked, "it is linked to this target"), (open_to_all, "")):
-        if choice := chosen(candidates, reason):
-            return choice
-        if candidates:
-            raise Ambiguous(server, target, tuple(one.name for one in candidates))
-    if there:
-        raise LinkedOnly(there[0], target)
-    raise nothing_at(store, workspace, server)
-
-
-def chosen(candidates: Sequence[Integration], reason: str) -> Choice | None:
-    """Choose the only one, or the default among several."""
-    if len(candidates) == 1:
-        return Choice(candidates[0], reason or "it is the only one for this server")
-    default = next((one for one in candidates if one.is_default), None)
-    why = f"it is the default for this server{f' and {reason}' if reason else ''}"
-    return Choice(default, why) if default else None
-
-
-def nothing_at(store: Store, workspace: Workspace, server: Server) -> NotFound:
-    """Say that nothing answers for a server, and who deleted what did."""
-    error = NotFound(f"No integration answers for {shortened(server.address, 200)}.")
-    error.hint = deletion_hint(store, workspace, server.address) or "Add one: /integrations add"
-    return error
-
-
-def named(store: Store, caller: Caller, name: str) -> Integration:
-    """Find an integration by its name. Raises ``NotFound``; the hint says who deleted it."""
-    found = store.integration_named(caller.workspace, name)
-    if found is not None:
-        return found
-    error = NotFound(f"There is no integration named “{shortened(name)}”.")
-    error.hint = deletion_hint(store, caller.workspace, name) or "GET /v1/integrations lists those there are."
-    raise error
-
-
-def deletion_hint(store: Store, workspace: Workspace, name_or_address: str) -> str:
-    """Who deleted it, and when; empty when nobody did."""
-    entry = store.deletion_named(workspace, name_or_address)
-    if entry is None:
-        return ""
-    return f"“{entry.event.name}” was deleted by {entry.event.actor} on {entry.event.at:%Y-%m-%d %H:%M} UTC."
-
-
 def hand_out(
     store: Store,
     keyring: Keyring,
@@ -143,53 +43,110 @@ def hand_out(
     tallies: Tallies,
     caller: Caller,
     integration: Integration,
+    *,
+    deadline_s: float = DEADLINE_S,
 ) -> HandOut:
     """
     Hand an integration's credential out.
 
     Raises:
-        LinkedOnly, NotFound, KeyringFailure, StoreFailure.
+        LinkedOnly, NotFound, Busy, KeyringFailure, StoreFailure.
         RegistryFailure: AWS gave no password.
     """
-    dependency = store.dependency(caller.workspace, integration.id, caller.target)
-    if integration.linked_only and dependency is None:
-        raise kept_refusal(store, caller, integration)
+    require_link(store, tallies, caller, integration)
     credential = opened(keyring, caller.actor, integration)
-    login = login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
-    docker_login = registry.docker_login(login, deadline_s=DEADLINE_S)
-    tally = tally_of(caller, integration)
-    if dependency is None or tallies.is_new(tally):
-        keep_use(store, caller, integration)
+    with named_in_failures(integration):
+        login = registry.docker_login(login_for(integration, credential), deadline_s=deadline_s)
+    note_use(store, tallies, caller, integration, HAND_OUT)
+    return HandOut(integration, login, {} if login.expires_at else credential)
+
+
+def hand_out_tags(
+    store: Store,
+    keyring: Keyring,
+    registry: Registry,
+    tallies: Tallies,
+    caller: Caller,
+    integration: Integration,
+    repository: str,
+) -> Tags:
+    """
+    Read a repository's tags for a workflow. The secret stays here; the workflow depends on it all the same.
+
+    Raises:
+        InvalidInput, LinkedOnly, NotFound, Busy, KeyringFailure, StoreFailure, RegistryFailure.
+    """
+    require_link(store, tallies, caller, integration)
+    login = login_for(integration, opened(keyring, caller.actor, integration))
+    with named_in_failures(integration):
+        tags = registry.tags(login, repository, deadline_s=DEADLINE_S)
+    note_use(store, tallies, caller, integration, Action.TAGS)
+    return tags
+
+
+def login_for(integration: Integration, credential: Credential) -> Login:
+    """The login, with a name under which what AWS or a token server gives may be kept."""
+    return login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
+
+
+@contextmanager
+def named_in_failures(integration: Integration) -> Iterator[None]:
+    """Say which integration a registry's failure is about: a pipeline may not know which one answers."""
+    try:
+        yield
+    except RegistryFailure as error:
+        error.message = f"“{integration.name}”: {error.message}"
+        raise
+
+
+def require_link(store: Store, tallies: Tallies, caller: Caller, integration: Integration) -> None:
+    """Let the caller pass, or record the refusal (each hour's first) and raise ``LinkedOnly``."""
+    if not integration.linked_only or store.dependency(caller.workspace, integration.id, caller.target):
+        return
+    tally = replace(tally_of(caller, integration, HAND_OUT), result=Result.REFUSED)
+    if tallies.is_new(tally):
+        with store.transaction(caller.workspace) as change:
+            detail = f"linked targets only: {named_target(caller.target)}"
+            change.record(refusal(caller.actor, HAND_OUT, integration, detail))
+    tallies.count(tally)
+    raise LinkedOnly(integration, caller.target)
+
+
+def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, action: str) -> None:
+    """Record a use before it is answered: on disk if it is a first one, else in memory."""
+    tally = tally_of(caller, integration, action)
+    is_known = store.dependency(caller.workspace, integration.id, caller.target) is not None
+    if not is_known or tallies.is_new(tally):
+        keep_use(store, tallies, caller, integration, tally)
     tallies.count(tally)
     store.touch(caller.workspace, integration.id, caller.target, caller.token.id, caller.at)
-    return HandOut(integration, docker_login, {} if docker_login.expires_at else credential)
 
 
-def kept_refusal(store: Store, caller: Caller, integration: Integration) -> QuaymasterError:
-    """Record that a target was refused, and give the error."""
-    with store.transaction(caller.workspace) as change:
-        detail = f"linked targets only: {caller.target.kind.value} {caller.target.name}"
-        change.record(refusal(caller.actor, HAND_OUT, integration, detail))
-    return LinkedOnly(integration, caller.target)
-
-
-def tally_of(caller: Caller, integration: Integration) -> Tally:
+def tally_of(caller: Caller, integration: Integration, action: str) -> Tally:
     """The line of history this fetch belongs to."""
     hour = caller.at.replace(minute=0, second=0, microsecond=0)
-    return Tally(caller.workspace, integration.id, integration.name, caller.target, caller.token.id, hour)
+    return Tally(
+        caller.workspace, integration.id, integration.name, caller.target, caller.token.id, hour, action
+    )
 
 
-def keep_use(store: Store, caller: Caller, integration: Integration) -> None:
-    """Record the dependency if it is new, and the hand-out, in one transaction."""
+def keep_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, tally: Tally) -> None:
+    """
+    Record the dependency if it is new, and the hour's first use, in one transaction.
+
+    Of many that come at the same time one writes; the others have waited for it and find it written.
+    """
     with store.transaction(caller.workspace) as change:
         present = change.integration(integration.id)
-        if present is not None and present.version == integration.version:
-            if change.dependency(integration.id, caller.target) is None:
-                change.put_dependency(first_use(caller, integration))
-            target = f"{caller.target.kind.value} {caller.target.name}"
-            change.record(event(caller.actor, HAND_OUT, integration, f"to {target}"))
-            return
-    raise NotFound(f"“{integration.name}” was changed or deleted at this moment.", "Ask again.")
+        if present is None:
+            raise missing(store, caller.workspace, integration.name, f"“{integration.name}” is gone.", "")
+        if present.version != integration.version:
+            raise Busy(f"“{integration.name}” was changed at this moment; nothing was handed out.")
+        is_first = change.dependency(integration.id, caller.target) is None
+        if is_first:
+            change.put_dependency(first_use(caller, integration))
+        if is_first or tallies.is_new(tally):
+            change.record(event(caller.actor, tally.action, integration, f"to {named_target(caller.target)}"))
 
 
 def first_use(caller: Caller, integration: Integration) -> Dependency:
@@ -217,7 +174,9 @@ def keep_tallies(store: Store, done: Iterable[tuple[Tally, int]], at: datetime) 
 
 def counted(tally: Tally, more: int, at: datetime) -> Event:
     """One line for all fetches of an hour after its first."""
-    target = f"{tally.target.kind.value} {tally.target.name}"
-    detail = f"to {target}, {more} more times from {tally.hour:%H:%M} to {tally.hour + HOUR:%H:%M} UTC"
+    hour = f"{tally.hour:%H:%M} to {tally.hour + HOUR:%H:%M} UTC"
+    detail = f"to {named_target(tally.target)}, {more} more times from {hour}"
     actor = f"token {tally.token_id}"
-    return Event(HAND_OUT, actor, Source.WORKFLOW, at, tally.integration_id, tally.name, detail)
+    return Event(
+        tally.action, actor, Source.WORKFLOW, at, tally.integration_id, tally.name, detail, tally.result
+    )

@@ -8,14 +8,14 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.core.model import Target, Workspace
+from bot.core.model import Result, Target, Workspace
 
 HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One target, one integration, one token, one hour."""
+    """One target, one integration, one token, one hour, one way of using it."""
 
     workspace: Workspace
     integration_id: str
@@ -23,6 +23,8 @@ class Tally:
     target: Target
     token_id: str
     hour: datetime
+    action: str
+    result: Result = Result.DONE
 
 
 class Tallies:

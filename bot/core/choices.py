@@ -1,0 +1,121 @@
+"""Which integration answers for a server or a name: the target's own, else the default, else the only one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.access import Action, require
+from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
+from bot.core.kinds import NAME
+from bot.core.model import Actor, Integration, Server, Target, Workspace
+from bot.core.ports import Store
+from bot.core.workflows import Caller
+
+
+class Deleted(NotFound):
+    """What was asked for was there once; the hint says who deleted it, and when."""
+
+
+class Ambiguous(Conflict):
+    """Several integrations could answer for a server, and nothing says which."""
+
+    def __init__(self, server: Server, target: Target | None, names: tuple[str, ...]) -> None:
+        super().__init__(
+            f"Several integrations could answer for {server.address}: {quoted(names)}.",
+            f"Link one: /integrations link NAME {named_target(target)}; "
+            "or tick one as the default: /integrations edit NAME",
+        )
+        self.names = names
+
+
+class LinkedOnly(NotPermitted):
+    """The integration is for linked targets only."""
+
+    def __init__(self, integration: Integration, target: Target | None) -> None:
+        super().__init__(
+            f"“{integration.name}” is for linked targets only.",
+            f"Ask its owner: /integrations link {integration.name} {named_target(target)}",
+            (integration.owner,),
+        )
+
+
+def named_target(target: Target | None) -> str:
+    """A target as it is typed; without one, what to type."""
+    return f"{target.kind.value} {target.name}" if target else "project|environment|image TARGET"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which integration answers for a server, and why."""
+
+    integration: Integration
+    reason: str
+
+
+def choose(store: Store, caller: Caller, server: Server) -> Choice:
+    """
+    Decide which integration answers for a server: the target's own, else the default, else the only one.
+
+    Raises:
+        Ambiguous, LinkedOnly.
+        NotFound: No integration of this server; the hint says who deleted the last one.
+    """
+    return decide(store, caller.workspace, server, caller.target)
+
+
+def explain_choice(store: Store, actor: Actor, server: Server, target: Target | None) -> Choice:
+    """Tell a person which integration answers for a server, for a target or for any. Raises as ``choose``."""
+    require(store, actor, Action.SEE)
+    return decide(store, actor.workspace, server, target)
+
+
+def decide(store: Store, workspace: Workspace, server: Server, target: Target | None) -> Choice:
+    """Apply the rule to the integrations of a server."""
+    there = store.integrations_at(workspace, server) or without_tls(store, workspace, server)
+    linked = [one for one in there if target and store.dependency(workspace, one.id, target)]
+    open_to_all = [one for one in there if not one.linked_only]
+    for candidates, reason in ((linked, "it is linked to this target"), (open_to_all, "")):
+        if choice := chosen(candidates, reason):
+            return choice
+        if candidates:
+            raise Ambiguous(server, target, tuple(one.name for one in candidates))
+    if there:
+        raise LinkedOnly(there[0], target)
+    raise nothing_at(store, workspace, server)
+
+
+def without_tls(store: Store, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
+    """What there is at port 80: docker names such a registry by its host alone, as it does one with TLS."""
+    return () if server.port else store.integrations_at(workspace, replace(server, scheme="http"))
+
+
+def chosen(candidates: Sequence[Integration], reason: str) -> Choice | None:
+    """Choose the only one, or the default among several."""
+    if len(candidates) == 1:
+        return Choice(candidates[0], reason or "it is the only one for this server")
+    default = next((one for one in candidates if one.is_default), None)
+    why = f"it is the default for this server{f' and {reason}' if reason else ''}"
+    return Choice(default, why) if default else None
+
+
+def nothing_at(store: Store, workspace: Workspace, server: Server) -> NotFound:
+    """Say that nothing answers for a server, and who deleted what did."""
+    message = f"No integration answers for {shortened(server.address, 200)}."
+    return missing(store, workspace, server.address, message, "Add one: /integrations add")
+
+
+def named(store: Store, caller: Caller, name: str) -> Integration:
+    """Find an integration by its name. Raises ``NotFound``; the hint says who deleted it."""
+    found = store.integration_named(caller.workspace, name) if NAME.fullmatch(name) else None
+    if found is not None:
+        return found
+    message = f"There is no integration named “{shortened(name)}”."
+    raise missing(store, caller.workspace, name, message, "GET /v1/integrations lists those there are.")
+
+
+def missing(store: Store, workspace: Workspace, name_or_address: str, message: str, hint: str) -> NotFound:
+    """Give the error for what is not there; if somebody deleted it, the hint says who and when."""
+    entry = store.deletion_named(workspace, name_or_address)
+    if entry is None:
+        return NotFound(message, hint)
+    who = f"“{entry.event.name}” was deleted by {entry.event.actor}"
+    return Deleted(message, f"{who} on {entry.event.at:%Y-%m-%d %H:%M} UTC.")
