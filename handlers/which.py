@@ -5,8 +5,8 @@ payload -> which -> explain_choice -> explained -> ack
 
 from slack_bolt import Ack
 
-from bot.core.dependencies import in_words, read_target
 from bot.core.choices import Choice, explain_choice
+from bot.core.dependencies import in_words, read_target
 from bot.core.model import Actor, Target
 from bot.core.servers import server_of_image
 from bot.services import Services
