@@ -1,6 +1,7 @@
 """A change of one workspace while it is being made: a copy of its view, and the rows that will be written."""
 
 from bisect import bisect_left, insort
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import TypeVar
@@ -8,13 +9,16 @@ from typing import TypeVar
 from bot.core.audit import next_entry
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import AuditEntry, Dependency, Event, Integration, Target, name_key
+from bot.core.tokens import WorkflowToken
 from storage.keyring import Keyring
+from storage.noted import TargetKey, used
 from storage.records import (
     AUDIT,
     DEPENDENCIES,
     HEAD,
     INTEGRATIONS,
     REQUESTS,
+    TOKENS,
     Fields,
     Request,
     dependency_fields,
@@ -22,10 +26,13 @@ from storage.records import (
     entry_fields,
     integration_fields,
     request_fields,
+    token_fields,
 )
-from storage.view import View, dependency_in, dependency_order
+from storage.view import View, dependency_in, dependency_order, key_order, place_of
 
 REMEMBERED_FOR = timedelta(minutes=10)
+TOKENS_KEPT_FOR = timedelta(days=90)
+"""How long a token is listed after it was revoked or has ended; the history keeps its events."""
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -43,6 +50,8 @@ class Draft:
         self._keys = list(view.keys)
         self._dependents = dict(view.dependents)
         self._uses = dict(view.uses)
+        self._servers = dict(view.servers)
+        self._tokens = dict(view.tokens)
         self._history = list(view.history)
         self._requests = dict(view.requests)
         self.rows: dict[str, dict[str, Fields | None]] = {}
@@ -73,11 +82,14 @@ class Draft:
         if holder and holder.id != integration.id:
             raise NameTaken(integration.name)
         before = self._by_id.get(integration.id)
+        if before:
+            self._leave_server(before)
         if before and before.key != key:
             self._forget_name(before.key)
         if key not in self._by_key:
             insort(self._keys, key)
         self._by_key[key] = self._by_id[integration.id] = integration
+        self._join_server(integration)
         self._write(INTEGRATIONS, integration.id, integration_fields(integration))
 
     def remove_integration(self, integration_id: str) -> None:
@@ -94,11 +106,23 @@ class Draft:
             raise HasDependencies(integration.name, count)
         del self._by_id[integration_id]
         self._forget_name(integration.key)
+        self._leave_server(integration)
         self._write(INTEGRATIONS, integration_id, None)
 
     def _forget_name(self, key: str) -> None:
         del self._by_key[key]
         del self._keys[bisect_left(self._keys, key)]
+
+    def _join_server(self, integration: Integration) -> None:
+        place = place_of(integration.server)
+        there = list(self._servers.get(place, ()))
+        insort(there, integration, key=key_order)
+        self._servers[place] = tuple(there)
+
+    def _leave_server(self, integration: Integration) -> None:
+        place = place_of(integration.server)
+        rest = tuple(one for one in self._servers[place] if one.id != integration.id)
+        put_or_drop(self._servers, place, rest)
 
     def dependency(self, integration_id: str, target: Target) -> Dependency | None:
         """The dependency of a target on an integration."""
@@ -139,6 +163,35 @@ class Draft:
         put_or_drop(self._dependents, integration_id, rest)
         put_or_drop(self._uses, target, tuple(one for one in self._uses[target] if one != integration_id))
         return True
+
+    def put_uses(self, integration_id: str, times: Mapping[TargetKey, datetime]) -> None:
+        """Keep last uses of an integration's dependencies; targets that do not depend are passed over."""
+        before = self._dependents.get(integration_id, ())
+        after = tuple(used(one, times) for one in before)
+        for one in (new for new, old in zip(after, before, strict=True) if new is not old):
+            self._dependents[integration_id] = after
+            self._write(DEPENDENCIES, dependency_key(integration_id, one.target), dependency_fields(one))
+
+    def token(self, token_id: str) -> WorkflowToken | None:
+        """The workflow token with this public id, as the file has it."""
+        return self._tokens.get(token_id)
+
+    def put_token(self, token: WorkflowToken) -> None:
+        """
+        Keep a workflow token, or replace the one with its id.
+
+        Those that were revoked or had ended ``TOKENS_KEPT_FOR`` before this one was made are dropped.
+        """
+        if TOKENS not in self.rows:  # once a change: it looks at every token
+            self._drop_tokens(token.created_at - TOKENS_KEPT_FOR)
+        self._tokens[token.id] = token
+        self._write(TOKENS, token.id, token_fields(token))
+
+    def _drop_tokens(self, over_before: datetime) -> None:
+        over = [one.id for one in self._tokens.values() if (one.revoked_at or one.expires_at) < over_before]
+        for token_id in over:
+            del self._tokens[token_id]
+            self._write(TOKENS, token_id, None)
 
     def record(self, event: Event) -> None:
         """Append to the workspace's history."""
@@ -193,6 +246,8 @@ class Draft:
             keys=self._keys,
             dependents=self._dependents,
             uses=self._uses,
+            servers=self._servers,
+            tokens=self._tokens,
             history=tuple(self._history),
             requests=self._requests,
         )

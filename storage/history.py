@@ -10,6 +10,7 @@ and whoever reads begins in the archive only below the oldest entry of the file.
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 from bot.core.access import Action
@@ -42,6 +43,7 @@ class Archive:
         """Name the archive; nothing is read yet."""
         self._volume = volume
         self._workspace_key = workspace_key
+        self._deletions: dict[int, tuple[AuditEntry, ...]] = {}
 
     def keep(self, entries: Sequence[AuditEntry]) -> None:
         """Write the file of these ``SEGMENT`` entries; writing it again changes nothing."""
@@ -64,6 +66,17 @@ class Archive:
         """The newest entry with a smaller sequence number."""
         found = (entry for first in firsts(before) for entry in self._entries(first, before, question))
         return next(found, None)
+
+    def deletions(self, before: int) -> Iterator[AuditEntry]:
+        """
+        The deletions in the newest ``MOST_SEGMENTS`` files below a sequence number, newest first.
+
+        Each file is read once: it never changes, and deletions are few.
+        """
+        for first in islice(firsts(before), MOST_SEGMENTS):
+            if first not in self._deletions:
+                self._deletions[first] = tuple(self._entries(first, before, DELETIONS))
+            yield from self._deletions[first]
 
     def _entries(self, first: int, before: int, question: Question) -> Iterator[AuditEntry]:
         """The entries of one file that are asked for, newest first."""
@@ -135,7 +148,30 @@ def deletion_of(view: View, archive: Archive, integration_id: str) -> AuditEntry
     return next(recent, None) or archive.newest(oldest, question)
 
 
+def deletion_named(view: View, archive: Archive, name: str) -> AuditEntry | None:
+    """
+    The newest entry that says who deleted an integration of this name, or of this server's address.
+
+    It looks back over the entries in memory and the newest 40 archive files, at least 10,000 entries: an
+    older deletion is not found. Asking again reads no file.
+    """
+    key = name_key(name)
+    recent = filter(is_any_deletion, reversed(view.history))
+    oldest = view.history[0].sequence if view.history else 1
+    deletions = chain(recent, archive.deletions(oldest))
+    return next(
+        (one for one in deletions if key == name_key(one.event.name) or name == one.event.detail), None
+    )
+
+
 def is_deletion(entry: AuditEntry, integration_id: str) -> bool:
     """True when the entry says that this integration was deleted."""
-    event = entry.event
-    return (event.action, event.integration_id, event.result) == (Action.DELETE, integration_id, Result.DONE)
+    return entry.event.integration_id == integration_id and is_any_deletion(entry)
+
+
+def is_any_deletion(entry: AuditEntry) -> bool:
+    """True when the entry says that an integration was deleted."""
+    return entry.event.action == Action.DELETE and entry.event.result is Result.DONE
+
+
+DELETIONS = Question((Action.DELETE.value.encode(),), is_any_deletion)

@@ -29,6 +29,7 @@ from bot.core.model import (
     TargetKind,
 )
 from bot.core.secrets import Sealed
+from bot.core.tokens import WorkflowToken
 
 Fields = Mapping[str, Any]
 """A JSON object."""
@@ -37,6 +38,7 @@ INTEGRATIONS = "integrations"
 DEPENDENCIES = "dependencies"
 AUDIT = "audit"
 REQUESTS = "requests"
+TOKENS = "tokens"
 HEAD = "head"
 """The tables of a workspace; the last holds the seal of the newest audit entry's hash."""
 
@@ -53,6 +55,10 @@ ENTRY_FIELDS = frozenset({
     "sequence", "hash", "action", "actor", "source", "at", "target", "name", "detail", "result", "request",
 })
 REQUEST_FIELDS = frozenset({"outcome", "at"})
+TOKEN_FIELDS = frozenset({
+    "sha256", "kind", "name", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at",
+    "reminded",
+})
 # fmt: on
 
 
@@ -91,7 +97,6 @@ def integration_fields(integration: Integration) -> Fields:
 def integration_from(integration_id: str, fields: Fields) -> Integration:
     """Read what ``integration_fields`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
     refuse_unknown(fields, INTEGRATION_FIELDS)
-    check = fields.get("check")
     return Integration(
         id=integration_id,
         name=fields["name"],
@@ -106,7 +111,7 @@ def integration_from(integration_id: str, fields: Fields) -> Integration:
         version=fields["version"],
         options=MappingProxyType(fields["options"]) if "options" in fields else NO_OPTIONS,
         ca=fields.get("ca"),
-        check=check_from(check) if check else None,
+        check=check_from(fields["check"]) if "check" in fields else None,
         trusted_realms=tuple(fields.get("trusted_realms", ())),
         linked_only=fields.get("linked_only", False),
         is_default=fields.get("is_default", False),
@@ -174,6 +179,42 @@ def dependency_from(fields: Fields) -> Dependency:
         settings_url=fields.get("settings_url"),
         last_used_at=datetime.fromisoformat(used) if used else None,
     )
+
+
+def token_fields(token: WorkflowToken) -> Fields:
+    """Write a workflow token; its id is the key it is kept under."""
+    return filled(
+        sha256=token.sha256,
+        kind=token.target.kind.value,
+        name=token.target.name,
+        created_by=token.created_by,
+        created_at=timestamp(token.created_at),
+        expires_at=timestamp(token.expires_at),
+        revoked_at=timestamp(token.revoked_at) if token.revoked_at else None,
+        last_used_at=timestamp(token.last_used_at) if token.last_used_at else None,
+        reminded=token.reminded,
+    )
+
+
+def token_from(token_id: str, fields: Fields) -> WorkflowToken:
+    """Read what ``token_fields`` wrote."""
+    refuse_unknown(fields, TOKEN_FIELDS)
+    return WorkflowToken(
+        id=token_id,
+        sha256=fields["sha256"],
+        target=Target(TargetKind(fields["kind"]), sys.intern(fields["name"])),
+        created_by=sys.intern(fields["created_by"]),
+        created_at=datetime.fromisoformat(fields["created_at"]),
+        expires_at=datetime.fromisoformat(fields["expires_at"]),
+        revoked_at=time_in(fields, "revoked_at"),
+        last_used_at=time_in(fields, "last_used_at"),
+        reminded=fields.get("reminded", 0),
+    )
+
+
+def time_in(fields: Fields, name: str) -> datetime | None:
+    """Read a time that may be absent."""
+    return datetime.fromisoformat(fields[name]) if name in fields else None
 
 
 def entry_fields(entry: AuditEntry) -> Fields:

@@ -9,6 +9,7 @@ data/                 0700
   audit/              older history
 """
 
+import heapq
 import threading
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -19,30 +20,35 @@ from pathlib import Path
 from bot.core.errors import KeyringFailure
 from bot.core.model import (
     AuditEntry,
+    Dependency,
     DependencyPage,
     Filter,
     HistoryPage,
     Integration,
     Page,
+    Server,
     Target,
     TargetKind,
+    Unused,
     Use,
     Window,
     Workspace,
     name_key,
 )
 from bot.core.ports import Transaction
+from bot.core.tokens import WorkflowToken
 from storage.directory import lock, prepare, sweep, workspace_keys
 from storage.disk import Disk
-from storage.history import deletion_of, page_of
+from storage.history import deletion_named, deletion_of, page_of
 from storage.keyring import Keyring, kid_of
 from storage.meta import Meta
 from storage.reseal import reseal_all
 from storage.view import View
 from storage.volume import Volume
-from storage.workspace import Clock, OpenWorkspace
+from storage.workspace import Clock, Holders, OpenWorkspace
 
 EMPTY = View()
+MOST_ENDING = 1000
 
 
 def now() -> datetime:
@@ -81,6 +87,7 @@ class TinyDBStore:
         self._keyring = keyring
         self._clock = clock
         self._opening = threading.Lock()
+        self._holders: Holders = {}
         disk = disk or Disk()
         prepare(directory, disk)
         self._held = lock(directory)
@@ -97,7 +104,8 @@ class TinyDBStore:
             raise
 
     def close(self) -> None:
-        """Let go of the data directory. Every change that was reported as done is on disk already."""
+        """Write what ``touch`` has noted and let go of the directory. Every change is on disk already."""
+        self.flush()
         self._held.close()
 
     def health(self) -> str | None:
@@ -139,6 +147,10 @@ class TinyDBStore:
         """One page of an integration's dependencies; ``number`` from 0, past the end gives the last page."""
         return self._view(workspace).dependency_page(integration_id, number, size)
 
+    def dependency(self, workspace: Workspace, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration."""
+        return self._view(workspace).dependency(integration_id, target)
+
     def uses(self, workspace: Workspace, target: Target) -> tuple[Use, ...]:
         """Every integration a target uses, sorted by name key."""
         return self._view(workspace).used_by(target)
@@ -146,6 +158,52 @@ class TinyDBStore:
     def targets(self, workspace: Workspace, kind: TargetKind) -> tuple[str, ...]:
         """The names of at most 1,000 targets of a kind that use anything, sorted."""
         return self._view(workspace).targets(kind)
+
+    def integrations_at(self, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
+        """Every integration of this host and effective port, whatever the scheme, sorted by name key."""
+        return self._view(workspace).integrations_at(server)
+
+    def unused(self, workspace: Workspace, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
+        """How many integrations were added before ``since`` and not used after it, and the first of them."""
+        return self._view(workspace).unused(since, size)
+
+    def touch(
+        self, workspace: Workspace, integration_id: str, target: Target, token_id: str, at: datetime
+    ) -> None:
+        """Note that a target's token has used an integration, in memory; reads show it at once."""
+        opened = self._open.get(workspace.key)
+        if opened:
+            opened.touch(integration_id, target, token_id, at)
+
+    def flush(self) -> None:
+        """
+        Write what ``touch`` has noted, in one change of each workspace that has something.
+
+        Raises no ``StoreFailure``: it is logged, and what could not be written stays noted.
+        """
+        for opened in list(self._open.values()):
+            opened.flush()
+
+    def token_holder(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
+        """Find a workflow token and its workspace by the token's public id."""
+        opened = self._holders.get(token_id)
+        token = opened.view.token(token_id) if opened else None
+        return (opened.workspace, token) if opened and token else None
+
+    def tokens(self, workspace: Workspace) -> tuple[WorkflowToken, ...]:
+        """At most 1,000 workflow tokens, the newest first, revoked and ended ones too."""
+        return self._view(workspace).newest_tokens()
+
+    def ending_tokens(self, before: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
+        """At most 1,000 tokens that are not revoked and end before ``before``, those that end last first."""
+        ending = (
+            (opened.workspace, token)
+            for opened in list(self._open.values())
+            if not opened.is_damaged
+            for token in opened.view.tokens.values()
+            if token.expires_at < before and token.revoked_at is None
+        )
+        return tuple(heapq.nlargest(MOST_ENDING, ending, key=lambda found: found[1].expires_at))
 
     def history(
         self, workspace: Workspace, *, about: str | None = None, before: int | None = None, size: int = 10
@@ -158,6 +216,15 @@ class TinyDBStore:
         """The entry that says who deleted the integration with this id."""
         opened = self._open.get(workspace.key)
         return deletion_of(opened.view, opened.archive, integration_id) if opened else None
+
+    def deletion_named(self, workspace: Workspace, name: str) -> AuditEntry | None:
+        """
+        The newest entry that says who deleted an integration of this name, or of this server's address.
+
+        It looks back over at least 10,000 entries; an older deletion is not found.
+        """
+        opened = self._open.get(workspace.key)
+        return deletion_named(opened.view, opened.archive, name) if opened else None
 
     def sealed_counts(self) -> dict[str, int]:
         """How many records are sealed under each key, by key id."""
@@ -185,7 +252,7 @@ class TinyDBStore:
         return opened.view if opened else EMPTY
 
     def _opened(self, key: str) -> OpenWorkspace:
-        return OpenWorkspace(self._volume, key, self._keyring, self._clock)
+        return OpenWorkspace(self._volume, key, self._keyring, self._clock, self._holders)
 
     def _refuse_missing_keys(self, lost_keys: Collection[str]) -> None:
         """Refuse to start beside records that no loaded key opens."""

@@ -7,6 +7,7 @@ import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from difflib import get_close_matches
 
 from bot.core.model import (
@@ -17,29 +18,39 @@ from bot.core.model import (
     Integration,
     Listed,
     Page,
+    Server,
     Target,
     TargetKind,
+    Unused,
     Use,
     Window,
     name_key,
 )
+from bot.core.servers import DEFAULT_PORTS
+from bot.core.tokens import WorkflowToken
+from storage.noted import Noted
 from storage.records import (
     AUDIT,
     DEPENDENCIES,
     INTEGRATIONS,
     REQUESTS,
+    TOKENS,
     Fields,
     Request,
     dependency_from,
     entry_from,
     integration_from,
     request_from,
+    token_from,
 )
 
 MOST_TARGETS = 1000
+MOST_TOKENS = 1000
 MOST_FILTERS = 16
 """How many filters' results a view remembers: people page through the same list."""
 CANDIDATES = 60
+ServerPlace = tuple[str, int]
+"""A host and its effective port: two addresses of one registry are one place."""
 KIND_ORDER = {kind: place for place, kind in enumerate(TargetKind)}
 
 
@@ -55,10 +66,16 @@ class View:
     """By integration id, each sorted as confirmations list them."""
     uses: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
     """Integration ids by target."""
+    servers: Mapping[ServerPlace, tuple[Integration, ...]] = field(default_factory=dict)
+    """Integrations by their server's place, each sorted by name key."""
+    tokens: Mapping[str, WorkflowToken] = field(default_factory=dict)
+    """By public id."""
     history: tuple[AuditEntry, ...] = ()
     """The newest entries, oldest first; older ones are in the archive."""
     requests: Mapping[str, Request] = field(default_factory=dict)
     """By request id, oldest first."""
+    noted: Noted = field(default_factory=Noted)
+    """Uses that are not written yet: the one part that changes under a reader, who only looks up in it."""
     _found: dict[Filter, Sequence[str]] = field(default_factory=dict)
     _targets: dict[TargetKind, tuple[str, ...]] = field(default_factory=dict)
 
@@ -100,14 +117,16 @@ class View:
         return tuple(self.by_key[key].name for key in get_close_matches(wanted, likely, n=3))
 
     def dependency(self, integration_id: str, target: Target) -> Dependency | None:
-        """The dependency of a target on an integration."""
-        return dependency_in(self.dependents.get(integration_id, ()), target)
+        """The dependency of a target on an integration, with its last use by now."""
+        found = dependency_in(self.dependents.get(integration_id, ()), target)
+        return self.noted.on(found) if found else None
 
     def dependency_page(self, integration_id: str, number: int, size: int) -> DependencyPage:
         """One page of an integration's dependencies; a number past the end gives the last page."""
         mine = self.dependents.get(integration_id, ())
         number = max(0, min(number, (len(mine) - 1) // size))
-        return DependencyPage(mine[number * size : (number + 1) * size], number, len(mine), size)
+        shown = mine[number * size : (number + 1) * size]
+        return DependencyPage(tuple(map(self.noted.on, shown)), number, len(mine), size)
 
     def used_by(self, target: Target) -> tuple[Use, ...]:
         """Every integration a target uses, sorted by name key."""
@@ -123,12 +142,38 @@ class View:
             known = self._targets[kind] = tuple(heapq.nsmallest(MOST_TARGETS, names))
         return known
 
+    def integrations_at(self, server: Server) -> tuple[Integration, ...]:
+        """Every integration of this host and effective port, sorted by name key."""
+        return self.servers.get(place_of(server), ())
+
+    def token(self, token_id: str) -> WorkflowToken | None:
+        """The workflow token with this public id."""
+        found = self.tokens.get(token_id)
+        return self.noted.on_token(found) if found else None
+
+    def newest_tokens(self) -> tuple[WorkflowToken, ...]:
+        """At most 1,000 workflow tokens, the newest first."""
+        newest = heapq.nlargest(MOST_TOKENS, self.tokens.values(), key=lambda one: (one.created_at, one.id))
+        return tuple(map(self.noted.on_token, newest))
+
+    def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
+        """How many integrations were added before ``since`` and not used after it, and the first of them."""
+        candidates = (self.by_key[key] for key in self.keys)
+        old = [self._last_use(one) for one in candidates if one.created_at < since]
+        idle = [one for one in old if one.last_used_at is None or one.last_used_at < since]
+        return len(idle), tuple(idle[:size])
+
+    def _last_use(self, integration: Integration) -> Unused:
+        mine = self.dependents.get(integration.id, ())
+        times = [by_now.last_used_at for by_now in map(self.noted.on, mine) if by_now.last_used_at]
+        return Unused(integration, len(mine), max(times, default=None))
+
 
 def view_from(tables: Mapping[str, Mapping[str, Fields]]) -> View:
     """Arrange the documents of a workspace. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
     by_id = {key: integration_from(key, row) for key, row in tables.get(INTEGRATIONS, {}).items()}
     by_key = {one.key: one for one in by_id.values()}
-    dependencies = [dependency_from(row) for row in tables.get(DEPENDENCIES, {}).values()]
+    dependencies = map(dependency_from, tables.get(DEPENDENCIES, {}).values())
     dependents: dict[str, list[Dependency]] = {}
     uses: dict[Target, list[str]] = {}
     for one in sorted(dependencies, key=dependency_order):
@@ -141,9 +186,29 @@ def view_from(tables: Mapping[str, Mapping[str, Fields]]) -> View:
         keys=sorted(by_key),
         dependents={key: tuple(mine) for key, mine in dependents.items()},
         uses={target: tuple(mine) for target, mine in uses.items()},
+        servers=by_server(by_key),
+        tokens={key: token_from(key, row) for key, row in tables.get(TOKENS, {}).items()},
         history=tuple(sorted(entries, key=lambda entry: entry.sequence)),
         requests={key: request_from(row) for key, row in tables.get(REQUESTS, {}).items()},
     )
+
+
+def place_of(server: Server) -> ServerPlace:
+    """Where a server is, whatever its scheme."""
+    return server.host, server.port or DEFAULT_PORTS[server.scheme]
+
+
+def by_server(by_key: Mapping[str, Integration]) -> dict[ServerPlace, tuple[Integration, ...]]:
+    """Group integrations by their server's place, each group sorted by name key."""
+    servers: dict[ServerPlace, list[Integration]] = {}
+    for key in sorted(by_key):
+        servers.setdefault(place_of(by_key[key].server), []).append(by_key[key])
+    return {place: tuple(there) for place, there in servers.items()}
+
+
+def key_order(integration: Integration) -> str:
+    """How integrations are sorted: by name key."""
+    return integration.key
 
 
 def holding(word: str, keys: Sequence[str]) -> Sequence[str]:

@@ -1,43 +1,57 @@
 """One workspace of the embedded store: its file, its view, and one change at a time."""
 
+import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreFull
+from bot.core.model import Target, Workspace
 from storage.directory import workspace_path
 from storage.draft import Draft
 from storage.files import Database, Tables, damaged
+from storage.fold import fold
 from storage.history import FULL_AT, SEGMENT, Archive
 from storage.keyring import Keyring
-from storage.records import AUDIT, HEAD
+from storage.noted import Noted
+from storage.records import AUDIT, HEAD, TOKENS
 from storage.view import View, view_from
 from storage.volume import Volume, previous_of
 
 Clock = Callable[[], datetime]
+Holders = dict[str, "OpenWorkspace"]
+"""The workspace of each token, by public id. Never walked through, so readers need no lock."""
+
+log = logging.getLogger(__name__)
 
 
 class OpenWorkspace:
     """A workspace that is held in memory. Reads take ``view``; changes go through ``change``."""
 
-    def __init__(self, volume: Volume, key: str, keyring: Keyring, clock: Clock) -> None:
+    def __init__(self, volume: Volume, key: str, keyring: Keyring, clock: Clock, holders: Holders) -> None:
         """
-        Load a workspace; one without a file is empty.
+        Load a workspace; one without a file is empty. Its tokens are entered among the holders.
 
         Raises:
             StoreDamaged: Its file is not as it was written.
         """
         self.key = key
+        self.workspace = workspace_of(key)
         self.archive = Archive(volume, key)
         self.keyring = keyring
         self._clock = clock
         self._lock = threading.Lock()
+        self._noting = threading.Lock()
+        """Held while something is noted, and while a view is published with what of it is left."""
+        self._holders = holders
         self._changing: int | None = None
         self._damage: StoreDamaged | None = None
         self._database = Database(volume, workspace_path(volume.directory, key), key)
         self._view = self._load()
+        self._enter(self._view.tokens)
 
     @property
     def view(self) -> View:
@@ -45,6 +59,11 @@ class OpenWorkspace:
         if self._damage:
             raise self._damage
         return self._view
+
+    @property
+    def is_damaged(self) -> bool:
+        """True when damage was met after the start, so that nothing of it is shown."""
+        return self._damage is not None
 
     @contextmanager
     def change(self) -> Iterator[Draft]:
@@ -66,6 +85,27 @@ class OpenWorkspace:
             finally:
                 self._changing = None
 
+    def touch(self, integration_id: str, target: Target, token_id: str, at: datetime) -> None:
+        """Note a use. Reads show it at once; the next change writes it, or ``flush``."""
+        with self._noting:
+            self._view.noted.note(integration_id, target, token_id, at)
+
+    def flush(self) -> None:
+        """Write what was noted. When that fails it is logged, and everything stays noted."""
+        if not self._view.noted.tokens:
+            return
+        try:
+            with self.change() as draft:
+                fold(draft, self._noted())
+        except StoreFailure as error:
+            log.warning(
+                "%s: last uses could not be written and are kept in memory: %s", self.key, error.message
+            )
+
+    def _noted(self) -> Noted:
+        with self._noting:
+            return self._view.noted.copy()
+
     def seal_head_anew(self) -> None:
         """Seal the newest entry's hash under the primary key, if it is sealed under another."""
         head = self._database.rows(HEAD).row(AUDIT)
@@ -75,6 +115,7 @@ class OpenWorkspace:
 
     def _keep(self, draft: Draft) -> None:
         self._archive_oldest(draft)
+        settled = fold(draft, self._noted())
         draft.seal_head(self.keyring)
         try:
             with self._database.file.transaction(makes_room=draft.makes_room):
@@ -84,7 +125,21 @@ class OpenWorkspace:
             if self._database.file.is_stale:
                 self._reload()
             raise
-        self._view = draft.view()
+        self._publish(draft.view(), settled)
+        self._enter(draft.rows.get(TOKENS, {}))
+
+    def _publish(self, view: View, settled: Noted) -> None:
+        """Show a new view, with the notes that are not settled by it."""
+        with self._noting:
+            self._view = replace(view, noted=self._view.noted.without(settled))
+
+    def _enter(self, tokens: Mapping[str, object | None]) -> None:
+        """Enter tokens among the holders, or take out those that are ``None``."""
+        for token_id, token in tokens.items():
+            if token is not None:
+                self._holders[token_id] = self
+            elif self._holders.get(token_id) is self:
+                del self._holders[token_id]
 
     def _archive_oldest(self, draft: Draft) -> None:
         """Move the oldest entries once there are many; on a full disk they stay until there is room."""
@@ -97,7 +152,8 @@ class OpenWorkspace:
     def _reload(self) -> None:
         """Read the file again, because nobody knows how a write ended."""
         try:
-            self._view = self._load()
+            self._publish(self._load(), Noted())
+            self._enter(self._view.tokens)
         except StoreDamaged as error:
             self._damage = error
         except StoreFailure as error:
@@ -109,6 +165,12 @@ class OpenWorkspace:
         if tables is None and previous_of(file.path).exists():
             raise damaged(file.path, self.key, "it is missing, and the version before is there")
         return read_view(file.path, self.key, tables or {})
+
+
+def workspace_of(key: str) -> Workspace:
+    """The workspace with this key."""
+    enterprise_id, _, team_id = key.rpartition("-")
+    return Workspace(team_id, enterprise_id or None)
 
 
 def read_view(path: Path, key: str, tables: Tables) -> View:

@@ -1,0 +1,40 @@
+"""Folds what ``touch`` has noted into a change, so that it is written with it."""
+
+from bot.core.model import Target
+from storage.draft import Draft
+from storage.noted import Noted
+
+
+def fold(draft: Draft, noted: Noted) -> Noted:
+    """
+    Write last uses into a change; those of what is gone are dropped.
+
+    A deletion takes nothing in: on a full disk it must not grow.
+
+    Args:
+        draft: The change, otherwise finished.
+        noted: A copy that nobody changes.
+
+    Returns:
+        What need not be remembered once the change is kept.
+    """
+    if draft.makes_room:
+        return gone(draft, noted)
+    for integration_id, times in noted.uses.items():
+        draft.put_uses(integration_id, times)
+    for token_id in noted.tokens:
+        token = draft.token(token_id)
+        if token and (by_now := noted.on_token(token)) is not token:
+            draft.put_token(by_now)
+    return noted
+
+
+def gone(draft: Draft, noted: Noted) -> Noted:
+    """The notes on dependencies that the change leaves no more: linked anew, they begin anew."""
+    uses = {
+        integration_id: {
+            key: at for key, at in times.items() if draft.dependency(integration_id, Target(*key)) is None
+        }
+        for integration_id, times in noted.uses.items()
+    }
+    return Noted(uses)
