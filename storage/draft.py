@@ -23,7 +23,7 @@ from storage.records import (
     integration_fields,
     request_fields,
 )
-from storage.view import View, dependency_in, dependency_order
+from storage.view import View, dependency_in, dependency_order, shared_key
 
 REMEMBERED_FOR = timedelta(minutes=10)
 
@@ -68,7 +68,7 @@ class Draft:
 
     def put_integration(self, integration: Integration) -> None:
         """Keep a new integration, or replace the one with its id. Raises ``NameTaken``."""
-        key = integration.key
+        key = shared_key(integration)
         holder = self._by_key.get(key)
         if holder and holder.id != integration.id:
             raise NameTaken(integration.name)
