@@ -119,7 +119,6 @@ def saved(integration: Integration) -> View:
     """What the form becomes."""
     check = integration.check
     found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
-    return modal(
-        "Integration saved",
-        [section(f":white_check_mark: *{escape(integration.name)}*\n{AVAILABLE}"), context(escape(found))],
-    )
+    done = section(f":white_check_mark: *{escape(integration.name)}*\n{AVAILABLE}")
+    warning = plain_warning({"url": integration.server.origin})
+    return modal("Integration saved", [done, context(escape(found)), *warning])

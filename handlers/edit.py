@@ -91,7 +91,6 @@ def edited(integration: Integration) -> View:
     """What the form becomes."""
     check = integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
-    name = escape(integration.name)
-    return modal(
-        "Integration saved", [section(f":white_check_mark: *{name}* is saved."), context(escape(found))]
-    )
+    done = section(f":white_check_mark: *{escape(integration.name)}* is saved.")
+    warning = plain_warning({"url": integration.server.origin})
+    return modal("Integration saved", [done, context(escape(found)), *warning])

@@ -28,7 +28,7 @@ from storage.records import (
     request_fields,
     token_fields,
 )
-from storage.view import View, dependency_in, dependency_order, key_order, place_of
+from storage.view import View, dependency_in, dependency_order, key_order, place_of, shared_key
 
 REMEMBERED_FOR = timedelta(minutes=10)
 TOKENS_KEPT_FOR = timedelta(days=90)
@@ -77,7 +77,7 @@ class Draft:
 
     def put_integration(self, integration: Integration) -> None:
         """Keep a new integration, or replace the one with its id. Raises ``NameTaken``."""
-        key = integration.key
+        key = shared_key(integration)
         holder = self._by_key.get(key)
         if holder and holder.id != integration.id:
             raise NameTaken(integration.name)

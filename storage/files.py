@@ -1,15 +1,6 @@
-"""A TinyDB file of Quaymaster: TinyDB's own JSON behind one header line, kept through a ``Volume``.
+"""A TinyDB file of Quaymaster: TinyDB's tables in the layout of ``layout.py``, kept through a ``Volume``."""
 
-    {"magic":"quaymaster","format":1,"workspace":"T0BBB","sequence":812,"sha256":"<of the body's bytes>"}
-    {"integrations":{"<id>":{…}},"dependencies":{…},…}
-
-The header finds files that were cut, zeroed, altered or swapped. ``sequence`` rises with each write.
-Each document keeps its JSON text, so a change encodes only the documents it touches.
-"""
-
-import hashlib
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -18,15 +9,16 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table
 
-from bot.core.errors import StoreDamaged, StoreFailure
+from bot.core.errors import StoreFailure
+from storage.layout import damaged, decode, document_in, encode, line_of, lines_in
+from storage.records import Fields
 from storage.volume import OutcomeUnknown, Volume
-
-MAGIC = "quaymaster"
-FORMAT = 1
-encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 Tables = dict[str, dict[str, Any]]
 """Documents by table and id."""
+
+Visitor = Callable[[str, str, Fields], None]
+"""Is shown a table's name, a document's id and its fields."""
 
 
 class Document(Mapping[str, Any]):
@@ -34,23 +26,18 @@ class Document(Mapping[str, Any]):
 
     __slots__ = ("line",)
 
-    def __init__(self, key: str, fields: Mapping[str, Any]) -> None:
-        """Encode fields that JSON can hold, and the id they are kept under."""
-        self.line = encode_json({key: dict(fields)})[1:-1].encode()
-
-    def fields(self) -> dict[str, Any]:
-        """Decode the fields."""
-        (fields,) = json.loads(b"{%b}" % self.line).values()
-        return cast(dict[str, Any], fields)
+    def __init__(self, line: bytes) -> None:
+        """Take a line as ``line_of`` writes it."""
+        self.line = line
 
     def __getitem__(self, name: str) -> Any:
-        return self.fields()[name]
+        return document_in(self.line)[1][name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.fields())
+        return iter(document_in(self.line)[1])
 
     def __len__(self) -> int:
-        return len(self.fields())
+        return len(document_in(self.line)[1])
 
 
 class Rows(Table):
@@ -79,7 +66,7 @@ class Rows(Table):
             if row is None:
                 table.pop(key, None)
             else:
-                table[key] = Document(key, row)
+                table[key] = Document(line_of(key, row))
         self.storage.write({**tables, self.name: table})
 
 
@@ -133,7 +120,7 @@ class QuaymasterFile(Storage):
         if self._pending is not None:
             return self._pending
         if self._tables is None:
-            self.load()
+            self.load(pass_over)
         return dict(self._tables) if self._tables else None
 
     def write(self, data: Tables) -> None:
@@ -155,98 +142,68 @@ class QuaymasterFile(Storage):
             self._pending = None
         self._keep(pending)
 
-    def load(self) -> Tables | None:
-        """Read the file again and give its tables as plain JSON values. Raises as ``read`` does."""
+    def load(self, visit: Visitor) -> bool:
+        """
+        Read the file again, and show each document to ``visit``.
+
+        Returns:
+            False when there is no file.
+
+        Raises:
+            StoreDamaged: The file is not as it was written, or ``visit`` refuses a document.
+            StoreFailure: The disk cannot read it, or a newer Quaymaster wrote it.
+        """
         self._tables = None
         data = self._volume.read(self.path)
-        self._sequence, body = decode(self.path, self.workspace, data) if data is not None else (0, b"{}")
-        tables: Tables = json.loads(body)
-        self._tables = frozen(tables)
-        return tables if data is not None else None
+        if data is None:
+            self._tables = {}
+            return False
+        self._sequence, body = decode(self.path, self.workspace, data)
+        del data  # megabytes
+        try:
+            self._tables = read_documents(body, visit)
+        except (KeyError, ValueError, TypeError, AttributeError) as error:
+            # The error's text may quote a record: only its kind is told.
+            reason = f"a record in it cannot be read: {type(error).__name__}"
+            raise damaged(self.path, self.workspace, reason) from None
+        return True
 
     def _keep(self, tables: Tables) -> None:
         """Write the file. The tables read before stay untouched, so a refused write leaves them right."""
-        kept = frozen(tables)
-        data = encode(self.workspace, self._sequence + 1, kept)
+        kept = {name: rows if are_lines(rows) else in_lines(rows) for name, rows in tables.items()}
+        lines = {name: [row.line for row in rows.values()] for name, rows in kept.items()}
+        before, self._tables = self._tables, None
         try:
+            data = encode(self.workspace, self._sequence + 1, lines)
             self._volume.replace(self.path, data, makes_room=self._makes_room)
         except OutcomeUnknown:
-            self._tables = None
+            raise
+        except StoreFailure:
+            self._tables = before
             raise
         self._tables = kept
         self._sequence += 1
 
 
-def frozen(tables: Tables) -> Tables:
-    """Give every document its line; those that have theirs are kept as they are."""
-    return {name: rows if are_frozen(rows) else freeze(rows) for name, rows in tables.items()}
+def read_documents(body: bytes, visit: Visitor) -> Tables:
+    """Read a file's body into tables, showing each document to ``visit``."""
+    tables: Tables = {}
+    for table, line in lines_in(body):
+        key, fields = document_in(line)
+        tables.setdefault(table, {})[key] = Document(line)
+        visit(table, key, fields)
+    return tables
 
 
-def are_frozen(rows: Mapping[str, Any]) -> bool:
-    """True when every document of a table has its line."""
+def are_lines(rows: Mapping[str, Any]) -> bool:
+    """True when every document of a table has its line already."""
     return set(map(type, rows.values())) <= {Document}
 
 
-def freeze(rows: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the documents of a table their lines."""
-    return {key: row if type(row) is Document else Document(key, row) for key, row in rows.items()}
+def in_lines(rows: Mapping[str, Any]) -> dict[str, Document]:
+    """Give the documents of a table their lines: TinyDB's own insert keeps them as dictionaries."""
+    return {key: row if type(row) is Document else Document(line_of(key, row)) for key, row in rows.items()}
 
 
-def encode(workspace: str, sequence: int, tables: Tables) -> tuple[bytes, bytes]:
-    """Write a whole file: its header line and its body. Joining the two would copy megabytes."""
-    lines: list[bytes] = []
-    for name, rows in tables.items():
-        block = [row.line for row in rows.values()] or [b""]
-        block[0] = b"%b:{%b" % (encode_json(name).encode(), block[0])
-        block[-1] += b"}"
-        lines += block
-    body = b"{%b}\n" % b",\n".join(lines)
-    return header(workspace, sequence, body), body
-
-
-def header(workspace: str, sequence: int, body: bytes) -> bytes:
-    """Write the header line of a body."""
-    fields = {
-        "magic": MAGIC,
-        "format": FORMAT,
-        "workspace": workspace,
-        "sequence": sequence,
-        "sha256": hashlib.sha256(body).hexdigest(),
-    }
-    return encode_json(fields).encode() + b"\n"
-
-
-def decode(path: Path, workspace: str, data: bytes) -> tuple[int, bytes]:
-    """
-    Check a whole file.
-
-    Returns:
-        Its sequence number and its body.
-
-    Raises:
-        StoreDamaged: It is not as it was written, or belongs to another workspace.
-        StoreFailure: A newer Quaymaster wrote it.
-    """
-    line, _, body = data.partition(b"\n")
-    try:
-        fields = json.loads(line)
-        sequence, format_number = int(fields["sequence"]), int(fields["format"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise damaged(path, workspace, "its first line cannot be read") from None
-    if fields.get("magic") == MAGIC and format_number > FORMAT:
-        raise newer(path, format_number)
-    if line + b"\n" != header(workspace, sequence, body):
-        raise damaged(path, workspace, "its checksum or its workspace does not fit")
-    return sequence, body
-
-
-def damaged(path: Path, workspace: str, reason: str) -> StoreDamaged:
-    """Say which file is damaged, and which command repairs it."""
-    return StoreDamaged(f"{path} is damaged ({reason}); run `quaymaster store repair {workspace}`.")
-
-
-def newer(path: Path, format_number: int) -> StoreFailure:
-    """Say that a newer version wrote a file."""
-    return StoreFailure(
-        f"{path} was written by a newer Quaymaster (format {format_number}); start that version instead."
-    )
+def pass_over(table: str, key: str, fields: Fields) -> None:
+    """Look at no document."""

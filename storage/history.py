@@ -7,7 +7,6 @@ The archive is written before the entries leave the workspace's file: a crash in
 and whoever reads begins in the archive only below the oldest entry of the file.
 """
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -16,7 +15,7 @@ from pathlib import Path
 from bot.core.access import Action
 from bot.core.errors import StoreDamaged
 from bot.core.model import AuditEntry, HistoryPage, Result, name_key
-from storage.files import decode, encode, frozen
+from storage.layout import decode, document_in, encode, line_of, lines_in
 from storage.records import AUDIT, entry_fields, entry_from
 from storage.view import View
 from storage.volume import Volume
@@ -47,8 +46,8 @@ class Archive:
 
     def keep(self, entries: Sequence[AuditEntry]) -> None:
         """Write the file of these ``SEGMENT`` entries; writing it again changes nothing."""
-        rows = {str(entry.sequence): entry_fields(entry) for entry in entries}
-        data = encode(self._workspace_key, 1, frozen({AUDIT: rows}))
+        lines = [line_of(str(entry.sequence), entry_fields(entry)) for entry in entries]
+        data = encode(self._workspace_key, 1, {AUDIT: lines})
         self._volume.replace(self._path(entries[0].sequence), data, keeps_previous=False)
 
     def page(self, before: int, question: Question, size: int) -> HistoryPage:
@@ -84,8 +83,8 @@ class Archive:
         text = body.lower()
         if question.needles and not any(needle in text for needle in question.needles):
             return
-        for row in reversed(json.loads(body)[AUDIT].values()):
-            entry = entry_from(row)
+        for _, line in reversed(list(lines_in(body))):
+            entry = entry_from(document_in(line)[1])
             if entry.sequence < before and question.fits(entry):
                 yield entry
 

@@ -6,8 +6,9 @@ from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.model import new_id
 from bot.core.secrets import Sealed
 from storage.directory import META, workspace_keys
-from storage.files import FORMAT, Database
+from storage.files import Database
 from storage.keyring import Keyring
+from storage.layout import FORMAT
 from storage.volume import Volume
 
 STORE = "store"

@@ -5,8 +5,8 @@ a newer form of the data has a higher format number, and is never read by halves
 """
 
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
@@ -14,7 +14,6 @@ from typing import Any
 
 from bot.core.audit import event_fields, timestamp
 from bot.core.model import (
-    NO_OPTIONS,
     AuditEntry,
     Check,
     Dependency,
@@ -75,9 +74,7 @@ def integration_fields(integration: Integration) -> Fields:
     return filled(
         name=integration.name,
         kind=integration.kind,
-        scheme=integration.server.scheme,
-        host=integration.server.host,
-        port=integration.server.port,
+        **asdict(integration.server),
         username=integration.username,
         secret=integration.secret,
         owner=integration.owner,
@@ -97,24 +94,20 @@ def integration_fields(integration: Integration) -> Fields:
 def integration_from(integration_id: str, fields: Fields) -> Integration:
     """Read what ``integration_fields`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
     refuse_unknown(fields, INTEGRATION_FIELDS)
+    created, updated = fields["created_at"], fields["updated_at"]
+    created_at = datetime.fromisoformat(created)
     return Integration(
         id=integration_id,
         name=fields["name"],
         kind=sys.intern(fields["kind"]),
         server=server(fields["scheme"], fields["host"], fields.get("port")),
-        username=fields.get("username", ""),
+        username=sys.intern(fields.get("username", "")),
         secret=Sealed(fields["secret"]) if "secret" in fields else None,
         owner=sys.intern(fields["owner"]),
-        created_at=datetime.fromisoformat(fields["created_at"]),
+        created_at=created_at,
         created_by=sys.intern(fields["created_by"]),
-        updated_at=datetime.fromisoformat(fields["updated_at"]),
-        version=fields["version"],
-        options=MappingProxyType(fields["options"]) if "options" in fields else NO_OPTIONS,
-        ca=fields.get("ca"),
-        check=check_from(fields["check"]) if "check" in fields else None,
-        trusted_realms=tuple(fields.get("trusted_realms", ())),
-        linked_only=fields.get("linked_only", False),
-        is_default=fields.get("is_default", False),
+        updated_at=created_at if created == updated else datetime.fromisoformat(updated),
+        **{name: read(fields[name]) for name, read in WITH_DEFAULTS.items() if name in fields},
     )
 
 
@@ -145,6 +138,18 @@ def check_from(fields: Fields) -> Check:
         at=datetime.fromisoformat(fields["at"]),
         by=sys.intern(fields["by"]),
     )
+
+
+WITH_DEFAULTS: Mapping[str, Callable[[Any], Any]] = {
+    "version": int,
+    "options": MappingProxyType,
+    "ca": str,
+    "check": check_from,
+    "trusted_realms": tuple,
+    "linked_only": bool,
+    "is_default": bool,
+}
+"""How to read the fields of an integration that may be absent."""
 
 
 def dependency_key(integration_id: str, target: Target) -> str:

@@ -7,8 +7,8 @@ from bot.core.errors import StoreDamaged, StoreFailure
 from storage.directory import META, lock, workspace_path
 from storage.disk import Disk
 from storage.files import QuaymasterFile
+from storage.loading import Loading
 from storage.volume import Volume, previous_of
-from storage.workspace import read_view
 
 
 def repair(directory: Path, key: str, at: datetime, disk: Disk | None = None) -> Path | None:
@@ -42,12 +42,9 @@ def repair(directory: Path, key: str, at: datetime, disk: Disk | None = None) ->
 def is_whole(volume: Volume, path: Path, key: str) -> bool:
     """True when a file is there and can be read. Raises ``StoreFailure`` when a newer Quaymaster wrote it."""
     try:
-        tables = QuaymasterFile(volume, path, key).load()
-        if key != META:
-            read_view(path, key, tables or {})
+        return QuaymasterFile(volume, path, key).load(Loading().take)
     except StoreDamaged:
         return False
-    return tables is not None
 
 
 def put_back(volume: Volume, path: Path, at: datetime) -> Path | None:

@@ -94,11 +94,7 @@ class TinyDBStore:
         try:
             sweep(directory, disk)
             self._volume = Volume(directory, disk)
-            meta = Meta(self._volume)
-            self._open = {key: self._opened(key) for key in workspace_keys(directory)}
-            meta.verify(keyring)
-            self._refuse_missing_keys(lost_keys)
-            meta.remember(keyring)
+            self._load(lost_keys)
         except BaseException:
             self._held.close()
             raise
@@ -253,6 +249,14 @@ class TinyDBStore:
 
     def _opened(self, key: str) -> OpenWorkspace:
         return OpenWorkspace(self._volume, key, self._keyring, self._clock, self._holders)
+
+    def _load(self, lost_keys: Collection[str]) -> None:
+        """Read everything, and write only once nothing stands against the start."""
+        meta = Meta(self._volume)
+        self._open = {key: self._opened(key) for key in workspace_keys(self._volume.directory)}
+        meta.verify(self._keyring)
+        self._refuse_missing_keys(lost_keys)
+        meta.remember(self._keyring)
 
     def _refuse_missing_keys(self, lost_keys: Collection[str]) -> None:
         """Refuse to start beside records that no loaded key opens."""

@@ -29,20 +29,7 @@ from bot.core.model import (
 from bot.core.servers import DEFAULT_PORTS
 from bot.core.tokens import WorkflowToken
 from storage.noted import Noted
-from storage.records import (
-    AUDIT,
-    DEPENDENCIES,
-    INTEGRATIONS,
-    REQUESTS,
-    TOKENS,
-    Fields,
-    Request,
-    dependency_from,
-    entry_from,
-    integration_from,
-    request_from,
-    token_from,
-)
+from storage.records import Request
 
 MOST_TARGETS = 1000
 MOST_TOKENS = 1000
@@ -169,28 +156,10 @@ class View:
         return Unused(integration, len(mine), max(times, default=None))
 
 
-def view_from(tables: Mapping[str, Mapping[str, Fields]]) -> View:
-    """Arrange the documents of a workspace. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
-    by_id = {key: integration_from(key, row) for key, row in tables.get(INTEGRATIONS, {}).items()}
-    by_key = {one.key: one for one in by_id.values()}
-    dependencies = map(dependency_from, tables.get(DEPENDENCIES, {}).values())
-    dependents: dict[str, list[Dependency]] = {}
-    uses: dict[Target, list[str]] = {}
-    for one in sorted(dependencies, key=dependency_order):
-        dependents.setdefault(one.integration_id, []).append(one)
-        uses.setdefault(one.target, []).append(one.integration_id)
-    entries = (entry_from(row) for row in tables.get(AUDIT, {}).values())
-    return View(
-        by_id=by_id,
-        by_key=by_key,
-        keys=sorted(by_key),
-        dependents={key: tuple(mine) for key, mine in dependents.items()},
-        uses={target: tuple(mine) for target, mine in uses.items()},
-        servers=by_server(by_key),
-        tokens={key: token_from(key, row) for key, row in tables.get(TOKENS, {}).items()},
-        history=tuple(sorted(entries, key=lambda entry: entry.sequence)),
-        requests={key: request_from(row) for key, row in tables.get(REQUESTS, {}).items()},
-    )
+def shared_key(integration: Integration) -> str:
+    """The name key, as the name's own text where the two are equal: thousands of copies would add up."""
+    key = integration.key
+    return integration.name if key == integration.name else key
 
 
 def place_of(server: Server) -> ServerPlace:

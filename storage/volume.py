@@ -63,12 +63,7 @@ class Volume:
             raise StoreFailure(f"{path} cannot be read: {error.strerror}.", "Look at the disk.") from error
 
     def replace(
-        self,
-        path: Path,
-        pieces: Sequence[bytes],
-        *,
-        makes_room: bool = False,
-        keeps_previous: bool = True,
+        self, path: Path, pieces: Sequence[bytes], *, makes_room: bool = False, keeps_previous: bool = True
     ) -> None:
         """
         Write a file anew.

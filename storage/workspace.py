@@ -6,19 +6,20 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreFull
 from bot.core.model import Target, Workspace
 from storage.directory import workspace_path
 from storage.draft import Draft
-from storage.files import Database, Tables, damaged
+from storage.files import Database
 from storage.fold import fold
 from storage.history import FULL_AT, SEGMENT, Archive
 from storage.keyring import Keyring
+from storage.layout import damaged
+from storage.loading import Loading
 from storage.noted import Noted
 from storage.records import AUDIT, HEAD, TOKENS
-from storage.view import View, view_from
+from storage.view import View
 from storage.volume import Volume, previous_of
 
 Clock = Callable[[], datetime]
@@ -161,22 +162,13 @@ class OpenWorkspace:
 
     def _load(self) -> View:
         file = self._database.file
-        tables = file.load()
-        if tables is None and previous_of(file.path).exists():
+        loading = Loading()
+        if not file.load(loading.take) and previous_of(file.path).exists():
             raise damaged(file.path, self.key, "it is missing, and the version before is there")
-        return read_view(file.path, self.key, tables or {})
+        return loading.view()
 
 
 def workspace_of(key: str) -> Workspace:
     """The workspace with this key."""
     enterprise_id, _, team_id = key.rpartition("-")
     return Workspace(team_id, enterprise_id or None)
-
-
-def read_view(path: Path, key: str, tables: Tables) -> View:
-    """Arrange the records of a workspace's file. Raises ``StoreDamaged`` when one of them cannot be read."""
-    try:
-        return view_from(tables)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
-        # The error's text may quote a record: only its kind is told.
-        raise damaged(path, key, f"a record in it cannot be read: {type(error).__name__}") from None

@@ -121,7 +121,8 @@ def read_draft(kind: Kind, name: str, typed: Mapping[str, str], *, keeps_secret:
     problems = {**missing_parts(kind, values, keeps_secret), **problems}
     if not NAME.fullmatch(name.strip()):
         problems["name"] = NAME_PROBLEM
-    server = None if problems else read_server(kind, values, problems)
+    is_addressed = not any(f"{{{key}}}" in kind.server for key in problems)
+    server = read_server(kind, values, problems) if is_addressed else None
     if problems or server is None:
         raise InvalidFields(problems)
     return assembled(kind, name.strip(), values, server)

@@ -27,7 +27,7 @@ def pem_problem(text: str) -> str | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=text)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, TypeError, ValueError):
         return f"This is not a certificate in PEM. {PEM_EXAMPLE}"
     # get_ca_certs leaves out a server's own certificate; the TLS handshake will say when that has expired.
     ends = [str(each.get("notAfter", "")) for each in context.get_ca_certs()]

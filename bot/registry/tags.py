@@ -24,8 +24,11 @@ MOST_PAGES = 100
 MOST_TAGS = 50_000
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 DIGEST = re.compile(r"[a-z0-9+._-]+:[0-9a-fA-F]{32,}|sha256-[0-9a-f]{64}(?:\.[a-z]+)?")
-LINK = re.compile(r"\s*<?([^<>;,\s]+)>?\s*((?:;[^,]*)?)")
-NEXT = re.compile(r""";\s*rel\s*=\s*"?(?:[^",;]*\s)?next(?:\s[^",;]*)?"?""", re.IGNORECASE)
+LONGEST_LINK = 8192
+LINK = re.compile(
+    r"""(?:<([^<>]*)>|([^\s<>,;]+)>?)((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)"""
+)
+PARAMETER = re.compile(r"""\s*;\s*([^\s=;,]+)(?:\s*=\s*(?:"([^"]*)"|([^\s",;]+)))?""")
 
 
 class TagReader:
@@ -118,8 +121,20 @@ def milliseconds(entry: Mapping[str, object]) -> float:
 
 
 def next_page(header: str) -> str | None:
-    """Find the target of ``rel="next"`` in a ``Link`` header; some registries leave out the brackets."""
-    for match in LINK.finditer(header):
-        if NEXT.fullmatch(match.group(2).strip()) or NEXT.search(match.group(2)):
-            return match.group(1)
+    """
+    Find the target of ``rel="next"`` in a ``Link`` header; some registries leave out the brackets.
+
+    Source: RFC 8288, section 3.
+    """
+    for match in LINK.finditer(header[:LONGEST_LINK]):
+        if "next" in relations(match.group(3)):
+            return match.group(1) or match.group(2)
     return None
+
+
+def relations(parameters: str) -> list[str]:
+    """The relations of a link; of two ``rel`` parameters the first counts."""
+    for match in PARAMETER.finditer(parameters):
+        if match.group(1).lower() == "rel":
+            return (match.group(2) or match.group(3) or "").lower().split()
+    return []

@@ -131,7 +131,7 @@ def lifetime(expires_in: object) -> float:
     """Read ``expires_in``: 60 s when it is missing, less or no number; an hour at most."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
         return SHORTEST_S
-    return min(max(expires_in, SHORTEST_S), LONGEST_S)
+    return min(expires_in, LONGEST_S) if expires_in > SHORTEST_S else SHORTEST_S
 
 
 def granted_by(token: str, scope: object) -> Mapping[str, tuple[str, ...]]:

@@ -60,7 +60,7 @@ def add_authorities(context: ssl.SSLContext, ca: str) -> None:
     """Believe the certificates in ``ca`` too. Raises ``Unreachable``."""
     try:
         context.load_verify_locations(cadata=ca)
-    except (ssl.SSLError, ValueError):
+    except (ssl.SSLError, TypeError, ValueError):
         raise Unreachable(
             "The integration's CA certificate cannot be read.",
             "Paste it again, from -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----.",

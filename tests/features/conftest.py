@@ -25,6 +25,7 @@ from tests.fakes.slack_server import SlackServer
 from tests.features import payloads
 from tests.features.team import QuietExecutor, Team
 
+SETTINGS = "https://ci.example.com/web-shop/settings"
 FORGOTTEN_S = 301
 """Longer than people's roles are remembered."""
 
@@ -131,3 +132,20 @@ def make_team(
 def team(make_team: Callable[..., Team]) -> Team:
     """A team without particular settings."""
     return make_team()
+
+
+@pytest.fixture
+def linked(team: Team) -> Team:
+    """An integration that a project, an environment and an image depend on."""
+    team.add("my_registry")
+    team.link("my_registry", "image", "registry.example.com/team/web-shop")
+    team.link("my_registry", "environment", "production")
+    team.link("my_registry", "project", "web-shop", SETTINGS)
+    return team
+
+
+@pytest.fixture
+def free(team: Team) -> Team:
+    """An integration that nothing depends on."""
+    team.add("my_registry")
+    return team

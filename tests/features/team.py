@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.core.dependencies import link_target
+from bot.core.dependencies import link_target, unlink_target
 from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Dependency, Integration, Role, Target, TargetKind, new_id
@@ -219,6 +219,13 @@ class Team:
             for number in range(count):
                 target = Target(TargetKind(kind), f"target-{number:02}")
                 change.put_dependency(Dependency(integration.id, target, MEMBER, self.services.now()))
+
+    def unlink_all(self, name: str) -> None:
+        """Take every dependency away, as a colleague might meanwhile."""
+        integration = self.find(name)
+        assert integration is not None
+        for dependency in self.store.dependencies(ACME, integration.id, 0, 1000).rows:
+            unlink_target(self.store, self.actor(), integration.id, dependency.target)
 
     def add_many(self, count: int, kind: str = "private") -> None:
         """Keep many integrations in one change: ``registry-000`` and so on."""

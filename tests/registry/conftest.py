@@ -26,7 +26,7 @@ hypothesis.settings.register_profile("many", max_examples=100_000, deadline=None
 hypothesis.settings.load_profile(os.environ.get("QUAYMASTER_FUZZ", "few"))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client() -> RegistryClient:
     """A client that may talk to this machine, where the registries of the tests are."""
     return RegistryClient(KINDS, LOOPBACK)

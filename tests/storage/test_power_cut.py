@@ -31,7 +31,7 @@ def play(disk: ModelDisk) -> int:
 def counts(found: bytes | None) -> tuple[int, int]:
     """How many integrations and audit entries a file that was left holds. Raises when it is damaged."""
     file = QuaymasterFile(Volume(PATH.parent, FoundDisk(found)), PATH, "T1")
-    tables = file.load() or {}
+    tables = file.read() or {}
     return len(tables.get("integrations", {})), len(tables.get("audit", {}))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import StoreDamaged, StoreFailure
-from storage.files import decode, header
+from storage.layout import decode, header
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import (
     T1,

@@ -8,8 +8,9 @@ import pytest
 from bot.core.errors import KeyringFailure
 from bot.core.model import Integration
 from bot.core.secrets import Place, Secret
-from storage.files import QuaymasterFile, header
+from storage.files import QuaymasterFile
 from storage.keyring import Keyring
+from storage.layout import header
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import (
     KEYRING,

@@ -13,7 +13,6 @@ from tests.web.tryit_scripted import (
     NOW,
     SECRET,
     TEXT,
-    ScriptedApp,
     Stage,
     field_block,
     plain,
@@ -179,11 +178,13 @@ def test_plain_text_is_a_message_of_that_person(stage: Stage) -> None:
 
 
 def test_stopped_simulator_delivers_nothing_more() -> None:
-    """After the stop no page waits."""
-    stage = Stage(app=ScriptedApp())
+    """After the stop no page waits, and nothing reaches the app."""
+    stage = Stage()
     stage.simulator.stop()
+    stage.command({"text": "too late"})
 
-    assert stage.simulator.world.open is False
+    assert stage.simulator.snapshot(ADMIN.id)["open"] is False
+    assert stage.app.received == []
 
 
 def test_texts_get_slacks_defaults(stage: Stage) -> None:

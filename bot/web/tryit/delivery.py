@@ -77,6 +77,7 @@ class Delivery:
         self._pool = ThreadPoolExecutor(max_workers=32, thread_name_prefix="slack-delivery")
         self._lock = threading.Lock()
         self._last: dict[bytes, int] = {}
+        self._stopped = False
 
     def command(self, fields: Mapping[str, str]) -> Answer | None:
         """Deliver a slash command."""
@@ -98,9 +99,12 @@ class Delivery:
 
     def stop(self) -> None:
         """Start nothing more; what is running ends by itself."""
+        self._stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _send(self, body: bytes, content_type: str, extra: dict[str, str]) -> Answer | None:
+        if self._stopped:
+            return None
         timestamp = str(self._timestamp(body))
         headers = {
             "Content-Type": content_type,

@@ -20,7 +20,7 @@ Check = Callable[[str, Json], list[str]]
 Kind = Literal["message", "slackbot", "refused"]
 
 MAX_STACK = 3
-MAX_MESSAGES = 400
+MAX_MESSAGES = 120
 
 
 @dataclass

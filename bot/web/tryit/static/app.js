@@ -14,6 +14,8 @@ import { People } from "./text.js";
 
 const FIRST_PERSON = "U0TRYADMIN";
 const RETRY_MS = 1000;
+const GONE = "That is not shown any more.";
+const REFUSALS = { element_not_found: GONE, message_not_found: GONE, not_found: GONE };
 const NOTE = "Try workspace · played on this computer";
 
 class Page {
@@ -70,7 +72,7 @@ class Page {
     const lost = error instanceof TypeError;
     document.getElementById("topbar-note").textContent = lost
       ? "Connection lost. Is the program still running?"
-      : error.message;
+      : (REFUSALS[error.message] ?? error.message);
   }
 
   redraw() {

@@ -1,0 +1,308 @@
+"""Reading tags: pages, caps, and registries that lead astray."""
+
+import itertools
+import json
+import tracemalloc
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from bot.core.errors import InvalidInput, LoginRejected, RegistryFailure, Unreachable
+from bot.core.model import Server
+from bot.core.ports import Tags
+from bot.registry.client import RegistryClient
+from bot.registry.repositories import repository_name
+from bot.registry.tags import MOST_PAGES, MOST_TAGS, next_page
+from tests.fakes.real_registry import PRIVATE, TAGS, RealRegistry, running
+from tests.fakes.registry import FakeRegistry, Request, always, challenge, endless, on_tags, reply
+
+MEGABYTE = 1024 * 1024
+
+
+def read(client: RegistryClient, fake: FakeRegistry) -> Tags:
+    """Read the tags of a fake registry."""
+    return client.tags(fake.login(), "team/app", deadline_s=10)
+
+
+def read_answer(client: RegistryClient, *answer: bytes) -> Tags:
+    """Read the tags of a registry that answers with this."""
+    with FakeRegistry(on_tags(always(*answer))) as fake:
+        return read(client, fake)
+
+
+@pytest.mark.needs("docker-registry")
+@pytest.mark.parametrize("name", ["basic_registry", "token_registry", "open_registry", "tls_registry"])
+def test_tags_of_a_real_registry(client: RegistryClient, request: pytest.FixtureRequest, name: str) -> None:
+    """In each of its forms the real registry gives its tags, sorted by name."""
+    registry: RealRegistry = request.getfixturevalue(name)
+
+    assert client.tags(registry.login(), PRIVATE, deadline_s=10) == Tags(PRIVATE, tuple(sorted(TAGS)))
+
+
+@pytest.mark.needs("docker-registry")
+def test_an_access_token_is_kept_for_its_login_only(client: RegistryClient, tmp_path: Path) -> None:
+    """A second reading needs no second token; another version of the login does."""
+    with running(tmp_path, auth="token") as registry:
+        assert registry.tokens is not None
+        for key in ("i1:1", "i1:1", "i1:2", "", ""):
+            client.tags(registry.login(cache_key=key), PRIVATE, deadline_s=10)
+
+        assert len(registry.tokens.manners.asked) == 4
+
+
+@pytest.mark.needs("docker-registry")
+@pytest.mark.parametrize(
+    ("name", "repository", "password", "error", "words"),
+    [
+        ("basic_registry", "no/such", None, Unreachable, "has no repository no/such"),
+        ("token_registry", "no/such", None, Unreachable, "has no repository no/such"),
+        ("open_registry", "no/such", None, Unreachable, "has no repository no/such"),
+        ("basic_registry", PRIVATE, "wrong", LoginRejected, "does not let this login read"),
+        ("token_registry", PRIVATE, "wrong", LoginRejected, "refused this login"),
+        ("token_registry", PRIVATE, "", LoginRejected, "does not let this login read"),
+    ],
+)
+def test_each_refusal_is_told_apart(
+    client: RegistryClient,
+    request: pytest.FixtureRequest,
+    name: str,
+    repository: str,
+    password: str | None,
+    error: type[RegistryFailure],
+    words: str,
+) -> None:
+    """No such repository is not a wrong password, and neither is a missing permission."""
+    registry: RealRegistry = request.getfixturevalue(name)
+    login = registry.login() if password is None else registry.login(password=password)
+
+    with pytest.raises(error, match=words):
+        client.tags(login, repository, deadline_s=10)
+
+
+def test_what_is_no_registry_is_told(client: RegistryClient) -> None:
+    """A web server without /v2/ is not asked for tags."""
+    with FakeRegistry(always(reply(404))) as fake, pytest.raises(Unreachable, match="is not a registry"):
+        read(client, fake)
+
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["Team", "team/app:1", "team//app", "../x", "team app", "é", "", "a" * 256])
+def test_a_wrong_name_is_refused_before_anything_is_sent(client: RegistryClient, name: str) -> None:
+    """A repository's name is judged here."""
+    with FakeRegistry(always()) as fake, pytest.raises(InvalidInput, match="Example: team/app"):
+        client.tags(fake.login(), name, deadline_s=10)
+
+    assert fake.requests == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "server", "name"),
+    [
+        ("alpine", Server("https", "registry-1.docker.io"), "library/alpine"),
+        ("team/app", Server("https", "registry-1.docker.io"), "team/app"),
+        ("alpine", Server("https", "registry.example.com"), "alpine"),
+        ("registry.example.com:5000/team/app", Server("https", "registry.example.com", 5000), "team/app"),
+        (" a.b_c__d-e/f ", Server("https", "registry.example.com"), "a.b_c__d-e/f"),
+    ],
+)
+def test_repository_names_are_read_as_people_type_them(typed: str, server: Server, name: str) -> None:
+    """Docker Hub's own images need no library/, and the registry may stand before the name."""
+    assert repository_name(typed, server) == name
+
+
+def test_what_is_no_tag_is_dropped(client: RegistryClient) -> None:
+    """Nulls, empty names, digests and their stand-ins are no tags."""
+    digest = "a" * 64
+    tags = ["b", None, "", f"sha256:{digest}", f"sha256-{digest}.sig", "a", 7, ["x"], "a", "not a tag", "ü"]
+
+    assert read_answer(client, reply(200, {"name": "team/app", "tags": tags})).names == ("a", "b")
+
+
+@pytest.mark.parametrize("tags", [None, [], {}])
+def test_an_empty_repository_has_no_tags(client: RegistryClient, tags: object) -> None:
+    """Some registries say null for none."""
+    assert read_answer(client, reply(200, {"tags": tags})) == Tags("team/app", ())
+
+
+def test_newest_tags_come_first_where_uploads_are_dated(client: RegistryClient) -> None:
+    """Google's registries say when each tag was uploaded."""
+    manifests = {
+        "sha256:1": {"tag": ["old"], "timeUploadedMs": "1500000000000"},
+        "sha256:2": {"tag": ["new", "latest"], "timeUploadedMs": "1700000000000"},
+        "sha256:3": {"tag": [], "timeUploadedMs": "x"},
+    }
+    found = read_answer(client, reply(200, {"tags": ["latest", "new", "old"], "manifest": manifests}))
+
+    assert found == Tags("team/app", ("latest", "new", "old"), is_ordered=True)
+
+
+def test_tags_are_sorted_by_name_where_one_is_not_dated(client: RegistryClient) -> None:
+    """An order that is known in part is not an order."""
+    manifests = {"sha256:1": {"tag": ["z"], "timeUploadedMs": "1500000000000"}}
+
+    assert read_answer(client, reply(200, {"tags": ["z", "a"], "manifest": manifests})).names == ("a", "z")
+
+
+PAGES = ["/v2/team/app/tags/list?last=b", "{origin}/v2/team/app/tags/list?last=b", "list?last=b"]
+
+
+@pytest.mark.parametrize("target", PAGES, ids=["path", "absolute", "relative"])
+def test_pages_are_followed(client: RegistryClient, target: str) -> None:
+    """A link may be absolute or relative; the page after the last has none."""
+
+    def behave(request: Request) -> Iterable[bytes]:
+        if "last=b" in request.path:
+            return [reply(200, {"tags": ["c"]})]
+        link = target.format(origin=fake.server.origin)
+        return [reply(200, {"tags": ["a", "b"]}, f'Link: <{link}>; rel="next"')]
+
+    with FakeRegistry(on_tags(behave)) as fake:
+        assert read(client, fake).names == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("header", "target"),
+    [
+        ('<x>; rel="next"', "x"),
+        ("<x>; rel=next", "x"),
+        ('<x>;title="y";rel="next"', "x"),
+        ('<x>; rel="prev next"', "x"),
+        ('<y>; rel="prev", <x>; rel="next"', "x"),
+        ('<x?a,b>; rel="next"', "x?a,b"),
+        ('<y>; title="<z>; rel=next"; rel=last', None),
+        ('x; rel="next"', "x"),
+        ('<x>; rel="prev"', None),
+        ('<x>; rel="nextish"', None),
+        ("<x>", None),
+        ("", None),
+    ],
+)
+def test_links_are_read(header: str, target: str | None) -> None:
+    """Several links, several relations, missing brackets."""
+    assert next_page(header) == target
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://other.example/v2/",
+        "//other.example/v2/",
+        "https://127.0.0.1:{port}/v2/",
+        "http://u@127.0.0.1:{port}/",
+    ],
+)
+def test_a_link_to_another_host_gets_nothing(client: RegistryClient, target: str) -> None:
+    """The login stays with its registry."""
+    with FakeRegistry(always()) as fake:
+        link = target.format(port=fake.port)
+        fake.behaviour = on_tags(always(reply(200, {"tags": ["a"]}, f'Link: <{link}>; rel="next"')))
+        with pytest.raises(Unreachable, match="nothing was sent there"):
+            read(client, fake)
+
+
+def test_a_circle_of_links_is_left(client: RegistryClient) -> None:
+    """A page that was read is not read again."""
+    page = reply(200, {"tags": ["a"]}, 'Link: </v2/team/app/tags/list>; rel="next"')
+    with FakeRegistry(on_tags(always(page))) as fake, pytest.raises(Unreachable, match="already read"):
+        read(client, fake)
+
+    assert sum("/tags/list" in request.path for request in fake.requests) == 1
+
+
+def test_endless_pages_are_cut(client: RegistryClient) -> None:
+    """Reading stops at the cap, and the cut is said."""
+    numbers = itertools.count()
+
+    def behave(_: Request) -> Iterable[bytes]:
+        number = next(numbers)
+        link = f'Link: </v2/team/app/tags/list?last={number}>; rel="next"'
+        return [reply(200, {"tags": [f"t{number}"]}, link)]
+
+    with FakeRegistry(on_tags(behave)) as fake:
+        found = read(client, fake)
+
+    assert (len(found.names), found.is_cut) == (MOST_PAGES, True)
+
+
+def test_too_many_tags_are_cut(client: RegistryClient) -> None:
+    """No more tags are kept than anybody can look at."""
+    numbers = itertools.count()
+
+    def behave(_: Request) -> Iterable[bytes]:
+        number = next(numbers)
+        link = f'Link: </v2/team/app/tags/list?last={number}>; rel="next"'
+        return [reply(200, {"tags": [f"t{number}-{each}" for each in range(9_000)]}, link)]
+
+    with FakeRegistry(on_tags(behave)) as fake:
+        found = read(client, fake)
+
+    assert (len(found.names), found.is_cut) == (MOST_TAGS, True)
+
+
+BOMBS = {
+    "small strings": b'{"tags":[' + b'"ab",' * 800_000 + b'"a"]}',
+    "numbers": b'{"tags":[' + b"1000," * 800_000 + b"1]}",
+    "objects": b'{"tags":[' + b"{}," * 1_300_000 + b"{}]}",
+    "nested": b'{"tags":' + b"[" * 2_000_000 + b"]" * 2_000_000 + b"}",
+    "wide letters": json.dumps({"tags": ["\U0001f40b" + "a" * 4_000_000]}, ensure_ascii=False).encode(),
+    "deep and short": b'{"tags":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+}
+
+
+@pytest.mark.parametrize("body", BOMBS.values(), ids=BOMBS)
+def test_a_page_that_would_grow_is_not_opened(client: RegistryClient, body: bytes) -> None:
+    """Four megabytes of JSON never become fifty of objects."""
+    answer = reply(200, body)
+    tracemalloc.start()
+    with pytest.raises(Unreachable, match="no list of tags, or is too large"):
+        read_answer(client, answer)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 20 * MEGABYTE
+
+
+def test_an_endless_page_ends_at_the_cap(client: RegistryClient) -> None:
+    """A page is at most four megabytes."""
+    flood = endless(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[", b'"a",' * 16_384)
+    with FakeRegistry(on_tags(lambda _: flood)) as fake, pytest.raises(Unreachable, match="more than"):
+        read(client, fake)
+
+    assert fake.sent < 20 * MEGABYTE
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"nonsense", b'"x"', b"\xff", b"null"])
+def test_a_page_that_is_no_list_is_told(client: RegistryClient, body: bytes) -> None:
+    """What is no list of tags is not an empty one."""
+    with pytest.raises(Unreachable, match="no list of tags"):
+        read_answer(client, reply(200, body))
+
+
+def test_a_registry_that_forgets_its_challenge_is_understood(client: RegistryClient) -> None:
+    """gcr.io asks for a login at /v2/ only; what it asked for there goes for every request."""
+
+    def behave(request: Request) -> Iterable[bytes]:
+        if request.path.startswith("/token"):
+            return [reply(200, {"token": "t"})]
+        if request.path == "/v2/":
+            return [challenge('Bearer realm="/token",service="s"')]
+        return [reply(200, {"tags": ["a"]}) if request.scheme == "bearer" else reply(401)]
+
+    with FakeRegistry(behave) as fake:
+        assert read(client, fake).names == ("a",)
+
+
+@pytest.mark.needs("docker-registry")
+def test_ten_thousand_tags_fit_in_ten_megabytes(client: RegistryClient, tmp_path: Path) -> None:
+    """A large repository costs little."""
+    with running(tmp_path, auth="basic") as registry:
+        registry.put_names("team/large", [f"1.0.{number}" for number in range(10_000)])
+        tracemalloc.start()
+        found = client.tags(registry.login(), "team/large", deadline_s=10)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+    assert (len(found.names), found.is_cut) == (10_000, False)
+    assert peak < 10 * MEGABYTE
