@@ -74,7 +74,7 @@ class Archive:
         """
         for first in islice(firsts(before), MOST_SEGMENTS):
             if first not in self._deletions:
-                self._deletions[first] = tuple(self._entries(first, before, DELETIONS))
+                self._deletions[first] = tuple(self._entries(first, first + SEGMENT, DELETIONS))
             yield from self._deletions[first]
 
     def _entries(self, first: int, before: int, question: Question) -> Iterator[AuditEntry]:

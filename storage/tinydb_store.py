@@ -101,8 +101,10 @@ class TinyDBStore:
 
     def close(self) -> None:
         """Write what ``touch`` has noted and let go of the directory. Every change is on disk already."""
-        self.flush()
-        self._held.close()
+        try:
+            self.flush()
+        finally:
+            self._held.close()
 
     def health(self) -> str | None:
         """Say in one sentence why changes are refused; ``None`` when they are not."""

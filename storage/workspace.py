@@ -135,10 +135,14 @@ class OpenWorkspace:
             self._view = replace(view, noted=self._view.noted.without(settled))
 
     def _enter(self, tokens: Mapping[str, object | None]) -> None:
-        """Enter tokens among the holders, or take out those that are ``None``."""
+        """
+        Enter tokens among the holders, or take out those that are ``None``.
+
+        Ids are random: should two workspaces ever draw the same one, the older token goes on working.
+        """
         for token_id, token in tokens.items():
             if token is not None:
-                self._holders[token_id] = self
+                self._holders.setdefault(token_id, self)
             elif self._holders.get(token_id) is self:
                 del self._holders[token_id]
 

@@ -124,6 +124,7 @@ def held(store: TinyDBStore) -> Model:
     assert [row.dependencies for row in rows] == [sum(key == one.id for key, _ in links) for one in kept]
     assert all(store.integration_named(T1, one.name.swapcase()) == one for one in kept)
     assert [one.key for one in kept] == sorted(one.key for one in kept)
+    assert store.integrations_at(T1, SAMPLE.server) == tuple(kept)
     return Model({one.id: one.name for one in kept}, links, len(whole_history(store)))
 
 

@@ -1,0 +1,108 @@
+"""The embedded store's look-ups: how much work they are, counted, however much the store holds."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bot.core.errors import StoreReadOnly
+from bot.core.model import Server
+from storage.tinydb_store import TinyDBStore
+from tests.storage.disks import WatchedDisk
+from tests.storage.samples import KEYRING, NOON, PROJECT, T1, T2, add, delete, integration, record
+from tests.storage.tokens import LATER, TOKEN_ID, instructions, keep, token, use, used_integration
+
+
+@pytest.fixture
+def disk() -> WatchedDisk:
+    """A disk that counts, and fails on demand."""
+    return WatchedDisk()
+
+
+@pytest.fixture
+def watched(directory: Path, disk: WatchedDisk) -> Iterator[TinyDBStore]:
+    """A store on that disk, with a token in each of two workspaces."""
+    store = TinyDBStore(directory, KEYRING, disk=disk)
+    used_integration(store)
+    used_integration(store, T2)
+    yield store
+    disk.failing = {}
+    store.close()
+
+
+def test_damaged_workspace_leaves_others_their_reminders(watched: TinyDBStore, disk: WatchedDisk) -> None:
+    """A workspace that is refused after damage does not keep the tokens of others from being found."""
+    disk.failing = {"sync directory": errno.EIO, "read": errno.EIO}
+    with pytest.raises(StoreReadOnly):
+        record(watched, 1)
+    use(watched, integration())
+    watched.flush()
+
+    assert [workspace for workspace, _ in watched.ending_tokens(NOON + timedelta(days=91))] == [T2]
+
+
+def test_token_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> None:
+    """Finding a token's holder is the same work among 10,000 tokens, and with as many uses noted."""
+    keep(tinydb, replace(token(), last_used_at=NOON))
+    use(tinydb, integration())
+    few = instructions(lambda: tinydb.token_holder(TOKEN_ID))
+    many = [f"id{number:06d}" for number in range(10_000)]
+    keep(tinydb, *map(token, many))
+    for token_id in [*many, TOKEN_ID]:
+        tinydb.touch(T1, "i1", PROJECT, token_id, LATER + timedelta(seconds=1))
+
+    assert instructions(lambda: tinydb.token_holder(TOKEN_ID)) == few
+
+
+def test_server_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> None:
+    """Finding a server's integrations is the same work among 2,000 of them, and on a server of many."""
+    one = integration("one")
+    there = replace(integration("there"), server=Server("https", "ghcr.io"))
+    add(tinydb, one, there)
+    few = [instructions(partial(tinydb.integrations_at, T1, each.server)) for each in (one, there)]
+    add(tinydb, *(integration(f"name-{number}") for number in range(2000)))
+
+    assert [instructions(partial(tinydb.integrations_at, T1, each.server)) for each in (one, there)] == few
+    assert len(tinydb.integrations_at(T1, one.server)) == 2001
+
+
+def test_noting_a_use_is_the_same_work_whatever_is_noted(tinydb: TinyDBStore) -> None:
+    """Noting a use costs the same however many uses are noted already."""
+    one = used_integration(tinydb)
+    use(tinydb, one)
+    few = instructions(lambda: use(tinydb, one, LATER + timedelta(seconds=1)))
+    for number in range(10_000):
+        tinydb.touch(T1, f"i{number}", PROJECT, f"id{number:06d}", LATER)
+
+    assert instructions(lambda: use(tinydb, one, LATER + timedelta(seconds=2))) == few
+
+
+def test_asking_again_for_a_deletion_reads_no_file(watched: TinyDBStore, disk: WatchedDisk) -> None:
+    """A name that nobody deleted is looked for in the archive once; then memory answers."""
+    record(watched, 1300)
+    disk.calls.clear()
+    watched.deletion_named(T1, "unknown")
+    first = disk.calls.count("read")
+    watched.deletion_named(T1, "elsewhere.example.com")
+
+    assert (first, disk.calls.count("read")) == (3, 3)
+
+
+def test_deletion_is_looked_for_within_bounds(watched: TinyDBStore, disk: WatchedDisk) -> None:
+    """At most 40 files of the archive are read: a deletion before them is not found, one in them is."""
+    first, second = integration("first"), integration("second")
+    add(watched, first, second)
+    delete(watched, first)
+    record(watched, 300)
+    delete(watched, second)
+    record(watched, 10_650)
+    disk.calls.clear()
+    found = watched.deletion_named(T1, "second")
+
+    assert found is not None
+    assert watched.deletion_named(T1, "first") is None
+    assert disk.calls.count("read") == 40
