@@ -100,6 +100,16 @@ def section(text: str, accessory: Block | None = None, block_id: str = "") -> Bl
     return {**block, "block_id": block_id} if block_id else block
 
 
+def paragraphs(lines: Iterable[str]) -> list[Block]:
+    """Lines in as few sections as hold each of them whole: a link that is cut leads nowhere."""
+    texts = [""]
+    for line in lines:
+        if texts[-1] and len(texts[-1]) + len(line) >= 3000:
+            texts.append("")
+        texts[-1] += f"\n{line}" if texts[-1] else line
+    return [section(text) for text in texts]
+
+
 def context(*texts: str) -> Block:
     """Small grey text."""
     return {"type": "context", "elements": [mrkdwn(cut(text, 2000)) for text in texts]}
