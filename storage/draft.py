@@ -8,7 +8,7 @@ from typing import TypeVar
 from bot.core.audit import next_entry
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import AuditEntry, Dependency, Event, Integration, Target, name_key
-from storage.keyring import Keyring
+from storage.keyring import Keyring, kid_of
 from storage.records import (
     AUDIT,
     DEPENDENCIES,
@@ -67,7 +67,15 @@ class Draft:
         return self._by_key.get(name_key(name))
 
     def put_integration(self, integration: Integration) -> None:
-        """Keep a new integration, or replace the one with its id. Raises ``NameTaken``."""
+        """
+        Keep a new integration, or replace the one with its id.
+
+        Raises:
+            NameTaken: Another integration has its name.
+            KeyringFailure: Its secret has not the form of a sealed one: no plaintext reaches the disk.
+        """
+        if integration.secret is not None:
+            kid_of(integration.secret)
         key = shared_key(integration)
         holder = self._by_key.get(key)
         if holder and holder.id != integration.id:

@@ -37,10 +37,10 @@ ONE_CHANGE = [
     "write",
     "sync file",
     "close",
+    "open directory",
     "remove",
     "link",
     "replace",
-    "open directory",
     "sync directory",
     "close",
 ]
