@@ -69,7 +69,7 @@ def lock(directory: Path) -> BinaryIO:
 def in_use() -> StoreInUse:
     """Say that another process holds the directory, and what to do when that is wanted."""
     return StoreInUse(
-        "Another copy of Quaymaster uses this data directory.", "For several replicas set DATABASE_URL."
+        "Another copy of Quaymaster uses this data directory.", "Stop it first: one at a time may."
     )
 
 

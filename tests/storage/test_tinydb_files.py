@@ -132,7 +132,7 @@ def test_second_copy_is_refused(directory: Path) -> None:
         opened(directory)
 
     assert str(caught.value) == (
-        "Another copy of Quaymaster uses this data directory. For several replicas set DATABASE_URL."
+        "Another copy of Quaymaster uses this data directory. Stop it first: one at a time may."
     )
 
 
