@@ -75,6 +75,7 @@ def test_failed_write_changes_nothing(
     watched: TinyDBStore, disk: WatchedDisk, directory: Path, call: str, error: int
 ) -> None:
     """When the temporary file cannot be written, the change is refused, and the next one succeeds."""
+    disk.calls.clear()
     disk.failing = {call: error}
     with pytest.raises(StoreFailure, match="nothing was changed"):
         add(watched, integration("lost"))
@@ -83,6 +84,7 @@ def test_failed_write_changes_nothing(
 
     assert names(watched) == ["after", "before"]
     assert [entry.sequence for entry in whole_history(watched)] == [2, 1]
+    assert "read" not in disk.calls
     assert not list(directory.glob("*.tmp"))
 
 
@@ -180,6 +182,16 @@ def test_full_disk_refuses_what_grows(full: FullDisk, directory: Path) -> None:
     assert len(names(full.store)) == 202
     assert full.store.health() == "The disk is full, so only deleting works."
     assert not list(directory.glob("*.tmp"))
+
+
+def test_version_before_gives_way(full: FullDisk, directory: Path) -> None:
+    """What needs no more room than the version before takes is kept in its place."""
+    full.disk.capacity += 4096
+    add(full.store, integration("small"))
+
+    assert full.store.integration_named(T1, "small")
+    assert not (directory / "T1.db.prev").exists()
+    assert (directory / ".reserve").exists()
 
 
 def test_full_disk_lets_delete(full: FullDisk) -> None:
