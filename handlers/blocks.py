@@ -56,14 +56,14 @@ def link(url: str, label: str) -> str:
     return f"<{escape(url)}|{escape(label)}>"
 
 
-def message(text: str, blocks: Sequence[Block]) -> Message:
-    """A message only its reader sees. ``text`` is the one line that notifications and screen readers use."""
-    return {"response_type": "ephemeral", "text": text, "blocks": list(blocks)}
+def message(line: str, blocks: Sequence[Block]) -> Message:
+    """A message only its reader sees; notifications and screen readers use ``line``, which is plain text."""
+    return {"response_type": "ephemeral", "text": cut(escape(line), 3000), "blocks": list(blocks)}
 
 
 def notice(text: str) -> Message:
     """A message of one paragraph of mrkdwn."""
-    return message(text, [section(text)])
+    return {**message("", [section(text)]), "text": cut(text, 3000)}
 
 
 def modal(title: str, blocks: Sequence[Block], **more: Any) -> View:
