@@ -22,9 +22,10 @@ from bot.executor import BoundedExecutor
 REMEMBERED_S = 300.0
 REMEMBERED_AT_MOST = 10_000
 
-# Slack waits 3 s for the whole acknowledgement, and both questions may stand before it.
+# Slack waits 3 s for the whole acknowledgement. Before it may stand one question about the person and two
+# about groups, those of the admins and those of the editors. A late answer is there for the next try.
 PERSON_S = 2.0
-GROUPS_S = 0.7
+GROUPS_S = 0.4
 
 STRANGERS = ("user_not_found", "users_not_found", "user_not_visible")
 """Slack's ways of saying that a person does not belong to the workspace."""

@@ -22,6 +22,7 @@ from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role, Target, TargetKind, Workspace
 from bot.core.secrets import Secret
+from bot.logs import start_logging
 from bot.services import Services
 from bot.settings import PRIVATE_NETWORKS, Settings
 from bot.web.health import health_page
@@ -61,6 +62,7 @@ def run_try(data: Path | None, port: int, say: Callable[[str], None]) -> None:
         port: Where to listen on 127.0.0.1; 0 = any free one.
         say: Told the page's address.
     """
+    start_logging("WARNING")
     with folder(data) as directory:
         app = TryApp(directory, port)
         try:
@@ -86,7 +88,7 @@ class TryApp:
     def __init__(self, directory: Path, port: int) -> None:
         secret = secrets.token_hex(16)
         manifest = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
-        self.server = Server(lambda environ, start: self.wsgi(environ, start), "127.0.0.1", port)
+        self.server = Server(lambda environ, start: self.wsgi(environ, start), "127.0.0.1", port, self.let_go)
         self.url = self.server.url
         self.simulator = Simulator(
             http_front(f"{self.url}/slack/events"), secret, problems, app=SlackApp.from_manifest(manifest)
@@ -105,13 +107,16 @@ class TryApp:
         add_sample(self.wired.services)
         self.wired.housekeeping.start()
 
+    def let_go(self) -> None:
+        """Answer the pages that wait for news, so that the stop need not wait for them."""
+        self.page.stop()
+
     def serve(self, say: Callable[[str], None]) -> None:
         """Serve until a signal."""
         serve(self.server, lambda _: say(self.url))
 
     def close(self) -> None:
-        """Let waiting pages go, finish what runs, and let go of the folder."""
-        self.page.stop()
+        """Finish what runs, and let go of the folder."""
         self.wired.executor.close(2.0)
         self.wired.housekeeping.stop(2.0)
         self.wired.store.close()

@@ -56,14 +56,14 @@ def link(url: str, label: str) -> str:
     return f"<{escape(url)}|{escape(label)}>"
 
 
-def message(text: str, blocks: Sequence[Block]) -> Message:
-    """A message only its reader sees. ``text`` is the one line that notifications and screen readers use."""
-    return {"response_type": "ephemeral", "text": text, "blocks": list(blocks)}
+def message(line: str, blocks: Sequence[Block]) -> Message:
+    """A message only its reader sees; notifications and screen readers use ``line``, which is plain text."""
+    return {"response_type": "ephemeral", "text": cut(escape(line), 3000), "blocks": list(blocks)}
 
 
 def notice(text: str) -> Message:
     """A message of one paragraph of mrkdwn."""
-    return message(text, [section(text)])
+    return {**message("", [section(text)]), "text": cut(text, 3000)}
 
 
 def modal(title: str, blocks: Sequence[Block], **more: Any) -> View:
@@ -98,6 +98,16 @@ def section(text: str, accessory: Block | None = None, block_id: str = "") -> Bl
     if accessory:
         block["accessory"] = accessory
     return {**block, "block_id": block_id} if block_id else block
+
+
+def paragraphs(lines: Iterable[str]) -> list[Block]:
+    """Lines in as few sections as hold each of them whole: a link that is cut leads nowhere."""
+    texts = [""]
+    for line in lines:
+        if texts[-1] and len(texts[-1]) + len(line) >= 3000:
+            texts.append("")
+        texts[-1] += f"\n{line}" if texts[-1] else line
+    return [section(text) for text in texts]
 
 
 def context(*texts: str) -> Block:

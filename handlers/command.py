@@ -9,7 +9,7 @@ from bot.core.errors import InvalidInput
 COMMAND = "/integrations"
 
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
-LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|[^>]*)?>")
+LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
 CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
 
 
@@ -61,7 +61,13 @@ def read_words(text: str) -> tuple[str, ...]:
     Slack's escapes are undone once, links are unwrapped, a phone's curly quotes count as quotes, and quoted
     words stay together.
     """
-    plain = LINK.sub(r"\1", text).translate(CURLY)
+    plain = LINK.sub(unwrapped, text).translate(CURLY)
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         plain = plain.replace(entity, character)
     return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
+
+
+def unwrapped(link: re.Match[str]) -> str:
+    """What was typed: a link's address, or the part of it that Slack put a scheme before."""
+    address, label = link[1], link[2] or ""
+    return label if label and address.rstrip("/").endswith(label.rstrip("/")) else address

@@ -52,7 +52,8 @@ ROW = "list.row"
 ROW_MENU = (("Show", SHOW), ("Edit", EDIT), ("Test", TEST), ("Tags", TAGS))
 ALL = "All"
 NO_FILTER = "Filters"
-WORDS_LIMIT = 80
+WORDS_LIMIT = 64
+"""As long as a name, and short enough that a state fits into a block's id even if each one is escaped."""
 MARKS = {
     Outcome.PROVED: ":white_check_mark: login works",
     Outcome.ACCEPTED: ":ballot_box_with_check: login accepted",
@@ -114,7 +115,7 @@ def choose_group(press: Press, surface: Surface, services: Services, actor: Acto
 
 def choose_words(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Narrow the list to names with the typed words."""
-    state = replace(decoded(press.block_id), words=press.value[:WORDS_LIMIT], after=None, before=None)
+    state = replace(decoded(press.block_id), words=cleaned(press.value), after=None, before=None)
     surface.replace(listing(services, actor, state))
 
 
@@ -130,7 +131,12 @@ def typed_state(services: Services, words: tuple[str, ...]) -> State:
     groups = {**group_words(services), "all": ALL}
     group = next((groups[word.lower()] for word in words if word.lower() in groups), ALL)
     rest = [word for word in words if groups.get(word.lower()) != group]
-    return State(group, " ".join(rest)[:WORDS_LIMIT])
+    return State(group, cleaned(" ".join(rest)))
+
+
+def cleaned(words: str) -> str:
+    """Words as they are looked for: no more than fit, and nothing unseen in them."""
+    return "".join(filter(str.isprintable, words))[:WORDS_LIMIT]
 
 
 def group_words(services: Services) -> dict[str, str]:
@@ -146,7 +152,9 @@ def narrowed(services: Services, state: State) -> Filter:
 
 def listed(page: Page, state: State, services: Services) -> Message:
     """The list as a message: controls, rows, page buttons."""
-    blocks = [section(f"*Integrations*   {range_of(page)}", button("Add Integration", ADD, style="primary"))]
+    add = button("Add Integration", ADD, style="primary")
+    # The first block's id says what is shown: the Home tab is published anew from it after a change.
+    blocks = [section(f"*Integrations*   {range_of(page)}", add, block_id=state.encoded("list"))]
     if page.everything:
         blocks += controls(state, services.groups)
     for row in page.rows:

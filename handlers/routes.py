@@ -83,7 +83,9 @@ class Routes:
 
     def find(self, typed: str) -> Verb:
         """Find a verb by one of its names, in any case. Raises ``UnknownVerb`` with the nearest."""
-        name = self.aliases.get(typed.lower(), typed.lower())
+        # A phone turns "--" into a dash.
+        word = typed.lower().replace("—", "--")
+        name = self.aliases.get(word, word)
         if name not in self.verbs:
             known = [*self.verbs, *self.aliases]
             nearest = (self.aliases.get(one, one) for one in get_close_matches(name, known, n=3, cutoff=0.6))

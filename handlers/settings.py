@@ -1,14 +1,14 @@
 """The other direction: every integration that one target uses, each with a Remove button.
 
 payload -> settings -> uses_of -> used -> ack
-payload -> remove -> unlink_target, uses_of -> used -> replace
+payload -> remove -> unlink_if_linked, uses_of -> used -> replace
 """
 
 import json
 
 from slack_bolt import Ack
 
-from bot.core.dependencies import in_words, nearest_targets, read_target, unlink_target, uses_of
+from bot.core.dependencies import in_words, nearest_targets, read_target, unlink_if_linked, uses_of
 from bot.core.errors import InvalidInput, quoted
 from bot.core.kinds import Kinds
 from bot.core.model import Actor, Target, Use
@@ -56,8 +56,8 @@ def settings(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one integration away from the target."""
     integration_id, target = read_value(press.value)
-    unlink_target(services.store, actor, integration_id, target)
-    surface.replace(used(target, uses_of(services.store, actor, target), services.kinds))
+    note = unlink_if_linked(services.store, actor, integration_id, target) or ""
+    surface.replace(used(target, uses_of(services.store, actor, target), services.kinds, note=note))
 
 
 def read_value(value: str) -> tuple[str, Target]:
@@ -69,17 +69,19 @@ def read_value(value: str) -> tuple[str, Target]:
     return str(integration_id), read_target(str(kind), str(name))
 
 
-def used(target: Target, uses: tuple[Use, ...], kinds: Kinds, nearest: tuple[str, ...] = ()) -> Message:
-    """The target's integrations as a message."""
-    title = f"Settings of {in_words(target)}"
+def used(
+    target: Target, uses: tuple[Use, ...], kinds: Kinds, nearest: tuple[str, ...] = (), note: str = ""
+) -> Message:
+    """The target's integrations as a message; ``note`` says what came in the way."""
+    top = [header(f"Settings of {in_words(target)}"), *([context(escape(note))] if note else [])]
     if not uses:
         hint = f" Did you mean {quoted(nearest)}?" if nearest else ""
         text = f"{escape(in_words(target))} uses no integration.{escape(hint)}"
-        return message(f"{in_words(target)} uses no integration.", [header(title), section(text)])
+        return message(f"{in_words(target)} uses no integration.", [*top, section(text)])
     rows = [use_block(target, use, kinds) for use in uses[:SHOWN]]
     more = len(uses) - len(rows)
     rest = [context(f"… and {more} more, shown as these are removed.")] if more else []
-    return message(f"{in_words(target)} uses {len(uses)}.", [header(title), *rows, *rest])
+    return message(f"{in_words(target)} uses {len(uses)}.", [*top, *rows, *rest])
 
 
 def use_block(target: Target, use: Use, kinds: Kinds) -> Block:

@@ -13,7 +13,6 @@ from handlers.blocks import (
     Block,
     Message,
     actions,
-    bold,
     button,
     code,
     context,
@@ -23,6 +22,7 @@ from handlers.blocks import (
     link,
     mention,
     message,
+    paragraphs,
     section,
     when,
 )
@@ -60,12 +60,18 @@ def show_pressed(press: Press, surface: Surface, services: Services, actor: Acto
 def shown(details: Details, kind: Kind) -> Message:
     """Everything there is to see, as a message."""
     integration = details.integration
-    blocks = [header(integration.name), section(fields_of(integration, kind)), row_of_buttons(integration)]
-    blocks += [divider(), *dependencies_of(details), divider(), *history_of(details)]
+    blocks = [header(integration.name), *paragraphs(fields_of(integration, kind))]
+    blocks += [
+        row_of_buttons(integration),
+        divider(),
+        *dependencies_of(details),
+        divider(),
+        *history_of(details),
+    ]
     return message(f"{integration.name}: {kind.label}, {integration.server.address}", blocks)
 
 
-def fields_of(integration: Integration, kind: Kind) -> str:
+def fields_of(integration: Integration, kind: Kind) -> list[str]:
     """Each field on its line; a secret is said to be set, and nothing more."""
     plain = "   :unlock: not encrypted" if integration.server.is_plain else ""
     lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + plain)]
@@ -79,7 +85,7 @@ def fields_of(integration: Integration, kind: Kind) -> str:
     lines.append(("Owner", mention(integration.owner)))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
     lines.append(("Last check", last_check(integration)))
-    return "\n".join(f"*{label}:*  {value}" for label, value in lines)
+    return [f"*{label}:*  {value}" for label, value in lines]
 
 
 def label_of(kind: Kind, key: str) -> str:
@@ -119,10 +125,10 @@ def dependencies_of(details: Details) -> list[Block]:
     lines += (
         [f"… and {more} more: `/integrations delete {details.integration.name}` lists them."] if more else []
     )
-    return [section("\n".join(lines))]
+    return paragraphs(lines)
 
 
 def history_of(details: Details) -> list[Block]:
     """The last entries, newest first."""
-    lines = [history_line(entry) for entry in details.history.entries]
-    return [section(f"{bold('History')}"), context("\n".join(lines) or "empty")]
+    lines = [history_line(entry) for entry in details.history.entries] or ["empty"]
+    return [section("*History*"), *map(context, lines)]

@@ -163,7 +163,7 @@ class HomeSurface:
     user_id: str
     trigger_id: str
     state: str
-    """The id of the block that was pressed in, which says what the list is narrowed to."""
+    """The id of the tab's first block, which says what the list is narrowed to."""
 
     def replace(self, message: Message) -> None:
         """Publish the message's blocks as the tab."""
@@ -232,7 +232,8 @@ def surface_of(services: Services, workspace: Workspace, user_id: str, body: Map
     trigger_id = str(body.get("trigger_id", ""))
     view = body.get("view") or {}
     if view.get("type") == "home":
-        return HomeSurface(client, user_id, trigger_id, str(body["actions"][0].get("block_id", "")))
+        first = next(iter(view.get("blocks") or ()), {})
+        return HomeSurface(client, user_id, trigger_id, str(first.get("block_id", "")))
     if view:
         return ModalSurface(client, str(view.get("id", "")), trigger_id, read_facts(view))
     return MessageSurface(services, client, str(body.get("response_url", "")), trigger_id)

@@ -8,6 +8,8 @@ import fcntl
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +20,15 @@ META = "meta"
 WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
 
 
+@contextmanager
+def said_plainly(directory: Path) -> Iterator[None]:
+    """Turn what the system reports into a sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreFailure(f"The data directory {directory} cannot be used: {error.strerror}.") from error
+
+
 def prepare(directory: Path, disk: Disk) -> None:
     """
     Make the data directory when there is none, and see that nobody else may enter it.
@@ -25,18 +36,15 @@ def prepare(directory: Path, disk: Disk) -> None:
     Raises:
         StoreFailure: It cannot be made, or group or others may enter it.
     """
-    try:
+    with said_plainly(directory):
+        is_new = not directory.exists()
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        mode = stat.S_IMODE(directory.stat().st_mode)
-        if mode & 0o077:
-            raise StoreFailure(
-                f"Others may enter the data directory {directory}; run `chmod 700 {directory}`."
-            )
+        if stat.S_IMODE(directory.stat().st_mode) & 0o077:
+            raise StoreFailure(f"Others may enter {directory}; run `chmod 700 {directory}`.")
         (directory / "audit").mkdir(mode=0o700, exist_ok=True)
         flush_names(disk, directory)
-        flush_names(disk, directory.parent)
-    except OSError as error:
-        raise StoreFailure(f"The data directory {directory} cannot be used: {error.strerror}.") from error
+        if is_new:
+            flush_names(disk, directory.parent)
 
 
 def lock(directory: Path) -> BinaryIO:
@@ -45,23 +53,31 @@ def lock(directory: Path) -> BinaryIO:
 
     Raises:
         StoreInUse: Another process holds it.
+        StoreFailure: It cannot be locked.
     """
-    path = directory / ".lock"
-    file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise StoreInUse(
-            "Another copy of Quaymaster uses this data directory.", "For several replicas set DATABASE_URL."
-        ) from None
-    return file
+    with said_plainly(directory):
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        file = os.fdopen(os.open(directory / ".lock", flags, 0o600), "r+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise in_use() from None
+        return file
+
+
+def in_use() -> StoreInUse:
+    """Say that another process holds the directory, and what to do when that is wanted."""
+    return StoreInUse(
+        "Another copy of Quaymaster uses this data directory.", "Stop it first: one at a time may."
+    )
 
 
 def sweep(directory: Path, disk: Disk) -> None:
     """Remove what a write that was cut off has left behind; it is never read."""
-    for leftover in sorted(directory.rglob("*.tmp")):
-        disk.remove(leftover)
+    with said_plainly(directory):
+        for leftover in sorted(directory.rglob("*.tmp")):
+            disk.remove(leftover)
 
 
 def workspace_keys(directory: Path) -> list[str]:

@@ -57,6 +57,9 @@ class Disk:
         return room.f_bavail * room.f_frsize
 
 
+REAL_DISK = Disk()
+
+
 def write_all(disk: Disk, descriptor: int, data: bytes) -> None:
     """Write all bytes, in as many calls as the system wants."""
     rest = memoryview(data)

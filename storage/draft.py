@@ -10,7 +10,7 @@ from bot.core.audit import next_entry
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import AuditEntry, Dependency, Event, Integration, Target, name_key
 from bot.core.tokens import WorkflowToken
-from storage.keyring import Keyring
+from storage.keyring import Keyring, kid_of
 from storage.noted import TargetKey, used
 from storage.records import (
     AUDIT,
@@ -76,7 +76,15 @@ class Draft:
         return self._by_key.get(name_key(name))
 
     def put_integration(self, integration: Integration) -> None:
-        """Keep a new integration, or replace the one with its id. Raises ``NameTaken``."""
+        """
+        Keep a new integration, or replace the one with its id.
+
+        Raises:
+            NameTaken: Another integration has its name.
+            KeyringFailure: Its secret has not the form of a sealed one: no plaintext reaches the disk.
+        """
+        if integration.secret is not None:
+            kid_of(integration.secret)
         key = shared_key(integration)
         holder = self._by_key.get(key)
         if holder and holder.id != integration.id:
@@ -168,8 +176,10 @@ class Draft:
         """Keep last uses of an integration's dependencies; targets that do not depend are passed over."""
         before = self._dependents.get(integration_id, ())
         after = tuple(used(one, times) for one in before)
-        for one in (new for new, old in zip(after, before, strict=True) if new is not old):
+        changed = [new for new, old in zip(after, before, strict=True) if new is not old]
+        if changed:
             self._dependents[integration_id] = after
+        for one in changed:
             self._write(DEPENDENCIES, dependency_key(integration_id, one.target), dependency_fields(one))
 
     def token(self, token_id: str) -> WorkflowToken | None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from bot.core.errors import StoreDamaged, StoreFailure
 from storage.directory import META, lock, workspace_path
-from storage.disk import Disk
+from storage.disk import REAL_DISK, Disk
 from storage.files import QuaymasterFile
 from storage.loading import Loading
 from storage.volume import Volume, previous_of
 
 
-def repair(directory: Path, key: str, at: datetime, disk: Disk | None = None) -> Path | None:
+def repair(directory: Path, key: str, at: datetime, disk: Disk = REAL_DISK) -> Path | None:
     """
     Copy a damaged file aside, then put the version before in its place. The last change is lost by it.
 
@@ -19,7 +19,7 @@ def repair(directory: Path, key: str, at: datetime, disk: Disk | None = None) ->
         directory: The data directory; no other process may hold it.
         key: The workspace's key, or ``meta``.
         at: The time, for the copy's name.
-        disk: The system's own when ``None``.
+        disk: Another disk than the real one, for tests.
 
     Returns:
         Where the damaged file was copied to; ``None`` when it was missing altogether.
@@ -31,7 +31,7 @@ def repair(directory: Path, key: str, at: datetime, disk: Disk | None = None) ->
     """
     path = directory / f"{META}.db" if key == META else workspace_path(directory, key)
     with lock(directory):
-        volume = Volume(directory, disk or Disk())
+        volume = Volume(directory, disk)
         if is_whole(volume, path, key):
             raise StoreFailure(f"{path} is not damaged; nothing was changed.")
         if not is_whole(volume, previous_of(path), key):

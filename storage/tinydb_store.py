@@ -38,7 +38,7 @@ from bot.core.model import (
 from bot.core.ports import Transaction
 from bot.core.tokens import WorkflowToken
 from storage.directory import lock, prepare, sweep, workspace_keys
-from storage.disk import Disk
+from storage.disk import REAL_DISK, Disk
 from storage.history import deletion_named, deletion_of, page_of
 from storage.keyring import Keyring, kid_of
 from storage.meta import Meta
@@ -65,7 +65,7 @@ class TinyDBStore:
         keyring: Keyring,
         *,
         clock: Clock = now,
-        disk: Disk | None = None,
+        disk: Disk = REAL_DISK,
         lost_keys: Collection[str] = (),
     ) -> None:
         """
@@ -75,7 +75,7 @@ class TinyDBStore:
             directory: Made with mode 0700 when there is none.
             keyring: Must hold every key that a record is sealed under.
             clock: Gives the time in UTC.
-            disk: The system's own when ``None``.
+            disk: Another disk than the real one, for tests.
             lost_keys: Ids of keys that are gone for good: records under them do not stop the start.
 
         Raises:
@@ -88,7 +88,6 @@ class TinyDBStore:
         self._clock = clock
         self._opening = threading.Lock()
         self._holders: Holders = {}
-        disk = disk or Disk()
         prepare(directory, disk)
         self._held = lock(directory)
         try:

@@ -80,9 +80,9 @@ class View:
             return self.keys
         known = self._found.get(narrowed)
         if known is None:
+            if len(self._found) >= MOST_FILTERS:
+                self._found.clear()
             known = self._found[narrowed] = self._scan(narrowed)
-            while len(self._found) > MOST_FILTERS:
-                self._found.pop(next(iter(self._found)), None)
         return known
 
     def _scan(self, narrowed: Filter) -> Sequence[str]:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bot.core.errors import StoreFailure, StoreFull, StoreReadOnly
-from storage.disk import Disk, flush_names, write_all
+from storage.disk import Disk, write_all
 from storage.reserve import Reserve
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
@@ -84,14 +84,16 @@ class Volume:
         temporary = path.with_name(f"{path.name}.tmp")
         try:
             has_room = self._write_with_room(temporary, path, pieces, makes_room)
-            if keeps_previous and has_room:
-                self._keep_previous(path)
-            self._rename(temporary, path)
+            # Opened before the rename: a process out of descriptors then changes nothing.
+            with self._open_directory(path.parent) as directory:
+                if keeps_previous and has_room:
+                    self._keep_previous(path)
+                self._rename(temporary, path)
+                self._flush_names(directory)
         except BaseException:
             with suppress(OSError):
                 self.disk.remove(temporary)
             raise
-        self._flush_names(path.parent)
         self._reserve.restore(sum(map(len, pieces)))
 
     def _write_with_room(
@@ -147,9 +149,19 @@ class Volume:
         except OSError as error:
             raise self._stop_writing(error) from error
 
-    def _flush_names(self, directory: Path) -> None:
+    @contextmanager
+    def _open_directory(self, path: Path) -> Iterator[int]:
+        with self._said_plainly(path):
+            descriptor = self.disk.open_directory(path)
         try:
-            flush_names(self.disk, directory)
+            yield descriptor
+        finally:
+            with suppress(OSError):
+                self.disk.close(descriptor)
+
+    def _flush_names(self, directory: int) -> None:
+        try:
+            self.disk.sync(directory)
         except OSError as error:
             self._stop_writing(error)
             raise OutcomeUnknown from error

@@ -5,7 +5,9 @@ Further arguments go to pytest. The exit status is 0 only if all four pass.
 
 import subprocess
 import sys
+from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 CHECKS = (
     ("format", ("ruff", "format", "--check")),
     ("lint", ("ruff", "check")),
@@ -24,7 +26,7 @@ def main(arguments: list[str]) -> int:
 def passes(name: str, command: tuple[str, ...]) -> bool:
     """Run one module of this Python and say whether it succeeded."""
     say(f"-- {name}")
-    return subprocess.run([sys.executable, "-m", *command], check=False).returncode == 0
+    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode == 0
 
 
 def say(line: str) -> None:

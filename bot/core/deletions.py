@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from bot.core.access import Action, require
 from bot.core.audit import event, refusal
-from bot.core.dependencies import unlink_target
-from bot.core.errors import Changed, Conflict, HasDependencies, UnknownDependency
+from bot.core.dependencies import in_words, unlink_if_linked
+from bot.core.errors import Changed, Conflict, HasDependencies
 from bot.core.integrations import get_integration, missing
 from bot.core.model import Actor, DependencyPage, Integration, Target
 from bot.core.ports import Store, Transaction
@@ -53,11 +53,7 @@ def remove_dependency(
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    try:
-        unlink_target(store, actor, integration_id, target)
-        note = f"Removed {target.kind.value} {target.name}."
-    except UnknownDependency as error:
-        note = error.message
+    note = unlink_if_linked(store, actor, integration_id, target) or f"Removed {in_words(target)}."
     return replace(plan_deletion(store, actor, integration_id, number), note=note)
 
 

@@ -139,6 +139,23 @@ def unlink_target(store: Store, actor: Actor, integration_id: str, target: Targe
     return known
 
 
+def unlink_if_linked(store: Store, actor: Actor, integration_id: str, target: Target) -> str | None:
+    """
+    Take back what a person was shown. Where a colleague was faster, that is no error.
+
+    Returns:
+        ``None`` when it was taken back now, otherwise a sentence.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    try:
+        unlink_target(store, actor, integration_id, target)
+    except UnknownDependency as error:
+        return error.message
+    return None
+
+
 def may_unlink(actor: Actor, integration: Integration, dependency: Dependency) -> bool:
     """True for the integration's owner, for admins, and for the member who recorded the dependency."""
     return may(actor, Action.UNLINK, integration.owner) or may(actor, Action.UNLINK, dependency.added_by)

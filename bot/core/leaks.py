@@ -5,14 +5,16 @@ import re
 from collections import Counter
 
 KNOWN = re.compile(
-    r"gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|gldt-[\w-]{16,}|dckr_(pat|oat)_[\w-]{16,}"
+    r"\b(gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|gldt-[\w-]{16,}|dckr_(pat|oat)_[\w-]{16,}"
     r"|(AKIA|ASIA)[A-Z0-9]{16}|qm_[0-9A-Za-z]{20,}|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}"
-    r"|eyJ[\w-]{10,}\.[\w-]+|AIza[\w-]{30,}|sk-[\w-]{20,}|-----BEGIN|\"private_key\"",
+    r"|eyJ[\w-]{10,}\.[\w-]+|AIza[\w-]{30,}|sk-[\w-]{20,})|-----BEGIN|\"private_key\"",
 )
-"""Prefixes that registries, clouds and Slack give their tokens."""
+"""Prefixes that registries, clouds and Slack give their tokens, at a word's beginning: not ``task-…``."""
 
-ASSIGNED = re.compile(r"\b(pass(word|wd|phrase)?|pwd|secret(_?key)?|token|api_?key|auth)\s*[=:]\s*\S", re.I)
-"""``password=…``, ``token: …``."""
+ASSIGNED = re.compile(
+    r"(?<![\w/.-])(pass(word|wd|phrase)?|pwd|secret(_?key)?|token|api_?key|auth)\s*[=:]\s*\S", re.I
+)
+"""``password=…``, ``token: …``, but not the image ``team/auth:1.2``."""
 
 IN_A_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@")
 """``https://user:password@host``."""
@@ -22,6 +24,12 @@ OPAQUE = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
 
 MOST_NAMES_BITS = 4.0
 """Bits a character. Names and paths stay below it; random base64 of 24 characters and more lies above."""
+
+
+JUMP = re.compile(r"(?<=[A-Za-z])[0-9]|(?<=[0-9])[A-Za-z]")
+"""From a letter to a digit or back. Names do it once or twice; a random run every fourth character."""
+
+FEWEST_JUMPS = 4
 
 
 def looks_secret(text: str) -> bool:
@@ -34,7 +42,8 @@ def looks_secret(text: str) -> bool:
 def is_random(run: str) -> bool:
     """True for a run that mixes upper case, lower case and digits as no name does."""
     kinds = (any(map(str.isupper, run)), any(map(str.islower, run)), any(map(str.isdigit, run)))
-    return all(kinds) and bits_a_character(run) > MOST_NAMES_BITS
+    is_mixed = all(kinds) and len(JUMP.findall(run)) >= FEWEST_JUMPS
+    return is_mixed and bits_a_character(run) > MOST_NAMES_BITS
 
 
 def bits_a_character(run: str) -> float:

@@ -37,6 +37,8 @@ ECR_HOST = re.compile(
 
 CALLS: Lane["Granted"] = Lane(places=8, name="aws")
 CALL_S = 5.0
+NO_FILES = dict.fromkeys(("profile", "config_file", "credentials_file"), (None, None, None, None))
+"""botocore's settings for where its own settings are: nowhere, whatever the environment says."""
 SESSION = "quaymaster"
 USERNAME = "AWS"
 
@@ -179,10 +181,7 @@ class AwsLogins:
 
         # At DEBUG botocore logs answers whole, and an answer holds the password.
         logging.getLogger("botocore").setLevel(logging.WARNING)
-        nowhere = (None, None, None, None)
-        session = botocore.session.Session(
-            session_vars={"profile": nowhere, "config_file": nowhere, "credentials_file": nowhere}
-        )
+        session = botocore.session.Session(session_vars=NO_FILES)
         config = Config(
             connect_timeout=CALL_S,
             read_timeout=CALL_S,

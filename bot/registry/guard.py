@@ -202,9 +202,7 @@ def allow_realm(url: str, server: Server, trusted: Iterable[str]) -> str:
             "Nothing was sent. Its WWW-Authenticate header needs repair: the realm must begin with https://.",
         )
     if origin not in trusted:
-        raise RealmRefused(
-            f"The registry {server.address} wants the login sent to {origin}, which is another host.",
-            "Nothing was sent. If that is its token server, allow it for this integration.",
-            origin,
-        )
+        message = f"The registry {server.address} wants the login sent to {origin}, which is another host."
+        hint = "Nothing was sent. If that is its token server, allow it for this integration."
+        raise RealmRefused(message, hint, origin)
     return origin

@@ -53,12 +53,12 @@ class Operation:
             raise self.late()
         return left_s
 
-    def late(self) -> Unreachable:
-        """Say that the deadline passed. It never means a wrong password."""
+    def late(self, stage: Stage | None = None) -> Unreachable:
+        """Say that the deadline passed, at ``stage`` or the present one. It never means a wrong password."""
         return Unreachable(
             f"{self.host} took longer than {self.deadline.seconds:g} seconds.",
             "Try again later; nothing is known about the login.",
-            self.stage,
+            stage or self.stage,
         )
 
     def _report(self, step: Step) -> None:

@@ -106,12 +106,13 @@ class PinnedHTTPSConnection(HTTPSConnection):
     def connect(self) -> None:
         """Connect and shake hands. Raises ``Unreachable`` with what is wrong with the certificate."""
         operation = self._meter.operation
+        stage = operation.stage_of(Stage.TLS)
         try:
             super().connect()
         except TimeoutError:
-            raise operation.late() from None
+            raise operation.late(stage) from None
         except OSError as error:
-            raise explained(error, self.host, operation.stage_of(Stage.TLS)) from error
+            raise explained(error, self.host, stage) from error
         if isinstance(self.sock, MeteredTLSSocket):
             self.sock.meter = self._meter
             operation.finish(Stage.TLS, described(self.sock.version(), self.sock.getpeercert()))

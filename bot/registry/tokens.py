@@ -192,9 +192,9 @@ def no_token(operation: Operation, answer: Answer) -> Unreachable:
 def trouble(operation: Operation, answer: Answer, who: str) -> Unreachable:
     """Say what a status means that is neither yes nor no. It never means a wrong password."""
     if answer.status == 429:
-        after = answer.headers.get("Retry-After", "")
-        hint = f"Try again in {int(after)} seconds." if after.isascii() and after.isdigit() else ""
-        return Unreachable(f"{who} has been asked too often.", hint or "Try again later.", operation.stage)
+        wait_s = answer.retry_after_s
+        hint = "Try again later." if wait_s is None else f"Try again in {wait_s} seconds."
+        return Unreachable(f"{who} has been asked too often.", hint, operation.stage)
     if answer.status >= 500:
         message = f"{who} has trouble of its own (status {answer.status})."
         return Unreachable(message, "Try again later; nothing is known about the login.", operation.stage)

@@ -2,8 +2,10 @@
 
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -52,6 +54,17 @@ class Answer:
         found = errors if isinstance(errors, list) else []
         return frozenset(str(each.get("code", "")) for each in found if isinstance(each, dict))
 
+    @property
+    def retry_after_s(self) -> int | None:
+        """How long to stay away, in whole seconds; ``None`` when it does not say. RFC 9110, 10.2.3."""
+        text = self.headers.get("Retry-After", "")
+        if text.isascii() and text.isdigit():
+            return int(text[:9])
+        try:
+            return max(0, int(parsedate_to_datetime(text).timestamp() - time.time()))
+        except (ValueError, OverflowError):
+            return None
+
 
 class PinnedAdapter(HTTPAdapter):
     """requests' own adapter, with pinned connections and one ready TLS context.
@@ -99,6 +112,8 @@ class Wire:
         """
         GET, following redirects by hand: at most three, and none to another origin.
 
+        A server that asks to come back shortly is asked once more, when half of the time left allows it.
+
         Args:
             url: Absolute, judged by the caller.
             authorization: The header's value, for this origin only.
@@ -109,6 +124,8 @@ class Wire:
         """
         for _ in range(MOST_HOPS + 1):
             answer = self.get(url, authorization, limit)
+            if answer.status == 429 and self._has_waited(answer):
+                answer = self.get(url, authorization, limit)
             target = answer.headers.get("Location")
             if answer.status not in REDIRECTS or target is None:
                 return answer
@@ -171,6 +188,13 @@ class Wire:
             if len(body) > limit:
                 raise too_much(self.operation)
         return bytes(body)
+
+    def _has_waited(self, answer: Answer) -> bool:
+        wait_s = answer.retry_after_s
+        if wait_s is None or wait_s > self.operation.deadline.left_s() / 2:
+            return False
+        time.sleep(wait_s)
+        return True
 
     def _next_hop(self, url: str, target: str) -> str:
         hop = urljoin(url, target)

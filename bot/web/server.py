@@ -81,16 +81,34 @@ def guarded(
         return answer(start_response, HTTPStatus.INTERNAL_SERVER_ERROR, fields)
 
 
+def nothing() -> None:
+    """Do nothing."""
+
+
 class Server:
     """A waitress server on a socket of ours, with a stop that finishes what is running."""
 
-    def __init__(self, wsgi: "WSGIApplication", host: str, port: int) -> None:
-        """Listen. Raises ``QuaymasterError`` when the address cannot be had."""
+    def __init__(
+        self, wsgi: "WSGIApplication", host: str, port: int, stopping: Callable[[], None] = nothing
+    ) -> None:
+        """
+        Listen.
+
+        Args:
+            wsgi: Answers the requests.
+            host: A name or address of this machine.
+            port: 0 = any free one.
+            stopping: Called when the stop begins, to let go of requests that wait on purpose.
+
+        Raises:
+            QuaymasterError: The address cannot be had.
+        """
         listener = listen(host, port)
         self.url = url_of(listener)
         self.stopped_at = 0.0
         """When ``stop`` was first called, in monotonic seconds."""
         self._stop = Event()
+        self._stopping = stopping
         self._map: dict[int, Any] = {}
         self._server = create_server(wsgi, map=self._map, sockets=[listener], **LIMITS)
 
@@ -105,6 +123,7 @@ class Server:
         """Serve until ``stop``, then finish what is running, for at most ``DRAIN_S`` seconds."""
         while not self._stop.is_set():
             self._turn(1.0)
+        self._stopping()
         # Closed inside the loop's own thread, because the loop polls this socket.
         self._server.del_channel()
         self._server.socket.close()

@@ -3,7 +3,7 @@
 1. A POST whose ``Content-Length`` is known and at most 1 MB.
 2. Exactly one timestamp within 5 minutes of our clock, exactly one signature of the right form.
 3. The signature holds, over the bytes as they came, compared in constant time.
-4. The signature was not seen before. A replay is answered like a success, and nothing happens.
+4. The signature was not seen before. Slack signs its own retries anew, so a replay is somebody else's.
 5. The payload has a shape that Slack sends (``bot/web/shapes.py``).
 
 Bolt parses a body before it checks the signature, and logs the whole body of a request it refuses; so
@@ -66,7 +66,7 @@ def slack_front(
             body = body_of(environ)
             signature = verified_signature(environ, body, signing_secret, clock())
             if seen.before(signature, clock()):
-                raise Refused(HTTPStatus.OK, "replayed")
+                raise Refused(HTTPStatus.CONFLICT, "replayed")
             check_shape(body, environ.get("CONTENT_TYPE", ""))
         except Refused as refusal:
             return refused(start_response, refusal)
@@ -79,13 +79,11 @@ def slack_front(
 
 
 def refused(start_response: "StartResponse", refusal: Refused) -> list[bytes]:
-    """Log why, by reason and clock difference only, and answer. A replay gets what a success gets."""
+    """Log why, by reason and clock difference only, and answer."""
     log.warning(
         "refused a Slack request",
         extra={"reason": refusal.reason, "clock_difference_s": refusal.clock_difference_s},
     )
-    if refusal.status is HTTPStatus.OK:
-        return answer(start_response, refusal.status)
     is_method = refusal.status is HTTPStatus.METHOD_NOT_ALLOWED
     headers = [("Allow", "POST")] if is_method else []
     return answer(start_response, refusal.status, {"error": "invalid request"}, headers)

@@ -12,6 +12,17 @@ from cryptography.x509.oid import NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 DAY = dt.timedelta(days=1)
+SIGNS_CERTIFICATES = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True)
@@ -59,22 +70,10 @@ class Authority:
                 x509.NameAttribute(NameOID.COMMON_NAME, f"{name} CA"),
             ]
         )
-        usage = x509.KeyUsage(
-            digital_signature=False,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            key_cert_sign=True,
-            crl_sign=True,
-            encipher_only=False,
-            decipher_only=False,
-        )
         builder = started(self.name, self.name, self.key, days)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        self.certified = Certified(
-            builder.add_extension(usage, critical=True).sign(self.key, hashes.SHA256()), self.key
-        )
+        builder = builder.add_extension(SIGNS_CERTIFICATES, critical=True)
+        self.certified = Certified(builder.sign(self.key, hashes.SHA256()), self.key)
 
     @property
     def pem(self) -> str:

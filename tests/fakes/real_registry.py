@@ -113,20 +113,26 @@ def configuration(
     if tls:
         certificate, key = tls.write(folder)
         http["tls"] = {"certificate": str(certificate), "key": str(key)}
-    settings: dict[str, object] = {
+    return {
         "version": "0.1",
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {"filesystem": {"rootdirectory": str(folder / "store")}},
         "http": http,
+        "auth": authentication(folder, auth, tokens),
     }
+
+
+def authentication(folder: Path, auth: str, tokens: TokenServer | None) -> dict[str, object]:
+    """Write the settings of one way to log in; nothing for a registry open to all."""
     if auth == "basic":
         (folder / "htpasswd").write_text(HTPASSWD)
-        settings["auth"] = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
-    if tokens:
-        (folder / "tokens.crt").write_text(tokens.certified.pem)
-        bundle = {"rootcertbundle": str(folder / "tokens.crt")}
-        settings["auth"] = {"token": {"realm": tokens.realm, "service": SERVICE, "issuer": ISSUER, **bundle}}
-    return settings
+        return {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
+    if tokens is None:
+        return {}
+    bundle = folder / "tokens.crt"
+    bundle.write_text(tokens.certified.pem)
+    names = {"realm": tokens.realm, "service": SERVICE, "issuer": ISSUER}
+    return {"token": {**names, "rootcertbundle": str(bundle)}}
 
 
 @contextmanager

@@ -212,7 +212,18 @@ def test_filter_that_nothing_passes_can_be_undone(mixed):
 
 
 @pytest.mark.parametrize(
-    "typed", ["*bold*", "`code`", '"', "\\" * 40, "ä" * 90, "\u202eabc", "<@U0ADMIN> &amp;", "x" * 300]
+    "typed",
+    [
+        "*bold*",
+        "`code`",
+        '"',
+        "\\" * 40,
+        "ä" * 90,
+        "\x01" * 64 + "abc",
+        "\u202eabc",
+        "<@U0ADMIN> &amp;",
+        "x" * 300,
+    ],
 )
 def test_strange_words_are_only_words(mixed, typed):
     """Whatever is typed into the box comes back as text, within Slack's limits, and pings nobody."""

@@ -1,7 +1,5 @@
 """Reading tags: pages, caps, and registries that lead astray."""
 
-import itertools
-import json
 import tracemalloc
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,13 +7,11 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import InvalidInput, LoginRejected, RegistryFailure, Unreachable
-from bot.core.model import Server
 from bot.core.ports import Tags
 from bot.registry.client import RegistryClient
-from bot.registry.repositories import repository_name
-from bot.registry.tags import MOST_PAGES, MOST_TAGS, next_page
+from bot.registry.tags import next_page
 from tests.fakes.real_registry import PRIVATE, TAGS, RealRegistry, running
-from tests.fakes.registry import FakeRegistry, Request, always, challenge, endless, on_tags, reply
+from tests.fakes.registry import FakeRegistry, Request, always, challenge, on_tags, reply
 
 MEGABYTE = 1024 * 1024
 
@@ -97,21 +93,6 @@ def test_a_wrong_name_is_refused_before_anything_is_sent(client: RegistryClient,
     assert fake.requests == []
 
 
-@pytest.mark.parametrize(
-    ("typed", "server", "name"),
-    [
-        ("alpine", Server("https", "registry-1.docker.io"), "library/alpine"),
-        ("team/app", Server("https", "registry-1.docker.io"), "team/app"),
-        ("alpine", Server("https", "registry.example.com"), "alpine"),
-        ("registry.example.com:5000/team/app", Server("https", "registry.example.com", 5000), "team/app"),
-        (" a.b_c__d-e/f ", Server("https", "registry.example.com"), "a.b_c__d-e/f"),
-    ],
-)
-def test_repository_names_are_read_as_people_type_them(typed: str, server: Server, name: str) -> None:
-    """Docker Hub's own images need no library/, and the registry may stand before the name."""
-    assert repository_name(typed, server) == name
-
-
 def test_what_is_no_tag_is_dropped(client: RegistryClient) -> None:
     """Nulls, empty names, digests and their stand-ins are no tags."""
     digest = "a" * 64
@@ -182,95 +163,6 @@ def test_pages_are_followed(client: RegistryClient, target: str) -> None:
 def test_links_are_read(header: str, target: str | None) -> None:
     """Several links, several relations, missing brackets."""
     assert next_page(header) == target
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        "http://other.example/v2/",
-        "//other.example/v2/",
-        "https://127.0.0.1:{port}/v2/",
-        "http://u@127.0.0.1:{port}/",
-    ],
-)
-def test_a_link_to_another_host_gets_nothing(client: RegistryClient, target: str) -> None:
-    """The login stays with its registry."""
-    with FakeRegistry(always()) as fake:
-        link = target.format(port=fake.port)
-        fake.behaviour = on_tags(always(reply(200, {"tags": ["a"]}, f'Link: <{link}>; rel="next"')))
-        with pytest.raises(Unreachable, match="nothing was sent there"):
-            read(client, fake)
-
-
-def test_a_circle_of_links_is_left(client: RegistryClient) -> None:
-    """A page that was read is not read again."""
-    page = reply(200, {"tags": ["a"]}, 'Link: </v2/team/app/tags/list>; rel="next"')
-    with FakeRegistry(on_tags(always(page))) as fake, pytest.raises(Unreachable, match="already read"):
-        read(client, fake)
-
-    assert sum("/tags/list" in request.path for request in fake.requests) == 1
-
-
-def test_endless_pages_are_cut(client: RegistryClient) -> None:
-    """Reading stops at the cap, and the cut is said."""
-    numbers = itertools.count()
-
-    def behave(_: Request) -> Iterable[bytes]:
-        number = next(numbers)
-        link = f'Link: </v2/team/app/tags/list?last={number}>; rel="next"'
-        return [reply(200, {"tags": [f"t{number}"]}, link)]
-
-    with FakeRegistry(on_tags(behave)) as fake:
-        found = read(client, fake)
-
-    assert (len(found.names), found.is_cut) == (MOST_PAGES, True)
-
-
-def test_too_many_tags_are_cut(client: RegistryClient) -> None:
-    """No more tags are kept than anybody can look at."""
-    numbers = itertools.count()
-
-    def behave(_: Request) -> Iterable[bytes]:
-        number = next(numbers)
-        link = f'Link: </v2/team/app/tags/list?last={number}>; rel="next"'
-        return [reply(200, {"tags": [f"t{number}-{each}" for each in range(9_000)]}, link)]
-
-    with FakeRegistry(on_tags(behave)) as fake:
-        found = read(client, fake)
-
-    assert (len(found.names), found.is_cut) == (MOST_TAGS, True)
-
-
-BOMBS = {
-    "small strings": b'{"tags":[' + b'"ab",' * 800_000 + b'"a"]}',
-    "numbers": b'{"tags":[' + b"1000," * 800_000 + b"1]}",
-    "objects": b'{"tags":[' + b"{}," * 1_300_000 + b"{}]}",
-    "nested": b'{"tags":' + b"[" * 2_000_000 + b"]" * 2_000_000 + b"}",
-    "wide letters": json.dumps({"tags": ["\U0001f40b" + "a" * 4_000_000]}, ensure_ascii=False).encode(),
-    "deep and short": b'{"tags":' + b"[" * 50_000 + b"]" * 50_000 + b"}",
-}
-
-
-@pytest.mark.parametrize("body", BOMBS.values(), ids=BOMBS)
-def test_a_page_that_would_grow_is_not_opened(client: RegistryClient, body: bytes) -> None:
-    """Four megabytes of JSON never become fifty of objects."""
-    answer = reply(200, body)
-    tracemalloc.start()
-    with pytest.raises(Unreachable, match="no list of tags, or is too large"):
-        read_answer(client, answer)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-
-    assert peak < 20 * MEGABYTE
-
-
-def test_an_endless_page_ends_at_the_cap(client: RegistryClient) -> None:
-    """A page is at most four megabytes."""
-    flood = endless(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n[", b'"a",' * 16_384)
-    with FakeRegistry(on_tags(lambda _: flood)) as fake, pytest.raises(Unreachable, match="more than"):
-        read(client, fake)
-
-    assert fake.sent < 20 * MEGABYTE
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"nonsense", b'"x"', b"\xff", b"null"])

@@ -159,6 +159,40 @@ def test_a_huge_promised_length_is_not_believed() -> None:
     assert "more than a registry's answer" in failure(always(promised)).message
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 30),
+        ("0", 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+        ("1" * 400, 111_111_111),
+        ("-1", None),
+        ("soon", None),
+        ("", None),
+        ("Wed, 99 Oct 99999 07:28:00 GMT", None),
+    ],
+)
+def test_waiting_times_are_read(text: str, seconds: int | None) -> None:
+    """Seconds or a date; nonsense is nothing."""
+    assert Answer(429, "", {"Retry-After": text}, b"").retry_after_s == seconds
+
+
+def test_a_short_wait_is_waited() -> None:
+    """A server that asks to come back at once is asked once more, and not again."""
+    with FakeRegistry(always(reply(429, b"", "Retry-After: 0"))) as fake:
+        answer = fetch(fake)
+
+    assert (answer.status, len(fake.requests)) == (429, 2)
+
+
+def test_a_long_wait_is_reported_instead() -> None:
+    """Half of the time left is the most that is waited."""
+    with FakeRegistry(always(reply(429, b"", "Retry-After: 4"))) as fake:
+        answer = fetch(fake, seconds=5)
+
+    assert (answer.status, len(fake.requests)) == (429, 1)
+
+
 def test_same_origin_redirects_are_followed_with_the_login() -> None:
     """A server may move within itself."""
 

@@ -76,5 +76,5 @@ def test_second_process_is_refused(tmp_path: Path) -> None:
 
     assert second.returncode == 1
     assert said == (
-        "Another copy of Quaymaster uses this data directory. For several replicas set DATABASE_URL.\n"
+        "Another copy of Quaymaster uses this data directory. Stop it first: one at a time may.\n"
     )

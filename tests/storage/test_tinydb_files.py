@@ -17,6 +17,7 @@ from tests.storage.samples import (
     PROJECT,
     T1,
     T2,
+    Clock,
     add,
     delete,
     dependency,
@@ -37,10 +38,10 @@ ONE_CHANGE = [
     "write",
     "sync file",
     "close",
+    "open directory",
     "remove",
     "link",
     "replace",
-    "open directory",
     "sync directory",
     "close",
 ]
@@ -85,6 +86,25 @@ def test_long_history_does_not_grow_the_file(tinydb: TinyDBStore, directory: Pat
 
     assert 500 <= len(body["audit"]) <= 800
     assert len(list((directory / "audit").iterdir())) == (1500 - len(body["audit"])) // 250
+
+
+def test_old_requests_leave_the_file(tinydb: TinyDBStore, directory: Path, clock: Clock) -> None:
+    """A request that is remembered no more is not in the file either, once another is remembered."""
+    remember(tinydb, "old")
+    clock.move(minutes=6)
+    remember(tinydb, "newer")
+    clock.move(minutes=6)
+    remember(tinydb, "newest")
+
+    body = json.loads((directory / "T1.db").read_bytes().partition(b"\n")[2])
+
+    assert list(body["requests"]) == ["newer", "newest"]
+
+
+def remember(store: TinyDBStore, request_id: str) -> None:
+    """Keep what a request came to."""
+    with store.transaction(T1) as change:
+        change.remember(request_id, "made")
 
 
 def test_everything_is_there_after_a_restart(filled: Path) -> None:
@@ -132,7 +152,7 @@ def test_second_copy_is_refused(directory: Path) -> None:
         opened(directory)
 
     assert str(caught.value) == (
-        "Another copy of Quaymaster uses this data directory. For several replicas set DATABASE_URL."
+        "Another copy of Quaymaster uses this data directory. Stop it first: one at a time may."
     )
 
 

@@ -1,13 +1,14 @@
 """The embedded store and its keys: which ones it needs, sealing anew, and no secret in any file."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.core.errors import KeyringFailure
 from bot.core.model import Integration
-from bot.core.secrets import Place, Secret
+from bot.core.secrets import Place, Sealed, Secret
 from storage.files import QuaymasterFile
 from storage.keyring import Keyring
 from storage.layout import header
@@ -154,6 +155,17 @@ def test_resealing_names_what_it_cannot_open(directory: Path) -> None:
 def fields(one: Integration) -> dict[str, object]:
     """The fields of an integration by name."""
     return {name: getattr(one, name) for name in one.__slots__}
+
+
+def test_secret_that_is_not_sealed_is_refused(directory: Path) -> None:
+    """What has not the form of a sealed secret is not kept, and not repeated."""
+    store = start(directory, KEYRING)
+    with pytest.raises(KeyringFailure) as caught:
+        add(store, replace(integration(), secret=Sealed(PASSWORD)))
+    store.close()
+
+    assert PASSWORD not in repr((caught.value, caught.value.args))
+    assert names(store) == []
 
 
 def spellings(text: str) -> list[bytes]:

@@ -130,10 +130,10 @@ def test_altered_body_is_refused(client, bolt):
 
 
 def test_replay_does_nothing(client, bolt):
-    """The same signed request again is answered with an empty 200 and does not reach Bolt."""
+    """The same signed request again is refused and does not reach Bolt."""
     client.send()
 
-    assert client.send() == (200, b"")
+    assert client.send()[0] == 409
     assert bolt.bodies == [COMMAND]
 
 
@@ -143,7 +143,7 @@ def test_replay_is_noticed_at_the_end_of_the_window(client, bolt):
     client.send(HTTP_X_SLACK_REQUEST_TIMESTAMP=early)
     client.now += 600
 
-    assert client.send(HTTP_X_SLACK_REQUEST_TIMESTAMP=early) == (200, b"")
+    assert client.send(HTTP_X_SLACK_REQUEST_TIMESTAMP=early)[0] == 409
     assert len(bolt.bodies) == 1
 
 

@@ -214,6 +214,21 @@ def wait_until_refused(server, tries=100):
     return tries > 0 and wait_until_refused(server, tries - 1)
 
 
+def test_stop_lets_go_of_requests_that_wait_on_purpose(gate):
+    """What waits on purpose is told that the stop begins, so it does not delay the end."""
+    running = Server(gate, "127.0.0.1", 0, gate.opened.set)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    with closing(connect(running)) as connection:
+        connection.request("GET", "/")
+        assert gate.entered.wait(5)
+        running.stop()
+        answer = connection.getresponse().read()
+    thread.join(5)
+
+    assert answer == b"finished"
+
+
 def test_stop_does_not_wait_for_ever(server, gate, monkeypatch):
     """A request that never ends is given up after the drain time."""
     monkeypatch.setattr("bot.web.server.DRAIN_S", 0.3)

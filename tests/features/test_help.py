@@ -1,0 +1,98 @@
+"""Help: every verb with one example, and what it is answered with that does not exist."""
+
+import pytest
+
+from handlers import all_routes
+from tests.fakes.people import ADMIN
+
+VERBS = all_routes().verbs
+ALIASES = all_routes().aliases
+ASKED_FOR = (
+    *("add", "list", "show", "edit", "delete", "link", "unlink", "settings", "test", "tags", "token"),
+    *("history", "help"),
+)
+
+
+@pytest.mark.parametrize("verb", ASKED_FOR)
+def test_verb_that_people_know_is_registered(verb):
+    """Each verb that people know exists."""
+    assert verb in VERBS
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+def test_each_verb_has_a_line_with_an_example(team, verb):
+    """Help shows each verb once, with an example and what it does."""
+    shown = team.command("help")
+
+    assert f"`/integrations {verb.name} {verb.example}".rstrip() + "`" in shown.text
+    assert verb.summary in shown.text
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+def test_help_of_one_verb(team, verb):
+    """Help with a verb shows how it is typed and its other names."""
+    shown = team.command(f"help {verb.name.upper()}")
+
+    assert f"/integrations {verb.name}" in shown.text
+    assert all(f"`{alias}`" in shown.text for alias in verb.aliases)
+
+
+@pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
+def test_each_example_is_understood(free, verb):
+    """What help gives as an example can be typed as it stands."""
+    shown = free.command(f"{verb.name} {verb.example}", ADMIN)
+
+    assert "There is no “" not in shown.text
+    assert "is missing" not in shown.text
+
+
+@pytest.mark.parametrize(("alias", "verb"), ALIASES.items())
+def test_other_names_of_a_verb(team, alias, verb):
+    """Each other name means its verb, and no other name is a verb itself."""
+    assert alias not in VERBS
+    assert team.command(f"help {alias}").line.startswith(f"{verb}: ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "nearest"),
+    [("lsit", "list"), ("delte", "delete"), ("histroy", "history"), ("remov", "delete"), ("DELET", "delete")],
+)
+def test_misspelt_verb_is_answered_with_the_nearest(team, typed, nearest):
+    """A verb that does not exist is answered with the one it looks like."""
+    shown = team.command(f"{typed} my_registry")
+
+    assert f"There is no “{typed}”." in shown.text
+    assert f"“{nearest}”" in shown.text
+
+
+@pytest.mark.parametrize("typed", ["xyzzy", "*", '""', "x" * 3000])
+def test_unknown_verb_points_to_help(team, typed):
+    """What looks like no verb is answered with where the verbs are, and not repeated at length."""
+    shown = team.command(typed)
+
+    assert "/integrations help lists what there is." in shown.text
+    assert "x" * 65 not in shown.text
+
+
+@pytest.mark.parametrize("typed", ["<!channel>", "&lt;!here&gt;", "<@U0ADMIN>", "<https://x.example|label>"])
+def test_unknown_verb_is_repeated_as_mere_text(team, typed):
+    """What was typed pings nobody and links nowhere, not even in the line for notifications."""
+    assert "<" not in team.command(typed).text
+
+
+@pytest.mark.parametrize("typed", ["help", "  HELP  ", "?", "--help", "—help", "-h", "“help”"])
+def test_help_as_people_type_it(team, typed):
+    """Case, spaces, quotes, and a phone's long dash make no difference."""
+    assert team.command(typed).title == "What /integrations can do"
+
+
+def test_help_of_an_unknown_verb(team):
+    """Help with a verb that does not exist names the nearest."""
+    assert "“delete”" in team.command("help delet").text
+
+
+def test_help_opens_the_form(team):
+    """The button under the verbs opens the form."""
+    team.command("help")
+
+    assert team.press("Add Integration").title == "Add Integration"

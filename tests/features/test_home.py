@@ -1,0 +1,188 @@
+"""The Home tab: the same list with the same buttons, refreshed after every change made there."""
+
+import pytest
+
+from tests.fakes.people import ADMIN, GUEST, MEMBER
+from tests.features.test_add import FORM
+from tests.features.test_list import names
+
+
+@pytest.fixture
+def home(team):
+    """A team with integrations of two groups, and the Home tab open."""
+    team.add("my_hub", kind="docker-hub")
+    team.add("my_private")
+    team.add("my_quay", kind="quay")
+    team.open_home()
+    return team
+
+
+def test_opened_home_lists(home):
+    """Whoever opens the tab sees the list."""
+    assert names(home.home()) == ["my_hub", "my_private", "my_quay"]
+    assert "Add Integration" in home.home().buttons
+
+
+def test_other_tabs_publish_nothing(team):
+    """Opening the messages tab publishes nothing."""
+    team.open_home(tab="messages")
+
+    assert team.slack.called("views.publish") == []
+
+
+def test_filter_narrows_in_place(home):
+    """The menu narrows the tab."""
+    assert names(home.pick("Quay.io")) == ["my_quay"]
+    assert home.seen().place == "home"
+
+
+def test_box_narrows_in_place(home):
+    """The box narrows the tab."""
+    assert names(home.enter("Integration Name", "priv")) == ["my_private"]
+
+
+def test_pages_turn_in_place(team):
+    """Next and Previous turn the tab."""
+    team.add_many(11)
+    team.open_home()
+    second = team.press("Next")
+
+    assert names(second) == ["registry-010"]
+    assert len(names(team.press("Previous"))) == 10
+
+
+def test_delete_asks_in_a_modal(home):
+    """Delete opens the confirmation over the tab."""
+    shown = home.press("Delete my_quay")
+
+    assert shown.place == "modal"
+    assert shown.buttons == ["Yes", "Cancel"]
+
+
+def test_deleted_row_vanishes_from_the_tab(home):
+    """Yes deletes, answers in the modal, and the tab no longer shows the row."""
+    home.press("Delete my_quay")
+    shown = home.press("Yes")
+
+    assert shown.place == "modal"
+    assert "was deleted by" in shown.text
+    assert names(home.home()) == ["my_hub", "my_private"]
+
+
+def test_refreshed_tab_keeps_its_filter(home):
+    """After a deletion the tab is narrowed as before."""
+    home.pick("Docker")
+    home.enter("Integration Name", "my_")
+    home.press("Delete my_hub")
+    home.press("Yes")
+
+    assert names(home.home()) == ["my_private"]
+    assert home.home().value("Integration Name") == "my_"
+    assert home.home().menu("Docker").element["initial_option"]["value"] == "Docker"
+
+
+def test_refreshed_tab_keeps_its_page(team):
+    """After a deletion on the second page the tab shows the second page."""
+    team.add_many(25)
+    team.open_home()
+    team.press("Next")
+    team.press("Delete registry-012")
+    team.press("Yes")
+
+    assert names(team.home())[:3] == ["registry-010", "registry-011", "registry-013"]
+
+
+def test_removed_dependency_shows_in_the_tab(home):
+    """Remove in the modal changes the number of dependencies in the tab."""
+    home.link("my_quay", "project", "web-shop")
+    home.open_home()
+    home.press("Delete my_quay")
+    home.press("Remove")
+
+    assert "1 dependency" not in home.home().text
+
+
+def test_added_integration_appears_in_the_tab(home):
+    """Add from the tab: what was saved appears there, narrowed as before."""
+    home.pick("Docker")
+    home.press("Add Integration")
+    home.pick("Private Docker Registry")
+    home.submit(FORM)
+
+    assert names(home.home()) == ["my_hub", "my_private", "my_registry"]
+
+
+def test_edited_integration_appears_in_the_tab(home):
+    """Edit from a row: the tab shows what was saved."""
+    home.pick("Edit", near="my_private")
+    home.submit({"Integration Name": "renamed"})
+
+    assert names(home.home()) == ["my_hub", "my_quay", "renamed"]
+
+
+def test_edit_through_show_appears_in_the_tab(home):
+    """Edit from a modal on top of the tab refreshes it too."""
+    home.pick("Show", near="my_private")
+    home.press("Edit")
+    home.submit({"Integration Name": "renamed"})
+
+    assert names(home.home()) == ["my_hub", "my_quay", "renamed"]
+
+
+def test_tested_integration_shows_its_check_in_the_tab(home):
+    """Test from a row shows the steps in a modal, and the tab the result."""
+    shown = home.pick("Test", near="my_private")
+
+    assert shown.place == "modal"
+    assert home.home().text.count("login works") == 1
+
+
+def test_failed_form_does_not_refresh(home):
+    """A form that was not saved publishes nothing."""
+    home.press("Add Integration")
+    before = len(home.slack.called("views.publish"))
+    home.submit({"Integration Name": "wrong name"})
+
+    assert len(home.slack.called("views.publish")) == before
+
+
+def test_changes_elsewhere_do_not_publish(home):
+    """A change from a message publishes no Home tab: nobody may be looking."""
+    before = len(home.slack.called("views.publish"))
+    home.command("delete my_quay")
+    home.press("Yes")
+
+    assert len(home.slack.called("views.publish")) == before
+
+
+def test_guest_sees_whom_to_ask(home):
+    """A guest's tab holds no integration, but a sentence."""
+    home.open_home(GUEST)
+
+    assert names(home.home(GUEST)) == []
+    assert "Ask a workspace admin." in home.home(GUEST).text
+    assert "my_" not in home.home(GUEST).raw
+
+
+def test_each_person_has_a_tab_of_their_own(home):
+    """What one narrows, the other does not see narrowed."""
+    home.open_home(ADMIN)
+    home.pick("Quay.io", ADMIN)
+
+    assert names(home.home(MEMBER)) == ["my_hub", "my_private", "my_quay"]
+
+
+def test_full_executor_says_that_it_is_busy(home):
+    """When too much is being done, the tab says so."""
+    home.executor.is_full = True
+    home.open_home()
+
+    assert "Busy, nothing was changed. Try again." in home.home().text.replace("*", "").replace("\n", " ")
+
+
+def test_error_in_the_tab_is_shown_in_a_modal(home):
+    """A row that is gone is explained over the tab."""
+    home.command("delete my_quay", ADMIN)
+    home.press("Yes", ADMIN)
+
+    assert "is already gone" in home.press("Delete my_quay").text

@@ -1,0 +1,112 @@
+"""Reading a repository's tags: pages, the box that narrows them, and what goes wrong."""
+
+import pytest
+
+from bot.core.errors import InvalidInput, LoginRejected
+from bot.core.model import Stage
+from bot.core.ports import Tags
+from tests.fakes.people import ADMIN
+
+MANY = tuple(f"v{number:03}" for number in range(45))
+
+
+@pytest.fixture
+def tagged(free, registry):
+    """An integration whose repository has 45 tags."""
+    registry.found = Tags("team/app", MANY)
+    return free
+
+
+def test_tags_of_a_repository(free):
+    """The tags are shown with their number and their order."""
+    shown = free.command("tags my_registry team/app")
+
+    assert shown.title == "Tags of team/app"
+    assert "*my_registry*   2 tags, sorted by name" in shown.text
+    assert "`1.0`  `latest`" in shown.text
+
+
+def test_pages_of_tags(tagged):
+    """Twenty a page, to the last and back, in the same message."""
+    first = tagged.command("tags my_registry team/app")
+    second = tagged.press("Next")
+    third = tagged.press("Next")
+    back = tagged.press("Previous")
+
+    assert "1–20 of 45" in first.text
+    assert "`v044`" in third.text
+    assert "Next" not in third.buttons
+    assert back.text == second.text
+    assert back.id == second.id
+
+
+def test_box_narrows_the_tags(tagged):
+    """The box narrows the tags to those with the typed words."""
+    tagged.command("tags my_registry team/app")
+    shown = tagged.enter("Tag", "V04")
+
+    assert "5 tags" in shown.text
+    assert "`v039`" not in shown.text
+
+
+@pytest.mark.parametrize("typed", ["`", "<!channel>", "x" * 300, '"\\'])
+def test_strange_words_find_nothing(tagged, typed):
+    """Whatever is typed is only looked for."""
+    tagged.command("tags my_registry team/app")
+    shown = tagged.enter("Tag", typed)
+
+    assert "No tag." in shown.text
+    assert "<!channel>" not in shown.text
+
+
+def test_registry_that_was_read_in_part_says_so(tagged, registry):
+    """When there are more tags than were read, that is said."""
+    registry.found = Tags("team/app", MANY, is_ordered=True, is_cut=True)
+    shown = tagged.command("tags my_registry team/app")
+
+    assert "newest first" in shown.text
+    assert "The registry has more: reading stopped at 45." in shown.text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LoginRejected("The registry refused this credential.", "Check the username.", Stage.LOGIN),
+        InvalidInput("This is not the name of a repository.", "Example: team/app"),
+    ],
+)
+def test_what_goes_wrong_is_explained(free, registry, error):
+    """A registry's refusal and a wrong name are told with what to do."""
+    registry.error = error
+    shown = free.command("tags my_registry team/app")
+
+    assert error.message in shown.text
+    assert error.hint in shown.text
+
+
+def test_missing_repository_is_asked_for(free):
+    """Without a repository the usage is told."""
+    assert "The repository is missing." in free.command("tags my_registry").text
+
+
+def test_row_menu_says_what_to_type(free):
+    """A row's Tags entry says how a repository is named."""
+    free.command("list")
+
+    assert "`/integrations tags my_registry team/app`" in free.pick("Tags", near="my_registry").text
+
+
+def test_page_of_the_deleted_says_so(tagged):
+    """A page button of an integration that is gone says who deleted it."""
+    shown = tagged.command("tags my_registry team/app")
+    tagged.command("delete my_registry", ADMIN)
+    tagged.press("Yes", ADMIN)
+
+    assert f"is already gone: <@{ADMIN}> deleted it" in tagged.press("Next", on=shown).text
+
+
+def test_very_long_repository_name_fits(tagged):
+    """A name of 255 characters is shown within Slack's limits."""
+    shown = tagged.command(f"tags my_registry {'x' * 255}")
+
+    assert "Next" in shown.buttons
