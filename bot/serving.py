@@ -19,6 +19,7 @@ from bot.socket_mode import SocketMode
 from bot.web.health import Health, health_page
 from bot.web.server import HEALTH_PATH, SLACK_PATH, Server, dispatcher, serve
 from bot.web.slack import slack_front
+from bot.web.workflows import WORKFLOWS_PATH, workflow_api
 from bot.wiring import Wired, build_services
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) ->
     app = build_app(wired.services, signing_secret=secret.reveal() if secret else "", logger=slack_logger())
     socket_mode = socket_mode_of(settings, wired, app)
     checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
-    server = Server(dispatcher(mounts_of(settings, app, checks)), settings.host, settings.port)
+    mounts = {**mounts_of(settings, app, checks), WORKFLOWS_PATH: workflow_api(wired.services)}
+    server = Server(dispatcher(mounts), settings.host, settings.port)
     wired.housekeeping.start()
     if socket_mode:
         socket_mode.start()

@@ -32,6 +32,7 @@ from bot.web.tryit.delivery import http_front
 from bot.web.tryit.page import tryit_app
 from bot.web.tryit.people import PEOPLE, TEAM_ID, SlackApp
 from bot.web.tryit.slack import Simulator
+from bot.web.workflows import WORKFLOWS_PATH, workflow_api
 from bot.wiring import Wired, build_services
 from handlers.limits import problems
 from storage.keyring import new_key
@@ -101,6 +102,7 @@ class TryApp:
             {
                 "/slack/events": slack_front(bolt, Secret(secret)),
                 "/healthz": health_page(self.wired.store.health),
+                WORKFLOWS_PATH: workflow_api(self.wired.services),
                 "/": self.page,
             }
         )

@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+"""``docker-credential-quaymaster``: docker's credential helper, for docker, podman, buildah and skopeo.
+
+Settings: ``QUAYMASTER_URL``, ``QUAYMASTER_TOKEN`` or ``QUAYMASTER_TOKEN_FILE``, ``QUAYMASTER_CA_FILE``.
+
+1. Callers read standard output, failures too; people read standard error. A failure is told on both.
+2. No caller sets a deadline, so there is one here: 2 s, from the first line to the last.
+3. It keeps nothing. ``store`` succeeds for what Quaymaster holds already, and fails for anything else.
+4. Modules are what a start costs, and this file needs few. A copy of it works alone.
+
+Source: docker/docker-credential-helpers, ``credentials/credentials.go`` and ``error.go``.
+"""
+
+import json
+import os
+import socket
+import sys
+import time
+from _thread import allocate_lock, start_new_thread
+
+TYPE_CHECKING = False  # `typing` would cost more than everything else here
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ssl import SSLContext
+
+NAME = "docker-credential-quaymaster"
+VERSION = "0.1.0"
+NOT_FOUND = "credentials not found in native keychain"
+NO_SERVER = "no credentials server URL"
+
+DEADLINE_S = 2.0
+LARGEST_ANSWER = 1024 * 1024
+LARGEST_INPUT = 64 * 1024
+ANSWER_KEYS = frozenset(("ServerURL", "Username", "Secret"))
+UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+CHECK_URL = "Check QUAYMASTER_URL, or try again."
+GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
+READ_ONLY = "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
+
+
+class Failure(Exception):
+    """What went wrong, and what to do about it."""
+
+    def __init__(self, message: str, hint: str = "", *, said: str = "", is_quiet: bool = False) -> None:
+        """``said`` is what the caller reads in the message's place; ``is_quiet`` tells people nothing."""
+        super().__init__(message)
+        self.message, self.hint, self.said, self.is_quiet = message, hint, said or message, is_quiet
+
+
+class Client:
+    """Asks Quaymaster, straight: it knows no proxies, and follows no redirect."""
+
+    def __init__(self, environ: "Mapping[str, str]", deadline_s: float) -> None:
+        """Read the settings. Raises ``Failure``."""
+        self._deadline_s = deadline_s
+        self._end = time.monotonic() + deadline_s
+        url = environ.get("QUAYMASTER_URL", "").strip()
+        if not url:
+            raise Failure("QUAYMASTER_URL is not set: write Quaymaster's address there.")
+        self._read_address(url)
+        self._token = token_of(environ)
+        self._ca_file = environ.get("QUAYMASTER_CA_FILE", "").strip() or None
+
+    def get(self, path: str, parameters: "Mapping[str, str] | None" = None) -> "tuple[int, bytes]":
+        """Ask once, and give status and body. Raises ``Failure`` when there is no answer to read."""
+        query = "&".join(f"{name}={escaped(value)}" for name, value in (parameters or {}).items())
+        try:
+            with self._connected() as connection:
+                connection.sendall(self._request(f"{path}?{query}" if query else path))
+                return parsed(self._received(connection))
+        except TimeoutError:
+            raise self._failure(f"did not answer within {self._deadline_s:g} seconds") from None
+        except OSError as error:
+            reason = getattr(error, "verify_message", "") or error.strerror or type(error).__name__
+            raise self._failure(f"cannot be reached: {reason}") from None
+        except ValueError:
+            raise self._failure("gave an answer that cannot be read") from None
+
+    def _failure(self, what: str) -> Failure:
+        return Failure(f"Quaymaster at {self._authority} {what}.", CHECK_URL)
+
+    def _read_address(self, url: str) -> None:
+        """Read ``http(s)://host[:port][/path]``. Raises ``Failure``."""
+        scheme, separator, rest = url.partition("://")
+        self._is_encrypted = scheme == "https"
+        self._authority, _, path = rest.rstrip("/").partition("/")
+        self._path = f"/{path}" if path else ""
+        host, colon, port = self._authority.rpartition(":")
+        if not colon or port.endswith("]"):
+            host, port = self._authority, "443" if self._is_encrypted else "80"
+        is_plain = url.isascii() and url.isprintable() and not set(url) & set(" @?#\\")
+        if not (separator and scheme in ("http", "https") and host and is_plain and port.isdigit()):
+            raise Failure("QUAYMASTER_URL is not an address: write one like https://quaymaster.example.com.")
+        self._host, self._port = host.strip("[]"), int(port)
+
+    def _left_s(self) -> float:
+        left_s = self._end - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        return left_s
+
+    def _connected(self) -> socket.socket:
+        context = self._tls_context() if self._is_encrypted else None
+        # As bytes: a str would be encoded for international names, which loads three modules.
+        host: str = self._host.encode()  # type: ignore[assignment]
+        plain = socket.create_connection((host, self._port), self._left_s())
+        plain.settimeout(self._left_s())
+        return context.wrap_socket(plain, server_hostname=self._host) if context else plain
+
+    def _tls_context(self) -> "SSLContext":
+        import ssl
+
+        try:
+            return ssl.create_default_context(cafile=self._ca_file)
+        except OSError:
+            raise Failure("QUAYMASTER_CA_FILE is not a file of certificates in PEM.") from None
+
+    def _request(self, target: str) -> bytes:
+        return (
+            f"GET {self._path}{target} HTTP/1.1\r\nHost: {self._authority}\r\n"
+            f"Authorization: Bearer {self._token}\r\nAccept: application/json\r\n"
+            f"User-Agent: {NAME}/{VERSION}\r\nConnection: close\r\n\r\n"
+        ).encode()
+
+    def _received(self, connection: socket.socket) -> bytes:
+        received = b""
+        while len(received) <= LARGEST_ANSWER:
+            connection.settimeout(self._left_s())
+            part = connection.recv(65536)
+            if not part:
+                return received
+            received += part
+        raise ValueError("too large")
+
+
+def parsed(received: bytes) -> "tuple[int, bytes]":
+    """Take an HTTP/1.1 answer apart. Raises ``ValueError`` when it is none, or was cut short."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    first, *lines = head.decode("latin-1").lower().split("\r\n")
+    version, status = first.split(" ", 2)[:2]
+    headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if not version.startswith("http/1."):
+        raise ValueError("not HTTP")
+    if headers.get("transfer-encoding", "identity") != "identity":
+        return int(status), unchunked(body)
+    if len(body) != int(headers.get("content-length", len(body))):
+        raise ValueError("cut short")
+    return int(status), body
+
+
+def unchunked(rest: bytes) -> bytes:
+    """Put a chunked body together. Raises ``ValueError``."""
+    body = b""
+    while True:
+        size, _, rest = rest.partition(b"\r\n")
+        length = int(size.partition(b";")[0], 16)
+        if length == 0:
+            return body
+        if not 0 < length <= len(rest):
+            raise ValueError("cut short")
+        body, rest = body + rest[:length], rest[length + 2 :]
+
+
+def token_of(environ: "Mapping[str, str]") -> str:
+    """
+    Read the token from the environment, or from its file. Raises ``Failure``.
+
+    A file that others may read is no reason to refuse: orchestrators mount secrets so.
+    """
+    token, path = (environ.get(f"QUAYMASTER_TOKEN{end}", "").strip() for end in ("", "_FILE"))
+    if token and path:
+        raise Failure("Both QUAYMASTER_TOKEN and QUAYMASTER_TOKEN_FILE are set: remove one of them.")
+    if not token and not path:
+        raise Failure("QUAYMASTER_TOKEN is not set: write the workflow token there.", GET_A_TOKEN)
+    name = "QUAYMASTER_TOKEN_FILE" if path else "QUAYMASTER_TOKEN"
+    try:
+        if path:
+            with open(path, "rb", buffering=0) as file:
+                token = file.read(4096).decode("latin-1").strip()
+    except OSError as error:
+        raise Failure(f"{name} cannot be read: {error.strerror}.") from None
+    if not (token.startswith("qm_") and token.isascii() and token[3:].isalnum()):
+        raise Failure(f"{name} holds no workflow token: those begin with qm_.", GET_A_TOKEN)
+    return token
+
+
+def escaped(text: str) -> str:
+    """Write a value for a query."""
+    return "".join(chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in text.encode())
+
+
+def read_object(text: "bytes | str") -> "dict[str, object]":
+    """Read a JSON object; anything else is an empty one."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def trouble_of(status: int, body: bytes) -> Failure:
+    """Say why Quaymaster refused, in its own words if it is Quaymaster that answered."""
+    fields = read_object(body)
+    code, message, hint = (str(fields.get(key, "")) for key in ("code", "message", "hint"))
+    if code == "not_found":
+        return Failure(message, hint, said=NOT_FOUND, is_quiet=True)
+    if code in ("deleted", "invalid_request"):
+        return Failure(message, hint, said=NOT_FOUND)
+    if code and message:
+        return Failure(message, hint)
+    what = "a redirect, which is not followed" if 300 <= status < 400 else "something that is not Quaymaster"
+    return Failure(f"QUAYMASTER_URL leads to {what} (status {status}).", CHECK_URL)
+
+
+def get(server_url: "str | None") -> "tuple[dict[str, object], str]":
+    """Give a server's credentials, without one all servers; read, and as they came. Raises ``Failure``."""
+    query, keys = ({"server": server_url}, ANSWER_KEYS) if server_url else ({}, frozenset())
+    status, body = Client(os.environ, DEADLINE_S).get("/v1/credentials", query)
+    fields = read_object(body)
+    is_whole = keys <= fields.keys() and all(isinstance(value, str) for value in fields.values())
+    if status != 200 or not is_whole:
+        raise trouble_of(status, body)
+    return fields, body.decode()
+
+
+def store(text: str) -> str:
+    """Succeed if Quaymaster holds the same. Raises ``Failure``."""
+    given = read_object(text)
+    if not given.get("ServerURL") or not given.get("Username"):
+        raise Failure("no credentials username" if given.get("ServerURL") else NO_SERVER, is_quiet=True)
+    held, _ = get(str(given["ServerURL"]))
+    if any(held[key] != given.get(key) for key in ("Username", "Secret")):
+        raise Failure("This login is not the one that Quaymaster holds.", READ_ONLY)
+    return ""
+
+
+def run(arguments: "list[str]") -> str:
+    """Do what one verb says, and give what the caller reads. Raises ``Failure``."""
+    if len(arguments) != 1:
+        raise Failure(f"Usage: {NAME} <store|get|erase|list|version>", is_quiet=True)
+    verb = arguments[0]
+    if verb in ("version", "--version", "-v"):
+        return f"{NAME} (quaymaster) {VERSION}"
+    if verb == "list":
+        return get(None)[1]
+    if verb not in ("get", "store", "erase"):
+        raise Failure(f"{NAME}: unknown action: {verb}", is_quiet=True)
+    with open(0, "rb", closefd=False) as given:
+        text = given.read(LARGEST_INPUT).decode("utf-8", "replace").strip()
+    if not text:
+        raise Failure(NO_SERVER, is_quiet=True)
+    if verb == "erase":
+        speak(0, "", f"Nothing was erased. {READ_ONLY}")
+    return get(text)[1] if verb == "get" else store(text)
+
+
+SPEAKING = allocate_lock()
+"""Whoever takes it has the last word."""
+
+
+def speak(status: int, output: str, hint: str = "") -> None:
+    """Print for the caller and for people, and end the process."""
+    SPEAKING.acquire()
+    try:
+        for descriptor, text in ((1, output), (2, hint and f"{NAME}: {hint}")):
+            rest = f"{text}\n".encode() if text else b""
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os._exit(status)
+
+
+def fail(failure: Failure) -> None:
+    """Tell a failure to the caller and, unless it is none to them, to people."""
+    speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
+
+
+def watch() -> None:
+    """End the process when its time is over, wherever it is stuck: no socket's deadline covers names."""
+    time.sleep(DEADLINE_S + 0.05)
+    if SPEAKING.locked():
+        os._exit(1)
+    fail(Failure(f"Quaymaster did not answer within {DEADLINE_S:g} seconds.", CHECK_URL))
+
+
+def main() -> None:
+    """Answer the caller."""
+    start_new_thread(watch, ())
+    try:
+        speak(0, run(sys.argv[1:]))
+    except Failure as failure:
+        fail(failure)
+    except OSError as error:
+        fail(Failure(f"What the caller says cannot be read: {error.strerror}."))
+
+
+if __name__ == "__main__":
+    main()

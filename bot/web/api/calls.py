@@ -1,0 +1,66 @@
+"""One call of the API: who calls, which integration the path names, what the query says."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from bot.core.choices import named
+from bot.core.errors import InvalidInput
+from bot.core.handouts import DEADLINE_S, HandOut, hand_out
+from bot.core.model import Integration
+from bot.core.workflows import Caller
+from bot.services import Services
+
+LONGEST_QUERY = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an endpoint is given."""
+
+    services: Services
+    caller: Caller
+    name: str
+    """The integration that the path names; empty when it names none."""
+    query: Mapping[str, str]
+
+    def integration(self) -> Integration:
+        """The integration that the path names. Raises ``NotFound``."""
+        return named(self.services.store, self.caller, self.name)
+
+    def hand_out(self, integration: Integration, deadline_s: float = DEADLINE_S) -> HandOut:
+        """Hand an integration out to the caller. Raises what the core's ``hand_out`` does."""
+        services = self.services
+        ports = (services.store, services.keyring, services.registry, services.tallies)
+        return hand_out(*ports, self.caller, integration, deadline_s=deadline_s)
+
+
+def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
+    """
+    Read a query. Values are never repeated in an error: one might be a token that was put in the wrong place.
+
+    Raises:
+        InvalidInput: A parameter is missing, unknown, repeated or not UTF-8.
+    """
+    takes = takes_in_words(required, optional)
+    if len(text) > LONGEST_QUERY:
+        raise InvalidInput("The query is too long.", takes)
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=16)
+    except ValueError:
+        raise InvalidInput("The query cannot be read.", takes) from None
+    query = dict(pairs)
+    if not query.keys() <= {*required, *optional}:
+        raise InvalidInput("The query holds a parameter that this path does not take.", takes)
+    if len(query) != len(pairs):
+        raise InvalidInput("The query holds a parameter more than once.", takes)
+    missing = [name for name in required if not query.get(name)]
+    if missing:
+        raise InvalidInput(f"The parameter {missing[0]} is missing.", takes)
+    return query
+
+
+def takes_in_words(required: tuple[str, ...], optional: tuple[str, ...]) -> str:
+    """Say what a path takes."""
+    names = [*required, *(f"{name} (optional)" for name in optional)]
+    return f"It takes {', '.join(names)}." if names else "It takes none."

@@ -1,0 +1,172 @@
+"""A Quaymaster that pipelines can reach: the real store, keyring, registry client and web server, no Slack.
+
+``Workplace`` also holds the people's side: add, link, delete, make and revoke tokens, by the operations that
+the Slack commands call.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from bot.checks import CappedRegistry
+from bot.core.dependencies import link_target
+from bot.core.integrations import add_integration
+from bot.core.kinds import read_draft
+from bot.core.model import Actor, AuditEntry, Integration, Role, Target, TargetKind, Workspace
+from bot.core.ports import Registry
+from bot.core.tallies import Tallies
+from bot.core.workflows import create_token, revoke_token
+from bot.registry.client import RegistryClient
+from bot.registry.kinds import GROUPS, KINDS
+from bot.services import Services
+from bot.web.health import health_page
+from bot.web.rates import Rates
+from bot.web.server import Server, dispatcher
+from bot.web.workflows import WORKFLOWS_PATH, workflow_api
+from storage.disk import Disk
+from storage.keyring import Keyring
+from storage.tinydb_store import TinyDBStore
+
+ACME = Workspace("T1")
+OTHER = Workspace("T2")
+WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
+PRODUCTION = Target(TargetKind.ENVIRONMENT, "production")
+USERNAME = "ci"
+PASSWORD = 'pa:ss"w$rd+ü<&>'
+SERVER = "registry.example.com:5000"
+FIELDS = {"url": f"https://{SERVER}", "username": USERNAME, "password": PASSWORD, "email": "ci@example.com"}
+
+
+class QuickDisk(Disk):
+    """The real disk, but nothing is flushed."""
+
+    def sync(self, descriptor: int) -> None:
+        """Leave it to the system."""
+
+
+class Workplace:
+    """A store with its services, and what people do to it."""
+
+    def __init__(self, folder: Path, registry: Registry | None = None, rates: Rates | None = None) -> None:
+        self.at: datetime | None = None
+        """The time; ``None`` = the real one."""
+        self.keyring = Keyring([bytes(range(32))])
+        self.store = TinyDBStore(folder, self.keyring, disk=QuickDisk())
+        self.rates = rates or Rates()
+        self.services = Services(
+            store=self.store,
+            keyring=self.keyring,
+            registry=CappedRegistry(registry or RegistryClient(KINDS, ())),
+            kinds=KINDS,
+            groups=GROUPS,
+            people=cast(Any, None),
+            executor=cast(Any, None),
+            replies=cast(Any, None),
+            slack=cast(Any, None),
+            now=self.now,
+            tallies=Tallies(),
+        )
+        self.api = workflow_api(self.services, self.rates)
+
+    def now(self) -> datetime:
+        """The time, in UTC."""
+        return self.at or datetime.now(UTC)
+
+    def actor(self, workspace: Workspace = ACME, user_id: str = "U1") -> Actor:
+        """An admin."""
+        return Actor(workspace, user_id, Role.ADMIN, self.now())
+
+    def add(
+        self, name: str = "my_registry", kind: str = "private", workspace: Workspace = ACME, **fields: str
+    ) -> Integration:
+        """Add an integration, unchecked. Without fields, ``FIELDS``; those given replace them."""
+        typed: Mapping[str, str] = {**FIELDS, **fields} if kind == "private" else fields
+        draft = read_draft(KINDS[kind], name, typed)
+        ports = (self.store, self.keyring, self.services.registry)
+        add_integration(*ports, self.actor(workspace), draft, is_checked=False)
+        return self.named(name, workspace)
+
+    def named(self, name: str, workspace: Workspace = ACME) -> Integration:
+        """The integration with this name."""
+        found = self.store.integration_named(workspace, name)
+        assert found is not None
+        return found
+
+    def mark(self, name: str, **changes: bool) -> None:
+        """Tick ``linked_only`` or ``is_default``, as the form of ``edit`` does."""
+        with self.store.transaction(ACME) as change:
+            change.put_integration(replace(self.named(name), **cast(Any, changes)))
+
+    def link(self, name: str, target: Target = WEB_SHOP) -> None:
+        """Link a target to an integration."""
+        link_target(self.store, self.actor(), name, target)
+
+    def delete(self, name: str) -> None:
+        """Delete an integration, and what depends on it first."""
+        from bot.core.deletions import delete_integration
+        from bot.core.dependencies import unlink_target
+
+        known = self.named(name)
+        for row in self.store.dependencies(ACME, known.id, 0, 100).rows:
+            unlink_target(self.store, self.actor(), known.id, row.target)
+        assert delete_integration(self.store, self.actor(), known.id, known.version) is None
+
+    def token(
+        self, target: Target = WEB_SHOP, workspace: Workspace = ACME, *, days: int = 90, ago: int = 0
+    ) -> str:
+        """Make a token, ``ago`` days ago."""
+        actor = replace(self.actor(workspace), at=self.now() - timedelta(days=ago))
+        return create_token(self.store, actor, target, days)[0].reveal()
+
+    def revoke(self, token: str) -> None:
+        """Revoke a token."""
+        revoke_token(self.store, self.actor(), token[3:11])
+
+    def history(self, action: str | None = None) -> list[AuditEntry]:
+        """The newest entries, newest first; only those of an action if one is given."""
+        entries = self.store.history(ACME, size=100).entries
+        return [entry for entry in entries if action in (None, entry.event.action)]
+
+    def targets_of(self, name: str) -> list[str]:
+        """What depends on an integration."""
+        rows = self.store.dependencies(ACME, self.named(name).id, 0, 100).rows
+        return [row.target.name for row in rows]
+
+
+@contextmanager
+def serving(place: Workplace) -> Iterator[str]:
+    """Serve a workplace on a free port of 127.0.0.1; gives its URL."""
+    mounts = {"/healthz": health_page(place.store.health), WORKFLOWS_PATH: place.api}
+    server = Server(dispatcher(mounts), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+        thread.join(10)
+        server.close()
+
+
+@contextmanager
+def workplace(
+    folder: Path, registry: Registry | None = None, rates: Rates | None = None
+) -> Iterator[Workplace]:
+    """Open a workplace in a folder."""
+    place = Workplace(folder, registry, rates)
+    try:
+        yield place
+    finally:
+        place.store.close()
+
+
+def lines(entries: Iterable[AuditEntry]) -> list[str]:
+    """What history says of entries, without times."""
+    return [
+        f"{entry.event.actor} {entry.event.action} {entry.event.name} {entry.event.detail}"
+        for entry in entries
+    ]
