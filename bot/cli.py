@@ -98,6 +98,15 @@ def status() -> None:
     click.echo("\n".join(lines_of_status(store_settings())))
 
 
+@keys.command("forget")
+@click.argument("key_id")
+def forget(key_id: str) -> None:
+    """Drop the secrets sealed under a lost key, KEY_ID. Stop the server before."""
+    from bot.upkeep import forget_key
+
+    click.echo(forget_key(store_settings(), key_id))
+
+
 def store_settings() -> "StoreSettings":
     """Read the settings that open the store."""
     from bot.settings import StoreSettings

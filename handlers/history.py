@@ -41,6 +41,7 @@ IN_WORDS = {
     "dependency.link": "linked",
     "dependency.unlink": "unlinked",
     "realm.allow": "allowed a token server for",
+    "integration.forget": "dropped the lost secret of",
     "command.secret": "typed a secret in a command",
 }
 
