@@ -1,4 +1,4 @@
-"""The command ``quaymaster``: serve, try, keys, store.
+"""The command ``quaymaster``: serve, try, keys, store; and for pipelines env, docker-config, kubernetes-secret.
 
 What a command needs is imported when it runs, so that ``keys new`` does not load a web server.
 """
@@ -60,6 +60,38 @@ def try_(data: Path | None, port: int) -> None:
     run_try(data, port, click.echo)
 
 
+@main.command("env")
+@click.argument("name")
+def env(name: str) -> None:
+    """Print integration NAME as lines of export, for a pipeline's shell."""
+    from bot.pipelines import environment_of
+
+    click.echo(environment_of(os.environ, name), nl=False)
+
+
+@main.command("docker-config")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+def docker_config(file: Path | None) -> None:
+    """Put the logins of everything linked to this target into docker's config.json FILE, or print them."""
+    from bot.pipelines import docker_config_of, keep_docker_config
+
+    config = docker_config_of(os.environ)
+    if file:
+        keep_docker_config(file, config)
+    else:
+        click.echo(config)
+
+
+@main.command("kubernetes-secret")
+@click.argument("name")
+@click.option("--namespace", help="The secret's namespace.")
+def kubernetes_secret(name: str, namespace: str | None) -> None:
+    """Print the same logins as a Kubernetes secret NAME, for kubectl apply -f -."""
+    from bot.pipelines import kubernetes_secret_of
+
+    click.echo(kubernetes_secret_of(os.environ, name, namespace))
+
+
 @main.group()
 def keys() -> None:
     """Make and rotate the keys that seal credentials."""
@@ -96,6 +128,15 @@ def status() -> None:
     from bot.upkeep import lines_of_status
 
     click.echo("\n".join(lines_of_status(store_settings())))
+
+
+@keys.command("forget")
+@click.argument("key_id")
+def forget(key_id: str) -> None:
+    """Drop the secrets sealed under a lost key, KEY_ID. Stop the server before."""
+    from bot.upkeep import forget_key
+
+    click.echo(forget_key(store_settings(), key_id))
 
 
 def store_settings() -> "StoreSettings":

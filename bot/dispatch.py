@@ -10,13 +10,14 @@ import logging
 import secrets
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from slack_bolt import Ack, BoltContext, BoltResponse
 
 from bot.core.access import Action, require, role_of
 from bot.core.audit import refusal
-from bot.core.errors import InvalidFields, InvalidInput, QuaymasterError, SecretInText
+from bot.core.errors import InvalidFields, InvalidInput, QuaymasterError, SecretInText, StoreFailure
 from bot.core.leaks import looks_secret
 from bot.core.model import Actor, Workspace
 from bot.services import Services
@@ -175,7 +176,8 @@ def request_id_of(body: Body) -> str:
 def refuse_secret(services: Services, actor: Actor, text: str) -> None:
     """Refuse a command that holds a secret, and keep in the history that it happened, without the text."""
     if looks_secret(text):
-        with services.store.transaction(actor.workspace) as change:
+        # The advice to revoke it counts more than the entry, so a store that fails does not stand before it.
+        with suppress(StoreFailure), services.store.transaction(actor.workspace) as change:
             change.record(refusal(actor, "command.secret"))
         raise SecretInText
 

@@ -3,12 +3,12 @@
 keys rotate -> (stop the server) -> keys reseal -> keys status -> (remove the old line, start the server)
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.core.errors import StoreFailure, StoreInUse
+from bot.core.errors import KeyringFailure, StoreFailure, StoreInUse
 from bot.settings import StoreSettings
 from bot.wiring import load_keyring, open_store
 from storage.repair import repair
@@ -33,6 +33,21 @@ def lines_of_status(settings: StoreSettings) -> list[str]:
     ]
 
 
+def forget_key(settings: StoreSettings, kid: str) -> str:
+    """
+    Drop every secret sealed under a key that is lost for good.
+
+    Raises:
+        KeyringFailure: The key is loaded, so nothing is lost; nothing was changed.
+    """
+    keyring = load_keyring(settings)
+    if kid in keyring.kids:
+        raise KeyringFailure(f"The key {kid} is loaded, so its secrets are not lost. Nothing was changed.")
+    with stopped_store(settings, lost_keys=(kid,)) as store:
+        count = store.forget(kid)
+    return f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain."
+
+
 def repair_workspace(directory: Path, key: str) -> list[str]:
     """
     Put the last whole version of a damaged file back, and say what was done.
@@ -47,10 +62,10 @@ def repair_workspace(directory: Path, key: str) -> list[str]:
 
 
 @contextmanager
-def stopped_store(settings: StoreSettings) -> Iterator[TinyDBStore]:
+def stopped_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> Iterator[TinyDBStore]:
     """Open the store. Raises ``StoreFailure`` when a server has it open, or there is none."""
     with stopped(settings.data_dir):
-        store = open_store(settings)
+        store = open_store(settings, lost_keys)
     try:
         yield store
     finally:

@@ -2,6 +2,7 @@
 
 import gc
 import ssl
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -78,7 +79,7 @@ def load_keyring(settings: StoreSettings) -> Keyring:
     return Keyring(parse_keys(",".join(key.reveal() for key in settings.keys)))
 
 
-def open_store(settings: StoreSettings) -> TinyDBStore:
+def open_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> TinyDBStore:
     """
     Open the store, and keep what it loaded out of the garbage collector's way.
 
@@ -87,7 +88,7 @@ def open_store(settings: StoreSettings) -> TinyDBStore:
     """
     gc.disable()
     try:
-        return TinyDBStore(settings.data_dir, load_keyring(settings))
+        return TinyDBStore(settings.data_dir, load_keyring(settings), lost_keys=lost_keys)
     finally:
         gc.collect()
         gc.freeze()

@@ -21,6 +21,7 @@ from handlers.form import (
     KIND,
     SKIP,
     VALUE,
+    chosen_kind,
     form_view,
     inputs,
     is_check_wanted,
@@ -66,7 +67,7 @@ def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
 
 def choose_kind(press: Press, surface: ModalSurface, services: Services) -> None:
     """Draw the fields of the chosen type; what was typed stays."""
-    kind = services.kinds[press.value]
+    kind = chosen_kind(services.kinds, press.value)
     name = state_value(press.state, "name", VALUE)
     surface.redraw(add_form(services.kinds, kind, name, shown_values(press.state, kind)))
 
@@ -77,7 +78,8 @@ def tick() -> None:
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what the form says."""
-    draft = typed_draft(form, services.kinds[state_value(form.values, "kind", KIND)])
+    kind = chosen_kind(services.kinds, state_value(form.values, "kind", KIND))
+    draft = typed_draft(form, kind)
     added = add_integration(
         services.store, services.keyring, services.registry, actor, draft, is_checked=is_check_wanted(form)
     )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.core.edits import Sharing
+from bot.core.errors import InvalidInput
 from bot.core.kinds import Draft, Field, Kind, Kinds, read_draft
 from bot.core.model import Integration
 from handlers.blocks import (
@@ -45,6 +46,13 @@ def form_view(callback_id: str, title: str, blocks: list[Block]) -> View:
     return modal(
         title, blocks, callback_id=callback_id, submit={"type": "plain_text", "text": "Save"}, close="Cancel"
     )
+
+
+def chosen_kind(kinds: Kinds, kind_id: str) -> Kind:
+    """The kind chosen in the menu. Raises ``InvalidInput`` for one that this version does not have."""
+    if kind_id not in kinds:
+        raise InvalidInput("This type of integration is not known here.", "Close the form and open it again.")
+    return kinds[kind_id]
 
 
 def kind_menu(kinds: Kinds, chosen: Kind) -> Block:

@@ -45,6 +45,7 @@ IN_WORDS = {
     "token.create": "created token",
     "token.revoke": "revoked token",
     "integration.import": "imported",
+    "integration.forget": "dropped the lost secret of",
     "command.secret": "typed a secret in a command",
 }
 

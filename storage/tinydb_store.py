@@ -39,6 +39,7 @@ from bot.core.ports import Transaction
 from bot.core.tokens import WorkflowToken
 from storage.directory import lock, prepare, sweep, workspace_keys
 from storage.disk import REAL_DISK, Disk
+from storage.forget import forget_all
 from storage.history import deletion_named, deletion_of, page_of
 from storage.keyring import Keyring, kid_of
 from storage.meta import Meta
@@ -243,6 +244,10 @@ class TinyDBStore:
         """
         self._keyring = keyring
         return reseal_all(list(self._open.values()), keyring)
+
+    def forget(self, kid: str) -> int:
+        """Drop every secret under a key that is lost for good; give how many integrations need a new one."""
+        return forget_all(list(self._open.values()), kid, self._clock())
 
     def _view(self, workspace: Workspace) -> View:
         opened = self._open.get(workspace.key)

@@ -204,3 +204,22 @@ def test_module_is_the_command():
     )
 
     assert "serve" in done.stdout
+
+
+def test_lost_key_can_be_forgotten(run, settings, key_file):
+    """Once a lost key is forgotten, the store opens with another, and what it sealed needs a new secret."""
+    lost = Keyring(read_keys_file(key_file)).primary
+    key_file.write_text(run("keys", "new").stdout)
+
+    assert run("keys", "forget", lost, **settings).stdout.startswith(
+        "Integrations that need a new secret: 1."
+    )
+    assert run("keys", "status", **settings).exit_code == 0
+
+
+def test_key_that_is_loaded_is_not_forgotten(run, settings, key_file):
+    """Forgetting a key that is there is refused, and its credentials stay."""
+    there = Keyring(read_keys_file(key_file)).primary
+
+    assert run("keys", "forget", there, **settings).exit_code == 1
+    assert "seals 1" in run("keys", "status", **settings).stdout

@@ -84,6 +84,8 @@ class Guard:
         return allowed[:MOST_ADDRESSES]
 
     def _looked_up(self, host: str, port: int, deadline: Deadline) -> Sequence[Endpoint]:
+        if is_literal(host):
+            return ((host, port),)
         try:
             found = LOOKUPS.run(lambda: self._resolver(host, port), deadline.left_s())
         except TimeoutError:
@@ -93,6 +95,15 @@ class Guard:
         if not found:
             raise unknown_host(f"No name server knows {host}.")
         return found
+
+
+def is_literal(host: str) -> bool:
+    """True for an address in its usual form, which needs no name server."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def unknown_host(message: str) -> Unreachable:

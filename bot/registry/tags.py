@@ -22,8 +22,8 @@ PAGE_BYTES = 4 * 1024 * 1024
 PAGE_VALUES = 60_000
 MOST_PAGES = 100
 MOST_TAGS = 50_000
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-DIGEST = re.compile(r"[a-z0-9+._-]+:[0-9a-fA-F]{32,}|sha256-[0-9a-f]{64}(?:\.[a-z]+)?")
+TAG = re.compile(r"(?!sha256-[0-9a-f]{64}(?:\.[a-z]+)?\Z)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+"""A tag, but not one that stands for a digest, as cosign makes them. A digest itself holds a colon."""
 LONGEST_LINK = 8192
 LINK = re.compile(
     r"""(?:<([^<>]*)>|([^\s<>,;]+)>?)((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)"""
@@ -75,8 +75,10 @@ class TagReader:
         if not isinstance(value, dict) or "tags" not in value:
             raise self._odd("gave a page that is no list of tags, or is too large to read")
         names = value["tags"] if isinstance(value["tags"], list) else []
+        # A repository may have ten thousand: one pattern for each name, and nothing else.
+        tags = dict.fromkeys((name for name in names if isinstance(name, str) and TAG.fullmatch(name)), 0.0)
         times = upload_times(value.get("manifest"))
-        return {name: times.get(name, 0.0) for name in names if is_tag(name)}
+        return tags | {name: times[name] for name in times.keys() & tags.keys()}
 
     def _collected(self, *, is_cut: bool) -> Tags:
         is_ordered = bool(self._tags) and all(self._tags.values())
@@ -89,11 +91,6 @@ class TagReader:
         return Unreachable(
             f"{self._operation.host} {what}.", "Ask whoever runs the registry.", Stage.REPOSITORY
         )
-
-
-def is_tag(name: object) -> bool:
-    """True for a tag; false for null, an empty name, a digest or a tag that stands for one (cosign)."""
-    return isinstance(name, str) and bool(TAG.fullmatch(name)) and not DIGEST.fullmatch(name)
 
 
 def upload_times(manifests: object) -> Mapping[str, float]:

@@ -14,6 +14,7 @@ from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Dependency, Integration, Role, Target, TargetKind, new_id
 from bot.core.model import Workspace as TeamWorkspace
+from bot.executor import run_logged
 from bot.services import Services
 from storage.tinydb_store import TinyDBStore
 from tests.fakes.people import MEMBER, TEAM
@@ -37,9 +38,9 @@ class QuietExecutor:
         self.tasks.append(on_full if self.is_full else task)
 
     def run(self) -> None:
-        """Do what was kept."""
+        """Do what was kept. Like on the real one, what a task raises is logged."""
         while self.tasks:
-            self.tasks.popleft()()
+            run_logged(self.tasks.popleft())
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def black_hole() -> Iterator[tuple[str, int]]:
 def test_an_address_that_never_answers_is_left_at_the_deadline(black_hole: tuple[str, int]) -> None:
     """Neither a name's one address nor all of them together take longer than there is."""
     client = RegistryClient(KINDS, LOOPBACK, resolver=lambda _host, _port: [black_hole] * 3)
-    with FakeRegistry(always()) as fake:
+    with FakeRegistry(always(), host="registry.example") as fake:
         begin = time.monotonic()
         result = client.check(fake.login(), deadline_s=0.5)
 
