@@ -9,7 +9,8 @@ import json
 from slack_bolt import Ack
 
 from bot.core.history import read_history
-from bot.core.model import Actor, AuditEntry, HistoryPage, Result
+from bot.core.model import Actor, AuditEntry, Result
+from bot.core.pages import HistoryPage
 from bot.services import Services
 from handlers.blocks import (
     Message,

@@ -11,7 +11,8 @@ from slack_bolt import Ack
 
 from bot.core.integrations import list_integrations
 from bot.core.kinds import Kind
-from bot.core.model import Actor, Check, Filter, Integration, Listed, Outcome, Page, Window, name_key
+from bot.core.model import Actor, Check, Integration, Outcome, name_key
+from bot.core.pages import Filter, Listed, Page, Window
 from bot.services import Services
 from handlers.add import OPEN as ADD
 from handlers.blocks import (

@@ -11,7 +11,8 @@ from slack_bolt import Ack
 from bot.core.dependencies import in_words, nearest_targets, read_target, unlink_if_linked, uses_of
 from bot.core.errors import InvalidInput, quoted
 from bot.core.kinds import Kinds
-from bot.core.model import Actor, Target, Use
+from bot.core.model import Actor, Target
+from bot.core.pages import Use
 from bot.services import Services
 from handlers.blocks import (
     Block,

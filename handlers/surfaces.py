@@ -232,7 +232,7 @@ def surface_of(services: Services, workspace: Workspace, user_id: str, body: Map
     trigger_id = str(body.get("trigger_id", ""))
     view = body.get("view") or {}
     if view.get("type") == "home":
-        first = next(iter(view.get("blocks") or ()), {})
+        first: Mapping[str, Any] = next(iter(view.get("blocks") or ()), {})
         return HomeSurface(client, user_id, trigger_id, str(first.get("block_id", "")))
     if view:
         return ModalSurface(client, str(view.get("id", "")), trigger_id, read_facts(view))

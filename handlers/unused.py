@@ -5,7 +5,8 @@ payload -> unused -> list_unused -> shown -> ack
 
 from slack_bolt import Ack
 
-from bot.core.model import Actor, Unused
+from bot.core.model import Actor
+from bot.core.pages import Unused
 from bot.core.unused import list_unused, read_unused_days
 from bot.services import Services
 from handlers.blocks import (

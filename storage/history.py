@@ -14,7 +14,8 @@ from pathlib import Path
 
 from bot.core.access import Action
 from bot.core.errors import StoreDamaged
-from bot.core.model import AuditEntry, HistoryPage, Result, name_key
+from bot.core.model import AuditEntry, Result, name_key
+from bot.core.pages import HistoryPage
 from storage.layout import decode, document_in, encode, line_of, lines_in
 from storage.records import AUDIT, entry_fields, entry_from
 from storage.view import View

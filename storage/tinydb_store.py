@@ -21,20 +21,14 @@ from bot.core.errors import KeyringFailure
 from bot.core.model import (
     AuditEntry,
     Dependency,
-    DependencyPage,
-    Filter,
-    HistoryPage,
     Integration,
-    Page,
     Server,
     Target,
     TargetKind,
-    Unused,
-    Use,
-    Window,
     Workspace,
     name_key,
 )
+from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, Unused, Use, Window
 from bot.core.ports import Transaction
 from bot.core.tokens import WorkflowToken
 from storage.directory import lock, prepare, sweep, workspace_keys

@@ -10,22 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 
-from bot.core.model import (
-    AuditEntry,
-    Dependency,
-    DependencyPage,
-    Filter,
-    Integration,
-    Listed,
-    Page,
-    Server,
-    Target,
-    TargetKind,
-    Unused,
-    Use,
-    Window,
-    name_key,
-)
+from bot.core.model import AuditEntry, Dependency, Integration, Server, Target, TargetKind, name_key
+from bot.core.pages import DependencyPage, Filter, Listed, Page, Unused, Use, Window
 from bot.core.servers import DEFAULT_PORTS
 from bot.core.tokens import WorkflowToken
 from storage.noted import Noted

@@ -7,7 +7,8 @@ from bot.core.audit import event, refusal
 from bot.core.dependencies import in_words, unlink_if_linked
 from bot.core.errors import Changed, Conflict, HasDependencies
 from bot.core.integrations import get_integration, missing
-from bot.core.model import Actor, DependencyPage, Integration, Target
+from bot.core.model import Actor, Integration, Target
+from bot.core.pages import DependencyPage
 from bot.core.ports import Store, Transaction
 
 DEPENDENCIES_A_PAGE = 12

@@ -9,7 +9,8 @@ from bot.core.access import Action, may, refused, require
 from bot.core.audit import event
 from bot.core.errors import InvalidInput, UnknownDependency, quoted
 from bot.core.integrations import find_integration, get_integration, missing
-from bot.core.model import Actor, Dependency, Integration, Target, TargetKind, Use
+from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
+from bot.core.pages import Use
 from bot.core.ports import Store
 
 TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")

@@ -1,7 +1,8 @@
 """Who did what, when: refused attempts too, and those of integrations that are gone."""
 
 from bot.core.access import Action, require
-from bot.core.model import Actor, HistoryPage
+from bot.core.model import Actor
+from bot.core.pages import HistoryPage
 from bot.core.ports import Store
 
 

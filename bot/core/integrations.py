@@ -11,16 +11,8 @@ from bot.core.audit import event
 from bot.core.credentials import checked, sealed
 from bot.core.errors import AlreadyDeleted, InvalidFields, NameTaken, NotFound, UnknownIntegration
 from bot.core.kinds import Draft
-from bot.core.model import (
-    Actor,
-    DependencyPage,
-    Filter,
-    HistoryPage,
-    Integration,
-    Page,
-    Window,
-    new_id,
-)
+from bot.core.model import Actor, Integration, new_id
+from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, Window
 from bot.core.ports import Keyring, Registry, Store
 
 

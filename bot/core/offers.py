@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from bot.core.choices import choose, named_target
 from bot.core.errors import Conflict, NotFound, NotPermitted
-from bot.core.model import Filter, Integration, Window
+from bot.core.model import Integration
+from bot.core.pages import Filter, Window
 from bot.core.ports import Store
 from bot.core.workflows import Caller
 

@@ -13,22 +13,16 @@ from bot.core.model import (
     NO_OPTIONS,
     AuditEntry,
     Dependency,
-    DependencyPage,
     Event,
-    Filter,
-    HistoryPage,
     Integration,
     Outcome,
-    Page,
     Server,
     Stage,
     Target,
     TargetKind,
-    Unused,
-    Use,
-    Window,
     Workspace,
 )
+from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, Unused, Use, Window
 from bot.core.secrets import Credential, Place, Sealed, Secret
 from bot.core.tokens import WorkflowToken
 

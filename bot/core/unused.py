@@ -4,7 +4,8 @@ from datetime import timedelta
 
 from bot.core.access import Action, require
 from bot.core.errors import InvalidInput
-from bot.core.model import Actor, Unused
+from bot.core.model import Actor
+from bot.core.pages import Unused
 from bot.core.ports import Store
 
 DEFAULT_DAYS = 90

@@ -10,7 +10,6 @@ from bot.core.model import (
     Check,
     Dependency,
     Event,
-    Filter,
     Integration,
     Outcome,
     Result,
@@ -19,10 +18,10 @@ from bot.core.model import (
     Stage,
     Target,
     TargetKind,
-    Window,
     Workspace,
     new_id,
 )
+from bot.core.pages import Filter, Window
 from bot.core.ports import Store, Transaction
 from bot.core.secrets import Place, Secret
 from storage.disk import Disk

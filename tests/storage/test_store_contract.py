@@ -6,13 +6,8 @@ from dataclasses import replace
 import pytest
 
 from bot.core.errors import HasDependencies, NameTaken, NotFound
-from bot.core.model import (
-    Dependency,
-    Filter,
-    Integration,
-    Window,
-    Workspace,
-)
+from bot.core.model import Dependency, Integration, Workspace
+from bot.core.pages import Filter, Window
 from bot.core.ports import Store
 from tests.storage.samples import (
     IMAGE,

@@ -7,12 +7,8 @@ from dataclasses import replace
 import pytest
 
 from bot.core.errors import HasDependencies, NotFound
-from bot.core.model import (
-    Filter,
-    Integration,
-    Result,
-    Window,
-)
+from bot.core.model import Integration, Result
+from bot.core.pages import Filter, Window
 from bot.core.ports import Store, Transaction
 from tests.storage.samples import (
     PROJECT,

@@ -2,13 +2,8 @@
 
 import pytest
 
-from bot.core.model import (
-    Filter,
-    Integration,
-    Target,
-    TargetKind,
-    Window,
-)
+from bot.core.model import Integration, Target, TargetKind
+from bot.core.pages import Filter, Window
 from bot.core.ports import Store
 from tests.storage.samples import (
     ENVIRONMENT,

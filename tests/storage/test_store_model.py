@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.errors import HasDependencies, NameTaken, NotFound
-from bot.core.model import Filter, Integration, Target, TargetKind, Window
+from bot.core.model import Integration, Target, TargetKind
+from bot.core.pages import Filter, Window
 from bot.core.ports import Transaction
 from storage.tinydb_store import TinyDBStore
 from tests.storage.samples import T1, chain, dependency, event, integration, opened, whole_history

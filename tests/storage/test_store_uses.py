@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bot.core.model import Integration, Unused
+from bot.core.model import Integration
+from bot.core.pages import Unused
 from bot.core.ports import Store
 from tests.storage.samples import (
     IMAGE,

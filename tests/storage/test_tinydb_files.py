@@ -9,7 +9,8 @@ from tinydb import TinyDB
 from tinydb.storages import JSONStorage
 
 from bot.core.errors import StoreFailure, StoreInUse
-from bot.core.model import Filter, Target, Window, new_id
+from bot.core.model import Target, new_id
+from bot.core.pages import Filter, Window
 from storage.tinydb_store import TinyDBStore
 from tests.storage.disks import WatchedDisk
 from tests.storage.samples import (
