@@ -1,4 +1,4 @@
-"""The command ``quaymaster``: serve, try, keys, store; and for pipelines env, docker-config, kubernetes-secret.
+"""The command ``quaymaster``: serve, try, keys, store; for pipelines env, docker-config, kubernetes-secret.
 
 What a command needs is imported when it runs, so that ``keys new`` does not load a web server.
 """

@@ -1,10 +1,8 @@
 """The key file: a fresh key goes first, and at every instant the file is whole."""
 
-import os
-from pathlib import Path
-
 from bot.core.errors import KeyringFailure, SettingsError
 from bot.settings import StoreSettings
+from bot.whole_files import replace_whole
 from storage.keyring import Keyring, new_key, parse_keys, read_keys_file
 
 NEXT = (
@@ -40,30 +38,3 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
         raise KeyringFailure(f"The key file {path} cannot be written: {error.strerror}.") from error
     kid = Keyring(parse_keys(fresh)).primary
     return (f"Key {kid} now stands first in {path}.", "Next:", *NEXT)
-
-
-def replace_whole(path: Path, text: str) -> None:
-    """Replace a file in one step, for its owner's eyes only, and on disk before this returns."""
-    owner = path.stat()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Bring a rename in a directory to disk."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

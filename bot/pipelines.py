@@ -1,17 +1,16 @@
-"""The commands for pipelines: ask a running Quaymaster for what its API hands out, and put it where it belongs.
+"""The commands for pipelines: ask a running Quaymaster for what it hands out, and put it in its place.
 
 They use the credential helper's settings and its client, so that they load no server.
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
 
-from bot.core.errors import QuaymasterError, SettingsError
+from bot.core.errors import InvalidInput, QuaymasterError, SettingsError
+from bot.core.kinds import NAME, NAME_PROBLEM
 from bot.docker_credential import CHECK_URL, Client, Failure, read_object, trouble_of
+from bot.whole_files import replace_whole
 
 DEADLINE_S = 15.0
 """Longer than the server waits for AWS."""
@@ -19,14 +18,27 @@ DEADLINE_S = 15.0
 Environment = Mapping[str, str]
 
 
+class NotQuaymaster(QuaymasterError):
+    """What answers gives something else."""
+
+    def __init__(self) -> None:
+        super().__init__("QUAYMASTER_URL leads to something that is not Quaymaster.", CHECK_URL)
+
+
 def environment_of(environ: Environment, name: str) -> str:
     """Give an integration as ``export`` lines. Raises ``QuaymasterError``."""
-    return asked(environ, f"/v1/integrations/{quote(name, safe='')}/env").decode()
+    if not NAME.fullmatch(name):
+        raise InvalidInput("This is no integration's name.", NAME_PROBLEM)
+    body = asked(environ, f"/v1/integrations/{name}/env")
+    # A shell will run this: a proxy's page of HTML is not for it.
+    if not body.startswith(b"export "):
+        raise NotQuaymaster
+    return body.decode()
 
 
 def docker_config_of(environ: Environment) -> str:
-    """Give docker's config.json for everything the token's target is linked to. Raises ``QuaymasterError``."""
-    return indented(asked(environ, "/v1/docker/config.json"))
+    """Give docker's config.json for all that the token's target is linked to. Raises ``QuaymasterError``."""
+    return indented(asked(environ, "/v1/docker/config.json"), "auths")
 
 
 def kubernetes_secret_of(environ: Environment, name: str, namespace: str | None) -> str:
@@ -37,7 +49,7 @@ def kubernetes_secret_of(environ: Environment, name: str, namespace: str | None)
         QuaymasterError.
     """
     parameters = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return indented(asked(environ, "/v1/kubernetes/secret", parameters))
+    return indented(asked(environ, "/v1/kubernetes/secret", parameters), "data")
 
 
 def asked(environ: Environment, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
@@ -57,16 +69,16 @@ def asked(environ: Environment, path: str, parameters: Mapping[str, str] | None 
     except Failure as failure:
         raise QuaymasterError(failure.message, failure.hint) from None
     if status != 200:
-        failure = trouble_of(status, body)
-        raise QuaymasterError(failure.message, failure.hint)
+        refusal = trouble_of(status, body)
+        raise QuaymasterError(refusal.message, refusal.hint)
     return body
 
 
-def indented(body: bytes) -> str:
-    """Lay JSON out for people. Raises ``QuaymasterError`` when it is no object."""
+def indented(body: bytes, key: str) -> str:
+    """Lay a JSON object out for people. Raises ``QuaymasterError`` when it has no such object in it."""
     fields = read_object(body)
-    if not fields:
-        raise QuaymasterError("QUAYMASTER_URL leads to something that is not Quaymaster.", CHECK_URL)
+    if not isinstance(fields.get(key), dict):
+        raise NotQuaymaster
     return json.dumps(fields, indent=2)
 
 
@@ -83,7 +95,7 @@ def keep_docker_config(path: Path, config: str) -> None:
         present = path.read_bytes() if path.exists() else b"{}"
         merged = merged_config(path, present, config)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(path.resolve(), merged.encode())
+        replace_whole(path.resolve(), merged)
     except OSError as error:
         raise QuaymasterError(f"{path} cannot be written: {error.strerror}; nothing was changed.") from None
 
@@ -94,32 +106,5 @@ def merged_config(path: Path, present: bytes, config: str) -> str:
     if not fields and present.strip() not in (b"", b"{}"):
         raise QuaymasterError(f"{path} is not docker's: it is no JSON object; nothing was changed.")
     known = fields.get("auths")
-    new = json.loads(config)["auths"]
-    return (
-        json.dumps({**fields, "auths": {**(known if isinstance(known, dict) else {}), **new}}, indent=2)
-        + "\n"
-    )
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside the file, flush to the disk, put in its place. The file is its owner's alone."""
-    descriptor, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(beside).replace(path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
-
-
-def sync_directory(path: Path) -> None:
-    """Flush a directory, so that the new name outlives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    auths = {**(known if isinstance(known, dict) else {}), **json.loads(config)["auths"]}
+    return f"{json.dumps({**fields, 'auths': auths}, indent=2)}\n"
