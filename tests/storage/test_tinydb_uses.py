@@ -250,12 +250,13 @@ def test_store_that_is_read_only_closes(
 
 def test_uses_outlive_a_write_of_unknown_outcome(watched: TinyDBStore, disk: LateDisk) -> None:
     """When the file is read again after a failed flush of the directory, what was noted is still seen."""
-    use(watched, only_integration(watched))
+    one = only_integration(watched)
+    disk.used_id, disk.store = one.id, watched
     disk.failing = {"sync directory": errno.EIO}
     with pytest.raises(StoreReadOnly):
         keep(watched, token("unsure00"))
 
-    assert last_use(watched, only_integration(watched)) == LATER
+    assert last_use(watched, one) == LATER + timedelta(seconds=1)
     assert watched.token_holder("unsure00") == (T1, token("unsure00"))
 
 
