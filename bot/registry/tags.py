@@ -7,7 +7,7 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urljoin
 
 from bot.core.errors import Unreachable
@@ -22,8 +22,11 @@ PAGE_BYTES = 4 * 1024 * 1024
 PAGE_VALUES = 60_000
 MOST_PAGES = 100
 MOST_TAGS = 50_000
-TAG = re.compile(r"(?!sha256-[0-9a-f]{64}(?:\.[a-z]+)?\Z)[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+TAG = re.compile(rf"(?!sha256-[0-9a-f]{{64}}(?:\.[a-z]+)?\Z){NAME}")
 """A tag, but not one that stands for a digest, as cosign makes them. A digest itself holds a colon."""
+ONLY_TAGS = re.compile(rf"(?:(?!sha256-){NAME}\n)*")
+"""One tag a line, and none that needs a second look."""
 LONGEST_LINK = 8192
 LINK = re.compile(
     r"""(?:<([^<>]*)>|([^\s<>,;]+)>?)((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)"""
@@ -75,8 +78,7 @@ class TagReader:
         if not isinstance(value, dict) or "tags" not in value:
             raise self._odd("gave a page that is no list of tags, or is too large to read")
         names = value["tags"] if isinstance(value["tags"], list) else []
-        # A repository may have ten thousand: one pattern for each name, and nothing else.
-        tags = dict.fromkeys((name for name in names if isinstance(name, str) and TAG.fullmatch(name)), 0.0)
+        tags = dict.fromkeys(only_tags(names), 0.0)
         times = upload_times(value.get("manifest"))
         return tags | {name: times[name] for name in times.keys() & tags.keys()}
 
@@ -91,6 +93,16 @@ class TagReader:
         return Unreachable(
             f"{self._operation.host} {what}.", "Ask whoever runs the registry.", Stage.REPOSITORY
         )
+
+
+def only_tags(names: Sequence[object]) -> Sequence[str]:
+    """Drop what is no tag: nulls, empty names, digests and tags that stand for one."""
+    texts = [name for name in names if isinstance(name, str)]
+    # Most lists hold nothing else, and one look at ten thousand together is four times quicker.
+    lines = "\n".join([*texts, ""])
+    if lines.count("\n") == len(texts) and ONLY_TAGS.fullmatch(lines):
+        return texts
+    return [text for text in texts if TAG.fullmatch(text)]
 
 
 def upload_times(manifests: object) -> Mapping[str, float]:

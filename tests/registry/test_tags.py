@@ -101,6 +101,17 @@ def test_what_is_no_tag_is_dropped(client: RegistryClient) -> None:
     assert read_answer(client, reply(200, {"name": "team/app", "tags": tags})).names == ("a", "b")
 
 
+@pytest.mark.parametrize("odd", ["", "x\ny", "x\n", "\n", ".x", "x" * 129, "x:y", None, f"sha256-{'0' * 64}"])
+def test_one_odd_name_does_not_hide_among_tags(client: RegistryClient, odd: object) -> None:
+    """Names are looked at together when they are many, and singly when one of them is odd."""
+    assert read_answer(client, reply(200, {"tags": ["a", odd, "b"]})).names == ("a", "b")
+
+
+def test_a_tag_that_only_begins_like_a_digest_is_a_tag(client: RegistryClient) -> None:
+    """A second look keeps it."""
+    assert read_answer(client, reply(200, {"tags": ["sha256-not", "a"]})).names == ("a", "sha256-not")
+
+
 @pytest.mark.parametrize("tags", [None, [], {}])
 def test_an_empty_repository_has_no_tags(client: RegistryClient, tags: object) -> None:
     """Some registries say null for none."""

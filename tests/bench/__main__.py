@@ -1,0 +1,77 @@
+"""Measure Quaymaster against what its machine could do at best, in the same run.
+
+    python -m tests.bench [--rounds 5] [--seconds 2] [--only NAME …]
+
+Base and product take turns, round by round. A ratio is the median of the rounds' ratios. A run with a wrong
+answer counts as failed. It exits 0 whatever it finds; the table at its end is Markdown.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench.bench import Bench
+from tests.bench.burst import bursts
+from tests.bench.commands import help_command, list_pages, list_tails
+from tests.bench.durable import adds
+from tests.bench.floors import describe_machine, floors
+from tests.bench.life import memory, starts
+from tests.bench.report import Row, not_measured, say, table
+from tests.bench.tag_lists import tags
+from tests.bench.unreachable import unreachable
+
+MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
+    "help": help_command,
+    "list": list_pages,
+    "tails": list_tails,
+    "memory": memory,
+    "start": starts,
+    "add": adds,
+    "burst": bursts,
+    "tags": tags,
+    "unreachable": unreachable,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Measure what was asked for, and print the table."""
+    options = read(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are ended on the way out
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="quaymaster-bench-") as folder:
+        bench = Bench(options.rounds, options.seconds, Path(folder))
+        describe_machine(bench)
+        if not options.only:
+            floors(bench)
+        rows = [row for name in options.only or MEASURES for row in measured(name, bench)]
+    say(f"\n{time.monotonic() - started:.0f} s\n")
+    say(table(rows))
+    return 0
+
+
+def read(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of base and product (5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds of each run under load (2)")
+    parser.add_argument("--only", action="append", choices=MEASURES, help="one measurement; may come again")
+    return parser.parse_args(arguments)
+
+
+def measured(name: str, bench: Bench) -> list[Row]:
+    """Make one measurement; one that breaks is a row too."""
+    say(f"\n{name}")
+    try:
+        return MEASURES[name](bench)
+    except Exception as error:  # noqa: BLE001 - the others are still worth having
+        traceback.print_exc()
+        return [not_measured(name, f"broke: {type(error).__name__}")]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
