@@ -1,9 +1,14 @@
-"""What every test shares: the marker ``needs``, which names the real program a test runs."""
+"""What every test shares: the team of the feature tests, and the marker ``needs``.
+
+``needs`` names the real program a test runs.
+"""
 
 import os
 import shutil
 
 import pytest
+
+pytest_plugins = ("tests.features.fixtures",)
 
 REQUIRE_ALL = "QUAYMASTER_TESTS_REQUIRE_ALL"
 """Set to 1 where every program is installed: then a missing one fails its tests instead of skipping them."""

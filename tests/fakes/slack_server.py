@@ -1,6 +1,7 @@
 """Serves the fake Slack over HTTP on loopback: ``/api/<method>`` and ``/hooks/<key>``."""
 
 import json
+import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,11 +13,13 @@ from tests.fakes.slack import Workspace
 class SlackServer:
     """A server that lives as long as the test run; each test gives it a workspace of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.workspace: Workspace | None = None
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self))
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_address[1]}"
+        if tls:
+            self.server.socket = tls.wrap_socket(self.server.socket, server_side=True)
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.02,))
         self._thread.start()
 

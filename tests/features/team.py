@@ -23,6 +23,7 @@ from tests.fakes.slack import Workspace
 from tests.features import payloads
 
 ACME = TeamWorkspace(TEAM)
+SETTINGS = "https://ci.example.com/web-shop/settings"
 TYPED = {"url": "https://registry.example.com", "username": "ci", "password": "correct horse"}
 
 

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
-from tests.features.conftest import SETTINGS
-from tests.features.team import TYPED
+from tests.features.team import SETTINGS, TYPED
 
 
 def test_confirmation_groups_dependencies(linked):

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
-from tests.features.conftest import SETTINGS
+from tests.features.team import SETTINGS
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 import pytest
 
 from tests.fakes.people import COLLEAGUE, MEMBER
-from tests.features.conftest import SETTINGS
-from tests.features.team import TYPED
+from tests.features.team import SETTINGS, TYPED
 
 LONG_LINK = f"https://ci.example.com/{'y' * 900}"
 

@@ -1,4 +1,7 @@
-"""The team of the feature tests: the real app and store, a Slack on loopback, a scripted registry."""
+"""The team of the feature tests: the real app and store, a Slack on loopback, a scripted registry.
+
+``tests/conftest.py`` names this file, so that every test can ask for a team.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +18,6 @@ from bot.registry.kinds import GROUPS, KINDS
 from bot.replies import SlackReplies
 from bot.services import Services
 from bot.web.slack import slack_front
-from storage.disk import Disk
 from storage.keyring import Keyring, new_key, parse_keys
 from storage.tinydb_store import TinyDBStore
 from tests.fakes.clock import Clock
@@ -23,18 +25,12 @@ from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.slack import TOKEN, Workspace
 from tests.fakes.slack_server import SlackServer
 from tests.features import payloads
-from tests.features.team import QuietExecutor, Team
+from tests.features.promises import unheard
+from tests.features.team import SETTINGS, QuietExecutor, Team
+from tests.storage.disks import WatchedDisk
 
-SETTINGS = "https://ci.example.com/web-shop/settings"
 FORGOTTEN_S = 301
 """Longer than people's roles are remembered."""
-
-
-class HastyDisk(Disk):
-    """A disk that is believed without being waited for: what is flushed when is tested elsewhere."""
-
-    def sync(self, descriptor: int) -> None:
-        """Flush nothing."""
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +68,7 @@ def slack(slack_server: SlackServer, clock: Clock) -> Iterator[Workspace]:
     yield workspace
 
     assert workspace.refused == []
+    assert unheard(workspace.shown) == []
 
 
 @pytest.fixture
@@ -87,9 +84,15 @@ def keyring() -> Keyring:
 
 
 @pytest.fixture
-def store(tmp_path: Path, keyring: Keyring, clock: Clock) -> Iterator[TinyDBStore]:
+def disk() -> WatchedDisk:
+    """A disk that counts what is asked of it, and is believed without being waited for."""
+    return WatchedDisk()
+
+
+@pytest.fixture
+def store(tmp_path: Path, keyring: Keyring, clock: Clock, disk: WatchedDisk) -> Iterator[TinyDBStore]:
     """An empty store."""
-    opened = TinyDBStore(tmp_path / "data", keyring, clock=clock.now, disk=HastyDisk())
+    opened = TinyDBStore(tmp_path / "data", keyring, clock=clock.now, disk=disk)
     yield opened
     opened.close()
 

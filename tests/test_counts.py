@@ -1,0 +1,186 @@
+"""Counted guards: how much is done for one request, whatever the machine's speed."""
+
+import ssl
+
+import pytest
+from slack_bolt.listener.custom_listener import CustomListener
+from slack_sdk.errors import SlackApiError
+
+import handlers.list
+from bot.core.secrets import Secret
+from bot.settings import Settings
+from bot.wiring import web_client
+from storage import loading
+from storage.keyring import Keyring
+from tests.fakes.certificates import Authority
+from tests.fakes.people import COLLEAGUE, MEMBER
+from tests.fakes.scripted_registry import REJECTED
+from tests.fakes.slack import TOKEN
+from tests.fakes.slack_server import SlackServer
+from tests.fakes.token_server import tls_context
+from tests.features import payloads
+from tests.features.test_add import FORM
+
+CHANGES = {
+    "link": lambda team: team.command("link my_registry project web-shop"),
+    "unlink": lambda team: team.command("unlink my_registry project linked"),
+    "test": lambda team: team.command("test my_registry"),
+    "refused deletion": lambda team: team.command("delete my_registry", COLLEAGUE),
+    "secret in the text": lambda team: team.command("add password=hunter2horse"),
+    "remove": lambda team: team.press("Remove", on=team.command("delete my_registry")),
+    "delete": lambda team: team.press("Yes", on=team.command("delete other")),
+    "edit": lambda team: (team.command("edit other"), team.submit({"Integration Name": "renamed"})),
+    "add": lambda team: (team.command("add private"), team.submit(FORM | {"Integration Name": "new"})),
+}
+READS = ("", "list", "filter docker", "show my_registry", "delete my_registry", "settings project linked")
+
+
+@pytest.fixture
+def stocked(team):
+    """Two integrations, one of which a project depends on."""
+    team.add("my_registry")
+    team.add("other")
+    team.link("my_registry", "project", "linked")
+    return team
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_each_change_is_one_file_flushed_once(stocked, disk, change):
+    """A change writes one file, flushes it once, and flushes the directory once."""
+    disk.calls.clear()
+    change(stocked)
+
+    assert disk.calls.count("create") == 1
+    assert disk.calls.count("sync file") == 1
+    assert disk.calls.count("sync directory") == 1
+
+
+@pytest.mark.parametrize("typed", [*READS, "history", "help", "add", "edit other", "tags other team/app"])
+def test_reading_touches_no_file(stocked, disk, typed):
+    """Reads are answered from memory."""
+    disk.calls.clear()
+    stocked.command(typed)
+
+    assert disk.calls == []
+
+
+def test_refused_login_is_one_file_too(stocked, registry, disk):
+    """A form that is refused keeps only that it was."""
+    registry.result = REJECTED
+    stocked.command("add private")
+    disk.calls.clear()
+    stocked.submit({**FORM, "Integration Name": "new"})
+
+    assert disk.calls.count("create") == 1
+
+
+def counted(monkeypatch, owner, name):
+    """Count the calls of a function from now on."""
+    calls, original = [], getattr(owner, name)
+
+    def counting(*arguments, **named):
+        calls.append(name)
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(owner, name, counting)
+    return calls
+
+
+@pytest.mark.parametrize("typed", ["list", "filter docker", "filter registry"])
+def test_page_draws_no_more_than_ten(team, monkeypatch, typed):
+    """However many there are, ten rows are drawn, none is decoded and no secret is opened."""
+    team.add_many(500)
+    drawn = counted(monkeypatch, handlers.list, "row_blocks")
+    decoded = counted(monkeypatch, loading, "integration_from")
+    opened = counted(monkeypatch, Keyring, "open")
+    team.command(typed)
+
+    assert len(drawn) == 10
+    assert len(decoded) <= 10
+    assert opened == []
+
+
+@pytest.mark.parametrize(
+    "typed", [*READS, "link my_registry project late", "history", "help", "add", "test my_registry"]
+)
+def test_warm_command_is_acknowledged_without_the_network(stocked, registry, typed):
+    """Once Slack has said who somebody is, nothing is asked of anybody before the acknowledgement."""
+    stocked.command("help")
+    before = len(stocked.slack.calls)
+    trigger, reply = stocked.slack.grant("trigger", MEMBER), stocked.slack.grant("command", MEMBER)
+    stocked.send(payloads.command(typed, MEMBER, trigger, reply))
+
+    assert len(stocked.slack.calls) == before
+    assert registry.checked == []
+
+
+def test_press_is_acknowledged_before_anything_is_asked(stocked):
+    """A press is acknowledged before even Slack is asked who pressed, cold or warm."""
+    stocked.slack.clock.advance(301)
+    trigger = stocked.slack.grant("trigger", MEMBER)
+    action = {"type": "button", "action_id": "add.open", "block_id": "b", "action_ts": "1.2"}
+    answer = stocked.send(payloads.interaction("block_actions", MEMBER, trigger, actions=[action]))
+
+    assert answer.status == 200
+    assert stocked.slack.calls == []
+    assert len(stocked.executor.tasks) == 1
+
+
+def test_one_question_to_slack_for_many_commands(stocked):
+    """Who somebody is, is asked once in 5 minutes."""
+    [stocked.command("help") for _ in range(20)]
+
+    assert len(stocked.slack.called("users.info")) == 1
+
+
+SCANNED = {
+    "command": lambda team: team.command("list"),
+    "press": lambda team: team.press("Cancel", on=team.command("delete other")),
+    "form": lambda team: (team.command("edit other"), team.submit()),
+    "event": lambda team: team.open_home(),
+}
+
+
+@pytest.mark.parametrize("request_", SCANNED.values(), ids=list(SCANNED))
+def test_each_kind_of_request_runs_one_listener(stocked, monkeypatch, request_):
+    """However many features there are, Bolt knows one listener for each kind of request."""
+    asked = counted(monkeypatch, CustomListener, "matches")
+    stocked.command("help")
+    for_one_command = len(asked)
+    request_(stocked)
+
+    assert for_one_command == 1
+    assert len(asked) - for_one_command <= 5
+
+
+@pytest.fixture
+def tls_slack(slack, monkeypatch, tmp_path):
+    """Slack behind TLS, whose certificate a private authority issued."""
+    authority = Authority()
+    trusted = tmp_path / "ca.pem"
+    trusted.write_text(authority.pem)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    server = SlackServer(tls_context(authority.issue()))
+    server.serve(slack)
+    yield server
+    server.close()
+
+
+def test_hundred_calls_of_slack_build_no_tls_context(tls_slack, monkeypatch):
+    """The TLS context is made once with the client, not once a call, which would cost 20 ms each."""
+    settings = Settings(slack_bot_token=Secret(TOKEN), slack_api_url=f"{tls_slack.url}/api/")
+    client = web_client(settings)
+    made = counted(monkeypatch, ssl, "create_default_context")
+    unverified = counted(monkeypatch, ssl, "_create_default_https_context")
+    answers = [client.users_info(user=MEMBER)["ok"] for _ in range(100)]
+
+    assert all(answers)
+    assert made + unverified == []
+
+
+def test_unknown_person_over_tls_is_an_error_of_slack(tls_slack):
+    """The server of these tests is the fake Slack itself, with its own words."""
+    settings = Settings(slack_bot_token=Secret("xoxb-wrong"), slack_api_url=f"{tls_slack.url}/api/")
+
+    with pytest.raises(SlackApiError, match="invalid_auth"):
+        web_client(settings).users_info(user=MEMBER)

@@ -1,0 +1,118 @@
+"""What holds across all features: ids are unique, listeners are reachable, answers are private."""
+
+import pytest
+
+from bot.core.ports import Tags
+from handlers import FEATURES
+from handlers.routes import Routes
+from tests.features.promises import ROUTES, action_ids
+from tests.features.test_add import FORM
+from tests.features.test_tags import MANY
+from tests.features.test_test import FOREIGN_REALM
+
+
+class CarefulRoutes(Routes):
+    """Routes that keep what was registered twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.twice = []
+
+    def verb(self, verb, *, waits=False):
+        """Keep a verb's names if one of them is there already."""
+        names = (verb.name, *verb.aliases)
+        self.twice += [name for name in names if name in self.verbs or name in self.aliases]
+        super().verb(verb, waits=waits)
+
+    def action(self, action_id, listener, *, changes=False):
+        """Keep an action id that is there already."""
+        self.twice += [action_id] if action_id in self.actions else []
+        super().action(action_id, listener, changes=changes)
+
+    def form(self, callback_id, listener):
+        """Keep a form's id that is there already."""
+        self.twice += [callback_id] if callback_id in self.forms else []
+        super().form(callback_id, listener)
+
+
+def test_no_id_is_registered_twice():
+    """Verbs, their other names, action ids and form ids each belong to one listener."""
+    routes = CarefulRoutes()
+    [feature.register(routes) for feature in FEATURES]
+
+    assert routes.twice == []
+
+
+@pytest.mark.parametrize("action_id", ROUTES.actions)
+def test_ids_say_operation_and_step(action_id):
+    """Each id is ``<operation>.<step>`` and fits beside a value into an overflow entry."""
+    operation, step = action_id.split(".")
+
+    assert operation.isidentifier()
+    assert step.isidentifier()
+    assert len(action_id) + 33 <= 150
+
+
+@pytest.fixture
+def walked(team, registry):
+    """A team that has walked through every screen there is."""
+    team.add_many(25)
+    team.link_many("registry-000", 40)
+    team.command("list")
+    team.press("Next")
+    team.pick("Show", near="registry-010")
+    team.press("Next", on=team.command("delete registry-000"))
+    team.press("Yes", on=team.command("delete registry-024"))
+    team.command("settings project target-00")
+    registry.result = FOREIGN_REALM
+    team.command("test registry-000")
+    registry.found = Tags("team/app", MANY)
+    team.press("Next", on=team.command("tags registry-000 team/app"))
+    [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
+    team.press("Older", on=team.command("history"))
+    team.command("help")
+    team.open_home()
+    team.command("edit registry-001")
+    team.close()
+    team.command("add private")
+    team.submit(FORM)
+    return team
+
+
+def test_every_listener_has_its_control(walked):
+    """No listener waits for a button that no screen shows."""
+    shown = {action_id for one in walked.slack.shown for action_id in action_ids(one)}
+
+    assert set(ROUTES.actions) - shown == set()
+
+
+def test_every_form_is_shown(walked):
+    """No form's listener waits for a form that is never opened."""
+    shown = {one.content.get("callback_id") for one in walked.slack.shown}
+
+    assert set(ROUTES.forms) - shown == set()
+
+
+def test_every_answer_is_private(walked):
+    """Each message is visible to one person only."""
+    messages = [one for one in walked.slack.shown if one.place == "message"]
+
+    assert {one.content.get("response_type") for one in messages} == {"ephemeral"}
+
+
+def test_every_message_has_its_line(walked):
+    """Each message has a line for notifications and screen readers."""
+    assert all(one.line for one in walked.slack.shown if one.place == "message")
+
+
+def test_repeated_buttons_say_what_they_act_on(walked):
+    """Buttons that stand several times on one surface differ for a screen reader."""
+    spoken = [one for shown in walked.slack.shown for one in doubled(shown)]
+
+    assert spoken == []
+
+
+def doubled(shown):
+    """The buttons of a surface that cannot be told apart by ear."""
+    heard = [one.names[-1] for one in shown.controls if one.element["type"] == "button"]
+    return [name for name in heard if heard.count(name) > 1]

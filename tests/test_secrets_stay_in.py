@@ -1,0 +1,251 @@
+"""A marker secret goes through every verb, form and forced error; then all that left is searched for it."""
+
+import base64
+import logging
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from urllib.parse import quote, quote_plus
+
+import pytest
+
+from bot.core.errors import Busy, KeyringFailure, StoreFull, StoreReadOnly, Unreachable
+from bot.core.model import Stage
+from bot.core.ports import Login
+from bot.logs import JsonLines, Redactor
+from tests.fakes.people import ADMIN, COLLEAGUE, GUEST
+from tests.fakes.scripted_registry import ACCEPTED, REJECTED, UNREACHABLE
+from tests.features.team import ACME
+from tests.features.test_add import FORM
+from tests.features.test_add_kinds import WHOLE
+from tests.features.test_test import FOREIGN_REALM
+
+MARKER = "mArKeR%s3cret+§/x"
+"""It changes under every encoding: percent signs, a plus, a slash, and a character beyond ASCII."""
+JSON_KEY = WHOLE["gcr"]["JSON key"].replace('"k"', f'"{MARKER}"')
+
+
+def middle(data: bytes) -> str:
+    """Base64 without the characters at either end that depend on what stands beside it."""
+    return base64.b64encode(data).decode()[4:-4]
+
+
+def spellings(secret: str) -> set[str]:
+    """Every form in which a secret could leave."""
+    raw = secret.encode()
+    aligned = {middle(b"\0" * shift + raw) for shift in range(3)}
+    url_safe = {text.replace("+", "-").replace("/", "_") for text in aligned}
+    escaped = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
+    ascii_ = secret.encode("unicode_escape").decode()
+    return {*aligned, *url_safe, *escaped, ascii_, raw.hex(), raw.hex().upper()}
+
+
+@dataclass
+class Outside:
+    """Everything that leaves the process, or could be printed."""
+
+    logged: StringIO = field(default_factory=StringIO)
+    unredacted: StringIO = field(default_factory=StringIO)
+    folder: Path = Path()
+
+
+@pytest.fixture
+def outside(tmp_path):
+    """The log at DEBUG, as it is written and as it was before anything was hidden."""
+    places = Outside(folder=tmp_path)
+    redactor = Redactor()
+    written, raw = logging.StreamHandler(places.logged), logging.StreamHandler(places.unredacted)
+    written.addFilter(redactor)
+    written.setFormatter(JsonLines(redactor))
+    before, level = logging.root.handlers[:], logging.root.level
+    # The raw one first: the filter of the other changes the record for whoever comes after it.
+    logging.root.handlers[:] = [raw, written]
+    logging.root.setLevel(logging.DEBUG)
+    yield places
+    logging.root.handlers[:] = before
+    logging.root.setLevel(level)
+
+
+@pytest.fixture
+def marked(team):
+    """An integration whose password is the marker, that a project depends on."""
+    team.add("my_registry", password=MARKER, email="ci@example.com")
+    team.link("my_registry", "project", "web-shop")
+    return team
+
+
+VERBS = (
+    *(
+        "",
+        "list",
+        "filter docker my_",
+        "show my_registry",
+        "test my_registry team/app",
+        "tags my_registry a/b",
+    ),
+    *("delete my_registry", "link my_registry env production", "unlink my_registry env production"),
+    *(
+        "settings project web-shop",
+        "history",
+        "history my_registry",
+        "help",
+        "token list",
+        "edit my_registry",
+    ),
+)
+
+
+def through_every_verb(team, registry):
+    """Type every verb, as somebody who may and as somebody who may not."""
+    [team.command(typed, user) for user in (ADMIN, COLLEAGUE, GUEST) for typed in VERBS]
+    registry.result = FOREIGN_REALM
+    team.press("Allow it", on=team.command("test my_registry"))
+
+
+def through_every_form(team, registry):
+    """Save, fail to save, redraw and change with the marker in every secret box."""
+    team.command("add private")
+    team.fill({**FORM, "Password": MARKER})
+    team.pick("Harbor")
+    team.pick("Private Docker Registry")
+    team.submit({"URL": "ftp://wrong"})
+    for registry.result in (REJECTED, UNREACHABLE, ACCEPTED):
+        team.submit({**FORM, "Integration Name": "second", "Password": MARKER})
+    team.command("add google")
+    team.submit({"Integration Name": "third", "JSON key": JSON_KEY + "broken", "Registry host": "gcr.io"})
+    team.submit({"JSON key": JSON_KEY})
+    team.command("edit my_registry", ADMIN)
+    team.submit({"URL": "https://moved.example.com"}, ADMIN)
+    team.submit({"URL": "https://moved.example.com", "Password": MARKER + "2"}, ADMIN)
+
+
+def through_errors_of_the_registry(team, registry):
+    """The registry fails in every way, one of them quoting what it was sent."""
+    raised = [
+        Busy(),
+        Unreachable("It does not answer.", stage=Stage.CONNECTION),
+        RuntimeError(f"sent {MARKER}"),
+    ]
+    for registry.error in raised:
+        team.command("test my_registry")
+        team.command("tags my_registry a/b")
+        team.command("add private")
+        team.submit({**FORM, "Integration Name": "never", "Password": MARKER})
+
+
+def through_errors_of_the_store(team, monkeypatch):
+    """The store fails in every way, one of them quoting what it was given."""
+    errors = [StoreFull(), StoreReadOnly("The disk failed."), RuntimeError(f"given {MARKER}")]
+    for error in errors:
+        monkeypatch.setattr(type(team.store), "transaction", lambda *_, error=error: raising(error))
+        through_one_form(team)
+    monkeypatch.undo()
+
+
+def through_errors_of_the_keyring(team, monkeypatch):
+    """The keyring fails in every way, one of them quoting what it was given."""
+    for error in [KeyringFailure("The key is not loaded."), ValueError(f"cannot open {MARKER}")]:
+        for method in ("open", "seal"):
+            monkeypatch.setattr(type(team.services.keyring), method, lambda *_, error=error: raising(error))
+        through_one_form(team)
+        monkeypatch.undo()
+
+
+def through_errors_of_slack(team):
+    """Slack takes no answer and opens no form."""
+    team.command("edit my_registry", ADMIN)
+    team.slack.failing |= {"hook": "no", "views.open": "internal_error", "views.update": "internal_error"}
+    team.submit({"Password": MARKER}, ADMIN)
+    team.close(ADMIN)
+    through_one_form(team)
+
+
+def through_one_form(team):
+    """Test, then add with the marker."""
+    team.command("test my_registry")
+    team.command("add private")
+    team.submit({**FORM, "Password": MARKER}) if team.slack.stack("U0MEMBER") else None
+    team.close()
+
+
+def through_the_text(team):
+    """The marker typed where it does not belong."""
+    [team.command(f"{verb} password={MARKER}") for verb in ("add", "edit my_registry", "payload")]
+
+
+def raising(error):
+    """Raise from within an expression."""
+    raise error
+
+
+@pytest.fixture
+def everything(marked, registry, outside, monkeypatch):
+    """All that left, in one text, after the marker went everywhere."""
+    through_every_verb(marked, registry)
+    through_every_form(marked, registry)
+    through_errors_of_the_registry(marked, registry)
+    registry.error = None
+    through_errors_of_the_store(marked, monkeypatch)
+    through_errors_of_the_keyring(marked, monkeypatch)
+    through_errors_of_slack(marked)
+    through_the_text(marked)
+    marked.slack.refused.clear()
+    return {
+        "what Slack was sent": "\n".join(str(call) for call in marked.slack.calls),
+        "what was answered": "\n".join(answer.body for answer in marked.answers),
+        "the log": outside.logged.getvalue(),
+        "the log before anything is hidden": outside.unredacted.getvalue(),
+        "the files": "\n".join(texts_of(outside.folder)),
+        "the history": repr(marked.store.history(ACME, size=1000)),
+        "reprs": repr([marked.services, registry.checked, marked.find("my_registry"), marked.store]),
+    }
+
+
+def texts_of(folder: Path) -> list[str]:
+    """The content of every file."""
+    return [path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()]
+
+
+PLACES = (
+    *("what Slack was sent", "what was answered", "the log", "the log before anything is hidden"),
+    *("the files", "the history", "reprs"),
+)
+
+
+def test_no_secret_is_anywhere(everything):
+    """Neither in plain nor encoded does the marker stand in anything that left the process."""
+    found = [(place, form) for place in PLACES for form in spellings(MARKER) if form in everything[place]]
+
+    assert found == []
+
+
+def test_everything_was_searched(everything):
+    """Each place holds what this search would find: otherwise the search says nothing."""
+    assert all("my_registry" in everything[place] for place in ("what was answered", "the files", "reprs"))
+    assert "Something went wrong (id " in everything["what was answered"]
+    assert "incident" in everything["the log"]
+    assert "command.secret" in everything["the history"]
+    assert "views.open" in everything["what Slack was sent"]
+
+
+def test_marker_reached_the_registry(marked, registry):
+    """The marker is the login that registries get, so it was there to be found."""
+    marked.command("test my_registry")
+
+    assert registry.checked[0].credential["password"].reveal() == MARKER
+
+
+@pytest.mark.parametrize("prefix", ["", "a", "ab", "user:"])
+def test_search_finds_a_secret_whatever_stands_before_it(prefix):
+    """Base64 of a login is found at each of the three alignments."""
+    encoded = base64.b64encode(f"{prefix}{MARKER} and more".encode()).decode()
+
+    assert any(form in encoded for form in spellings(MARKER))
+
+
+def test_login_shows_no_secret(marked, registry):
+    """What a registry client is given can be printed."""
+    marked.command("test my_registry")
+
+    assert isinstance(registry.checked[0], Login)
+    assert MARKER not in f"{registry.checked[0]!r}{registry.checked[0]}"
