@@ -56,7 +56,9 @@ def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what has changed."""
     plan = plan_edit(services.store, actor, str(form.facts.get("id")), form.facts.get("version"))
-    draft = typed_draft(form, services.kinds[plan.integration.kind], keeps_secret=True)
+    draft = typed_draft(
+        form, services.kinds[plan.integration.kind], keeps_secret=plan.integration.secret is not None
+    )
     ports = (services.store, services.keyring, services.registry)
     asked = (plan.integration, draft, typed_sharing(form))
     done = edit_integration(*ports, actor, *asked, is_checked=is_check_wanted(form))

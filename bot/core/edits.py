@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bot.core.access import Action, may, require
 from bot.core.audit import event, refusal
@@ -133,12 +134,20 @@ def merged(
         server=draft.server,
         username=draft.username,
         secret=secret,
-        options=draft.options,
+        options=kept_options(integration, draft),
         ca=draft.ca,
         trusted_realms=() if is_moved else integration.trusted_realms,
         updated_at=actor.at,
         version=integration.version + 1,
     )
+
+
+def kept_options(integration: Integration, draft: Draft) -> Mapping[str, str]:
+    """The typed options; while the secret is kept, also what was read out of it when it was typed."""
+    if draft.credential:
+        return draft.options
+    derived = {key: one for key, one in integration.options.items() if draft.kind.field(key) is None}
+    return MappingProxyType({**derived, **draft.options})
 
 
 def is_new_login(old: Integration, new: Integration, draft: Draft) -> bool:

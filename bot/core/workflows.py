@@ -111,7 +111,8 @@ def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
         NotPermitted: Neither its creator nor an admin.
     """
     require(store, actor, Action.SEE)
-    known = next((token for token in store.tokens(actor.workspace) if token.id == token_id), None)
+    found = store.token_holder(token_id)
+    known = found[1] if found and found[0] == actor.workspace else None
     if known is None:
         raise NotFound(
             "There is no token with this id.", "/integrations token list shows the ids, 8 characters each."
