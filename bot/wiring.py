@@ -1,6 +1,7 @@
 """Builds the ports: the only file that names concrete classes."""
 
 import gc
+import logging
 import ssl
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from storage.tinydb_store import TinyDBStore
 
 SLACK_TIMEOUT_S = 10
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Wired:
@@ -43,6 +46,7 @@ def build_services(settings: Settings) -> Wired:
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
     """
+    warn_of_key_beside_data(settings)
     store = open_store(settings)
     client = web_client(settings)
 
@@ -70,6 +74,13 @@ def build_services(settings: Settings) -> Wired:
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def warn_of_key_beside_data(settings: StoreSettings) -> None:
+    """Warn when one stolen backup would hold both the sealed credentials and their key."""
+    keys_file = settings.keys_file
+    if keys_file is not None and keys_file.resolve().is_relative_to(settings.data_dir.resolve()):
+        log.warning("the key file lies inside the data directory: move it out, so that no backup holds both")
 
 
 def load_keyring(settings: StoreSettings) -> Keyring:
