@@ -91,6 +91,7 @@ def other_kinds(page: Page) -> None:
         fill(form, fields)
         form.get_by_label("Save without checking").check()
         if picture:
+            form.get_by_label("Integration type").scroll_into_view_if_needed()
             shoot(form, picture)
         save(page, form)
 
