@@ -31,6 +31,9 @@ JUMP = re.compile(r"(?<=[A-Za-z])[0-9]|(?<=[0-9])[A-Za-z]")
 
 FEWEST_JUMPS = 4
 
+AWS_SECRET = re.compile(r"[A-Za-z0-9+/]{40}")
+"""AWS's secret access keys have this form, and may hold hardly a digit."""
+
 
 def looks_secret(text: str) -> bool:
     """True when text holds a known token, an assignment to a password, or a long random run."""
@@ -42,8 +45,8 @@ def looks_secret(text: str) -> bool:
 def is_random(run: str) -> bool:
     """True for a run that mixes upper case, lower case and digits as no name does."""
     kinds = (any(map(str.isupper, run)), any(map(str.islower, run)), any(map(str.isdigit, run)))
-    is_mixed = all(kinds) and len(JUMP.findall(run)) >= FEWEST_JUMPS
-    return is_mixed and bits_a_character(run) > MOST_NAMES_BITS
+    is_no_name = len(JUMP.findall(run)) >= FEWEST_JUMPS or AWS_SECRET.fullmatch(run) is not None
+    return all(kinds) and is_no_name and bits_a_character(run) > MOST_NAMES_BITS
 
 
 def bits_a_character(run: str) -> float:
