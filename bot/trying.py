@@ -21,6 +21,7 @@ from bot.core.dependencies import link_target
 from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role, Target, TargetKind, Workspace
+from bot.core.ports import Registry
 from bot.core.secrets import Secret
 from bot.logs import start_logging
 from bot.services import Services
@@ -86,7 +87,8 @@ def folder(data: Path | None) -> Iterator[Path]:
 class TryApp:
     """The app, its store, Slack's side and the page, on one server."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, registry: Registry | None = None) -> None:
+        """``registry`` asks registries in the place of the app's own client."""
         secret = secrets.token_hex(16)
         manifest = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
         self.server = Server(lambda environ, start: self.wsgi(environ, start), "127.0.0.1", port, self.let_go)
@@ -95,7 +97,7 @@ class TryApp:
             http_front(f"{self.url}/slack/events"), secret, problems, app=SlackApp.from_manifest(manifest)
         )
         self.simulator.base_url = self.url
-        self.wired: Wired = build_services(try_settings(directory, self.url, self.simulator.token))
+        self.wired: Wired = build_services(try_settings(directory, self.url, self.simulator.token), registry)
         self.page = tryit_app(self.simulator)
         bolt = SlackRequestHandler(build_app(self.wired.services, signing_secret=secret))
         self.wsgi = dispatcher(

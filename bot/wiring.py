@@ -12,6 +12,7 @@ from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, R
 
 from bot.checks import CappedRegistry
 from bot.core.model import Workspace
+from bot.core.ports import Registry
 from bot.executor import BoundedExecutor
 from bot.housekeeping import Housekeeping
 from bot.people import SlackPeople
@@ -39,9 +40,13 @@ class Wired:
     client: WebClient
 
 
-def build_services(settings: Settings) -> Wired:
+def build_services(settings: Settings, registry: Registry | None = None) -> Wired:
     """
     Open the store and put everything together.
+
+    Args:
+        settings: The operator's.
+        registry: Who asks registries; ``None`` = a client that goes where the settings allow.
 
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
@@ -57,7 +62,7 @@ def build_services(settings: Settings) -> Wired:
     services = Services(
         store=store,
         keyring=load_keyring(settings),
-        registry=CappedRegistry(RegistryClient(KINDS, settings.allowed_networks)),
+        registry=CappedRegistry(registry or RegistryClient(KINDS, settings.allowed_networks)),
         kinds=KINDS,
         groups=GROUPS,
         people=SlackPeople(slack),
