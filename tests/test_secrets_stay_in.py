@@ -18,6 +18,7 @@ from tests.fakes.scripted_registry import ACCEPTED, REJECTED, UNREACHABLE
 from tests.features.team import ACME
 from tests.features.test_add import FORM
 from tests.features.test_add_kinds import WHOLE
+from tests.features.test_imports import config
 from tests.features.test_test import FOREIGN_REALM
 
 MARKER = "mArKeR%s3cret+§/x"
@@ -114,6 +115,11 @@ def through_every_form(team, registry):
     team.command("add google")
     team.submit({"Integration Name": "third", "JSON key": JSON_KEY + "broken", "Registry host": "gcr.io"})
     team.submit({"JSON key": JSON_KEY})
+    team.command("import")
+    team.submit({"config.json": config("imported.example.com", password=MARKER)})
+    team.submit({"config.json": config("imported.example.com", password=MARKER) + "broken"})
+    team.submit({"config.json": config("imported.example.com", password=MARKER)})
+    team.submit()
     team.command("edit my_registry", ADMIN)
     team.submit({"URL": "https://moved.example.com"}, ADMIN)
     team.submit({"URL": "https://moved.example.com", "Password": MARKER + "2"}, ADMIN)
