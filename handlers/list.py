@@ -5,7 +5,7 @@ payload -> turn | choose_group | choose_words -> list_integrations -> listed -> 
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from slack_bolt import Ack
 
@@ -61,6 +61,7 @@ MARKS = {
     Outcome.REJECTED: ":x: login refused",
     Outcome.UNREACHABLE: ":warning: could not be checked",
 }
+encode_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,8 @@ class State:
 
     def encoded(self, prefix: str = "") -> str:
         """As text of at most 255 characters."""
-        parts = {key: part for key, part in asdict(self).items() if part}
-        return prefix + json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+        parts = {"group": self.group, "words": self.words, "after": self.after, "before": self.before}
+        return prefix + encode_json({key: part for key, part in parts.items() if part})
 
 
 def decoded(text: str) -> State:
