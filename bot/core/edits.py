@@ -189,11 +189,13 @@ def refuse_foreign_default(store: Store, actor: Actor, edited: Integration) -> N
 
 
 def give_up_default(store: Store, change: Transaction, actor: Actor, edited: Integration) -> None:
-    """A server has one default: the one that was chosen last."""
+    """A server has one default: the one that was chosen last, by somebody who may edit both."""
+    refuse_foreign_default(store, actor, edited)
     for holder in other_defaults(store, actor, edited):
         present = change.integration(holder.id)
         if present is not None:
             change.put_integration(replace(present, is_default=False, version=present.version + 1))
+            change.record(event(actor, Action.EDIT, present, f"default (now {edited.name})"))
 
 
 def what_changed(old: Integration, new: Integration) -> str:
