@@ -26,6 +26,16 @@ class Verb:
     summary: str
     aliases: tuple[str, ...] = ()
 
+    @property
+    def typed(self) -> str:
+        """How it is typed: ``/integrations show NAME``."""
+        return f"{COMMAND} {self.name} {self.usage}".rstrip()
+
+    @property
+    def typed_example(self) -> str:
+        """Its example as it is typed: ``/integrations show my_registry``."""
+        return f"{COMMAND} {self.name} {self.example}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -38,7 +48,7 @@ class Words:
 
     @property
     def name(self) -> str:
-        """The integration's name when nothing else follows: all that was typed after the verb."""
+        """The integration's name: all that was typed after the verb. Raises ``InvalidInput`` for nothing."""
         if not self.rest:
             raise InvalidInput("Which integration?", self.usage)
         return " ".join(self.rest)

@@ -14,7 +14,6 @@ from slack_bolt import Ack
 
 from bot.core.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
 from bot.core.dependencies import in_words, read_target
-from bot.core.errors import InvalidInput
 from bot.core.integrations import find_integration
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
@@ -36,6 +35,8 @@ from handlers.blocks import (
     when,
 )
 from handlers.command import Verb, Words
+from handlers.errors import too_old
+from handlers.lines import last_used
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -124,7 +125,7 @@ def read_value(value: str) -> Asked:
         parts = json.loads(value)
         return Asked(str(parts[0]), int(parts[1]), str(parts[2]), int(parts[3]), *map(str, parts[4:6]))
     except (ValueError, TypeError, LookupError) as error:
-        raise InvalidInput("This button is too old.", "Type /integrations delete again.") from error
+        raise too_old("delete") from error
 
 
 def value_of(integration: Integration, page: int = 0, target: Target | None = None) -> str:
@@ -172,8 +173,8 @@ def dependants(plan: DeletionPlan) -> list[Block]:
 def dependency_block(integration: Integration, page: int, dependency: Dependency) -> Block:
     """One dependency: who added it, when, when last used, its settings, and how to remove it."""
     target = dependency.target
-    used = f"last used {when(dependency.last_used_at)}" if dependency.last_used_at else "never used"
-    facts = [f"added by {mention(dependency.added_by)} {when(dependency.added_at)}", used]
+    facts = [f"added by {mention(dependency.added_by)} {when(dependency.added_at)}"]
+    facts.append(last_used(dependency.last_used_at))
     if dependency.settings_url:
         facts.append(link(dependency.settings_url, "Settings"))
     remove_button = button(

@@ -16,10 +16,13 @@ from handlers.blocks import (
     View,
     actions,
     context,
+    escape,
     labelled,
     menu,
     modal,
     option,
+    plain,
+    section,
     state_value,
     text_input,
 )
@@ -38,14 +41,26 @@ SHARING = {
     DEFAULT: "Default for its server: it answers targets without a link of their own",
     LINKED_ONLY: "Linked targets only: it refuses every other target",
 }
-CHOSEN = {"text": {"type": "plain_text", "text": "Save without checking", "emoji": False}, "value": "skip"}
+CHOSEN = option(("Save without checking", "skip"))
 
 
 def form_view(callback_id: str, title: str, blocks: list[Block]) -> View:
     """A form with its fixed buttons."""
-    return modal(
-        title, blocks, callback_id=callback_id, submit={"type": "plain_text", "text": "Save"}, close="Cancel"
-    )
+    return modal(title, blocks, callback_id=callback_id, submit=plain("Save"), close="Cancel")
+
+
+def saved_view(integration: Integration, done: str, check: str) -> View:
+    """
+    What a form becomes when it is saved.
+
+    Args:
+        integration: As it was saved.
+        done: What was done, in mrkdwn, after its name.
+        check: What the check found, or that there was none, as plain text.
+    """
+    blocks = [section(f":white_check_mark: *{escape(integration.name)}*{done}"), context(escape(check))]
+    warning = plain_warning({"url": integration.server.origin})
+    return modal("Integration saved", [*blocks, *warning])
 
 
 def chosen_kind(kinds: Kinds, kind_id: str) -> Kind:
