@@ -7,9 +7,12 @@ from collections import Counter
 KNOWN = re.compile(
     r"\b(gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|gldt-[\w-]{16,}|dckr_(pat|oat)_[\w-]{16,}"
     r"|(AKIA|ASIA)[A-Z0-9]{16}|qm_[0-9A-Za-z]{20,}|xox[abeprs]-[\w-]{10,}|xapp-[\w-]{10,}"
-    r"|eyJ[\w-]{10,}\.[\w-]+|AIza[\w-]{30,}|sk-[\w-]{20,})|-----BEGIN|\"private_key\"",
+    r"|(?<![\w-]-)eyJ[\w-]{10,}\.[\w-]+|AIza[\w-]{30,}|sk-[\w-]{20,})|-----BEGIN|\"private_key\"",
 )
-"""Prefixes that registries, clouds and Slack give their tokens, at a word's beginning: not ``task-…``."""
+"""Prefixes that registries, clouds and Slack give their tokens, at a word's beginning: not ``task-…``.
+
+A JWT does not begin behind a hyphen inside a run: each beginning in a chain of them would be read to its end.
+"""
 
 ASSIGNED = re.compile(
     r"(?<![\w/.-])(pass(word|wd|phrase)?|pwd|secret(_?key)?|token|api_?key|auth)\s*[=:]\s*\S", re.I

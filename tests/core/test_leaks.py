@@ -68,3 +68,9 @@ ORDINARY = [
 def test_ordinary_commands_are_not_taken_for_secrets(text):
     """Names, images, digests and links are used as they are typed."""
     assert not looks_secret(text)
+
+
+def test_long_chain_of_beginnings_is_read_once():
+    """A text made to look like thousands of half tokens would take seconds if each were tried to the end."""
+    assert not looks_secret("show " + "eyJ-" * 20_000)
+    assert looks_secret("show -eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0")
