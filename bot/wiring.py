@@ -3,7 +3,7 @@
 import gc
 import logging
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -54,10 +54,7 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
     warn_of_key_beside_data(settings)
     store = open_store(settings)
     client = web_client(settings)
-
-    def slack(workspace: Workspace) -> WebClient:  # noqa: ARG001 - this process serves one workspace
-        return client
-
+    slack = for_any_workspace(client)
     executor = BoundedExecutor()
     services = Services(
         store=store,
@@ -74,6 +71,16 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
         editors=settings.editors,
     )
     return Wired(services, store, executor, Housekeeping(services), client)
+
+
+def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
+    """Give the one client whichever workspace is asked for: this process serves one."""
+    return lambda _: client
+
+
+def everywhere(client: WebClient) -> Callable[[Workspace], WebClient]:
+    """Give one client for every workspace: this process serves one."""
+    return lambda _workspace: client
 
 
 def now() -> datetime:
