@@ -77,6 +77,13 @@ def read_words(text: str) -> tuple[str, ...]:
     return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
 
 
+def as_typed(word: str) -> str:
+    """Write a word so that it is read back as one: quoted when it holds a space or a quote."""
+    if not re.search(r"[\s\"']", word):
+        return word
+    return f"'{word}'" if '"' in word else f'"{word}"'
+
+
 def unwrapped(link: re.Match[str]) -> str:
     """What was typed: a link's address, or the part of it that Slack put a scheme before."""
     address, label = link[1], link[2] or ""

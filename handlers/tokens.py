@@ -29,7 +29,7 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.command import Verb, Words
+from handlers.command import Verb, Words, as_typed
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -137,7 +137,8 @@ def reminder(token: WorkflowToken) -> dict[str, Any]:
     """What a token's creator is told before it ends."""
     target = in_words(token.target)
     ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
-    make = code(f"/integrations token create {target}")
+    typed = f"{token.target.kind.value} {as_typed(token.target.name)}"
+    make = code(f"/integrations token create {typed}")
     advice = f"Make its successor with {make} and put it into the CI system before then."
     text = f"Workflow token {token.id} ends soon."
     return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}
