@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.resources import files
-from ipaddress import ip_network
 from pathlib import Path
 
 from slack_bolt.adapter.wsgi import SlackRequestHandler
@@ -24,6 +23,7 @@ from bot.core.model import Actor, Role, Target, TargetKind, Workspace
 from bot.core.ports import Registry
 from bot.core.secrets import Secret
 from bot.logs import start_logging
+from bot.registry.guard import LOOPBACK
 from bot.services import Services
 from bot.settings import PRIVATE_NETWORKS, Settings
 from bot.web.health import health_page
@@ -38,7 +38,6 @@ from bot.wiring import Wired, build_services
 from handlers.limits import problems
 from storage.keyring import new_key
 
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 SAMPLE = {
     "url": "https://registry.example.com",
     "username": "ci",

@@ -178,6 +178,7 @@ def uses_of(store: Store, actor: Actor, target: Target) -> tuple[Use, ...]:
 
 
 def nearest_targets(store: Store, actor: Actor, target: Target) -> tuple[str, ...]:
-    """Names of targets of the same kind that look like this one, the nearest first."""
+    """Names of targets of the same kind like this one, the nearest first. Raises ``NotPermitted``."""
+    require(store, actor, Action.SEE)
     names = store.targets(actor.workspace, target.kind)
     return tuple(get_close_matches(target.name, names, n=3, cutoff=0.5))
