@@ -78,11 +78,6 @@ def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
     return lambda _: client
 
 
-def everywhere(client: WebClient) -> Callable[[Workspace], WebClient]:
-    """Give one client for every workspace: this process serves one."""
-    return lambda _workspace: client
-
-
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
