@@ -9,7 +9,7 @@ from bot.core.errors import InvalidInput
 COMMAND = "/integrations"
 
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
-LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
+LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
 CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
 
 

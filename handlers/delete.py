@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from slack_bolt import Ack
 
 from bot.core.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
-from bot.core.dependencies import in_words, read_target
+from bot.core.dependencies import in_words
 from bot.core.integrations import find_integration
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
@@ -115,8 +115,10 @@ class Asked:
 
     @property
     def target(self) -> Target:
-        """The target of a Remove button."""
-        return read_target(self.kind, self.target_name)
+        """The target of a Remove button, whatever it is called. Raises ``InvalidInput``."""
+        if self.kind not in list(TargetKind):
+            raise too_old("delete")
+        return Target(TargetKind(self.kind), self.target_name)
 
 
 def read_value(value: str) -> Asked:
@@ -124,7 +126,7 @@ def read_value(value: str) -> Asked:
     try:
         parts = json.loads(value)
         return Asked(str(parts[0]), int(parts[1]), str(parts[2]), int(parts[3]), *map(str, parts[4:6]))
-    except (ValueError, TypeError, LookupError) as error:
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
         raise too_old("delete") from error
 
 
@@ -152,7 +154,7 @@ def confirmation(plan: DeletionPlan) -> Message:
                 button("Cancel", CANCEL, value_of(integration)),
             ),
         ]
-    total = f"{page.total} depend on it" if page.total else "No dependency"
+    total = f"{page.total} depend{'s' * (page.total == 1)} on it" if page.total else "No dependency"
     return message(f"Delete {integration.name}? {total}.", blocks)
 
 

@@ -47,7 +47,7 @@ def read_value(value: str) -> tuple[str | None, int | None]:
     try:
         about, before = json.loads(value)
         return (str(about) if about else None), (int(before) if before else None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None, None
 
 

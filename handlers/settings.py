@@ -11,7 +11,7 @@ from slack_bolt import Ack
 from bot.core.dependencies import in_words, nearest_targets, read_target, unlink_if_linked, uses_of
 from bot.core.errors import quoted
 from bot.core.kinds import Kinds
-from bot.core.model import Actor, Target
+from bot.core.model import Actor, Target, TargetKind
 from bot.core.pages import Use
 from bot.services import Services
 from handlers.blocks import (
@@ -66,9 +66,9 @@ def read_value(value: str) -> tuple[str, Target]:
     """Read a Remove button's value. Raises ``InvalidInput`` for one that this version did not write."""
     try:
         integration_id, kind, name = json.loads(value)
-    except (ValueError, TypeError) as error:
+        return str(integration_id), Target(TargetKind(kind), str(name))
+    except (ValueError, TypeError, OverflowError) as error:
         raise too_old("settings") from error
-    return str(integration_id), read_target(str(kind), str(name))
 
 
 def used(

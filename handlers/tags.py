@@ -59,7 +59,7 @@ def read_place(text: str) -> Place:
     try:
         integration_id, repository, words, page = json.loads(text)
         return Place(str(integration_id), str(repository), str(words), int(page))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise too_old("tags") from error
 
 

@@ -96,7 +96,7 @@ def read_value(value: str) -> tuple[str, int, str]:
     try:
         integration_id, version, realm = json.loads(value)
         return str(integration_id), int(version), str(realm)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise too_old("test") from error
 
 

@@ -56,7 +56,11 @@ def row_block(row: Unused) -> Block:
     """One integration: whose it is, when it was last used."""
     integration = row.integration
     used = last_used(row.last_used_at)
-    depend = f"{row.dependencies} depend on it" if row.dependencies else "no dependency"
+    depend = (
+        f"{row.dependencies} depend{'s' * (row.dependencies == 1)} on it"
+        if row.dependencies
+        else "no dependency"
+    )
     facts = f"{code(integration.server.address)}  ·  {mention(integration.owner)}  ·  {used}  ·  {depend}"
     delete = button("Delete", DELETE, integration.id, label=f"Delete {integration.name}")
     return section(f"{bold(integration.name)}\n{facts}", delete)

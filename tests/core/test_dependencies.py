@@ -34,7 +34,9 @@ def test_target_names(name):
     assert read_target("Project", name) == Target(TargetKind.PROJECT, name)
 
 
-@pytest.mark.parametrize("name", ["", " ", " a", "a ", "a\nb", "a\x00b", "\t", "x" * 201])
+@pytest.mark.parametrize(
+    "name", ["", " ", " a", "a ", "a\nb", "a\x00b", "a\u202eb", "a\u200bb", "\t", "x" * 201]
+)
 def test_what_is_no_target_name(name):
     """Nothing empty, padded, over several lines or too long."""
     with pytest.raises(InvalidInput):

@@ -214,3 +214,15 @@ def test_former_owner_of_the_form_ticks_nothing(free):
 
     assert "cannot use integrations" in shown.text
     assert not free.find("my_registry").is_default
+
+
+@pytest.mark.parametrize(("user", "is_linked"), [(COLLEAGUE, False), (MEMBER, True), (ADMIN, True)])
+def test_linked_only_is_linked_by_its_owner(free, user, is_linked):
+    """Whoever could link a target of theirs could fetch the secret, so only the owner and admins do."""
+    choose(free, "my_registry", LINKED_ONLY)
+    free.close()
+
+    shown = free.command("link my_registry project evil", user)
+
+    assert ("now depends" in shown.text) is is_linked
+    assert (free.store.targets(ACME, TargetKind.PROJECT) == ("evil",)) is is_linked
