@@ -3,6 +3,7 @@
 import pytest
 
 from tests.clients.helpers import EDITIONS, Helper
+from tests.clients.registries import Client, registry_with_integration
 from tests.fakes.workplace import serving, workplace
 
 
@@ -41,3 +42,18 @@ def edition(request):
 def helper(tmp_path, edition, url, token):
     """The helper, with the settings that reach this Quaymaster."""
     return Helper(tmp_path / "bin", edition, {"QUAYMASTER_URL": url, "QUAYMASTER_TOKEN": token})
+
+
+@pytest.fixture
+def registry(place, tmp_path):
+    """A private registry, and an integration for it."""
+    with registry_with_integration(place, tmp_path / "registry") as running:
+        yield running
+
+
+@pytest.fixture
+def client(tmp_path, helper, registry):
+    """A home for docker, podman, buildah and skopeo, whose only login is the helper's."""
+    made = Client(tmp_path / "home", helper, registry)
+    made.prepare()
+    return made
