@@ -31,6 +31,12 @@ fail() {
   exit 1
 }
 
+# trim TEXT: put it without the white space around it into $trimmed.
+trim() {
+  trimmed=${1%"${1##*[![:space:]]}"}
+  trimmed=${trimmed#"${trimmed%%[![:space:]]*}"}
+}
+
 # Read the token into $token.
 read_token() {
   token=${QUAYMASTER_TOKEN-}
@@ -47,8 +53,8 @@ read_token() {
   elif [ -z "$token" ]; then
     fail 'QUAYMASTER_TOKEN is not set: write the workflow token there.' "$get_a_token"
   fi
-  token=${token%"${token##*[![:space:]]}"}
-  token=${token#"${token%%[![:space:]]*}"}
+  trim "$token"
+  token=$trimmed
   case $token in
     qm_*[!0-9A-Za-z_]* | qm_) ;;
     qm_*) return ;;
@@ -165,12 +171,13 @@ esac
 
 # Callers end without a newline, for which `read` fails although it has read.
 read -r input || :
-[ -n "$input" ] || quiet "$no_server"
+trim "$input"
+[ -n "$trimmed" ] || quiet "$no_server"
 case $1 in
   get)
-    ask "$input"
+    ask "$trimmed"
     printf '%s\n' "$body"
     ;;
-  store) store "$input" ;;
+  store) store "$trimmed" ;;
   erase) printf '%s: %s\n' "$name" "Nothing was erased. $read_only" >&2 ;;
 esac

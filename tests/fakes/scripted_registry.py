@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.core.model import Outcome, Stage
-from bot.core.ports import CheckResult, Login, Step, Tags, ignore_step
+from bot.core.ports import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
+from bot.core.secrets import Secret
 
 STEPS = (Step(Stage.ADDRESS, True, "is public"), Step(Stage.LOGIN, True, "was taken"))
 PROVED = CheckResult(Outcome.PROVED, Stage.LOGIN, "The login opens what is closed to others.", steps=STEPS)
@@ -27,6 +28,8 @@ class ScriptedRegistry:
 
     result: CheckResult = PROVED
     found: Tags = field(default_factory=lambda: Tags("team/app", ("1.0", "latest")))
+    passing: DockerLogin | None = None
+    """What a docker client must send; ``None`` = the login's own user name and first secret."""
     error: Exception | None = None
     """Raised instead of answering."""
     meanwhile: Callable[[], object] = bool
@@ -48,6 +51,12 @@ class ScriptedRegistry:
         for step in self.result.steps:
             on_step(step)
         return self.result
+
+    def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
+        """Answer as the test has said."""
+        self._asked(login, deadline_s, None)
+        own = next(iter(login.credential.values()), Secret(""))
+        return self.passing or DockerLogin(login.username, own)
 
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
         """Answer as the test has said."""

@@ -4,16 +4,18 @@
 the Slack commands call.
 """
 
+import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 from bot.checks import CappedRegistry
-from bot.core.dependencies import link_target
+from bot.core.deletions import delete_integration
+from bot.core.dependencies import link_target, unlink_target
 from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, AuditEntry, Integration, Role, Target, TargetKind, Workspace
@@ -39,6 +41,26 @@ USERNAME = "ci"
 PASSWORD = 'pa:ss"w$rd+ü<&>'
 SERVER = "registry.example.com:5000"
 FIELDS = {"url": f"https://{SERVER}", "username": USERNAME, "password": PASSWORD, "email": "ci@example.com"}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What the API answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, read."""
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> tuple[int, str]:
+        """Status and code of an error; it is well formed."""
+        assert self.json.keys() == {"code", "message", "hint"}
+        return self.status, self.json["code"]
 
 
 class QuickDisk(Disk):
@@ -71,6 +93,28 @@ class Workplace:
             tallies=Tallies(),
         )
         self.api = workflow_api(self.services, self.rates)
+
+    def ask(self, path: str, token: str | None = None, **environ: str) -> Answered:
+        """
+        Ask the API as a web server would, without one.
+
+        Args:
+            path: Path and query.
+            token: For the ``Authorization`` header.
+            environ: Further WSGI variables; they win.
+        """
+        place, _, query = path.partition("?")
+        given = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": place,
+            "QUERY_STRING": query,
+            "REMOTE_ADDR": "192.0.2.1",
+        }
+        if token is not None:
+            given["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+        started: list[Any] = []
+        body = self.api({**given, **environ}, lambda *started_with: started.extend(started_with))
+        return Answered(int(started[0].split()[0]), dict(started[1]), b"".join(body))
 
     def now(self) -> datetime:
         """The time, in UTC."""
@@ -107,9 +151,6 @@ class Workplace:
 
     def delete(self, name: str) -> None:
         """Delete an integration, and what depends on it first."""
-        from bot.core.deletions import delete_integration
-        from bot.core.dependencies import unlink_target
-
         known = self.named(name)
         for row in self.store.dependencies(ACME, known.id, 0, 100).rows:
             unlink_target(self.store, self.actor(), known.id, row.target)

@@ -1,6 +1,7 @@
-"""What the tests of the page share: real registries, and the real app with somebody at its page."""
+"""What the tests of the web share: an API with a store of its own, real registries, somebody at the try page."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,32 @@ from tests.fakes.real_registry import (  # noqa: F401 - importing a fixture is h
     tls_registry,
     token_registry,
 )
+from tests.fakes.scripted_registry import ScriptedRegistry
+from tests.fakes.workplace import workplace
 from tests.web.tryit_desk import chromium
 from tests.web.whole_job import Person, at_the_page, trying
+
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def registry():
+    """A registry port whose answers a test decides."""
+    return ScriptedRegistry()
+
+
+@pytest.fixture
+def place(tmp_path, registry):
+    """A Quaymaster with a store of its own, at nine o'clock."""
+    with workplace(tmp_path / "data", registry) as opened:
+        opened.at = NINE
+        yield opened
+
+
+@pytest.fixture
+def token(place):
+    """A token of project web-shop."""
+    return place.token()
 
 
 @pytest.fixture(scope="module")

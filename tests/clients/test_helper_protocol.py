@@ -1,0 +1,169 @@
+"""The credential helper's protocol, the same in every edition: what it prints where, and its exit status.
+
+Source: docker/docker-credential-helpers, ``credentials/credentials.go`` and ``error.go``.
+"""
+
+import json
+
+import pytest
+
+from bot.docker_credential import VERSION
+from tests.clients.helpers import NAME, heard, told
+from tests.fakes.workplace import PASSWORD, SERVER
+
+NOT_FOUND = "credentials not found in native keychain\n"
+NO_SERVER = "no credentials server URL\n"
+READ_ONLY = "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
+STORED = f'{{"ServerURL":"{SERVER}",' + r'"Username":"ci","Secret":"pa:ss\"w$rd+ü\u003c\u0026\u003e"}'
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_get(place, helper, end):
+    """``get`` prints the server's login and nothing for people, whether or not the caller ends its line."""
+    place.add()
+    said = helper("get", said=f"{SERVER}{end}")
+
+    assert (said.status, said.people_read) == (0, "")
+    assert json.loads(said.output) == {"ServerURL": SERVER, "Username": "ci", "Secret": PASSWORD}
+
+
+def test_get_of_an_open_registry_is_empty(place, helper):
+    """For a registry without a login user name and secret are empty, which callers take for anonymous."""
+    place.add(username="", password="")
+
+    assert json.loads(helper("get", said=SERVER).output) == {
+        "ServerURL": SERVER,
+        "Username": "",
+        "Secret": "",
+    }
+
+
+@pytest.mark.parametrize(
+    "server", ["nowhere.example.com", "https://index.docker.io/v1/", "not a server", "a/b", "ü"]
+)
+def test_unknown_server_is_answered_with_the_exact_words(helper, server):
+    """For a server of nobody's, callers read the words they compare with."""
+    said = helper("get", said=server)
+
+    assert (said.status, said.output) == (1, NOT_FOUND)
+
+
+def test_unknown_server_is_no_news_to_people(helper):
+    """Callers ask for many servers: people are not told of those that are none of ours."""
+    assert helper("get", said="nowhere.example.com").people_read == ""
+
+
+def test_deleted_integration_is_news_to_people(place, helper):
+    """After a deletion the caller goes on anonymously, and people read who deleted it."""
+    place.add()
+    helper("get", said=SERVER)
+    place.delete("my_registry")
+    said = helper("get", said=SERVER)
+
+    assert (said.status, said.output) == (1, NOT_FOUND)
+    assert "“my_registry” was deleted by U1 on " in said.people_read
+
+
+def test_list(place, helper):
+    """``list`` names each server with its user name, without reading what the caller says."""
+    place.add()
+    place.add("hub", "docker-hub", username="acme", password="x")
+    said = helper("list", said="unused")
+
+    assert said.status == 0
+    assert json.loads(said.output) == {
+        SERVER: "ci",
+        "https://index.docker.io/v1/": "acme",
+        "docker.io": "acme",
+    }
+
+
+@pytest.mark.parametrize("verb", ["version", "--version", "-v"])
+def test_version(helper, verb):
+    """The version is told without a server."""
+    assert heard(helper(verb, QUAYMASTER_URL="")) == (0, f"{NAME} (quaymaster) {VERSION}\n", "")
+
+
+def test_store_of_what_is_held(place, helper):
+    """``store`` of the login that Quaymaster holds succeeds: docker login stores what it got from here."""
+    place.add()
+
+    assert heard(helper("store", said=f"{STORED}\n")) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [STORED.replace("pa:ss", "other"), STORED.replace('"ci"', '"me"'), STORED.replace(SERVER, "docker.io")],
+)
+def test_store_of_anything_else(place, helper, stored):
+    """``store`` of another login fails, and people read where logins are kept."""
+    place.add()
+    said = helper("store", said=f"{stored}\n")
+
+    assert said.status == 1
+    assert said.output in (NOT_FOUND, "This login is not the one that Quaymaster holds.\n")
+    assert READ_ONLY in said.people_read or said.output == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ("{}", NO_SERVER),
+        ("nonsense", NO_SERVER),
+        ('{"ServerURL":"","Username":"x","Secret":"y"}', NO_SERVER),
+        ('{"ServerURL":"x","Username":"","Secret":"y"}', "no credentials username\n"),
+        ('{"ServerURL":"x"}', "no credentials username\n"),
+    ],
+)
+def test_store_of_half_a_login(helper, stored, expected):
+    """``store`` without server or user name answers with the exact words."""
+    assert heard(helper("store", said=stored)) == (1, expected, "")
+
+
+def test_erase(place, helper):
+    """``erase`` succeeds, as callers expect, erases nothing, and tells people so."""
+    place.add()
+    said = helper("erase", said=SERVER)
+
+    assert heard(said) == (0, "", f"{NAME}: Nothing was erased. {READ_ONLY}\n")
+    assert helper("get", said=SERVER).status == 0
+
+
+@pytest.mark.parametrize("verb", ["get", "erase", "store"])
+@pytest.mark.parametrize("nothing", ["", "\n"])
+def test_nothing_said(helper, verb, nothing):
+    """Without a server the answer is the exact words."""
+    assert heard(helper(verb, said=nothing)) == (1, NO_SERVER, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), f"Usage: {NAME} <store|get|erase|list|version>\n"),
+        (("get", "x"), f"Usage: {NAME} <store|get|erase|list|version>\n"),
+        (("put",), f"{NAME}: unknown action: put\n"),
+    ],
+)
+def test_unknown_verbs(helper, arguments, expected):
+    """A wrong verb or a wrong number of them is told as docker's own helpers tell it."""
+    assert heard(helper(*arguments)) == (1, expected, "")
+
+
+def test_refusal_is_told_to_caller_and_people(place, helper):
+    """What Quaymaster refuses is told in its own words: the sentence to the caller, people read the hint."""
+    place.add()
+    place.mark("my_registry", linked_only=True)
+    said = helper("get", said=SERVER)
+
+    hint = "Ask its owner: /integrations link my_registry project web-shop"
+    assert heard(said) == (1, *told("“my_registry” is for linked targets only.", hint))
+
+
+def test_revoked_token_is_told(place, helper, token):
+    """A token that is no longer valid is told as such, not as an unknown server."""
+    place.add()
+    place.revoke(token)
+    said = helper("get", said=SERVER)
+
+    hint = "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are."
+    assert heard(said) == (1, *told("This workflow token is not valid.", hint))
