@@ -1,4 +1,4 @@
-"""What the tests of the web share: an API with a store of its own, real registries, somebody at the try page."""
+"""What the tests of the web share: an API with its own store, real registries, somebody at the try page."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
