@@ -43,6 +43,8 @@ class Services:
     slack: Callable[[Workspace], WebClient]
     now: Callable[[], datetime]
     tallies: Tallies = field(default_factory=Tallies)
+    base_url: str | None = None
+    """Where pipelines reach this installation, without a slash at its end; ``None`` = nobody said."""
     admins: tuple[str, ...] = ()
     """User ids of ``QUAYMASTER_ADMINS``."""
     editors: tuple[str, ...] = ()

@@ -136,6 +136,7 @@ def try_settings(directory: Path, url: str, token: str) -> Settings:
         keys_file=keys,
         slack_bot_token=Secret(token),
         slack_api_url=f"{url}/api/",
+        base_url=url,
         allowed_networks=(*PRIVATE_NETWORKS, *LOOPBACK),
     )
 

@@ -51,7 +51,6 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
     """
-    warn_of_key_beside_data(settings)
     store = open_store(settings)
     client = web_client(settings)
     slack = for_any_workspace(client)
@@ -67,6 +66,7 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
         replies=SlackReplies(settings.slack_api_url),
         slack=slack,
         now=now,
+        base_url=settings.base_url,
         admins=settings.admins,
         editors=settings.editors,
     )
@@ -104,6 +104,7 @@ def open_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> Tiny
     A full collection over 100,000 integrations would stop every answer for 0.2 s; frozen objects are not
     looked at.
     """
+    warn_of_key_beside_data(settings)
     gc.disable()
     try:
         return TinyDBStore(settings.data_dir, load_keyring(settings), lost_keys=lost_keys)

@@ -19,7 +19,7 @@ from handlers.blocks import View, state_value
 from handlers.command import Verb, Words
 from handlers.form import (
     KIND,
-    SKIP,
+    TICK,
     VALUE,
     chosen_kind,
     form_view,
@@ -50,7 +50,7 @@ def register(routes: Routes) -> None:
     routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.action(KIND, choose_kind)
-    routes.action(SKIP, tick)
+    routes.action(TICK, tick)
     routes.form(SAVE, save)
 
 

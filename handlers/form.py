@@ -29,7 +29,7 @@ from handlers.blocks import (
 from handlers.routes import Form
 
 KIND = "form.kind"
-SKIP = "form.skip"
+TICK = "form.tick"
 VALUE = "value"
 """The action id of every input that only holds a value."""
 
@@ -104,14 +104,14 @@ def field_input(field: Field, value: str, keeps_secret: bool) -> Block:
 
 def skip_box() -> Block:
     """The ``Save without checking`` tick."""
-    return actions({"type": "checkboxes", "action_id": SKIP, "options": [CHOSEN]}, block_id="skip")
+    return actions({"type": "checkboxes", "action_id": TICK, "options": [CHOSEN]}, block_id="skip")
 
 
 def sharing_boxes(integration: Integration) -> Block:
     """The ticks that say who gets the credential."""
     ticked = {DEFAULT: integration.is_default, LINKED_ONLY: integration.linked_only}
     options = [option((text, value)) for value, text in SHARING.items()]
-    boxes: Block = {"type": "checkboxes", "action_id": SKIP, "options": options}
+    boxes: Block = {"type": "checkboxes", "action_id": TICK, "options": options}
     if initial := [one for one in options if ticked[one["value"]]]:
         boxes["initial_options"] = initial
     return actions(boxes, block_id="sharing")
@@ -119,7 +119,7 @@ def sharing_boxes(integration: Integration) -> Block:
 
 def typed_sharing(form: Form) -> Sharing:
     """Read the ticks."""
-    chosen = form.values.get("sharing", {}).get(SKIP, {}).get("selected_options") or []
+    chosen = form.values.get("sharing", {}).get(TICK, {}).get("selected_options") or []
     ticked = {one["value"] for one in chosen}
     return Sharing(is_default=DEFAULT in ticked, linked_only=LINKED_ONLY in ticked)
 
@@ -144,7 +144,7 @@ def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
 
 def is_check_wanted(form: Form) -> bool:
     """True unless ``Save without checking`` is ticked."""
-    return not form.values.get("skip", {}).get(SKIP, {}).get("selected_options")
+    return not form.values.get("skip", {}).get(TICK, {}).get("selected_options")
 
 
 def known_values(integration: Integration) -> dict[str, str]:

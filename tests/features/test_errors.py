@@ -12,7 +12,7 @@ from tests.features import payloads
 ACTIONS = tuple(all_routes().actions)
 SECRET = "".join(reversed("esroh2retnuh"))
 """Not written out, because a logged frame shows its line of source."""
-STATELESS = ("form.skip",)
+STATELESS = ("form.tick",)
 
 
 def press_of(team, action_id, value, user=MEMBER, kind="button", **more):

@@ -1,10 +1,13 @@
 """Workflow tokens: created once and shown once, listed, revoked."""
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 
-from bot.core.tokens import SHAPE
+from bot.core.model import Target, TargetKind
+from bot.core.tokens import SHAPE, WorkflowToken, new_token
+from handlers.tokens import created
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
 
 
@@ -25,8 +28,18 @@ def test_created_token_is_shown_once(team, made):
     later = [team.command(typed) for typed in ("token list", "history", "help token")]
 
     assert SHAPE.fullmatch(token)
-    assert "it is not stored and cannot be shown again" in made.text
+    assert "is not stored and cannot be shown again" in made.text
     assert all(token not in one.raw for one in later)
+
+
+@pytest.mark.parametrize(("address", "is_named"), [("https://q.example.com", True), (None, False)])
+def test_created_token_comes_with_the_address(address, is_named):
+    """Where the operator said how pipelines reach Quaymaster, the message says it beside the token."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    known = WorkflowToken("abcdefgh", "0" * 64, Target(TargetKind.PROJECT, "web-shop"), MEMBER, at, at)
+    shown = str(created(new_token(), known, address))
+
+    assert ("`QUAYMASTER_URL` is `https://q.example.com`" in shown) is is_named
 
 
 def test_token_is_nowhere_in_the_files(made, tmp_path):
