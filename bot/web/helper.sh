@@ -75,31 +75,29 @@ ask() {
   authority=${QUAYMASTER_URL#*://}
   authority=${authority%%/*}
   read_token
-  answer=$(fetch 2>&1)
-  read_answer
-}
-
-# Print the body, curl's findings and its exit status, each behind a newline.
-# The rate bounds how much of an endless answer is read before the deadline.
-fetch() {
   set --
   [ -z "$server" ] || set -- -G --data-urlencode "server=$server"
   [ -z "${QUAYMASTER_CA_FILE-}" ] || set -- "$@" --cacert "$QUAYMASTER_CA_FILE"
-  printf 'header = "Authorization: Bearer %s"\n' "$token" |
+  # The rate bounds how much of an endless answer is read before the deadline. The shells of small images hand
+  # a text this short to curl through a pipe; where a shell makes a file of it, the file is its owner's and gone.
+  answer=$(
     curl -q -g -sS -m 2 -K - --limit-rate 512k --proto '=http,https' -A "$name/$version" \
-      -H 'Accept: text/plain' -w '\n%{http_code} %{content_type}' "$@" "${QUAYMASTER_URL%/}/v1/credentials"
-  printf '\n%s' "$?"
+      -H 'Accept: text/plain' -w '\n%{http_code} %{content_type}' "$@" \
+      "${QUAYMASTER_URL%/}/v1/credentials" 2>&1 <<END
+header = "Authorization: Bearer $token"
+END
+  )
+  read_answer "$?"
 }
 
-# Take $answer apart.
+# read_answer STATUS: take $answer apart; curl's own findings, if any, stand in it too.
 read_answer() {
-  exit_status=${answer##*"$newline"}
-  answer=${answer%"$newline"*}
   found=${answer##*"$newline"}
   body=${answer%"$newline"*}
-  case $exit_status in
+  case $1 in
     0) ;;
     28) fail "Quaymaster at $authority did not answer within 2 seconds." "$check_url" ;;
+    126 | 127) fail 'curl cannot be started.' 'Install curl, or use the edition in Python.' ;;
     77) fail 'QUAYMASTER_CA_FILE is not a file of certificates in PEM.' ;;
     *)
       body=${body##*curl: (*) }
