@@ -81,7 +81,7 @@ ask() {
   # The rate bounds how much of an endless answer is read before the deadline. The shells of small images hand
   # a text this short to curl through a pipe; where a shell makes a file of it, the file is its owner's and gone.
   answer=$(
-    curl -q -g -sS -m 2 -K - --limit-rate 512k --proto '=http,https' -A "$name/$version" \
+    curl -q -g -sS -m 2 -K - --limit-rate 256k --proto '=http,https' -A "$name/$version" \
       -H 'Accept: text/plain' -w '\n%{http_code} %{content_type}' "$@" \
       "${QUAYMASTER_URL%/}/v1/credentials" 2>&1 <<END
 header = "Authorization: Bearer $token"
@@ -92,18 +92,18 @@ END
 
 # read_answer STATUS: take $answer apart; curl's own findings, if any, stand in it too.
 read_answer() {
-  found=${answer##*"$newline"}
-  body=${answer%"$newline"*}
   case $1 in
     0) ;;
     28) fail "Quaymaster at $authority did not answer within 2 seconds." "$check_url" ;;
     126 | 127) fail 'curl cannot be started.' 'Install curl, or use the edition in Python.' ;;
     77) fail 'QUAYMASTER_CA_FILE is not a file of certificates in PEM.' ;;
     *)
-      body=${body##*curl: (*) }
+      body=${answer##*curl: (*) }
       fail "Quaymaster at $authority cannot be reached: ${body%%"$newline"*}." "$check_url"
       ;;
   esac
+  found=${answer##*"$newline"}
+  body=${answer%"$newline"*}
   case $found in
     '200 application/json') ;;
     *' text/plain; charset=utf-8') refused ;;
