@@ -81,6 +81,7 @@ def bursts(bench: Bench) -> list[Row]:
     say(f"    help, quiet: {quiet.summary()}, longest {longest(quiet):.1f} ms")
     for connections, rounds in helped.items():
         say(f"    help during bursts, c{connections}: {rounds.summary()}, longest {longest(rounds):.1f} ms")
+    say(f"    the forms: {forms.summary()}, longest {longest(forms):.0f} ms")
     rows = [
         row(
             f"`help` at c{connections} while {FORMS} forms hang, longest",
