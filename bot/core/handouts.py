@@ -6,10 +6,10 @@
    the answer is sent; later fetches only keep "last used" current.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from bot.core.access import Action
 from bot.core.audit import event, refusal
@@ -24,6 +24,8 @@ from bot.core.workflows import Caller
 
 HAND_OUT = "credential.hand_out"
 DEADLINE_S = 8.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,8 @@ def hand_out(
     """
     require_link(store, tallies, caller, integration)
     credential = opened(keyring, caller.actor, integration)
-    with named_in_failures(integration):
-        login = registry.docker_login(login_for(integration, credential), deadline_s=deadline_s)
+    kept = login_for(integration, credential)
+    login = asked_of(integration, lambda: registry.docker_login(kept, deadline_s=deadline_s))
     note_use(store, tallies, caller, integration, HAND_OUT)
     return HandOut(integration, login, {} if login.expires_at else credential)
 
@@ -78,8 +80,7 @@ def hand_out_tags(
     """
     require_link(store, tallies, caller, integration)
     login = login_for(integration, opened(keyring, caller.actor, integration))
-    with named_in_failures(integration):
-        tags = registry.tags(login, repository, deadline_s=DEADLINE_S)
+    tags = asked_of(integration, lambda: registry.tags(login, repository, deadline_s=DEADLINE_S))
     note_use(store, tallies, caller, integration, Action.TAGS)
     return tags
 
@@ -89,11 +90,10 @@ def login_for(integration: Integration, credential: Credential) -> Login:
     return login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
 
 
-@contextmanager
-def named_in_failures(integration: Integration) -> Iterator[None]:
-    """Say which integration a registry's failure is about: a pipeline may not know which one answers."""
+def asked_of(integration: Integration, ask: Callable[[], T]) -> T:
+    """Ask a registry. A failure names the integration: a pipeline may not know which one answers."""
     try:
-        yield
+        return ask()
     except RegistryFailure as error:
         error.message = f"“{integration.name}”: {error.message}"
         raise
@@ -103,12 +103,12 @@ def require_link(store: Store, tallies: Tallies, caller: Caller, integration: In
     """Let the caller pass, or record the refusal (each hour's first) and raise ``LinkedOnly``."""
     if not integration.linked_only or store.dependency(caller.workspace, integration.id, caller.target):
         return
-    tally = replace(tally_of(caller, integration, HAND_OUT), result=Result.REFUSED)
-    if tallies.is_new(tally):
+    tally = tally_of(caller, integration, HAND_OUT)._replace(result=Result.REFUSED)
+    if not tallies.count(tally):
         with store.transaction(caller.workspace) as change:
             detail = f"linked targets only: {named_target(caller.target)}"
             change.record(refusal(caller.actor, HAND_OUT, integration, detail))
-    tallies.count(tally)
+        tallies.begin(tally)
     raise LinkedOnly(integration, caller.target)
 
 
@@ -116,9 +116,9 @@ def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integr
     """Record a use before it is answered: on disk if it is a first one, else in memory."""
     tally = tally_of(caller, integration, action)
     is_known = store.dependency(caller.workspace, integration.id, caller.target) is not None
-    if not is_known or tallies.is_new(tally):
+    if not (is_known and tallies.count(tally)):
         keep_use(store, tallies, caller, integration, tally)
-    tallies.count(tally)
+        tallies.begin(tally)
     store.touch(caller.workspace, integration.id, caller.target, caller.token.id, caller.at)
 
 

@@ -5,16 +5,15 @@ written when the hour is over.
 """
 
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.core.model import Result, Target, Workspace
 
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """One target, one integration, one token, one hour, one way of using it."""
 
     workspace: Workspace
@@ -38,10 +37,18 @@ class Tallies:
         """True when this hour's first fetch is not written yet."""
         return tally not in self._counts
 
-    def count(self, tally: Tally) -> None:
-        """Count a fetch."""
+    def begin(self, tally: Tally) -> None:
+        """Count a fetch that was written."""
         with self._lock:
             self._counts[tally] = self._counts.get(tally, 0) + 1
+
+    def count(self, tally: Tally) -> bool:
+        """Count a fetch; false, and not counted, when it is the hour's first and must be written."""
+        with self._lock:
+            known = self._counts.get(tally)
+            if known is not None:
+                self._counts[tally] = known + 1
+        return known is not None
 
     def over(self, at: datetime) -> list[tuple[Tally, int]]:
         """Take out the hours that are over, with how many fetches followed the first of each."""
