@@ -204,7 +204,8 @@ def home_state(surface: Surface) -> str | None:
 def form_answer(error: Exception, view: Mapping[str, Any]) -> dict[str, Any]:
     """Put an error beside its fields, or on top of the form, which keeps what was typed."""
     if isinstance(error, InvalidFields):
-        shown = frozenset(block.get("block_id", "") for block in view["blocks"] if block["type"] == "input")
+        inputs = (block for block in view.get("blocks") or () if block.get("type") == "input")
+        shown = frozenset(str(block.get("block_id", "")) for block in inputs)
         return {"response_action": "errors", "errors": beside_fields(error, shown)}
     return {"response_action": "push", "view": on_top(explanation(error))}
 

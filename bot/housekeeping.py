@@ -4,13 +4,15 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.core.errors import QuaymasterError
 from bot.core.handouts import keep_tallies
-from bot.core.tallies import HOUR
+from bot.core.model import Workspace
+from bot.core.tallies import HOUR, Tally
 from bot.core.tokens import WorkflowToken
 from bot.core.workflows import due_reminders, keep_reminder
 from bot.services import Services
@@ -66,8 +68,21 @@ def attempt(what: str, task: Callable[[], None]) -> None:
 
 def write_noted(services: Services, over: datetime) -> None:
     """Write "last used", and the counts of hours that are over by then."""
-    keep_tallies(services.store, services.tallies.over(over), services.now())
+    done: dict[Workspace, list[tuple[Tally, int]]] = {}
+    for tally, more in services.tallies.over(over):
+        done.setdefault(tally.workspace, []).append((tally, more))
+    for counts in done.values():
+        attempt("write counts", partial(write_counts, services, counts))
     services.store.flush()
+
+
+def write_counts(services: Services, counts: list[tuple[Tally, int]]) -> None:
+    """Write one workspace's counts; those that cannot be written are counted on."""
+    try:
+        keep_tallies(services.store, counts, services.now())
+    except (QuaymasterError, OSError):
+        services.tallies.put_back(counts)
+        raise
 
 
 def remind(services: Services) -> None:

@@ -35,6 +35,9 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
     try:
         replace_whole(path, f"{fresh}\n{path.read_text('ascii')}")
     except OSError as error:
-        raise KeyringFailure(f"The key file {path} cannot be written: {error.strerror}.") from error
+        raise KeyringFailure(
+            f"The key file {path} cannot be written: {error.strerror}.",
+            "Let this user write to it and to its directory, then try again.",
+        ) from error
     kid = Keyring(parse_keys(fresh)).primary
     return (f"Key {kid} now stands first in {path}.", "Next:", *NEXT)

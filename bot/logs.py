@@ -34,7 +34,9 @@ QUIET = (
 """Below WARNING these print payloads, tokens and headers. slack_sdk builds the text of a debug line when
 its logger has no level of its own, so its two busiest loggers are named."""
 
-NAMED = r"\w*(?:password|passwd|secret|token|authorization|response_url|ticket|api_?key|credential)\w*"
+NAMED = (
+    r"\w{0,64}(?:password|passwd|secret|token|authorization|response_url|ticket|api_?key|credential)\w{0,64}"
+)
 NAMED_SO = re.compile(NAMED, re.IGNORECASE)
 QUOTED = r'"(?:[^"\\]|\\.)*"?' + "|" + r"'(?:[^'\\]|\\.)*'?"
 BARE = r"(?:(?:basic|bearer)\s+)?[^\s\"'&,;}{)]+"

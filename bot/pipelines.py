@@ -97,14 +97,19 @@ def keep_docker_config(path: Path, config: str) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_whole(path.resolve(), merged)
     except OSError as error:
-        raise QuaymasterError(f"{path} cannot be written: {error.strerror}; nothing was changed.") from None
+        raise QuaymasterError(
+            f"{path} cannot be written: {error.strerror}; nothing was changed.",
+            "Name a file that this user may write.",
+        ) from None
 
 
 def merged_config(path: Path, present: bytes, config: str) -> str:
     """Replace the logins of a configuration's servers that are known, and keep everything else."""
     fields = read_object(present)
     if not fields and present.strip() not in (b"", b"{}"):
-        raise QuaymasterError(f"{path} is not docker's: it is no JSON object; nothing was changed.")
+        raise QuaymasterError(
+            f"{path} is not docker's: it is no JSON object; nothing was changed.", "Mend it, or name another."
+        )
     known = fields.get("auths")
     auths = {**(known if isinstance(known, dict) else {}), **json.loads(config)["auths"]}
     return f"{json.dumps({**fields, 'auths': auths}, indent=2)}\n"

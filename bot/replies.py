@@ -14,6 +14,7 @@ from bot.core.errors import QuaymasterError
 
 SLACK_HOOKS = "https://hooks.slack.com"
 TIMEOUT_S = 5
+AGAIN = "Type the command again: it brings a fresh address."
 
 
 class SlackReplies:
@@ -31,12 +32,12 @@ class SlackReplies:
         """Post a message. Raises ``QuaymasterError``, which does not hold the address."""
         parts = urlsplit(response_url)
         if f"{parts.scheme}://{parts.netloc}" not in self._origins:
-            raise QuaymasterError("The answer's address is not Slack's, so nothing was sent there.")
+            raise QuaymasterError("The answer's address is not Slack's, so nothing was sent there.", AGAIN)
         try:
             answer = self._session.post(
                 response_url, json=dict(message), timeout=TIMEOUT_S, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise QuaymasterError(f"Slack did not take the answer ({type(error).__name__}).") from None
+            raise QuaymasterError(f"Slack did not take the answer ({type(error).__name__}).", AGAIN) from None
         if answer.status_code != requests.codes.ok:
-            raise QuaymasterError(f"Slack did not take the answer (status {answer.status_code}).")
+            raise QuaymasterError(f"Slack did not take the answer (status {answer.status_code}).", AGAIN)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from slack_sdk import WebClient
 
-from bot.core.kinds import Kind, Kinds
+from bot.core.kinds import Kinds
 from bot.core.model import Workspace
 from bot.core.ports import Executor, Keyring, People, Registry, Store
 from bot.core.tallies import Tallies
@@ -43,11 +43,9 @@ class Services:
     slack: Callable[[Workspace], WebClient]
     now: Callable[[], datetime]
     tallies: Tallies = field(default_factory=Tallies)
+    base_url: str | None = None
+    """Where pipelines reach this installation, without a slash at its end; ``None`` = nobody said."""
     admins: tuple[str, ...] = ()
     """User ids of ``QUAYMASTER_ADMINS``."""
     editors: tuple[str, ...] = ()
     """User and group ids of ``QUAYMASTER_EDITORS``; empty = every member."""
-
-    def kind(self, kind_id: str) -> Kind:
-        """The row of a kind. Raises ``KeyError`` for an id that no row has."""
-        return self.kinds[kind_id]

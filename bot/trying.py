@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.resources import files
-from ipaddress import ip_network
 from pathlib import Path
 
 from slack_bolt.adapter.wsgi import SlackRequestHandler
@@ -21,8 +20,10 @@ from bot.core.dependencies import link_target
 from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role, Target, TargetKind, Workspace
+from bot.core.ports import Registry
 from bot.core.secrets import Secret
 from bot.logs import start_logging
+from bot.registry.guard import LOOPBACK
 from bot.services import Services
 from bot.settings import PRIVATE_NETWORKS, Settings
 from bot.web.health import health_page
@@ -37,7 +38,6 @@ from bot.wiring import Wired, build_services
 from handlers.limits import problems
 from storage.keyring import new_key
 
-LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 SAMPLE = {
     "url": "https://registry.example.com",
     "username": "ci",
@@ -86,7 +86,8 @@ def folder(data: Path | None) -> Iterator[Path]:
 class TryApp:
     """The app, its store, Slack's side and the page, on one server."""
 
-    def __init__(self, directory: Path, port: int) -> None:
+    def __init__(self, directory: Path, port: int, registry: Registry | None = None) -> None:
+        """``registry`` asks registries in the place of the app's own client."""
         secret = secrets.token_hex(16)
         manifest = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
         self.server = Server(lambda environ, start: self.wsgi(environ, start), "127.0.0.1", port, self.let_go)
@@ -95,7 +96,7 @@ class TryApp:
             http_front(f"{self.url}/slack/events"), secret, problems, app=SlackApp.from_manifest(manifest)
         )
         self.simulator.base_url = self.url
-        self.wired: Wired = build_services(try_settings(directory, self.url, self.simulator.token))
+        self.wired: Wired = build_services(try_settings(directory, self.url, self.simulator.token), registry)
         self.page = tryit_app(self.simulator)
         bolt = SlackRequestHandler(build_app(self.wired.services, signing_secret=secret))
         self.wsgi = dispatcher(
@@ -135,6 +136,7 @@ def try_settings(directory: Path, url: str, token: str) -> Settings:
         keys_file=keys,
         slack_bot_token=Secret(token),
         slack_api_url=f"{url}/api/",
+        base_url=url,
         allowed_networks=(*PRIVATE_NETWORKS, *LOOPBACK),
     )
 

@@ -1,8 +1,9 @@
 """Builds the ports: the only file that names concrete classes."""
 
 import gc
+import logging
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, R
 
 from bot.checks import CappedRegistry
 from bot.core.model import Workspace
+from bot.core.ports import Registry
 from bot.executor import BoundedExecutor
 from bot.housekeeping import Housekeeping
 from bot.people import SlackPeople
@@ -24,6 +26,8 @@ from storage.tinydb_store import TinyDBStore
 
 SLACK_TIMEOUT_S = 10
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Wired:
@@ -36,24 +40,25 @@ class Wired:
     client: WebClient
 
 
-def build_services(settings: Settings) -> Wired:
+def build_services(settings: Settings, registry: Registry | None = None) -> Wired:
     """
     Open the store and put everything together.
+
+    Args:
+        settings: The operator's.
+        registry: Who asks registries; ``None`` = a client that goes where the settings allow.
 
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
     """
     store = open_store(settings)
     client = web_client(settings)
-
-    def slack(workspace: Workspace) -> WebClient:  # noqa: ARG001 - this process serves one workspace
-        return client
-
+    slack = for_any_workspace(client)
     executor = BoundedExecutor()
     services = Services(
         store=store,
         keyring=load_keyring(settings),
-        registry=CappedRegistry(RegistryClient(KINDS, settings.allowed_networks)),
+        registry=CappedRegistry(registry or RegistryClient(KINDS, settings.allowed_networks)),
         kinds=KINDS,
         groups=GROUPS,
         people=SlackPeople(slack),
@@ -61,15 +66,28 @@ def build_services(settings: Settings) -> Wired:
         replies=SlackReplies(settings.slack_api_url),
         slack=slack,
         now=now,
+        base_url=settings.base_url,
         admins=settings.admins,
         editors=settings.editors,
     )
     return Wired(services, store, executor, Housekeeping(services), client)
 
 
+def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
+    """Give the one client whichever workspace is asked for: this process serves one."""
+    return lambda _: client
+
+
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
+
+
+def warn_of_key_beside_data(settings: StoreSettings) -> None:
+    """Warn when one stolen backup would hold both the sealed credentials and their key."""
+    keys_file = settings.keys_file
+    if keys_file is not None and keys_file.resolve().is_relative_to(settings.data_dir.resolve()):
+        log.warning("the key file lies inside the data directory: move it out, so that no backup holds both")
 
 
 def load_keyring(settings: StoreSettings) -> Keyring:
@@ -86,6 +104,7 @@ def open_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> Tiny
     A full collection over 100,000 integrations would stop every answer for 0.2 s; frozen objects are not
     looked at.
     """
+    warn_of_key_beside_data(settings)
     gc.disable()
     try:
         return TinyDBStore(settings.data_dir, load_keyring(settings), lost_keys=lost_keys)

@@ -15,11 +15,11 @@ from bot.core.integrations import add_integration
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor, Integration
 from bot.services import Services
-from handlers.blocks import View, context, escape, modal, section, state_value
+from handlers.blocks import View, state_value
 from handlers.command import Verb, Words
 from handlers.form import (
     KIND,
-    SKIP,
+    TICK,
     VALUE,
     chosen_kind,
     form_view,
@@ -28,6 +28,7 @@ from handlers.form import (
     kind_menu,
     name_input,
     plain_warning,
+    saved_view,
     shown_values,
     skip_box,
     typed_draft,
@@ -49,7 +50,7 @@ def register(routes: Routes) -> None:
     routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.action(KIND, choose_kind)
-    routes.action(SKIP, tick)
+    routes.action(TICK, tick)
     routes.form(SAVE, save)
 
 
@@ -121,6 +122,4 @@ def saved(integration: Integration) -> View:
     """What the form becomes."""
     check = integration.check
     found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
-    done = section(f":white_check_mark: *{escape(integration.name)}*\n{AVAILABLE}")
-    warning = plain_warning({"url": integration.server.origin})
-    return modal("Integration saved", [done, context(escape(found)), *warning])
+    return saved_view(integration, f"\n{AVAILABLE}", found)

@@ -138,8 +138,13 @@ def button(text: str, action_id: str, value: str = "", style: str = "", label: s
         label: What a screen reader says instead of the text.
     """
     block: Block = {"type": "button", "text": plain(text), "action_id": action_id}
-    more = {"value": value, "style": style, "accessibility_label": label[:75]}
-    return {**block, **{key: part for key, part in more.items() if part}}
+    if value:
+        block["value"] = value
+    if style:
+        block["style"] = style
+    if label:
+        block["accessibility_label"] = label[:75]
+    return block
 
 
 def option(choice: Option) -> dict[str, Any]:

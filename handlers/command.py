@@ -9,7 +9,7 @@ from bot.core.errors import InvalidInput
 COMMAND = "/integrations"
 
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
-LINK = re.compile(r"<((?:https?|mailto):[^|>]+)(?:\|([^>]*))?>")
+LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
 CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
 
 
@@ -26,6 +26,16 @@ class Verb:
     summary: str
     aliases: tuple[str, ...] = ()
 
+    @property
+    def typed(self) -> str:
+        """How it is typed: ``/integrations show NAME``."""
+        return f"{COMMAND} {self.name} {self.usage}".rstrip()
+
+    @property
+    def typed_example(self) -> str:
+        """Its example as it is typed: ``/integrations show my_registry``."""
+        return f"{COMMAND} {self.name} {self.example}".rstrip()
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -38,7 +48,7 @@ class Words:
 
     @property
     def name(self) -> str:
-        """The integration's name when nothing else follows: all that was typed after the verb."""
+        """The integration's name: all that was typed after the verb. Raises ``InvalidInput`` for nothing."""
         if not self.rest:
             raise InvalidInput("Which integration?", self.usage)
         return " ".join(self.rest)
@@ -65,6 +75,13 @@ def read_words(text: str) -> tuple[str, ...]:
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         plain = plain.replace(entity, character)
     return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
+
+
+def as_typed(word: str) -> str:
+    """Write a word so that it is read back as one: quoted when it holds a space or a quote."""
+    if not re.search(r"[\s\"']", word):
+        return word
+    return f"'{word}'" if '"' in word else f'"{word}"'
 
 
 def unwrapped(link: re.Match[str]) -> str:

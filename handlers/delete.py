@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from slack_bolt import Ack
 
 from bot.core.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
-from bot.core.dependencies import in_words, read_target
-from bot.core.errors import InvalidInput
+from bot.core.dependencies import in_words
 from bot.core.integrations import find_integration
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
@@ -36,6 +35,8 @@ from handlers.blocks import (
     when,
 )
 from handlers.command import Verb, Words
+from handlers.errors import too_old
+from handlers.lines import last_used
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -114,8 +115,10 @@ class Asked:
 
     @property
     def target(self) -> Target:
-        """The target of a Remove button."""
-        return read_target(self.kind, self.target_name)
+        """The target of a Remove button, whatever it is called. Raises ``InvalidInput``."""
+        if self.kind not in list(TargetKind):
+            raise too_old("delete")
+        return Target(TargetKind(self.kind), self.target_name)
 
 
 def read_value(value: str) -> Asked:
@@ -123,8 +126,8 @@ def read_value(value: str) -> Asked:
     try:
         parts = json.loads(value)
         return Asked(str(parts[0]), int(parts[1]), str(parts[2]), int(parts[3]), *map(str, parts[4:6]))
-    except (ValueError, TypeError, LookupError) as error:
-        raise InvalidInput("This button is too old.", "Type /integrations delete again.") from error
+    except (ValueError, TypeError, LookupError, OverflowError) as error:
+        raise too_old("delete") from error
 
 
 def value_of(integration: Integration, page: int = 0, target: Target | None = None) -> str:
@@ -151,7 +154,7 @@ def confirmation(plan: DeletionPlan) -> Message:
                 button("Cancel", CANCEL, value_of(integration)),
             ),
         ]
-    total = f"{page.total} depend on it" if page.total else "No dependency"
+    total = f"{page.total} depend{'s' * (page.total == 1)} on it" if page.total else "No dependency"
     return message(f"Delete {integration.name}? {total}.", blocks)
 
 
@@ -172,8 +175,8 @@ def dependants(plan: DeletionPlan) -> list[Block]:
 def dependency_block(integration: Integration, page: int, dependency: Dependency) -> Block:
     """One dependency: who added it, when, when last used, its settings, and how to remove it."""
     target = dependency.target
-    used = f"last used {when(dependency.last_used_at)}" if dependency.last_used_at else "never used"
-    facts = [f"added by {mention(dependency.added_by)} {when(dependency.added_at)}", used]
+    facts = [f"added by {mention(dependency.added_by)} {when(dependency.added_at)}"]
+    facts.append(last_used(dependency.last_used_at))
     if dependency.settings_url:
         facts.append(link(dependency.settings_url, "Settings"))
     remove_button = button(

@@ -11,7 +11,7 @@ from bot.core.integrations import find_integration
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Integration
 from bot.services import Services
-from handlers.blocks import View, context, escape, modal, section
+from handlers.blocks import View, context, escape
 from handlers.command import Verb, Words
 from handlers.form import (
     form_view,
@@ -20,6 +20,7 @@ from handlers.form import (
     known_values,
     name_input,
     plain_warning,
+    saved_view,
     sharing_boxes,
     skip_box,
     typed_draft,
@@ -56,7 +57,9 @@ def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what has changed."""
     plan = plan_edit(services.store, actor, str(form.facts.get("id")), form.facts.get("version"))
-    draft = typed_draft(form, services.kinds[plan.integration.kind], keeps_secret=True)
+    draft = typed_draft(
+        form, services.kinds[plan.integration.kind], keeps_secret=plan.integration.secret is not None
+    )
     ports = (services.store, services.keyring, services.registry)
     asked = (plan.integration, draft, typed_sharing(form))
     done = edit_integration(*ports, actor, *asked, is_checked=is_check_wanted(form))
@@ -91,6 +94,4 @@ def edited(integration: Integration) -> View:
     """What the form becomes."""
     check = integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
-    done = section(f":white_check_mark: *{escape(integration.name)}* is saved.")
-    warning = plain_warning({"url": integration.server.origin})
-    return modal("Integration saved", [done, context(escape(found)), *warning])
+    return saved_view(integration, " is saved.", found)

@@ -16,17 +16,20 @@ from handlers.blocks import (
     View,
     actions,
     context,
+    escape,
     labelled,
     menu,
     modal,
     option,
+    plain,
+    section,
     state_value,
     text_input,
 )
 from handlers.routes import Form
 
 KIND = "form.kind"
-SKIP = "form.skip"
+TICK = "form.tick"
 VALUE = "value"
 """The action id of every input that only holds a value."""
 
@@ -38,14 +41,26 @@ SHARING = {
     DEFAULT: "Default for its server: it answers targets without a link of their own",
     LINKED_ONLY: "Linked targets only: it refuses every other target",
 }
-CHOSEN = {"text": {"type": "plain_text", "text": "Save without checking", "emoji": False}, "value": "skip"}
+CHOSEN = option(("Save without checking", "skip"))
 
 
 def form_view(callback_id: str, title: str, blocks: list[Block]) -> View:
     """A form with its fixed buttons."""
-    return modal(
-        title, blocks, callback_id=callback_id, submit={"type": "plain_text", "text": "Save"}, close="Cancel"
-    )
+    return modal(title, blocks, callback_id=callback_id, submit=plain("Save"), close="Cancel")
+
+
+def saved_view(integration: Integration, done: str, check: str) -> View:
+    """
+    What a form becomes when it is saved.
+
+    Args:
+        integration: As it was saved.
+        done: What was done, in mrkdwn, after its name.
+        check: What the check found, or that there was none, as plain text.
+    """
+    blocks = [section(f":white_check_mark: *{escape(integration.name)}*{done}"), context(escape(check))]
+    warning = plain_warning({"url": integration.server.origin})
+    return modal("Integration saved", [*blocks, *warning])
 
 
 def chosen_kind(kinds: Kinds, kind_id: str) -> Kind:
@@ -89,14 +104,14 @@ def field_input(field: Field, value: str, keeps_secret: bool) -> Block:
 
 def skip_box() -> Block:
     """The ``Save without checking`` tick."""
-    return actions({"type": "checkboxes", "action_id": SKIP, "options": [CHOSEN]}, block_id="skip")
+    return actions({"type": "checkboxes", "action_id": TICK, "options": [CHOSEN]}, block_id="skip")
 
 
 def sharing_boxes(integration: Integration) -> Block:
     """The ticks that say who gets the credential."""
     ticked = {DEFAULT: integration.is_default, LINKED_ONLY: integration.linked_only}
     options = [option((text, value)) for value, text in SHARING.items()]
-    boxes: Block = {"type": "checkboxes", "action_id": SKIP, "options": options}
+    boxes: Block = {"type": "checkboxes", "action_id": TICK, "options": options}
     if initial := [one for one in options if ticked[one["value"]]]:
         boxes["initial_options"] = initial
     return actions(boxes, block_id="sharing")
@@ -104,7 +119,7 @@ def sharing_boxes(integration: Integration) -> Block:
 
 def typed_sharing(form: Form) -> Sharing:
     """Read the ticks."""
-    chosen = form.values.get("sharing", {}).get(SKIP, {}).get("selected_options") or []
+    chosen = form.values.get("sharing", {}).get(TICK, {}).get("selected_options") or []
     ticked = {one["value"] for one in chosen}
     return Sharing(is_default=DEFAULT in ticked, linked_only=LINKED_ONLY in ticked)
 
@@ -129,7 +144,7 @@ def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
 
 def is_check_wanted(form: Form) -> bool:
     """True unless ``Save without checking`` is ticked."""
-    return not form.values.get("skip", {}).get(SKIP, {}).get("selected_options")
+    return not form.values.get("skip", {}).get(TICK, {}).get("selected_options")
 
 
 def known_values(integration: Integration) -> dict[str, str]:

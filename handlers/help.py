@@ -9,7 +9,7 @@ from slack_bolt import Ack
 
 from handlers.add import OPEN as ADD
 from handlers.blocks import Message, actions, button, code, context, escape, header, message, section
-from handlers.command import COMMAND, Verb, Words
+from handlers.command import Verb, Words
 from handlers.routes import Routes
 
 
@@ -26,7 +26,7 @@ def help_typed(ack: Ack, words: Words, routes: Routes) -> None:
 
 def overview(verbs: Iterable[Verb]) -> Message:
     """Every verb on one line, with an example."""
-    lines = [f"{code(typed(verb))}\n{escape(verb.summary)}" for verb in verbs]
+    lines = [f"{code(verb.typed_example)}\n{escape(verb.summary)}" for verb in verbs]
     return message(
         "What /integrations can do",
         [
@@ -41,11 +41,5 @@ def overview(verbs: Iterable[Verb]) -> Message:
 def one_verb(verb: Verb) -> Message:
     """One verb: how it is typed, an example, its other names."""
     others = f"\nAlso: {', '.join(code(name) for name in verb.aliases)}" if verb.aliases else ""
-    usage = " ".join(filter(None, (COMMAND, verb.name, verb.usage)))
-    text = f"{code(usage)}\n{escape(verb.summary)}\nExample: {code(typed(verb))}{others}"
+    text = f"{code(verb.typed)}\n{escape(verb.summary)}\nExample: {code(verb.typed_example)}{others}"
     return message(f"{verb.name}: {verb.summary}", [section(text)])
-
-
-def typed(verb: Verb) -> str:
-    """The example as it is typed."""
-    return f"{COMMAND} {verb.name} {verb.example}".rstrip()

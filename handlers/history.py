@@ -9,46 +9,17 @@ import json
 from slack_bolt import Ack
 
 from bot.core.history import read_history
-from bot.core.model import Actor, AuditEntry, Result
+from bot.core.model import Actor
 from bot.core.pages import HistoryPage
 from bot.services import Services
-from handlers.blocks import (
-    Message,
-    actions,
-    button,
-    code,
-    context,
-    escape,
-    header,
-    mention,
-    message,
-    section,
-    when,
-)
+from handlers.blocks import Message, actions, button, context, header, message, section
 from handlers.command import Verb, Words
+from handlers.lines import history_line
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
 OLDER = "history.older"
 NEWEST = "history.newest"
-
-IN_WORDS = {
-    "integration.add": "added",
-    "integration.edit": "edited",
-    "integration.delete": "deleted",
-    "integration.test": "tested",
-    "integration.see": "looked at integrations",
-    "integration.tags": "read tags of",
-    "dependency.link": "linked",
-    "dependency.unlink": "unlinked",
-    "realm.allow": "allowed a token server for",
-    "credential.hand_out": "fetched",
-    "token.create": "created token",
-    "token.revoke": "revoked token",
-    "integration.import": "imported",
-    "integration.forget": "dropped the lost secret of",
-    "command.secret": "typed a secret in a command",
-}
 
 
 def register(routes: Routes) -> None:
@@ -76,14 +47,14 @@ def read_value(value: str) -> tuple[str | None, int | None]:
     try:
         about, before = json.loads(value)
         return (str(about) if about else None), (int(before) if before else None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None, None
 
 
 def told(page: HistoryPage, about: str | None, *, is_first: bool = True) -> Message:
     """A page of the history as a message."""
     title = f"History of {about}" if about else "History"
-    lines = [context(line(entry)) for entry in page.entries] or [section("Nothing has happened yet.")]
+    lines = [context(history_line(entry)) for entry in page.entries] or [section("Nothing has happened yet.")]
     buttons = []
     if not is_first:
         buttons.append(button("Newest", NEWEST, json.dumps([about, None])))
@@ -91,13 +62,3 @@ def told(page: HistoryPage, about: str | None, *, is_first: bool = True) -> Mess
         buttons.append(button("Older", OLDER, json.dumps([about, page.older])))
     blocks = [header(title), *lines]
     return message(title, [*blocks, actions(*buttons)] if buttons else blocks)
-
-
-def line(entry: AuditEntry) -> str:
-    """One entry on one line."""
-    event = entry.event
-    refused = ":no_entry: was refused: " if event.result is Result.REFUSED else ""
-    name = f" {code(event.name)}" if event.name else ""
-    detail = f" ({escape(event.detail)})" if event.detail else ""
-    what = IN_WORDS.get(event.action, event.action)
-    return f"{when(event.at)}  {mention(event.actor)} {refused}{what}{name}{detail}"

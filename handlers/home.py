@@ -1,11 +1,11 @@
 """The Home tab: the account's integrations page, the same list with the same buttons.
 
-payload -> home -> list_integrations -> listed -> publish
+payload -> home -> listing -> publish
 """
 
 from bot.core.model import Actor
 from bot.services import Services
-from handlers.list import decoded, listing
+from handlers.listing import decoded, listing
 from handlers.routes import Routes
 from handlers.surfaces import HomeSurface
 

@@ -21,6 +21,7 @@ from handlers.blocks import (
     escape,
     labelled,
     modal,
+    paragraphs,
     plain,
     section,
     state_value,
@@ -64,18 +65,23 @@ def preview(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
 
 
 def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Import it, or preview again what was changed since."""
+    """Import it, or preview again if the text or what it comes to has changed since."""
     text = state_value(form.values, FIELD, VALUE)
     found = preview_import(services.store, services.keyring, services.kinds, actor, text)
-    is_as_shown = form.facts.get("digest") == digest_of(text)
+    is_as_shown = form.facts.get("digest") == digest_of(text, found)
     made = keep_import(services.store, services.keyring, actor, found) if is_as_shown else ()
     ack(response_action="update", view=imported(made) if is_as_shown else previewed(found, text))
 
 
 def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
     """The box to paste into, and what stands under it."""
-    box = text_input(VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True)
-    hint = "Visible while it stands here; what is imported is sealed, and nothing else is kept."
+    box = text_input(
+        VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True, max_length=3000
+    )
+    hint = (
+        "At most 3,000 characters, which is all that Slack takes: import a longer file in parts. "
+        "Visible while it stands here; what is imported is sealed, and nothing else is kept."
+    )
     pasted = labelled("config.json", box, FIELD, hint=hint)
     return modal(
         "Import logins", [pasted, *blocks], callback_id=callback_id, submit=plain(submit), close="Cancel"
@@ -89,7 +95,9 @@ def previewed(found: tuple[Found, ...], text: str) -> View:
     if not new:
         return import_form(PREVIEW, "Preview", [*rows, context("Nothing here is new.")])
     note = context("New ones are stored without checking. Conflicts stay as they are: edit those by hand.")
-    return with_facts(import_form(CONFIRM, f"Import {new}", [*rows, note]), {"digest": digest_of(text)})
+    return with_facts(
+        import_form(CONFIRM, f"Import {new}", [*rows, note]), {"digest": digest_of(text, found)}
+    )
 
 
 def row(found: Found) -> str:
@@ -99,7 +107,7 @@ def row(found: Found) -> str:
 
 def imported(made: tuple[Integration, ...]) -> View:
     """What the form becomes."""
-    names = "\n".join(f"• {code(one.name)}   {code(one.server.address)}" for one in made)
+    names = paragraphs(f"• {code(one.name)}   {code(one.server.address)}" for one in made)
     count = f"{len(made)} integration{'' if len(made) == 1 else 's'}"
     text = f":white_check_mark: {count} imported. `test` asks each registry."
-    return modal("Imported", [section(text), section(names or "None.")])
+    return modal("Imported", [section(text), *names])

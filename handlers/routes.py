@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from bot.core.errors import UnknownVerb
-from handlers.command import COMMAND, Verb, Words, read_words
+from handlers.command import Verb, Words, read_words
 
 Listener = Callable[..., None]
 
@@ -95,8 +95,7 @@ class Routes:
 
 def usage_of(verb: Verb) -> str:
     """How a verb is typed, as the hint of an error."""
-    usage = " ".join(filter(None, (COMMAND, verb.name, verb.usage)))
-    return f"Type {usage}. Example: {COMMAND} {verb.name} {verb.example}".rstrip()
+    return f"Type {verb.typed}. Example: {verb.typed_example}"
 
 
 def call(listener: Listener, available: Mapping[str, Any]) -> None:

@@ -9,9 +9,9 @@ import json
 from slack_bolt import Ack
 
 from bot.core.dependencies import in_words, nearest_targets, read_target, unlink_if_linked, uses_of
-from bot.core.errors import InvalidInput, quoted
+from bot.core.errors import quoted
 from bot.core.kinds import Kinds
-from bot.core.model import Actor, Target
+from bot.core.model import Actor, Target, TargetKind
 from bot.core.pages import Use
 from bot.services import Services
 from handlers.blocks import (
@@ -27,9 +27,10 @@ from handlers.blocks import (
     mention,
     message,
     section,
-    when,
 )
 from handlers.command import Verb, Words
+from handlers.errors import too_old
+from handlers.lines import last_used
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -65,9 +66,9 @@ def read_value(value: str) -> tuple[str, Target]:
     """Read a Remove button's value. Raises ``InvalidInput`` for one that this version did not write."""
     try:
         integration_id, kind, name = json.loads(value)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput("This button is too old.", "Type /integrations settings again.") from error
-    return str(integration_id), read_target(str(kind), str(name))
+        return str(integration_id), Target(TargetKind(kind), str(name))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise too_old("settings") from error
 
 
 def used(
@@ -89,7 +90,7 @@ def use_block(target: Target, use: Use, kinds: Kinds) -> Block:
     """One integration the target uses, and how to remove it."""
     integration, dependency = use.integration, use.dependency
     facts = [code(integration.server.address), f"added by {mention(dependency.added_by)}"]
-    facts.append(f"last used {when(dependency.last_used_at)}" if dependency.last_used_at else "never used")
+    facts.append(last_used(dependency.last_used_at))
     facts += [link(dependency.settings_url, "Settings")] if dependency.settings_url else []
     value = json.dumps([integration.id, target.kind.value, target.name], ensure_ascii=False)
     return section(

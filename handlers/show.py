@@ -29,7 +29,7 @@ from handlers.blocks import (
 from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
-from handlers.history import line as history_line
+from handlers.lines import history_line
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST

@@ -8,7 +8,6 @@ import json
 from dataclasses import dataclass
 
 from bot.core.checks import read_tags
-from bot.core.errors import InvalidInput
 from bot.core.integrations import find_integration, get_integration
 from bot.core.model import Actor, Integration
 from bot.core.ports import Tags
@@ -29,6 +28,7 @@ from handlers.blocks import (
     text_input,
 )
 from handlers.command import Verb, Words
+from handlers.errors import too_old
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -59,8 +59,8 @@ def read_place(text: str) -> Place:
     try:
         integration_id, repository, words, page = json.loads(text)
         return Place(str(integration_id), str(repository), str(words), int(page))
-    except (ValueError, TypeError) as error:
-        raise InvalidInput("This button is too old.", "Type /integrations tags again.") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise too_old("tags") from error
 
 
 def register(routes: Routes) -> None:

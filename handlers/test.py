@@ -8,7 +8,6 @@ import json
 from collections.abc import Sequence
 
 from bot.core.checks import allow_realm, ask_registry
-from bot.core.errors import InvalidInput
 from bot.core.integrations import find_integration, get_integration
 from bot.core.model import Actor, Integration, Outcome
 from bot.core.ports import CheckResult, Step
@@ -28,6 +27,7 @@ from handlers.blocks import (
     section,
 )
 from handlers.command import Verb, Words
+from handlers.errors import too_old
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -96,8 +96,8 @@ def read_value(value: str) -> tuple[str, int, str]:
     try:
         integration_id, version, realm = json.loads(value)
         return str(integration_id), int(version), str(realm)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput("This button is too old.", "Type /integrations test again.") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise too_old("test") from error
 
 
 def so_far(integration: Integration, steps: Sequence[Step]) -> Message:

@@ -29,7 +29,7 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.command import Verb, Words
+from handlers.command import Verb, Words, as_typed
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -57,7 +57,8 @@ def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def create(words: Words, services: Services, actor: Actor) -> Message:
     """Make a token and show it, once."""
     target = read_target(words.at(1, "The kind of target"), words.at(2, "The target's name"))
-    return created(*create_token(services.store, actor, target, read_days(words.optional(3))))
+    made = create_token(services.store, actor, target, read_days(words.optional(3)))
+    return created(*made, services.base_url)
 
 
 def list_typed(words: Words, services: Services, actor: Actor) -> Message:  # noqa: ARG001 - one of three
@@ -79,8 +80,9 @@ def revoke_pressed(press: Press, surface: Surface, services: Services, actor: Ac
     surface.replace(listed(list_tokens(services.store, actor), actor))
 
 
-def created(text: Secret, made: WorkflowToken) -> Message:
+def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
     """The only message that ever shows a token."""
+    where = f", and `QUAYMASTER_URL` is {code(base_url)}" if base_url else ""
     target = in_words(made.target)
     return message(
         f"A workflow token for {target}.",
@@ -88,8 +90,8 @@ def created(text: Secret, made: WorkflowToken) -> Message:
             header("Workflow token"),
             section(f"For {escape(target)}, until {when(made.expires_at)}:\n```{text.reveal()}```"),
             section(
-                "Copy it now into your CI system's secrets as `QUAYMASTER_TOKEN`: it is not stored and "
-                "cannot be shown again. Whatever it fetches is recorded as a dependency."
+                f"Copy it now into your CI system's secrets as `QUAYMASTER_TOKEN`{where}. It is not stored "
+                "and cannot be shown again. Whatever it fetches is recorded as a dependency."
             ),
             context(f"Its id is {code(made.id)}. `/integrations token revoke {made.id}` ends it at once."),
         ],
@@ -137,7 +139,8 @@ def reminder(token: WorkflowToken) -> dict[str, Any]:
     """What a token's creator is told before it ends."""
     target = in_words(token.target)
     ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
-    make = code(f"/integrations token create {target}")
+    typed = f"{token.target.kind.value} {as_typed(token.target.name)}"
+    make = code(f"/integrations token create {typed}")
     advice = f"Make its successor with {make} and put it into the CI system before then."
     text = f"Workflow token {token.id} ends soon."
     return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}

@@ -20,10 +20,10 @@ from handlers.blocks import (
     mention,
     message,
     section,
-    when,
 )
 from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
+from handlers.lines import last_used
 from handlers.routes import Routes
 
 
@@ -55,8 +55,12 @@ def shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
 def row_block(row: Unused) -> Block:
     """One integration: whose it is, when it was last used."""
     integration = row.integration
-    used = f"last used {when(row.last_used_at)}" if row.last_used_at else "never used"
-    depend = f"{row.dependencies} depend on it" if row.dependencies else "no dependency"
+    used = last_used(row.last_used_at)
+    depend = (
+        f"{row.dependencies} depend{'s' * (row.dependencies == 1)} on it"
+        if row.dependencies
+        else "no dependency"
+    )
     facts = f"{code(integration.server.address)}  ·  {mention(integration.owner)}  ·  {used}  ·  {depend}"
     delete = button("Delete", DELETE, integration.id, label=f"Delete {integration.name}")
     return section(f"{bold(integration.name)}\n{facts}", delete)

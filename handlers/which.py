@@ -5,10 +5,9 @@ payload -> which -> explain_choice -> explained -> ack
 
 from slack_bolt import Ack
 
-from bot.core.choices import Choice, explain_choice
+from bot.core.choices import Choice, explain_choice, server_asked_for
 from bot.core.dependencies import in_words, read_target
 from bot.core.model import Actor, Target
-from bot.core.servers import server_of_image
 from bot.services import Services
 from handlers.blocks import Message, bold, code, escape, message, section
 from handlers.command import Verb, Words
@@ -27,7 +26,7 @@ def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     image = words.at(0, "The image")
     kind = words.optional(1)
     target = read_target(kind, words.at(2, "The target's name")) if kind else None
-    choice = explain_choice(services.store, actor, server_of_image(image), target)
+    choice = explain_choice(services.store, actor, server_asked_for(image), target)
     ack(**explained(image, target, choice))
 
 

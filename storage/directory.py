@@ -26,7 +26,10 @@ def said_plainly(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreFailure(f"The data directory {directory} cannot be used: {error.strerror}.") from error
+        raise StoreFailure(
+            f"The data directory {directory} cannot be used: {error.strerror}.",
+            "Set QUAYMASTER_DATA_DIR to a directory that this user may write.",
+        ) from error
 
 
 def prepare(directory: Path, disk: Disk) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bot.core.audit import next_entry
 from bot.core.errors import HasDependencies, NameTaken, NotFound
-from bot.core.model import AuditEntry, Dependency, Event, Integration, Target, name_key
+from bot.core.model import AuditEntry, Dependency, Event, Integration, Target
 from bot.core.tokens import WorkflowToken
 from storage.keyring import Keyring, kid_of
 from storage.noted import TargetKey, used
@@ -70,10 +70,6 @@ class Draft:
     def integration(self, integration_id: str) -> Integration | None:
         """The integration with this id."""
         return self._by_id.get(integration_id)
-
-    def integration_named(self, name: str) -> Integration | None:
-        """The integration with this name, whatever its case."""
-        return self._by_key.get(name_key(name))
 
     def put_integration(self, integration: Integration) -> None:
         """

@@ -279,9 +279,14 @@ def read_keys_file(path: Path) -> tuple[bytes, ...]:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             text = file.read()
     except OSError as error:
-        raise KeyringFailure(f"The key file {path} cannot be read: {error.strerror}.") from error
+        raise KeyringFailure(
+            f"The key file {path} cannot be read: {error.strerror}.",
+            "Set QUAYMASTER_KEYS_FILE to a file that this user may read.",
+        ) from error
     except UnicodeDecodeError:
-        raise KeyringFailure(f"The key file {path} holds something else than keys.") from None
+        raise KeyringFailure(
+            f"The key file {path} holds something else than keys.", "`quaymaster keys new` makes one."
+        ) from None
     if mode & 0o077:
         raise KeyringFailure(f"Others may read the key file {path}; run `chmod 600 {path}`.")
     return parse_keys(text)

@@ -36,7 +36,10 @@ class Meta:
         for kid in keyring.kids:
             row = self._database.rows(KEYS).row(kid)
             if row and not is_check_value(keyring, row["check"]):
-                raise KeyringFailure(f"Key {kid} is not the one this store knows. Nothing was changed.")
+                raise KeyringFailure(
+                    f"Key {kid} is not the one this store knows. Nothing was changed.",
+                    "Load the key that this store was used with, from its copy.",
+                )
 
     def remember(self, keyring: Keyring) -> None:
         """Write the store's id when it is new, and the check values of keys it does not know yet."""

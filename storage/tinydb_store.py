@@ -264,7 +264,8 @@ class TinyDBStore:
         if needed:
             raise KeyringFailure(
                 f"This store is sealed with {in_words(needed)}; the {given_in_words(self._keyring.kids)}. "
-                "Nothing was changed."
+                "Nothing was changed.",
+                "Load the missing key too; if it is lost for good, run `quaymaster keys forget KEY_ID`.",
             )
 
 

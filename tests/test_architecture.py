@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from handlers import FEATURES
+
 ROOT = Path(__file__).parents[1]
 
 ALLOWED = {
@@ -94,6 +96,21 @@ def forbidden_imports(path):
 def test_imports_keep_to_the_table(path):
     """A file imports only what its area may; if this fails, move the code, don't widen the table."""
     assert forbidden_imports(path) == set()
+
+
+def taken_from_features(path):
+    """What a handler's file takes from another feature's file, as ``(feature, name)``."""
+    features = {Path(feature.__file__).stem for feature in FEATURES}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        area, _, feature = (getattr(node, "module", None) or "").partition(".")
+        if area == "handlers" and feature in features:
+            yield from ((feature, alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "handlers").glob("*.py")), ids=relative)
+def test_features_share_only_ids(path):
+    """One feature takes nothing from another but an id, to show its button."""
+    assert [one for one in taken_from_features(path) if not one[1].isupper()] == []
 
 
 def test_relative_imports_are_not_used():

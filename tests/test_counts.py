@@ -6,7 +6,7 @@ import pytest
 from slack_bolt.listener.custom_listener import CustomListener
 from slack_sdk.errors import SlackApiError
 
-import handlers.list
+import handlers.listing
 from bot.core.secrets import Secret
 from bot.settings import Settings
 from bot.wiring import web_client
@@ -90,7 +90,7 @@ def counted(monkeypatch, owner, name):
 def test_page_draws_no_more_than_ten(team, monkeypatch, typed):
     """However many there are, ten rows are drawn, none is decoded and no secret is opened."""
     team.add_many(500)
-    drawn = counted(monkeypatch, handlers.list, "row_blocks")
+    drawn = counted(monkeypatch, handlers.listing, "row_blocks")
     decoded = counted(monkeypatch, loading, "integration_from")
     opened = counted(monkeypatch, Keyring, "open")
     team.command(typed)

@@ -7,6 +7,7 @@ from handlers import FEATURES
 from handlers.routes import Routes
 from tests.features.promises import ROUTES, action_ids
 from tests.features.test_add import FORM
+from tests.features.test_imports import config
 from tests.features.test_tags import MANY
 from tests.features.test_test import FOREIGN_REALM
 
@@ -71,6 +72,11 @@ def walked(team, registry):
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
     team.command("help")
+    team.command("token create project web-shop")
+    team.command("token list")
+    team.command("import")
+    team.submit({"config.json": config("one.example.com")})
+    team.close()
     team.open_home()
     team.command("edit registry-001")
     team.close()

@@ -1,52 +1,30 @@
 """A marker secret goes through every verb, form and forced error; then all that left is searched for it."""
 
 import base64
+import json
 import logging
-from dataclasses import dataclass, field
-from io import StringIO
-from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
 
+from bot.core.dependencies import read_target
 from bot.core.errors import Busy, KeyringFailure, StoreFull, StoreReadOnly, Unreachable
 from bot.core.model import Stage
 from bot.core.ports import Login
+from bot.core.tokens import SHAPE
+from bot.housekeeping import remind, write_noted
 from bot.logs import JsonLines, Redactor
-from tests.fakes.people import ADMIN, COLLEAGUE, GUEST
+from tests.fakes.outside import Outside, spellings, texts_of
+from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
 from tests.fakes.scripted_registry import ACCEPTED, REJECTED, UNREACHABLE
 from tests.features.team import ACME
 from tests.features.test_add import FORM
 from tests.features.test_add_kinds import WHOLE
+from tests.features.test_imports import config
 from tests.features.test_test import FOREIGN_REALM
 
 MARKER = "mArKeR%s3cret+§/x"
 """It changes under every encoding: percent signs, a plus, a slash, and a character beyond ASCII."""
 JSON_KEY = WHOLE["gcr"]["JSON key"].replace('"k"', f'"{MARKER}"')
-
-
-def middle(data: bytes) -> str:
-    """Base64 without the characters at either end that depend on what stands beside it."""
-    return base64.b64encode(data).decode()[4:-4]
-
-
-def spellings(secret: str) -> set[str]:
-    """Every form in which a secret could leave."""
-    raw = secret.encode()
-    aligned = {middle(b"\0" * shift + raw) for shift in range(3)}
-    url_safe = {text.replace("+", "-").replace("/", "_") for text in aligned}
-    escaped = {secret, quote(secret, safe=""), quote(secret), quote_plus(secret), repr(secret)[1:-1]}
-    ascii_ = secret.encode("unicode_escape").decode()
-    return {*aligned, *url_safe, *escaped, ascii_, raw.hex(), raw.hex().upper()}
-
-
-@dataclass
-class Outside:
-    """Everything that leaves the process, or could be printed."""
-
-    logged: StringIO = field(default_factory=StringIO)
-    unredacted: StringIO = field(default_factory=StringIO)
-    folder: Path = Path()
 
 
 @pytest.fixture
@@ -114,9 +92,27 @@ def through_every_form(team, registry):
     team.command("add google")
     team.submit({"Integration Name": "third", "JSON key": JSON_KEY + "broken", "Registry host": "gcr.io"})
     team.submit({"JSON key": JSON_KEY})
+    team.command("import")
+    team.submit({"config.json": config("imported.example.com", password=MARKER)})
+    team.submit({"config.json": config("imported.example.com", password=MARKER) + "broken"})
+    team.submit({"config.json": config("imported.example.com", password=MARKER)})
+    team.submit()
     team.command("edit my_registry", ADMIN)
     team.submit({"URL": "https://moved.example.com"}, ADMIN)
     team.submit({"URL": "https://moved.example.com", "Password": MARKER + "2"}, ADMIN)
+
+
+def through_every_odd_import(team):
+    """The marker as a password in a store's entry, in an address, twice, and confirmed by two people."""
+    twice = json.loads(config("https://twice.example.com", "twice.example.com", password=MARKER))
+    odd = {f"https://ci:{MARKER}@in.example.com": {}, "bad.example.com": {"auth": MARKER}}
+    text = json.dumps({"auths": twice["auths"] | odd})
+    for user in (MEMBER, COLLEAGUE):
+        team.command("import", user)
+        team.submit({"config.json": text}, user)
+    for user in (MEMBER, COLLEAGUE, COLLEAGUE):
+        team.submit(user=user)
+    team.close(COLLEAGUE)
 
 
 def through_errors_of_the_registry(team, registry):
@@ -164,7 +160,7 @@ def through_one_form(team):
     """Test, then add with the marker."""
     team.command("test my_registry")
     team.command("add private")
-    team.submit({**FORM, "Password": MARKER}) if team.slack.stack("U0MEMBER") else None
+    team.submit({**FORM, "Password": MARKER}) if team.slack.stack(MEMBER) else None
     team.close()
 
 
@@ -183,6 +179,7 @@ def everything(marked, registry, outside, monkeypatch):
     """All that left, in one text, after the marker went everywhere."""
     through_every_verb(marked, registry)
     through_every_form(marked, registry)
+    through_every_odd_import(marked)
     through_errors_of_the_registry(marked, registry)
     registry.error = None
     through_errors_of_the_store(marked, monkeypatch)
@@ -199,11 +196,6 @@ def everything(marked, registry, outside, monkeypatch):
         "the history": repr(marked.store.history(ACME, size=1000)),
         "reprs": repr([marked.services, registry.checked, marked.find("my_registry"), marked.store]),
     }
-
-
-def texts_of(folder: Path) -> list[str]:
-    """The content of every file."""
-    return [path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()]
 
 
 PLACES = (
@@ -249,3 +241,44 @@ def test_login_shows_no_secret(marked, registry):
 
     assert isinstance(registry.checked[0], Login)
     assert MARKER not in f"{registry.checked[0]!r}{registry.checked[0]}"
+
+
+@pytest.fixture
+def token(outside, marked, monkeypatch):
+    """A workflow token that was made, listed, reminded of, mistyped into commands and revoked."""
+    text = SHAPE.search(marked.command("token create project web-shop").text)[0]
+    [place.clear() for place in (marked.slack.calls, marked.answers)]
+    marked.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.now())
+    marked.slack.clock.advance(84 * 86_400)
+    write_noted(marked.services, marked.services.now())
+    remind(marked.services)
+    [marked.command(typed) for typed in ("token list", f"token revoke {text}", f"show {text}", "history")]
+    through_errors_of_the_store(marked, monkeypatch)
+    marked.command(f"token revoke {text[3:11]}")
+    marked.slack.refused.clear()
+    assert outside.logged.getvalue()
+    return text
+
+
+def test_token_is_nowhere_but_in_the_message_that_made_it(marked, token, outside):
+    """Files, history, logs and every later message hold its id and its hash, and never the token."""
+    places = {
+        "what Slack was sent": "\n".join(str(call) for call in marked.slack.calls),
+        "what was answered": "\n".join(answer.body for answer in marked.answers),
+        "the log": outside.logged.getvalue() + outside.unredacted.getvalue(),
+        "the files": "\n".join(texts_of(outside.folder)),
+        "the history": repr(marked.store.history(ACME, size=1000)),
+        "reprs": repr([marked.services, marked.store.tokens(ACME)]),
+    }
+
+    assert [
+        (place, form) for place in places for form in spellings(token[11:]) if form in places[place]
+    ] == []
+    assert all(token[3:11] in places[place] for place in places if place != "the log")
+
+
+def test_creating_message_holds_the_token_once(marked):
+    """The message that makes a token shows it in one place."""
+    shown = marked.command("token create project web-shop")
+
+    assert len(SHAPE.findall(shown.raw)) == 1

@@ -14,7 +14,7 @@ from bot.core.ports import CheckResult, Keyring, Registry, Step, Store, Tags, ig
 
 TEST_DEADLINE_S = 10.0
 REALM_ALLOWED = "realm.allow"
-ORIGIN = re.compile(r"https://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
+ORIGIN = re.compile(r"(https?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 
 def ask_registry(
@@ -70,9 +70,10 @@ def allow_realm(store: Store, actor: Actor, integration_id: str, version: int, r
     Raises:
         NotPermitted, AlreadyDeleted, NotFound, Changed.
     """
-    if not ORIGIN.fullmatch(realm):
-        raise InvalidInput("This is not the address of a token server.", "Run /integrations test again.")
     integration = get_integration(store, actor, integration_id)
+    origin = ORIGIN.fullmatch(realm)
+    if origin is None or (origin[1] == "http" and not integration.server.is_plain):
+        raise InvalidInput("This is not the address of a token server.", "Run /integrations test again.")
     require(store, actor, Action.EDIT, integration)
     with store.transaction(actor.workspace) as change:
         present = change.integration(integration_id)

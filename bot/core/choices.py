@@ -8,6 +8,7 @@ from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
 from bot.core.kinds import NAME
 from bot.core.model import Actor, Integration, Server, Target, Workspace
 from bot.core.ports import Store
+from bot.core.servers import parse_server, server_of_image
 from bot.core.workflows import Caller
 
 
@@ -68,6 +69,23 @@ def explain_choice(store: Store, actor: Actor, server: Server, target: Target | 
     return decide(store, actor.workspace, server, target)
 
 
+def server_asked_for(text: str) -> Server:
+    """
+    Find the server a person asks about: of an image as docker reads it, of a pasted address, or named alone.
+
+    Docker would take ``registry.example.com:5000`` for an image of Docker Hub; a person means the server.
+
+    Raises:
+        InvalidInput: It holds an address that is none.
+    """
+    scheme, separator, rest = text.partition("://")
+    if separator:
+        return parse_server(f"{scheme}://{rest.partition('/')[0]}")
+    host, _, _ = text.partition(":")
+    is_alone = "/" not in text and ("." in host or host == "localhost")
+    return parse_server(text) if is_alone else server_of_image(text)
+
+
 def decide(store: Store, workspace: Workspace, server: Server, target: Target | None) -> Choice:
     """Apply the rule to the integrations of a server."""
     there = store.integrations_at(workspace, server) or without_tls(store, workspace, server)
@@ -118,4 +136,4 @@ def missing(store: Store, workspace: Workspace, name_or_address: str, message: s
     if entry is None:
         return NotFound(message, hint)
     who = f"“{entry.event.name}” was deleted by {entry.event.actor}"
-    return Deleted(message, f"{who} on {entry.event.at:%Y-%m-%d %H:%M} UTC.")
+    return Deleted(message, f"{who} on {entry.event.at:%Y-%m-%d %H:%M} UTC.", (entry.event.actor,))

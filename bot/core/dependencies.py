@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from bot.core.access import Action, may, refused, require
 from bot.core.audit import event
-from bot.core.errors import InvalidInput, UnknownDependency, quoted
+from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency, quoted
 from bot.core.integrations import find_integration, get_integration, missing
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.core.pages import Use
@@ -49,9 +49,10 @@ def read_target(kind: str, name: str) -> Target:
             "Say what kind of target it is: project, environment or image.",
             "Example: /integrations link my_registry project web-shop",
         )
-    if not TARGET_NAME.fullmatch(name):
+    if not TARGET_NAME.fullmatch(name) or not name.isprintable():
         raise InvalidInput(
-            f"The {known.value}'s name is missing or too long.", "Use 1 to 200 characters on one line."
+            f"The {known.value}'s name is missing, too long or holds an invisible character.",
+            "Use 1 to 200 characters on one line.",
         )
     return Target(known, name)
 
@@ -91,16 +92,32 @@ def link_target(
     integration = find_integration(store, actor, name)
     with store.transaction(actor.workspace) as change:
         present = change.integration(integration.id)
+        is_allowed = present is None or may_link(actor, present)
         known = change.dependency(integration.id, target)
         dependency = known or Dependency(integration.id, target, actor.user_id, actor.at, actor.source)
         if settings_url:
             dependency = replace(dependency, settings_url=settings_url)
-        if present is not None and dependency != known:
+        if present is not None and is_allowed and dependency != known:
             change.put_dependency(dependency)
             change.record(event(actor, Action.LINK, integration, in_words(target)))
     if present is None:
         raise missing(store, actor, integration.id)
+    if not is_allowed:
+        raise owners_link(store, actor, integration)
     return Linked(integration, dependency, was_new=known is None)
+
+
+def may_link(actor: Actor, integration: Integration) -> bool:
+    """Any member may link, but "linked targets only" would protect nothing if any member could."""
+    return not integration.linked_only or may(actor, Action.EDIT, integration.owner)
+
+
+def owners_link(store: Store, actor: Actor, integration: Integration) -> NotPermitted:
+    """Record that somebody tried to link to what is for linked targets only, and give the error."""
+    error = refused(store, actor, Action.LINK, integration)
+    error.message = f"“{integration.name}” is for linked targets only: its owner or an admin links them."
+    error.hint, error.people = "Ask its owner.", (integration.owner, *actor.admins)
+    return error
 
 
 def in_words(target: Target) -> str:
@@ -178,6 +195,7 @@ def uses_of(store: Store, actor: Actor, target: Target) -> tuple[Use, ...]:
 
 
 def nearest_targets(store: Store, actor: Actor, target: Target) -> tuple[str, ...]:
-    """Names of targets of the same kind that look like this one, the nearest first."""
+    """Names of targets of the same kind like this one, the nearest first. Raises ``NotPermitted``."""
+    require(store, actor, Action.SEE)
     names = store.targets(actor.workspace, target.kind)
     return tuple(get_close_matches(target.name, names, n=3, cutoff=0.5))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bot.core.access import Action, may, require
 from bot.core.audit import event, refusal
@@ -133,12 +134,20 @@ def merged(
         server=draft.server,
         username=draft.username,
         secret=secret,
-        options=draft.options,
+        options=kept_options(integration, draft),
         ca=draft.ca,
         trusted_realms=() if is_moved else integration.trusted_realms,
         updated_at=actor.at,
         version=integration.version + 1,
     )
+
+
+def kept_options(integration: Integration, draft: Draft) -> Mapping[str, str]:
+    """The typed options; while the secret is kept, also what was read out of it when it was typed."""
+    if draft.credential:
+        return draft.options
+    derived = {key: one for key, one in integration.options.items() if draft.kind.field(key) is None}
+    return MappingProxyType({**derived, **draft.options})
 
 
 def is_new_login(old: Integration, new: Integration, draft: Draft) -> bool:
@@ -180,11 +189,13 @@ def refuse_foreign_default(store: Store, actor: Actor, edited: Integration) -> N
 
 
 def give_up_default(store: Store, change: Transaction, actor: Actor, edited: Integration) -> None:
-    """A server has one default: the one that was chosen last."""
+    """A server has one default: the one that was chosen last, by somebody who may edit both."""
+    refuse_foreign_default(store, actor, edited)
     for holder in other_defaults(store, actor, edited):
         present = change.integration(holder.id)
         if present is not None:
             change.put_integration(replace(present, is_default=False, version=present.version + 1))
+            change.record(event(actor, Action.EDIT, present, f"default (now {edited.name})"))
 
 
 def what_changed(old: Integration, new: Integration) -> str:

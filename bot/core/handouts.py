@@ -13,8 +13,9 @@ from typing import TypeVar
 
 from bot.core.access import Action
 from bot.core.audit import event, refusal
-from bot.core.choices import LinkedOnly, missing, named_target
+from bot.core.choices import LinkedOnly, missing
 from bot.core.credentials import login_of, opened
+from bot.core.dependencies import in_words
 from bot.core.errors import Busy, RegistryFailure
 from bot.core.model import Dependency, Event, Integration, Result, Source, Workspace
 from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags
@@ -106,7 +107,7 @@ def require_link(store: Store, tallies: Tallies, caller: Caller, integration: In
     tally = tally_of(caller, integration, HAND_OUT)._replace(result=Result.REFUSED)
     if not tallies.count(tally):
         with store.transaction(caller.workspace) as change:
-            detail = f"linked targets only: {named_target(caller.target)}"
+            detail = f"linked targets only: {in_words(caller.target)}"
             change.record(refusal(caller.actor, HAND_OUT, integration, detail))
         tallies.begin(tally)
     raise LinkedOnly(integration, caller.target)
@@ -139,14 +140,15 @@ def keep_use(store: Store, tallies: Tallies, caller: Caller, integration: Integr
     with store.transaction(caller.workspace) as change:
         present = change.integration(integration.id)
         if present is None:
-            raise missing(store, caller.workspace, integration.name, f"“{integration.name}” is gone.", "")
+            message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists those there are."
+            raise missing(store, caller.workspace, integration.name, message, hint)
         if present.version != integration.version:
             raise Busy(f"“{integration.name}” was changed at this moment; nothing was handed out.")
         is_first = change.dependency(integration.id, caller.target) is None
         if is_first:
             change.put_dependency(first_use(caller, integration))
         if is_first or tallies.is_new(tally):
-            change.record(event(caller.actor, tally.action, integration, f"to {named_target(caller.target)}"))
+            change.record(event(caller.actor, tally.action, integration, f"to {in_words(caller.target)}"))
 
 
 def first_use(caller: Caller, integration: Integration) -> Dependency:
@@ -175,7 +177,7 @@ def keep_tallies(store: Store, done: Iterable[tuple[Tally, int]], at: datetime) 
 def counted(tally: Tally, more: int, at: datetime) -> Event:
     """One line for all fetches of an hour after its first."""
     hour = f"{tally.hour:%H:%M} to {tally.hour + HOUR:%H:%M} UTC"
-    detail = f"to {named_target(tally.target)}, {more} more times from {hour}"
+    detail = f"to {in_words(tally.target)}, {more} more times from {hour}"
     actor = f"token {tally.token_id}"
     return Event(
         tally.action, actor, Source.WORKFLOW, at, tally.integration_id, tally.name, detail, tally.result

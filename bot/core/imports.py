@@ -5,27 +5,28 @@ import binascii
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core.access import Action, require
 from bot.core.audit import event
 from bot.core.credentials import opened
-from bot.core.errors import InvalidFields, InvalidInput, NameTaken
+from bot.core.errors import InvalidFields, InvalidInput, NameTaken, shortened
 from bot.core.integrations import drafted
 from bot.core.kinds import NAME, Draft, Kind, Kinds, read_draft
-from bot.core.model import Actor, Integration
+from bot.core.leaks import looks_secret
+from bot.core.model import Actor, Integration, name_key
 from bot.core.ports import Keyring, Store
-from bot.core.secrets import Secret
+from bot.core.secrets import Credential, Secret
 from bot.core.servers import parse_server
 
 IMPORT = "integration.import"
 FIELD = "config"
 MOST = 40
 EXAMPLE = 'Example: {"auths": {"registry.example.com": {"auth": "…"}}}'
-HUB_KEYS = frozenset({"https://index.docker.io/v1/", "docker.io", "index.docker.io"})
-TEMPORARY = re.compile(r".*\.dkr[.-]ecr(-fips)?\..*")
+ECR_HOST = re.compile(r"\.dkr[.-]ecr(-fips)?\.|^public\.ecr\.aws$")
+GOOGLE_TEMPORARY = "oauth2accesstoken"
 
 
 class Finding(StrEnum):
@@ -33,25 +34,27 @@ class Finding(StrEnum):
 
     NEW = "new"
     SAME = "same"
-    """An integration of this server holds the same login."""
+    """An integration of this server, or an entry before it, holds the same login."""
     CONFLICT = "conflict"
-    """An integration of this server holds another login of the same user."""
+    """One of them holds another login of the same user."""
     UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One entry of the file. ``draft`` is there when it can be kept."""
+    """One entry of the file. ``draft`` is there when it is new."""
 
     key: str
+    """As it may be shown."""
     finding: Finding
     reason: str
     draft: Draft | None = None
 
 
-def digest_of(text: str) -> str:
-    """What a preview was made of: 16 hexadecimal digits."""
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def digest_of(text: str, found: tuple[Found, ...]) -> str:
+    """What a preview was made of and what it said: 16 hexadecimal digits."""
+    shown = "\n".join([text, *(f"{one.finding.value} {one.reason}" for one in found)])
+    return hashlib.sha256(shown.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def preview_import(
@@ -65,8 +68,8 @@ def preview_import(
         InvalidFields: The text is not a docker config.json; it is not repeated.
     """
     require(store, actor, Action.ADD)
-    names: set[str] = set()
-    return tuple(judged(store, keyring, kinds, actor, entry, names) for entry in entries_of(text).items())
+    before: list[Draft] = []
+    return tuple(judged(store, keyring, kinds, actor, entry, before) for entry in entries_of(text).items())
 
 
 def entries_of(text: str) -> dict[str, Mapping[str, object]]:
@@ -91,30 +94,62 @@ def judged(
     kinds: Kinds,
     actor: Actor,
     entry: tuple[str, Mapping[str, object]],
-    names: set[str],
+    before: list[Draft],
 ) -> Found:
-    """Say what one entry comes to; ``names`` are those the entries before it take."""
+    """Say what one entry comes to; ``before`` is what the entries before it become."""
     key, content = entry
     try:
-        username, password = login_in(key, content)
-        draft = draft_of(store, kinds, actor, key, username, password, names)
+        draft = draft_of(store, kinds, actor, key, content, before)
     except InvalidInput as error:
-        return Found(key, Finding.UNREADABLE, str(error))
-    for there in store.integrations_at(actor.workspace, draft.server):
-        if there.username == username:
-            is_same = password in opened(keyring, actor, there).values()
-            finding = Finding.SAME if is_same else Finding.CONFLICT
-            return Found(key, finding, f"“{there.name}” has {'this' if is_same else 'another'} login", draft)
-    names.add(draft.name.casefold())
-    return Found(key, Finding.NEW, f"becomes “{draft.name}”", draft)
+        return Found(shown_key(key), Finding.UNREADABLE, str(error))
+    finding, reason = compared(store, keyring, actor, draft, before)
+    if finding is not Finding.NEW:
+        return Found(shown_key(key), finding, reason)
+    before.append(draft)
+    return Found(shown_key(key), finding, reason, draft)
 
 
-def login_in(key: str, content: Mapping[str, object]) -> tuple[str, Secret]:
+def shown_key(key: str) -> str:
+    """An entry's key as it may be repeated: not with a login that stands in it by mistake."""
+    return "(an address with a login in it)" if "@" in key or looks_secret(key) else shortened(key, 100)
+
+
+def compared(
+    store: Store, keyring: Keyring, actor: Actor, draft: Draft, before: list[Draft]
+) -> tuple[Finding, str]:
+    """Compare a login with those of the same user at the same server: one that is the same decides."""
+    known = [*kept_logins(store, keyring, actor, draft), *logins_before(before, draft)]
+    wanted = set(draft.credential.values())
+    same = next((name for name, credential in known if wanted <= set(credential.values())), "")
+    if same:
+        return Finding.SAME, f"“{same}” has this login"
+    if known:
+        return Finding.CONFLICT, f"“{known[0][0]}” has another login"
+    return Finding.NEW, f"becomes “{draft.name}”"
+
+
+def kept_logins(
+    store: Store, keyring: Keyring, actor: Actor, draft: Draft
+) -> Iterator[tuple[str, Credential]]:
+    """What the workspace has for the same user at the same server, by name."""
+    for one in store.integrations_at(actor.workspace, draft.server):
+        if one.username == draft.username:
+            yield one.name, opened(keyring, actor, one)
+
+
+def logins_before(before: list[Draft], draft: Draft) -> Iterator[tuple[str, Credential]]:
+    """What entries before it become: docker writes Docker Hub's login under two keys, for instance."""
+    for one in before:
+        if (one.server, one.username) == (draft.server, draft.username):
+            yield one.name, one.credential
+
+
+def login_in(content: Mapping[str, object]) -> tuple[str, Secret]:
     """Read the user name and password of an entry. Raises ``InvalidInput`` without either."""
-    if TEMPORARY.fullmatch(key):
-        raise InvalidInput("A password of ECR lasts 12 hours only.", "Add it as Amazon ECR.")
+    if content.get("identitytoken"):
+        raise InvalidInput("It holds an identity token, not a password.", "Add it by its form.")
     auth = content.get("auth")
-    if content.get("identitytoken") or not isinstance(auth, str) or not auth:
+    if not isinstance(auth, str) or not auth:
         raise InvalidInput("The login lives in a credential store, not in this file.", "Add it by its form.")
     try:
         username, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")
@@ -126,15 +161,21 @@ def login_in(key: str, content: Mapping[str, object]) -> tuple[str, Secret]:
 
 
 def draft_of(
-    store: Store, kinds: Kinds, actor: Actor, key: str, username: str, password: Secret, names: set[str]
+    store: Store, kinds: Kinds, actor: Actor, key: str, content: Mapping[str, object], before: list[Draft]
 ) -> Draft:
     """Make the draft an entry becomes. Raises ``InvalidInput``."""
-    address = "docker.io" if key in HUB_KEYS else key
-    server = parse_server(address)
+    if looks_secret(key):
+        raise InvalidInput("Its address looks as if it held a secret.", "Add it by its form.")
+    server = parse_server(key)
+    if ECR_HOST.search(server.host):
+        raise InvalidInput("A password of ECR lasts 12 hours only.", "Add it as Amazon ECR.")
+    username, password = login_in(content)
+    if username == GOOGLE_TEMPORARY:
+        raise InvalidInput("An access token of Google's lasts an hour only.", "Add a JSON key by its form.")
     kind = kind_at(kinds, server.origin, username)
     typed = {"url": server.origin, "host": server.address, "username": username}
     typed[kind.secret_field.key if kind.secret_field else "password"] = password.reveal()
-    return read_draft(kind, free_name(store, actor, server.address, names), typed)
+    return read_draft(kind, free_name(store, actor, server.address, before), typed)
 
 
 def kind_at(kinds: Kinds, origin: str, username: str) -> Kind:
@@ -144,12 +185,13 @@ def kind_at(kinds: Kinds, origin: str, username: str) -> Kind:
     return fixed or google or kinds["private"]
 
 
-def free_name(store: Store, actor: Actor, address: str, names: set[str]) -> str:
+def free_name(store: Store, actor: Actor, address: str, before: list[Draft]) -> str:
     """Make a name of an address that no integration has."""
+    names = {name_key(one.name) for one in before}
     plain = re.sub(r"[^A-Za-z0-9_-]+", "_", address).strip("_-")[:58] or "registry"
     for number in range(1, 1000):
         name = plain if number == 1 else f"{plain}_{number}"
-        is_taken = name.casefold() in names or store.integration_named(actor.workspace, name)
+        is_taken = name_key(name) in names or store.integration_named(actor.workspace, name)
         if NAME.fullmatch(name) and not is_taken:
             return name
     raise InvalidInput("No name is left for this server.", "Add it by its form.")
@@ -174,5 +216,6 @@ def keep_import(
                 change.put_integration(integration)
                 change.record(event(actor, IMPORT, integration, "not checked"))
     except NameTaken as error:
-        raise InvalidFields({FIELD: f"{error} Nothing was imported."}) from error
+        taken = f"“{error.name}” was added meanwhile, so nothing was imported. Press again to see anew."
+        raise InvalidFields({FIELD: taken}) from error
     return made

@@ -36,9 +36,6 @@ class Transaction(Protocol):
     def integration(self, integration_id: str) -> Integration | None:
         """The integration with this id."""
 
-    def integration_named(self, name: str) -> Integration | None:
-        """The integration with this name, whatever its case."""
-
     def put_integration(self, integration: Integration) -> None:
         """Keep a new integration, or replace the one with its id. Raises ``NameTaken``."""
 

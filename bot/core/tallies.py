@@ -5,6 +5,7 @@ written when the hour is over.
 """
 
 import threading
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -56,3 +57,9 @@ class Tallies:
             done = [tally for tally in self._counts if tally.hour + HOUR <= at]
             taken = [(tally, self._counts.pop(tally) - 1) for tally in done]
         return [(tally, more) for tally, more in taken if more]
+
+    def put_back(self, done: Iterable[tuple[Tally, int]]) -> None:
+        """Count again what was taken out and could not be written."""
+        with self._lock:
+            for tally, more in done:
+                self._counts[tally] = self._counts.get(tally, 1) + more

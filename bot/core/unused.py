@@ -1,5 +1,6 @@
 """What nothing has used: integrations that only cost the trust they hold."""
 
+import re
 from datetime import timedelta
 
 from bot.core.access import Action, require
@@ -16,7 +17,7 @@ def read_unused_days(text: str) -> int:
     """Read a number of days; empty means 90. Raises ``InvalidInput``."""
     if not text:
         return DEFAULT_DAYS
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 3650):
+    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= 3650):
         raise InvalidInput("Say for how many days, 1 to 3650.", "Example: /integrations unused 30")
     return int(text)
 

@@ -1,5 +1,6 @@
 """Workflow tokens: create, list, revoke; and who is speaking when one arrives."""
 
+import re
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -56,7 +57,7 @@ def read_days(text: str) -> int:
     """
     if not text:
         return DEFAULT_DAYS
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_DAYS):
+    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MOST_DAYS):
         raise InvalidInput(
             f"A token lasts 1 to {MOST_DAYS} days.",
             f"Leave the number out for {DEFAULT_DAYS}. "
@@ -84,6 +85,7 @@ def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple
         created_by=actor.user_id,
         created_at=actor.at,
         expires_at=actor.at + timedelta(days=days),
+        reminded=reminders_before(timedelta(days=days)),
     )
     with store.transaction(actor.workspace) as change:
         change.put_token(token)
@@ -111,7 +113,8 @@ def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
         NotPermitted: Neither its creator nor an admin.
     """
     require(store, actor, Action.SEE)
-    known = next((token for token in store.tokens(actor.workspace) if token.id == token_id), None)
+    found = store.token_holder(token_id)
+    known = found[1] if found and found[0] == actor.workspace else None
     if known is None:
         raise NotFound(
             "There is no token with this id.", "/integrations token list shows the ids, 8 characters each."
@@ -157,13 +160,17 @@ def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, Workflow
 
 def is_due(token: WorkflowToken, at: datetime) -> bool:
     """True when another reminder stands before the token's end than it has had."""
-    passed = sum(token.expires_at - at <= before for before in REMINDERS)
-    return token.is_valid(at) and passed > token.reminded
+    return token.is_valid(at) and reminders_before(token.expires_at - at) > token.reminded
+
+
+def reminders_before(left: timedelta) -> int:
+    """How many reminders lie behind a token with so much time left; one made that short-lived gets none."""
+    return sum(left <= before for before in REMINDERS)
 
 
 def keep_reminder(store: Store, workspace: Workspace, token: WorkflowToken, at: datetime) -> None:
     """Note that a token's creator was reminded, so that they are not told twice."""
-    passed = sum(token.expires_at - at <= before for before in REMINDERS)
+    passed = reminders_before(token.expires_at - at)
     with store.transaction(workspace) as change:
         present = change.token(token.id)
         if present is not None:

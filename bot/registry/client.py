@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
-from bot.core.errors import InvalidInput, RegistryFailure
+from bot.core.errors import RegistryFailure
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Outcome, Stage
+from bot.core.model import Outcome
 from bot.core.ports import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
 from bot.core.secrets import Secret
 from bot.registry.aws import AwsLogins
@@ -80,18 +80,20 @@ class RegistryClient:
 
         Returns:
             One of the four outcomes. It never raises for what a registry does.
+
+        Raises:
+            InvalidInput: ``repository`` is no repository's name; nobody was asked.
         """
+        name = None if repository is None else repository_name(repository, login.server)
         operation = self._operation(login, deadline_s, on_step)
         login = replace(login, cache_key="")
         try:
-            name = None if repository is None else repository_name(repository, login.server)
             with self._conversation(login, operation) as talk:
                 return LoginCheck(talk, name).result()
-        except (InvalidInput, RegistryFailure) as failure:
-            stage = failure.stage if isinstance(failure, RegistryFailure) else Stage.REPOSITORY
-            operation.fail(stage, failure.message)
+        except RegistryFailure as failure:
+            operation.fail(failure.stage, failure.message)
             steps = tuple(operation.steps)
-            return CheckResult(Outcome.UNREACHABLE, stage, failure.message, failure.hint, steps)
+            return CheckResult(Outcome.UNREACHABLE, failure.stage, failure.message, failure.hint, steps)
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """

@@ -18,8 +18,10 @@ from pathlib import Path
 from tests.bench.bench import Bench
 from tests.bench.burst import bursts
 from tests.bench.commands import help_command, list_pages, list_tails
+from tests.bench.docker_helper import helpers
 from tests.bench.durable import adds
 from tests.bench.floors import describe_machine, floors
+from tests.bench.handouts import beside, credentials
 from tests.bench.life import memory, starts
 from tests.bench.report import Row, not_measured, say, table
 from tests.bench.tag_lists import tags
@@ -35,6 +37,9 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "burst": bursts,
     "tags": tags,
     "unreachable": unreachable,
+    "credentials": credentials,
+    "beside": beside,
+    "helper": helpers,
 }
 
 

@@ -23,18 +23,24 @@ class Bench:
     """Of each run of the load generator."""
     folder: Path
     """For data directories; it should lie on a real disk."""
-    _datasets: dict[int, Dataset] = field(default_factory=dict)
+    _datasets: dict[str, Dataset] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
         """Where servers write their standard error."""
         return self.folder / "servers.log"
 
-    def dataset(self, count: int) -> Dataset:
+    @property
+    def is_quick(self) -> bool:
+        """True when what takes long and changes little is left out."""
+        return self.seconds < 1
+
+    def dataset(self, count: int, *, with_tokens: bool = False) -> Dataset:
         """The data directory with so many integrations, made once. Several uses see each other's changes."""
-        if count not in self._datasets:
-            self._datasets[count] = dataset(self.folder / f"team-{count}", count)
-        return self._datasets[count]
+        name = f"team-{count}{'-tokens' * with_tokens}"
+        if name not in self._datasets:
+            self._datasets[name] = dataset(self.folder / name, count, with_tokens=with_tokens)
+        return self._datasets[name]
 
     @contextmanager
     def slack(self) -> Iterator[Child]:
@@ -49,9 +55,9 @@ class Bench:
             yield child
 
     @contextmanager
-    def product(self, count: int, slack: Child) -> Iterator[Child]:
+    def product(self, count: int, slack: Child, *, with_tokens: bool = False) -> Iterator[Child]:
         """Run ``quaymaster serve`` with so many integrations."""
-        data = self.dataset(count)
+        data = self.dataset(count, with_tokens=with_tokens)
         env = product_env(data.directory, data.keys, slack.url)
         with serving(*PRODUCT, log=self.log, env=env) as child:
             yield child

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.core.audit import event
@@ -19,6 +19,7 @@ from bot.core.model import (
 )
 from bot.core.ports import Transaction
 from bot.core.secrets import Place, Secret
+from bot.core.tokens import WorkflowToken, hash_of, new_token, public_id
 from bot.registry.kinds import KINDS
 from storage.keyring import Keyring, new_key, read_keys_file
 from storage.tinydb_store import TinyDBStore
@@ -41,6 +42,8 @@ class Dataset:
     directory: Path
     keys: Path
     integrations: tuple[Integration, ...]
+    tokens: tuple[Secret, ...]
+    """One for each integration, speaking for a project that is named like it; or none."""
 
     def matches(self, group: str, word: str) -> int:
         """How many integrations a filter lets through, counted the plain way."""
@@ -48,21 +51,24 @@ class Dataset:
         return sum(one.kind in kinds and word in one.name for one in self.integrations)
 
 
-def dataset(folder: Path, count: int) -> Dataset:
-    """Make a data directory with so many integrations."""
+def dataset(folder: Path, count: int, *, with_tokens: bool = False) -> Dataset:
+    """Make a data directory with so many integrations, and as many workflow tokens or none."""
     folder.mkdir(mode=0o700)
     keys = folder / "keys"
     keys.touch(mode=0o600)
     keys.write_text(f"{new_key()}\n")
     keyring = Keyring(read_keys_file(keys))
     made = tuple(integration(number, keyring) for number in range(count))
+    tokens = tuple(new_token() for _ in made) if with_tokens else ()
     store = TinyDBStore(folder / "data", keyring)
     try:
         with store.transaction(HOME) as change:
             fill(change, made)
+            for text, one in zip(tokens, made, strict=False):
+                change.put_token(token(text, one))
     finally:
         store.close()
-    return Dataset(folder / "data", keys, made)
+    return Dataset(folder / "data", keys, made, tokens)
 
 
 def fill(change: Transaction, made: tuple[Integration, ...]) -> None:
@@ -81,7 +87,7 @@ def integration(number: int, keyring: Keyring) -> Integration:
     kind = MIX[number % len(MIX)]
     prefix = "my" if number // len(MIX) % 2 == 0 else "ci"
     integration_id = new_id()
-    credential = {"password": Secret(f"dckr_pat_{number:027d}")}
+    credential = {"password": Secret(password(number))}
     return Integration(
         id=integration_id,
         name=f"{prefix}_{GROUPS[number // 7 % len(GROUPS)]}_{number:05d}",
@@ -93,6 +99,24 @@ def integration(number: int, keyring: Keyring) -> Integration:
         created_at=SINCE,
         created_by=OWNER.user_id,
         updated_at=SINCE,
+    )
+
+
+def password(number: int) -> str:
+    """The password of an integration, by its place among all."""
+    return f"dckr_pat_{number:027d}"
+
+
+def token(text: Secret, one: Integration) -> WorkflowToken:
+    """What is kept of a token for the project of an integration."""
+    now = datetime.now(UTC)
+    return WorkflowToken(
+        id=public_id(text.reveal()) or "",
+        sha256=hash_of(text),
+        target=Target(TargetKind.PROJECT, one.name),
+        created_by=OWNER.user_id,
+        created_at=now,
+        expires_at=now + timedelta(days=90),
     )
 
 

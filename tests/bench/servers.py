@@ -10,6 +10,7 @@ Each prints its address once it answers, and ends with SIGTERM.
 """
 
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterable
@@ -33,6 +34,7 @@ def main(kind: str) -> None:
     # Imported here, so that the start of a server that is timed holds only what it needs itself.
     from bot.web.server import Server, serve
 
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # as Quaymaster does
     application = empty if kind == "empty" else noop()
     return serve(Server(application, "127.0.0.1", 0), say)
 

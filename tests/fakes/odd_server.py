@@ -35,6 +35,17 @@ def drip(first: bytes, part: bytes, every_s: float) -> Script:
     return dripping
 
 
+def whole_request(connection: socket.socket) -> bytes:
+    """Read up to the empty line. Raises ``ConnectionError`` when the client leaves before that."""
+    request = b""
+    while b"\r\n\r\n" not in request:
+        part = connection.recv(65536)
+        if not part:
+            raise ConnectionError("the client left")
+        request += part
+    return request
+
+
 class OddServer:
     """Listens on a free port of 127.0.0.1 and plays its script for each connection, then closes it."""
 
@@ -72,9 +83,7 @@ class OddServer:
         with plain:
             try:
                 with self._tls.wrap_socket(plain, server_side=True) if self._tls else plain as connection:
-                    request = b""
-                    while b"\r\n\r\n" not in request:
-                        request += connection.recv(65536)
+                    request = whole_request(connection)
                     self.requests.append(request)
                     for part in self._script(request):
                         connection.sendall(part)

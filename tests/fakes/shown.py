@@ -66,6 +66,11 @@ class Shown:
         return line if isinstance(line, str) else ""
 
     @property
+    def markup(self) -> str:
+        """The texts in which Slack looks for markup: all but its plain texts."""
+        return "\n".join([self.line, *texts(self.blocks, "mrkdwn")])
+
+    @property
     def raw(self) -> str:
         """All of it, ids and values too."""
         return json.dumps(self.content, ensure_ascii=False)
@@ -122,16 +127,16 @@ class Shown:
 NOTHING = Shown("nothing")
 
 
-def texts(blocks: list[Json]) -> Iterator[str]:
-    """Each text in blocks, in order."""
+def texts(blocks: list[Json], kind: str = "") -> Iterator[str]:
+    """Each text in blocks, in order; ``kind`` is ``mrkdwn`` or ``plain_text``, or empty for both."""
     for part in blocks:
-        if isinstance(part.get("text"), str):
+        if isinstance(part.get("text"), str) and kind in ("", part.get("type")):
             yield part["text"]
         for key in SINGLE:
             if isinstance(part.get(key), dict):
-                yield from texts([part[key]])
+                yield from texts([part[key]], kind)
         for key in LISTS:
-            yield from texts(part.get(key, []))
+            yield from texts(part.get(key, []), kind)
 
 
 def elements_of(block: Json) -> list[Json]:

@@ -170,6 +170,23 @@ def usergroups_users_list(slack: Workspace, arguments: Json) -> Json:
     return refusal("no_such_subteam") if group is None else {"ok": True, "users": group}
 
 
+def chat_post_message(slack: Workspace, arguments: Json) -> Json:
+    """``chat.postMessage`` to a person."""
+    if arguments["channel"] not in slack.people:
+        return refusal("channel_not_found")
+    message = {**arguments, "blocks": blocks_of(arguments)}
+    if not slack.is_taken("message", message):
+        return refusal("invalid_blocks")
+    slack.show("message", arguments["channel"], message)
+    return {"ok": True}
+
+
+def blocks_of(arguments: Json) -> list[Json]:
+    """The blocks of a call, which the client sends as text in a form."""
+    blocks = arguments.get("blocks", [])
+    return json.loads(blocks) if isinstance(blocks, str) else blocks
+
+
 def triggered(slack: Workspace, arguments: Json) -> tuple[str, str]:
     """Use up a trigger id: whose it is, or why it is refused."""
     grant = slack.grants.get(arguments.get("trigger_id", ""))
@@ -223,6 +240,7 @@ def shown_view(shown: Shown) -> Json:
 
 METHODS: dict[str, Callable[[Workspace, Json], Json]] = {
     "auth.test": auth_test,
+    "chat.postMessage": chat_post_message,
     "users.info": users_info,
     "usergroups.users.list": usergroups_users_list,
     "views.open": lambda slack, arguments: put_on(slack, arguments, is_push=False),

@@ -9,7 +9,7 @@ VERBS = all_routes().verbs
 ALIASES = all_routes().aliases
 ASKED_FOR = (
     *("add", "list", "show", "edit", "delete", "link", "unlink", "settings", "test", "tags", "token"),
-    *("history", "help"),
+    *("history", "help", "import", "which", "unused"),
 )
 
 

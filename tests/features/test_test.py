@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.errors import InvalidInput
 from bot.core.model import Outcome, Stage
 from bot.core.ports import CheckResult
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
@@ -61,6 +62,15 @@ def test_result_is_kept(free, registry):
 
     assert ":x: login refused" in free.command("list").text
     assert free.events()[0] == (MEMBER, "integration.test", "done")
+
+
+def test_wrong_repository_name_says_nothing_about_the_login(free, registry):
+    """A slip in the repository's name is told, and the last check stays what it was."""
+    free.command("test my_registry")
+    registry.error = InvalidInput("This is not the name of a repository.", "Example: team/app")
+
+    assert "Example: team/app" in free.command("test my_registry Team/App").text
+    assert ":white_check_mark: login works" in free.command("list").text
 
 
 def test_result_of_what_was_edited_meanwhile_is_not_kept(free, registry):

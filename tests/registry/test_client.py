@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 import pytest
@@ -107,17 +108,24 @@ def test_the_next_address_is_tried() -> None:
         assert client.check(fake.login(), deadline_s=5).outcome is Outcome.PROVED
 
 
+def filled(address: tuple[str, int]) -> list[socket.socket]:
+    """Connect until a connection is not answered any more, and keep them all."""
+    waiting: list[socket.socket] = []
+    with suppress(TimeoutError):
+        while len(waiting) < 100:
+            waiting.append(socket.socket())
+            waiting[-1].settimeout(0.3)
+            waiting[-1].connect(address)
+    return waiting
+
+
 @pytest.fixture
 def black_hole() -> Iterator[tuple[str, int]]:
     """A place that answers no connection: its queue is full and nobody empties it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
-        waiting = [socket.socket() for _ in range(8)]
-        for sock in waiting:
-            sock.setblocking(False)
-            sock.connect_ex(listener.getsockname())
-        time.sleep(0.1)
+        waiting = filled(listener.getsockname())
         yield listener.getsockname()
         for sock in waiting:
             sock.close()

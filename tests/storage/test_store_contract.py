@@ -201,13 +201,12 @@ def test_change_sees_what_it_has_done(store: Store) -> None:
         change.put_dependency(dependency(one))
         seen = (
             change.integration(one.id),
-            change.integration_named("INSIDE"),
             change.dependency(one.id, PROJECT),
             change.dependency_count(one.id),
         )
         outside = store.integration(T1, one.id)
 
-    assert seen == (one, one, dependency(one), 1)
+    assert seen == (one, dependency(one), 1)
     assert outside is None
 
 

@@ -54,7 +54,8 @@ def test_other_key_is_refused(filled: Path) -> None:
         start(filled, SECOND)
 
     assert str(caught.value) == (
-        "This store is sealed with key rhu6glbj; the key given is txl6djfw. Nothing was changed."
+        "This store is sealed with key rhu6glbj; the key given is txl6djfw. Nothing was changed. "
+        "Load the missing key too; if it is lost for good, run `quaymaster keys forget KEY_ID`."
     )
     assert contents(filled) == before
 

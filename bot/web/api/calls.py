@@ -1,7 +1,7 @@
 """One call of the API: who calls, which integration the path names, what the query says."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import unquote_plus
 
@@ -23,7 +23,8 @@ class Call:
     caller: Caller
     name: str
     """The integration that the path names; empty when it names none."""
-    query: Mapping[str, str]
+    query: Mapping[str, str] = field(repr=False)
+    """By parameter; somebody may have put a token there."""
 
     def integration(self) -> Integration:
         """The integration that the path names. Raises ``NotFound``."""

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -37,9 +37,9 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer."""
+    """One answer. Its ``repr`` does not show the body, which may hold what is handed out."""
 
-    body: bytes
+    body: bytes = field(repr=False)
     content_type: str = JSON
     status: HTTPStatus = HTTPStatus.OK
     headers: Headers = ()

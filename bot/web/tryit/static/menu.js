@@ -12,7 +12,7 @@ export function popUp(anchor, content, { onClose = () => {}, width = null } = {}
   const layer = el("div", { class: "popup" }, content);
   (anchor.closest("dialog") ?? document.body).append(layer);
   place(layer, anchor, width);
-  current = { layer, anchor, onClose };
+  current = { layer, anchor, top: anchor.getBoundingClientRect().top, onClose };
   return closePopUp;
 }
 
@@ -86,8 +86,9 @@ document.addEventListener("pointerdown", (event) => {
     closePopUp();
 });
 window.addEventListener("resize", closePopUp);
-document.addEventListener(
-  "scroll",
-  (event) => current && !current.layer.contains(event.target) && closePopUp(),
-  true,
-);
+// A scroll that ended before the popup opened is told only after, and has moved nothing away from it.
+document.addEventListener("scroll", () => current && hasMoved(current) && closePopUp(), true);
+
+function hasMoved({ anchor, top }) {
+  return Math.abs(anchor.getBoundingClientRect().top - top) >= 1;
+}

@@ -1,0 +1,26 @@
+"""Integrations to act on."""
+
+import pytest
+
+from bot.core.integrations import add_integration
+from bot.core.kinds import read_draft
+from bot.registry.kinds import KINDS
+from tests.core.actors import OWNER
+
+TYPED = {"url": "registry.example.com", "username": "ci", "password": "correct horse"}
+
+
+@pytest.fixture
+def draft():
+    """A filled-in form; named arguments change what was typed."""
+
+    def make(name="my_registry", kind="private", keeps_secret=False, **typed):
+        return read_draft(KINDS[kind], name, {**TYPED, **typed}, keeps_secret=keeps_secret)
+
+    return make
+
+
+@pytest.fixture
+def added(store, keyring, registry, draft):
+    """An integration of the owner's, in the store."""
+    return add_integration(store, keyring, registry, OWNER, draft(), is_checked=False)

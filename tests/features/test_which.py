@@ -1,0 +1,88 @@
+"""Which integration answers for an image, why, and what nothing has used."""
+
+import pytest
+
+from handlers.form import DEFAULT, SHARING
+
+IMAGE = "registry.example.com/team/app:1.2"
+
+
+def test_only_one_answers(free):
+    """With one integration of the server, that one answers."""
+    shown = free.command(f"which {IMAGE}")
+
+    assert "is answered by *my_registry*: it is the only one for this server." in shown.text
+
+
+def test_linked_one_answers_for_its_target(free):
+    """Of several, the one that is linked to the target answers for it."""
+    free.add("other", username="deploy")
+    free.link("other", "project", "web-shop")
+
+    assert "*other*: it is linked to this target." in free.command(f"which {IMAGE} project web-shop").text
+
+
+def test_several_without_a_default_are_named(free):
+    """Of several that could answer none is guessed: they are named."""
+    free.add("other", username="deploy")
+    shown = free.command(f"which {IMAGE}")
+
+    assert "my_registry" in shown.text
+    assert "other" in shown.text
+    assert ":warning:" in shown.text
+
+
+@pytest.fixture
+def default(free):
+    """One of two integrations of a server is ticked as its default."""
+    free.add("other", username="deploy")
+    free.command("edit other")
+    free.tick(SHARING[DEFAULT])
+    free.submit()
+    free.close()
+    return free
+
+
+def test_ticked_default_answers(default):
+    """The default answers where nothing is linked."""
+    assert "*other*: it is the default for this server." in default.command(f"which {IMAGE}").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("which", "The image is missing."),
+        ("which nothing.example.com/app", "No integration answers for nothing.example.com."),
+        ("which <!channel>/app", ":warning:"),
+        (f"which {IMAGE} server x", "project, environment or image"),
+        (f"which {IMAGE} project", "The target's name is missing."),
+        ("which alpine", "No integration answers for"),
+        ("which " + "x" * 3000, ":warning:"),
+    ],
+)
+def test_what_cannot_be_answered_is_explained(free, typed, said):
+    """What is missing, unknown or wrong is said."""
+    shown = free.command(typed)
+
+    assert said in shown.text
+    assert "<!channel>" not in shown.text
+
+
+def test_unused_lists_what_nothing_used(free):
+    """What is old and was never used is listed, with a Delete for each."""
+    free.slack.clock.advance(91 * 24 * 3600)
+    shown = free.command("unused")
+
+    assert "Not used in 90 days: 1" in shown.text
+    assert free.press("Delete my_registry").title == "Delete my_registry?"
+
+
+def test_young_integration_is_not_unused(free):
+    """What was added lately is not called unused."""
+    assert "was used in that time" in free.command("unused 30").text
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "x", "9" * 5000])
+def test_days_that_are_none(free, days):
+    """A number that is no number of days is explained."""
+    assert ":warning:" in free.command(f"unused {days}").text
