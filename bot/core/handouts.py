@@ -18,7 +18,7 @@ from bot.core.credentials import login_of, opened
 from bot.core.dependencies import in_words
 from bot.core.errors import Busy, RegistryFailure
 from bot.core.model import Dependency, Event, Integration, Result, Source, Workspace
-from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags
+from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags, Transaction
 from bot.core.secrets import Credential
 from bot.core.tallies import HOUR, Tallies, Tally
 from bot.core.workflows import Caller
@@ -105,11 +105,11 @@ def require_link(store: Store, tallies: Tallies, caller: Caller, integration: In
     if not integration.linked_only or store.dependency(caller.workspace, integration.id, caller.target):
         return
     tally = tally_of(caller, integration, HAND_OUT)._replace(result=Result.REFUSED)
-    if not tallies.count(tally):
+    if not tallies.count_more(tally):
         with store.transaction(caller.workspace) as change:
             detail = f"linked targets only: {in_words(caller.target)}"
             change.record(refusal(caller.actor, HAND_OUT, integration, detail))
-        tallies.begin(tally)
+        tallies.count(tally)
     raise LinkedOnly(integration, caller.target)
 
 
@@ -117,9 +117,9 @@ def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integr
     """Record a use before it is answered: on disk if it is a first one, else in memory."""
     tally = tally_of(caller, integration, action)
     is_known = store.dependency(caller.workspace, integration.id, caller.target) is not None
-    if not (is_known and tallies.count(tally)):
+    if not (is_known and tallies.count_more(tally)):
         keep_use(store, tallies, caller, integration, tally)
-        tallies.begin(tally)
+        tallies.count(tally)
     store.touch(caller.workspace, integration.id, caller.target, caller.token.id, caller.at)
 
 
@@ -132,23 +132,23 @@ def tally_of(caller: Caller, integration: Integration, action: str) -> Tally:
 
 
 def keep_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, tally: Tally) -> None:
-    """
-    Record the dependency if it is new, and the hour's first use, in one transaction.
+    """Record the dependency if it is new, and the hour's first use, in one transaction."""
 
-    Of many that come at the same time one writes; the others have waited for it and find it written.
-    """
-    with store.transaction(caller.workspace) as change:
-        present = change.integration(integration.id)
+    def change(transaction: Transaction) -> None:
+        present = transaction.integration(integration.id)
         if present is None:
             message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists those there are."
             raise missing(store, caller.workspace, integration.name, message, hint)
         if present.version != integration.version:
             raise Busy(f"“{integration.name}” was changed at this moment; nothing was handed out.")
-        is_first = change.dependency(integration.id, caller.target) is None
+        is_first = transaction.dependency(integration.id, caller.target) is None
         if is_first:
-            change.put_dependency(first_use(caller, integration))
+            transaction.put_dependency(first_use(caller, integration))
         if is_first or tallies.is_new(tally):
-            change.record(event(caller.actor, tally.action, integration, f"to {in_words(caller.target)}"))
+            detail = f"to {in_words(caller.target)}"
+            transaction.record(event(caller.actor, tally.action, integration, detail))
+
+    tallies.firsts.write(store, caller.workspace, (tally, integration.version), change)
 
 
 def first_use(caller: Caller, integration: Integration) -> Dependency:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from bot.core.batches import Batches
 from bot.core.model import Result, Target, Workspace
 
 HOUR = timedelta(hours=1)
@@ -33,18 +34,20 @@ class Tallies:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[Tally, int] = {}
+        self.firsts = Batches()
+        """Where first fetches wait for the disk, and meet."""
 
     def is_new(self, tally: Tally) -> bool:
         """True when this hour's first fetch is not written yet."""
         return tally not in self._counts
 
-    def begin(self, tally: Tally) -> None:
-        """Count a fetch that was written."""
+    def count(self, tally: Tally) -> None:
+        """Count a fetch; the hour's first is written by now."""
         with self._lock:
             self._counts[tally] = self._counts.get(tally, 0) + 1
 
-    def count(self, tally: Tally) -> bool:
-        """Count a fetch; false, and not counted, when it is the hour's first and must be written."""
+    def count_more(self, tally: Tally) -> bool:
+        """Count a fetch that is not its hour's first; false, and not counted, when that is to be written."""
         with self._lock:
             known = self._counts.get(tally)
             if known is not None:
