@@ -1,6 +1,6 @@
 """Measure Quaymaster against what its machine could do at best, in the same run.
 
-    python -m tests.bench [--rounds 5] [--seconds 2] [--only NAME …]
+    python -m tests.bench [--rounds 5] [--seconds 1.5] [--only NAME …]
 
 Base and product take turns, round by round. A ratio is the median of the rounds' ratios. A run with a wrong
 answer counts as failed. It exits 0 whatever it finds; the table at its end is Markdown.
@@ -23,6 +23,7 @@ from tests.bench.durable import adds
 from tests.bench.floors import describe_machine, floors
 from tests.bench.handouts import beside, credentials
 from tests.bench.life import memory, starts
+from tests.bench.processes import keep_compiled
 from tests.bench.report import Row, not_measured, say, table
 from tests.bench.tag_lists import tags
 from tests.bench.unreachable import unreachable
@@ -51,6 +52,8 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="quaymaster-bench-") as folder:
         bench = Bench(options.rounds, options.seconds, Path(folder))
         describe_machine(bench)
+        keep_compiled(bench.folder)
+        bench.warm_up()
         if not options.only:
             floors(bench)
         rows = [row for name in options.only or MEASURES for row in measured(name, bench)]
@@ -63,7 +66,7 @@ def read(arguments: list[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5, help="rounds of base and product (5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="seconds of each run under load (2)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="seconds of each run under load (1.5)")
     parser.add_argument("--only", action="append", choices=MEASURES, help="one measurement; may come again")
     return parser.parse_args(arguments)
 

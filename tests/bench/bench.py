@@ -42,6 +42,11 @@ class Bench:
             self._datasets[name] = dataset(self.folder / name, count, with_tokens=with_tokens)
         return self._datasets[name]
 
+    def warm_up(self) -> None:
+        """Start everything once, so that all modules are compiled and in the system's caches."""
+        with self.other("empty"), self.products(1_000):
+            pass
+
     @contextmanager
     def slack(self) -> Iterator[Child]:
         """Run the fake Slack."""
@@ -49,9 +54,9 @@ class Bench:
             yield child
 
     @contextmanager
-    def other(self, kind: str) -> Iterator[Child]:
+    def other(self, *kind: str) -> Iterator[Child]:
         """Run one of the servers that Quaymaster is compared with."""
-        with serving("tests.bench.servers", kind, log=self.log) as child:
+        with serving("tests.bench.servers", *kind, log=self.log) as child:
             yield child
 
     @contextmanager

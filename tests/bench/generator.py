@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from tests.bench.load import Line, requests_of
 from tests.bench.report import Limit, Row, verdict
 from tests.features.payloads import SIGNING_SECRET, command
 
@@ -42,6 +43,16 @@ def asked(text: str, expect: str) -> Ask:
     url = "https://hooks.slack.com/commands/T0ACME/_NUMBER_/bench"
     body = command(text, "_USER_", "_NUMBER_.bench", url).decode()
     return {"body": body, "expect": expect}
+
+
+def answer_of(address: tuple[str, int], ask: Ask) -> bytes:
+    """Ask once and give the body of the answer."""
+    line = Line(address)
+    line.send(next(requests_of({"asks": [ask], "secret": SIGNING_SECRET})))
+    while not line.receive():
+        pass
+    line.socket.close()
+    return line.answer.partition(b"\r\n\r\n")[2]
 
 
 @contextmanager

@@ -1,8 +1,9 @@
 """The servers that Quaymaster is compared with, and the Slack that all of them ask.
 
-    python -m tests.bench.servers noop | empty | slack
+    python -m tests.bench.servers noop | page FILE | empty | slack
 
 ``noop``   Bolt with one command that says ``ok``, on Quaymaster's own server with its settings
+``page``   the same, but it says what a file holds: no list that is looked up can be faster
 ``empty``  a WSGI function that says ``ok``, on the same server
 ``slack``  answers ``users.info``: everybody is a member of the workspace; takes whatever else is posted
 
@@ -15,7 +16,8 @@ import re
 import sys
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from tests.bench.report import say
@@ -27,7 +29,7 @@ OK = b"ok"
 USER = re.compile(r"\buser=([A-Z0-9]+)")
 
 
-def main(kind: str) -> None:
+def main(kind: str, file: str = "") -> None:
     """Serve until a signal."""
     if kind == "slack":
         return serve_slack()
@@ -35,8 +37,8 @@ def main(kind: str) -> None:
     from bot.web.server import Server, serve
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # as Quaymaster does
-    application = empty if kind == "empty" else noop()
-    return serve(Server(application, "127.0.0.1", 0), say)
+    said = json.loads(Path(file).read_text()) if file else {"text": "ok"}
+    return serve(Server(empty if kind == "empty" else bolt(said), "127.0.0.1", 0), say)
 
 
 def empty(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -46,7 +48,7 @@ def empty(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterab
     return [OK]
 
 
-def noop() -> "WSGIApplication":
+def bolt(said: dict[str, Any]) -> "WSGIApplication":
     """The least that Bolt can do: its own checks, one command, one answer."""
     from slack_bolt import Ack, App
     from slack_bolt.adapter.wsgi import SlackRequestHandler
@@ -61,7 +63,7 @@ def noop() -> "WSGIApplication":
 
     @app.command("/integrations")
     def answer(ack: Ack) -> None:
-        ack("ok")
+        ack(**said)
 
     return SlackRequestHandler(app)
 
@@ -98,4 +100,4 @@ def serve_slack() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
