@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 
 from bot.core.errors import Busy
 from bot.core.ports import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
@@ -33,7 +33,9 @@ class CappedRegistry:
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """What docker must send. Raises ``Busy``, but only for ECR: no other kind asks anybody."""
-        with self._place() if login.kind == ECR.id else nullcontext():
+        if login.kind != ECR.id:
+            return self._registry.docker_login(login, deadline_s=deadline_s)
+        with self._place():
             return self._registry.docker_login(login, deadline_s=deadline_s)
 
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:

@@ -23,7 +23,8 @@ EXPIRY = "quaymaster/expires-at"
 STAYS_HERE = frozenset({"access_key_id", "role"})
 """Of ECR's fields: a workflow gets the passing password, and nothing of the keys it was made with."""
 
-GO_ESCAPES = str.maketrans({mark: f"\\u{ord(mark):04x}" for mark in "<>&\u2028\u2029"})
+GO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+GO_ESCAPES = tuple((mark, f"\\u{ord(mark):04x}") for mark in "<>&\u2028\u2029")
 
 
 def variable_prefix(name: str) -> str:
@@ -71,7 +72,10 @@ def docker_credentials(server_url: str, handed: HandOut) -> str:
         "Username": handed.login.username,
         "Secret": handed.login.secret.reveal(),
     }
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).translate(GO_ESCAPES)
+    text = GO_JSON.encode(fields)
+    for mark, escape in GO_ESCAPES:
+        text = text.replace(mark, escape)
+    return text
 
 
 def docker_config(handed: Iterable[HandOut]) -> dict[str, object]:

@@ -6,10 +6,10 @@
    the answer is sent; later fetches only keep "last used" current.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from bot.core.access import Action
 from bot.core.audit import event, refusal
@@ -18,13 +18,15 @@ from bot.core.credentials import login_of, opened
 from bot.core.dependencies import in_words
 from bot.core.errors import Busy, RegistryFailure
 from bot.core.model import Dependency, Event, Integration, Result, Source, Workspace
-from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags
+from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags, Transaction
 from bot.core.secrets import Credential
 from bot.core.tallies import HOUR, Tallies, Tally
 from bot.core.workflows import Caller
 
 HAND_OUT = "credential.hand_out"
 DEADLINE_S = 8.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +58,8 @@ def hand_out(
     """
     require_link(store, tallies, caller, integration)
     credential = opened(keyring, caller.actor, integration)
-    with named_in_failures(integration):
-        login = registry.docker_login(login_for(integration, credential), deadline_s=deadline_s)
+    kept = login_for(integration, credential)
+    login = asked_of(integration, lambda: registry.docker_login(kept, deadline_s=deadline_s))
     note_use(store, tallies, caller, integration, HAND_OUT)
     return HandOut(integration, login, {} if login.expires_at else credential)
 
@@ -79,8 +81,7 @@ def hand_out_tags(
     """
     require_link(store, tallies, caller, integration)
     login = login_for(integration, opened(keyring, caller.actor, integration))
-    with named_in_failures(integration):
-        tags = registry.tags(login, repository, deadline_s=DEADLINE_S)
+    tags = asked_of(integration, lambda: registry.tags(login, repository, deadline_s=DEADLINE_S))
     note_use(store, tallies, caller, integration, Action.TAGS)
     return tags
 
@@ -90,11 +91,10 @@ def login_for(integration: Integration, credential: Credential) -> Login:
     return login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
 
 
-@contextmanager
-def named_in_failures(integration: Integration) -> Iterator[None]:
-    """Say which integration a registry's failure is about: a pipeline may not know which one answers."""
+def asked_of(integration: Integration, ask: Callable[[], T]) -> T:
+    """Ask a registry. A failure names the integration: a pipeline may not know which one answers."""
     try:
-        yield
+        return ask()
     except RegistryFailure as error:
         error.message = f"“{integration.name}”: {error.message}"
         raise
@@ -104,12 +104,12 @@ def require_link(store: Store, tallies: Tallies, caller: Caller, integration: In
     """Let the caller pass, or record the refusal (each hour's first) and raise ``LinkedOnly``."""
     if not integration.linked_only or store.dependency(caller.workspace, integration.id, caller.target):
         return
-    tally = replace(tally_of(caller, integration, HAND_OUT), result=Result.REFUSED)
-    if tallies.is_new(tally):
+    tally = tally_of(caller, integration, HAND_OUT)._replace(result=Result.REFUSED)
+    if not tallies.count_more(tally):
         with store.transaction(caller.workspace) as change:
             detail = f"linked targets only: {in_words(caller.target)}"
             change.record(refusal(caller.actor, HAND_OUT, integration, detail))
-    tallies.count(tally)
+        tallies.count(tally)
     raise LinkedOnly(integration, caller.target)
 
 
@@ -117,9 +117,9 @@ def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integr
     """Record a use before it is answered: on disk if it is a first one, else in memory."""
     tally = tally_of(caller, integration, action)
     is_known = store.dependency(caller.workspace, integration.id, caller.target) is not None
-    if not is_known or tallies.is_new(tally):
+    if not (is_known and tallies.count_more(tally)):
         keep_use(store, tallies, caller, integration, tally)
-    tallies.count(tally)
+        tallies.count(tally)
     store.touch(caller.workspace, integration.id, caller.target, caller.token.id, caller.at)
 
 
@@ -132,23 +132,23 @@ def tally_of(caller: Caller, integration: Integration, action: str) -> Tally:
 
 
 def keep_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, tally: Tally) -> None:
-    """
-    Record the dependency if it is new, and the hour's first use, in one transaction.
+    """Record the dependency if it is new, and the hour's first use, in one transaction."""
 
-    Of many that come at the same time one writes; the others have waited for it and find it written.
-    """
-    with store.transaction(caller.workspace) as change:
-        present = change.integration(integration.id)
+    def change(transaction: Transaction) -> None:
+        present = transaction.integration(integration.id)
         if present is None:
             message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists those there are."
             raise missing(store, caller.workspace, integration.name, message, hint)
         if present.version != integration.version:
             raise Busy(f"“{integration.name}” was changed at this moment; nothing was handed out.")
-        is_first = change.dependency(integration.id, caller.target) is None
+        is_first = transaction.dependency(integration.id, caller.target) is None
         if is_first:
-            change.put_dependency(first_use(caller, integration))
+            transaction.put_dependency(first_use(caller, integration))
         if is_first or tallies.is_new(tally):
-            change.record(event(caller.actor, tally.action, integration, f"to {in_words(caller.target)}"))
+            detail = f"to {in_words(caller.target)}"
+            transaction.record(event(caller.actor, tally.action, integration, detail))
+
+    tallies.firsts.write(store, caller.workspace, (tally, integration.version), change)
 
 
 def first_use(caller: Caller, integration: Integration) -> Dependency:

@@ -5,6 +5,7 @@ begins like ``registry.example`` and is somebody else's.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple, Never
 
@@ -36,6 +37,7 @@ class Parts(NamedTuple):
     path: str
 
 
+@lru_cache(1024)
 def parse_server(text: str) -> Server:
     """
     Read a registry address as people type it.

@@ -6,16 +6,16 @@ written when the hour is over.
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from bot.core.batches import Batches
 from bot.core.model import Result, Target, Workspace
 
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """One target, one integration, one token, one hour, one way of using it."""
 
     workspace: Workspace
@@ -34,15 +34,25 @@ class Tallies:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[Tally, int] = {}
+        self.firsts = Batches()
+        """Where first fetches wait for the disk, and meet."""
 
     def is_new(self, tally: Tally) -> bool:
         """True when this hour's first fetch is not written yet."""
         return tally not in self._counts
 
     def count(self, tally: Tally) -> None:
-        """Count a fetch."""
+        """Count a fetch; the hour's first is written by now."""
         with self._lock:
             self._counts[tally] = self._counts.get(tally, 0) + 1
+
+    def count_more(self, tally: Tally) -> bool:
+        """Count a fetch that is not its hour's first; false, and not counted, when that is to be written."""
+        with self._lock:
+            known = self._counts.get(tally)
+            if known is not None:
+                self._counts[tally] = known + 1
+        return known is not None
 
     def over(self, at: datetime) -> list[tuple[Tally, int]]:
         """Take out the hours that are over, with how many fetches followed the first of each."""

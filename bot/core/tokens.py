@@ -57,7 +57,12 @@ def new_token() -> Secret:
 def token_of(random_part: str) -> Secret:
     """Put prefix and checksum around 30 base62 characters."""
     body = PREFIX + random_part
-    return Secret(body + base62(zlib.crc32(body.encode()), CHECKSUM_LENGTH))
+    return Secret(body + checksum(body))
+
+
+def checksum(body: str) -> str:
+    """The last digits of a token, from all before them."""
+    return base62(zlib.crc32(body.encode()), CHECKSUM_LENGTH)
 
 
 def base62(number: int, length: int) -> str:
@@ -73,8 +78,8 @@ def public_id(text: str) -> str | None:
     """The public id of a token's text; ``None`` when it is not one or was mistyped."""
     if not SHAPE.fullmatch(text):
         return None
-    random_part = text[len(PREFIX) : len(PREFIX) + RANDOM_LENGTH]
-    return random_part[:ID_LENGTH] if token_of(random_part) == Secret(text) else None
+    body = text[:-CHECKSUM_LENGTH]
+    return body.removeprefix(PREFIX)[:ID_LENGTH] if text == body + checksum(body) else None
 
 
 def hash_of(token: Secret) -> str:

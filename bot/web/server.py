@@ -56,12 +56,15 @@ def dispatcher(mounts: Mapping[str, "WSGIApplication"]) -> "WSGIApplication":
     Args:
         mounts: Application by path. Each also answers for the paths below its own; the longest path wins.
     """
-    longest_first = sorted(mounts.items(), key=lambda mount: -len(mount[0]))
+    longest_first = sorted(
+        ((prefix, f"{prefix.rstrip('/')}/", application) for prefix, application in mounts.items()),
+        key=lambda mount: -len(mount[0]),
+    )
 
     def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        for prefix, application in longest_first:
-            if path == prefix or path.startswith(prefix.rstrip("/") + "/"):
+        for prefix, below, application in longest_first:
+            if path == prefix or path.startswith(below):
                 return guarded(application, environ, start_response)
         return answer(start_response, HTTPStatus.NOT_FOUND, {"error": "not found"})
 
