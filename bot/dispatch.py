@@ -41,12 +41,11 @@ class Dispatch:
         self.services = services
         self.routes = routes
 
-    def introduce(self, body: Body, context: BoltContext, next_: Callable[[], Any]) -> None:
+    def introduce(self, body: Body, context: BoltContext) -> None:
         """Give listeners ``services`` and ``actor`` by name."""
         context["services"] = self.services
         if body.get("type") not in INTRODUCED_LATER:
             context["actor"] = actor_of(self.services, context, body)
-        next_()
 
     def command(self, ack: Ack, body: Body, actor: Actor) -> None:
         """Answer a slash command."""

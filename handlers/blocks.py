@@ -152,11 +152,6 @@ def option(choice: Option) -> dict[str, Any]:
     return {"text": plain(cut(choice[0], 75)), "value": choice[1]}
 
 
-def overflow(action_id: str, choices: Iterable[Option]) -> Block:
-    """The ⋯ menu, at most five entries."""
-    return {"type": "overflow", "action_id": action_id, "options": [option(choice) for choice in choices]}
-
-
 def menu(action_id: str, choices: Iterable[Option], chosen: str = "", placeholder: str = "") -> Block:
     """A drop-down menu; ``chosen`` is the value it starts with."""
     options = [option(choice) for choice in choices]

@@ -57,9 +57,11 @@ def checked(
     result = registry.check(login_of(integration, credential), deadline_s=FORM_DEADLINE_S)
     if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
         return check_of(actor, result)
-    action = Action.ADD if integration.version == 1 else Action.EDIT
-    with store.transaction(actor.workspace) as change:
-        change.record(refusal(actor, action, integration, f"check failed at {result.stage.value}"))
+    if result.outcome is Outcome.REJECTED:
+        # A registry that could not be asked refused nobody: nothing to write while a form waits.
+        action = Action.ADD if integration.version == 1 else Action.EDIT
+        with store.transaction(actor.workspace) as change:
+            change.record(refusal(actor, action, integration, "the registry refused the login"))
     raise InvalidFields({field_of(draft, result): " ".join(filter(None, sentences(result)))})
 
 
