@@ -3,7 +3,7 @@
 payload -> help_typed -> overview | one_verb -> ack
 """
 
-from collections.abc import Iterable
+from functools import cache
 
 from slack_bolt import Ack
 
@@ -21,11 +21,12 @@ def register(routes: Routes) -> None:
 def help_typed(ack: Ack, words: Words, routes: Routes) -> None:
     """Answer ``help [verb]``."""
     verb = words.optional(0).lower()
-    ack(**(one_verb(routes.find(verb)) if verb else overview(routes.verbs.values())))
+    ack(**(one_verb(routes.find(verb)) if verb else overview(tuple(routes.verbs.values()))))
 
 
-def overview(verbs: Iterable[Verb]) -> Message:
-    """Every verb on one line, with an example."""
+@cache
+def overview(verbs: tuple[Verb, ...]) -> Message:
+    """Every verb on one line, with an example. Drawn once: the verbs never change, and nobody changes it."""
     lines = [f"{code(verb.typed_example)}\n{escape(verb.summary)}" for verb in verbs]
     return message(
         "What /integrations can do",
