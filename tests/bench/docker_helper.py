@@ -24,6 +24,7 @@ PATIENCE_S = 20
 PYTHON = "docker-credential-quaymaster, Python, whole process"
 SH = "docker-credential-quaymaster, sh, whole process"
 PASS = "docker-credential-pass"
+KEY = "bench@example.com"
 NEEDED = (PASS, "pass", "gpg", "gpgconf")
 
 
@@ -96,27 +97,23 @@ def password_store(folder: Path, product: Command) -> Iterator[Command]:
     """Put the same login into a fresh ``pass``, whose key asks for no passphrase."""
     folder.mkdir(mode=0o700)
     env = {"GNUPGHOME": str(folder), "PASSWORD_STORE_DIR": str(folder / "store"), "HOME": str(folder)}
-    key = "bench@example.com"
-    login = {"ServerURL": f"https://{product.given}", "Username": "ci", "Secret": product.expect}
+    server = f"https://{product.given}"
+    login = {"ServerURL": server, "Username": "ci", "Secret": product.expect}
     try:
-        for line, given in (
-            (["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", key], ""),
-            (["pass", "init", key], ""),
-            ([PASS, "store"], json.dumps(login)),
-        ):
-            subprocess.run(
-                line,
-                input=given.encode(),
-                env={**os.environ, **env},
-                capture_output=True,
-                check=True,
-                timeout=PATIENCE_S,
-            )
-        yield Command([PASS, "get"], f"https://{product.given}", env, product.expect)
+        run_with(env, "gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", KEY)
+        run_with(env, "pass", "init", KEY)
+        run_with(env, PASS, "store", given=json.dumps(login))
+        yield Command([PASS, "get"], server, env, product.expect)
     finally:
-        subprocess.run(
-            ["gpgconf", "--kill", "all"], env={**os.environ, **env}, check=False, timeout=PATIENCE_S
-        )
+        run_with(env, "gpgconf", "--kill", "all")
+
+
+def run_with(env: Mapping[str, str], *line: str, given: str = "") -> None:
+    """Run a program that must succeed."""
+    everything = {**os.environ, **env}
+    subprocess.run(
+        line, input=given.encode(), env=everything, capture_output=True, check=True, timeout=PATIENCE_S
+    )
 
 
 def timed(commands: Sequence[Command], times: int) -> list[list[float]]:

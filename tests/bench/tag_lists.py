@@ -35,22 +35,10 @@ def tags(bench: Bench) -> list[Row]:
 
 def read_in_bot(bench: Bench, registry: RealRegistry) -> dict[str, Any]:
     """Run ``tag_reader.py`` with the settings of a server."""
-    assert registry.tokens is not None
     data = bench.dataset(1_000)
-    job = {
-        "host": registry.server.host,
-        "port": registry.server.port,
-        "realm": registry.tokens.realm,
-        "realm_origin": registry.tokens.origin,
-        "service": SERVICE,
-        "username": USERNAME,
-        "password": PASSWORD,
-        "repository": REPOSITORY,
-        "rounds": bench.rounds,
-    }
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.tag_reader"],
-        input=json.dumps(job),
+        input=json.dumps({**job_for(registry), "rounds": bench.rounds}),
         stdout=subprocess.PIPE,
         cwd=ROOT,
         env={**inherited(), **product_env(data.directory, data.keys, "http://127.0.0.1:9")},
@@ -59,6 +47,21 @@ def read_in_bot(bench: Bench, registry: RealRegistry) -> dict[str, Any]:
         timeout=60 + 10 * bench.rounds,
     )
     return dict(json.loads(done.stdout))
+
+
+def job_for(registry: RealRegistry) -> dict[str, Any]:
+    """Where the tags are, and how to log in there."""
+    assert registry.tokens is not None
+    return {
+        "host": registry.server.host,
+        "port": registry.server.port,
+        "realm": registry.tokens.realm,
+        "realm_origin": registry.tokens.origin,
+        "service": SERVICE,
+        "username": USERNAME,
+        "password": PASSWORD,
+        "repository": REPOSITORY,
+    }
 
 
 def rows(found: dict[str, Any]) -> list[Row]:
