@@ -69,28 +69,28 @@ def one_burst(ours: Child, registry: Server, connections: int) -> tuple[Run, Run
 
 
 def bursts(bench: Bench) -> list[Row]:
-    """Measure other acknowledgements during bursts, at one connection and at four."""
-    quiet, forms = Rounds(), Rounds()
-    helped = {connections: Rounds() for connections in ((4,) if bench.is_quick else (1, 4))}
+    """Measure other acknowledgements during bursts, at one connection and at four, and without."""
+    forms = Rounds()
+    helped = {connections: (Rounds(), Rounds()) for connections in ((4,) if bench.is_quick else (1, 4))}
     with bench.products(1_000) as (_, ours), silent_registry() as registry:
         for _ in range(bench.rounds):
-            quiet.runs.append(load(ours.address, HELP, bench.seconds))
-            for connections, rounds in helped.items():
+            for connections, (quiet, busy) in helped.items():
+                quiet.runs.append(load(ours.address, HELP, bench.seconds, connections))
                 acknowledged, answered = one_burst(ours, registry, connections)
-                rounds.runs.append(acknowledged)
+                busy.runs.append(acknowledged)
                 forms.runs.append(answered)
-    return reported(quiet, helped, forms)
+    return reported(helped, forms)
 
 
-def reported(quiet: Rounds, helped: dict[int, Rounds], forms: Rounds) -> list[Row]:
+def reported(helped: dict[int, tuple[Rounds, Rounds]], forms: Rounds) -> list[Row]:
     """Print everything, and give the rows of the longest waits."""
-    say(f"    help, quiet: {quiet.summary()}, longest {longest(quiet):.1f} ms")
-    for connections, rounds in helped.items():
-        say(f"    help during bursts, c{connections}: {rounds.summary()}, longest {longest(rounds):.1f} ms")
+    for connections, (quiet, busy) in helped.items():
+        say(f"    help without, c{connections}: {quiet.summary()}, longest {longest(quiet):.1f} ms")
+        say(f"    help during bursts, c{connections}: {busy.summary()}, longest {longest(busy):.1f} ms")
     say(f"    the forms: {forms.summary()}, longest {longest(forms):.0f} ms")
     name = f"while {FORMS} forms hang, longest"
     acknowledged, answered = Limit(100, unit=" ms"), Limit(3000, unit=" ms")
-    rows = [row(f"`help` at c{one} {name}", quiet, rounds, acknowledged) for one, rounds in helped.items()]
+    rows = [row(f"`help` at c{one} {name}", *sides, acknowledged) for one, sides in helped.items()]
     return [*rows, row(f"a form among {FORMS} whose registry hangs, longest", None, forms, answered)]
 
 
