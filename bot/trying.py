@@ -22,7 +22,7 @@ from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role, Target, TargetKind, Workspace
 from bot.core.ports import Registry
 from bot.core.secrets import Secret
-from bot.logs import start_logging
+from bot.logs import slack_logger, start_logging
 from bot.registry.guard import LOOPBACK
 from bot.services import Services
 from bot.settings import PRIVATE_NETWORKS, Settings
@@ -98,7 +98,9 @@ class TryApp:
         self.simulator.base_url = self.url
         self.wired: Wired = build_services(try_settings(directory, self.url, self.simulator.token), registry)
         self.page = tryit_app(self.simulator)
-        bolt = SlackRequestHandler(build_app(self.wired.services, signing_secret=secret))
+        bolt = SlackRequestHandler(
+            build_app(self.wired.services, signing_secret=secret, logger=slack_logger())
+        )
         self.wsgi = dispatcher(
             {
                 "/slack/events": slack_front(bolt, Secret(secret)),
