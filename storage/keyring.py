@@ -227,7 +227,7 @@ def credential_from(plain: bytes) -> Credential:
     if len(plain) % BLOCK_BYTES:
         raise unreadable("its padding is wrong")
     try:
-        fields = json.loads(plain)
+        fields = json.loads(plain.decode())  # bytes would be looked at for five encodings
     except ValueError:
         raise unreadable("it holds no credential") from None
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):

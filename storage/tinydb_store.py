@@ -20,7 +20,6 @@ from pathlib import Path
 from bot.core.errors import KeyringFailure
 from bot.core.model import (
     AuditEntry,
-    Dependency,
     Integration,
     Server,
     Target,
@@ -139,9 +138,9 @@ class TinyDBStore:
         """One page of an integration's dependencies; ``number`` from 0, past the end gives the last page."""
         return self._view(workspace).dependency_page(integration_id, number, size)
 
-    def dependency(self, workspace: Workspace, integration_id: str, target: Target) -> Dependency | None:
-        """The dependency of a target on an integration."""
-        return self._view(workspace).dependency(integration_id, target)
+    def is_linked(self, workspace: Workspace, integration_id: str, target: Target) -> bool:
+        """True when the target depends on the integration."""
+        return self._view(workspace).is_linked(integration_id, target)
 
     def uses(self, workspace: Workspace, target: Target) -> tuple[Use, ...]:
         """Every integration a target uses, sorted by name key."""
@@ -177,9 +176,9 @@ class TinyDBStore:
             opened.flush()
 
     def token_holder(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
-        """Find a workflow token and its workspace by the token's public id."""
+        """Find a workflow token, as it was last written, and its workspace by the token's public id."""
         opened = self._holders.get(token_id)
-        token = opened.view.token(token_id) if opened else None
+        token = opened.view.tokens.get(token_id) if opened else None
         return (opened.workspace, token) if opened and token else None
 
     def tokens(self, workspace: Workspace) -> tuple[WorkflowToken, ...]:

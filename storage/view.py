@@ -89,10 +89,9 @@ class View:
         likely = heapq.nlargest(CANDIDATES, self.keys, key=shared)
         return tuple(self.by_key[key].name for key in get_close_matches(wanted, likely, n=3))
 
-    def dependency(self, integration_id: str, target: Target) -> Dependency | None:
-        """The dependency of a target on an integration, with its last use by now."""
-        found = dependency_in(self.dependents.get(integration_id, ()), target)
-        return self.noted.on(found) if found else None
+    def is_linked(self, integration_id: str, target: Target) -> bool:
+        """True when the target depends on the integration."""
+        return dependency_in(self.dependents.get(integration_id, ()), target) is not None
 
     def dependency_page(self, integration_id: str, number: int, size: int) -> DependencyPage:
         """One page of an integration's dependencies; a number past the end gives the last page."""
@@ -104,8 +103,9 @@ class View:
     def used_by(self, target: Target) -> tuple[Use, ...]:
         """Every integration a target uses, sorted by name key."""
         mine = [self.by_id[integration_id] for integration_id in self.uses.get(target, ())]
-        uses = ((one, self.dependency(one.id, target)) for one in sorted(mine, key=lambda one: one.key))
-        return tuple(Use(one, dependency) for one, dependency in uses if dependency)
+        mine.sort(key=key_order)
+        uses = ((one, dependency_in(self.dependents[one.id], target)) for one in mine)
+        return tuple(Use(one, self.noted.on(dependency)) for one, dependency in uses if dependency)
 
     def targets(self, kind: TargetKind) -> tuple[str, ...]:
         """The names of at most 1,000 targets of a kind, sorted."""
@@ -118,11 +118,6 @@ class View:
     def integrations_at(self, server: Server) -> tuple[Integration, ...]:
         """Every integration of this host and effective port, sorted by name key."""
         return self.servers.get(place_of(server), ())
-
-    def token(self, token_id: str) -> WorkflowToken | None:
-        """The workflow token with this public id."""
-        found = self.tokens.get(token_id)
-        return self.noted.on_token(found) if found else None
 
     def newest_tokens(self) -> tuple[WorkflowToken, ...]:
         """At most 1,000 workflow tokens, the newest first."""

@@ -41,7 +41,7 @@ def ask_registry(
     """
     integration = get_integration(store, actor, integration_id)
     require(store, actor, Action.TEST)
-    login = login_of(integration, opened(keyring, actor, integration))
+    login = login_of(integration, opened(keyring, actor.workspace, integration))
     result = registry.check(login, deadline_s=TEST_DEADLINE_S, repository=repository, on_step=on_step)
     keep_result(store, actor, integration, result)
     return result
@@ -102,6 +102,6 @@ def read_tags(
         RegistryFailure: With the step that failed.
     """
     require(store, actor, Action.TAGS)
-    credential = opened(keyring, actor, integration)
+    credential = opened(keyring, actor.workspace, integration)
     login = login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
     return registry.tags(login, repository, deadline_s=TEST_DEADLINE_S)

@@ -89,7 +89,7 @@ def server_asked_for(text: str) -> Server:
 def decide(store: Store, workspace: Workspace, server: Server, target: Target | None) -> Choice:
     """Apply the rule to the integrations of a server."""
     there = store.integrations_at(workspace, server) or without_tls(store, workspace, server)
-    linked = [one for one in there if target and store.dependency(workspace, one.id, target)]
+    linked = [one for one in there if target and store.is_linked(workspace, one.id, target)]
     open_to_all = [one for one in there if not one.linked_only]
     for candidates, reason in ((linked, "it is linked to this target"), (open_to_all, "")):
         if choice := chosen(candidates, reason):

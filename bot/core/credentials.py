@@ -4,7 +4,7 @@ from bot.core.access import Action
 from bot.core.audit import refusal
 from bot.core.errors import InvalidFields
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Check, Integration, Outcome
+from bot.core.model import Actor, Check, Integration, Outcome, Workspace
 from bot.core.ports import CheckResult, Keyring, Login, Registry, Store
 from bot.core.secrets import Credential, Place, Sealed
 
@@ -14,16 +14,18 @@ FORM_DEADLINE_S = 2.2
 SKIP_HINT = "To store it all the same, tick “Save without checking”."
 
 
-def sealed(keyring: Keyring, actor: Actor, integration_id: str, credential: Credential) -> Sealed | None:
+def sealed(
+    keyring: Keyring, workspace: Workspace, integration_id: str, credential: Credential
+) -> Sealed | None:
     """Seal a credential for one integration; an empty one is none."""
-    return keyring.seal(Place(actor.workspace.key, integration_id), credential) if credential else None
+    return keyring.seal(Place(workspace.key, integration_id), credential) if credential else None
 
 
-def opened(keyring: Keyring, actor: Actor, integration: Integration) -> Credential:
+def opened(keyring: Keyring, workspace: Workspace, integration: Integration) -> Credential:
     """Open an integration's credential; one without a secret has an empty one."""
     if integration.secret is None:
         return {}
-    return keyring.open(Place(actor.workspace.key, integration.id), integration.secret)
+    return keyring.open(Place(workspace.key, integration.id), integration.secret)
 
 
 def login_of(integration: Integration, credential: Credential, cache_key: str = "") -> Login:

@@ -119,7 +119,7 @@ def opened_if_kept(
     wanted = {field.key for field in draft.kind.fields if field.is_secret}
     if wanted <= set(draft.credential) or draft.server != integration.server:
         return {}
-    return opened(keyring, actor, integration)
+    return opened(keyring, actor.workspace, integration)
 
 
 def merged(
@@ -127,7 +127,11 @@ def merged(
 ) -> Integration:
     """The integration as it will be: re-sealed only when a secret was typed."""
     is_moved = draft.server != integration.server
-    secret = sealed(keyring, actor, integration.id, credential) if draft.credential else integration.secret
+    secret = (
+        sealed(keyring, actor.workspace, integration.id, credential)
+        if draft.credential
+        else integration.secret
+    )
     return replace(
         integration,
         name=draft.name,

@@ -23,7 +23,7 @@ EXPIRY = "quaymaster/expires-at"
 STAYS_HERE = frozenset({"access_key_id", "role"})
 """Of ECR's fields: a workflow gets the passing password, and nothing of the keys it was made with."""
 
-GO_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+GO_JSON = json.JSONEncoder(ensure_ascii=False)
 GO_ESCAPES = tuple((mark, f"\\u{ord(mark):04x}") for mark in "<>&\u2028\u2029")
 
 
@@ -67,12 +67,13 @@ def docker_credentials(server_url: str, handed: HandOut) -> str:
 
     Source: docker/docker-credential-helpers, ``credentials/credentials.go``.
     """
-    fields = {
-        "ServerURL": server_url,
-        "Username": handed.login.username,
-        "Secret": handed.login.secret.reveal(),
-    }
-    text = GO_JSON.encode(fields)
+    username, secret = handed.login.username, handed.login.secret.reveal()
+    return f'{{"ServerURL":{go_text(server_url)},"Username":{go_text(username)},"Secret":{go_text(secret)}}}'
+
+
+def go_text(value: str) -> str:
+    """A text in JSON as Go writes it."""
+    text = GO_JSON.encode(value)
     for mark, escape in GO_ESCAPES:
         text = text.replace(mark, escape)
     return text

@@ -57,7 +57,7 @@ def hand_out(
         RegistryFailure: AWS gave no password.
     """
     require_link(store, tallies, caller, integration)
-    credential = opened(keyring, caller.actor, integration)
+    credential = opened(keyring, caller.workspace, integration)
     kept = login_for(integration, credential)
     login = asked_of(integration, lambda: registry.docker_login(kept, deadline_s=deadline_s))
     note_use(store, tallies, caller, integration, HAND_OUT)
@@ -80,7 +80,7 @@ def hand_out_tags(
         InvalidInput, LinkedOnly, NotFound, Busy, KeyringFailure, StoreFailure, RegistryFailure.
     """
     require_link(store, tallies, caller, integration)
-    login = login_for(integration, opened(keyring, caller.actor, integration))
+    login = login_for(integration, opened(keyring, caller.workspace, integration))
     tags = asked_of(integration, lambda: registry.tags(login, repository, deadline_s=DEADLINE_S))
     note_use(store, tallies, caller, integration, Action.TAGS)
     return tags
@@ -102,7 +102,7 @@ def asked_of(integration: Integration, ask: Callable[[], T]) -> T:
 
 def require_link(store: Store, tallies: Tallies, caller: Caller, integration: Integration) -> None:
     """Let the caller pass, or record the refusal (each hour's first) and raise ``LinkedOnly``."""
-    if not integration.linked_only or store.dependency(caller.workspace, integration.id, caller.target):
+    if not integration.linked_only or store.is_linked(caller.workspace, integration.id, caller.target):
         return
     tally = tally_of(caller, integration, HAND_OUT)._replace(result=Result.REFUSED)
     if not tallies.count_more(tally):
@@ -116,7 +116,7 @@ def require_link(store: Store, tallies: Tallies, caller: Caller, integration: In
 def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, action: str) -> None:
     """Record a use before it is answered: on disk if it is a first one, else in memory."""
     tally = tally_of(caller, integration, action)
-    is_known = store.dependency(caller.workspace, integration.id, caller.target) is not None
+    is_known = store.is_linked(caller.workspace, integration.id, caller.target)
     if not (is_known and tallies.count_more(tally)):
         keep_use(store, tallies, caller, integration, tally)
         tallies.count(tally)

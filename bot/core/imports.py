@@ -134,7 +134,7 @@ def kept_logins(
     """What the workspace has for the same user at the same server, by name."""
     for one in store.integrations_at(actor.workspace, draft.server):
         if one.username == draft.username:
-            yield one.name, opened(keyring, actor, one)
+            yield one.name, opened(keyring, actor.workspace, one)
 
 
 def logins_before(before: list[Draft], draft: Draft) -> Iterator[tuple[str, Credential]]:

@@ -133,7 +133,7 @@ def drafted(actor: Actor, keyring: Keyring, draft: Draft) -> Integration:
         kind=draft.kind.id,
         server=draft.server,
         username=draft.username,
-        secret=sealed(keyring, actor, integration_id, draft.credential),
+        secret=sealed(keyring, actor.workspace, integration_id, draft.credential),
         owner=actor.user_id,
         created_at=actor.at,
         created_by=actor.user_id,

@@ -120,8 +120,8 @@ class Store(Protocol):
     def integrations_at(self, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
         """Every integration of this host and effective port, whatever the scheme, sorted by name key."""
 
-    def dependency(self, workspace: Workspace, integration_id: str, target: Target) -> Dependency | None:
-        """The dependency of a target on an integration."""
+    def is_linked(self, workspace: Workspace, integration_id: str, target: Target) -> bool:
+        """True when the target depends on the integration."""
 
     def touch(
         self, workspace: Workspace, integration_id: str, target: Target, token_id: str, at: datetime
@@ -136,7 +136,7 @@ class Store(Protocol):
         """Write what ``touch`` has noted: every minute, and when the process ends."""
 
     def token_holder(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
-        """Find a workflow token and its workspace by the token's public id."""
+        """Find a workflow token, as it was last written, and its workspace by the token's public id."""
 
     def tokens(self, workspace: Workspace) -> tuple[WorkflowToken, ...]:
         """At most 1,000 workflow tokens of a workspace, the newest first, revoked and ended ones too."""

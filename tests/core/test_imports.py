@@ -49,7 +49,7 @@ def test_kept_login_is_sealed_for_its_place(store, keyring, preview):
 
     assert kept == made
     assert PASSWORD not in kept.secret
-    assert opened(keyring, OWNER, kept)["password"].reveal() == PASSWORD
+    assert opened(keyring, OWNER.workspace, kept)["password"].reveal() == PASSWORD
 
 
 @pytest.mark.parametrize("who", [NOBODY, VIEWER])

@@ -33,7 +33,7 @@ def test_secret_is_sealed_for_its_own_integration(add, keyring):
     """What is kept opens for this integration of this workspace, and for no other."""
     first, second = add(), add(name="second", password="other")
 
-    assert opened(keyring, OWNER, first)["password"].reveal() == "correct horse"
+    assert opened(keyring, OWNER.workspace, first)["password"].reveal() == "correct horse"
     with pytest.raises(KeyringFailure):
         keyring.open(place_of(first), second.secret)
 

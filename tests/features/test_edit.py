@@ -12,7 +12,7 @@ from tests.features.team import TYPED
 
 def password_of(team, name="my_registry"):
     """The stored password, opened."""
-    return opened(team.services.keyring, team.actor(), team.find(name))["password"].reveal()
+    return opened(team.services.keyring, team.actor().workspace, team.find(name))["password"].reveal()
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_padding_is_no_part_of_a_password(team, paste, ending):
     """Docker's clients ignore zero bytes at the end, so they are not stored."""
     paste({"registry.example.com": auth(PASSWORD + ending)})
     team.submit()
-    stored = opened(team.services.keyring, team.actor(), team.find("registry_example_com"))
+    stored = opened(team.services.keyring, team.actor().workspace, team.find("registry_example_com"))
 
     assert stored["password"].reveal() == PASSWORD
 
@@ -106,7 +106,7 @@ def test_password_is_kept_to_the_letter(team, paste, password):
     """Colons, spaces and any letters belong to the password."""
     paste({"registry.example.com": auth(password)})
     team.submit()
-    stored = opened(team.services.keyring, team.actor(), team.find("registry_example_com"))
+    stored = opened(team.services.keyring, team.actor().workspace, team.find("registry_example_com"))
 
     assert stored["password"].reveal() == password
 

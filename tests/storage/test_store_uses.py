@@ -9,6 +9,7 @@ import pytest
 from bot.core.model import Integration
 from bot.core.pages import Unused
 from bot.core.ports import Store
+from tests.fakes.lookups import dependency_of
 from tests.storage.samples import (
     IMAGE,
     NOON,
@@ -22,17 +23,14 @@ from tests.storage.samples import (
     link,
     record,
 )
-from tests.storage.tokens import DAY, LATER, TOKEN_ID, keep, last_use, token, use, used_integration
+from tests.storage.tokens import DAY, LATER, TOKEN_ID, last_use, token, use, used_integration
 
-DEPENDENCY_READS: list[Callable[[Store, Integration], datetime | None]] = [
+READS: list[Callable[[Store, Integration], datetime | None]] = [
     last_use,
     lambda store, one: store.dependencies(T1, one.id, 0, 10).rows[0].last_used_at,
     lambda store, _: store.uses(T1, PROJECT)[0].dependency.last_used_at,
     lambda store, _: store.unused(T1, NOON + DAY, 10)[1][0].last_used_at,
-]
-TOKEN_READS: list[Callable[[Store, Integration], datetime | None]] = [
     lambda store, _: store.tokens(T1)[0].last_used_at,
-    lambda store, _: held_use(store),
 ]
 
 
@@ -41,9 +39,8 @@ class Refused(Exception):
 
 
 def held_use(store: Store) -> datetime | None:
-    """When the token was last used, found by its id."""
-    found = store.token_holder(TOKEN_ID)
-    return found[1].last_used_at if found else None
+    """When the token was last used."""
+    return next(held.last_used_at for held in store.tokens(T1) if held.id == TOKEN_ID)
 
 
 def use_and_raise(store: Store, one: Integration) -> None:
@@ -60,7 +57,7 @@ def unlink(store: Store, one: Integration) -> None:
         change.remove_dependency(one.id, PROJECT)
 
 
-@pytest.mark.parametrize("read", [*DEPENDENCY_READS, *TOKEN_READS])
+@pytest.mark.parametrize("read", READS)
 def test_use_is_seen_at_once(store: Store, read: Callable[[Store, Integration], datetime | None]) -> None:
     """A use is seen in every read as soon as it is noted, after it is written, and after the next one."""
     one = used_integration(store)
@@ -95,7 +92,7 @@ def test_use_belongs_to_one_target(store: Store) -> None:
     add(store, other)
     link(store, dependency(one, IMAGE), dependency(other))
     use(store, one)
-    found = store.dependency(T2, theirs.id, PROJECT)
+    found = dependency_of(store, T2, theirs.id, PROJECT)
 
     assert (last_use(store, one, IMAGE), last_use(store, other)) == (None, None)
     assert found is not None
@@ -122,7 +119,7 @@ def test_target_linked_anew_has_not_used_it(store: Store) -> None:
     one = used_integration(store)
     use(store, one)
     unlink(store, one)
-    gone = store.dependency(T1, one.id, PROJECT)
+    gone = dependency_of(store, T1, one.id, PROJECT)
     link(store, dependency(one))
     store.flush()
 
@@ -164,7 +161,7 @@ def test_change_does_not_overwrite_a_use(store: Store) -> None:
         assert held is not None
         change.put_dependency(replace(read, settings_url="https://ci.example.com"))
         change.put_token(replace(held, reminded=1))
-    found = store.dependency(T1, one.id, PROJECT)
+    found = dependency_of(store, T1, one.id, PROJECT)
 
     assert found == replace(dependency(one), settings_url="https://ci.example.com", last_used_at=LATER)
     assert store.tokens(T1) == (replace(token(), reminded=1, last_used_at=LATER),)
@@ -195,11 +192,10 @@ def test_use_makes_an_integration_used(store: Store) -> None:
 
 
 def test_used_dependency_is_found(store: Store) -> None:
-    """One dependency is found by integration and target; what is not there is not."""
+    """A dependency is found by integration and target, in its workspace; what is not there is not."""
     one = used_integration(store)
-    keep(store, token())
 
-    assert store.dependency(T1, one.id, PROJECT) == dependency(one)
-    assert store.dependency(T1, one.id, IMAGE) is None
-    assert store.dependency(T1, "unknown", PROJECT) is None
-    assert store.dependency(T2, one.id, PROJECT) is None
+    assert store.is_linked(T1, one.id, PROJECT)
+    assert not store.is_linked(T1, one.id, IMAGE)
+    assert not store.is_linked(T1, "unknown", PROJECT)
+    assert not store.is_linked(T2, one.id, PROJECT)

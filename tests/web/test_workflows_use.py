@@ -10,6 +10,7 @@ from bot.core.errors import StoreFull
 from bot.core.handouts import keep_tallies
 from bot.core.model import Result, Source
 from bot.web.workflows import workflow_api
+from tests.fakes.lookups import dependency_of
 from tests.fakes.workplace import ACME, PRODUCTION, SERVER, WEB_SHOP, lines
 from tests.web.conftest import NINE
 
@@ -25,7 +26,7 @@ def used(place):
 def test_first_fetch_records_the_dependency(place, token, used):
     """A target's first fetch makes it depend: from a workflow, added by the token's creator, used now."""
     place.ask(ASK, token)
-    dependency = place.store.dependency(ACME, used.id, WEB_SHOP)
+    dependency = dependency_of(place.store, ACME, used.id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, "U1")
     assert (dependency.added_at, dependency.last_used_at) == (NINE, NINE)
@@ -45,7 +46,7 @@ def test_dependency_is_on_disk_before_the_answer(place, token, used):
     answer = place.ask(ASK, token)
 
     assert answer.error == (503, "store_unavailable")
-    assert place.store.dependency(ACME, used.id, WEB_SHOP) is None
+    assert dependency_of(place.store, ACME, used.id, WEB_SHOP) is None
 
 
 def test_later_fetches_write_nothing_but_are_seen(place, token, used):
@@ -55,7 +56,7 @@ def test_later_fetches_write_nothing_but_are_seen(place, token, used):
     place.ask(ASK, token)
 
     assert len(place.history("credential.hand_out")) == 1
-    assert place.store.dependency(ACME, used.id, WEB_SHOP).last_used_at == place.at
+    assert dependency_of(place.store, ACME, used.id, WEB_SHOP).last_used_at == place.at
     assert place.store.tokens(ACME)[0].last_used_at == place.at
 
 
@@ -112,7 +113,7 @@ def test_link_that_a_person_made_stays_theirs(place, token):
     place.link("my_registry")
     place.at = NINE + timedelta(days=1)
     place.ask(ASK, token)
-    dependency = place.store.dependency(ACME, place.named("my_registry").id, WEB_SHOP)
+    dependency = dependency_of(place.store, ACME, place.named("my_registry").id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_at) == (Source.SLACK, NINE)
     assert dependency.last_used_at == place.at
