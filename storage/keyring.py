@@ -24,7 +24,6 @@ import json
 import logging
 import os
 import stat
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import count
@@ -59,8 +58,13 @@ def derive(root: bytes, purpose: str) -> bytes:
 def associated_data(kid: str, place: Place) -> bytes:
     """Write a record's place so that no two places give the same bytes: each part after its length."""
     parts = (f"quaymaster {VERSION}", kid, place.workspace, place.integration_id, place.field)
-    encoded = [part.encode() for part in parts]
-    return b"".join(struct.pack(">I", len(part)) + part for part in encoded)
+    return b"".join(map(with_length, parts))
+
+
+def with_length(text: str) -> bytes:
+    """A text in UTF-8 behind its length, u32 big-endian."""
+    encoded = text.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
 
 
 @dataclass(frozen=True, slots=True)

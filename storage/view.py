@@ -91,7 +91,7 @@ class View:
 
     def is_linked(self, integration_id: str, target: Target) -> bool:
         """True when the target depends on the integration."""
-        return dependency_in(self.dependents.get(integration_id, ()), target) is not None
+        return integration_id in self.uses.get(target, ())
 
     def dependency_page(self, integration_id: str, number: int, size: int) -> DependencyPage:
         """One page of an integration's dependencies; a number past the end gives the last page."""

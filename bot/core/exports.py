@@ -24,7 +24,7 @@ STAYS_HERE = frozenset({"access_key_id", "role"})
 """Of ECR's fields: a workflow gets the passing password, and nothing of the keys it was made with."""
 
 GO_JSON = json.JSONEncoder(ensure_ascii=False)
-GO_ESCAPES = tuple((mark, f"\\u{ord(mark):04x}") for mark in "<>&\u2028\u2029")
+GO_ESCAPED = re.compile("[<>&\u2028\u2029]")
 
 
 def variable_prefix(name: str) -> str:
@@ -68,15 +68,9 @@ def docker_credentials(server_url: str, handed: HandOut) -> str:
     Source: docker/docker-credential-helpers, ``credentials/credentials.go``.
     """
     username, secret = handed.login.username, handed.login.secret.reveal()
-    return f'{{"ServerURL":{go_text(server_url)},"Username":{go_text(username)},"Secret":{go_text(secret)}}}'
-
-
-def go_text(value: str) -> str:
-    """A text in JSON as Go writes it."""
-    text = GO_JSON.encode(value)
-    for mark, escape in GO_ESCAPES:
-        text = text.replace(mark, escape)
-    return text
+    server_url, username, secret = map(GO_JSON.encode, (server_url, username, secret))
+    text = f'{{"ServerURL":{server_url},"Username":{username},"Secret":{secret}}}'
+    return GO_ESCAPED.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
 
 
 def docker_config(handed: Iterable[HandOut]) -> dict[str, object]:

@@ -45,11 +45,11 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
         InvalidInput: A parameter is missing, unknown, repeated or not UTF-8.
     """
     parts = [part.partition("=") for part in text.split("&")] if text else []
-    names = [name for name, _, _ in parts]
+    names = {name for name, _, _ in parts}
     takes = takes_in_words(required, optional)
-    if not all(name in required or name in optional for name in names) or len(text) > LONGEST_QUERY:
+    if not names.issubset((*required, *optional)) or len(text) > LONGEST_QUERY:
         raise InvalidInput("The query holds something that this path does not take.", takes)
-    if len(set(names)) != len(names):
+    if len(names) != len(parts):
         raise InvalidInput("The query holds a parameter more than once.", takes)
     try:
         query = {name: unquote_plus(value, errors="strict") for name, _, value in parts}
