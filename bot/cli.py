@@ -1,4 +1,4 @@
-"""The command ``quaymaster``: serve, try, keys, store; for pipelines env, docker-config, kubernetes-secret.
+"""The command ``quaymaster``: serve, try, keys, audit, store; env, docker-config, kubernetes-secret.
 
 What a command needs is imported when it runs, so that ``keys new`` does not load a web server.
 """
@@ -144,6 +144,20 @@ def store_settings() -> "StoreSettings":
     from bot.settings import StoreSettings
 
     return StoreSettings.from_env(os.environ)
+
+
+@main.group()
+def audit() -> None:
+    """Look after the history."""
+
+
+@audit.command("verify")
+def verify() -> None:
+    """Say whether each workspace's history is as it was written. Stop the server before."""
+    from bot.upkeep import lines_of_history
+
+    for line in lines_of_history(store_settings()):
+        click.echo(line)
 
 
 @main.group()

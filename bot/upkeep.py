@@ -1,4 +1,4 @@
-"""What an operator does to a store that no server has open: seal anew, look at the keys, repair.
+"""What an operator does to a store that no server has open: keys, history, repair.
 
 keys rotate -> (stop the server) -> keys reseal -> keys status -> (remove the old line, start the server)
 """
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bot.core.errors import KeyringFailure, StoreFailure, StoreInUse
+from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreInUse
 from bot.settings import StoreSettings
 from bot.wiring import load_keyring, open_store
 from storage.repair import repair
@@ -46,6 +46,21 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
     with stopped_store(settings, lost_keys=(kid,)) as store:
         count = store.forget(kid)
     return f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain."
+
+
+def lines_of_history(settings: StoreSettings) -> Iterator[str]:
+    """
+    Say of each workspace whether its history is as it was written.
+
+    Raises:
+        StoreDamaged: After the last line, when one is not.
+    """
+    with stopped_store(settings) as store:
+        found = store.verify_history()
+    for one in found:
+        yield f"{one.workspace_key}: entries verified: {one.entries}. {one.fault}".rstrip()
+    if any(one.fault for one in found):
+        raise StoreDamaged("The history is not whole.", "Compare it with a backup; see above where.")
 
 
 def repair_workspace(directory: Path, key: str) -> list[str]:

@@ -78,6 +78,14 @@ class Archive:
                 self._deletions[first] = tuple(self._entries(first, first + SEGMENT, DELETIONS))
             yield from self._deletions[first]
 
+    def oldest_first(self, before: int) -> Iterator[AuditEntry]:
+        """Every entry with a smaller sequence number, the first one first."""
+        for first in reversed(list(firsts(before))):
+            for _, line in lines_in(self._body(first)):
+                entry = entry_from(document_in(line)[1])
+                if entry.sequence < before:
+                    yield entry
+
     def _entries(self, first: int, before: int, question: Question) -> Iterator[AuditEntry]:
         """The entries of one file that are asked for, newest first."""
         body = self._body(first)

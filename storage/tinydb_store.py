@@ -30,6 +30,7 @@ from bot.core.model import (
 from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, Unused, Use, Window
 from bot.core.ports import Transaction
 from bot.core.tokens import WorkflowToken
+from storage.chain import Verified, verify_all
 from storage.directory import lock, prepare, sweep, workspace_keys
 from storage.disk import REAL_DISK, Disk
 from storage.forget import forget_all
@@ -241,6 +242,10 @@ class TinyDBStore:
     def forget(self, kid: str) -> int:
         """Drop every secret under a key that is lost for good; give how many integrations need a new one."""
         return forget_all(list(self._open.values()), kid, self._clock())
+
+    def verify_history(self) -> tuple[Verified, ...]:
+        """Verify each workspace's chain of audit entries, and the seal of its newest."""
+        return verify_all(list(self._open.values()), self._keyring)
 
     def _view(self, workspace: Workspace) -> View:
         opened = self._open.get(workspace.key)

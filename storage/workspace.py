@@ -18,7 +18,7 @@ from storage.keyring import Keyring
 from storage.layout import damaged
 from storage.loading import Loading
 from storage.noted import Noted
-from storage.records import AUDIT, HEAD, TOKENS
+from storage.records import AUDIT, HEAD, TOKENS, Fields
 from storage.view import View
 from storage.volume import Volume, previous_of
 
@@ -66,6 +66,11 @@ class OpenWorkspace:
         """True when damage was met after the start, so that nothing of it is shown."""
         return self._damage is not None
 
+    @property
+    def head(self) -> Fields | None:
+        """The seal of the newest entry's hash: its sequence, the key's id and the seal."""
+        return self._database.rows(HEAD).row(AUDIT)
+
     @contextmanager
     def change(self) -> Iterator[Draft]:
         """
@@ -109,7 +114,7 @@ class OpenWorkspace:
 
     def seal_head_anew(self) -> None:
         """Seal the newest entry's hash under the primary key, if it is sealed under another."""
-        head = self._database.rows(HEAD).row(AUDIT)
+        head = self.head
         if head and head["kid"] != self.keyring.primary:
             with self.change() as draft:
                 draft.seal_head(self.keyring)

@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
-from bot.core.model import Integration, Server, Workspace
+from bot.core.model import Event, Integration, Server, Source, Workspace
 from bot.core.secrets import Place, Secret
 from storage.keyring import Keyring, parse_keys, read_keys_file
+from storage.layout import decode, header
 from storage.tinydb_store import TinyDBStore
 
 ROOT = Path(__file__).parents[1]
@@ -223,3 +224,22 @@ def test_key_that_is_loaded_is_not_forgotten(run, settings, key_file):
 
     assert run("keys", "forget", there, **settings).exit_code == 1
     assert "seals 1" in run("keys", "status", **settings).stdout
+
+
+def test_history_is_verified(run, settings, home):
+    """The history is said to be whole; after a forged change it is not, with exit status 1."""
+    store = TinyDBStore(home / "data", Keyring(read_keys_file(Path(settings["QUAYMASTER_KEYS_FILE"]))))
+    with store.transaction(ACME) as change:
+        change.record(Event("integration.test", "U1", Source.SLACK, datetime(2026, 1, 1, tzinfo=UTC)))
+    store.close()
+    whole = run("audit", "verify", **settings)
+    path = home / "data" / "T1.db"
+    sequence, body = decode(path, ACME.key, path.read_bytes())
+    body = body.replace(b'"integration.test"', b'"integration.edit"')
+    path.write_bytes(header(ACME.key, sequence, body) + body)
+    forged = run("audit", "verify", **settings)
+
+    assert (whole.exit_code, whole.stdout) == (0, "T1: entries verified: 1.\n")
+    assert forged.exit_code == 1
+    assert forged.stdout == "T1: entries verified: 0. Entry 1 is not as it was written.\n"
+    assert forged.stderr == "The history is not whole. Compare it with a backup; see above where.\n"
