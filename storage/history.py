@@ -136,12 +136,17 @@ def page_of(view: View, archive: Archive, about: str | None, before: int | None,
 
 
 def question_about(view: View, about: str | None) -> Question:
-    """Ask for the entries about an integration, by its id or its name, present or past."""
+    """
+    Ask for the entries about an integration, by its id or its name, present or past.
+
+    What is called otherwise today is found under its old name too, as long as an entry in memory has it.
+    """
     if about is None:
         return Question((), lambda _: True)
     key = name_key(about)
     present = view.by_key.get(key)
-    ids = {about, present.id} if present else {about}
+    past = (one.event.integration_id for one in view.history if name_key(one.event.name) == key)
+    ids = {about, present.id} if present else {about, *filter(None, past)}
     needles = tuple(text.lower().encode() for text in {key, *ids})
     return Question(
         needles, lambda entry: entry.event.integration_id in ids or name_key(entry.event.name) == key

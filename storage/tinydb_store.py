@@ -186,16 +186,18 @@ class TinyDBStore:
         """At most 1,000 workflow tokens, the newest first, revoked and ended ones too."""
         return self._view(workspace).newest_tokens()
 
-    def ending_tokens(self, before: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
-        """At most 1,000 tokens that are not revoked and end before ``before``, those that end last first."""
+    def ending_tokens(
+        self, at: datetime, until: datetime, reminders: int
+    ) -> tuple[tuple[Workspace, WorkflowToken], ...]:
+        """At most 1,000 tokens that are valid and end soon, those that end first before the others."""
         ending = (
             (opened.workspace, token)
             for opened in list(self._open.values())
             if not opened.is_damaged
             for token in opened.view.tokens.values()
-            if token.expires_at < before and token.revoked_at is None
+            if token.expires_at <= until and token.reminded < reminders and token.is_valid(at)
         )
-        return tuple(heapq.nlargest(MOST_ENDING, ending, key=lambda found: found[1].expires_at))
+        return tuple(heapq.nsmallest(MOST_ENDING, ending, key=lambda found: found[1].expires_at))
 
     def history(
         self, workspace: Workspace, *, about: str | None = None, before: int | None = None, size: int = 10

@@ -225,7 +225,7 @@ def test_stop_before_the_start_writes_too(team):
     fetched(team, 2)
     Housekeeping(team.services).stop(1)
 
-    assert "1 more times" in details(team)[0]
+    assert "1 more time from" in details(team)[0]
 
 
 def test_stop_survives_a_full_disk(team, monkeypatch, caplog):

@@ -177,7 +177,7 @@ def keep_tallies(store: Store, done: Iterable[tuple[Tally, int]], at: datetime) 
 def counted(tally: Tally, more: int, at: datetime) -> Event:
     """One line for all fetches of an hour after its first."""
     hour = f"{tally.hour:%H:%M} to {tally.hour + HOUR:%H:%M} UTC"
-    detail = f"to {in_words(tally.target)}, {more} more times from {hour}"
+    detail = f"to {in_words(tally.target)}, {more} more {'time' if more == 1 else 'times'} from {hour}"
     actor = f"token {tally.token_id}"
     return Event(
         tally.action, actor, Source.WORKFLOW, at, tally.integration_id, tally.name, detail, tally.result

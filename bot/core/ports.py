@@ -141,8 +141,17 @@ class Store(Protocol):
     def tokens(self, workspace: Workspace) -> tuple[WorkflowToken, ...]:
         """At most 1,000 workflow tokens of a workspace, the newest first, revoked and ended ones too."""
 
-    def ending_tokens(self, before: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
-        """Tokens of every workspace that are not revoked and end before ``before``, at most 1,000."""
+    def ending_tokens(
+        self, at: datetime, until: datetime, reminders: int
+    ) -> tuple[tuple[Workspace, WorkflowToken], ...]:
+        """
+        Tokens of every workspace that end soon, those that end first before the others, at most 1,000.
+
+        Args:
+            at: They are valid then.
+            until: They have ended by then.
+            reminders: Their creators got fewer than so many.
+        """
 
     def unused(self, workspace: Workspace, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
         """

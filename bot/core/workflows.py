@@ -154,13 +154,11 @@ def caller_of(store: Store, text: str, at: datetime) -> Caller:
 
 def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
     """Tokens whose creator must be reminded now, each once 7 days and once 1 day before its end."""
-    ending = store.ending_tokens(at + REMINDERS[0])
-    return tuple((workspace, token) for workspace, token in ending if is_due(token, at))
-
-
-def is_due(token: WorkflowToken, at: datetime) -> bool:
-    """True when another reminder stands before the token's end than it has had."""
-    return token.is_valid(at) and reminders_before(token.expires_at - at) > token.reminded
+    due = {}
+    for number, left in enumerate(REMINDERS, start=1):
+        for workspace, token in store.ending_tokens(at, at + left, number):
+            due[workspace, token.id] = (workspace, token)
+    return tuple(due.values())
 
 
 def reminders_before(left: timedelta) -> int:

@@ -8,13 +8,12 @@ import pytest
 from bot.core.errors import InvalidInput, NotFound, NotPermitted
 from bot.core.model import Result, Role, Source, Target, TargetKind
 from bot.core.secrets import Secret
-from bot.core.tokens import WorkflowToken, hash_of, public_id, token_of
+from bot.core.tokens import hash_of, public_id, token_of
 from bot.core.workflows import (
     TokenRefused,
     caller_of,
     create_token,
     due_reminders,
-    is_due,
     keep_reminder,
     list_tokens,
     read_days,
@@ -227,15 +226,3 @@ def test_reminder_of_a_token_that_is_gone_is_no_error(store, make):
     keep_reminder(store, OTHER, token, MORNING)
 
     assert store.tokens(OTHER) == ()
-
-
-@pytest.mark.parametrize(
-    ("reminded", "left", "due"), [(0, 7, True), (1, 7, False), (1, 1, True), (2, 1, False)]
-)
-def test_due_is_what_it_has_not_had(reminded, left, due):
-    """Due when another reminder stands before the end than it has had."""
-    token = WorkflowToken(
-        "12345678", "0" * 64, WEB_SHOP, "U1", MORNING, MORNING + left * DAY, reminded=reminded
-    )
-
-    assert is_due(token, MORNING) == due

@@ -71,18 +71,29 @@ def test_history_of_one_integration(store: Store) -> None:
     delete(store, replace(one, name="second"))
 
     assert [entry.sequence for entry in whole_history(store, one.id)] == [4, 3, 1]
-    assert [entry.sequence for entry in whole_history(store, "SECOND")] == [4, 3]
-    assert [entry.sequence for entry in whole_history(store, "first")] == [1]
+    assert [entry.sequence for entry in whole_history(store, "SECOND")] == [4, 3, 1]
+    assert [entry.sequence for entry in whole_history(store, "first")] == [4, 3, 1]
     assert whole_history(store, "unknown") == []
 
 
 def test_present_name_finds_the_whole_history(store: Store) -> None:
-    """The name an integration has now also finds what happened under its earlier names."""
+    """An integration's history is whole under the name it has now and under its earlier ones."""
     one = integration("first")
     add(store, one)
     add(store, replace(one, name="second"))
 
     assert [entry.sequence for entry in whole_history(store, "second")] == [2, 1]
+    assert [entry.sequence for entry in whole_history(store, "FIRST")] == [2, 1]
+
+
+def test_name_given_anew_is_the_new_integrations(store: Store) -> None:
+    """When an old name belongs to another integration today, what the first did elsewhere stays out."""
+    one, other = integration("first"), integration("other")
+    add(store, one)
+    add(store, replace(one, name="second"))
+    add(store, replace(other, name="first"))
+
+    assert [entry.sequence for entry in whole_history(store, "first")] == [3, 1]
 
 
 def test_deletion_is_found(store: Store) -> None:

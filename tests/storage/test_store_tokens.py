@@ -106,19 +106,29 @@ def test_token_that_is_long_over_is_dropped(store: Store, over: WorkflowToken, *
 
 
 def test_ending_tokens_of_all_workspaces(store: Store) -> None:
-    """Tokens that end before a time are found in every workspace, those that end last first."""
+    """Tokens that end by a time are found in every workspace, those that end first before the others."""
     soon, sooner = token("soon0000", age=85 * DAY), token("sooner00", age=86 * DAY)
-    keep(store, sooner, token("later000"), replace(token("revoked0", age=85 * DAY), revoked_at=NOON))
+    over, later = token("over0000", age=90 * DAY), token("later000")
+    keep(store, sooner, over, later, replace(token("revoked0", age=85 * DAY), revoked_at=NOON))
     keep(store, soon, workspace=T2)
 
-    assert store.ending_tokens(NOON + 7 * DAY) == ((T2, soon), (T1, sooner))
-    assert store.ending_tokens(NOON + 5 * DAY) == ((T1, sooner),)
+    assert store.ending_tokens(NOON, NOON + 7 * DAY, 1) == ((T1, sooner), (T2, soon))
+    assert store.ending_tokens(NOON, NOON + 4 * DAY, 1) == ((T1, sooner),)
+
+
+def test_ending_tokens_had_fewer_reminders(store: Store) -> None:
+    """Tokens whose creators were reminded as often are passed over."""
+    once = replace(token("once0000", age=85 * DAY), reminded=1)
+    keep(store, once)
+
+    assert store.ending_tokens(NOON, NOON + 7 * DAY, 1) == ()
+    assert store.ending_tokens(NOON, NOON + 7 * DAY, 2) == ((T1, once),)
 
 
 def test_ending_tokens_are_at_most_a_thousand(store: Store) -> None:
-    """However many tokens have ended long ago, those that are about to end are among the thousand."""
-    keep(store, *(token(f"id{number:06d}", age=150 * DAY) for number in range(1001)), token(age=85 * DAY))
-    ending = store.ending_tokens(NOON + 7 * DAY)
+    """However many tokens end soon, those that end first are among the thousand."""
+    keep(store, *(token(f"id{number:06d}", age=85 * DAY) for number in range(1001)), token(age=86 * DAY))
+    ending = store.ending_tokens(NOON, NOON + 7 * DAY, 1)
 
-    assert ending[0] == (T1, token(age=85 * DAY))
+    assert ending[0] == (T1, token(age=86 * DAY))
     assert len(ending) == 1000

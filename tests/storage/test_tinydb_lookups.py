@@ -42,7 +42,7 @@ def test_damaged_workspace_leaves_others_their_reminders(watched: TinyDBStore, d
     use(watched, integration())
     watched.flush()
 
-    assert [workspace for workspace, _ in watched.ending_tokens(NOON + timedelta(days=91))] == [T2]
+    assert [workspace for workspace, _ in watched.ending_tokens(NOON, NOON + timedelta(days=91), 1)] == [T2]
 
 
 def test_token_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> None:
