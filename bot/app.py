@@ -15,6 +15,7 @@ from slack_bolt.middleware import Middleware
 from slack_bolt.request.internals import build_context
 
 from bot.dispatch import Dispatch
+from bot.rates import SlackRates
 from bot.services import Services
 from handlers import all_routes
 
@@ -24,13 +25,20 @@ NAME = "slack_bolt.quaymaster"
 ANYTHING = re.compile(".*", re.DOTALL)
 
 
-def build_app(services: Services, *, signing_secret: str, logger: logging.Logger | None = None) -> App:
+def build_app(
+    services: Services,
+    *,
+    signing_secret: str,
+    rates: SlackRates | None = None,
+    logger: logging.Logger | None = None,
+) -> App:
     """
     Build the app that serves every workspace this process knows.
 
     Args:
         services: The ports.
         signing_secret: Slack's signing secret; Bolt checks it again behind our own front.
+        rates: How often people may ask; ``None`` = as ``bot/rates.py`` says.
         logger: Where Bolt logs, at WARNING: at lower levels it prints payloads.
     """
     app = App(
@@ -43,7 +51,7 @@ def build_app(services: Services, *, signing_secret: str, logger: logging.Logger
         ignoring_self_events_enabled=False,
         logger=logger,
     )
-    dispatch = Dispatch(services, all_routes())
+    dispatch = Dispatch(services, all_routes(), rates or SlackRates())
     app.use(Introduction(dispatch))
     app.command(ANYTHING)(dispatch.command)
     app.action(ANYTHING)(dispatch.press)

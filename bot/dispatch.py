@@ -20,6 +20,7 @@ from bot.core.audit import refusal
 from bot.core.errors import InvalidFields, InvalidInput, QuaymasterError, SecretInText, StoreFailure
 from bot.core.leaks import looks_secret
 from bot.core.model import Actor, Workspace
+from bot.rates import SlackRates
 from bot.services import Services
 from handlers.blocks import Message
 from handlers.errors import beside_fields, busy, explained, on_top, unexpected
@@ -37,14 +38,16 @@ INTRODUCED_LATER = frozenset({"block_actions", "event_callback"})
 class Dispatch:
     """The listeners Bolt knows: one for each kind of request."""
 
-    def __init__(self, services: Services, routes: Routes) -> None:
+    def __init__(self, services: Services, routes: Routes, rates: SlackRates) -> None:
         self.services = services
         self.routes = routes
+        self.rates = rates
 
     def introduce(self, body: Body, context: BoltContext) -> None:
         """Give listeners ``services`` and ``actor`` by name."""
         context["services"] = self.services
         if body.get("type") not in INTRODUCED_LATER:
+            self.rates.take(workspace_of(context), context.user_id or "")
             context["actor"] = actor_of(self.services, context, body)
 
     def command(self, ack: Ack, body: Body, actor: Actor) -> None:
@@ -68,6 +71,7 @@ class Dispatch:
 
     def pressed(self, body: Body, context: BoltContext, surface: Surface) -> None:
         """Run a press's listener, then publish the Home tab anew if something changed there."""
+        self.rates.take(workspace_of(context), context.user_id or "")
         actor = actor_of(self.services, context, body)
         require(self.services.store, actor, Action.SEE)
         press = read_press(body)

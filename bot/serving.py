@@ -14,6 +14,7 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 from bot.app import build_app
 from bot.core.secrets import Secret
 from bot.logs import slack_logger, start_logging
+from bot.rates import SlackRates
 from bot.settings import Settings
 from bot.socket_mode import SocketMode
 from bot.web.health import Health, health_page
@@ -54,7 +55,12 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
 def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) -> None:
     """Serve with services that are open."""
     secret = settings.slack_signing_secret
-    app = build_app(wired.services, signing_secret=secret.reveal() if secret else "", logger=slack_logger())
+    app = build_app(
+        wired.services,
+        signing_secret=secret.reveal() if secret else "",
+        rates=SlackRates(settings.rate_limit),
+        logger=slack_logger(),
+    )
     socket_mode = socket_mode_of(settings, wired, app)
     checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
     mounts = {**mounts_of(settings, app, checks), WORKFLOWS_PATH: workflow_api(wired.services)}

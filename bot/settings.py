@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bot.core.errors import SettingsError
 from bot.core.secrets import Secret
+from bot.rates import A_PERSON_A_MINUTE
 
 Environment = Mapping[str, str]
 Network = IPv4Network | IPv6Network
@@ -70,6 +71,8 @@ class Settings(StoreSettings):
     editors: tuple[str, ...] = ()
     """The same; empty = every full member."""
     allowed_networks: tuple[Network, ...] = PRIVATE_NETWORKS
+    rate_limit: int = A_PERSON_A_MINUTE
+    """How many commands, presses and forms a person may send a minute."""
     log_level: str = "INFO"
 
     @classmethod
@@ -91,6 +94,7 @@ class Settings(StoreSettings):
             admins=ids_of(environ, "QUAYMASTER_ADMINS"),
             editors=ids_of(environ, "QUAYMASTER_EDITORS"),
             allowed_networks=networks_of(environ),
+            rate_limit=rate_limit_of(environ),
             log_level=log_level_of(environ),
         )
 
@@ -231,6 +235,17 @@ def networks_of(environ: Environment) -> tuple[Network, ...]:
         raise SettingsError(
             f"{name} is not a comma list of networks: write address ranges such as 10.0.0.0/8,fd00::/8."
         ) from error
+
+
+def rate_limit_of(environ: Environment) -> int:
+    """Read how often a person may ask."""
+    text = written(environ, "QUAYMASTER_RATE_LIMIT") or str(A_PERSON_A_MINUTE)
+    if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
+        raise SettingsError(
+            "QUAYMASTER_RATE_LIMIT is not a number to use: write how many commands and presses a person may "
+            f"send a minute, such as {A_PERSON_A_MINUTE}."
+        )
+    return int(text)
 
 
 def log_level_of(environ: Environment) -> str:

@@ -23,6 +23,7 @@ from bot.core.model import Actor, Role, Target, TargetKind, Workspace
 from bot.core.ports import Registry
 from bot.core.secrets import Secret
 from bot.logs import slack_logger, start_logging
+from bot.rates import SlackRates
 from bot.registry.guard import LOOPBACK
 from bot.services import Services
 from bot.settings import PRIVATE_NETWORKS, Settings
@@ -52,6 +53,9 @@ DEPENDANTS = (
         "https://ci.example.com/images/web-shop",
     ),
 )
+
+RATE_LIMIT = 600
+"""High, because one person at the page plays everybody."""
 
 
 def run_try(data: Path | None, port: int, say: Callable[[str], None]) -> None:
@@ -96,10 +100,16 @@ class TryApp:
             http_front(f"{self.url}/slack/events"), secret, problems, app=SlackApp.from_manifest(manifest)
         )
         self.simulator.base_url = self.url
-        self.wired: Wired = build_services(try_settings(directory, self.url, self.simulator.token), registry)
+        settings = try_settings(directory, self.url, self.simulator.token)
+        self.wired: Wired = build_services(settings, registry)
         self.page = tryit_app(self.simulator)
         bolt = SlackRequestHandler(
-            build_app(self.wired.services, signing_secret=secret, logger=slack_logger())
+            build_app(
+                self.wired.services,
+                signing_secret=secret,
+                rates=SlackRates(settings.rate_limit),
+                logger=slack_logger(),
+            )
         )
         self.wsgi = dispatcher(
             {
@@ -140,6 +150,7 @@ def try_settings(directory: Path, url: str, token: str) -> Settings:
         slack_api_url=f"{url}/api/",
         base_url=url,
         allowed_networks=(*PRIVATE_NETWORKS, *LOOPBACK),
+        rate_limit=RATE_LIMIT,
     )
 
 

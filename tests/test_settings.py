@@ -25,6 +25,7 @@ EVERYTHING = ENOUGH | {
     "QUAYMASTER_ADMINS": "U1, W2",
     "QUAYMASTER_EDITORS": "U3,S4,",
     "QUAYMASTER_ALLOWED_NETWORKS": "127.0.0.1,10.0.0.0/8",
+    "QUAYMASTER_RATE_LIMIT": "120",
     "LOG_LEVEL": "debug",
 }
 
@@ -49,6 +50,9 @@ WRONG = [
     ("SLACK_BOT_TOKEN", "xapp-1"),
     ("SLACK_BOT_TOKEN", "xoxb-1 xoxb-2"),
     ("SLACK_SIGNING_SECRET", " "),
+    ("QUAYMASTER_RATE_LIMIT", "0"),
+    ("QUAYMASTER_RATE_LIMIT", "many"),
+    ("QUAYMASTER_RATE_LIMIT", "12345678"),
 ]
 
 
@@ -65,6 +69,7 @@ def test_few_settings_are_enough():
         host="127.0.0.1",
         port=3000,
         allowed_networks=PRIVATE_NETWORKS,
+        rate_limit=30,
         log_level="INFO",
     )
 
@@ -86,6 +91,7 @@ def test_every_setting_is_read():
         admins=("U1", "W2"),
         editors=("U3", "S4"),
         allowed_networks=(ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8")),
+        rate_limit=120,
         log_level="DEBUG",
     )
 

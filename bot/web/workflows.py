@@ -18,12 +18,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
+from bot.core.rates import TooOften
 from bot.core.workflows import Caller, TokenRefused, caller_of
 from bot.services import Services
 from bot.web.api.calls import Call, read_query
 from bot.web.api.endpoints import ENDPOINTS, Endpoint
 from bot.web.api.replies import JSON, NoSuchPath, Reply, WrongMethod, error_reply, send
-from bot.web.rates import Rates, TooOften
+from bot.web.rates import Rates
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -14,6 +14,7 @@ from bot.app import build_app
 from bot.core.secrets import Secret
 from bot.logs import slack_logger
 from bot.people import SlackPeople
+from bot.rates import SlackRates
 from bot.registry.kinds import GROUPS, KINDS
 from bot.replies import SlackReplies
 from bot.services import Services
@@ -31,6 +32,9 @@ from tests.storage.disks import WatchedDisk
 
 FORGOTTEN_S = 301
 """Longer than people's roles are remembered."""
+
+UNHURRIED = 1_000_000
+"""So many commands a minute that no test is refused one."""
 
 
 @pytest.fixture(scope="session")
@@ -109,7 +113,7 @@ def make_team(
 ) -> Callable[..., Team]:
     """Make a team; named arguments are settings, such as ``editors``."""
 
-    def make(**settings: tuple[str, ...]) -> Team:
+    def make(rate_limit: int = UNHURRIED, **settings: tuple[str, ...]) -> Team:
         executor = QuietExecutor()
         services = Services(
             store=store,
@@ -124,7 +128,12 @@ def make_team(
             now=clock.now,
             **settings,
         )
-        bolt = build_app(services, signing_secret=payloads.SIGNING_SECRET, logger=slack_logger())
+        bolt = build_app(
+            services,
+            signing_secret=payloads.SIGNING_SECRET,
+            rates=SlackRates(rate_limit),
+            logger=slack_logger(),
+        )
         front = slack_front(SlackRequestHandler(bolt), Secret(payloads.SIGNING_SECRET))
         return Team(slack, services, store, executor, front)
 

@@ -8,8 +8,9 @@ from bot.checks import CappedRegistry
 from bot.core.errors import Busy
 from bot.core.model import Server
 from bot.core.ports import Login
+from bot.core.rates import TooOften
 from bot.core.secrets import Secret
-from bot.web.rates import Rates, TooOften
+from bot.web.rates import Rates
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.workplace import SERVER, workplace
 

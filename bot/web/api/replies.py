@@ -21,9 +21,9 @@ from bot.core.errors import (
     Unreachable,
 )
 from bot.core.model import Stage
+from bot.core.rates import TooOften
 from bot.core.workflows import TokenRefused
 from bot.web.answers import SECURITY_HEADERS
-from bot.web.rates import TooOften
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse

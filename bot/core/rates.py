@@ -1,0 +1,71 @@
+"""Token buckets: how often somebody may ask. Nobody waits in a thread; they are told how long to wait."""
+
+import math
+from dataclasses import dataclass
+
+from bot.core.errors import QuaymasterError
+
+MINUTE_S = 60.0
+MOST_KEPT = 50_000
+"""Buckets that are remembered; the oldest are forgotten first."""
+
+
+class TooOften(QuaymasterError):
+    """Asked too often. ``wait_s`` is how many whole seconds to wait."""
+
+    def __init__(self, what: str, wait_s: float) -> None:
+        self.wait_s = max(1, math.ceil(wait_s))
+        unit = "second" if self.wait_s == 1 else "seconds"
+        super().__init__(what, f"Wait {self.wait_s} {unit}, then ask again.")
+
+
+@dataclass(slots=True)
+class Bucket:
+    """What one token or address has left, as the moment at which everything will be back."""
+
+    full_at: float
+    strikes: int = 0
+    shut_until: float = 0.0
+
+    def is_idle(self, now: float) -> bool:
+        """True when forgetting it changes nothing."""
+        return max(self.full_at, self.shut_until) <= now
+
+
+class Buckets:
+    """A token bucket for each key, all of one size. The caller holds the lock."""
+
+    def __init__(self, a_minute: int, most: int = MOST_KEPT) -> None:
+        self._every_s = MINUTE_S / a_minute
+        self._most = most
+        self._kept: dict[str, Bucket] = {}
+
+    def of(self, key: str, now: float) -> Bucket:
+        """The bucket of a key; a new or idle one is full."""
+        bucket = self._kept.get(key)
+        if bucket is None or bucket.is_idle(now):
+            self._kept.pop(key, None)
+            if len(self._kept) >= self._most:
+                self._forget(now)
+            bucket = self._kept[key] = Bucket(now)
+        return bucket
+
+    def take(self, bucket: Bucket, now: float) -> float:
+        """Take one, and give 0.0; or take none, and give how many seconds are missing."""
+        full_at = max(bucket.full_at, now) + self._every_s
+        if full_at - now > MINUTE_S + 1e-9:
+            return full_at - now - MINUTE_S
+        bucket.full_at = full_at
+        return 0.0
+
+    def _forget(self, now: float) -> None:
+        """Make room: forget every idle bucket, and the oldest if there is none."""
+        busy = {key: bucket for key, bucket in self._kept.items() if not bucket.is_idle(now)}
+        while len(busy) >= self._most:
+            # A tenth at once, or each new key would go through all of them again.
+            for key in list(busy)[: self._most // 10 + 1]:
+                del busy[key]
+        self._kept = busy
+
+    def __len__(self) -> int:
+        return len(self._kept)
