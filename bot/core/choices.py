@@ -1,6 +1,6 @@
 """Which integration answers for a server or a name: the target's own, else the default, else the only one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.access import Action, require
@@ -137,3 +137,20 @@ def missing(store: Store, workspace: Workspace, name_or_address: str, message: s
         return NotFound(message, hint)
     who = f"“{entry.event.name}” was deleted by {entry.event.actor}"
     return Deleted(message, f"{who} on {entry.event.at:%Y-%m-%d %H:%M} UTC.", (entry.event.actor,))
+
+
+def undecided(store: Store, actor: Actor, integrations: Iterable[Integration]) -> tuple[Server, ...]:
+    """Give those of the integrations' servers where none is chosen for a target that is linked to none."""
+    servers = dict.fromkeys(one.server for one in integrations)
+    return tuple(server for server in servers if is_undecided(store, actor, server))
+
+
+def is_undecided(store: Store, actor: Actor, server: Server) -> bool:
+    """True when a target that is linked to none of a server's integrations gets an error for their number."""
+    try:
+        explain_choice(store, actor, server, None)
+    except Ambiguous:
+        return True
+    except (NotFound, NotPermitted):
+        return False
+    return False

@@ -146,7 +146,14 @@ def compared(
         name, credential = known[0]
         closed = f"“{name}” has a login of this user, for linked targets only; the two were not compared"
         return Finding.CONFLICT, closed if credential is None else f"“{name}” has another login"
-    return Finding.NEW, f"becomes “{draft.name}”"
+    return Finding.NEW, f"becomes “{draft.name}”{beside(store, actor, draft, before)}"
+
+
+def beside(store: Store, actor: Actor, draft: Draft, before: list[Draft]) -> str:
+    """Name another integration of the server, kept or new: with two, something must decide which answers."""
+    there = [one.name for one in store.integrations_at(actor.workspace, draft.server)]
+    there += [one.name for one in before if one.server == draft.server]
+    return f", beside “{there[0]}” of the same server" if there else ""
 
 
 def kept_logins(

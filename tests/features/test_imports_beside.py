@@ -84,3 +84,42 @@ def test_own_login_is_found_behind_a_closed_one(closed, paste):
     assert "“open” has this login" in row(
         paste({"registry.example.com": auth("mine")}), "registry.example.com"
     )
+
+
+def test_second_login_of_a_server_names_the_first(team, paste):
+    """The row of a new login says which integration of the server it will stand beside, kept or new."""
+    team.add("my_registry", username="deploy")
+    twins = {"one.example.com": auth(), "https://one.example.com": auth(username="deploy")}
+    shown = paste({"registry.example.com": auth(), **twins})
+
+    assert "becomes “registry_example_com”, beside “my_registry” of the same server" in row(
+        shown, "registry.example.com"
+    )
+    assert row(shown, "one.example.com").endswith("becomes “one_example_com”")
+    assert "becomes “one_example_com_2”, beside “one_example_com”" in row(shown, "https://one.example.com")
+
+
+UNDECIDED = (
+    "several integrations, and none is the default. Pipelines that are linked to none of them get an error"
+)
+
+
+def test_import_beside_another_warns(team, paste):
+    """Once a server has two integrations and no default, it is said what that does to pipelines."""
+    team.add("my_registry", username="deploy")
+    paste({"registry.example.com": auth(), "other.example.com": auth()})
+    shown = team.submit()
+
+    assert f"`registry.example.com`: {UNDECIDED}" in shown.text
+    assert "`/integrations edit NAME` has the tick" in shown.text
+
+
+@pytest.mark.parametrize("ticks", [{"is_default": True}, {"linked_only": True}])
+def test_import_beside_what_leaves_no_doubt_does_not_warn(team, paste, ticks):
+    """Beside a default, or beside one that is for linked targets only, it is clear what answers."""
+    kept = team.add("my_registry", username="deploy")
+    with team.store.transaction(ACME) as change:
+        change.put_integration(replace(kept, **ticks))
+    paste({"registry.example.com": auth()})
+
+    assert "none is the default" not in team.submit().text
