@@ -9,12 +9,12 @@ and whoever reads begins in the archive only below the oldest entry of the file.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 
 from bot.core.access import Action
 from bot.core.errors import StoreDamaged
-from bot.core.model import AuditEntry, Result, name_key
+from bot.core.model import AuditEntry, Result, Server, name_key
 from bot.core.pages import HistoryPage
 from storage.layout import decode, document_in, encode, line_of, lines_in
 from storage.records import AUDIT, entry_fields, entry_from
@@ -162,19 +162,24 @@ def deletion_of(view: View, archive: Archive, integration_id: str) -> AuditEntry
 
 
 def deletion_named(view: View, archive: Archive, name: str) -> AuditEntry | None:
-    """
-    The newest entry that says who deleted an integration of this name, or of this server's address.
-
-    It looks back over the entries in memory and the newest 40 archive files, at least 10,000 entries: an
-    older deletion is not found. Asking again reads no file.
-    """
+    """The newest entry that says who deleted an integration of this name."""
     key = name_key(name)
-    recent = filter(is_any_deletion, reversed(view.history))
-    oldest = view.history[0].sequence if view.history else 1
-    deletions = chain(recent, archive.deletions(oldest))
-    return next(
-        (one for one in deletions if key == name_key(one.event.name) or name == one.event.detail), None
-    )
+    return next((one for one in deletions(view, archive) if name_key(one.event.name) == key), None)
+
+
+def deletion_at(view: View, archive: Archive, server: Server) -> AuditEntry | None:
+    """The newest entry that says who deleted an integration of this server."""
+    return next((one for one in deletions(view, archive) if one.event.detail == server.address), None)
+
+
+def deletions(view: View, archive: Archive) -> Iterator[AuditEntry]:
+    """
+    The deletions in memory and in the newest 40 archive files, at least 10,000 entries, newest first.
+
+    An older deletion is not among them. Asking again reads no file.
+    """
+    yield from filter(is_any_deletion, reversed(view.history))
+    yield from archive.deletions(view.history[0].sequence if view.history else 1)
 
 
 def is_deletion(entry: AuditEntry, integration_id: str) -> bool:

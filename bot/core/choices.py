@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bot.core.access import Action, require
 from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
 from bot.core.kinds import NAME
-from bot.core.model import Actor, Integration, Server, Target, Workspace
+from bot.core.model import Actor, AuditEntry, Integration, Server, Target, Workspace
 from bot.core.ports import Store
 from bot.core.servers import parse_server, server_of_image
 from bot.core.workflows import Caller
@@ -118,7 +118,7 @@ def chosen(candidates: Sequence[Integration], reason: str) -> Choice | None:
 def nothing_at(store: Store, workspace: Workspace, server: Server) -> NotFound:
     """Say that nothing answers for a server, and who deleted what did."""
     message = f"No integration answers for {shortened(server.address, 200)}."
-    return missing(store, workspace, server.address, message, "Add one: /integrations add")
+    return gone(store.deletion_at(workspace, server), message, "Add one: /integrations add")
 
 
 def named(store: Store, caller: Caller, name: str) -> Integration:
@@ -130,13 +130,17 @@ def named(store: Store, caller: Caller, name: str) -> Integration:
     raise missing(store, caller.workspace, name, message, "GET /v1/integrations lists those there are.")
 
 
-def missing(store: Store, workspace: Workspace, name_or_address: str, message: str, hint: str) -> NotFound:
-    """Give the error for what is not there; if somebody deleted it, the hint says who and when."""
-    entry = store.deletion_named(workspace, name_or_address)
-    if entry is None:
+def missing(store: Store, workspace: Workspace, name: str, message: str, hint: str) -> NotFound:
+    """Give the error for a name that nothing has; if what had it was deleted, the hint says by whom, when."""
+    return gone(store.deletion_named(workspace, name), message, hint)
+
+
+def gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
+    """Give the error for what is not there; of what was deleted, the hint says by whom and when."""
+    if deletion is None:
         return NotFound(message, hint)
-    who = f"“{entry.event.name}” was deleted by {entry.event.actor}"
-    return Deleted(message, f"{who} on {entry.event.at:%Y-%m-%d %H:%M} UTC.", (entry.event.actor,))
+    who = f"“{deletion.event.name}” was deleted by {deletion.event.actor}"
+    return Deleted(message, f"{who} on {deletion.event.at:%Y-%m-%d %H:%M} UTC.", (deletion.event.actor,))
 
 
 def undecided(store: Store, actor: Actor, integrations: Iterable[Integration]) -> tuple[Server, ...]:

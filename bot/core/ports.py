@@ -115,7 +115,14 @@ class Store(Protocol):
         """The entry that says who deleted the integration with this id."""
 
     def deletion_named(self, workspace: Workspace, name: str) -> AuditEntry | None:
-        """The newest entry that says who deleted an integration of this name, whatever its case."""
+        """
+        The newest entry that says who deleted an integration of this name, whatever its case.
+
+        It looks back over at least 10,000 entries; an older deletion is not found.
+        """
+
+    def deletion_at(self, workspace: Workspace, server: Server) -> AuditEntry | None:
+        """The same for an integration of this server, by its address: its entry's detail is that."""
 
     def integrations_at(self, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
         """Every integration of this host and effective port, whatever the scheme, sorted by name key."""

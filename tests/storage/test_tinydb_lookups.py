@@ -87,7 +87,7 @@ def test_asking_again_for_a_deletion_reads_no_file(watched: TinyDBStore, disk: W
     disk.calls.clear()
     watched.deletion_named(T1, "unknown")
     first = disk.calls.count("read")
-    watched.deletion_named(T1, "elsewhere.example.com")
+    watched.deletion_at(T1, Server("https", "elsewhere.example.com"))
 
     assert (first, disk.calls.count("read")) == (3, 3)
 

@@ -132,6 +132,17 @@ def test_deleted_integration_names_who_deleted_it(place, token):
     assert (by_name.error, by_name.json["hint"]) == ((404, "deleted"), hint)
 
 
+def test_deletion_is_told_to_who_asks_for_that(place, token):
+    """A server's address is no name and a name no server, so neither question is answered for the other."""
+    place.add("localhost")
+    place.delete("localhost")
+    by_address = place.ask(f"/v1/integrations/{SERVER}", token)
+    by_host = place.ask("/v1/credentials?server=localhost", token)
+
+    assert by_address.error == (404, "not_found")
+    assert by_host.error == (404, "not_found")
+
+
 def test_linked_targets_only(place, token):
     """An integration for linked targets refuses others by name; an hour's first refusal is in the history."""
     place.add()
