@@ -9,12 +9,14 @@ and whoever reads begins in the archive only below the oldest entry of the file.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
 from bot.core.access import Action
+from bot.core.audit import former_name
 from bot.core.errors import StoreDamaged
-from bot.core.model import AuditEntry, Result, Server, name_key
+from bot.core.model import AuditEntry, Integration, Result, Server, name_key
 from bot.core.pages import HistoryPage
 from storage.layout import decode, document_in, encode, line_of, lines_in
 from storage.records import AUDIT, entry_fields, entry_from
@@ -170,6 +172,31 @@ def deletion_named(view: View, archive: Archive, name: str) -> AuditEntry | None
 def deletion_at(view: View, archive: Archive, server: Server) -> AuditEntry | None:
     """The newest entry that says who deleted an integration of this server."""
     return next((one for one in deletions(view, archive) if one.event.detail == server.address), None)
+
+
+def renaming_of(view: View, name: str) -> tuple[Integration, datetime] | None:
+    """
+    Say what the integration that gave this name up last is now, and since when it is called so.
+
+    Only entries in memory are looked at. ``None`` too when that integration is gone, or when another that had
+    the name since then is.
+    """
+    key = name_key(name)
+    for entry in reversed(view.history):
+        if is_any_deletion(entry) and name_key(entry.event.name) == key:
+            return None
+        old = former_name(entry.event)
+        if old and name_key(old) == key:
+            return last_renaming(view, entry.event.integration_id or "")
+    return None
+
+
+def last_renaming(view: View, integration_id: str) -> tuple[Integration, datetime] | None:
+    """An integration as it is, and when it got the name that it has; for one whose renaming is in memory."""
+    present = view.by_id.get(integration_id)
+    entries = (one.event for one in reversed(view.history) if one.event.integration_id == integration_id)
+    times = (one.at for one in entries if former_name(one))
+    return (present, next(times)) if present else None
 
 
 def deletions(view: View, archive: Archive) -> Iterator[AuditEntry]:

@@ -34,7 +34,7 @@ from storage.chain import Verified, verify_all
 from storage.directory import lock, prepare, sweep, workspace_keys
 from storage.disk import REAL_DISK, Disk
 from storage.forget import forget_all
-from storage.history import deletion_at, deletion_named, deletion_of, page_of
+from storage.history import deletion_at, deletion_named, deletion_of, page_of, renaming_of
 from storage.keyring import Keyring, kid_of
 from storage.meta import Meta
 from storage.reseal import reseal_all
@@ -220,6 +220,10 @@ class TinyDBStore:
         """The newest entry that says who deleted an integration of this server, by its address."""
         opened = self._open.get(workspace.key)
         return deletion_at(opened.view, opened.archive, server) if opened else None
+
+    def renaming(self, workspace: Workspace, name: str) -> tuple[Integration, datetime] | None:
+        """What the integration that was called so is now, and since when; answered from memory alone."""
+        return renaming_of(self._view(workspace), name)
 
     def sealed_counts(self) -> dict[str, int]:
         """How many records are sealed under each key, by key id."""

@@ -122,12 +122,26 @@ def nothing_at(store: Store, workspace: Workspace, server: Server) -> NotFound:
 
 
 def named(store: Store, caller: Caller, name: str) -> Integration:
-    """Find an integration by its name. Raises ``NotFound``; the hint says who deleted it."""
+    """Find an integration by its name. Raises ``NotFound``; the hint says its new name, or who deleted it."""
     found = store.integration_named(caller.workspace, name) if NAME.fullmatch(name) else None
     if found is not None:
         return found
     message = f"There is no integration named “{shortened(name)}”."
+    hint = new_name(store, caller, name)
+    if hint:
+        raise NotFound(message, hint)
     raise missing(store, caller.workspace, name, message, "GET /v1/integrations lists those there are.")
+
+
+def new_name(store: Store, caller: Caller, old_name: str) -> str:
+    """Say what is called otherwise now, to a caller that may fetch it; to any other nothing."""
+    found = store.renaming(caller.workspace, old_name)
+    if found is None:
+        return ""
+    present, since = found
+    if present.linked_only and not store.is_linked(caller.workspace, present.id, caller.target):
+        return ""
+    return f"It is called “{present.name}” since {since:%Y-%m-%d %H:%M} UTC."
 
 
 def missing(store: Store, workspace: Workspace, name: str, message: str, hint: str) -> NotFound:
