@@ -11,7 +11,6 @@ from bot.core.model import Workspace
 from bot.core.tallies import Tally
 from bot.core.workflows import create_token, revoke_token
 from bot.housekeeping import GONE, Housekeeping, attempt, remind, write_noted
-from tests.fakes.lookups import dependency_of
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
@@ -199,7 +198,7 @@ def test_last_use_is_written(linked, disk):
     write_noted(linked.services, linked.services.now())
 
     assert "sync file" in disk.calls
-    assert dependency_of(linked.store, ACME, integration.id, WEB_SHOP).last_used_at == linked.services.now()
+    assert linked.store.dependency(ACME, integration.id, WEB_SHOP).last_used_at == linked.services.now()
 
 
 def test_round_without_news_touches_no_file(linked, disk):

@@ -120,6 +120,9 @@ class Store(Protocol):
     def integrations_at(self, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
         """Every integration of this host and effective port, whatever the scheme, sorted by name key."""
 
+    def dependency(self, workspace: Workspace, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration."""
+
     def is_linked(self, workspace: Workspace, integration_id: str, target: Target) -> bool:
         """True when the target depends on the integration."""
 
