@@ -58,8 +58,8 @@ def hand_out(
     """
     require_link(store, tallies, caller, integration)
     credential = opened(keyring, caller.workspace, integration)
-    kept = login_for(integration, credential)
-    login = asked_of(integration, lambda: registry.docker_login(kept, deadline_s=deadline_s))
+    stored = login_for(caller, integration, credential)
+    login = asked_of(integration, lambda: registry.docker_login(stored, deadline_s=deadline_s))
     note_use(store, tallies, caller, integration, HAND_OUT)
     return HandOut(integration, login, {} if login.expires_at else credential)
 
@@ -80,15 +80,15 @@ def hand_out_tags(
         InvalidInput, LinkedOnly, NotFound, Busy, KeyringFailure, StoreFailure, RegistryFailure.
     """
     require_link(store, tallies, caller, integration)
-    login = login_for(integration, opened(keyring, caller.workspace, integration))
+    login = login_for(caller, integration, opened(keyring, caller.workspace, integration))
     tags = asked_of(integration, lambda: registry.tags(login, repository, deadline_s=DEADLINE_S))
     note_use(store, tallies, caller, integration, Action.TAGS)
     return tags
 
 
-def login_for(integration: Integration, credential: Credential) -> Login:
+def login_for(caller: Caller, integration: Integration, credential: Credential) -> Login:
     """The login, with a name under which what AWS or a token server gives may be kept."""
-    return login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
+    return login_of(integration, credential, f"{integration.id}:{integration.version}", caller.token.id)
 
 
 def asked_of(integration: Integration, ask: Callable[[], T]) -> T:

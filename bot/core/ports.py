@@ -191,6 +191,8 @@ class Login:
     trusted_realms: tuple[str, ...] = ()
     cache_key: str = ""
     """Integration id and version: access tokens kept in memory belong to exactly one. Empty = keep none."""
+    token_id: str = ""
+    """The workflow token it is got for, so that one cannot keep all others waiting; empty = a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +256,9 @@ class Registry(Protocol):
         on_step: Callable[[Step], None] = ignore_step,
     ) -> CheckResult:
         """Ask whether a login works. Never raises for what a registry does; keeps to the deadline."""
+
+    def kept_login(self, login: Login) -> DockerLogin | None:
+        """What docker must send, where nobody need be asked for it; ``None`` = ask by ``docker_login``."""
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """What docker must send: for ECR the password of 12 hours. Raises ``RegistryFailure``."""
