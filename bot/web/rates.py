@@ -19,6 +19,7 @@ FAILURES_A_MINUTE = 10
 FIRST_DELAY_S = 2.0
 LONGEST_DELAY_S = 300.0
 MOST_STRIKES = 10
+"""Enough for the longest delay; without it a number that only grows would one day be too large."""
 
 
 class Rates:
@@ -54,6 +55,6 @@ class Rates:
             if now >= bucket.shut_until and not self._failures.take(bucket, now):
                 return
             bucket.strikes = min(bucket.strikes + 1, MOST_STRIKES)
-            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S**bucket.strikes)
+            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (bucket.strikes - 1))
             bucket.shut_until = now + delay_s
-        raise TooOften("Too many invalid tokens came from this address.", delay_s)
+        raise TooOften("This workflow token is not valid, like many others from this address.", delay_s)

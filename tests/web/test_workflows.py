@@ -4,6 +4,7 @@ import base64
 import json
 import shlex
 import subprocess
+import time
 from datetime import timedelta
 
 import pytest
@@ -67,6 +68,13 @@ def test_server_is_found_however_docker_spells_it(place, token, spelled):
     place.add("hub", "docker-hub", **HUB)
 
     assert place.ask(f"/v1/credentials?server={spelled}", token).json["Username"] == "acme"
+
+
+def test_parameter_may_be_encoded(place, token):
+    """A client may percent-encode a parameter's name as well as its value."""
+    place.add()
+
+    assert place.ask(f"/v1/credentials?%73erver={SERVER.replace('.', '%2E')}", token).status == 200
 
 
 def test_registry_at_port_80_is_found_by_its_host(place, token):
@@ -205,6 +213,19 @@ def test_docker_config_holds_what_is_linked(place, token):
     hub = {"auth": base64.b64encode(b"acme:dckr_pat_x").decode()}
     assert auths == {"https://index.docker.io/v1/": hub, "docker.io": hub}
     assert {entry.event.name for entry in place.history("credential.hand_out")} == {"anonymous", "hub"}
+
+
+def test_docker_config_has_one_deadline(place, token, registry):
+    """However many registries must be asked, the time for all of them is one."""
+    for number in range(3):
+        place.add(f"r{number}", url=f"https://r{number}.example.com")
+        place.link(f"r{number}")
+    registry.meanwhile = lambda: time.sleep(0.02)
+    place.ask("/v1/docker/config.json", token)
+
+    first, second, third = registry.deadlines
+    assert first - 0.02 > second
+    assert second - 0.02 > third
 
 
 def test_docker_config_takes_the_default_of_several(place, token):
