@@ -4,8 +4,8 @@ A token may ask 600 times a minute, all at once if it likes. An address that sho
 honest 401 ten times a minute; from then on each further attempt doubles a delay, up to five minutes. A valid
 token is never refused because of its address: behind a proxy or in a build cluster many share one.
 
-The address is the connection's. Behind a reverse proxy that is the proxy's, until waitress is told to
-trust it.
+The address is the connection's. Behind a reverse proxy that is the proxy's, unless
+``QUAYMASTER_TRUSTED_PROXY`` names it.
 """
 
 import threading

@@ -129,7 +129,13 @@ class Server:
     """A waitress server on a socket of ours, with a stop that finishes what is running."""
 
     def __init__(
-        self, wsgi: "WSGIApplication", host: str, port: int, stopping: Callable[[], None] = nothing
+        self,
+        wsgi: "WSGIApplication",
+        host: str,
+        port: int,
+        stopping: Callable[[], None] = nothing,
+        *,
+        trusted_proxy: str | None = None,
     ) -> None:
         """
         Listen.
@@ -139,6 +145,7 @@ class Server:
             host: A name or address of this machine.
             port: 0 = any free one.
             stopping: Called when the stop begins, to let go of requests that wait on purpose.
+            trusted_proxy: The address of a proxy whose word counts for where a request comes from.
 
         Raises:
             QuaymasterError: The address cannot be had.
@@ -150,7 +157,9 @@ class Server:
         self._stop = Event()
         self._stopping = stopping
         self._map: dict[int, Any] = {}
-        self._server = create_server(wsgi, map=self._map, sockets=[listener], **LIMITS)
+        self._server = create_server(
+            wsgi, map=self._map, sockets=[listener], **LIMITS, **behind(trusted_proxy)
+        )
         self._server.channel_class = Channel
 
     def stop(self) -> None:
@@ -189,6 +198,13 @@ class Server:
     def _is_busy(self) -> bool:
         channels = list(self._server.active_channels.values())
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def behind(trusted_proxy: str | None) -> dict[str, Any]:
+    """Settings that make a request's address the one that a proxy tells. Nobody else is believed."""
+    if trusted_proxy is None:
+        return {}
+    return {"trusted_proxy": trusted_proxy, "trusted_proxy_headers": {"x-forwarded-for"}}
 
 
 def listen(host: str, port: int) -> socket.socket:

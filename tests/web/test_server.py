@@ -175,31 +175,6 @@ def test_large_body_is_refused(server):
         assert connection.getresponse().status == 413
 
 
-TOKEN = b"qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ"
-UNREADABLE = [
-    (b"GET /v1/credentials HTTP/1.1\r\nAuthorization: Bearer " + TOKEN + b"\r\r\n\r\n", 400),
-    (b"GET /v1/credentials?server=" + TOKEN + b"\xc3\xa9 HTTP/1.1\r\n\r\n", 400),
-    (b"GET /v1/x HTTP/1.1\r\nAuthorization: " + TOKEN * 6722 + b"\r\n\r\n", 431),
-    (b"POST /v1/x HTTP/1.1\r\nContent-Length: 9999999\r\nAuthorization: " + TOKEN + b"\r\n\r\n", 413),
-    (b"POST /v1/x HTTP/1.1\r\nTransfer-Encoding: br\r\nAuthorization: " + TOKEN + b"\r\n\r\n", 501),
-]
-
-
-@pytest.mark.parametrize(("request_bytes", "status"), UNREADABLE)
-def test_unreadable_request_is_not_repeated(server, request_bytes, status):
-    """What cannot be read is answered in the API's form, is not cached, and nothing of it comes back."""
-    where = urlsplit(server.url)
-    with socket.create_connection((where.hostname, where.port), timeout=5) as connection:
-        connection.sendall(request_bytes)
-        answered = b"".join(iter(lambda: connection.recv(65536), b""))
-    head, _, body = answered.partition(b"\r\n\r\n")
-
-    assert head.split()[1] == str(status).encode()
-    assert b"Cache-Control: no-store" in head
-    assert json.loads(body).keys() == {"code", "message", "hint"}
-    assert TOKEN not in answered
-
-
 def test_half_sent_requests_delay_nobody(server):
     """Two hundred connections that sent half a request leave the honest one its answer."""
     where = urlsplit(server.url)
