@@ -22,7 +22,7 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from bot.core.errors import QuaymasterError
-from bot.web.answers import SECURITY_HEADERS, answer
+from bot.web.answers import SECURITY_HEADERS, STATUS_LINES, answer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -108,7 +108,7 @@ class RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress ships no types
         code = "invalid_request" if status in UNREADABLE else "internal_error"
         message, hint = UNREADABLE.get(status, ("Something went wrong inside Quaymaster.", ""))
         body = json.dumps({"code": code, "message": message, "hint": hint}).encode()
-        self.status = f"{status.value} {status.phrase}"
+        self.status = STATUS_LINES[status]
         self.response_headers.extend([("Content-Type", "application/json"), *SECURITY_HEADERS])
         self.set_close_on_finish()
         self.content_length = len(body)
