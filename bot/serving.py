@@ -64,7 +64,7 @@ def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) ->
     socket_mode = socket_mode_of(settings, wired, app)
     checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
     mounts = {**mounts_of(settings, app, checks), WORKFLOWS_PATH: workflow_api(wired.services)}
-    server = Server(dispatcher(mounts), settings.host, settings.port)
+    server = Server(dispatcher(mounts), settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
     wired.housekeeping.start()
     if socket_mode:
         socket_mode.start()

@@ -6,7 +6,7 @@ A missing or wrong setting raises ``SettingsError``: one sentence that names it 
 import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -64,6 +64,8 @@ class Settings(StoreSettings):
     host: str = "127.0.0.1"
     port: int = 3000
     """0 = the system chooses a free one."""
+    trusted_proxy: str | None = None
+    """The address of the proxy before this server, as this server sees it."""
     base_url: str | None = None
     """The public address, without a slash at its end."""
     admins: tuple[str, ...] = ()
@@ -90,6 +92,7 @@ class Settings(StoreSettings):
             slack_api_url=api_url_of(environ),
             host=written(environ, "HOST") or "127.0.0.1",
             port=port_of(environ),
+            trusted_proxy=trusted_proxy_of(environ),
             base_url=base_url_of(environ),
             admins=ids_of(environ, "QUAYMASTER_ADMINS"),
             editors=ids_of(environ, "QUAYMASTER_EDITORS"),
@@ -185,6 +188,18 @@ def api_url_of(environ: Environment) -> str:
             "(http:// only for this machine)."
         )
     return text if text.endswith("/") else f"{text}/"
+
+
+def trusted_proxy_of(environ: Environment) -> str | None:
+    """Read the proxy's address."""
+    text = written(environ, "QUAYMASTER_TRUSTED_PROXY")
+    try:
+        return str(ip_address(text)) if text else None
+    except ValueError as error:
+        raise SettingsError(
+            "QUAYMASTER_TRUSTED_PROXY is not an address: write the one your proxy connects from, "
+            "such as 127.0.0.1."
+        ) from error
 
 
 def base_url_of(environ: Environment) -> str | None:

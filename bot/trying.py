@@ -103,17 +103,11 @@ class TryApp:
         settings = try_settings(directory, self.url, self.simulator.token)
         self.wired: Wired = build_services(settings, registry)
         self.page = tryit_app(self.simulator)
-        bolt = SlackRequestHandler(
-            build_app(
-                self.wired.services,
-                signing_secret=secret,
-                rates=SlackRates(settings.rate_limit),
-                logger=slack_logger(),
-            )
-        )
+        rates = SlackRates(settings.rate_limit)
+        app = build_app(self.wired.services, signing_secret=secret, rates=rates, logger=slack_logger())
         self.wsgi = dispatcher(
             {
-                "/slack/events": slack_front(bolt, Secret(secret)),
+                "/slack/events": slack_front(SlackRequestHandler(app), Secret(secret)),
                 "/healthz": health_page(self.wired.store.health),
                 WORKFLOWS_PATH: workflow_api(self.wired.services),
                 "/": self.page,

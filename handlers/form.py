@@ -137,7 +137,7 @@ def undecided_note(servers: Sequence[Server]) -> list[Block]:
     """A line on servers with several integrations of which none is the default."""
     addresses = ", ".join(code(server.address) for server in servers)
     text = (
-        f":warning: {addresses}: several integrations, and none is the default. Pipelines that are linked to "
+        f":warning: {addresses}: several integrations, and none is the default. Pipelines that depend on "
         "none of them get an error until one is: `/integrations edit NAME` has the tick."
     )
     return [context(text)] if servers else []

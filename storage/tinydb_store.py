@@ -20,6 +20,7 @@ from pathlib import Path
 from bot.core.errors import KeyringFailure
 from bot.core.model import (
     AuditEntry,
+    Dependency,
     Integration,
     Server,
     Target,
@@ -138,6 +139,10 @@ class TinyDBStore:
     ) -> DependencyPage:
         """One page of an integration's dependencies; ``number`` from 0, past the end gives the last page."""
         return self._view(workspace).dependency_page(integration_id, number, size)
+
+    def dependency(self, workspace: Workspace, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration."""
+        return self._view(workspace).dependency(integration_id, target)
 
     def is_linked(self, workspace: Workspace, integration_id: str, target: Target) -> bool:
         """True when the target depends on the integration."""

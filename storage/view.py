@@ -89,6 +89,11 @@ class View:
         likely = heapq.nlargest(CANDIDATES, self.keys, key=shared)
         return tuple(self.by_key[key].name for key in get_close_matches(wanted, likely, n=3))
 
+    def dependency(self, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration, with its last use by now."""
+        found = dependency_in(self.dependents.get(integration_id, ()), target)
+        return self.noted.on(found) if found else None
+
     def is_linked(self, integration_id: str, target: Target) -> bool:
         """True when the target depends on the integration."""
         return integration_id in self.uses.get(target, ())
@@ -104,8 +109,8 @@ class View:
         """Every integration a target uses, sorted by name key."""
         mine = [self.by_id[integration_id] for integration_id in self.uses.get(target, ())]
         mine.sort(key=key_order)
-        uses = ((one, dependency_in(self.dependents[one.id], target)) for one in mine)
-        return tuple(Use(one, self.noted.on(dependency)) for one, dependency in uses if dependency)
+        uses = ((one, self.dependency(one.id, target)) for one in mine)
+        return tuple(Use(one, dependency) for one, dependency in uses if dependency)
 
     def targets(self, kind: TargetKind) -> tuple[str, ...]:
         """The names of at most 1,000 targets of a kind, sorted."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from http.client import IncompleteRead
 
 import pytest
 
@@ -11,7 +12,6 @@ from bot.core.model import Workspace
 from bot.core.tallies import Tally
 from bot.core.workflows import create_token, revoke_token
 from bot.housekeeping import GONE, Housekeeping, attempt, remind, write_noted
-from tests.fakes.lookups import dependency_of
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
@@ -136,6 +136,33 @@ def test_slack_that_is_down_stops_nothing(team, caplog):
     assert len(reminders(team)) == 1
 
 
+def test_odd_failure_does_not_end_the_clock(team, caplog):
+    """Whatever a round meets, the next one comes, and the log names no more than its kind."""
+    rounds = []
+    store = replace(team.services, store=Failing(rounds))
+    keeping = Housekeeping(store, every_s=0.01)
+    keeping.start()
+    while len(rounds) < 3:
+        keeping._thread.join(0.01)
+    keeping._stopped.set()
+    keeping._thread.join(5)
+
+    assert "could not write what was noted: IncompleteRead" in caplog.text
+    assert "marker" not in caplog.text
+
+
+class Failing:
+    """A store whose ``flush`` fails as nobody foresaw."""
+
+    def __init__(self, rounds):
+        self.rounds = rounds
+
+    def flush(self):
+        """Fail."""
+        self.rounds.append(1)
+        raise IncompleteRead(b"marker")
+
+
 def raising(error):
     """Raise from within an expression."""
     raise error
@@ -199,7 +226,7 @@ def test_last_use_is_written(linked, disk):
     write_noted(linked.services, linked.services.now())
 
     assert "sync file" in disk.calls
-    assert dependency_of(linked.store, ACME, integration.id, WEB_SHOP).last_used_at == linked.services.now()
+    assert linked.store.dependency(ACME, integration.id, WEB_SHOP).last_used_at == linked.services.now()
 
 
 def test_round_without_news_touches_no_file(linked, disk):
@@ -243,7 +270,10 @@ def test_running_thread_reminds(team):
     team.slack.clock.advance(84 * DAY_S)
     keeping = Housekeeping(team.services, every_s=0.01)
     keeping.start()
-    team.slack.before_answer = keeping._stopped.set
+    while not team.executor.tasks:
+        keeping._thread.join(0.01)
+    keeping._stopped.set()
     keeping._thread.join(5)
+    team.executor.run()
 
     assert len(reminders(team)) == 1

@@ -1,4 +1,7 @@
-"""Which integration answers for a server or a name: the target's own, else the default, else the only one."""
+"""Which integration answers for a server or a name.
+
+Of those a target may fetch: the one that people linked to it, else the default, else the one it has used.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -6,7 +9,7 @@ from dataclasses import dataclass, replace
 from bot.core.access import Action, require
 from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
 from bot.core.kinds import NAME
-from bot.core.model import Actor, AuditEntry, Integration, Server, Target, Workspace
+from bot.core.model import Actor, AuditEntry, Dependency, Integration, Server, Source, Target, Workspace
 from bot.core.ports import Store
 from bot.core.servers import parse_server, server_of_image
 from bot.core.workflows import Caller
@@ -19,10 +22,13 @@ class Deleted(NotFound):
 class Ambiguous(Conflict):
     """Several integrations could answer for a server, and nothing says which."""
 
-    def __init__(self, server: Server, target: Target | None, names: tuple[str, ...]) -> None:
+    def __init__(
+        self, server: Server, target: Target | None, names: tuple[str, ...], *, are_linked: bool = False
+    ) -> None:
         super().__init__(
             f"Several integrations could answer for {server.address}: {quoted(names)}.",
-            f"Link one: /integrations link NAME {named_target(target)}; "
+            f"{'Unlink all but one' if are_linked else 'Link one'}: /integrations "
+            f"{'unlink' if are_linked else 'link'} NAME {named_target(target)}; "
             "or tick one as the default: /integrations edit NAME",
         )
         self.names = names
@@ -54,7 +60,7 @@ class Choice:
 
 def choose(store: Store, caller: Caller, server: Server) -> Choice:
     """
-    Decide which integration answers for a server: the target's own, else the default, else the only one.
+    Decide which integration answers for a server.
 
     Raises:
         Ambiguous, LinkedOnly.
@@ -87,18 +93,39 @@ def server_asked_for(text: str) -> Server:
 
 
 def decide(store: Store, workspace: Workspace, server: Server, target: Target | None) -> Choice:
-    """Apply the rule to the integrations of a server."""
+    """
+    Apply the rule to the integrations of a server.
+
+    A link that a person made is a decision. A use that was only recorded is none: it lets the default move,
+    and counts where nothing else decides, so that one more integration stops no pipeline.
+    """
     there = store.integrations_at(workspace, server) or without_tls(store, workspace, server)
-    linked = [one for one in there if target and store.is_linked(workspace, one.id, target)]
-    open_to_all = [one for one in there if not one.linked_only]
-    for candidates, reason in ((linked, "it is linked to this target"), (open_to_all, "")):
-        if choice := chosen(candidates, reason):
-            return choice
-        if candidates:
-            raise Ambiguous(server, target, tuple(one.name for one in candidates))
-    if there:
+    used = [one for one in there if target and store.is_linked(workspace, one.id, target)]
+    allowed = [one for one in there if not one.linked_only or one in used]
+    if not there:
+        raise nothing_at(store, workspace, server)
+    if not allowed:
         raise LinkedOnly(there[0], target)
-    raise nothing_at(store, workspace, server)
+    if len(allowed) == 1:
+        return Choice(allowed[0], only_reason(there))
+    linked = [one for one in used if target and is_link(store.dependency(workspace, one.id, target))]
+    if choice := chosen(linked or allowed, "it is linked to this target" if linked else ""):
+        return choice
+    if len(used) == 1:
+        return Choice(used[0], "this target has used it before")
+    names = tuple(one.name for one in linked or allowed)
+    raise Ambiguous(server, target, names, are_linked=bool(linked))
+
+
+def is_link(dependency: Dependency | None) -> bool:
+    """True for a dependency that a person made; a workflow's is only a use that was recorded."""
+    return dependency is not None and dependency.source is not Source.WORKFLOW
+
+
+def only_reason(there: Sequence[Integration]) -> str:
+    """Say why there was nothing to choose from."""
+    others = "the others are for linked targets only"
+    return "it is the only one for this server" if len(there) == 1 else others
 
 
 def without_tls(store: Store, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
@@ -109,7 +136,7 @@ def without_tls(store: Store, workspace: Workspace, server: Server) -> tuple[Int
 def chosen(candidates: Sequence[Integration], reason: str) -> Choice | None:
     """Choose the only one, or the default among several."""
     if len(candidates) == 1:
-        return Choice(candidates[0], reason or "it is the only one for this server")
+        return Choice(candidates[0], reason)
     default = next((one for one in candidates if one.is_default), None)
     why = f"it is the default for this server{f' and {reason}' if reason else ''}"
     return Choice(default, why) if default else None
@@ -158,13 +185,13 @@ def gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
 
 
 def undecided(store: Store, actor: Actor, integrations: Iterable[Integration]) -> tuple[Server, ...]:
-    """Give those of the integrations' servers where none is chosen for a target that is linked to none."""
+    """Give those of the integrations' servers where none is chosen for a target that depends on none."""
     servers = dict.fromkeys(one.server for one in integrations)
     return tuple(server for server in servers if is_undecided(store, actor, server))
 
 
 def is_undecided(store: Store, actor: Actor, server: Server) -> bool:
-    """True when a target that is linked to none of a server's integrations gets an error for their number."""
+    """True when a target that depends on none of a server's integrations gets an error for their number."""
     try:
         explain_choice(store, actor, server, None)
     except Ambiguous:

@@ -28,7 +28,9 @@ def opened(keyring: Keyring, workspace: Workspace, integration: Integration) -> 
     return keyring.open(Place(workspace.key, integration.id), integration.secret)
 
 
-def login_of(integration: Integration, credential: Credential, cache_key: str = "") -> Login:
+def login_of(
+    integration: Integration, credential: Credential, cache_key: str = "", token_id: str = ""
+) -> Login:
     """Put together what a registry client needs."""
     return Login(
         kind=integration.kind,
@@ -39,6 +41,7 @@ def login_of(integration: Integration, credential: Credential, cache_key: str = 
         ca=integration.ca,
         trusted_realms=integration.trusted_realms,
         cache_key=cache_key,
+        token_id=token_id,
     )
 
 

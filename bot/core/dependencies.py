@@ -9,7 +9,7 @@ from bot.core.access import Action, may, refused, require
 from bot.core.audit import event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency, quoted
 from bot.core.integrations import find_integration, get_integration, missing
-from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
+from bot.core.model import Actor, Dependency, Integration, Source, Target, TargetKind
 from bot.core.pages import Use
 from bot.core.ports import Store
 
@@ -25,7 +25,7 @@ KIND_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """What ``link`` did. ``was_new`` is false when the target depended on the integration already."""
+    """What ``link`` did. ``was_new`` is false when people had linked the target already."""
 
     integration: Integration
     dependency: Dependency
@@ -94,7 +94,7 @@ def link_target(
         present = change.integration(integration.id)
         is_allowed = present is None or may_link(actor, present)
         known = change.dependency(integration.id, target)
-        dependency = known or Dependency(integration.id, target, actor.user_id, actor.at, actor.source)
+        dependency = linked(actor, integration, target, known)
         if settings_url:
             dependency = replace(dependency, settings_url=settings_url)
         if present is not None and is_allowed and dependency != known:
@@ -104,7 +104,16 @@ def link_target(
         raise missing(store, actor, integration.id)
     if not is_allowed:
         raise owners_link(store, actor, integration)
-    return Linked(integration, dependency, was_new=known is None)
+    return Linked(integration, dependency, was_new=known is None or known.source is not dependency.source)
+
+
+def linked(actor: Actor, integration: Integration, target: Target, known: Dependency | None) -> Dependency:
+    """The dependency that a person's link makes. One that a workflow's use made becomes theirs."""
+    if known is None:
+        return Dependency(integration.id, target, actor.user_id, actor.at, actor.source)
+    if known.source is not Source.WORKFLOW:
+        return known
+    return replace(known, added_by=actor.user_id, added_at=actor.at, source=actor.source)
 
 
 def may_link(actor: Actor, integration: Integration) -> bool:

@@ -28,7 +28,8 @@
     └── SettingsError           a setting is missing or wrong
 
 A few more stand beside what raises them: ``Deleted``, ``Ambiguous`` and ``LinkedOnly`` in ``choices.py``,
-``TokenRefused`` in ``workflows.py``, ``RealmRefused`` in ``bot/registry/guard.py``, HTTP's in ``bot/web``.
+``TokenRefused`` in ``workflows.py``, ``TooOften`` in ``rates.py``, ``RealmRefused`` in
+``bot/registry/guard.py``, HTTP's in ``bot/web``.
 
 Each carries a message in the person's words, a hint that says what to do next, and its facts as
 attributes. Texts are plain (whoever shows them escapes them) and never hold a secret.

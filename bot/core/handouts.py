@@ -21,7 +21,7 @@ from bot.core.model import Dependency, Event, Integration, Result, Source, Works
 from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags, Transaction
 from bot.core.secrets import Credential
 from bot.core.tallies import HOUR, Tallies, Tally
-from bot.core.workflows import Caller
+from bot.core.workflows import Caller, TokenRefused
 
 HAND_OUT = "credential.hand_out"
 DEADLINE_S = 8.0
@@ -53,13 +53,13 @@ def hand_out(
     Hand an integration's credential out.
 
     Raises:
-        LinkedOnly, NotFound, Busy, KeyringFailure, StoreFailure.
+        LinkedOnly, NotFound, Busy, TokenRefused, KeyringFailure, StoreFailure.
         RegistryFailure: AWS gave no password.
     """
     require_link(store, tallies, caller, integration)
     credential = opened(keyring, caller.workspace, integration)
-    kept = login_for(integration, credential)
-    login = asked_of(integration, lambda: registry.docker_login(kept, deadline_s=deadline_s))
+    stored = login_for(caller, integration, credential)
+    login = asked_of(integration, lambda: registry.docker_login(stored, deadline_s=deadline_s))
     note_use(store, tallies, caller, integration, HAND_OUT)
     return HandOut(integration, login, {} if login.expires_at else credential)
 
@@ -80,15 +80,15 @@ def hand_out_tags(
         InvalidInput, LinkedOnly, NotFound, Busy, KeyringFailure, StoreFailure, RegistryFailure.
     """
     require_link(store, tallies, caller, integration)
-    login = login_for(integration, opened(keyring, caller.workspace, integration))
+    login = login_for(caller, integration, opened(keyring, caller.workspace, integration))
     tags = asked_of(integration, lambda: registry.tags(login, repository, deadline_s=DEADLINE_S))
     note_use(store, tallies, caller, integration, Action.TAGS)
     return tags
 
 
-def login_for(integration: Integration, credential: Credential) -> Login:
+def login_for(caller: Caller, integration: Integration, credential: Credential) -> Login:
     """The login, with a name under which what AWS or a token server gives may be kept."""
-    return login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
+    return login_of(integration, credential, f"{integration.id}:{integration.version}", caller.token.id)
 
 
 def asked_of(integration: Integration, ask: Callable[[], T]) -> T:
@@ -114,13 +114,37 @@ def require_link(store: Store, tallies: Tallies, caller: Caller, integration: In
 
 
 def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, action: str) -> None:
-    """Record a use before it is answered: on disk if it is a first one, else in memory."""
+    """
+    Record a use before it is answered: on disk if it is a first one, else in memory.
+
+    Raises:
+        NotFound, Busy, TokenRefused, LinkedOnly: It was deleted or changed, the token revoked or the target
+            unlinked, while its registry was asked.
+    """
+    require_unchanged(store, caller, integration)
     tally = tally_of(caller, integration, action)
     is_known = store.is_linked(caller.workspace, integration.id, caller.target)
     if not (is_known and tallies.count_more(tally)):
         keep_use(store, tallies, caller, integration, tally)
         tallies.count(tally)
     store.touch(caller.workspace, integration.id, caller.target, caller.token.id, caller.at)
+
+
+def require_unchanged(store: Store, caller: Caller, integration: Integration) -> None:
+    """Let pass what is still as it was read. Raises ``NotFound``, ``Busy``, ``TokenRefused``."""
+    held = store.token_holder(caller.token.id)
+    if held is None or held[1].revoked_at:
+        raise TokenRefused
+    refuse_changed(store, caller, integration, store.integration(caller.workspace, integration.id))
+
+
+def refuse_changed(store: Store, caller: Caller, read: Integration, present: Integration | None) -> None:
+    """Refuse an integration that was deleted or changed since it was read. Raises ``NotFound``, ``Busy``."""
+    if present is None:
+        message, hint = f"“{read.name}” is gone.", "GET /v1/integrations lists those there are."
+        raise missing(store, caller.workspace, read.name, message, hint)
+    if present.version != read.version:
+        raise Busy(f"“{read.name}” was changed at this moment; nothing was handed out.")
 
 
 def tally_of(caller: Caller, integration: Integration, action: str) -> Tally:
@@ -135,13 +159,13 @@ def keep_use(store: Store, tallies: Tallies, caller: Caller, integration: Integr
     """Record the dependency if it is new, and the hour's first use, in one transaction."""
 
     def change(transaction: Transaction) -> None:
-        present = transaction.integration(integration.id)
-        if present is None:
-            message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists those there are."
-            raise missing(store, caller.workspace, integration.name, message, hint)
-        if present.version != integration.version:
-            raise Busy(f"“{integration.name}” was changed at this moment; nothing was handed out.")
+        refuse_changed(store, caller, integration, transaction.integration(integration.id))
+        token = transaction.token(caller.token.id)
+        if token is None or token.revoked_at:
+            raise TokenRefused
         is_first = transaction.dependency(integration.id, caller.target) is None
+        if is_first and integration.linked_only:
+            raise LinkedOnly(integration, caller.target)
         if is_first:
             transaction.put_dependency(first_use(caller, integration))
         if is_first or tallies.is_new(tally):

@@ -126,6 +126,9 @@ class Store(Protocol):
     def integrations_at(self, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
         """Every integration of this host and effective port, whatever the scheme, sorted by name key."""
 
+    def dependency(self, workspace: Workspace, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration."""
+
     def is_linked(self, workspace: Workspace, integration_id: str, target: Target) -> bool:
         """True when the target depends on the integration."""
 
@@ -160,12 +163,7 @@ class Store(Protocol):
         """
 
     def unused(self, workspace: Workspace, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
-        """
-        Integrations that were added before ``since`` and that no target has used after it.
-
-        Returns:
-            How many there are, and the first ``size`` of them, sorted by name key.
-        """
+        """How many were added before ``since`` and not used after it, and the first ``size`` by name key."""
 
 
 class Keyring(Protocol):
@@ -194,6 +192,8 @@ class Login:
     trusted_realms: tuple[str, ...] = ()
     cache_key: str = ""
     """Integration id and version: access tokens kept in memory belong to exactly one. Empty = keep none."""
+    token_id: str = ""
+    """The workflow token it is got for, so that one cannot keep all others waiting; empty = a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +257,9 @@ class Registry(Protocol):
         on_step: Callable[[Step], None] = ignore_step,
     ) -> CheckResult:
         """Ask whether a login works. Never raises for what a registry does; keeps to the deadline."""
+
+    def kept_login(self, login: Login) -> DockerLogin | None:
+        """What docker must send, where nobody need be asked for it; ``None`` = ask by ``docker_login``."""
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """What docker must send: for ECR the password of 12 hours. Raises ``RegistryFailure``."""

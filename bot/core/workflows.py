@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from bot.core.access import Action, may, refused, require
 from bot.core.audit import event
-from bot.core.errors import InvalidInput, NotFound, QuaymasterError
-from bot.core.model import Actor, Role, Source, Target, Workspace
+from bot.core.dependencies import may_link
+from bot.core.errors import InvalidInput, NotFound, NotPermitted, QuaymasterError
+from bot.core.model import Actor, Integration, Role, Source, Target, Workspace
 from bot.core.ports import Store
 from bot.core.secrets import Secret
 from bot.core.tokens import WorkflowToken, hash_of, is_same, new_token, public_id
@@ -74,9 +75,13 @@ def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple
         Its text, which is never kept and so can be shown only now, and what is kept of it.
 
     Raises:
-        NotPermitted.
+        NotPermitted: Also when the target is linked to an integration for linked targets only that the actor
+            may link nothing to: the token would open it.
     """
     require(store, actor, Action.ISSUE)
+    for use in store.uses(actor.workspace, target):
+        if not may_link(actor, use.integration):
+            raise owners_issue(store, actor, target, use.integration)
     text = new_token()
     token = WorkflowToken(
         id=public_id(text.reveal()) or "",
@@ -89,8 +94,19 @@ def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple
     )
     with store.transaction(actor.workspace) as change:
         change.put_token(token)
-        change.record(event(actor, "token.create", detail=in_words(token)))
+        change.record(event(actor, Action.ISSUE, detail=in_words(token)))
     return text, token
+
+
+def owners_issue(store: Store, actor: Actor, target: Target, integration: Integration) -> NotPermitted:
+    """Record that somebody tried to make a token for a closed integration's target, and give the error."""
+    error = refused(store, actor, Action.ISSUE, integration)
+    error.message = (
+        f"{target.kind.value} {target.name} is linked to “{integration.name}”, which is for linked targets "
+        "only: its owner or an admin makes the tokens of those."
+    )
+    error.hint, error.people = "Ask its owner.", (integration.owner, *actor.admins)
+    return error
 
 
 def in_words(token: WorkflowToken) -> str:

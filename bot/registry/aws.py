@@ -64,6 +64,11 @@ class Granted:
         return now < self.since + (self.until - self.since) / 2
 
 
+def in_docker(granted: Granted) -> DockerLogin:
+    """A password as a docker client sends it, with its end."""
+    return DockerLogin(USERNAME, granted.secret, datetime.fromtimestamp(granted.until, UTC))
+
+
 class AwsLogins:
     """Turns ECR integrations into registry logins. Safe to share between threads."""
 
@@ -84,8 +89,12 @@ class AwsLogins:
 
     def docker_login(self, login: Login, operation: Operation) -> DockerLogin:
         """Give the same to a docker client, with its end. Takes and raises what ``granted`` does."""
-        granted = self.granted(login, operation)
-        return DockerLogin(USERNAME, granted.secret, datetime.fromtimestamp(granted.until, UTC))
+        return in_docker(self.granted(login, operation))
+
+    def kept_login(self, login: Login) -> DockerLogin | None:
+        """Give a docker client the password that is kept; ``None`` when AWS is to be asked for one."""
+        kept = self._fresh(login)
+        return in_docker(kept) if kept else None
 
     def granted(self, login: Login, operation: Operation) -> Granted:
         """
@@ -105,16 +114,19 @@ class AwsLogins:
                 "Check the region and the account id.",
                 Stage.LOGIN,
             )
+        return self._fresh(login) or self._renewed(login, operation)
+
+    def _fresh(self, login: Login) -> Granted | None:
         with self._lock:
             kept = self._kept.get(login.cache_key)
-        if kept is None or not kept.is_fresh(self._now()):
-            kept = self._renewed(login, operation, kept)
-        return kept
+        return kept if kept and kept.is_fresh(self._now()) else None
 
-    def _renewed(self, login: Login, operation: Operation, kept: Granted | None) -> Granted:
+    def _renewed(self, login: Login, operation: Operation) -> Granted:
         try:
             granted = self._asked(login, operation)
         except Unreachable:
+            with self._lock:
+                kept = self._kept.get(login.cache_key)
             if kept is None or kept.until <= self._now():
                 raise
             return kept

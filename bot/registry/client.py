@@ -95,16 +95,21 @@ class RegistryClient:
             steps = tuple(operation.steps)
             return CheckResult(Outcome.UNREACHABLE, failure.stage, failure.message, failure.hint, steps)
 
+    def kept_login(self, login: Login) -> DockerLogin | None:
+        """What docker must send: what is stored; for ECR a password that AWS granted a while ago, if any."""
+        if login.kind == ECR.id:
+            return self._aws.kept_login(login)
+        return DockerLogin(login.username, self._secret(login) or Secret(""))
+
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """
-        Give what docker must send: for ECR a password that AWS grants, for others what is kept.
+        Give what docker must send, and ask AWS for it if it must come from there.
 
         Raises:
             RegistryFailure: AWS gave no password.
         """
-        if login.kind == ECR.id:
-            return self._aws.docker_login(login, self._operation(login, deadline_s, ignore_step))
-        return DockerLogin(login.username, self._secret(login) or Secret(""))
+        kept = self.kept_login(login)
+        return kept or self._aws.docker_login(login, self._operation(login, deadline_s, ignore_step))
 
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
         """

@@ -4,8 +4,8 @@ A token may ask 600 times a minute, all at once if it likes. An address that sho
 honest 401 ten times a minute; from then on each further attempt doubles a delay, up to five minutes. A valid
 token is never refused because of its address: behind a proxy or in a build cluster many share one.
 
-The address is the connection's. Behind a reverse proxy that is the proxy's, until waitress is told to
-trust it.
+The address is the connection's. Behind a reverse proxy that is the proxy's, unless
+``QUAYMASTER_TRUSTED_PROXY`` names it.
 """
 
 import threading
@@ -19,6 +19,7 @@ FAILURES_A_MINUTE = 10
 FIRST_DELAY_S = 2.0
 LONGEST_DELAY_S = 300.0
 MOST_STRIKES = 10
+"""Enough for the longest delay; without it a number that only grows would one day be too large."""
 
 
 class Rates:
@@ -54,6 +55,6 @@ class Rates:
             if now >= bucket.shut_until and not self._failures.take(bucket, now):
                 return
             bucket.strikes = min(bucket.strikes + 1, MOST_STRIKES)
-            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S**bucket.strikes)
+            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (bucket.strikes - 1))
             bucket.shut_until = now + delay_s
-        raise TooOften("Too many invalid tokens came from this address.", delay_s)
+        raise TooOften("This workflow token is not valid, like many others from this address.", delay_s)

@@ -5,6 +5,7 @@
 other mounts  -> whatever was mounted there
 """
 
+import json
 import logging
 import os
 import secrets
@@ -17,9 +18,11 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from waitress import create_server, wasyncore  # type: ignore[import-untyped]  # it ships no types
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
+from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from bot.core.errors import QuaymasterError
-from bot.web.answers import answer
+from bot.web.answers import SECURITY_HEADERS, STATUS_LINES, answer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -84,6 +87,40 @@ def guarded(
         return answer(start_response, HTTPStatus.INTERNAL_SERVER_ERROR, fields)
 
 
+TOO_LONG = "Send less."
+UNREADABLE = {
+    HTTPStatus.BAD_REQUEST: (
+        "The request cannot be read: its address or a header holds what HTTP does not allow.",
+        "A token that was read from a file may end with an invisible character: write it anew.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The request's body is too large.", TOO_LONG),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("The request's headers are too long.", TOO_LONG),
+    HTTPStatus.NOT_IMPLEMENTED: ("The request's body is encoded in an unknown way.", "Send it as it is."),
+}
+
+
+class RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress ships no types
+    """Answers a request that no application gets to see: waitress's own words would repeat its headers."""
+
+    def execute(self) -> None:
+        """Answer as the API answers errors."""
+        status = HTTPStatus(self.request.error.code)
+        code = "invalid_request" if status in UNREADABLE else "internal_error"
+        message, hint = UNREADABLE.get(status, ("Something went wrong inside Quaymaster.", ""))
+        body = json.dumps({"code": code, "message": message, "hint": hint}).encode()
+        self.status = STATUS_LINES[status]
+        self.response_headers.extend([("Content-Type", "application/json"), *SECURITY_HEADERS])
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection."""
+
+    error_task_class = RefusedTask
+
+
 def nothing() -> None:
     """Do nothing."""
 
@@ -92,7 +129,13 @@ class Server:
     """A waitress server on a socket of ours, with a stop that finishes what is running."""
 
     def __init__(
-        self, wsgi: "WSGIApplication", host: str, port: int, stopping: Callable[[], None] = nothing
+        self,
+        wsgi: "WSGIApplication",
+        host: str,
+        port: int,
+        stopping: Callable[[], None] = nothing,
+        *,
+        trusted_proxy: str | None = None,
     ) -> None:
         """
         Listen.
@@ -102,6 +145,7 @@ class Server:
             host: A name or address of this machine.
             port: 0 = any free one.
             stopping: Called when the stop begins, to let go of requests that wait on purpose.
+            trusted_proxy: The address of a proxy whose word counts for where a request comes from.
 
         Raises:
             QuaymasterError: The address cannot be had.
@@ -113,7 +157,10 @@ class Server:
         self._stop = Event()
         self._stopping = stopping
         self._map: dict[int, Any] = {}
-        self._server = create_server(wsgi, map=self._map, sockets=[listener], **LIMITS)
+        self._server = create_server(
+            wsgi, map=self._map, sockets=[listener], **LIMITS, **behind(trusted_proxy)
+        )
+        self._server.channel_class = Channel
 
     def stop(self) -> None:
         """Begin to stop. May be called from a signal handler and from any thread, and more than once."""
@@ -151,6 +198,13 @@ class Server:
     def _is_busy(self) -> bool:
         channels = list(self._server.active_channels.values())
         return any(channel.requests or channel.total_outbufs_len for channel in channels)
+
+
+def behind(trusted_proxy: str | None) -> dict[str, Any]:
+    """Settings that make a request's address the one that a proxy tells. Nobody else is believed."""
+    if trusted_proxy is None:
+        return {}
+    return {"trusted_proxy": trusted_proxy, "trusted_proxy_headers": {"x-forwarded-for"}}
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -106,7 +106,12 @@ class WorkflowApi:
 
 
 def route(path: str) -> tuple[Endpoint, str]:
-    """Find the endpoint of a path, and the integration the path names. Raises ``NoSuchPath``."""
+    """
+    Find the endpoint of a path, and the integration the path names. Raises ``NoSuchPath``.
+
+    Args:
+        path: As WSGI gives it: each byte a character (PEP 3333).
+    """
     name = ""
     if path.startswith(NAMED):
         name, slash, rest = path[len(NAMED) :].partition("/")
@@ -114,7 +119,7 @@ def route(path: str) -> tuple[Endpoint, str]:
     endpoint = ENDPOINTS.get(path)
     if endpoint is None or (not name and "{" in path):
         raise NoSuchPath("The API has no such path.", "GET /v1/openapi.json lists those there are.")
-    return endpoint, name
+    return endpoint, name.encode("latin-1").decode(errors="replace")
 
 
 def require_method(environ: "WSGIEnvironment", *allowed: str) -> None:

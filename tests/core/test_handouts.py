@@ -15,10 +15,9 @@ from bot.core.ports import DockerLogin
 from bot.core.secrets import Secret
 from bot.core.servers import parse_server
 from bot.core.tallies import Tallies
-from bot.core.workflows import Caller, create_token
+from bot.core.workflows import Caller, TokenRefused, create_token, revoke_token
 from tests.core.actors import ACME, OTHER, OWNER, STRANGER
 from tests.fakes.clock import MORNING
-from tests.fakes.lookups import dependency_of
 from tests.fakes.scripted_registry import ScriptedRegistry
 
 HOUR = timedelta(hours=1)
@@ -90,7 +89,7 @@ def fetches(store, workspace=ACME):
 def test_first_fetch_records_the_dependency(store, fetch, caller, added):
     """Before the first answer the target depends on it, as the token's creator's doing."""
     handed = fetch(added)
-    dependency = dependency_of(store, ACME, added.id, WEB_SHOP)
+    dependency = store.dependency(ACME, added.id, WEB_SHOP)
 
     assert handed.login.secret.reveal() == "correct horse"
     assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, caller.token.created_by)
@@ -118,7 +117,7 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
     fetch(added)
     fetch(added, timedelta(minutes=5))
 
-    assert dependency_of(store, ACME, added.id, WEB_SHOP).last_used_at == MORNING + timedelta(minutes=5)
+    assert store.dependency(ACME, added.id, WEB_SHOP).last_used_at == MORNING + timedelta(minutes=5)
     assert store.tokens(ACME)[0].last_used_at == MORNING + timedelta(minutes=5)
 
 
@@ -128,7 +127,7 @@ def test_fetch_after_an_unlink_depends_again(store, fetch, added):
     unlink_target(store, OWNER, added.id, WEB_SHOP)
     fetch(added, timedelta(minutes=1))
 
-    assert dependency_of(store, ACME, added.id, WEB_SHOP) is not None
+    assert store.dependency(ACME, added.id, WEB_SHOP) is not None
     assert len(fetches(store)) == 2
 
 
@@ -146,7 +145,7 @@ def test_linked_only_refuses_and_records_once_an_hour(store, fetch, change):
 
     assert people == [(OWNER.user_id,)] * 3
     assert [one.result for one in fetches(store)] == [Result.REFUSED] * 2
-    assert dependency_of(store, ACME, closed.id, WEB_SHOP) is None
+    assert store.dependency(ACME, closed.id, WEB_SHOP) is None
 
 
 def test_linked_target_passes(fetch, change, added):
@@ -163,7 +162,38 @@ def test_changed_meanwhile_hands_nothing_out(store, fetch, registry, change, add
     with pytest.raises(Busy, match="changed at this moment"):
         fetch(added)
 
-    assert dependency_of(store, ACME, added.id, WEB_SHOP) is None
+    assert store.dependency(ACME, added.id, WEB_SHOP) is None
+
+
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_revoked_meanwhile_gets_nothing(store, fetch, registry, caller, added, earlier):
+    """A token revoked while a login is got gets nothing, at its first fetch of an hour and at a later one."""
+    [fetch(added) for _ in range(earlier)]
+    registry.meanwhile = lambda: revoke_token(store, OWNER, caller.token.id)
+    with pytest.raises(TokenRefused):
+        fetch(added)
+
+    assert len(fetches(store)) == earlier
+
+
+def test_changed_meanwhile_is_noticed_at_later_fetches_too(fetch, registry, change, added):
+    """The hour's later fetches do not hand out what was changed meanwhile either."""
+    fetch(added)
+    registry.meanwhile = lambda: change(username="other")
+
+    with pytest.raises(Busy, match="changed at this moment"):
+        fetch(added)
+
+
+def test_unlinked_meanwhile_stays_unlinked(store, fetch, registry, change, added):
+    """An owner who unlinks a target from a closed integration is not undone by a fetch under way."""
+    fetch(added)
+    closed = change(linked_only=True)
+    registry.meanwhile = lambda: unlink_target(store, OWNER, added.id, WEB_SHOP)
+    with pytest.raises(LinkedOnly):
+        fetch(closed)
+
+    assert store.dependency(ACME, added.id, WEB_SHOP) is None
 
 
 def test_deleted_meanwhile_says_who(store, fetch, registry, added):
@@ -191,7 +221,7 @@ def test_failure_names_the_integration_and_records_no_use(store, fetch, registry
     with pytest.raises(Unreachable, match="“my_registry”: It does not answer"):
         fetch(added)
 
-    assert dependency_of(store, ACME, added.id, WEB_SHOP) is None
+    assert store.dependency(ACME, added.id, WEB_SHOP) is None
 
 
 def test_reading_tags_is_using(store, keyring, registry, tallies, caller, added):
@@ -199,7 +229,7 @@ def test_reading_tags_is_using(store, keyring, registry, tallies, caller, added)
     tags = hand_out_tags(store, keyring, registry, tallies, caller, added, "team/app")
 
     assert tags.names == ("1.0", "latest")
-    assert dependency_of(store, ACME, added.id, WEB_SHOP) is not None
+    assert store.dependency(ACME, added.id, WEB_SHOP) is not None
     assert store.history(ACME).entries[0].event.action == "integration.tags"
 
 

@@ -52,6 +52,10 @@ class ScriptedRegistry:
             on_step(step)
         return self.result
 
+    def kept_login(self, login: Login) -> DockerLogin | None:
+        """Nothing is kept: everybody is asked."""
+        return None
+
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """Answer as the test has said."""
         self._asked(login, deadline_s, None)

@@ -100,7 +100,7 @@ def test_second_login_of_a_server_names_the_first(team, paste):
 
 
 UNDECIDED = (
-    "several integrations, and none is the default. Pipelines that are linked to none of them get an error"
+    "several integrations, and none is the default. Pipelines that depend on none of them get an error"
 )
 
 

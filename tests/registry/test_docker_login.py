@@ -71,6 +71,19 @@ def test_ecr_password_is_renewed_at_half_its_life() -> None:
     assert aws.asked == 2
 
 
+def test_ecr_password_that_is_kept_is_given_without_asking() -> None:
+    """Whoever may not ask AWS gets the password that is kept, for as long as it would not be renewed."""
+    now = [1.0]
+    aws = Granting(now=lambda: now[0])
+    before = aws.kept_login(LOGIN)
+    given = aws.docker_login(LOGIN, operation())
+    after = aws.kept_login(LOGIN)
+    now[0] = HALF_A_DAY / 2 + 1
+
+    assert (before, after, aws.kept_login(LOGIN)) == (None, given, None)
+    assert aws.asked == 1
+
+
 def test_address_that_is_not_ecrs_is_sent_nothing() -> None:
     """An ECR integration whose server is not AWS's gets no password."""
     login = replace(LOGIN, server=replace(LOGIN.server, host="registry.example.com"))

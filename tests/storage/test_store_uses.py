@@ -9,7 +9,6 @@ import pytest
 from bot.core.model import Integration
 from bot.core.pages import Unused
 from bot.core.ports import Store
-from tests.fakes.lookups import dependency_of
 from tests.storage.samples import (
     IMAGE,
     NOON,
@@ -92,7 +91,7 @@ def test_use_belongs_to_one_target(store: Store) -> None:
     add(store, other)
     link(store, dependency(one, IMAGE), dependency(other))
     use(store, one)
-    found = dependency_of(store, T2, theirs.id, PROJECT)
+    found = store.dependency(T2, theirs.id, PROJECT)
 
     assert (last_use(store, one, IMAGE), last_use(store, other)) == (None, None)
     assert found is not None
@@ -119,7 +118,7 @@ def test_target_linked_anew_has_not_used_it(store: Store) -> None:
     one = used_integration(store)
     use(store, one)
     unlink(store, one)
-    gone = dependency_of(store, T1, one.id, PROJECT)
+    gone = store.dependency(T1, one.id, PROJECT)
     link(store, dependency(one))
     store.flush()
 
@@ -161,7 +160,7 @@ def test_change_does_not_overwrite_a_use(store: Store) -> None:
         assert held is not None
         change.put_dependency(replace(read, settings_url="https://ci.example.com"))
         change.put_token(replace(held, reminded=1))
-    found = dependency_of(store, T1, one.id, PROJECT)
+    found = store.dependency(T1, one.id, PROJECT)
 
     assert found == replace(dependency(one), settings_url="https://ci.example.com", last_used_at=LATER)
     assert store.tokens(T1) == (replace(token(), reminded=1, last_used_at=LATER),)

@@ -9,7 +9,6 @@ from typing import Any
 from bot.core.model import Integration, Target, Workspace
 from bot.core.ports import Store
 from bot.core.tokens import WorkflowToken
-from tests.fakes.lookups import dependency_of
 from tests.storage.samples import NOON, PROJECT, T1, T2, add, dependency, integration, link
 
 TOKEN_ID = "Ab3dEf7h"
@@ -51,7 +50,7 @@ def use(store: Store, one: Integration, at: datetime = LATER, target: Target = P
 
 def last_use(store: Store, one: Integration, target: Target = PROJECT) -> datetime | None:
     """When a target last used an integration of the first workspace."""
-    found = dependency_of(store, T1, one.id, target)
+    found = store.dependency(T1, one.id, target)
     return found.last_used_at if found else None
 
 

@@ -4,12 +4,7 @@ import threading
 
 import pytest
 
-from bot.checks import CappedRegistry
-from bot.core.errors import Busy
-from bot.core.model import Server
-from bot.core.ports import Login
 from bot.core.rates import TooOften
-from bot.core.secrets import Secret
 from bot.web.rates import Rates
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.workplace import SERVER, workplace
@@ -166,30 +161,3 @@ def test_guessing_address_is_answered_429_and_a_valid_token_from_it_is_served(pl
     assert [answer.status for answer in answers] == [401, 401, 429, 429]
     assert [answer.headers.get("Retry-After") for answer in answers] == [None, None, "2", "4"]
     assert valid.status == 200
-
-
-def login(kind):
-    """A login of a kind."""
-    return Login(kind, Server("https", "r.example.com"), "ci", {"password": Secret("x")})
-
-
-def test_registries_that_must_be_asked_take_a_place():
-    """For ECR a place is taken, and when there is none the answer is "busy"; other kinds ask nobody."""
-    inner = ScriptedRegistry()
-    capped = CappedRegistry(inner, most=1)
-    inner.meanwhile = lambda: inner.meanwhile_done or again()
-    inner.meanwhile_done = False
-    refused = []
-
-    def again():
-        inner.meanwhile_done = True
-        capped.docker_login(login("private"), deadline_s=1)
-        try:
-            capped.docker_login(login("ecr"), deadline_s=1)
-        except Busy as error:
-            refused.append(error)
-
-    capped.docker_login(login("ecr"), deadline_s=1)
-
-    assert [one.kind for one in inner.checked] == ["ecr", "private"]
-    assert len(refused) == 1

@@ -94,6 +94,8 @@ def test_token_sees_its_own_workspace_only(place):
         "=",
         "&".join(f"a{number}=1" for number in range(100)),
         "server=" + "a" * 5000,
+        f"server={SERVER}" + "%20" * 1500,
+        f"server={SERVER}&%73erver={SERVER}",
     ],
 )
 def test_odd_queries_are_refused(place, token, query):
@@ -147,6 +149,13 @@ def test_unknown_name(place, token, name):
     assert place.ask(f"/v1/integrations/{name}", token).error == (404, "not_found")
 
 
+def test_unknown_name_is_repeated_as_it_was_written(place, token):
+    """A name beyond ASCII comes back readable; WSGI hands a path on as one character a byte."""
+    answer = place.ask("/v1/integrations/" + "größe".encode().decode("latin-1"), token)
+
+    assert answer.json["message"] == "There is no integration named “größe”."
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "get"])
 @pytest.mark.parametrize("path", sorted(ENDPOINTS))
 def test_other_methods_are_refused(place, token, path, method):
@@ -193,7 +202,8 @@ def test_registrys_failure_names_the_integration(place, token, registry):
 
 def test_error_is_three_lines_for_a_shell(place, token):
     """A script that asks for text gets code, message and hint, a line each, free of control characters."""
-    answer = place.ask("/v1/integrations/a\x1b\n\x85b", token, HTTP_ACCEPT="text/plain")
+    name = "a\x1b\n\x85b".encode().decode("latin-1")
+    answer = place.ask(f"/v1/integrations/{name}", token, HTTP_ACCEPT="text/plain")
 
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.body.decode() == (

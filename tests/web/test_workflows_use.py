@@ -1,6 +1,7 @@
 """Using is depending: what the API writes down before it answers, and what it only counts."""
 
 import threading
+import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,6 @@ from bot.core.errors import StoreFull
 from bot.core.handouts import keep_tallies
 from bot.core.model import Result, Source
 from bot.web.workflows import workflow_api
-from tests.fakes.lookups import dependency_of
 from tests.fakes.workplace import ACME, PRODUCTION, SERVER, WEB_SHOP, lines
 from tests.web.conftest import NINE
 
@@ -26,7 +26,7 @@ def used(place):
 def test_first_fetch_records_the_dependency(place, token, used):
     """A target's first fetch makes it depend: from a workflow, added by the token's creator, used now."""
     place.ask(ASK, token)
-    dependency = dependency_of(place.store, ACME, used.id, WEB_SHOP)
+    dependency = place.store.dependency(ACME, used.id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, "U1")
     assert (dependency.added_at, dependency.last_used_at) == (NINE, NINE)
@@ -46,7 +46,7 @@ def test_dependency_is_on_disk_before_the_answer(place, token, used):
     answer = place.ask(ASK, token)
 
     assert answer.error == (503, "store_unavailable")
-    assert dependency_of(place.store, ACME, used.id, WEB_SHOP) is None
+    assert place.store.dependency(ACME, used.id, WEB_SHOP) is None
 
 
 def test_later_fetches_write_nothing_but_are_seen(place, token, used):
@@ -56,7 +56,7 @@ def test_later_fetches_write_nothing_but_are_seen(place, token, used):
     place.ask(ASK, token)
 
     assert len(place.history("credential.hand_out")) == 1
-    assert dependency_of(place.store, ACME, used.id, WEB_SHOP).last_used_at == place.at
+    assert place.store.dependency(ACME, used.id, WEB_SHOP).last_used_at == place.at
     assert place.store.tokens(ACME)[0].last_used_at == place.at
 
 
@@ -79,18 +79,25 @@ def test_hour_of_fetches_is_two_lines_of_history(place, token):
     ]
 
 
+def wait_for(batches, count):
+    """Wait until so many changes wait for the disk."""
+    for _ in range(1000):
+        if len(batches._waiting.get(ACME, ())) == count:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{count} changes did not come to wait")
+
+
 @pytest.mark.usefixtures("used")
 def test_fetches_at_the_same_time_write_once(place, token):
-    """Of thirty first fetches at the same moment one is written and all are answered."""
+    """Of thirty first fetches that wait for the disk at the same moment one is written; all are answered."""
     answers = []
-    start = threading.Barrier(30)
-
-    def fetch():
-        start.wait()
-        answers.append(place.ask(ASK, token).status)
-
-    threads = [threading.Thread(target=fetch) for _ in range(30)]
-    [thread.start() for thread in threads]
+    threads = [
+        threading.Thread(target=lambda: answers.append(place.ask(ASK, token).status)) for _ in range(30)
+    ]
+    with place.store.transaction(ACME):
+        [thread.start() for thread in threads]
+        wait_for(place.services.tallies.firsts, 30)
     [thread.join() for thread in threads]
 
     assert answers == [200] * 30
@@ -113,7 +120,7 @@ def test_link_that_a_person_made_stays_theirs(place, token):
     place.link("my_registry")
     place.at = NINE + timedelta(days=1)
     place.ask(ASK, token)
-    dependency = dependency_of(place.store, ACME, place.named("my_registry").id, WEB_SHOP)
+    dependency = place.store.dependency(ACME, place.named("my_registry").id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_at) == (Source.SLACK, NINE)
     assert dependency.last_used_at == place.at
