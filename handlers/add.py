@@ -5,15 +5,17 @@ payload -> choose_kind -> add_form -> redraw
 payload -> save -> add_integration -> saved -> ack
 """
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from slack_bolt import Ack
 
 from bot.core.access import Action, require
+from bot.core.choices import undecided
 from bot.core.errors import InvalidInput, quoted, shortened
 from bot.core.integrations import add_integration
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, Server
 from bot.services import Services
 from handlers.blocks import View, state_value
 from handlers.command import Verb, Words
@@ -32,6 +34,7 @@ from handlers.form import (
     shown_values,
     skip_box,
     typed_draft,
+    undecided_note,
 )
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import ModalSurface, Surface
@@ -84,7 +87,7 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     added = add_integration(
         services.store, services.keyring, services.registry, actor, draft, is_checked=is_check_wanted(form)
     )
-    ack(response_action="update", view=saved(added))
+    ack(response_action="update", view=saved(added, undecided(services.store, actor, [added])))
 
 
 def kind_named(kinds: Kinds, words: str) -> Kind:
@@ -118,8 +121,8 @@ def add_form(kinds: Kinds, kind: Kind, name: str = "", values: dict[str, str] | 
     return form_view(SAVE, "Add Integration", blocks)
 
 
-def saved(integration: Integration) -> View:
+def saved(integration: Integration, undecided_servers: Sequence[Server]) -> View:
     """What the form becomes."""
     check = integration.check
     found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
-    return saved_view(integration, f"\n{AVAILABLE}", found)
+    return saved_view(integration, f"\n{AVAILABLE}", found, undecided_note(undecided_servers))

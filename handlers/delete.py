@@ -36,7 +36,7 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.errors import too_old
-from handlers.lines import last_used
+from handlers.lines import last_used, origin, targets_depend
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -161,8 +161,7 @@ def confirmation(plan: DeletionPlan) -> Message:
 def dependants(plan: DeletionPlan) -> list[Block]:
     """The dependencies of one page under their headings, and what to do about them."""
     integration, page = plan.integration, plan.dependencies
-    noun = "target depends" if page.total == 1 else "targets depend"
-    blocks = [section(f"*{page.total} {noun} on it* and would stop working. Remove each one first.")]
+    blocks = [section(f"*{targets_depend(page.total)} on it* and would stop working. Remove each one first.")]
     shown: TargetKind | None = None
     for dependency in page.rows:
         if dependency.target.kind is not shown:
@@ -173,10 +172,9 @@ def dependants(plan: DeletionPlan) -> list[Block]:
 
 
 def dependency_block(integration: Integration, page: int, dependency: Dependency) -> Block:
-    """One dependency: who added it, when, when last used, its settings, and how to remove it."""
+    """One dependency: where it came from, when last used, its settings, and how to remove it."""
     target = dependency.target
-    facts = [f"added by {mention(dependency.added_by)} {when(dependency.added_at)}"]
-    facts.append(last_used(dependency.last_used_at))
+    facts = [origin(dependency), last_used(dependency.last_used_at)]
     if dependency.settings_url:
         facts.append(link(dependency.settings_url, "Settings"))
     remove_button = button(

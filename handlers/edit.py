@@ -4,14 +4,17 @@ payload -> ask | ask_pressed -> plan_edit -> edit_form -> open
 payload -> save -> edit_integration -> edited -> ack
 """
 
+from collections.abc import Sequence
+
 from slack_bolt import Ack
 
+from bot.core.choices import undecided
 from bot.core.edits import EditPlan, edit_integration, plan_edit
 from bot.core.integrations import find_integration
 from bot.core.kinds import Kind
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, Server
 from bot.services import Services
-from handlers.blocks import View, context, escape
+from handlers.blocks import Block, View, context, escape
 from handlers.command import Verb, Words
 from handlers.form import (
     form_view,
@@ -25,7 +28,9 @@ from handlers.form import (
     skip_box,
     typed_draft,
     typed_sharing,
+    undecided_note,
 )
+from handlers.lines import targets_depend
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import Surface, with_facts
 
@@ -63,7 +68,7 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     ports = (services.store, services.keyring, services.registry)
     asked = (plan.integration, draft, typed_sharing(form))
     done = edit_integration(*ports, actor, *asked, is_checked=is_check_wanted(form))
-    ack(response_action="update", view=edited(done))
+    ack(response_action="update", view=edited(plan, done, undecided(services.store, actor, [done])))
 
 
 def edit_form(plan: EditPlan, kind: Kind) -> View:
@@ -84,14 +89,28 @@ def edit_form(plan: EditPlan, kind: Kind) -> View:
 
 
 def consequence(count: int) -> str:
-    """How many dependencies use what is saved."""
+    """How many targets get what is saved, and by what their pipelines ask for it."""
     if not count:
         return "Nothing depends on it yet."
-    return f"{count} dependenc{'y uses' if count == 1 else 'ies use'} what you save from then on."
+    return (
+        f"{targets_depend(count)} on this and get what you save from then on. Pipelines ask for it by its "
+        "name and server: where you change one, those that use the old one must be changed."
+    )
 
 
-def edited(integration: Integration) -> View:
+def edited(plan: EditPlan, integration: Integration, undecided_servers: Sequence[Server]) -> View:
     """What the form becomes."""
     check = integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
-    return saved_view(integration, " is saved.", found)
+    notes = [*outdated(plan, integration), *undecided_note(undecided_servers)]
+    return saved_view(integration, " is saved.", found, notes)
+
+
+def outdated(plan: EditPlan, integration: Integration) -> list[Block]:
+    """How many targets a new name or server concerns."""
+    changed = plan.outdated_by(integration)
+    text = (
+        f":warning: {targets_depend(plan.dependencies)} on it. Pipelines of theirs that ask by the old "
+        f"{' or '.join(changed)} do not find it until they are changed."
+    )
+    return [context(text)] if changed else []

@@ -4,17 +4,18 @@ Each input's block id is its field's key, so an error finds its field, and Slack
 another type redraws the form. A secret is never written into a view, not even one that was just typed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.core.edits import Sharing
 from bot.core.errors import InvalidInput
 from bot.core.kinds import Draft, Field, Kind, Kinds, read_draft
-from bot.core.model import Integration
+from bot.core.model import Integration, Server
 from handlers.blocks import (
     Block,
     View,
     actions,
+    code,
     context,
     escape,
     labelled,
@@ -49,7 +50,7 @@ def form_view(callback_id: str, title: str, blocks: list[Block]) -> View:
     return modal(title, blocks, callback_id=callback_id, submit=plain("Save"), close="Cancel")
 
 
-def saved_view(integration: Integration, done: str, check: str) -> View:
+def saved_view(integration: Integration, done: str, check: str, notes: Sequence[Block] = ()) -> View:
     """
     What a form becomes when it is saved.
 
@@ -57,10 +58,11 @@ def saved_view(integration: Integration, done: str, check: str) -> View:
         integration: As it was saved.
         done: What was done, in mrkdwn, after its name.
         check: What the check found, or that there was none, as plain text.
+        notes: What it means for others.
     """
     blocks = [section(f":white_check_mark: *{escape(integration.name)}*{done}"), context(escape(check))]
     warning = plain_warning({"url": integration.server.origin})
-    return modal("Integration saved", [*blocks, *warning])
+    return modal("Integration saved", [*blocks, *warning, *notes])
 
 
 def chosen_kind(kinds: Kinds, kind_id: str) -> Kind:
@@ -129,6 +131,16 @@ def plain_warning(values: Mapping[str, str]) -> list[Block]:
     is_plain = values.get("url", "").strip().lower().startswith("http://")
     text = ":unlock: This address says http://, so the login travels unencrypted."
     return [context(text)] if is_plain else []
+
+
+def undecided_note(servers: Sequence[Server]) -> list[Block]:
+    """A line on servers with several integrations of which none is the default."""
+    addresses = ", ".join(code(server.address) for server in servers)
+    text = (
+        f":warning: {addresses}: several integrations, and none is the default. Pipelines that depend on "
+        "none of them get an error until one is: `/integrations edit NAME` has the tick."
+    )
+    return [context(text)] if servers else []
 
 
 def typed_values(form: Form, kind: Kind) -> dict[str, str]:

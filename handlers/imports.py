@@ -7,11 +7,14 @@ payload -> confirm -> preview_import, keep_import -> imported -> ack
 The pasted text stays in the form's own box between the two steps; nothing of it is kept before the second.
 """
 
+from collections.abc import Sequence
+
 from slack_bolt import Ack
 
 from bot.core.access import Action, require
+from bot.core.choices import undecided
 from bot.core.imports import FIELD, Finding, Found, digest_of, keep_import, preview_import
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, Server
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -28,7 +31,7 @@ from handlers.blocks import (
     text_input,
 )
 from handlers.command import Verb
-from handlers.form import VALUE
+from handlers.form import VALUE, undecided_note
 from handlers.routes import Form, Routes
 from handlers.surfaces import Surface, with_facts
 
@@ -70,7 +73,8 @@ def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     found = preview_import(services.store, services.keyring, services.kinds, actor, text)
     is_as_shown = form.facts.get("digest") == digest_of(text, found)
     made = keep_import(services.store, services.keyring, actor, found) if is_as_shown else ()
-    ack(response_action="update", view=imported(made) if is_as_shown else previewed(found, text))
+    done = imported(made, undecided(services.store, actor, made))
+    ack(response_action="update", view=done if is_as_shown else previewed(found, text))
 
 
 def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
@@ -105,9 +109,9 @@ def row(found: Found) -> str:
     return f"{code(found.key)}   {MARKS[found.finding]}\n{escape(found.reason)}"
 
 
-def imported(made: tuple[Integration, ...]) -> View:
+def imported(made: tuple[Integration, ...], undecided_servers: Sequence[Server]) -> View:
     """What the form becomes."""
     names = paragraphs(f"• {code(one.name)}   {code(one.server.address)}" for one in made)
     count = f"{len(made)} integration{'' if len(made) == 1 else 's'}"
     text = f":white_check_mark: {count} imported. `test` asks each registry."
-    return modal("Imported", [section(text), *names])
+    return modal("Imported", [section(text), *names, *undecided_note(undecided_servers)])

@@ -1,8 +1,8 @@
-"""Lines that more than one message shows: a history's entry, when something was last used."""
+"""Lines that more than one message shows: a history's entry, where a dependency came from, its last use."""
 
 from datetime import datetime
 
-from bot.core.model import AuditEntry, Result
+from bot.core.model import AuditEntry, Dependency, Result, Source
 from handlers.blocks import code, escape, mention, when
 
 IN_WORDS = {
@@ -33,6 +33,19 @@ def history_line(entry: AuditEntry) -> str:
     detail = f" ({escape(event.detail)})" if event.detail else ""
     what = IN_WORDS.get(event.action, event.action)
     return f"{when(event.at)}  {mention(event.actor)} {refused}{what}{name}{detail}"
+
+
+def origin(dependency: Dependency) -> str:
+    """How a dependency came about: a person linked it, or a workflow fetched with a token of theirs."""
+    who, at = mention(dependency.added_by), when(dependency.added_at)
+    if dependency.source is Source.WORKFLOW:
+        return f"fetched by a workflow since {at}, token by {who}"
+    return f"linked by {who} {at}"
+
+
+def targets_depend(count: int) -> str:
+    """``1 target depends``, ``3 targets depend``."""
+    return f"{count} target depends" if count == 1 else f"{count} targets depend"
 
 
 def last_used(at: datetime | None) -> str:

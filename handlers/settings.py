@@ -24,13 +24,12 @@ from handlers.blocks import (
     escape,
     header,
     link,
-    mention,
     message,
     section,
 )
 from handlers.command import Verb, Words
 from handlers.errors import too_old
-from handlers.lines import last_used
+from handlers.lines import last_used, origin
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -89,8 +88,7 @@ def used(
 def use_block(target: Target, use: Use, kinds: Kinds) -> Block:
     """One integration the target uses, and how to remove it."""
     integration, dependency = use.integration, use.dependency
-    facts = [code(integration.server.address), f"added by {mention(dependency.added_by)}"]
-    facts.append(last_used(dependency.last_used_at))
+    facts = [code(integration.server.address), origin(dependency), last_used(dependency.last_used_at)]
     facts += [link(dependency.settings_url, "Settings")] if dependency.settings_url else []
     value = json.dumps([integration.id, target.kind.value, target.name], ensure_ascii=False)
     return section(

@@ -29,7 +29,7 @@ from handlers.blocks import (
 from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
-from handlers.lines import history_line
+from handlers.lines import history_line, origin
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST
@@ -113,14 +113,14 @@ def row_of_buttons(integration: Integration) -> Block:
 
 
 def dependencies_of(details: Details) -> list[Block]:
-    """The first dependencies, and how many there are."""
+    """The first dependencies, where each came from, and how many there are."""
     page = details.dependencies
     if not page.total:
         return [section("*Dependencies:*  none")]
     lines = [f"*Dependencies:*  {page.total}"]
     for row in page.rows:
         settings = f"  {link(row.settings_url, 'Settings')}" if row.settings_url else ""
-        lines.append(f"• {row.target.kind.value} {code(row.target.name)}{settings}")
+        lines.append(f"• {row.target.kind.value} {code(row.target.name)}  {origin(row)}{settings}")
     more = page.total - len(page.rows)
     lines += (
         [f"… and {more} more: `/integrations delete {details.integration.name}` lists them."] if more else []

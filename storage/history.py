@@ -9,12 +9,14 @@ and whoever reads begins in the archive only below the oldest entry of the file.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 from bot.core.access import Action
+from bot.core.audit import former_name
 from bot.core.errors import StoreDamaged
-from bot.core.model import AuditEntry, Result, name_key
+from bot.core.model import AuditEntry, Integration, Result, Server, name_key
 from bot.core.pages import HistoryPage
 from storage.layout import decode, document_in, encode, line_of, lines_in
 from storage.records import AUDIT, entry_fields, entry_from
@@ -162,19 +164,49 @@ def deletion_of(view: View, archive: Archive, integration_id: str) -> AuditEntry
 
 
 def deletion_named(view: View, archive: Archive, name: str) -> AuditEntry | None:
-    """
-    The newest entry that says who deleted an integration of this name, or of this server's address.
+    """The newest entry that says who deleted an integration of this name."""
+    key = name_key(name)
+    return next((one for one in deletions(view, archive) if name_key(one.event.name) == key), None)
 
-    It looks back over the entries in memory and the newest 40 archive files, at least 10,000 entries: an
-    older deletion is not found. Asking again reads no file.
+
+def deletion_at(view: View, archive: Archive, server: Server) -> AuditEntry | None:
+    """The newest entry that says who deleted an integration of this server."""
+    return next((one for one in deletions(view, archive) if one.event.detail == server.address), None)
+
+
+def renaming_of(view: View, name: str) -> tuple[Integration, datetime] | None:
+    """
+    Say what the integration that gave this name up last is now, and since when it is called so.
+
+    Only entries in memory are looked at. ``None`` too when that integration is gone, or when another that had
+    the name since then is.
     """
     key = name_key(name)
-    recent = filter(is_any_deletion, reversed(view.history))
-    oldest = view.history[0].sequence if view.history else 1
-    deletions = chain(recent, archive.deletions(oldest))
-    return next(
-        (one for one in deletions if key == name_key(one.event.name) or name == one.event.detail), None
-    )
+    for entry in reversed(view.history):
+        if is_any_deletion(entry) and name_key(entry.event.name) == key:
+            return None
+        old = former_name(entry.event)
+        if old and name_key(old) == key:
+            return last_renaming(view, entry.event.integration_id or "")
+    return None
+
+
+def last_renaming(view: View, integration_id: str) -> tuple[Integration, datetime] | None:
+    """An integration as it is, and when it got the name that it has; for one whose renaming is in memory."""
+    present = view.by_id.get(integration_id)
+    entries = (one.event for one in reversed(view.history) if one.event.integration_id == integration_id)
+    times = (one.at for one in entries if former_name(one))
+    return (present, next(times)) if present else None
+
+
+def deletions(view: View, archive: Archive) -> Iterator[AuditEntry]:
+    """
+    The deletions in memory and in the newest 40 archive files, at least 10,000 entries, newest first.
+
+    An older deletion is not among them. Asking again reads no file.
+    """
+    yield from filter(is_any_deletion, reversed(view.history))
+    yield from archive.deletions(view.history[0].sequence if view.history else 1)
 
 
 def is_deletion(entry: AuditEntry, integration_id: str) -> bool:

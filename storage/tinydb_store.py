@@ -35,7 +35,7 @@ from storage.chain import Verified, verify_all
 from storage.directory import lock, prepare, sweep, workspace_keys
 from storage.disk import REAL_DISK, Disk
 from storage.forget import forget_all
-from storage.history import deletion_named, deletion_of, page_of
+from storage.history import deletion_at, deletion_named, deletion_of, page_of, renaming_of
 from storage.keyring import Keyring, kid_of
 from storage.meta import Meta
 from storage.reseal import reseal_all
@@ -217,13 +217,18 @@ class TinyDBStore:
         return deletion_of(opened.view, opened.archive, integration_id) if opened else None
 
     def deletion_named(self, workspace: Workspace, name: str) -> AuditEntry | None:
-        """
-        The newest entry that says who deleted an integration of this name, or of this server's address.
-
-        It looks back over at least 10,000 entries; an older deletion is not found.
-        """
+        """The newest entry that says who deleted an integration of this name, whatever its case."""
         opened = self._open.get(workspace.key)
         return deletion_named(opened.view, opened.archive, name) if opened else None
+
+    def deletion_at(self, workspace: Workspace, server: Server) -> AuditEntry | None:
+        """The newest entry that says who deleted an integration of this server, by its address."""
+        opened = self._open.get(workspace.key)
+        return deletion_at(opened.view, opened.archive, server) if opened else None
+
+    def renaming(self, workspace: Workspace, name: str) -> tuple[Integration, datetime] | None:
+        """What the integration that was called so is now, and since when; answered from memory alone."""
+        return renaming_of(self._view(workspace), name)
 
     def sealed_counts(self) -> dict[str, int]:
         """How many records are sealed under each key, by key id."""

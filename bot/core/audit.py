@@ -5,12 +5,14 @@
 
 import hashlib
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 
 from bot.core.model import Actor, AuditEntry, Event, Integration, Result
 
 BEFORE_THE_FIRST = "0" * 64
+RENAMED = re.compile(r"name \(was ([^)]+)\)")
 
 
 def canonical(fields: dict[str, object]) -> bytes:
@@ -82,3 +84,14 @@ def event(actor: Actor, action: str, integration: Integration | None = None, det
 def refusal(actor: Actor, action: str, integration: Integration | None = None, detail: str = "") -> Event:
     """Describe what an actor was refused."""
     return replace(event(actor, action, integration, detail), result=Result.REFUSED)
+
+
+def renamed_from(name: str) -> str:
+    """What the detail of an edit that changed the name begins with: ``former_name`` reads it."""
+    return f"name (was {name})"
+
+
+def former_name(event: Event) -> str | None:
+    """The name that an edit took from an integration; ``None`` for every other event."""
+    found = RENAMED.match(event.detail) if event.action == "integration.edit" else None
+    return found[1] if found else None

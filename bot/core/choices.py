@@ -3,13 +3,13 @@
 Of those a target may fetch: the one that people linked to it, else the default, else the one it has used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.access import Action, require
 from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
 from bot.core.kinds import NAME
-from bot.core.model import Actor, Dependency, Integration, Server, Source, Target, Workspace
+from bot.core.model import Actor, AuditEntry, Dependency, Integration, Server, Source, Target, Workspace
 from bot.core.ports import Store
 from bot.core.servers import parse_server, server_of_image
 from bot.core.workflows import Caller
@@ -145,22 +145,57 @@ def chosen(candidates: Sequence[Integration], reason: str) -> Choice | None:
 def nothing_at(store: Store, workspace: Workspace, server: Server) -> NotFound:
     """Say that nothing answers for a server, and who deleted what did."""
     message = f"No integration answers for {shortened(server.address, 200)}."
-    return missing(store, workspace, server.address, message, "Add one: /integrations add")
+    return gone(store.deletion_at(workspace, server), message, "Add one: /integrations add")
 
 
 def named(store: Store, caller: Caller, name: str) -> Integration:
-    """Find an integration by its name. Raises ``NotFound``; the hint says who deleted it."""
+    """Find an integration by its name. Raises ``NotFound``; the hint says its new name, or who deleted it."""
     found = store.integration_named(caller.workspace, name) if NAME.fullmatch(name) else None
     if found is not None:
         return found
     message = f"There is no integration named “{shortened(name)}”."
+    hint = new_name(store, caller, name)
+    if hint:
+        raise NotFound(message, hint)
     raise missing(store, caller.workspace, name, message, "GET /v1/integrations lists those there are.")
 
 
-def missing(store: Store, workspace: Workspace, name_or_address: str, message: str, hint: str) -> NotFound:
-    """Give the error for what is not there; if somebody deleted it, the hint says who and when."""
-    entry = store.deletion_named(workspace, name_or_address)
-    if entry is None:
+def new_name(store: Store, caller: Caller, old_name: str) -> str:
+    """Say what is called otherwise now, to a caller that may fetch it; to any other nothing."""
+    found = store.renaming(caller.workspace, old_name)
+    if found is None:
+        return ""
+    present, since = found
+    if present.linked_only and not store.is_linked(caller.workspace, present.id, caller.target):
+        return ""
+    return f"It is called “{present.name}” since {since:%Y-%m-%d %H:%M} UTC."
+
+
+def missing(store: Store, workspace: Workspace, name: str, message: str, hint: str) -> NotFound:
+    """Give the error for a name that nothing has; if what had it was deleted, the hint says by whom, when."""
+    return gone(store.deletion_named(workspace, name), message, hint)
+
+
+def gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
+    """Give the error for what is not there; of what was deleted, the hint says by whom and when."""
+    if deletion is None:
         return NotFound(message, hint)
-    who = f"“{entry.event.name}” was deleted by {entry.event.actor}"
-    return Deleted(message, f"{who} on {entry.event.at:%Y-%m-%d %H:%M} UTC.", (entry.event.actor,))
+    who = f"“{deletion.event.name}” was deleted by {deletion.event.actor}"
+    return Deleted(message, f"{who} on {deletion.event.at:%Y-%m-%d %H:%M} UTC.", (deletion.event.actor,))
+
+
+def undecided(store: Store, actor: Actor, integrations: Iterable[Integration]) -> tuple[Server, ...]:
+    """Give those of the integrations' servers where none is chosen for a target that depends on none."""
+    servers = dict.fromkeys(one.server for one in integrations)
+    return tuple(server for server in servers if is_undecided(store, actor, server))
+
+
+def is_undecided(store: Store, actor: Actor, server: Server) -> bool:
+    """True when a target that depends on none of a server's integrations gets an error for their number."""
+    try:
+        explain_choice(store, actor, server, None)
+    except Ambiguous:
+        return True
+    except (NotFound, NotPermitted):
+        return False
+    return False

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from bot.core.access import Action, may, require
-from bot.core.audit import event, refusal
+from bot.core.audit import event, refusal, renamed_from
 from bot.core.credentials import checked, opened, sealed
 from bot.core.errors import Changed, InvalidFields, NameTaken
 from bot.core.integrations import get_integration, missing, refuse_taken_name
@@ -31,6 +31,12 @@ class EditPlan:
 
     integration: Integration
     dependencies: int
+
+    def outdated_by(self, edited: Integration) -> tuple[str, ...]:
+        """By which of its name and its server pipelines no longer find it; none if nothing depends on it."""
+        old = self.integration
+        changed = {"name": old.key != edited.key, "server": old.server != edited.server}
+        return tuple(part for part, is_changed in changed.items() if is_changed and self.dependencies)
 
 
 def plan_edit(store: Store, actor: Actor, integration_id: str, version: int | None = None) -> EditPlan:
@@ -204,7 +210,7 @@ def give_up_default(store: Store, change: Transaction, actor: Actor, edited: Int
 
 def what_changed(old: Integration, new: Integration) -> str:
     """Name the parts that an edit changed, without their content where that could be sensitive."""
-    parts = [f"name (was {old.name})"] if old.name != new.name else []
+    parts = [renamed_from(old.name)] if old.name != new.name else []
     parts += ["server"] if old.server != new.server else []
     parts += ["username"] if old.username != new.username else []
     parts += ["secret"] if old.secret != new.secret else []

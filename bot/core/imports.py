@@ -12,11 +12,12 @@ from enum import StrEnum
 from bot.core.access import Action, require
 from bot.core.audit import event
 from bot.core.credentials import opened
+from bot.core.dependencies import may_link
 from bot.core.errors import InvalidFields, InvalidInput, NameTaken, shortened
 from bot.core.integrations import drafted
 from bot.core.kinds import NAME, Draft, Kind, Kinds, read_draft
 from bot.core.leaks import looks_secret
-from bot.core.model import Actor, Integration, name_key
+from bot.core.model import Actor, Integration, Server, name_key
 from bot.core.ports import Keyring, Store
 from bot.core.secrets import Credential, Secret
 from bot.core.servers import parse_server
@@ -27,6 +28,8 @@ MOST = 40
 EXAMPLE = 'Example: {"auths": {"registry.example.com": {"auth": "…"}}}'
 ECR_HOST = re.compile(r"\.dkr[.-]ecr(-fips)?\.|^public\.ecr\.aws$")
 GOOGLE_TEMPORARY = "oauth2accesstoken"
+BYTE_ORDER_MARK = "\ufeff"
+"""Editors of Windows begin a file with it."""
 
 
 class Finding(StrEnum):
@@ -36,7 +39,7 @@ class Finding(StrEnum):
     SAME = "same"
     """An integration of this server, or an entry before it, holds the same login."""
     CONFLICT = "conflict"
-    """One of them holds another login of the same user."""
+    """One of them holds another login of the same user, or one that this person may not compare."""
     UNREADABLE = "unreadable"
 
 
@@ -73,19 +76,35 @@ def preview_import(
 
 
 def entries_of(text: str) -> dict[str, Mapping[str, object]]:
-    """Read ``auths`` and ``credHelpers``: the entries by their key."""
+    """
+    Read ``auths`` and ``credHelpers``: the entries by their key.
+
+    A server with a helper has no login in the file, whatever stands under ``auths``: docker asks the helper.
+
+    Source: docker/cli, ``cli/config/configfile/file.go``, ``GetCredentialsStore``.
+    """
     try:
-        config = json.loads(text)
+        config = json.loads(text.removeprefix(BYTE_ORDER_MARK))
     except (ValueError, RecursionError):
         raise InvalidFields({FIELD: f"This is not JSON. {EXAMPLE}"}) from None
     parts = [config.get(key) or {} for key in ("credHelpers", "auths")] if isinstance(config, dict) else []
     if not any(parts) or not all(isinstance(part, dict) for part in parts):
         raise InvalidFields({FIELD: f"It has no login in “auths”. {EXAMPLE}"})
-    found: dict[str, Mapping[str, object]] = {key: {"helper": name} for key, name in parts[0].items()}
-    found |= {key: entry if isinstance(entry, dict) else {} for key, entry in parts[1].items()}
+    helped = {place_of(key) for key, helper in parts[0].items() if helper}
+    found: dict[str, Mapping[str, object]] = {key: {} for key in parts[0]}
+    for key, entry in parts[1].items():
+        found[key] = entry if isinstance(entry, dict) and place_of(key) not in helped else {}
     if len(found) > MOST:
         raise InvalidFields({FIELD: f"It has {len(found)} logins; import at most {MOST} at a time."})
     return found
+
+
+def place_of(key: str) -> Server | str:
+    """The server that a key of the file means, however it is spelled; what is no address means itself."""
+    try:
+        return parse_server(key)
+    except InvalidInput:
+        return key
 
 
 def judged(
@@ -120,21 +139,34 @@ def compared(
     """Compare a login with those of the same user at the same server: one that is the same decides."""
     known = [*kept_logins(store, keyring, actor, draft), *logins_before(before, draft)]
     wanted = set(draft.credential.values())
-    same = next((name for name, credential in known if wanted <= set(credential.values())), "")
+    same = next((name for name, credential in known if wanted <= set((credential or {}).values())), "")
     if same:
         return Finding.SAME, f"“{same}” has this login"
     if known:
-        return Finding.CONFLICT, f"“{known[0][0]}” has another login"
-    return Finding.NEW, f"becomes “{draft.name}”"
+        name, credential = known[0]
+        closed = f"“{name}” has a login of this user, for linked targets only; the two were not compared"
+        return Finding.CONFLICT, closed if credential is None else f"“{name}” has another login"
+    return Finding.NEW, f"becomes “{draft.name}”{beside(store, actor, draft, before)}"
+
+
+def beside(store: Store, actor: Actor, draft: Draft, before: list[Draft]) -> str:
+    """Name another integration of the server, kept or new: with two, something must decide which answers."""
+    there = [one.name for one in store.integrations_at(actor.workspace, draft.server)]
+    there += [one.name for one in before if one.server == draft.server]
+    return f", beside “{there[0]}” of the same server" if there else ""
 
 
 def kept_logins(
     store: Store, keyring: Keyring, actor: Actor, draft: Draft
-) -> Iterator[tuple[str, Credential]]:
-    """What the workspace has for the same user at the same server, by name."""
+) -> Iterator[tuple[str, Credential | None]]:
+    """
+    What the workspace has for the same user at the same server, by name.
+
+    What this person could not fetch is ``None`` and not compared: the answer would confirm a guess.
+    """
     for one in store.integrations_at(actor.workspace, draft.server):
         if one.username == draft.username:
-            yield one.name, opened(keyring, actor.workspace, one)
+            yield one.name, opened(keyring, actor.workspace, one) if may_link(actor, one) else None
 
 
 def logins_before(before: list[Draft], draft: Draft) -> Iterator[tuple[str, Credential]]:

@@ -115,7 +115,13 @@ class Store(Protocol):
         """The entry that says who deleted the integration with this id."""
 
     def deletion_named(self, workspace: Workspace, name: str) -> AuditEntry | None:
-        """The newest entry that says who deleted an integration of this name, whatever its case."""
+        """The newest entry, of at least 10,000, that says who deleted an integration of this name."""
+
+    def deletion_at(self, workspace: Workspace, server: Server) -> AuditEntry | None:
+        """The same for an integration of this server, by its address."""
+
+    def renaming(self, workspace: Workspace, name: str) -> tuple[Integration, datetime] | None:
+        """What gave this name up lately, as it is now, and since when it is called so; from memory alone."""
 
     def integrations_at(self, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
         """Every integration of this host and effective port, whatever the scheme, sorted by name key."""
@@ -157,12 +163,7 @@ class Store(Protocol):
         """
 
     def unused(self, workspace: Workspace, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
-        """
-        Integrations that were added before ``since`` and that no target has used after it.
-
-        Returns:
-            How many there are, and the first ``size`` of them, sorted by name key.
-        """
+        """How many were added before ``since`` and not used after it, and the first ``size`` by name key."""
 
 
 class Keyring(Protocol):

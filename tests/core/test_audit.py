@@ -11,8 +11,10 @@ from bot.core.audit import (
     chain_hash,
     event,
     event_fields,
+    former_name,
     next_entry,
     refusal,
+    renamed_from,
     timestamp,
 )
 from bot.core.model import (
@@ -115,3 +117,19 @@ def test_refusal_is_an_event_that_was_refused() -> None:
 def test_event_without_an_integration_names_none() -> None:
     """What concerns no integration leaves its fields empty, and they are not written."""
     assert not event_fields(event(ACTOR, "token.list")).keys() & {"target", "name", "detail"}
+
+
+@pytest.mark.parametrize(
+    ("action", "detail", "name"),
+    [
+        ("integration.edit", renamed_from("old"), "old"),
+        ("integration.edit", f"{renamed_from('old')}, server, secret", "old"),
+        ("integration.edit", "server", None),
+        ("integration.edit", "default (now other)", None),
+        ("integration.edit", "", None),
+        ("integration.add", renamed_from("old"), None),
+    ],
+)
+def test_former_name_is_read_from_a_renaming(action: str, detail: str, name: str | None) -> None:
+    """Only an edit that changed the name says what the name was."""
+    assert former_name(event(ACTOR, action, detail=detail)) == name

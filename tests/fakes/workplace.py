@@ -16,6 +16,7 @@ from typing import Any, cast
 from bot.checks import CappedRegistry
 from bot.core.deletions import delete_integration
 from bot.core.dependencies import link_target, unlink_target
+from bot.core.edits import Sharing, edit_integration
 from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, AuditEntry, Integration, Role, Target, TargetKind, Workspace
@@ -144,6 +145,14 @@ class Workplace:
         """Tick ``linked_only`` or ``is_default``, as the form of ``edit`` does."""
         with self.store.transaction(ACME) as change:
             change.put_integration(replace(self.named(name), **cast(Any, changes)))
+
+    def rename(self, name: str, new: str) -> None:
+        """Give an integration another name; everything else stays."""
+        known = self.named(name)
+        draft = read_draft(KINDS[known.kind], new, {**FIELDS, "password": ""}, keeps_secret=True)
+        sharing = Sharing(is_default=known.is_default, linked_only=known.linked_only)
+        ports = (self.store, self.keyring, self.services.registry)
+        edit_integration(*ports, self.actor(), known, draft, sharing, is_checked=False)
 
     def link(self, name: str, target: Target = WEB_SHOP) -> None:
         """Link a target to an integration."""

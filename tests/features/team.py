@@ -10,10 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.core.dependencies import link_target, unlink_target
+from bot.core.handouts import hand_out
 from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Dependency, Integration, Role, Target, TargetKind, new_id
 from bot.core.model import Workspace as TeamWorkspace
+from bot.core.workflows import caller_of, create_token
 from bot.executor import run_logged
 from bot.services import Services
 from storage.tinydb_store import TinyDBStore
@@ -212,6 +214,15 @@ class Team:
     def link(self, name: str, kind: str, target: str, settings_url: str | None = None) -> None:
         """Let a target depend on an integration."""
         link_target(self.store, self.actor(), name, Target(TargetKind(kind), target), settings_url)
+
+    def fetch(self, name: str, kind: str, target: str, creator: str = MEMBER) -> None:
+        """Let a workflow fetch an integration with a token that somebody has made for its target."""
+        services, at = self.services, self.services.now()
+        integration = self.find(name)
+        assert integration is not None
+        text, _ = create_token(self.store, self.actor(creator), Target(TargetKind(kind), target), 90)
+        ports = (self.store, services.keyring, services.registry, services.tallies)
+        hand_out(*ports, caller_of(self.store, text.reveal(), at), integration)
 
     def link_many(self, name: str, count: int, kind: str = "project") -> None:
         """Let many targets depend on an integration, in one change: ``target-00`` and so on."""

@@ -236,3 +236,18 @@ def test_role_taken_away_stops_save(team, form):
     assert "Ask a workspace admin." in shown.text
     assert team.find("my_registry") is None
     assert team.command("add", GUEST).place == "message"
+
+
+def test_second_integration_of_a_server_warns(free):
+    """Who adds a second one without a default is told what that does to pipelines."""
+    free.command("add private")
+    shown = free.submit({**FORM, "Integration Name": "second"})
+
+    assert "`registry.example.com`: several integrations, and none is the default." in shown.text
+
+
+def test_first_integration_of_a_server_does_not_warn(team):
+    """A server's only integration answers everybody."""
+    team.command("add private")
+
+    assert "none is the default" not in team.submit({**FORM, "Integration Name": "first"}).text

@@ -17,12 +17,22 @@ def test_confirmation_groups_dependencies(linked):
 
 
 def test_confirmation_tells_what_is_known_of_a_dependency(linked):
-    """Who added it, when, when it was last used, and a link to its settings."""
+    """Who linked it, when, when it was last used, and a link to its settings."""
     shown = linked.command("delete my_registry")
 
-    assert f"added by <@{MEMBER}> <!date^" in shown.text
+    assert f"linked by <@{MEMBER}> <!date^" in shown.text
     assert "never used" in shown.text
     assert f"<{SETTINGS}|Settings>" in shown.text
+
+
+def test_confirmation_tells_what_a_workflow_fetched(free):
+    """What no person linked is said to be a workflow's, with who made its token."""
+    free.fetch("my_registry", "project", "web-shop", creator=COLLEAGUE)
+    shown = free.command("delete my_registry")
+
+    assert "`web-shop`\nfetched by a workflow since <!date^" in shown.text
+    assert f"token by <@{COLLEAGUE}>  ·  last used <!date^" in shown.text
+    assert "linked by" not in shown.text
 
 
 def test_no_yes_while_anything_depends_on_it(linked):

@@ -33,8 +33,53 @@ def test_form_is_filled_in_but_for_the_secret(free, form):
 
 
 def test_form_says_how_many_use_it(linked):
-    """The form says how many targets use what is saved."""
-    assert "3 dependencies use what you save from then on." in linked.command("edit my_registry").text
+    """The form says how many targets get what is saved, and what a new name or server means to them."""
+    shown = linked.command("edit my_registry")
+
+    assert "3 targets depend on this and get what you save from then on." in shown.text
+    assert "those that use the old one must be changed." in shown.text
+    assert "Nothing depends on it yet." not in shown.text
+
+
+RENAMED = {"Integration Name": "renamed"}
+MOVED = {"URL": "https://registry.example.net", "Password": "for-the-new"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [(RENAMED, "name"), (MOVED, "server"), ({**RENAMED, **MOVED}, "name or server")]
+)
+def test_new_name_or_server_says_how_many_targets_ask_by_the_old(linked, typed, said):
+    """It is saved, and the answer says whom that concerns."""
+    linked.command("edit my_registry")
+    shown = linked.submit(typed)
+
+    assert " is saved." in shown.text
+    assert (
+        f"3 targets depend on it. Pipelines of theirs that ask by the old {said} do not find it" in shown.text
+    )
+
+
+@pytest.mark.parametrize("typed", [{"Username": "other"}, {"Integration Name": "MY_REGISTRY"}])
+def test_what_pipelines_ask_by_and_did_not_change_is_not_warned_of(linked, typed):
+    """Another login, or the same name in another case, is found as before."""
+    linked.command("edit my_registry")
+
+    assert ":warning:" not in linked.submit(typed).text
+
+
+def test_new_name_that_nothing_depends_on_is_not_warned_of(free):
+    """Where no target depends on it, nobody needs to change anything."""
+    free.command("edit my_registry")
+
+    assert ":warning:" not in free.submit(RENAMED).text
+
+
+def test_move_to_a_server_that_has_one_warns(free):
+    """Moved beside another integration of a server, it leaves unlinked pipelines without an answer."""
+    free.add("other", url="https://registry.example.net")
+    free.command("edit my_registry")
+
+    assert "`registry.example.net`: several integrations, and none is the default." in free.submit(MOVED).text
 
 
 @pytest.mark.usefixtures("form")

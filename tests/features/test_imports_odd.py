@@ -1,44 +1,20 @@
 """Importing what real and hostile files hold: stores, helpers, ECR, twins, markup; and two people at once."""
 
-import base64
-import json
+from functools import partial
 
 import pytest
 
 from bot.core.credentials import opened
 from bot.core.imports import MOST
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
-from tests.fakes.shown import texts
+from tests.features.pasting import BOX, PASSWORD, auth, file, pasted, row
 from tests.features.team import ACME
-
-BOX = "config.json"
-PASSWORD = "hunter2horse"
-
-
-def auth(password=PASSWORD, username="ci"):
-    """An entry as docker writes it."""
-    return {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}
-
-
-def file(entries, **more):
-    """A docker config.json."""
-    return json.dumps({"auths": entries, **more})
-
-
-def row(shown, key):
-    """What a preview says of one entry."""
-    return next(text for text in texts(shown.blocks) if text.startswith(f"`{key}`"))
 
 
 @pytest.fixture
 def paste(team):
     """Open the form and paste entries, or a whole text; gives what is shown then."""
-
-    def act(content, user=MEMBER, **more):
-        team.command("import", user)
-        return team.submit({BOX: content if isinstance(content, str) else file(content, **more)}, user)
-
-    return act
+    return partial(pasted, team)
 
 
 UNREADABLE = [

@@ -22,8 +22,19 @@ def test_every_integration_of_a_target(used):
 
     assert shown.title == "Settings of project web-shop"
     assert "*first*   Private Docker Registry" in shown.text
-    assert f"added by <@{MEMBER}>  ·  never used  ·  <{SETTINGS}|Settings>" in shown.text
+    assert f"linked by <@{MEMBER}> <!date^" in shown.text
+    assert f"  ·  never used  ·  <{SETTINGS}|Settings>" in shown.text
     assert shown.buttons == ["Remove", "Remove"]
+
+
+def test_what_a_workflow_fetched(free):
+    """An integration that the target only fetched is said to be a workflow's, with who made its token."""
+    free.fetch("my_registry", "project", "web-shop", creator=COLLEAGUE)
+    shown = free.command("settings project web-shop")
+
+    assert "fetched by a workflow since <!date^" in shown.text
+    assert f"token by <@{COLLEAGUE}>  ·  last used <!date^" in shown.text
+    assert "linked by" not in shown.text
 
 
 def test_remove_answers_in_place(used):

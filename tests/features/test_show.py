@@ -37,11 +37,21 @@ def test_plain_http_is_marked(team):
 
 
 def test_dependencies_with_their_settings(linked):
-    """Each dependency is named with the link to its settings."""
+    """Each dependency is named with who linked it and the link to its settings."""
     shown = linked.command("show my_registry")
 
     assert "*Dependencies:*  3" in shown.text
-    assert f"project `web-shop`  <{SETTINGS}|Settings>" in shown.text
+    assert f"project `web-shop`  linked by <@{MEMBER}> <!date^" in shown.text
+    assert f"  <{SETTINGS}|Settings>" in shown.text
+
+
+def test_dependency_of_a_workflow(free):
+    """What a workflow fetched is said to be a workflow's."""
+    free.fetch("my_registry", "project", "web-shop", creator=COLLEAGUE)
+    shown = free.command("show my_registry")
+
+    assert "project `web-shop`  fetched by a workflow since <!date^" in shown.text
+    assert f"token by <@{COLLEAGUE}>" in shown.text
 
 
 def test_more_dependencies_than_fit(team):

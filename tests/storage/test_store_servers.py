@@ -76,8 +76,8 @@ def test_changed_integration_stands_where_it_is_now(store: Store) -> None:
     assert names_at(store) == []
 
 
-def test_deletion_is_found_by_name_and_address(store: Store) -> None:
-    """Who deleted an integration is found by its name, whatever the case, and by its server's address."""
+def test_deletion_is_found_by_name_and_server(store: Store) -> None:
+    """Who deleted an integration is found by its name, whatever the case, and by its server."""
     one = at("Gone", Server("https", HOST, 5000))
     add(store, one)
     delete_from(store, one)
@@ -85,10 +85,21 @@ def test_deletion_is_found_by_name_and_address(store: Store) -> None:
 
     assert found is not None
     assert found.event.integration_id == one.id
-    assert store.deletion_named(T1, f"{HOST}:5000") == found
-    assert store.deletion_named(T1, HOST) is None
+    assert store.deletion_at(T1, Server("https", HOST, 5000)) == found
+    assert store.deletion_at(T1, HERE) is None
+    assert store.deletion_at(T2, Server("https", HOST, 5000)) is None
     assert store.deletion_named(T1, "") is None
     assert store.deletion_named(T2, "Gone") is None
+
+
+def test_name_and_server_are_two_questions(store: Store) -> None:
+    """An address is nobody's name, and a name that looks like a host is no server's address."""
+    one = at("localhost", Server("https", HOST, 5000))
+    add(store, one)
+    delete_from(store, one)
+
+    assert store.deletion_named(T1, f"{HOST}:5000") is None
+    assert store.deletion_at(T1, Server("https", "localhost")) is None
 
 
 def test_only_a_deletion_that_happened_is_found(store: Store) -> None:

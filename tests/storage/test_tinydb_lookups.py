@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.audit import renamed_from
 from bot.core.errors import StoreReadOnly
 from bot.core.model import Server
 from storage.tinydb_store import TinyDBStore
 from tests.storage.disks import WatchedDisk
-from tests.storage.samples import KEYRING, NOON, PROJECT, T1, T2, add, delete, integration, record
+from tests.storage.samples import KEYRING, NOON, PROJECT, T1, T2, add, delete, event, integration, record
 from tests.storage.tokens import LATER, TOKEN_ID, instructions, keep, token, use, used_integration
 
 
@@ -87,9 +88,27 @@ def test_asking_again_for_a_deletion_reads_no_file(watched: TinyDBStore, disk: W
     disk.calls.clear()
     watched.deletion_named(T1, "unknown")
     first = disk.calls.count("read")
-    watched.deletion_named(T1, "elsewhere.example.com")
+    watched.deletion_at(T1, Server("https", "elsewhere.example.com"))
 
     assert (first, disk.calls.count("read")) == (3, 3)
+
+
+def test_asking_for_a_renaming_reads_no_file(watched: TinyDBStore, disk: WatchedDisk) -> None:
+    """A pipeline may ask for an old name often: memory answers, whether it is known there or not."""
+    one = integration("first")
+    add(watched, one)
+    record(watched, 1300)
+    add(watched, replace(one, name="second"))
+    with watched.transaction(T1) as change:
+        renamed = event(replace(one, name="second"), "integration.edit")
+        change.record(replace(renamed, detail=f"{renamed_from('first')}, server"))
+    disk.calls.clear()
+
+    assert watched.renaming(T1, "FIRST") == (replace(one, name="second"), renamed.at)
+    assert watched.renaming(T1, "unknown") is None
+    assert watched.renaming(T1, "") is None
+    assert watched.renaming(T2, "first") is None
+    assert disk.calls.count("read") == 0
 
 
 def test_deletion_is_looked_for_within_bounds(watched: TinyDBStore, disk: WatchedDisk) -> None:

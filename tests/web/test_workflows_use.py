@@ -139,6 +139,68 @@ def test_deleted_integration_names_who_deleted_it(place, token):
     assert (by_name.error, by_name.json["hint"]) == ((404, "deleted"), hint)
 
 
+def test_deletion_is_told_to_who_asks_for_that(place, token):
+    """A server's address is no name and a name no server, so neither question is answered for the other."""
+    place.add("localhost")
+    place.delete("localhost")
+    by_address = place.ask(f"/v1/integrations/{SERVER}", token)
+    by_host = place.ask("/v1/credentials?server=localhost", token)
+
+    assert by_address.error == (404, "not_found")
+    assert by_host.error == (404, "not_found")
+
+
+def test_old_name_says_the_new_one(place, token):
+    """Who asks by a name that was changed is told what it is called today, and since when."""
+    place.add()
+    place.rename("my_registry", "second")
+    place.at = NINE + timedelta(hours=1)
+    place.rename("second", "third")
+    asked = [place.ask(f"/v1/integrations/{name}", token) for name in ("MY_registry", "second")]
+    tags = place.ask("/v1/integrations/my_registry/tags?repository=a", token)
+
+    assert {answer.error for answer in [*asked, tags]} == {(404, "not_found")}
+    assert {answer.json["hint"] for answer in [*asked, tags]} == {
+        "It is called “third” since 2026-03-02 10:00 UTC."
+    }
+    assert asked[0].json["message"] == "There is no integration named “MY_registry”."
+
+
+def test_new_name_is_told_to_who_may_fetch_it(place, token):
+    """What is for linked targets only is not named to others: to them nothing has the old name."""
+    place.add()
+    place.mark("my_registry", linked_only=True)
+    place.rename("my_registry", "renamed")
+    others = place.ask("/v1/integrations/my_registry", token)
+    unknown = place.ask("/v1/integrations/unknown", token)
+    place.link("renamed")
+    linked = place.ask("/v1/integrations/my_registry", token)
+
+    assert others.json["hint"] == unknown.json["hint"]
+    assert others.error == (404, "not_found")
+    assert "“renamed”" in linked.json["hint"]
+
+
+def test_old_name_of_the_deleted_is_only_unknown(place, token):
+    """What was renamed and then deleted has no name today."""
+    place.add()
+    place.rename("my_registry", "renamed")
+    place.delete("renamed")
+
+    assert place.ask("/v1/integrations/my_registry", token).error == (404, "not_found")
+    assert place.ask("/v1/integrations/renamed", token).error == (404, "deleted")
+
+
+def test_last_holder_of_a_name_is_the_one_meant(place, token):
+    """A name that was given up, taken again and deleted then says who deleted it."""
+    place.add()
+    place.rename("my_registry", "renamed")
+    place.add()
+    place.delete("my_registry")
+
+    assert place.ask("/v1/integrations/my_registry", token).error == (404, "deleted")
+
+
 def test_linked_targets_only(place, token):
     """An integration for linked targets refuses others by name; an hour's first refusal is in the history."""
     place.add()
