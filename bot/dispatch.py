@@ -20,6 +20,7 @@ from bot.core.audit import refusal
 from bot.core.errors import InvalidFields, InvalidInput, QuaymasterError, SecretInText, StoreFailure
 from bot.core.leaks import looks_secret
 from bot.core.model import Actor, Workspace
+from bot.core.tokens import ids_in
 from bot.rates import SlackRates
 from bot.services import Services
 from handlers.blocks import Message
@@ -179,10 +180,11 @@ def request_id_of(body: Body) -> str:
 def refuse_secret(services: Services, actor: Actor, text: str) -> None:
     """Refuse a command that holds a secret, and keep in the history that it happened, without the text."""
     if looks_secret(text):
+        token_ids = ids_in(text)
         # The advice to revoke it counts more than the entry, so a store that fails does not stand before it.
         with suppress(StoreFailure), services.store.transaction(actor.workspace) as change:
-            change.record(refusal(actor, "command.secret"))
-        raise SecretInText
+            change.record(refusal(actor, "command.secret", detail=" ".join(token_ids)))
+        raise SecretInText(token_ids)
 
 
 def read_press(body: Body) -> Press:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.core.errors import InvalidInput
+from bot.core.errors import InvalidInput, shortened
 
 COMMAND = "/integrations"
 
@@ -63,6 +63,13 @@ class Words:
         """The word at a place, or nothing."""
         return self.rest[index] if index < len(self.rest) else ""
 
+    def at_most(self, count: int) -> None:
+        """Raise ``InvalidInput`` when more words than ``count`` follow the verb."""
+        if len(self.rest) > count:
+            word = shortened(self.rest[count])
+            hint = f"Put a name with spaces into quotation marks. {self.usage}".strip()
+            raise InvalidInput(f"“{word}” is one word too many.", hint)
+
 
 def read_words(text: str) -> tuple[str, ...]:
     """
@@ -75,13 +82,6 @@ def read_words(text: str) -> tuple[str, ...]:
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         plain = plain.replace(entity, character)
     return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
-
-
-def as_typed(word: str) -> str:
-    """Write a word so that it is read back as one: quoted when it holds a space or a quote."""
-    if not re.search(r"[\s\"']", word):
-        return word
-    return f"'{word}'" if '"' in word else f'"{word}"'
 
 
 def unwrapped(link: re.Match[str]) -> str:

@@ -28,6 +28,7 @@ def register(routes: Routes) -> None:
 
 def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``link NAME kind TARGET [settings-url]``."""
+    words.at_most(4)
     target = typed_target(words)
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
@@ -36,6 +37,7 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
 
 def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``unlink NAME kind TARGET``."""
+    words.at_most(3)
     target = typed_target(words)
     name = words.at(0, "The integration's name")
     unlink_named(services.store, actor, name, target)

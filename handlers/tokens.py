@@ -1,17 +1,22 @@
 """Workflow tokens: create one for a target, list them, revoke one.
 
 payload -> token -> create_token -> created -> ack
-payload -> token -> list_tokens -> listed -> ack
-payload -> token | revoke_pressed -> revoke_token -> revoked -> ack | replace
+payload -> token | turn -> list_tokens -> listed -> ack | replace
+payload -> token -> revoke_token -> revoked -> ack
+payload -> revoke_pressed -> revoke_token, list_tokens -> listed -> replace
 """
 
+import json
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt import Ack
 
-from bot.core.dependencies import in_words, read_target
+from bot.core.dependencies import as_typed, in_words, read_target
 from bot.core.errors import InvalidInput
 from bot.core.model import Actor
+from bot.core.pages import TokenPage
 from bot.core.secrets import Secret
 from bot.core.tokens import WorkflowToken
 from bot.core.workflows import create_token, list_tokens, read_days, revoke_token
@@ -19,6 +24,7 @@ from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
+    actions,
     button,
     code,
     context,
@@ -29,21 +35,48 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.command import Verb, Words, as_typed
+from handlers.command import Verb, Words
+from handlers.errors import too_old
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
 REVOKE = "token.revoke"
-SHOWN = 40
-"""Rows that fit into one message."""
+PREVIOUS = "token.previous"
+NEXT = "token.next"
+MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
+WORDS_LIMIT = 200
+"""Characters; what is looked for travels in each button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which page of which tokens a list shows. It travels in button values, so it is read as input."""
+
+    words: str = ""
+    number: int = 0
+
+    def encoded(self, token_id: str = "") -> str:
+        """As a button's value, with the token it revokes."""
+        return json.dumps([token_id, self.words, self.number], ensure_ascii=False)
+
+
+def decoded(value: str) -> tuple[str, Asked]:
+    """Read a button's value. Raises ``InvalidInput`` for one that this version did not write."""
+    try:
+        token_id, words, number = json.loads(value)
+        return str(token_id), Asked(str(words)[:WORDS_LIMIT], int(number))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise too_old("token list") from error
 
 
 def register(routes: Routes) -> None:
     """Add the verb and the Revoke button."""
-    usage = "create project|environment|image TARGET [days] | list | revoke ID"
+    usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
     summary = "workflow tokens: what a pipeline shows to get credentials"
     routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",)))
     routes.action(REVOKE, revoke_pressed)
+    routes.action(PREVIOUS, turn)
+    routes.action(NEXT, turn)
 
 
 def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -56,18 +89,25 @@ def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 
 def create(words: Words, services: Services, actor: Actor) -> Message:
     """Make a token and show it, once."""
+    words.at_most(4)
     target = read_target(words.at(1, "The kind of target"), words.at(2, "The target's name"))
     made = create_token(services.store, actor, target, read_days(words.optional(3)))
     return created(*made, services.base_url)
 
 
-def list_typed(words: Words, services: Services, actor: Actor) -> Message:  # noqa: ARG001 - one of three
-    """List the tokens."""
-    return listed(list_tokens(services.store, actor), actor)
+def list_typed(words: Words, services: Services, actor: Actor) -> Message:
+    """List the tokens, or those that hold the words that were typed."""
+    return page_of(Asked(MENTION.sub(r"\1", " ".join(words.rest[1:]))[:WORDS_LIMIT]), services, actor)
+
+
+def page_of(asked: Asked, services: Services, actor: Actor) -> Message:
+    """Look a page up and draw it."""
+    return listed(list_tokens(services.store, actor, asked.words.split(), asked.number), asked, actor)
 
 
 def revoke(words: Words, services: Services, actor: Actor) -> Message:
     """Revoke the token whose id was typed."""
+    words.at_most(2)
     return revoked(revoke_token(services.store, actor, words.at(1, "The token's id")))
 
 
@@ -76,8 +116,14 @@ ANSWERS = {"create": create, "list": list_typed, "revoke": revoke}
 
 def revoke_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Revoke a token from the list, and show the list anew."""
-    revoke_token(services.store, actor, press.value)
-    surface.replace(listed(list_tokens(services.store, actor), actor))
+    token_id, asked = decoded(press.value)
+    revoke_token(services.store, actor, token_id)
+    surface.replace(page_of(asked, services, actor))
+
+
+def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show another page."""
+    surface.replace(page_of(decoded(press.value)[1], services, actor))
 
 
 def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
@@ -98,21 +144,38 @@ def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
     )
 
 
-def listed(tokens: tuple[WorkflowToken, ...], actor: Actor) -> Message:
-    """The tokens, those that work first."""
-    working = [token for token in tokens if token.is_valid(actor.at)]
-    ended = [token for token in tokens if not token.is_valid(actor.at)]
-    if not tokens:
-        text = "There is no workflow token yet. `/integrations token create project web-shop` makes one."
-        return message("No workflow token yet.", [section(text)])
-    rows = [token_block(token, is_working=token in working) for token in [*working, *ended][:SHOWN]]
-    more = len(tokens) - len(rows)
-    rest = [context(f"… and {more} more.")] if more else []
-    title = f"Workflow tokens: {len(working)} valid"
-    return message(title, [header(title), *rows, *rest])
+def listed(page: TokenPage, asked: Asked, actor: Actor) -> Message:
+    """A page of tokens, those that work first."""
+    if not page.total:
+        return nothing_to_list(asked.words)
+    narrowed = f" with “{asked.words}”" if asked.words else ""
+    title = f"Workflow tokens{narrowed}: {page.valid} valid, {page.total - page.valid} ended"
+    rows = [token_block(one, asked, is_working=one.is_valid(actor.at)) for one in page.rows]
+    return message(title, [header(title), *rows, *turning(page, asked)])
 
 
-def token_block(token: WorkflowToken, *, is_working: bool) -> Block:
+def nothing_to_list(words: str) -> Message:
+    """Say that there is none, or none that fits."""
+    if words:
+        text = f"No workflow token fits {code(words)}. `/integrations token list` shows all."
+        return message("No workflow token fits.", [section(text)])
+    text = "There is no workflow token yet. `/integrations token create project web-shop` makes one."
+    return message("No workflow token yet.", [section(text)])
+
+
+def turning(page: TokenPage, asked: Asked) -> list[Block]:
+    """The page buttons, where there is a page to turn to, and where we are."""
+    buttons = []
+    if page.number:
+        buttons.append(button("Previous", PREVIOUS, Asked(asked.words, page.number - 1).encoded()))
+    if page.has_next:
+        buttons.append(button("Next", NEXT, Asked(asked.words, page.number + 1).encoded()))
+    first = page.number * page.size + 1
+    place = context(f"{first}–{first + len(page.rows) - 1} of {page.total}")
+    return [place, actions(*buttons, block_id=f"pages:{page.number}")] if buttons else []
+
+
+def token_block(token: WorkflowToken, asked: Asked, *, is_working: bool) -> Block:
     """One token: its id, whom it speaks for, until when, last used."""
     used = f"last used {when(token.last_used_at)}" if token.last_used_at else "never used"
     end = (
@@ -121,8 +184,8 @@ def token_block(token: WorkflowToken, *, is_working: bool) -> Block:
         else f"*ended* {when(token.revoked_at or token.expires_at)}"
     )
     facts = f"{end}  ·  {used}  ·  by {mention(token.created_by)}"
-    label = f"Revoke token {token.id}"
-    accessory = button("Revoke", REVOKE, token.id, style="danger", label=label) if is_working else None
+    value, label = asked.encoded(token.id), f"Revoke token {token.id}"
+    accessory = button("Revoke", REVOKE, value, style="danger", label=label) if is_working else None
     return section(f"{code(token.id)}   {escape(in_words(token.target))}\n{facts}", accessory)
 
 
@@ -139,8 +202,7 @@ def reminder(token: WorkflowToken) -> dict[str, Any]:
     """What a token's creator is told before it ends."""
     target = in_words(token.target)
     ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
-    typed = f"{token.target.kind.value} {as_typed(token.target.name)}"
-    make = code(f"/integrations token create {typed}")
+    make = code(f"/integrations token create {as_typed(token.target)}")
     advice = f"Make its successor with {make} and put it into the CI system before then."
     text = f"Workflow token {token.id} ends soon."
     return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}

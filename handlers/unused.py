@@ -36,6 +36,7 @@ def register(routes: Routes) -> None:
 
 def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``unused [days]``."""
+    words.at_most(1)
     days = read_unused_days(words.optional(0))
     total, rows = list_unused(services.store, actor, days)
     ack(**shown(total, rows, days))
@@ -44,12 +45,17 @@ def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
     """The unused integrations as a message."""
     if not total:
-        text = f"Every integration that is older than {days} days was used in that time."
+        text = f"Every integration that is older than {in_days(days)} was used in that time."
         return message(text, [section(text)])
-    title = f"Not used in {days} days: {total}"
+    title = f"Not used in {in_days(days)}: {total}"
     more = total - len(rows)
     rest = [context(f"… and {more} more, shown as these are deleted.")] if more else []
     return message(title, [header(title), *(row_block(row) for row in rows), *rest])
+
+
+def in_days(days: int) -> str:
+    """``1 day``, ``90 days``."""
+    return f"{days} day{'s' * (days != 1)}"
 
 
 def row_block(row: Unused) -> Block:

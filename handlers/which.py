@@ -23,6 +23,7 @@ def register(routes: Routes) -> None:
 
 def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``which IMAGE [kind TARGET]``."""
+    words.at_most(3)
     image = words.at(0, "The image")
     kind = words.optional(1)
     target = read_target(kind, words.at(2, "The target's name")) if kind else None

@@ -28,7 +28,7 @@ from bot.core.model import (
     Workspace,
     name_key,
 )
-from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, Unused, Use, Window
+from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, TokenPage, Unused, Use, Window
 from bot.core.ports import Transaction
 from bot.core.tokens import WorkflowToken
 from storage.chain import Verified, verify_all
@@ -187,9 +187,11 @@ class TinyDBStore:
         token = opened.view.tokens.get(token_id) if opened else None
         return (opened.workspace, token) if opened and token else None
 
-    def tokens(self, workspace: Workspace) -> tuple[WorkflowToken, ...]:
-        """At most 1,000 workflow tokens, the newest first, revoked and ended ones too."""
-        return self._view(workspace).newest_tokens()
+    def tokens(
+        self, workspace: Workspace, at: datetime, *, words: tuple[str, ...] = (), number: int = 0, size: int
+    ) -> TokenPage:
+        """One page of workflow tokens. Each word, in lower case, occurs in target, id or creator's id."""
+        return self._view(workspace).token_page(at, words, number, size)
 
     def ending_tokens(
         self, at: datetime, until: datetime, reminders: int

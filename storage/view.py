@@ -11,14 +11,13 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from bot.core.model import AuditEntry, Dependency, Integration, Server, Target, TargetKind, name_key
-from bot.core.pages import DependencyPage, Filter, Listed, Page, Unused, Use, Window
+from bot.core.pages import DependencyPage, Filter, Listed, Page, TokenPage, Unused, Use, Window
 from bot.core.servers import DEFAULT_PORTS
 from bot.core.tokens import WorkflowToken
 from storage.noted import Noted
 from storage.records import Request
 
 MOST_TARGETS = 1000
-MOST_TOKENS = 1000
 MOST_FILTERS = 16
 """How many filters' results a view remembers: people page through the same list."""
 CANDIDATES = 60
@@ -124,10 +123,14 @@ class View:
         """Every integration of this host and effective port, sorted by name key."""
         return self.servers.get(place_of(server), ())
 
-    def newest_tokens(self) -> tuple[WorkflowToken, ...]:
-        """At most 1,000 workflow tokens, the newest first."""
-        newest = heapq.nlargest(MOST_TOKENS, self.tokens.values(), key=lambda one: (one.created_at, one.id))
-        return tuple(map(self.noted.on_token, newest))
+    def token_page(self, at: datetime, words: Sequence[str], number: int, size: int) -> TokenPage:
+        """One page of workflow tokens: those that are valid first, of both the newest first."""
+        found = [one for one in self.tokens.values() if not words or holds_all(one, words)]
+        found.sort(key=lambda one: (one.is_valid(at), one.created_at, one.id), reverse=True)
+        valid = sum(one.is_valid(at) for one in found)
+        number = max(0, min(number, (len(found) - 1) // size))
+        shown = found[number * size : (number + 1) * size]
+        return TokenPage(tuple(map(self.noted.on_token, shown)), number, len(found), valid, size)
 
     def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
         """How many integrations were added before ``since`` and not used after it, and the first of them."""
@@ -164,6 +167,12 @@ def by_server(by_key: Mapping[str, Integration]) -> dict[ServerPlace, tuple[Inte
 def key_order(integration: Integration) -> str:
     """How integrations are sorted: by name key."""
     return integration.key
+
+
+def holds_all(token: WorkflowToken, words: Sequence[str]) -> bool:
+    """True when each word occurs in a token's target, its id or its creator's id."""
+    text = f"{token.target.kind.value} {token.target.name} {token.id} {token.created_by}".casefold()
+    return all(word in text for word in words)
 
 
 def holding(word: str, keys: Sequence[str]) -> Sequence[str]:

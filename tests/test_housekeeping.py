@@ -12,6 +12,7 @@ from bot.core.model import Workspace
 from bot.core.tallies import Tally
 from bot.core.workflows import create_token, revoke_token
 from bot.housekeeping import GONE, Housekeeping, attempt, remind, write_noted
+from tests.fakes.lookups import tokens_in
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
@@ -72,11 +73,11 @@ def test_command_of_a_reminder_can_be_typed(team, name):
     """A target with spaces or quotes is quoted, so that the command reads it as one name."""
     token(team, target=read_target("project", name))
     days_later(team, 84)
-    before = len(team.store.tokens(ACME))
+    before = len(tokens_in(team.store, ACME))
     typed = reminders(team)[0].split("/integrations ")[1].split("` and put")[0]
     team.command(typed)
 
-    assert len(team.store.tokens(ACME)) == before + 1
+    assert len(tokens_in(team.store, ACME)) == before + 1
     assert "<!channel>" not in reminders(team)[0]
 
 

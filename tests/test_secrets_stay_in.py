@@ -13,6 +13,7 @@ from bot.core.ports import Login
 from bot.core.tokens import SHAPE
 from bot.housekeeping import remind, write_noted
 from bot.logs import JsonLines, Redactor
+from tests.fakes.lookups import tokens_in
 from tests.fakes.outside import Outside, spellings, texts_of
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
 from tests.fakes.scripted_registry import ACCEPTED, REJECTED, UNREACHABLE
@@ -268,7 +269,7 @@ def test_token_is_nowhere_but_in_the_message_that_made_it(marked, token, outside
         "the log": outside.logged.getvalue() + outside.unredacted.getvalue(),
         "the files": "\n".join(texts_of(outside.folder)),
         "the history": repr(marked.store.history(ACME, size=1000)),
-        "reprs": repr([marked.services, marked.store.tokens(ACME)]),
+        "reprs": repr([marked.services, tokens_in(marked.store, ACME)]),
     }
 
     assert [

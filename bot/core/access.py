@@ -94,10 +94,12 @@ def require(store: Store, actor: Actor, action: Action, integration: Integration
         raise refused(store, actor, action, integration)
 
 
-def refused(store: Store, actor: Actor, action: Action, integration: Integration | None) -> NotPermitted:
-    """Record a refusal in the history and give the error that explains it."""
+def refused(
+    store: Store, actor: Actor, action: Action, integration: Integration | None, what: str = ""
+) -> NotPermitted:
+    """Record a refusal in the history and give the error that explains it. ``what`` names no integration."""
     with store.transaction(actor.workspace) as change:
-        change.record(refusal(actor, action, integration, "not permitted"))
+        change.record(refusal(actor, action, integration, what or "not permitted"))
     error = explanation(actor, action, integration)
     error.is_recorded = True
     return error

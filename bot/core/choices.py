@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.access import Action, require
+from bot.core.dependencies import as_typed
 from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
 from bot.core.kinds import NAME
 from bot.core.model import Actor, AuditEntry, Dependency, Integration, Server, Source, Target, Workspace
@@ -47,7 +48,7 @@ class LinkedOnly(NotPermitted):
 
 def named_target(target: Target | None) -> str:
     """A target as it is typed; without one, what to type."""
-    return f"{target.kind.value} {target.name}" if target else "project|environment|image TARGET"
+    return as_typed(target) if target else "project|environment|image TARGET"
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,14 @@ def in_words(target: Target) -> str:
     return f"{target.kind.value} {target.name}"
 
 
+def as_typed(target: Target) -> str:
+    """A target as it is typed in a command: ``project web-shop``, ``project "web shop"``."""
+    name = target.name
+    if re.search(r"[\s\"']", name):
+        name = f"'{name}'" if '"' in name else f'"{name}"'
+    return f"{target.kind.value} {name}"
+
+
 def unlink_named(store: Store, actor: Actor, name: str, target: Target) -> Dependency:
     """Take back that a target depends on the integration with this name. Raises as ``unlink_target``."""
     return unlink_target(store, actor, find_integration(store, actor, name).id, target)

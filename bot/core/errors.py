@@ -74,14 +74,23 @@ class InvalidFields(InvalidInput):
 
 
 class SecretInText(InvalidInput):
-    """The command's text holds what looks like a secret. The text is not repeated."""
+    """
+    The command's text holds what looks like a secret. The text is not repeated.
 
-    def __init__(self) -> None:
-        super().__init__(
-            "That text looks as if it holds a secret, so it was not used.",
-            "Slack keeps what is typed after a command. Revoke that secret at its registry now, "
-            "make a new one, and enter it only in the form that /integrations add or edit opens.",
+    ``token_ids`` are the public ids of the workflow tokens that stand in it.
+    """
+
+    def __init__(self, token_ids: tuple[str, ...] = ()) -> None:
+        text = "That text looks as if it holds a secret, so it was not used."
+        advice = (
+            "Revoke that secret at its registry now, make a new one, and enter it only in the form that "
+            "/integrations add or edit opens."
         )
+        if token_ids:
+            text = "That text holds a workflow token, so it was not used."
+            commands = ", ".join(f"/integrations token revoke {one}" for one in token_ids)
+            advice = f"Revoke the token now, by its id: {commands}"
+        super().__init__(text, f"Slack keeps what is typed after a command. {advice}")
 
 
 class UnknownVerb(InvalidInput):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.core.model import AuditEntry, Dependency, Integration
+from bot.core.tokens import WorkflowToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +97,21 @@ class Unused:
     integration: Integration
     dependencies: int
     last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPage:
+    """A page of workflow tokens: those that are valid first, of both the newest first."""
+
+    rows: tuple[WorkflowToken, ...]
+    number: int
+    """From 0; a number past the end gives the last page."""
+    total: int
+    valid: int
+    """How many of all that were asked for are valid."""
+    size: int
+
+    @property
+    def has_next(self) -> bool:
+        """True when more follow."""
+        return (self.number + 1) * self.size < self.total

@@ -22,7 +22,7 @@ from bot.core.model import (
     TargetKind,
     Workspace,
 )
-from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, Unused, Use, Window
+from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, TokenPage, Unused, Use, Window
 from bot.core.secrets import Credential, Place, Sealed, Secret
 from bot.core.tokens import WorkflowToken
 
@@ -147,19 +147,17 @@ class Store(Protocol):
     def token_holder(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
         """Find a workflow token, as it was last written, and its workspace by the token's public id."""
 
-    def tokens(self, workspace: Workspace) -> tuple[WorkflowToken, ...]:
-        """At most 1,000 workflow tokens of a workspace, the newest first, revoked and ended ones too."""
+    def tokens(
+        self, workspace: Workspace, at: datetime, *, words: tuple[str, ...] = (), number: int = 0, size: int
+    ) -> TokenPage:
+        """One page of workflow tokens. Each word, in lower case, occurs in target, id or creator's id."""
 
     def ending_tokens(
         self, at: datetime, until: datetime, reminders: int
     ) -> tuple[tuple[Workspace, WorkflowToken], ...]:
         """
-        Tokens of every workspace that end soon, those that end first before the others, at most 1,000.
-
-        Args:
-            at: They are valid then.
-            until: They have ended by then.
-            reminders: Their creators got fewer than so many.
+        Tokens of every workspace that are valid at ``at`` and over by ``until``, and whose creators got fewer
+        reminders than ``reminders``: those that end first before the others, at most 1,000.
         """
 
     def unused(self, workspace: Workspace, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:

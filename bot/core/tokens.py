@@ -82,6 +82,12 @@ def public_id(text: str) -> str | None:
     return body.removeprefix(PREFIX)[:ID_LENGTH] if text == body + checksum(body) else None
 
 
+def ids_in(text: str) -> tuple[str, ...]:
+    """The public ids of the workflow tokens that stand in a text, each once."""
+    found = (public_id(match[0]) for match in SHAPE.finditer(text))
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
 def hash_of(token: Secret) -> str:
     """What is kept of a token: SHA-256 as 64 hexadecimal digits."""
     return hashlib.sha256(token.reveal().encode()).hexdigest()

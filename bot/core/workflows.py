@@ -1,20 +1,23 @@
 """Workflow tokens: create, list, revoke; and who is speaking when one arrives."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.access import Action, may, refused, require
 from bot.core.audit import event
-from bot.core.dependencies import may_link
+from bot.core.dependencies import in_words, may_link
 from bot.core.errors import InvalidInput, NotFound, NotPermitted, QuaymasterError
 from bot.core.model import Actor, Integration, Role, Source, Target, Workspace
+from bot.core.pages import TokenPage
 from bot.core.ports import Store
 from bot.core.secrets import Secret
 from bot.core.tokens import WorkflowToken, hash_of, is_same, new_token, public_id
 
 DEFAULT_DAYS = 90
 MOST_DAYS = 365
+TOKENS_A_PAGE = 20
 REMINDERS = (timedelta(days=7), timedelta(days=1))
 """How long before its end a token's creator is reminded."""
 
@@ -94,7 +97,7 @@ def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple
     )
     with store.transaction(actor.workspace) as change:
         change.put_token(token)
-        change.record(event(actor, Action.ISSUE, detail=in_words(token)))
+        change.record(event(actor, Action.ISSUE, detail=token_in_words(token)))
     return text, token
 
 
@@ -102,22 +105,34 @@ def owners_issue(store: Store, actor: Actor, target: Target, integration: Integr
     """Record that somebody tried to make a token for a closed integration's target, and give the error."""
     error = refused(store, actor, Action.ISSUE, integration)
     error.message = (
-        f"{target.kind.value} {target.name} is linked to “{integration.name}”, which is for linked targets "
+        f"{in_words(target)} is linked to “{integration.name}”, which is for linked targets "
         "only: its owner or an admin makes the tokens of those."
     )
     error.hint, error.people = "Ask its owner.", (integration.owner, *actor.admins)
     return error
 
 
-def in_words(token: WorkflowToken) -> str:
+def token_in_words(token: WorkflowToken) -> str:
     """``1234abcd for project web-shop``."""
-    return f"{token.id} for {token.target.kind.value} {token.target.name}"
+    return f"{token.id} for {in_words(token.target)}"
 
 
-def list_tokens(store: Store, actor: Actor) -> tuple[WorkflowToken, ...]:
-    """Give the workspace's tokens, the newest first. Raises ``NotPermitted``."""
+def list_tokens(store: Store, actor: Actor, words: Iterable[str] = (), number: int = 0) -> TokenPage:
+    """
+    Give a page of the workspace's tokens: those that work first, of both the newest first.
+
+    Args:
+        store: The store.
+        actor: Anybody who may see integrations.
+        words: Each must occur in a token's target, its id or its creator's id, whatever the case.
+        number: The page, from 0; past the end gives the last.
+
+    Raises:
+        NotPermitted.
+    """
     require(store, actor, Action.SEE)
-    return store.tokens(actor.workspace)
+    folded = tuple(word.casefold() for word in words)
+    return store.tokens(actor.workspace, actor.at, words=folded, number=number, size=TOKENS_A_PAGE)
 
 
 def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
@@ -136,7 +151,7 @@ def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
             "There is no token with this id.", "/integrations token list shows the ids, 8 characters each."
         )
     if not may(actor, Action.REVOKE, known.created_by):
-        error = refused(store, actor, Action.REVOKE, None)
+        error = refused(store, actor, Action.REVOKE, None, token_in_words(known))
         error.hint, error.people = "Ask its creator or a workspace admin.", (known.created_by, *actor.admins)
         raise error
     with store.transaction(actor.workspace) as change:
@@ -144,7 +159,7 @@ def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
         if present.revoked_at is None:
             present = replace(present, revoked_at=actor.at)
             change.put_token(present)
-            change.record(event(actor, "token.revoke", detail=in_words(present)))
+            change.record(event(actor, Action.REVOKE, detail=token_in_words(present)))
     return present
 
 

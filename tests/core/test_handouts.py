@@ -18,6 +18,7 @@ from bot.core.tallies import Tallies
 from bot.core.workflows import Caller, TokenRefused, create_token, revoke_token
 from tests.core.actors import ACME, OTHER, OWNER, STRANGER
 from tests.fakes.clock import MORNING
+from tests.fakes.lookups import tokens_in
 from tests.fakes.scripted_registry import ScriptedRegistry
 
 HOUR = timedelta(hours=1)
@@ -118,7 +119,7 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
     fetch(added, timedelta(minutes=5))
 
     assert store.dependency(ACME, added.id, WEB_SHOP).last_used_at == MORNING + timedelta(minutes=5)
-    assert store.tokens(ACME)[0].last_used_at == MORNING + timedelta(minutes=5)
+    assert tokens_in(store, ACME)[0].last_used_at == MORNING + timedelta(minutes=5)
 
 
 def test_fetch_after_an_unlink_depends_again(store, fetch, added):

@@ -21,6 +21,7 @@ from bot.core.workflows import (
 )
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER
 from tests.fakes.clock import MORNING
+from tests.fakes.lookups import tokens_in
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -54,7 +55,7 @@ def test_only_the_hash_is_kept(store, make):
     """What is kept of a token is its id and its hash."""
     text, token = make()
 
-    assert store.tokens(ACME) == (token,)
+    assert tokens_in(store, ACME) == (token,)
     assert (token.id, token.sha256) == (text[3:11], hash_of(Secret(text)))
     assert text not in repr(token)
 
@@ -78,7 +79,7 @@ def test_whoever_may_not_add_makes_no_token(store, make, who):
     with pytest.raises(NotPermitted):
         make(who=who)
 
-    assert store.tokens(ACME) == ()
+    assert tokens_in(store, ACME) == ()
     assert store.history(ACME).entries[0].event.result is Result.REFUSED
 
 
@@ -225,4 +226,4 @@ def test_reminder_of_a_token_that_is_gone_is_no_error(store, make):
     _, token = make()
     keep_reminder(store, OTHER, token, MORNING)
 
-    assert store.tokens(OTHER) == ()
+    assert tokens_in(store, OTHER) == ()

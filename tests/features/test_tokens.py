@@ -8,7 +8,9 @@ import pytest
 from bot.core.model import Target, TargetKind
 from bot.core.tokens import SHAPE, WorkflowToken, new_token
 from handlers.tokens import created
+from tests.fakes.lookups import BEFORE_ALL as AT
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
+from tests.features.team import ACME
 
 
 def token_in(shown):
@@ -135,10 +137,72 @@ def test_what_is_wrong_is_explained(team, typed, said):
     assert "No workflow token yet." in team.command("token").line
 
 
-def test_more_tokens_than_fit(team):
-    """Forty are shown, and how many more there are."""
-    [team.command(f"token create project target-{number}") for number in range(42)]
-    shown = team.command("token list")
+@pytest.fixture
+def many(team):
+    """Forty-two tokens, the oldest of them for the first target."""
+    for number in range(42):
+        team.command(f"token create project target-{number:02d}")
+        team.slack.clock.advance(1)
+    return team
 
-    assert shown.buttons.count("Revoke") == 40
-    assert "… and 2 more." in shown.text
+
+def test_every_token_is_on_a_page(many):
+    """Twenty a page, the newest first, to the oldest and back."""
+    pages = [many.command("token list"), many.press("Next"), many.press("Next")]
+    back = many.press("Previous")
+
+    assert [page.buttons.count("Revoke") for page in pages] == [20, 20, 2]
+    assert ["1–20 of 42" in pages[0].text, "41–42 of 42" in pages[2].text] == [True, True]
+    assert "project target-41" in pages[0].text
+    assert "project target-00" in pages[2].text
+    assert "Next" not in pages[2].buttons
+    assert back.text == pages[1].text
+    assert {page.id for page in pages} == {pages[0].id}
+
+
+def test_revoke_stays_on_its_page(many):
+    """The page on which a token was revoked is shown anew; what was looked for still narrows it."""
+    many.command("token list target-0")
+    shown = many.press("Revoke token " + many.services.store.tokens(ACME, AT, size=50).rows[-1].id)
+
+    assert "Workflow tokens with “target-0”: 9 valid, 1 ended" in shown.title
+    assert "*ended*" in shown.text
+
+
+@pytest.mark.parametrize("words", ["web-shop", "PROJECT shop", f"<@{COLLEAGUE}>", f"<@{COLLEAGUE}|ann>"])
+def test_list_is_narrowed_by_words(team, words):
+    """Words of the target, the id or a mention of the creator narrow the list."""
+    team.command("token create project web-shop", COLLEAGUE)
+    team.command("token create environment production")
+    shown = team.command(f"token list {words}")
+
+    assert "project web-shop" in shown.text
+    assert "production" not in shown.text
+
+
+def test_words_that_fit_nothing(team, made):
+    """What fits no token is said, with how to see all."""
+    shown = team.command("token list `other`")
+
+    assert made.place == "message"
+    assert "No workflow token fits `ˋotherˋ`. `/integrations token list` shows all." in shown.text
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "token create project web shop 30",
+        "token create project web-shop 30 31",
+        "token revoke abcdefgh now",
+        "which registry.example.com/app project web shop",
+        "unused 30 40",
+        "link my_registry project web shop https://ci.example.com",
+        "unlink my_registry project web shop",
+    ],
+)
+def test_words_too_many_are_refused(team, typed):
+    """A word that would be left out is named, with how to write a name that has spaces."""
+    shown = team.command(typed)
+
+    assert "is one word too many." in shown.text or "A token lasts" in shown.text
+    assert "quotation marks" in shown.text or "Leave the number out" in shown.text

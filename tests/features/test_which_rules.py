@@ -29,6 +29,7 @@ SPELLINGS = [
     *("registry.example.com:443/app", "<http://registry.example.com/app|registry.example.com/app>"),
     *("registry.example.com", "registry.example.com:443", "https://registry.example.com/v2/"),
     *("https://registry.example.com/team/app:1.2", "<https://registry.example.com>"),
+    "<https://registry.example.com|registry.example.com>",
 ]
 
 
@@ -95,6 +96,13 @@ def test_ambiguity_names_both_ways_out(two):
     assert "Several integrations could answer for registry.example.com: “first” or “second”." in shown.text
     assert "/integrations link NAME project web-shop" in shown.text
     assert "/integrations edit NAME" in shown.text
+
+
+def test_hint_can_be_typed(two):
+    """A target with a space stands in quotation marks in the command that is offered."""
+    shown = two.command(f'which {IMAGE} project "web shop"')
+
+    assert '/integrations link NAME project "web shop"' in shown.text
 
 
 def test_sixty_candidates_fit_into_a_message(team):

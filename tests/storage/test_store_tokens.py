@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.model import Target, TargetKind
 from bot.core.ports import Store
 from bot.core.tokens import WorkflowToken
+from tests.fakes.lookups import tokens_in
 from tests.storage.samples import NOON, T1, T2
 from tests.storage.tokens import DAY, TOKEN_ID, full_token, keep, token
 
@@ -29,7 +31,7 @@ def test_token_comes_back_as_it_was(store: Store, made: Callable[[], WorkflowTok
     keep(store, made())
 
     assert store.token_holder(TOKEN_ID) == (T1, made())
-    assert store.tokens(T1) == (made(),)
+    assert tokens_in(store, T1) == (made(),)
 
 
 def test_token_leads_to_its_workspace(store: Store) -> None:
@@ -40,7 +42,7 @@ def test_token_leads_to_its_workspace(store: Store) -> None:
     assert store.token_holder("mine0000") == (T1, token("mine0000"))
     assert store.token_holder("theirs00") == (T2, token("theirs00"))
     assert store.token_holder("unknown0") is None
-    assert store.tokens(T1) == (token("mine0000"),)
+    assert tokens_in(store, T1) == (token("mine0000"),)
 
 
 def test_id_drawn_twice_stays_with_its_first_workspace(store: Store) -> None:
@@ -58,7 +60,7 @@ def test_revoked_token_is_shown_as_revoked(store: Store) -> None:
     keep(store, revoked)
 
     assert store.token_holder(TOKEN_ID) == (T1, revoked)
-    assert store.tokens(T1) == (revoked,)
+    assert tokens_in(store, T1) == (revoked,)
 
 
 def test_change_sees_its_tokens(store: Store) -> None:
@@ -76,15 +78,54 @@ def test_token_of_a_refused_change_is_unknown(store: Store) -> None:
         keep_and_raise(store)
 
     assert store.token_holder(TOKEN_ID) is None
-    assert store.tokens(T1) == ()
+    assert tokens_in(store, T1) == ()
 
 
 def test_tokens_are_listed_newest_first(store: Store) -> None:
-    """At most 1,000 tokens are listed, the newest first, in whatever order they were kept."""
-    many = [token(f"id{number:06d}", age=timedelta(minutes=number)) for number in range(1001)]
-    keep(store, *reversed(many[:500]), *many[500:])
+    """Tokens are listed the newest first, in whatever order they were kept, a page after the other."""
+    many = [token(f"id{number:06d}", age=timedelta(minutes=number)) for number in range(45)]
+    keep(store, *reversed(many[:20]), *many[20:])
+    pages = [store.tokens(T1, NOON, number=number, size=20) for number in range(4)]
 
-    assert store.tokens(T1) == tuple(many[:1000])
+    assert [page.rows for page in pages] == [
+        *(tuple(many[:20]), tuple(many[20:40]), tuple(many[40:]), tuple(many[40:]))
+    ]
+    assert [(page.number, page.total, page.has_next) for page in pages] == [
+        *((0, 45, True), (1, 45, True), (2, 45, False), (2, 45, False))
+    ]
+
+
+def test_valid_tokens_stand_before_the_others(store: Store) -> None:
+    """However new, a token that was revoked or has ended stands behind those that are valid."""
+    valid, over = token("valid000", age=80 * DAY), token("over0000", age=91 * DAY)
+    revoked = replace(token("revoked0"), revoked_at=NOON)
+    keep(store, valid, over, revoked)
+    page = store.tokens(T1, NOON, size=20)
+
+    assert page.rows == (valid, revoked, over)
+    assert (page.valid, page.total) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("web-shop",), ["mine0000"]),
+        (("environment",), ["other000"]),
+        (("mine0",), ["mine0000"]),
+        (("u2",), ["other000"]),
+        (("project", "u2"), []),
+        ((), ["mine0000", "other000"]),
+    ],
+)
+def test_tokens_are_narrowed_by_words(store: Store, words: tuple[str, ...], found: list[str]) -> None:
+    """Every word must occur in the target, the id or the creator's id."""
+    target = Target(TargetKind.ENVIRONMENT, "production")
+    other = replace(token("other000", age=DAY), target=target, created_by="U2")
+    keep(store, replace(token("mine0000"), target=Target(TargetKind.PROJECT, "web-shop")), other)
+    page = store.tokens(T1, NOON, words=words, size=20)
+
+    assert [one.id for one in page.rows] == found
+    assert page.total == len(found)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +143,7 @@ def test_token_that_is_long_over_is_dropped(store: Store, over: WorkflowToken, *
     keep(store, token())
 
     assert (store.token_holder("old00000") is not None) is is_kept
-    assert len(store.tokens(T1)) == 1 + is_kept
+    assert len(tokens_in(store, T1)) == 1 + is_kept
 
 
 def test_ending_tokens_of_all_workspaces(store: Store) -> None:

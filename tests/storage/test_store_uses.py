@@ -9,6 +9,7 @@ import pytest
 from bot.core.model import Integration
 from bot.core.pages import Unused
 from bot.core.ports import Store
+from tests.fakes.lookups import tokens_in
 from tests.storage.samples import (
     IMAGE,
     NOON,
@@ -29,7 +30,7 @@ READS: list[Callable[[Store, Integration], datetime | None]] = [
     lambda store, one: store.dependencies(T1, one.id, 0, 10).rows[0].last_used_at,
     lambda store, _: store.uses(T1, PROJECT)[0].dependency.last_used_at,
     lambda store, _: store.unused(T1, NOON + DAY, 10)[1][0].last_used_at,
-    lambda store, _: store.tokens(T1)[0].last_used_at,
+    lambda store, _: tokens_in(store, T1)[0].last_used_at,
 ]
 
 
@@ -39,7 +40,7 @@ class Refused(Exception):
 
 def held_use(store: Store) -> datetime | None:
     """When the token was last used."""
-    return next(held.last_used_at for held in store.tokens(T1) if held.id == TOKEN_ID)
+    return next(held.last_used_at for held in tokens_in(store, T1) if held.id == TOKEN_ID)
 
 
 def use_and_raise(store: Store, one: Integration) -> None:
@@ -109,8 +110,8 @@ def test_use_of_what_is_gone_is_dropped(store: Store, write: Callable[[Store], N
     record(store, 1)
 
     assert store.dependencies(T1, one.id, 0, 10).rows == (dependency(one),)
-    assert store.tokens(T1) == (token(),)
-    assert store.tokens(T2) == ()
+    assert tokens_in(store, T1) == (token(),)
+    assert tokens_in(store, T2) == ()
 
 
 def test_target_linked_anew_has_not_used_it(store: Store) -> None:
@@ -163,7 +164,7 @@ def test_change_does_not_overwrite_a_use(store: Store) -> None:
     found = store.dependency(T1, one.id, PROJECT)
 
     assert found == replace(dependency(one), settings_url="https://ci.example.com", last_used_at=LATER)
-    assert store.tokens(T1) == (replace(token(), reminded=1, last_used_at=LATER),)
+    assert tokens_in(store, T1) == (replace(token(), reminded=1, last_used_at=LATER),)
 
 
 def test_unused_integrations_are_listed(store: Store) -> None:

@@ -11,6 +11,7 @@ from bot.core.errors import StoreFull
 from bot.core.handouts import keep_tallies
 from bot.core.model import Result, Source
 from bot.web.workflows import workflow_api
+from tests.fakes.lookups import tokens_in
 from tests.fakes.workplace import ACME, PRODUCTION, SERVER, WEB_SHOP, lines
 from tests.web.conftest import NINE
 
@@ -57,7 +58,7 @@ def test_later_fetches_write_nothing_but_are_seen(place, token, used):
 
     assert len(place.history("credential.hand_out")) == 1
     assert place.store.dependency(ACME, used.id, WEB_SHOP).last_used_at == place.at
-    assert place.store.tokens(ACME)[0].last_used_at == place.at
+    assert tokens_in(place.store, ACME)[0].last_used_at == place.at
 
 
 @pytest.mark.usefixtures("used")
