@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import requests
 from playwright.sync_api import Locator, Page, expect
 
 from tests.fakes.real_registry import PASSWORD, USERNAME, RealRegistry, running
@@ -52,6 +53,7 @@ def main() -> None:
         other_kinds(page)
         tests_of(page)
         list_and_home(page)
+        pipelines(page, url)
         deletion(page)
 
 
@@ -117,12 +119,33 @@ def list_and_home(page: Page) -> None:
     page.get_by_role("button", name="integrations").first.click()
 
 
+def pipelines(page: Page, url: str) -> None:
+    """Make two workflow tokens, and fetch the sample with one of them, as a pipeline does."""
+    typed(page, "/integrations token create project web-shop 30")
+    made = typed(page, "/integrations token create environment staging")
+    expect(made).to_contain_text("qm_")
+    token = made.locator("pre").inner_text().strip()
+    fetched = requests.get(
+        f"{url}/v1/credentials",
+        params={"server": "registry.example.com"},
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=5,
+    )
+    assert fetched.json()["Username"] == "ci"
+    answer = typed(page, "/integrations token list")
+    expect(answer).to_contain_text("2 valid")
+    shoot(answer, "tokens")
+    answer = typed(page, "/integrations which registry.example.com/team/app environment staging")
+    expect(answer).to_contain_text("is answered by")
+    shoot(answer, "which")
+
+
 def deletion(page: Page) -> None:
     """Ask to delete the sample, and remove each dependency."""
     answer = typed(page, "/integrations delete my_private_registry")
     expect(answer).to_contain_text("web-shop")
     shoot(answer, "delete")
-    for left in (2, 1, 0):
+    for left in (3, 2, 1, 0):
         answer.get_by_role("button", name="Remove").first.click()
         expect(answer.get_by_role("button", name="Remove")).to_have_count(left)
     expect(answer).to_contain_text("No dependency")
