@@ -72,8 +72,8 @@ def walked(team, registry):
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
     team.command("help")
-    team.command("token create project web-shop")
-    team.command("token list")
+    [team.command(f"token create project web-shop-{number}") for number in range(21)]
+    team.press("Next", on=team.command("token list"))
     team.command("import")
     team.submit({"config.json": config("one.example.com")})
     team.close()
