@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
+from itertools import compress
+from operator import not_
 
 from bot.core.model import AuditEntry, Dependency, Integration, Server, Target, TargetKind, name_key
 from bot.core.pages import DependencyPage, Filter, Listed, Page, TokenPage, Unused, Use, Window
@@ -50,6 +52,7 @@ class View:
     """Uses that are not written yet: the one part that changes under a reader, who only looks up in it."""
     _found: dict[Filter, Sequence[str]] = field(default_factory=dict)
     _targets: dict[TargetKind, tuple[str, ...]] = field(default_factory=dict)
+    _tokens_found: dict[tuple[str, ...], Sequence[WorkflowToken]] = field(default_factory=dict)
 
     def page(self, narrowed: Filter, window: Window) -> Page:
         """One page of the filtered list. A window past either end gives the last or the first page."""
@@ -123,14 +126,24 @@ class View:
         """Every integration of this host and effective port, sorted by name key."""
         return self.servers.get(place_of(server), ())
 
-    def token_page(self, at: datetime, words: Sequence[str], number: int, size: int) -> TokenPage:
+    def token_page(self, at: datetime, words: tuple[str, ...], number: int, size: int) -> TokenPage:
         """One page of workflow tokens: those that are valid first, of both the newest first."""
-        found = [one for one in self.tokens.values() if not words or holds_all(one, words)]
-        found.sort(key=lambda one: (one.is_valid(at), one.created_at, one.id), reverse=True)
-        valid = sum(one.is_valid(at) for one in found)
+        found = self.tokens_found(words)
+        marks = [one.is_valid(at) for one in found]
+        valid, over = list(compress(found, marks)), list(compress(found, map(not_, marks)))
         number = max(0, min(number, (len(found) - 1) // size))
-        shown = found[number * size : (number + 1) * size]
-        return TokenPage(tuple(map(self.noted.on_token, shown)), number, len(found), valid, size)
+        shown = (valid + over)[number * size : (number + 1) * size]
+        return TokenPage(tuple(map(self.noted.on_token, shown)), number, len(found), len(valid), size)
+
+    def tokens_found(self, words: tuple[str, ...]) -> Sequence[WorkflowToken]:
+        """The workflow tokens that hold every word, the newest first."""
+        known = self._tokens_found.get(words)
+        if known is None:
+            if len(self._tokens_found) >= MOST_FILTERS:
+                self._tokens_found.clear()
+            found = [one for one in self.tokens.values() if holds_all(one, words)]
+            known = self._tokens_found[words] = sorted(found, key=age_order, reverse=True)
+        return known
 
     def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
         """How many integrations were added before ``since`` and not used after it, and the first of them."""
@@ -167,6 +180,11 @@ def by_server(by_key: Mapping[str, Integration]) -> dict[ServerPlace, tuple[Inte
 def key_order(integration: Integration) -> str:
     """How integrations are sorted: by name key."""
     return integration.key
+
+
+def age_order(token: WorkflowToken) -> tuple[datetime, str]:
+    """How tokens are sorted: by when they were made; those of one moment by id."""
+    return token.created_at, token.id
 
 
 def holds_all(token: WorkflowToken, words: Sequence[str]) -> bool:

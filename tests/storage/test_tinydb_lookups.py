@@ -46,6 +46,18 @@ def test_damaged_workspace_leaves_others_their_reminders(watched: TinyDBStore, d
     assert [workspace for workspace, _ in watched.ending_tokens(NOON, NOON + timedelta(days=91), 1)] == [T2]
 
 
+def test_turning_a_page_of_tokens_sorts_nothing(tinydb: TinyDBStore) -> None:
+    """The order is made once; a further page of 10,000 tokens only asks of each whether it is valid."""
+    keep(tinydb, *(token(f"id{number:06d}") for number in range(10_000)))
+
+    def look(number: int) -> int:
+        return instructions(lambda: tinydb.tokens(T1, NOON, words=("project",), number=number, size=20))
+
+    first, later = look(0), look(250)
+
+    assert later < 10_000 * 50 < first
+
+
 def test_token_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> None:
     """Finding a token's holder is the same work among 10,000 tokens, and with as many uses noted."""
     keep(tinydb, replace(token(), last_used_at=NOON))
