@@ -78,9 +78,10 @@ def read_words(text: str) -> tuple[str, ...]:
     Slack's escapes are undone once, links are unwrapped, a phone's curly quotes count as quotes, and quoted
     words stay together.
     """
-    plain = LINK.sub(unwrapped, text).translate(CURLY)
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
-        plain = plain.replace(entity, character)
+        text = text.replace(entity, character)
+    # After the escapes: a link that was pasted as text, brackets and all, is one too.
+    plain = LINK.sub(unwrapped, text).translate(CURLY)
     return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
 
 

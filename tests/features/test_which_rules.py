@@ -30,6 +30,7 @@ SPELLINGS = [
     *("registry.example.com", "registry.example.com:443", "https://registry.example.com/v2/"),
     *("https://registry.example.com/team/app:1.2", "<https://registry.example.com>"),
     "<https://registry.example.com|registry.example.com>",
+    *("&lt;https://registry.example.com|registry.example.com&gt;", "&lt;https://registry.example.com/&gt;"),
 ]
 
 
