@@ -14,7 +14,7 @@ from typing import Any
 from slack_bolt import Ack
 
 from bot.core.dependencies import as_typed, in_words, read_target
-from bot.core.errors import InvalidInput
+from bot.core.errors import InvalidInput, shortened
 from bot.core.model import Actor
 from bot.core.pages import TokenPage
 from bot.core.secrets import Secret
@@ -148,7 +148,7 @@ def listed(page: TokenPage, asked: Asked, actor: Actor) -> Message:
     """A page of tokens, those that work first."""
     if not page.total:
         return nothing_to_list(asked.words)
-    narrowed = f" with “{asked.words}”" if asked.words else ""
+    narrowed = f" with “{shortened(asked.words)}”" if asked.words else ""
     title = f"Workflow tokens{narrowed}: {page.valid} valid, {page.total - page.valid} ended"
     rows = [token_block(one, asked, is_working=one.is_valid(actor.at)) for one in page.rows]
     return message(title, [header(title), *rows, *turning(page, asked)])
@@ -157,7 +157,8 @@ def listed(page: TokenPage, asked: Asked, actor: Actor) -> Message:
 def nothing_to_list(words: str) -> Message:
     """Say that there is none, or none that fits."""
     if words:
-        text = f"No workflow token fits {code(words)}. `/integrations token list` shows all."
+        people = " A person is found by *Copy member ID* in their profile." if "@" in words else ""
+        text = f"No workflow token fits {code(words)}. `/integrations token list` shows all.{people}"
         return message("No workflow token fits.", [section(text)])
     text = "There is no workflow token yet. `/integrations token create project web-shop` makes one."
     return message("No workflow token yet.", [section(text)])
@@ -171,7 +172,10 @@ def turning(page: TokenPage, asked: Asked) -> list[Block]:
     if page.has_next:
         buttons.append(button("Next", NEXT, Asked(asked.words, page.number + 1).encoded()))
     first = page.number * page.size + 1
-    place = context(f"{first}–{first + len(page.rows) - 1} of {page.total}")
+    place = context(
+        f"{first}–{first + len(page.rows) - 1} of {page.total}.  "
+        "`/integrations token list web-shop` shows those of one target."
+    )
     return [place, actions(*buttons, block_id=f"pages:{page.number}")] if buttons else []
 
 

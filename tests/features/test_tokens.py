@@ -153,6 +153,7 @@ def test_every_token_is_on_a_page(many):
 
     assert [page.buttons.count("Revoke") for page in pages] == [20, 20, 2]
     assert ["1–20 of 42" in pages[0].text, "41–42 of 42" in pages[2].text] == [True, True]
+    assert "`/integrations token list web-shop` shows those of one target." in pages[0].text
     assert "project target-41" in pages[0].text
     assert "project target-00" in pages[2].text
     assert "Next" not in pages[2].buttons
@@ -188,9 +189,24 @@ def test_words_that_fit_nothing(team, made):
     assert "No workflow token fits `ˋotherˋ`. `/integrations token list` shows all." in shown.text
 
 
+def test_person_is_found_by_their_id(team, made):
+    """Slack sends a name as it was typed, which says nobody's id: what to type instead is said."""
+    assert made.place == "message"
+    assert "Copy member ID" in team.command("token list @ann").text
+    assert "project web-shop" in team.command(f"token list {MEMBER.lower()}").text
+
+
+def test_counts_stand_in_the_title_whatever_was_looked_for(team):
+    """A long name does not push out how many there are."""
+    team.command("token create project " + "x" * 200)
+
+    assert team.command("token list " + "x" * 200).title.endswith("…”: 1 valid, 0 ended")
+
+
 @pytest.mark.parametrize(
     "typed",
     [
+        "token create project web shop",
         "token create project web shop 30",
         "token create project web-shop 30 31",
         "token revoke abcdefgh now",
@@ -201,8 +217,8 @@ def test_words_that_fit_nothing(team, made):
     ],
 )
 def test_words_too_many_are_refused(team, typed):
-    """A word that would be left out is named, with how to write a name that has spaces."""
+    """No word is left out: a name that has spaces stands in quotation marks, and the answer says so."""
     shown = team.command(typed)
 
-    assert "is one word too many." in shown.text or "A token lasts" in shown.text
-    assert "quotation marks" in shown.text or "Leave the number out" in shown.text
+    assert ":warning:" in shown.text
+    assert "name with spaces into quotation marks" in shown.text

@@ -161,7 +161,7 @@ def test_revoking_again_keeps_the_first_time(team):
 
 
 def test_member_may_not_revoke_a_colleagues_token(team):
-    """Another member's token stays valid, the message names its creator, and the attempt is recorded."""
+    """Another member's token stays valid, the message names its creator, the history says which it was."""
     text = made(team, COLLEAGUE)
     shown = team.command(f"token revoke {text[3:11]}")
 
@@ -169,6 +169,7 @@ def test_member_may_not_revoke_a_colleagues_token(team):
     assert f"Who can help: <@{COLLEAGUE}>" in shown.text
     assert is_valid(team, text)
     assert team.events()[0] == (MEMBER, "token.revoke", "refused")
+    assert f"revoked token ({text[3:11]} for project web-shop)" in team.command("history").text
 
 
 def test_token_of_another_workspace_does_not_exist(team):

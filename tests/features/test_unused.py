@@ -35,6 +35,15 @@ def test_never_used_is_listed_with_all_that_matters(old):
     assert facts in shown.text
 
 
+def test_one_day_is_one(linked):
+    """One day is not called “1 days”, whether something is unused or not."""
+    young = linked.command("unused 1")
+    linked.slack.clock.advance(2 * DAY_S)
+
+    assert "older than 1 day was used" in young.text
+    assert linked.command("unused 1").title == "Not used in 1 day: 1"
+
+
 def test_new_integration_is_not_unused_yet(linked):
     """What was added a moment ago is given time."""
     shown = linked.command("unused")
