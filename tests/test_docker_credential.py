@@ -208,6 +208,21 @@ def test_tiny_chunks_take_no_long_time():
     assert time.monotonic() - before < 1.5
 
 
+def test_too_large_an_answer_is_given_up_at_once(helper):
+    """An answer of more than the largest size is not read until the deadline."""
+
+    def endless(_):
+        yield b"HTTP/1.1 200 OK\r\n\r\n"
+        while True:
+            yield b"x" * 65536
+
+    with OddServer(endless) as odd:
+        said = helper("get", said="x", QUAYMASTER_URL=odd.url)
+
+    assert said.output == f"Quaymaster at {odd.authority} gave an answer that cannot be read.\n"
+    assert said.seconds < 1.9
+
+
 def test_caller_that_stops_reading_is_left(tmp_path, odd):
     """A caller that takes no more of a long answer is left after two seconds, in the middle of it."""
     long = LOGIN.replace(b'"s"', b'"%s"' % (b"s" * 200_000))
