@@ -14,6 +14,7 @@ from bot.core.errors import QuaymasterError, SettingsError
 if TYPE_CHECKING:
     from bot.settings import StoreSettings
 
+STANDARD_OUTPUT = Path("-")
 EPILOG = "Settings are read from the environment; README.md lists them."
 
 
@@ -70,16 +71,18 @@ def env(name: str) -> None:
 
 
 @main.command("docker-config")
-@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 def docker_config(file: Path | None) -> None:
     """Put the logins of everything linked to this target into docker's config.json FILE, or print them."""
-    from bot.pipelines import docker_config_of, keep_docker_config
+    from bot.pipelines import docker_config_of, docker_file_at, keep_docker_config
 
-    config = docker_config_of(os.environ)
-    if file:
-        keep_docker_config(file, config)
-    else:
-        click.echo(config)
+    if not file or file == STANDARD_OUTPUT:
+        click.echo(docker_config_of(os.environ))
+        return
+    found = docker_file_at(file)
+    unread = keep_docker_config(found, docker_config_of(os.environ))
+    if unread:
+        click.echo(unread, err=True)
 
 
 @main.command("kubernetes-secret")

@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """``docker-credential-quaymaster``: docker's credential helper, for docker, podman, buildah and skopeo.
 
-Settings: ``QUAYMASTER_URL``, ``QUAYMASTER_TOKEN`` or ``QUAYMASTER_TOKEN_FILE``, ``QUAYMASTER_CA_FILE``.
-
 1. Callers read standard output, failures too; people read standard error. A failure is told on both.
 2. No caller sets a deadline, so there is one here: 2 s, from the first line to the last.
 3. It keeps nothing. ``store`` succeeds for what Quaymaster holds already, and fails for anything else.
 4. Modules are what a start costs, and this file needs few. A copy of it works alone.
 
+Settings: ``QUAYMASTER_URL``, ``QUAYMASTER_TOKEN`` or ``QUAYMASTER_TOKEN_FILE``, ``QUAYMASTER_CA_FILE``.
 Source: docker/docker-credential-helpers, ``credentials/credentials.go`` and ``error.go``.
 """
 
+import io
 import json
 import os
 import socket
+import stat
 import sys
 import time
 from _thread import allocate_lock, start_new_thread
@@ -21,18 +22,15 @@ from _thread import allocate_lock, start_new_thread
 TYPE_CHECKING = False  # `typing` would cost more than everything else here
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ssl import SSLContext
 
 NAME = "docker-credential-quaymaster"
 VERSION = "0.1.0"
 NOT_FOUND = "credentials not found in native keychain"
 NO_SERVER = "no credentials server URL"
-
 DEADLINE_S = 2.0
 LARGEST_ANSWER = 1024 * 1024
 LARGEST_INPUT = 64 * 1024
-ANSWER_KEYS = frozenset(("ServerURL", "Username", "Secret"))
-UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+LONGEST = 2000
 
 CHECK_URL = "Check QUAYMASTER_URL, or try again."
 GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
@@ -40,12 +38,13 @@ READ_ONLY = "This helper keeps nothing: integrations are added, edited and delet
 
 
 class Failure(Exception):
-    """What went wrong, and what to do about it."""
+    """What went wrong, and what to do about it: short, and without characters that steer a terminal."""
 
     def __init__(self, message: str, hint: str = "", *, said: str = "", is_quiet: bool = False) -> None:
         """``said`` is what the caller reads in the message's place; ``is_quiet`` tells people nothing."""
-        super().__init__(message)
-        self.message, self.hint, self.said, self.is_quiet = message, hint, said or message, is_quiet
+        self.message, self.hint = ("".join(filter(str.isprintable, t[:LONGEST])) for t in (message, hint))
+        super().__init__(self.message)
+        self.said, self.is_quiet = said or self.message, is_quiet
 
 
 class Client:
@@ -68,17 +67,15 @@ class Client:
         try:
             with self._connected() as connection:
                 connection.sendall(self._request(f"{path}?{query}" if query else path))
-                return parsed(self._received(connection))
+                return self._received(connection)
         except TimeoutError:
-            raise self._failure(f"did not answer within {self._deadline_s:g} seconds") from None
+            what = f"did not answer within {self._deadline_s:g} seconds"
         except OSError as error:
             reason = getattr(error, "verify_message", "") or error.strerror or type(error).__name__
-            raise self._failure(f"cannot be reached: {reason}") from None
-        except ValueError:
-            raise self._failure("gave an answer that cannot be read") from None
-
-    def _failure(self, what: str) -> Failure:
-        return Failure(f"Quaymaster at {self._authority} {what}.", CHECK_URL)
+            what = f"cannot be reached: {reason}"
+        except (EOFError, RecursionError, ValueError):
+            what = "gave an answer that cannot be read"
+        raise Failure(f"Quaymaster at {self._authority} {what}.", CHECK_URL)
 
     def _read_address(self, url: str) -> None:
         """Read ``http(s)://host[:port][/path]``. Raises ``Failure``."""
@@ -90,7 +87,8 @@ class Client:
         if not colon or port.endswith("]"):
             host, port = self._authority, "443" if self._is_encrypted else "80"
         is_plain = url.isascii() and url.isprintable() and not set(url) & set(" @?#\\")
-        if not (separator and scheme in ("http", "https") and host and is_plain and port.isdigit()):
+        is_port = port.isdigit() and len(port) < 6 and 0 < int(port) < 65536
+        if not (separator and scheme in ("http", "https") and host and is_plain and is_port):
             raise Failure("QUAYMASTER_URL is not an address: write one like https://quaymaster.example.com.")
         self._host, self._port = host.strip("[]"), int(port)
 
@@ -101,20 +99,20 @@ class Client:
         return left_s
 
     def _connected(self) -> socket.socket:
-        context = self._tls_context() if self._is_encrypted else None
         # As bytes: a str would be encoded for international names, which loads three modules.
         host: str = self._host.encode()  # type: ignore[assignment]
         plain = socket.create_connection((host, self._port), self._left_s())
         plain.settimeout(self._left_s())
-        return context.wrap_socket(plain, server_hostname=self._host) if context else plain
+        return self._encrypted(plain) if self._is_encrypted else plain
 
-    def _tls_context(self) -> "SSLContext":
+    def _encrypted(self, plain: socket.socket) -> socket.socket:
         import ssl
 
         try:
-            return ssl.create_default_context(cafile=self._ca_file)
+            context = ssl.create_default_context(cafile=self._ca_file)
         except OSError:
             raise Failure("QUAYMASTER_CA_FILE is not a file of certificates in PEM.") from None
+        return context.wrap_socket(plain, server_hostname=self._host)
 
     def _request(self, target: str) -> bytes:
         return (
@@ -123,51 +121,54 @@ class Client:
             f"User-Agent: {NAME}/{VERSION}\r\nConnection: close\r\n\r\n"
         ).encode()
 
-    def _received(self, connection: socket.socket) -> bytes:
-        received = b""
-        while len(received) <= LARGEST_ANSWER:
+    def _received(self, connection: socket.socket) -> "tuple[int, bytes]":
+        received, part = b"", b"-"
+        while part and len(received) <= LARGEST_ANSWER:
             connection.settimeout(self._left_s())
             part = connection.recv(65536)
-            if not part:
-                return received
             received += part
-        raise ValueError("too large")
+            try:
+                return parsed(received, is_all=not part)
+            except EOFError:
+                continue
+        raise ValueError("cut short, or too large")
 
 
-def parsed(received: bytes) -> "tuple[int, bytes]":
-    """Take an HTTP/1.1 answer apart. Raises ``ValueError`` when it is none, or was cut short."""
-    head, _, body = received.partition(b"\r\n\r\n")
+def parsed(received: bytes, *, is_all: bool) -> "tuple[int, bytes]":
+    """Take an HTTP/1.1 answer apart. Raises ``EOFError`` if more must come, ``ValueError`` if it is none."""
+    head, end, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").lower().split("\r\n")
-    version, status = first.split(" ", 2)[:2]
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if not end:
+        raise EOFError
+    version, status = first.split(" ", 2)[:2]
     if not version.startswith("http/1."):
         raise ValueError("not HTTP")
+    if 100 <= int(status) < 200:  # "Continue": the answer comes behind it
+        return parsed(body, is_all=is_all)
     if headers.get("transfer-encoding", "identity") != "identity":
         return int(status), unchunked(body)
-    if len(body) != int(headers.get("content-length", len(body))):
-        raise ValueError("cut short")
-    return int(status), body
+    length = int(headers.get("content-length", len(body) if is_all else -1))
+    if not 0 <= length <= len(body):
+        raise EOFError
+    return int(status), body[:length]
 
 
 def unchunked(rest: bytes) -> bytes:
-    """Put a chunked body together. Raises ``ValueError``."""
-    body = b""
-    while True:
-        size, _, rest = rest.partition(b"\r\n")
+    """Put a chunked body together. Raises ``EOFError`` when more must come, and ``ValueError``."""
+    source, parts = io.BytesIO(rest), [b""]
+    while (size := source.readline()).endswith(b"\n"):
         length = int(size.partition(b";")[0], 16)
         if length == 0:
-            return body
-        if not 0 < length <= len(rest):
-            raise ValueError("cut short")
-        body, rest = body + rest[:length], rest[length + 2 :]
+            return b"".join(parts)
+        parts.append(source.read(min(length, LARGEST_ANSWER)))
+        if source.read(2) != b"\r\n":
+            break
+    raise EOFError
 
 
 def token_of(environ: "Mapping[str, str]") -> str:
-    """
-    Read the token from the environment, or from its file. Raises ``Failure``.
-
-    A file that others may read is no reason to refuse: orchestrators mount secrets so.
-    """
+    """Read the token. Raises ``Failure``. Others may read its file: orchestrators mount secrets so."""
     token, path = (environ.get(f"QUAYMASTER_TOKEN{end}", "").strip() for end in ("", "_FILE"))
     if token and path:
         raise Failure("Both QUAYMASTER_TOKEN and QUAYMASTER_TOKEN_FILE are set: remove one of them.")
@@ -176,10 +177,13 @@ def token_of(environ: "Mapping[str, str]") -> str:
     name = "QUAYMASTER_TOKEN_FILE" if path else "QUAYMASTER_TOKEN"
     try:
         if path:
+            if not (stat.S_ISREG(os.stat(path).st_mode) or path.startswith(("/dev/", "/proc/"))):
+                raise OSError(0, "it is no regular file")  # a pipe may never end
             with open(path, "rb", buffering=0) as file:
-                token = file.read(4096).decode("latin-1").strip()
+                token = file.read(4096).replace(b"\0", b"").decode("utf-8", "replace")
     except OSError as error:
         raise Failure(f"{name} cannot be read: {error.strerror}.") from None
+    token = token.removeprefix("\ufeff").strip()  # some editors put a byte-order mark before a text
     if not (token.startswith("qm_") and token.isascii() and token[3:].isalnum()):
         raise Failure(f"{name} holds no workflow token: those begin with qm_.", GET_A_TOKEN)
     return token
@@ -187,7 +191,7 @@ def token_of(environ: "Mapping[str, str]") -> str:
 
 def escaped(text: str) -> str:
     """Write a value for a query."""
-    return "".join(chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in text.encode())
+    return "".join(chr(b) if bytes((b,)).isalnum() or b in b"-._~" else f"%{b:02X}" for b in text.encode())
 
 
 def read_object(text: "bytes | str") -> "dict[str, object]":
@@ -203,25 +207,22 @@ def trouble_of(status: int, body: bytes) -> Failure:
     """Say why Quaymaster refused, in its own words if it is Quaymaster that answered."""
     fields = read_object(body)
     code, message, hint = (str(fields.get(key, "")) for key in ("code", "message", "hint"))
-    if code == "not_found":
-        return Failure(message, hint, said=NOT_FOUND, is_quiet=True)
-    if code in ("deleted", "invalid_request"):
-        return Failure(message, hint, said=NOT_FOUND)
     if code and message:
-        return Failure(message, hint)
+        said = NOT_FOUND if code in ("not_found", "deleted", "invalid_request") else ""
+        return Failure(message, hint, said=said, is_quiet=code == "not_found")
     what = "a redirect, which is not followed" if 300 <= status < 400 else "something that is not Quaymaster"
     return Failure(f"QUAYMASTER_URL leads to {what} (status {status}).", CHECK_URL)
 
 
-def get(server_url: "str | None") -> "tuple[dict[str, object], str]":
+def get(server: "str | None") -> "tuple[dict[str, object], str]":
     """Give a server's credentials, without one all servers; read, and as they came. Raises ``Failure``."""
-    query, keys = ({"server": server_url}, ANSWER_KEYS) if server_url else ({}, frozenset())
-    status, body = Client(os.environ, DEADLINE_S).get("/v1/credentials", query)
+    status, body = Client(os.environ, DEADLINE_S).get("/v1/credentials", {"server": server} if server else {})
     fields = read_object(body)
-    is_whole = keys <= fields.keys() and all(isinstance(value, str) for value in fields.values())
-    if status != 200 or not is_whole:
+    keys = ("ServerURL", "Username", "Secret") if server else fields
+    is_object = bool(fields) or body.strip() == b"{}"
+    if status != 200 or not is_object or not all(isinstance(fields.get(key), str) for key in keys):
         raise trouble_of(status, body)
-    return fields, body.decode()
+    return fields, body.decode(errors="replace")
 
 
 def store(text: str) -> str:
@@ -255,8 +256,7 @@ def run(arguments: "list[str]") -> str:
     return get(text)[1] if verb == "get" else store(text)
 
 
-SPEAKING = allocate_lock()
-"""Whoever takes it has the last word."""
+SPEAKING = allocate_lock()  # whoever takes it has the last word
 
 
 def speak(status: int, output: str, hint: str = "") -> None:

@@ -4,7 +4,8 @@ They use the credential helper's settings and its client, so that they load no s
 """
 
 import json
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bot.core.errors import InvalidInput, QuaymasterError, SettingsError
@@ -82,34 +83,89 @@ def indented(body: bytes, key: str) -> str:
     return json.dumps(fields, indent=2)
 
 
-def keep_docker_config(path: Path, config: str) -> None:
+def docker_file_at(path: Path) -> Path:
+    """
+    Find the file that a path leads to, through links; it need not be there.
+
+    It is not opened: a pipe would block, and a device might do anything.
+
+    Raises:
+        QuaymasterError: What is there is no file, or cannot be reached.
+    """
+    try:
+        is_file = stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        is_file = True
+    except OSError as error:
+        raise unwritable(path, error) from None
+    if not is_file:
+        raise QuaymasterError(
+            f"{path} is no regular file; nothing was changed.",
+            "Name a file, or leave FILE out for standard output.",
+        )
+    return path.resolve()
+
+
+def unwritable(path: Path, error: OSError) -> QuaymasterError:
+    """Say why a file cannot be written."""
+    return QuaymasterError(
+        f"{path} cannot be written: {error.strerror}; nothing was changed.",
+        "Name a file that this user may write.",
+    )
+
+
+def keep_docker_config(path: Path, config: str) -> str | None:
     """
     Put logins into a docker configuration; what else the file holds stays.
 
     The file is of mode 0600 and at every moment either as it was or whole.
 
+    Args:
+        path: What ``docker_file_at`` gave.
+        config: What ``docker_config_of`` gave.
+
+    Returns:
+        A sentence about logins that docker will not read, if there are any.
+
     Raises:
         QuaymasterError: The file is not docker's, or cannot be written; nothing was changed.
     """
+    logins = json.loads(config)["auths"]
     try:
-        present = path.read_bytes() if path.exists() else b"{}"
-        merged = merged_config(path, present, config)
+        held = held_config(path)
+        known = held.get("auths")
+        merged = {**held, "auths": {**(known if isinstance(known, dict) else {}), **logins}}
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        replace_whole(path.resolve(), merged)
+        replace_whole(path, f"{json.dumps(merged, indent=2)}\n")
     except OSError as error:
-        raise QuaymasterError(
-            f"{path} cannot be written: {error.strerror}; nothing was changed.",
-            "Name a file that this user may write.",
-        ) from None
+        raise unwritable(path, error) from None
+    return unread_in_words(path, held, logins)
 
 
-def merged_config(path: Path, present: bytes, config: str) -> str:
-    """Replace the logins of a configuration's servers that are known, and keep everything else."""
-    fields = read_object(present)
-    if not fields and present.strip() not in (b"", b"{}"):
+def held_config(path: Path) -> dict[str, object]:
+    """Read a docker configuration; none is an empty one. Raises ``QuaymasterError``, and ``OSError``."""
+    text = path.read_bytes() if path.exists() else b""
+    fields = read_object(text)
+    if not fields and text.strip() not in (b"", b"{}"):
         raise QuaymasterError(
             f"{path} is not docker's: it is no JSON object; nothing was changed.", "Mend it, or name another."
         )
-    known = fields.get("auths")
-    auths = {**(known if isinstance(known, dict) else {}), **json.loads(config)["auths"]}
-    return f"{json.dumps({**fields, 'auths': auths}, indent=2)}\n"
+    return fields
+
+
+def unread_in_words(path: Path, held: Mapping[str, object], servers: Iterable[str]) -> str | None:
+    """
+    Say for which servers docker will ask a helper, and so read no login in this file.
+
+    A server's own helper goes before the store, an empty one too. Source: docker/cli,
+    ``cli/config/configfile/file.go``.
+    """
+    helpers, store = held.get("credHelpers"), held.get("credsStore")
+    helper_of = helpers if isinstance(helpers, dict) else {}
+    unread = [server for server in servers if helper_of.get(server, store)]
+    if not unread:
+        return None
+    return (
+        f"docker will not read the logins of {', '.join(unread)} here: remove “credsStore”, or these servers "
+        f"from “credHelpers”, in {path}."
+    )

@@ -3,34 +3,29 @@
 import os
 from pathlib import Path
 
+from storage.disk import REAL_DISK, Disk, flush_names, write_all
 
-def replace_whole(path: Path, text: str) -> None:
+
+def replace_whole(path: Path, text: str, disk: Disk = REAL_DISK) -> None:
     """
     Replace a file in one step, or make it, of mode 0600; it is on disk before this returns.
 
     A file that is there keeps its owner. Give a link's target, or the link is replaced. Raises ``OSError``.
     """
     owner = path.stat() if path.exists() else None
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    # A new name each time: what a killed process left is in nobody's way, though process ids repeat.
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        descriptor = disk.create(temporary)
+        try:
             if owner:
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            write_all(disk, descriptor, text.encode())
+            disk.sync(descriptor)
+        finally:
+            disk.close(descriptor)
+        disk.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        disk.remove(temporary)
         raise
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Bring a rename in a directory to disk."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    flush_names(disk, path.parent)

@@ -95,6 +95,29 @@ def test_curls_own_settings_file_is_not_read(helper, tmp_path):
     assert (said.status, said.people_read) == (0, "")
 
 
+def test_nothing_of_the_environment_is_mistaken_for_its_own(helper, odd):
+    """Variables of the environment do not stand in for what the script works out itself."""
+    names = (
+        "good",
+        "url",
+        "authority",
+        "port",
+        "token",
+        "body",
+        "found",
+        "what",
+        "trimmed",
+        "server",
+        "source",
+    )
+    taken = dict.fromkeys(names, "yes")
+    said = helper("get", said="x", **taken)
+    refused = helper("get", said="x", QUAYMASTER_URL="ftp://example.com", **taken)
+
+    assert (said.status, len(odd.requests)) == (0, 1)
+    assert refused.output.startswith("QUAYMASTER_URL is not an address")
+
+
 def test_missing_curl_is_told(helper, tmp_path):
     """Without curl the caller reads so."""
     bare = tmp_path / "bare"

@@ -5,7 +5,8 @@
 # the other edition: QUAYMASTER_URL, QUAYMASTER_TOKEN or QUAYMASTER_TOKEN_FILE, and QUAYMASTER_CA_FILE.
 #
 # The token reaches curl by its standard input, never as an argument that other users of the machine see.
-# No other program is started: `printf` and `read` are the shell's own.
+# No other program is started: `printf` and `read` are the shell's own. Therefore only the conversation with
+# Quaymaster has a deadline, of 2 s; the caller is listened to until it has ended its line or its output.
 
 LC_ALL=C
 name=docker-credential-quaymaster
@@ -24,7 +25,7 @@ quiet() {
   exit 1
 }
 
-# fail SENTENCE HINT [SAID]: tell the caller the sentence (or what it must read instead), people both.
+# fail SENTENCE [HINT [SAID]]: tell the caller the sentence (or what it must read instead), people both.
 fail() {
   printf '%s\n' "${3-$1}"
   printf '%s: %s\n' "$name" "$1${2:+ $2}" >&2
@@ -37,53 +38,102 @@ trim() {
   trimmed=${trimmed#"${trimmed%%[![:space:]]*}"}
 }
 
+# clean TEXT: put it, shortened, without characters that would steer a terminal into $cleaned.
+clean() {
+  cleaned=$(printf '%.2000s' "$1")
+  # In UTF-8 a control character of the second set is this byte and one of the range.
+  c1=$(printf '\302')
+  c1_first=$(printf '\200')
+  c1_last=$(printf '\237')
+  while :; do
+    case $cleaned in
+      *[[:cntrl:]]*) cleaned=${cleaned%%[[:cntrl:]]*}${cleaned#*[[:cntrl:]]} ;;
+      *"$c1"["$c1_first"-"$c1_last"]*)
+        cleaned=${cleaned%%"$c1"["$c1_first"-"$c1_last"]*}${cleaned#*"$c1"["$c1_first"-"$c1_last"]}
+        ;;
+      *) return ;;
+    esac
+  done
+}
+
 # Read the token into $token.
 read_token() {
-  token=${QUAYMASTER_TOKEN-}
+  trim "${QUAYMASTER_TOKEN_FILE-}"
+  token_file=$trimmed
+  trim "${QUAYMASTER_TOKEN-}"
+  token=$trimmed
   source=QUAYMASTER_TOKEN
-  if [ -n "$token" ] && [ -n "${QUAYMASTER_TOKEN_FILE-}" ]; then
+  if [ -n "$token" ] && [ -n "$token_file" ]; then
     fail 'Both QUAYMASTER_TOKEN and QUAYMASTER_TOKEN_FILE are set: remove one of them.'
   fi
-  if [ -n "${QUAYMASTER_TOKEN_FILE-}" ]; then
+  if [ -n "$token_file" ]; then
     source=QUAYMASTER_TOKEN_FILE
-    if [ -d "$QUAYMASTER_TOKEN_FILE" ] || [ ! -r "$QUAYMASTER_TOKEN_FILE" ]; then
-      fail 'QUAYMASTER_TOKEN_FILE cannot be read.'
-    fi
-    read -r token <"$QUAYMASTER_TOKEN_FILE"
+    read_token_file
   elif [ -z "$token" ]; then
     fail 'QUAYMASTER_TOKEN is not set: write the workflow token there.' "$get_a_token"
   fi
+  case $token in
+    qm_*) ;;
+    *) token=${token#"$(printf '\357\273\277')"} ;; # some editors put a byte-order mark before a text
+  esac
   trim "$token"
   token=$trimmed
   case $token in
-    qm_*[!0-9A-Za-z_]* | qm_) ;;
-    qm_*) return ;;
+    qm_*[!0-9A-Za-z]*) ;;
+    qm_?*) return ;;
   esac
   fail "$source holds no workflow token: those begin with qm_." "$get_a_token"
+}
+
+# Read all of $token_file into $token: a second line makes it no token. A device or a pipe may never end; a pipe
+# that the caller holds open, as in QUAYMASTER_TOKEN_FILE=<(...), is its own affair.
+read_token_file() {
+  [ -r "$token_file" ] || fail 'QUAYMASTER_TOKEN_FILE cannot be read.'
+  case $token_file in
+    /dev/fd/* | /proc/*/fd/*) [ -f "$token_file" ] || [ -p "$token_file" ] ;;
+    *) [ -f "$token_file" ] ;;
+  esac || fail 'QUAYMASTER_TOKEN_FILE cannot be read: it is no regular file.'
+  while [ ${#token} -lt 4096 ] && { read -r line || [ -n "$line" ]; }; do
+    token=$token$line$newline
+  done <"$token_file"
+}
+
+# Read and check the address into $url and $authority.
+read_address() {
+  trim "${QUAYMASTER_URL-}"
+  url=${trimmed%"${trimmed##*[!/]}"}
+  [ -n "$trimmed" ] || fail "QUAYMASTER_URL is not set: write Quaymaster's address there."
+  authority=${url#*://}
+  authority=${authority%%/*}
+  case $authority in
+    *\]) port=443 ;;
+    *:*) port=${authority##*:} ;;
+    *) port=443 ;;
+  esac
+  case $port in
+    '' | *[!0-9]* | ??????*) port=0 ;;
+  esac
+  case $url in
+    *[!!-~]* | *[@?#\\]*) ;;
+    http://[!/:]* | https://[!/:]*) [ "$port" -lt 1 ] || [ "$port" -gt 65535 ] || return 0 ;;
+  esac
+  fail 'QUAYMASTER_URL is not an address: write one like https://quaymaster.example.com.'
 }
 
 # ask [SERVER]: put the answer of GET /v1/credentials into $body, or fail.
 ask() {
   server=${1-}
-  case ${QUAYMASTER_URL-} in
-    '') fail "QUAYMASTER_URL is not set: write Quaymaster's address there." ;;
-    *[!!-~]* | *[@?#\\]*) ;;
-    http://?* | https://?*) good=yes ;;
-  esac
-  [ -n "${good-}" ] ||
-    fail 'QUAYMASTER_URL is not an address: write one like https://quaymaster.example.com.'
-  authority=${QUAYMASTER_URL#*://}
-  authority=${authority%%/*}
+  read_address
   read_token
+  trim "${QUAYMASTER_CA_FILE-}"
   set --
   [ -z "$server" ] || set -- -G --data-urlencode "server=$server"
-  [ -z "${QUAYMASTER_CA_FILE-}" ] || set -- "$@" --cacert "$QUAYMASTER_CA_FILE"
+  [ -z "$trimmed" ] || set -- "$@" --cacert "$trimmed"
   # The rate bounds how much of an endless answer is read before the deadline. The shells of small images hand
   # a text this short to curl through a pipe; where a shell makes a file of it, the file is its owner's and gone.
   answer=$(
-    curl -q -g -sS -m 2 -K - --limit-rate 256k --proto '=http,https' -A "$name/$version" \
-      -H 'Accept: text/plain' -w '\n%{http_code} %{content_type}' "$@" \
-      "${QUAYMASTER_URL%/}/v1/credentials" 2>&1 <<END
+    curl -q -g -sS -m 2 -K - --noproxy '*' --limit-rate 256k -A "$name/$version" \
+      -H 'Accept: text/plain' -w '\n%{http_code} %{content_type}' "$@" "$url/v1/credentials" 2>&1 <<END
 header = "Authorization: Bearer $token"
 END
   )
@@ -98,17 +148,37 @@ read_answer() {
     126 | 127) fail 'curl cannot be started.' 'Install curl, or use the edition in Python.' ;;
     77) fail 'QUAYMASTER_CA_FILE is not a file of certificates in PEM.' ;;
     *)
-      body=${answer##*curl: (*) }
-      fail "Quaymaster at $authority cannot be reached: ${body%%"$newline"*}." "$check_url"
+      reason=$(printf '%.500s' "$answer")
+      case $reason in
+        'curl: ('*') '*) reason=${reason#*') '} ;;
+        *) reason="curl's status $1" ;;
+      esac
+      clean "${reason%%"$newline"*}"
+      fail "Quaymaster at $authority cannot be reached: $cleaned." "$check_url"
       ;;
   esac
   found=${answer##*"$newline"}
   body=${answer%"$newline"*}
   case $found in
-    '200 application/json') ;;
-    *' text/plain; charset=utf-8') refused ;;
+    '200 '*) ;;
+    *' text/plain'*) refused ;;
     *) strange ;;
   esac
+}
+
+# expect KEY...: what answers with status 200 must be an object with these keys, or it is not Quaymaster.
+expect() {
+  trim "$body"
+  case $trimmed in
+    '{'*'}') ;;
+    *) strange ;;
+  esac
+  for key; do
+    case $trimmed in
+      *"\"$key\""*) ;;
+      *) strange ;;
+    esac
+  done
 }
 
 # Somebody else answers.
@@ -122,11 +192,14 @@ strange() {
 
 # An error of Quaymaster is three lines: its code, what happened, what to do.
 refused() {
+  body=$(printf '%.5000s' "$body")$newline$newline # the shells take very long over longer texts
   code=${body%%"$newline"*}
   body=${body#*"$newline"}
-  message=${body%%"$newline"*}
-  hint=${body#*"$newline"}
-  hint=${hint%%"$newline"*}
+  clean "${body%%"$newline"*}"
+  message=$cleaned
+  body=${body#*"$newline"}
+  clean "${body%%"$newline"*}"
+  hint=$cleaned
   case $code in
     '' | *[!a-z_]*) strange ;;
     not_found) quiet "$not_found" ;;
@@ -160,6 +233,7 @@ case $1 in
     ;;
   list)
     ask
+    expect
     printf '%s\n' "$body"
     exit
     ;;
@@ -174,6 +248,7 @@ trim "$input"
 case $1 in
   get)
     ask "$trimmed"
+    expect ServerURL Username Secret
     printf '%s\n' "$body"
     ;;
   store) store "$trimmed" ;;

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,21 @@ from tests.fakes.real_registry import (
     running,
 )
 from tests.fakes.workplace import Workplace
+
+
+def revoked_token(place: Workplace) -> str:
+    """A token that was revoked."""
+    token = place.token()
+    place.revoke(token)
+    return token
+
+
+INVALID: dict[str, Callable[[Workplace], str]] = {
+    "wrong": lambda _: "qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ",
+    "expired": lambda place: place.token(days=1, ago=2),
+    "revoked": revoked_token,
+}
+"""Tokens that open nothing, by the cause."""
 
 POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 """Images are not signed here."""

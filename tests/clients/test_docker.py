@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.clients.registries import put_docker_image
+from tests.clients.registries import INVALID, put_docker_image
 
 pytestmark = pytest.mark.needs("docker-registry", "docker")
 
@@ -22,16 +22,10 @@ def test_manifest_is_read(client):
     assert json.loads(inspect(client).stdout)["schemaVersion"] == 2
 
 
-@pytest.mark.parametrize("cause", ["wrong", "expired", "revoked"])
+@pytest.mark.parametrize("cause", INVALID)
 def test_invalid_token_is_shown(client, place, cause):
     """A wrong, expired or revoked token is what the person reads, although docker goes on anonymously."""
-    tokens = {
-        "wrong": "qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ",
-        "expired": place.token(days=1, ago=2),
-        "revoked": place.token(),
-    }
-    place.revoke(tokens["revoked"])
-    seen = inspect(client, QUAYMASTER_TOKEN=tokens[cause])
+    seen = inspect(client, QUAYMASTER_TOKEN=INVALID[cause](place))
 
     assert seen.returncode != 0
     assert "This workflow token is not valid." in seen.stderr

@@ -110,6 +110,7 @@ def test_store_of_anything_else(place, helper, stored):
     [
         ("{}", NO_SERVER),
         ("nonsense", NO_SERVER),
+        ("[" * 60_000, NO_SERVER),
         ('{"ServerURL":"","Username":"x","Secret":"y"}', NO_SERVER),
         ('{"ServerURL":"x","Username":"","Secret":"y"}', "no credentials username\n"),
         ('{"ServerURL":"x"}', "no credentials username\n"),
