@@ -11,7 +11,7 @@ from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import AuditEntry, Dependency, Event, Integration, Target
 from bot.core.tokens import WorkflowToken
 from storage.keyring import Keyring, kid_of
-from storage.noted import TargetKey, used
+from storage.noted import used
 from storage.records import (
     AUDIT,
     DEPENDENCIES,
@@ -168,7 +168,7 @@ class Draft:
         put_or_drop(self._uses, target, tuple(one for one in self._uses[target] if one != integration_id))
         return True
 
-    def put_uses(self, integration_id: str, times: Mapping[TargetKey, datetime]) -> None:
+    def put_uses(self, integration_id: str, times: Mapping[Target, datetime]) -> None:
         """Keep last uses of an integration's dependencies; targets that do not depend are passed over."""
         before = self._dependents.get(integration_id, ())
         after = tuple(used(one, times) for one in before)

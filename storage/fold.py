@@ -1,6 +1,5 @@
 """Folds what ``touch`` has noted into a change, so that it is written with it."""
 
-from bot.core.model import Target
 from storage.draft import Draft
 from storage.noted import Noted
 
@@ -33,7 +32,7 @@ def gone(draft: Draft, noted: Noted) -> Noted:
     """The notes on dependencies that the change leaves no more: linked anew, they begin anew."""
     uses = {
         integration_id: {
-            key: at for key, at in times.items() if draft.dependency(integration_id, Target(*key)) is None
+            target: at for target, at in times.items() if draft.dependency(integration_id, target) is None
         }
         for integration_id, times in noted.uses.items()
     }

@@ -1,6 +1,7 @@
 """The values Quaymaster keeps: workspaces, actors, integrations, dependencies, audit entries.
 
-All of them are frozen. Times are aware datetimes in UTC; ids are 32 random hexadecimal digits.
+All of them are frozen; what others are looked up with is a tuple, which is hashed fastest. Times are aware
+datetimes in UTC; ids are 32 random hexadecimal digits.
 """
 
 import secrets
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from bot.core.secrets import Sealed
 
@@ -25,8 +27,7 @@ def name_key(name: str) -> str:
     return name.casefold()
 
 
-@dataclass(frozen=True, slots=True)
-class Workspace:
+class Workspace(NamedTuple):
     """A Slack workspace. Made only from a verified request; every store call takes one."""
 
     team_id: str
@@ -176,8 +177,7 @@ class TargetKind(StrEnum):
     IMAGE = "image"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A project, an environment or a subscription image, by its name in the CI system."""
 
     kind: TargetKind

@@ -273,7 +273,7 @@ def test_tokens_are_found_after_a_restart(watched: TinyDBStore, directory: Path)
 def test_many_uses_of_one_integration_are_written_together(watched: TinyDBStore, disk: LateDisk) -> None:
     """A thousand targets that used one integration are one write, and each has its own last use."""
     one = only_integration(watched)
-    targets = [replace(PROJECT, name=f"project-{number:04d}") for number in range(1000)]
+    targets = [PROJECT._replace(name=f"project-{number:04d}") for number in range(1000)]
     link(watched, *(dependency(one, target) for target in targets))
     disk.calls.clear()
     for number, target in enumerate(targets):

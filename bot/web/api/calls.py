@@ -44,15 +44,15 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
     Raises:
         InvalidInput: A parameter is missing, unknown, repeated or not UTF-8.
     """
-    parts = [part.partition("=")[::2] for part in text.split("&")] if text else []
-    names = {unquote_plus(name) for name, _ in parts}
+    parts = [part.partition("=") for part in text.split("&")] if text else []
+    values = {unquote_plus(name): value for name, _, value in parts}
     takes = takes_in_words(required, optional)
-    if not names.issubset((*required, *optional)) or len(text) > LONGEST_QUERY:
+    if not values.keys() <= {*required, *optional} or len(text) > LONGEST_QUERY:
         raise InvalidInput("The query holds something that this path does not take.", takes)
-    if len(names) != len(parts):
+    if len(values) != len(parts):
         raise InvalidInput("The query holds a parameter more than once.", takes)
     try:
-        query = {unquote_plus(name): unquote_plus(value, errors="strict") for name, value in parts}
+        query = {name: unquote_plus(value, errors="strict") for name, value in values.items()}
     except UnicodeDecodeError:
         raise InvalidInput("The query cannot be read.", takes) from None
     missing = [name for name in required if not query.get(name)]
