@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
+DATA_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
+"""For what is never a page: no browser takes it for one, so what rules pages says nothing about it."""
+
 SECURITY_HEADERS = (
-    ("Cache-Control", "no-store"),
+    *DATA_HEADERS,
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
 )
 
 STATUS_LINES = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}

@@ -23,7 +23,7 @@ from bot.core.errors import (
 from bot.core.model import Stage
 from bot.core.rates import TooOften
 from bot.core.workflows import TokenRefused
-from bot.web.answers import SECURITY_HEADERS, STATUS_LINES
+from bot.web.answers import DATA_HEADERS, STATUS_LINES
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
@@ -127,5 +127,5 @@ def headers_of(error: QuaymasterError) -> Headers:
 def send(start_response: "StartResponse", reply: Reply, *, is_head: bool) -> Iterable[bytes]:
     """Begin the answer and give its body; to HEAD only the headers."""
     about_body = (("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))))
-    start_response(STATUS_LINES[reply.status], [*about_body, *SECURITY_HEADERS, *reply.headers])
+    start_response(STATUS_LINES[reply.status], [*about_body, *DATA_HEADERS, *reply.headers])
     return [] if is_head else [reply.body]
