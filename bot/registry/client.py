@@ -55,6 +55,8 @@ class RegistryClient:
         # At DEBUG urllib3 logs each address with its query, and a realm's query is nobody's business.
         logging.getLogger("urllib3").setLevel(logging.WARNING)
         self._kinds = kinds
+        fields = {kind.id: kind.secret_field for kind in kinds.values()}
+        self._secret_keys = {kind_id: field.key for kind_id, field in fields.items() if field}
         self._guard = Guard(allowed_networks, resolver)
         self._clock = clock
         self._trust = Trust()
@@ -151,9 +153,7 @@ class RegistryClient:
 
     def _secret(self, login: Login) -> Secret | None:
         """The kind's first secret field."""
-        kind = self._kinds.get(login.kind)
-        field = kind.secret_field if kind else None
-        return login.credential.get(field.key if field else "password")
+        return login.credential.get(self._secret_keys.get(login.kind, "password"))
 
 
 def advice(kind: Kind | None) -> str:
