@@ -46,6 +46,8 @@ CHECK_PLACE = Place(workspace="", integration_id="", field="kcv")
 CHECK_PLAIN = b"ok"
 WARN_AT_SEALS = 2**30
 
+decode_json = json.JSONDecoder().decode
+
 log = logging.getLogger(__name__)
 
 
@@ -55,10 +57,9 @@ def derive(root: bytes, purpose: str) -> bytes:
     return hkdf.derive(root)
 
 
-def associated_data(kid: str, place: Place) -> bytes:
+def associated_data(head: bytes, place: Place) -> bytes:
     """Write a record's place so that no two places give the same bytes: each part after its length."""
-    parts = (f"quaymaster {VERSION}", kid, place.workspace, place.integration_id, place.field)
-    return b"".join(map(with_length, parts))
+    return head + b"".join(map(with_length, place))
 
 
 def with_length(text: str) -> bytes:
@@ -74,16 +75,19 @@ class Key:
     kid: str
     data: AESGCM = field(repr=False)
     audit: bytes = field(repr=False)
+    head: bytes = field(repr=False)
+    """What the associated data of its records begin with."""
 
     @classmethod
     def of(cls, root: bytes) -> "Key":
         """Derive everything once: derivation at each request would cost more than sealing."""
         kid = base64.b32encode(derive(root, "kid")[:5]).decode().lower()
-        return cls(kid, AESGCM(derive(root, "data")), derive(root, "audit"))
+        head = with_length(f"quaymaster {VERSION}") + with_length(kid)
+        return cls(kid, AESGCM(derive(root, "data")), derive(root, "audit"), head)
 
     def seal(self, place: Place, plain: bytes, nonce: bytes) -> Sealed:
         """Seal bytes. ``nonce`` is 12 bytes that this key has never sealed with."""
-        ciphertext = self.data.encrypt(nonce, plain, associated_data(self.kid, place))
+        ciphertext = self.data.encrypt(nonce, plain, associated_data(self.head, place))
         text = base64.urlsafe_b64encode(nonce + ciphertext).decode().rstrip("=")
         return Sealed(f"{VERSION}.{self.kid}.{text}")
 
@@ -91,7 +95,7 @@ class Key:
         """Open ``nonce | ciphertext | tag``. Raises ``KeyringFailure`` when altered or from another place."""
         nonce, ciphertext = envelope[:NONCE_BYTES], envelope[NONCE_BYTES:]
         try:
-            return self.data.decrypt(nonce, ciphertext, associated_data(self.kid, place))
+            return self.data.decrypt(nonce, ciphertext, associated_data(self.head, place))
         except InvalidTag:
             raise unreadable("it was altered, or belongs to another integration") from None
 
@@ -231,7 +235,7 @@ def credential_from(plain: bytes) -> Credential:
     if len(plain) % BLOCK_BYTES:
         raise unreadable("its padding is wrong")
     try:
-        fields = json.loads(plain.decode())  # bytes would be looked at for five encodings
+        fields = decode_json(plain.decode())
     except ValueError:
         raise unreadable("it holds no credential") from None
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):

@@ -5,8 +5,7 @@ Stores accept only ``Sealed``, and the type checker holds every caller to that.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, NewType
+from typing import Final, NamedTuple, NewType
 
 Sealed = NewType("Sealed", str)
 """A sealed credential: ``s1.<key id>.<base64url>`` (see ``storage/keyring.py``)."""
@@ -49,8 +48,7 @@ Credential = Mapping[str, Secret]
 """The secret fields of one integration by key, for instance ``{"password": Secret(****)}``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a sealed credential belongs. It is bound to it, so a ciphertext moved elsewhere does not open."""
 
     workspace: str

@@ -119,7 +119,7 @@ def route(path: str) -> tuple[Endpoint, str]:
     endpoint = ENDPOINTS.get(path)
     if endpoint is None or (not name and "{" in path):
         raise NoSuchPath("The API has no such path.", "GET /v1/openapi.json lists those there are.")
-    return endpoint, name.encode("latin-1").decode(errors="replace")
+    return endpoint, name if name.isascii() else name.encode("latin-1").decode(errors="replace")
 
 
 def require_method(environ: "WSGIEnvironment", *allowed: str) -> None:

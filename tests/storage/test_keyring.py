@@ -72,7 +72,7 @@ def test_associated_data_equals_the_vector() -> None:
         "626a0000000254310000000269310000000870617373776f7264"
     )
 
-    assert associated_data("rhu6glbj", PASSWORD_PLACE).hex() == expected
+    assert associated_data(Key.of(ROOT).head, PASSWORD_PLACE).hex() == expected
 
 
 @pytest.mark.parametrize(
@@ -233,6 +233,6 @@ def test_padding_is_spaces() -> None:
 def test_places_never_collide() -> None:
     """Moving the border between two parts of a place gives other associated data."""
     places = [Place("T1", "i1"), Place("T", "1i1"), Place("T1i", "1"), Place("", "T1i1"), Place("T1i1", "")]
-    written = sorted(associated_data("rhu6glbj", place) for place in places)
+    written = sorted(associated_data(Key.of(ROOT).head, place) for place in places)
 
     assert all(one != other for one, other in pairwise(written))
