@@ -46,8 +46,6 @@ CHECK_PLACE = Place(workspace="", integration_id="", field="kcv")
 CHECK_PLAIN = b"ok"
 WARN_AT_SEALS = 2**30
 
-decode_json = json.JSONDecoder().decode
-
 log = logging.getLogger(__name__)
 
 
@@ -235,7 +233,7 @@ def credential_from(plain: bytes) -> Credential:
     if len(plain) % BLOCK_BYTES:
         raise unreadable("its padding is wrong")
     try:
-        fields = decode_json(plain.decode())
+        fields = json.loads(plain.decode())  # bytes would be looked at for five encodings
     except ValueError:
         raise unreadable("it holds no credential") from None
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
