@@ -15,7 +15,7 @@ from storage.records import Fields
 from storage.volume import OutcomeUnknown, Volume
 
 Tables = dict[str, dict[str, Any]]
-"""Documents by table and id."""
+"""Documents by table and id, each a ``Document``: ``Rows.put`` alone writes."""
 
 Visitor = Callable[[str, str, Fields], None]
 """Is shown a table's name, a document's id and its fields."""
@@ -44,7 +44,7 @@ class Rows(Table):
     """
     A table whose ids are text: ours are random, and no counter has to survive a rollback.
 
-    Only what finds a row by its id is used: TinyDB's searches read every row.
+    Only what finds a row by its id is used: TinyDB's searches read every row, and its inserts know no lines.
     """
 
     document_id_class = str  # type: ignore[assignment] # TinyDB allows any class and is annotated for int
@@ -170,8 +170,7 @@ class QuaymasterFile(Storage):
 
     def _keep(self, tables: Tables) -> None:
         """Write the file. The tables read before stay untouched, so a refused write leaves them right."""
-        kept = {name: rows if are_lines(rows) else in_lines(rows) for name, rows in tables.items()}
-        lines = {name: [row.line for row in rows.values()] for name, rows in kept.items()}
+        lines = {name: [row.line for row in rows.values()] for name, rows in tables.items()}
         before, self._tables = self._tables, None
         try:
             data = encode(self.workspace, self._sequence + 1, lines)
@@ -181,7 +180,7 @@ class QuaymasterFile(Storage):
         except StoreFailure:
             self._tables = before
             raise
-        self._tables = kept
+        self._tables = tables
         self._sequence += 1
 
 
@@ -193,16 +192,6 @@ def read_documents(body: bytes, visit: Visitor) -> Tables:
         tables.setdefault(table, {})[key] = Document(line)
         visit(table, key, fields)
     return tables
-
-
-def are_lines(rows: Mapping[str, Any]) -> bool:
-    """True when every document of a table has its line already."""
-    return set(map(type, rows.values())) <= {Document}
-
-
-def in_lines(rows: Mapping[str, Any]) -> dict[str, Document]:
-    """Give the documents of a table their lines: TinyDB's own insert keeps them as dictionaries."""
-    return {key: row if type(row) is Document else Document(line_of(key, row)) for key, row in rows.items()}
 
 
 def pass_over(table: str, key: str, fields: Fields) -> None:
