@@ -1,19 +1,24 @@
 """Record that a target depends on an integration, and take it back.
 
-payload -> link_typed -> link_target -> linked -> ack
+payload -> link_typed -> link_target, tokens_of -> linked -> ack
 payload -> unlink_typed -> unlink_named -> unlinked -> ack
 """
+
+from collections.abc import Sequence
 
 from slack_bolt import Ack
 
 from bot.core.dependencies import Linked, in_words, link_target, read_settings_url, read_target, unlink_named
 from bot.core.model import Actor, Target
+from bot.core.tokens import WorkflowToken
+from bot.core.workflows import tokens_of
 from bot.services import Services
-from handlers.blocks import Message, bold, escape, link, message, section
+from handlers.blocks import Block, Message, bold, code, context, escape, link, mention, message, section
 from handlers.command import Verb, Words
 from handlers.routes import Routes
 
 TARGET = "project|environment|image TARGET"
+MOST_NAMED = 10
 
 
 def register(routes: Routes) -> None:
@@ -32,7 +37,9 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
     target = typed_target(words)
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
-    ack(**linked(link_target(services.store, actor, name, target, settings_url)))
+    done = link_target(services.store, actor, name, target, settings_url)
+    tokens = tokens_of(services.store, actor, target) if done.integration.linked_only else ()
+    ack(**linked(done, tokens))
 
 
 def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -50,14 +57,25 @@ def typed_target(words: Words) -> Target:
     return read_target(words.at(1, "The kind of target"), words.at(2, "The target's name"))
 
 
-def linked(done: Linked) -> Message:
-    """Say that the link is recorded, or was already."""
+def linked(done: Linked, tokens: Sequence[WorkflowToken]) -> Message:
+    """Say that the link is recorded, or was already; and of a closed integration, whom that lets in."""
     settings = done.dependency.settings_url
     name, target = bold(done.integration.name), escape(in_words(done.dependency.target))
     verb = "now depends" if done.was_new else "already depends"
     more = f"  ({link(settings, 'Settings')})" if settings else ""
     text = f":link: {target} {verb} on {name}.{more}"
-    return message(f"{in_words(done.dependency.target)} {verb} on {done.integration.name}.", [section(text)])
+    blocks = [section(text), *let_in(tokens)]
+    return message(f"{in_words(done.dependency.target)} {verb} on {done.integration.name}.", blocks)
+
+
+def let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:
+    """Name the tokens that a link lets in: any member may have made them before."""
+    if not tokens:
+        return []
+    named = [f"{code(one.id)} by {mention(one.created_by)}" for one in tokens[:MOST_NAMED]]
+    more = f" and {len(tokens) - MOST_NAMED} more" if len(tokens) > MOST_NAMED else ""
+    text = f":key: These workflow tokens fetch it from now on: {', '.join(named)}{more}."
+    return [context(f"{text} `/integrations token revoke ID` ends one.")]
 
 
 def unlinked(name: str, target: Target) -> Message:

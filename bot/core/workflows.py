@@ -135,6 +135,13 @@ def list_tokens(store: Store, actor: Actor, words: Iterable[str] = (), number: i
     return store.tokens(actor.workspace, actor.at, words=folded, number=number, size=TOKENS_A_PAGE)
 
 
+def tokens_of(store: Store, actor: Actor, target: Target) -> tuple[WorkflowToken, ...]:
+    """Give the valid tokens that speak for a target, of 1,000 at most. Raises ``NotPermitted``."""
+    require(store, actor, Action.SEE)
+    page = store.tokens(actor.workspace, actor.at, words=(target.name.casefold(),), size=1000)
+    return tuple(one for one in page.rows if one.target == target and one.is_valid(actor.at))
+
+
 def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
     """
     Revoke a token, at once and for good. Revoking it twice is no error.

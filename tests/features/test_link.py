@@ -1,9 +1,12 @@
 """Linking targets to integrations, and taking links back."""
 
+from dataclasses import replace
+
 import pytest
 
+from tests.fakes.lookups import tokens_in
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
-from tests.features.team import SETTINGS
+from tests.features.team import ACME, SETTINGS
 
 
 @pytest.mark.parametrize(
@@ -153,3 +156,24 @@ def test_hostile_target_names_can_be_removed(free, name):
     shown = free.press("Remove")
 
     assert "No dependency" in shown.text
+
+
+def test_link_to_a_closed_integration_names_who_is_let_in(free):
+    """A link to a closed integration lets in the tokens that its target has already: they are named."""
+    free.command("token create project web-shop", COLLEAGUE)
+    free.command("token create project web-shop-2", COLLEAGUE)
+    with free.store.transaction(ACME) as change:
+        change.put_integration(replace(free.find("my_registry"), linked_only=True))
+    shown = free.command("link my_registry project web-shop")
+    other = free.command("link my_registry project nobody")
+
+    (token,) = [one for one in tokens_in(free.store, ACME) if one.target.name == "web-shop"]
+    assert f"These workflow tokens fetch it from now on: `{token.id}` by <@{COLLEAGUE}>." in shown.text
+    assert "workflow tokens" not in other.text
+
+
+def test_open_integration_lets_everybody_in_anyway(free):
+    """A link to an integration that any target may fetch says nothing of tokens."""
+    free.command("token create project web-shop", COLLEAGUE)
+
+    assert "workflow token" not in free.command("link my_registry project web-shop").text
