@@ -1,12 +1,16 @@
-"""Integrations to act on."""
+"""Integrations to act on, and a workflow that fetches them."""
 
 import pytest
 
 from bot.core.integrations import add_integration
 from bot.core.kinds import read_draft
+from bot.core.model import Target, TargetKind
+from bot.core.workflows import Caller, create_token
 from bot.registry.kinds import KINDS
-from tests.core.actors import OWNER
+from tests.core.actors import ACME, OWNER
+from tests.fakes.clock import MORNING
 
+WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
 TYPED = {"url": "registry.example.com", "username": "ci", "password": "correct horse"}
 
 
@@ -24,3 +28,10 @@ def draft():
 def added(store, keyring, registry, draft):
     """An integration of the owner's, in the store."""
     return add_integration(store, keyring, registry, OWNER, draft(), is_checked=False)
+
+
+@pytest.fixture
+def caller(store):
+    """A workflow of the project."""
+    _, token = create_token(store, OWNER, WEB_SHOP, 90)
+    return Caller(ACME, token, MORNING)

@@ -8,13 +8,11 @@ from bot.core.choices import Ambiguous, choose
 from bot.core.dependencies import link_target
 from bot.core.handouts import HAND_OUT, note_use
 from bot.core.integrations import add_integration
-from bot.core.model import Source, Target, TargetKind
+from bot.core.model import Source
 from bot.core.tallies import Tallies
-from bot.core.workflows import Caller, create_token
 from tests.core.actors import ACME, OWNER
+from tests.core.conftest import WEB_SHOP
 from tests.fakes.clock import MORNING
-
-WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
 
 
 @pytest.fixture
@@ -27,13 +25,6 @@ def add_twin(store, keyring, registry, draft):
 def twin(add_twin):
     """A second integration of the same server."""
     return add_twin()
-
-
-@pytest.fixture
-def caller(store):
-    """A workflow of the project."""
-    _, token = create_token(store, OWNER, WEB_SHOP, 90)
-    return Caller(ACME, token, MORNING)
 
 
 @pytest.fixture

@@ -10,19 +10,19 @@ from bot.core.deletions import delete_integration
 from bot.core.dependencies import unlink_target
 from bot.core.errors import Busy, NotFound, Unreachable
 from bot.core.handouts import hand_out, hand_out_tags, keep_tallies
-from bot.core.model import Result, Source, Target, TargetKind
+from bot.core.model import Result, Source
 from bot.core.ports import DockerLogin
 from bot.core.secrets import Secret
 from bot.core.servers import parse_server
 from bot.core.tallies import Tallies
 from bot.core.workflows import Caller, TokenRefused, create_token, revoke_token
 from tests.core.actors import ACME, OTHER, OWNER, STRANGER
+from tests.core.conftest import WEB_SHOP
 from tests.fakes.clock import MORNING
 from tests.fakes.lookups import tokens_in
 from tests.fakes.scripted_registry import ScriptedRegistry
 
 HOUR = timedelta(hours=1)
-WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
 SERVER = parse_server("registry.example.com")
 
 
@@ -48,13 +48,6 @@ def registry():
 def tallies():
     """Counts of this process."""
     return Tallies()
-
-
-@pytest.fixture
-def caller(store):
-    """A workflow of the project."""
-    _, token = create_token(store, OWNER, WEB_SHOP, 90)
-    return Caller(ACME, token, MORNING)
 
 
 @pytest.fixture
