@@ -15,6 +15,8 @@ from storage.keyring import Keyring
 from storage.records import Fields
 from storage.workspace import OpenWorkspace
 
+ALL_MISSING = "Every entry is missing."
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:
@@ -39,6 +41,10 @@ def verified(opened: OpenWorkspace, keyring: Keyring) -> Verified:
             last = entry
     except StoreDamaged as error:
         return Verified(opened.key, last.sequence if last else 0, error.message)
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        return Verified(opened.key, last.sequence if last else 0, "The entry behind it cannot be read.")
+    if last is None and (opened.view.by_id or opened.view.tokens or opened.archive.is_there):
+        return Verified(opened.key, 0, ALL_MISSING)
     return Verified(opened.key, last.sequence if last else 0, fault_at_end(last, opened.head, keyring))
 
 
@@ -56,7 +62,7 @@ def fault_in(workspace_key: str, last: AuditEntry | None, entry: AuditEntry) -> 
 def fault_at_end(last: AuditEntry | None, head: Fields | None, keyring: Keyring) -> str:
     """Say why the newest entry is not the one that was sealed; nothing = empty."""
     if last is None:
-        return "Every entry is missing." if head else ""
+        return ALL_MISSING if head else ""
     if head is None:
         return "The seal of the newest entry is missing."
     if head["kid"] not in keyring.kids:
@@ -66,6 +72,10 @@ def fault_at_end(last: AuditEntry | None, head: Fields | None, keyring: Keyring)
     return ""
 
 
-def verify_all(workspaces: Iterable[OpenWorkspace], keyring: Keyring) -> tuple[Verified, ...]:
-    """Verify the history of every workspace, sorted by key."""
-    return tuple(verified(opened, keyring) for opened in sorted(workspaces, key=lambda one: one.key))
+def verify_all(
+    workspaces: Iterable[OpenWorkspace], archived: Iterable[str], keyring: Keyring
+) -> tuple[Verified, ...]:
+    """Verify every workspace's history, sorted by key; ``archived`` are the keys that have an archive."""
+    found = {opened.key: verified(opened, keyring) for opened in workspaces}
+    lost = {key: Verified(key, 0, ALL_MISSING) for key in archived if key not in found}
+    return tuple(one for _, one in sorted((found | lost).items()))

@@ -47,6 +47,11 @@ class Archive:
         self._workspace_key = workspace_key
         self._deletions: dict[int, tuple[AuditEntry, ...]] = {}
 
+    @property
+    def is_there(self) -> bool:
+        """True when a part of the history has been archived."""
+        return self._workspace_key in archived_keys(self._volume.directory)
+
     def keep(self, entries: Sequence[AuditEntry]) -> None:
         """Write the file of these ``SEGMENT`` entries; writing it again changes nothing."""
         lines = [line_of(str(entry.sequence), entry_fields(entry)) for entry in entries]
@@ -104,10 +109,20 @@ class Archive:
         data = self._volume.read(path)
         if data is None:
             raise StoreDamaged(f"{path}, a part of the history, is missing; put it back from a backup.")
-        return decode(path, self._workspace_key, data)[1]
+        try:
+            return decode(path, self._workspace_key, data)[1]
+        except StoreDamaged:
+            raise StoreDamaged(
+                f"{path}, a part of the history, is damaged; put it back from a backup."
+            ) from None
 
     def _path(self, first: int) -> Path:
         return self._volume.directory / "audit" / f"{self._workspace_key}-{first:09d}.db"
+
+
+def archived_keys(directory: Path) -> set[str]:
+    """The keys of the workspaces that have an archive."""
+    return {path.stem.rpartition("-")[0] for path in (directory / "audit").glob("*.db")}
 
 
 def firsts(before: int) -> Iterator[int]:

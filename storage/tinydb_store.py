@@ -35,7 +35,7 @@ from storage.chain import Verified, verify_all
 from storage.directory import lock, prepare, sweep, workspace_keys
 from storage.disk import REAL_DISK, Disk
 from storage.forget import forget_all
-from storage.history import deletion_at, deletion_named, deletion_of, page_of, renaming_of
+from storage.history import archived_keys, deletion_at, deletion_named, deletion_of, page_of, renaming_of
 from storage.keyring import Keyring, kid_of
 from storage.meta import Meta
 from storage.reseal import reseal_all
@@ -259,7 +259,7 @@ class TinyDBStore:
 
     def verify_history(self) -> tuple[Verified, ...]:
         """Verify each workspace's chain of audit entries, and the seal of its newest."""
-        return verify_all(list(self._open.values()), self._keyring)
+        return verify_all(list(self._open.values()), archived_keys(self._volume.directory), self._keyring)
 
     def _view(self, workspace: Workspace) -> View:
         opened = self._open.get(workspace.key)

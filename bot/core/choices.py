@@ -10,6 +10,7 @@ from bot.core.access import Action, require
 from bot.core.dependencies import as_typed
 from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
 from bot.core.kinds import NAME
+from bot.core.leaks import looks_secret
 from bot.core.model import Actor, AuditEntry, Dependency, Integration, Server, Source, Target, Workspace
 from bot.core.ports import Store
 from bot.core.servers import parse_server, server_of_image
@@ -154,7 +155,8 @@ def named(store: Store, caller: Caller, name: str) -> Integration:
     found = store.integration_named(caller.workspace, name) if NAME.fullmatch(name) else None
     if found is not None:
         return found
-    message = f"There is no integration named “{shortened(name)}”."
+    # A token in the wrong place is not repeated: pipelines keep what they print.
+    message = f"There is no integration named “{'…' if looks_secret(name) else shortened(name)}”."
     hint = new_name(store, caller, name)
     if hint:
         raise NotFound(message, hint)

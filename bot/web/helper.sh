@@ -202,6 +202,9 @@ refused() {
   hint=$cleaned
   case $code in
     '' | *[!a-z_]*) strange ;;
+  esac
+  [ -n "$message" ] || strange
+  case $code in
     not_found) quiet "$not_found" ;;
     deleted | invalid_request) fail "$message" "$hint" "$not_found" ;;
     *) fail "$message" "$hint" ;;

@@ -61,6 +61,8 @@ STRANGE = "QUAYMASTER_URL leads to something that is not Quaymaster"
         (REDIRECT, "QUAYMASTER_URL leads to a redirect, which is not followed (status 302)."),
         (HTML, f"{STRANGE} (status 200)."),
         (reply(404, b"404 page not found\n", "text/plain; charset=utf-8"), f"{STRANGE} (status 404)."),
+        (reply(401, b"unauthorized\n", "text/plain"), f"{STRANGE} (status 401)."),
+        (reply(404, b"not_found\n", "text/plain"), f"{STRANGE} (status 404)."),
         (reply(502, b"<html>Bad gateway</html>", "text/html"), f"{STRANGE} (status 502)."),
     ],
 )

@@ -126,3 +126,27 @@ def test_seal_of_another_key_is_no_proof(long_history: Path) -> None:
     forge(long_history / "T1.db", reseal)
 
     assert verify(long_history).fault == "The newest entry is sealed with key txl6djfw, which is not loaded."
+
+
+def test_history_wiped_with_its_seal_is_noticed(long_history: Path) -> None:
+    """Taking every recent entry and the seal away leaves an archive, which says that there was something."""
+
+    def wipe(tables: Lines) -> None:
+        tables.pop("head")
+        tables["audit"].clear()
+
+    forge(long_history / "T1.db", wipe)
+    wiped = verify(long_history)
+    (long_history / "T1.db").unlink()
+    (long_history / "T1.db.prev").unlink()
+
+    assert wiped == Verified(T1.key, 0, "Every entry is missing.")
+    assert verify(long_history) == wiped
+
+
+@pytest.mark.parametrize("line", [b'"3":{}', b'"3":{oops}', b'"3":{"at":"\xff"}', b'"3":' + b"[" * 100_000])
+def test_unreadable_entry_is_a_sentence(long_history: Path, line: bytes) -> None:
+    """What was put in the place of an archived entry and is none is said, not raised."""
+    forge(first_of_the_archive(long_history), lambda tables: tables["audit"].__setitem__(2, line))
+
+    assert verify(long_history) == Verified(T1.key, 2, "The entry behind it cannot be read.")

@@ -149,6 +149,14 @@ def test_unknown_name(place, token, name):
     assert place.ask(f"/v1/integrations/{name}", token).error == (404, "not_found")
 
 
+def test_token_in_the_path_is_not_repeated(place, token):
+    """A token that stands where a name belongs does not reach the pipeline's log."""
+    answer = place.ask(f"/v1/integrations/{token}/env", token)
+
+    assert answer.error == (404, "not_found")
+    assert token.encode() not in answer.body
+
+
 def test_unknown_name_is_repeated_as_it_was_written(place, token):
     """A name beyond ASCII comes back readable; WSGI hands a path on as one character a byte."""
     answer = place.ask("/v1/integrations/" + "größe".encode().decode("latin-1"), token)
