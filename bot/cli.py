@@ -39,7 +39,7 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Serve a Slack workspace until SIGTERM."""
-    from bot.serving import run_server
+    from bot.run.serve import run_server
     from bot.settings import Settings, keep_from_bolt
 
     settings = Settings.from_env(os.environ)
@@ -54,8 +54,8 @@ def serve() -> None:
 )
 def try_(data: Path | None, port: int) -> None:
     """Try everything on a page of this machine: no Slack account, no settings."""
+    from bot.run.try_server import run_try
     from bot.settings import keep_from_bolt
-    from bot.trying import run_try
 
     keep_from_bolt(os.environ)
     run_try(data, port, click.echo)
@@ -65,7 +65,7 @@ def try_(data: Path | None, port: int) -> None:
 @click.argument("name")
 def env(name: str) -> None:
     """Print integration NAME as lines of export, for a pipeline's shell."""
-    from bot.pipelines import environment_of
+    from bot.pipeline.commands import environment_of
 
     click.echo(environment_of(os.environ, name), nl=False)
 
@@ -74,7 +74,7 @@ def env(name: str) -> None:
 @click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
 def docker_config(file: Path | None) -> None:
     """Put the logins of everything linked to this target into docker's config.json FILE, or print them."""
-    from bot.pipelines import docker_config_of, docker_file_at, keep_docker_config
+    from bot.pipeline.commands import docker_config_of, docker_file_at, keep_docker_config
 
     if not file or file == STANDARD_OUTPUT:
         click.echo(docker_config_of(os.environ))
@@ -90,7 +90,7 @@ def docker_config(file: Path | None) -> None:
 @click.option("--namespace", help="The secret's namespace.")
 def kubernetes_secret(name: str, namespace: str | None) -> None:
     """Print the same logins as a Kubernetes secret NAME, for kubectl apply -f -."""
-    from bot.pipelines import kubernetes_secret_of
+    from bot.pipeline.commands import kubernetes_secret_of
 
     click.echo(kubernetes_secret_of(os.environ, name, namespace))
 
@@ -103,7 +103,7 @@ def keys() -> None:
 @keys.command("new")
 def new() -> None:
     """Print one fresh key."""
-    from storage.keyring import new_key
+    from storage.sealing import new_key
 
     click.echo(new_key())
     click.echo("Store this key outside this machine.", err=True)
@@ -112,7 +112,7 @@ def new() -> None:
 @keys.command("rotate")
 def rotate() -> None:
     """Put a fresh key first in QUAYMASTER_KEYS_FILE."""
-    from bot.keys import put_new_key_first
+    from bot.run.key_rotation import put_new_key_first
 
     click.echo("\n".join(put_new_key_first(store_settings())))
 
@@ -120,7 +120,7 @@ def rotate() -> None:
 @keys.command("reseal")
 def reseal() -> None:
     """Seal every credential anew under the first key. Stop the server before."""
-    from bot.upkeep import reseal_store
+    from bot.run.operator_commands import reseal_store
 
     click.echo(reseal_store(store_settings()))
 
@@ -128,7 +128,7 @@ def reseal() -> None:
 @keys.command("status")
 def status() -> None:
     """Say how many credentials each key seals. Stop the server before."""
-    from bot.upkeep import lines_of_status
+    from bot.run.operator_commands import lines_of_status
 
     click.echo("\n".join(lines_of_status(store_settings())))
 
@@ -137,7 +137,7 @@ def status() -> None:
 @click.argument("key_id")
 def forget(key_id: str) -> None:
     """Drop the secrets sealed under a lost key, KEY_ID. Stop the server before."""
-    from bot.upkeep import forget_key
+    from bot.run.operator_commands import forget_key
 
     click.echo(forget_key(store_settings(), key_id))
 
@@ -157,7 +157,7 @@ def audit() -> None:
 @audit.command("verify")
 def verify() -> None:
     """Say whether each workspace's history is as it was written. Stop the server before."""
-    from bot.upkeep import lines_of_history
+    from bot.run.operator_commands import lines_of_history
 
     for line in lines_of_history(store_settings()):
         click.echo(line)
@@ -172,7 +172,7 @@ def store() -> None:
 @click.argument("workspace")
 def repair(workspace: str) -> None:
     """Put the last whole version of a damaged WORKSPACE file back. Stop the server before."""
+    from bot.run.operator_commands import repair_workspace
     from bot.settings import data_dir_of
-    from bot.upkeep import repair_workspace
 
     click.echo("\n".join(repair_workspace(data_dir_of(os.environ), workspace)))

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from bot.core.kinds import Kinds
 from bot.core.model import Workspace
 from bot.core.ports import Executor, Keyring, People, Registry, Store
-from bot.core.tallies import Tallies
+from bot.core.workflows.fetch_counts import Tallies
 
 
 class Replies(Protocol):
@@ -29,7 +29,7 @@ class Replies(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything a listener may reach. Built once, in ``bot/wiring.py``."""
+    """Everything a listener may reach. Built once, in ``bot/run/wiring.py``."""
 
     store: Store
     keyring: Keyring

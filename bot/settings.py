@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from bot.core.errors import SettingsError
 from bot.core.secrets import Secret
-from bot.rates import A_PERSON_A_MINUTE
+from bot.slack.rate_limits import A_PERSON_A_MINUTE
 
 Environment = Mapping[str, str]
 Network = IPv4Network | IPv6Network

@@ -10,18 +10,18 @@ from handlers import (
     imports,
     link,
     list,  # noqa: A004 - the same
-    settings,
     show,
     tags,
+    target_settings,
     test,
-    tokens,
+    token,
     unused,
     which,
 )
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, delete, link, settings)
-FEATURES = (*FIRST, test, tags, tokens, which, unused, imports, history, help, home)
+FIRST = (list, add, show, edit, delete, link, target_settings)
+FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, help, home)
 """In the order help lists them."""
 
 

@@ -11,11 +11,11 @@ from difflib import get_close_matches
 from slack_bolt import Ack
 
 from bot.core.access import Action, require
-from bot.core.choices import undecided
 from bot.core.errors import InvalidInput, quoted, shortened
-from bot.core.integrations import add_integration
+from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor, Integration, Server
+from bot.core.workflows.resolve import undecided
 from bot.services import Services
 from handlers.blocks import View, state_value
 from handlers.command import Verb, Words

@@ -1,6 +1,6 @@
 """Block Kit as plain dictionaries, and the escaping that keeps what people typed from being more than text.
 
-Plain dictionaries cost a hundredth of the SDK's block classes. ``handlers/limits.py`` knows Slack's limits.
+Plain dictionaries cost a hundredth of the SDK's block classes. ``slack_limits.py`` knows Slack's limits.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from slack_bolt import Ack
 
-from bot.core.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
-from bot.core.dependencies import in_words
-from bot.core.integrations import find_integration
+from bot.core.integrations.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
+from bot.core.integrations.dependencies import in_words
+from bot.core.integrations.inventory import find_integration
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
 from handlers.blocks import (
@@ -35,8 +35,8 @@ from handlers.blocks import (
     when,
 )
 from handlers.command import Verb, Words
-from handlers.errors import too_old
-from handlers.lines import last_used, origin, targets_depend
+from handlers.error_answers import too_old
+from handlers.phrases import last_used, origin, targets_depend
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 from slack_bolt import Ack
 
-from bot.core.choices import undecided
-from bot.core.edits import EditPlan, edit_integration, plan_edit
-from bot.core.integrations import find_integration
+from bot.core.integrations.edits import EditPlan, edit_integration, plan_edit
+from bot.core.integrations.inventory import find_integration
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Integration, Server
+from bot.core.workflows.resolve import undecided
 from bot.services import Services
 from handlers.blocks import Block, View, context, escape
 from handlers.command import Verb, Words
@@ -30,7 +30,7 @@ from handlers.form import (
     typed_sharing,
     undecided_note,
 )
-from handlers.lines import targets_depend
+from handlers.phrases import targets_depend
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import Surface, with_facts
 

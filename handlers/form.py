@@ -7,8 +7,8 @@ another type redraws the form. A secret is never written into a view, not even o
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.core.edits import Sharing
 from bot.core.errors import InvalidInput
+from bot.core.integrations.edits import Sharing
 from bot.core.kinds import Draft, Field, Kind, Kinds, read_draft
 from bot.core.model import Integration, Server
 from handlers.blocks import (

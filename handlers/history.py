@@ -8,13 +8,13 @@ import json
 
 from slack_bolt import Ack
 
-from bot.core.history import read_history
+from bot.core.history_lookup import read_history
 from bot.core.model import Actor
-from bot.core.pages import HistoryPage
+from bot.core.queries import HistoryPage
 from bot.services import Services
 from handlers.blocks import Message, actions, button, context, header, message, section
 from handlers.command import Verb, Words
-from handlers.lines import history_line
+from handlers.phrases import history_line
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 

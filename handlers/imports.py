@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from slack_bolt import Ack
 
 from bot.core.access import Action, require
-from bot.core.choices import undecided
-from bot.core.imports import FIELD, Finding, Found, digest_of, keep_import, preview_import
+from bot.core.integrations.docker_import import FIELD, Finding, Found, digest_of, keep_import, preview_import
 from bot.core.model import Actor, Integration, Server
+from bot.core.workflows.resolve import undecided
 from bot.services import Services
 from handlers.blocks import (
     Block,

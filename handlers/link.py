@@ -8,10 +8,17 @@ from collections.abc import Sequence
 
 from slack_bolt import Ack
 
-from bot.core.dependencies import Linked, in_words, link_target, read_settings_url, read_target, unlink_named
+from bot.core.integrations.dependencies import (
+    Linked,
+    in_words,
+    link_target,
+    read_settings_url,
+    read_target,
+    unlink_named,
+)
 from bot.core.model import Actor, Target
-from bot.core.tokens import WorkflowToken
-from bot.core.workflows import tokens_of
+from bot.core.workflows.token_format import WorkflowToken
+from bot.core.workflows.tokens import tokens_of
 from bot.services import Services
 from handlers.blocks import Block, Message, bold, code, context, escape, link, mention, message, section
 from handlers.command import Verb, Words

@@ -6,10 +6,10 @@ A state says what is shown; it travels in block ids and button values. ``list.py
 import json
 from dataclasses import dataclass, replace
 
-from bot.core.integrations import list_integrations
+from bot.core.integrations.inventory import list_integrations
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Check, Integration, Outcome, name_key
-from bot.core.pages import Filter, Listed, Page, Window
+from bot.core.queries import Filter, Listed, Page, Window
 from bot.services import Services
 from handlers.add import OPEN as ADD
 from handlers.blocks import (

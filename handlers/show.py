@@ -5,7 +5,7 @@ payload -> show | show_pressed -> show_integration -> shown -> ack | show
 
 from slack_bolt import Ack
 
-from bot.core.integrations import Details, find_integration, get_integration, show_integration
+from bot.core.integrations.inventory import Details, find_integration, get_integration, show_integration
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Integration
 from bot.services import Services
@@ -29,7 +29,7 @@ from handlers.blocks import (
 from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
-from handlers.lines import history_line, origin
+from handlers.phrases import history_line, origin
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST

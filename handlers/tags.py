@@ -7,8 +7,8 @@ payload -> turn | narrow -> read_tags -> tagged -> replace
 import json
 from dataclasses import dataclass
 
-from bot.core.checks import read_tags
-from bot.core.integrations import find_integration, get_integration
+from bot.core.integrations.checks import read_tags
+from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
 from bot.core.ports import Tags
 from bot.services import Services
@@ -28,7 +28,7 @@ from handlers.blocks import (
     text_input,
 )
 from handlers.command import Verb, Words
-from handlers.errors import too_old
+from handlers.error_answers import too_old
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 

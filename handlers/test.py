@@ -7,8 +7,8 @@ payload -> allow -> allow_realm -> notice -> replace
 import json
 from collections.abc import Sequence
 
-from bot.core.checks import allow_realm, ask_registry
-from bot.core.integrations import find_integration, get_integration
+from bot.core.integrations.checks import allow_realm, ask_registry
+from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration, Outcome
 from bot.core.ports import CheckResult, Step
 from bot.services import Services
@@ -27,7 +27,7 @@ from handlers.blocks import (
     section,
 )
 from handlers.command import Verb, Words
-from handlers.errors import too_old
+from handlers.error_answers import too_old
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 

@@ -5,9 +5,9 @@ payload -> unused -> list_unused -> shown -> ack
 
 from slack_bolt import Ack
 
+from bot.core.integrations.unused_integrations import list_unused, read_unused_days
 from bot.core.model import Actor
-from bot.core.pages import Unused
-from bot.core.unused import list_unused, read_unused_days
+from bot.core.queries import Unused
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -23,7 +23,7 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
-from handlers.lines import last_used
+from handlers.phrases import last_used
 from handlers.routes import Routes
 
 

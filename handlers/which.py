@@ -5,9 +5,9 @@ payload -> which -> explain_choice -> explained -> ack
 
 from slack_bolt import Ack
 
-from bot.core.choices import Choice, explain_choice, server_asked_for
-from bot.core.dependencies import in_words, read_target
+from bot.core.integrations.dependencies import in_words, read_target
 from bot.core.model import Actor, Target
+from bot.core.workflows.resolve import Choice, explain_choice, server_asked_for
 from bot.services import Services
 from handlers.blocks import Message, bold, code, escape, message, section
 from handlers.command import Verb, Words

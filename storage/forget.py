@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core.model import Check, Event, Integration, Outcome, Source, Stage
-from storage.keyring import kid_of
-from storage.workspace import OpenWorkspace
+from storage.sealing import kid_of
+from storage.tinydb.workspace import OpenWorkspace
 
 OPERATOR = "operator"
 NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit it and type a new secret."  # noqa: S105

@@ -28,7 +28,7 @@ from bot.core.model import (
     TargetKind,
 )
 from bot.core.secrets import Sealed
-from bot.core.tokens import WorkflowToken
+from bot.core.workflows.token_format import WorkflowToken
 
 Fields = Mapping[str, Any]
 """A JSON object."""

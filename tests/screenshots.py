@@ -16,7 +16,7 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 from tests.fakes.real_registry import PASSWORD, USERNAME, RealRegistry, running
-from tests.web.tryit_desk import MESSAGE, chromium
+from tests.simulator.desk import MESSAGE, chromium
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / ".github" / "images"

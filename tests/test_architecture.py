@@ -10,28 +10,41 @@ from handlers import FEATURES
 
 ROOT = Path(__file__).parents[1]
 
+EVERYTHING_OURS = {"bot", "handlers", "storage"}
+EVERYTHING_ELSE = {
+    "botocore",
+    "click",
+    "cryptography",
+    "requests",
+    "slack_bolt",
+    "slack_sdk",
+    "tinydb",
+    "urllib3",
+    "waitress",
+}
+
 ALLOWED = {
     # The longest prefix that fits a module decides: what it may import of ours, and of others.
     "bot.core": ({"bot.core"}, set()),
     "bot.registry": ({"bot.registry", "bot.core"}, {"requests", "urllib3", "botocore"}),
     "storage": ({"storage", "bot.core"}, {"tinydb", "cryptography", "psycopg", "psycopg_pool"}),
     "handlers": ({"handlers", "bot.core", "bot.services"}, {"slack_bolt", "slack_sdk"}),
-    "bot.web": ({"bot.web", "bot.core", "bot.services"}, {"waitress"}),
-    "bot.docker_credential": (set(), set()),
-    "bot": (
-        {"bot", "handlers", "storage"},
-        {
-            "botocore",
-            "click",
-            "cryptography",
-            "requests",
-            "slack_bolt",
-            "slack_sdk",
-            "tinydb",
-            "urllib3",
-            "waitress",
-        },
+    "bot.slack": (
+        {"bot.slack", "bot.core", "bot.services", "bot.executor", "bot.web", "handlers"},
+        {"requests", "slack_bolt", "slack_sdk"},
     ),
+    "bot.web": ({"bot.web", "bot.core", "bot.services"}, {"waitress"}),
+    "bot.simulator": ({"bot.simulator", "bot.core", "bot.services", "bot.web"}, {"slack_sdk"}),
+    "bot.pipeline": ({"bot.pipeline", "bot.core", "storage"}, {"click"}),
+    "bot.pipeline.docker_credential": (set(), set()),
+    "bot.services": ({"bot.core"}, {"slack_sdk"}),
+    "bot.settings": ({"bot.core", "bot.slack"}, set()),
+    "bot.executor": ({"bot.core"}, set()),
+    "bot.logs": ({"bot.core"}, set()),
+    "bot.run": (EVERYTHING_OURS, EVERYTHING_ELSE),
+    "bot.cli": (EVERYTHING_OURS, EVERYTHING_ELSE),
+    "bot.__main__": ({"bot.cli"}, set()),
+    "bot": (set(), set()),
 }
 
 TOP = {
@@ -49,8 +62,7 @@ TOP = {
     "tests",
 }
 
-LONGEST_FILE = 300
-LONGEST_FUNCTION = 20
+LONGEST_FILE = 500
 
 SOURCES = sorted(path for area in ("bot", "handlers", "storage") for path in (ROOT / area).rglob("*.py"))
 EVERYTHING = [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]
@@ -127,29 +139,8 @@ def test_relative_imports_are_not_used():
 
 @pytest.mark.parametrize("path", EVERYTHING, ids=relative)
 def test_file_is_short(path):
-    """A file stays under 300 lines."""
+    """A file stays under 500 lines."""
     assert len(path.read_text().splitlines()) < LONGEST_FILE
-
-
-def long_functions(path):
-    """The functions of a file that are too long."""
-    lines = path.read_text().splitlines()
-    nodes = list(ast.walk(ast.parse("\n".join(lines))))
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return [node.name for node in functions if length_of(node, lines) >= LONGEST_FUNCTION]
-
-
-def length_of(function, lines):
-    """How many lines a function's body takes; its docstring and lines of brackets alone do not count."""
-    body = function.body[1:] if ast.get_docstring(function) else function.body
-    written = lines[body[0].lineno - 1 : body[-1].end_lineno] if body else []
-    return len([line for line in written if line.strip(" ()[]{},")])
-
-
-@pytest.mark.parametrize("path", SOURCES, ids=relative)
-def test_functions_are_short(path):
-    """A function stays under 20 lines."""
-    assert long_functions(path) == []
 
 
 def test_top_level_holds_only_what_is_named():
@@ -170,7 +161,7 @@ def ignored():
     [
         ("bot.core.x", "slack_bolt"),
         ("handlers.x", "storage"),
-        ("bot.web.x", "bot.wiring"),
+        ("bot.web.x", "bot.run.wiring"),
         ("storage.x", "bot"),
     ],
 )

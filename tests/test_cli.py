@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from bot.cli import main
 from bot.core.model import Event, Integration, Server, Source, Workspace
 from bot.core.secrets import Place, Secret
-from storage.keyring import Keyring, parse_keys, read_keys_file
-from storage.layout import decode, header
-from storage.tinydb_store import TinyDBStore
+from storage.sealing import Keyring, parse_keys, read_keys_file
+from storage.tinydb.file_format import decode, header
+from storage.tinydb.tinydb_store import TinyDBStore
 
 ROOT = Path(__file__).parents[1]
 ACME = Workspace("T1")

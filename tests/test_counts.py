@@ -8,10 +8,10 @@ from slack_sdk.errors import SlackApiError
 
 import handlers.listing
 from bot.core.secrets import Secret
+from bot.run.wiring import web_client
 from bot.settings import Settings
-from bot.wiring import web_client
-from storage import loading
-from storage.keyring import Keyring
+from storage.sealing import Keyring
+from storage.tinydb import loading
 from tests.fakes.certificates import Authority
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED

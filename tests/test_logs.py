@@ -44,7 +44,7 @@ def log():
 
 def test_line_holds_the_facts(log):
     """A line says when, how serious, who and what, and carries the extra fields."""
-    logging.getLogger("bot.web.slack").warning(
+    logging.getLogger("bot.slack.front").warning(
         "refused", extra={"reason": "stale", "clock_difference_s": 301}
     )
 
@@ -52,7 +52,7 @@ def test_line_holds_the_facts(log):
     assert line.pop("at").endswith("+00:00")
     assert line == {
         "level": "WARNING",
-        "logger": "bot.web.slack",
+        "logger": "bot.slack.front",
         "message": "refused",
         "reason": "stale",
         "clock_difference_s": 301,
@@ -190,7 +190,7 @@ def test_libraries_stay_quiet(log):
         "urllib3.connectionpool",
     ]
     [logging.getLogger(name).info(MARKER) for name in [*quiet, "botocore.endpoint"]]
-    logging.getLogger("bot.app").debug("ours")
+    logging.getLogger("bot.slack.app").debug("ours")
 
     assert [line["message"] for line in log.lines] == ["ours"]
 

@@ -14,7 +14,9 @@ from tests.fakes.slack import METHODS
 ROOT = Path(__file__).parent.parent
 MANIFEST = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
 FEATURES, SETTINGS = MANIFEST["features"], MANIFEST["settings"]
-SOURCES = [*ROOT.glob("bot/*.py"), *ROOT.glob("handlers/*.py")]
+SOURCES = [
+    path for area in ("bot", "bot/run", "bot/slack", "handlers") for path in (ROOT / area).glob("*.py")
+]
 CODE = "\n".join(path.read_text("utf-8") for path in SOURCES)
 URL = "https://quaymaster.example.com"
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 import pytest
 
-from bot import docker_credential
 from bot.cli import main
 from bot.core.model import Stage
-from bot.registry.kinds import KINDS
+from bot.pipeline import docker_credential
+from bot.registry.kind_table import KINDS
 from bot.settings import Settings
 from bot.web.api.endpoints import ENDPOINTS
-from bot.web.workflows import OPEN_TO_ALL
+from bot.web.api.routing import OPEN_TO_ALL
 from handlers import all_routes
 
 ROOT = Path(__file__).parents[1]

@@ -6,13 +6,13 @@ import logging
 
 import pytest
 
-from bot.core.dependencies import read_target
 from bot.core.errors import Busy, KeyringFailure, StoreFull, StoreReadOnly, Unreachable
+from bot.core.integrations.dependencies import read_target
 from bot.core.model import Stage
 from bot.core.ports import Login
-from bot.core.tokens import SHAPE
-from bot.housekeeping import remind, write_noted
+from bot.core.workflows.token_format import SHAPE
 from bot.logs import JsonLines, Redactor
+from bot.run.schedule import remind, write_noted
 from tests.fakes.lookups import tokens_in
 from tests.fakes.outside import Outside, spellings, texts_of
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER

@@ -1,6 +1,6 @@
 """What a kind of registry is: the fields its form asks for, and how they become a login.
 
-The rows are in ``bot/registry/kinds.py``. A form is read in one pass: every wrong field is named at once.
+The rows are in ``bot/registry/kind_table.py``. A form is read in one pass: every wrong field is named at once.
 """
 
 import re
@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from bot.core.addresses import parse_server
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.model import NO_OPTIONS, Server
 from bot.core.secrets import Credential, Secret
-from bot.core.servers import parse_server
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 NAME_PROBLEM = (

@@ -140,7 +140,7 @@ class Integration:
     id: str
     name: str
     kind: str
-    """The id of a row of ``bot/registry/kinds.py``, such as ``docker-hub``."""
+    """The id of a row of ``bot/registry/kind_table.py``, such as ``docker-hub``."""
     server: Server
     username: str
     secret: Sealed | None

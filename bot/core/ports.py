@@ -22,9 +22,9 @@ from bot.core.model import (
     TargetKind,
     Workspace,
 )
-from bot.core.pages import DependencyPage, Filter, HistoryPage, Page, TokenPage, Unused, Use, Window
+from bot.core.queries import DependencyPage, Filter, HistoryPage, Page, TokenPage, Unused, Use, Window
 from bot.core.secrets import Credential, Place, Sealed, Secret
-from bot.core.tokens import WorkflowToken
+from bot.core.workflows.token_format import WorkflowToken
 
 
 class Transaction(Protocol):

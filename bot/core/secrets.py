@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple, NewType
 
 Sealed = NewType("Sealed", str)
-"""A sealed credential: ``s1.<key id>.<base64url>`` (see ``storage/keyring.py``)."""
+"""A sealed credential: ``s1.<key id>.<base64url>`` (see ``storage/sealing.py``)."""
 
 
 class Secret:

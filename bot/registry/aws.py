@@ -25,9 +25,9 @@ from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
 from bot.core.model import Stage
 from bot.core.ports import DockerLogin, Login
 from bot.core.secrets import Secret
+from bot.registry.access_tokens import Identity
 from bot.registry.deadline import Lane
 from bot.registry.operation import Operation
-from bot.registry.tokens import Identity
 
 ECR_HOST = re.compile(
     r"\d{12}\.dkr[.-]ecr(?:-fips)?\.[a-zA-Z0-9][a-zA-Z0-9_-]*\.(?:amazonaws\.(?:com(?:\.cn)?|eu)"

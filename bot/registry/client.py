@@ -16,16 +16,16 @@ from bot.core.kinds import Kind, Kinds
 from bot.core.model import Outcome
 from bot.core.ports import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
 from bot.core.secrets import Secret
+from bot.registry.access_tokens import Identity, TokenCache
 from bot.registry.aws import AwsLogins
-from bot.registry.check import LoginCheck
 from bot.registry.conversation import Conversation
 from bot.registry.deadline import Clock, Deadline
 from bot.registry.guard import Guard, Network, Resolver, resolve
-from bot.registry.kinds import ECR, KNOWN_REALMS
+from bot.registry.kind_table import ECR, KNOWN_REALMS
+from bot.registry.login_check import LoginCheck
 from bot.registry.operation import Operation
 from bot.registry.repositories import repository_name
-from bot.registry.tags import TagReader
-from bot.registry.tokens import Identity, TokenCache
+from bot.registry.tag_list import TagReader
 from bot.registry.transport import Wire
 from bot.registry.trust import Trust
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
+from bot.core.addresses import literal_server
 from bot.core.errors import InvalidInput, Unreachable
 from bot.core.model import Server, Stage
-from bot.core.servers import literal_server
 from bot.registry.deadline import Deadline, Lane
 
 Address = IPv4Address | IPv6Address

@@ -2,11 +2,11 @@
 
 import re
 
+from bot.core.addresses import DOCKER_HUB
 from bot.core.errors import InvalidInput, LoginRejected, RegistryFailure, Unreachable
 from bot.core.model import Server, Stage
-from bot.core.servers import DOCKER_HUB
+from bot.registry.access_tokens import trouble
 from bot.registry.operation import Operation
-from bot.registry.tokens import trouble
 from bot.registry.transport import Answer
 
 COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"

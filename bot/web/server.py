@@ -1,6 +1,6 @@
 """The web server: one WSGI callable that finds who answers, and waitress that serves it.
 
-/slack/events -> the front (bot/web/slack.py) -> Bolt
+/slack/events -> the front (bot/slack/front.py) -> Bolt
 /healthz      -> bot/web/health.py
 other mounts  -> whatever was mounted there
 """
@@ -22,7 +22,7 @@ from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
 from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from bot.core.errors import QuaymasterError
-from bot.web.answers import SECURITY_HEADERS, STATUS_LINES, answer
+from bot.web.json_answers import SECURITY_HEADERS, STATUS_LINES, answer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

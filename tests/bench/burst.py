@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from handlers.add import SAVE, add_form
 from handlers.form import VALUE
 from tests.bench.bench import Bench

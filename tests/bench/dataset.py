@@ -19,10 +19,10 @@ from bot.core.model import (
 )
 from bot.core.ports import Transaction
 from bot.core.secrets import Place, Secret
-from bot.core.tokens import WorkflowToken, hash_of, new_token, public_id
-from bot.registry.kinds import KINDS
-from storage.keyring import Keyring, new_key, read_keys_file
-from storage.tinydb_store import TinyDBStore
+from bot.core.workflows.token_format import WorkflowToken, hash_of, new_token, public_id
+from bot.registry.kind_table import KINDS
+from storage.sealing import Keyring, new_key, read_keys_file
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.people import TEAM
 
 HOME = Workspace(TEAM)

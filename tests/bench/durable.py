@@ -8,13 +8,13 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
-from bot.core.integrations import add_integration
+from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role
 from bot.registry.client import RegistryClient
-from bot.registry.kinds import KINDS
-from storage.keyring import Keyring, read_keys_file
-from storage.tinydb_store import TinyDBStore
+from bot.registry.kind_table import KINDS
+from storage.sealing import Keyring, read_keys_file
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.bench.bench import Bench
 from tests.bench.dataset import HOME, dataset
 from tests.bench.generator import ratio_of

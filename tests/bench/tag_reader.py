@@ -14,12 +14,12 @@ from typing import Any
 
 import requests
 
-from bot.app import build_app
 from bot.core.model import Server
 from bot.core.ports import Login
 from bot.core.secrets import Secret
+from bot.run.wiring import Wired, build_services
 from bot.settings import Settings, keep_from_bolt
-from bot.wiring import Wired, build_services
+from bot.slack.app import build_app
 from tests.bench.processes import status_mb
 from tests.features.payloads import SIGNING_SECRET
 

@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from ipaddress import ip_network
 
-from bot.core.checks import TEST_DEADLINE_S
-from bot.core.credentials import FORM_DEADLINE_S
+from bot.core.integrations.checks import TEST_DEADLINE_S
+from bot.core.integrations.credentials import FORM_DEADLINE_S
 from bot.core.model import Outcome, Server
 from bot.core.ports import Login
 from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from tests.bench.bench import Bench
 from tests.bench.burst import silent_registry
 from tests.bench.report import Limit, Row, say, verdict

@@ -9,10 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NAME = "docker-credential-quaymaster"
-SCRIPT = (ROOT / "bot/web/helper.sh").read_text("utf-8")
+SCRIPT = (ROOT / "bot/pipeline/docker_credential.sh").read_text("utf-8")
 
 EDITIONS = {
-    "python": f'#!/bin/sh\nexec {sys.executable} {ROOT}/bot/docker_credential.py "$@"\n',
+    "python": f'#!/bin/sh\nexec {sys.executable} {ROOT}/bot/pipeline/docker_credential.py "$@"\n',
     "dash": SCRIPT.replace("#!/bin/sh", "#!/usr/bin/env dash"),
     "busybox": SCRIPT.replace("#!/bin/sh", "#!/usr/bin/env -S busybox sh"),
 }

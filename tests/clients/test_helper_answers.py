@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from bot.docker_credential import LARGEST_ANSWER
+from bot.pipeline.docker_credential import LARGEST_ANSWER
 from tests.clients.helpers import heard, told
 from tests.fakes.odd_server import OddServer, reply, whole
 from tests.fakes.workplace import SERVER

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from bot.docker_credential import VERSION
+from bot.pipeline.docker_credential import VERSION
 from tests.clients.helpers import NAME, heard, told
 from tests.fakes.workplace import PASSWORD, SERVER
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from bot.core.integrations import add_integration
+from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Target, TargetKind
-from bot.core.workflows import Caller, create_token
-from bot.registry.kinds import KINDS
+from bot.core.workflows.tokens import Caller, create_token
+from bot.registry.kind_table import KINDS
 from tests.core.actors import ACME, OWNER
 from tests.fakes.clock import MORNING
 

@@ -4,9 +4,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from bot.core.deletions import delete_integration, plan_deletion, remove_dependency
-from bot.core.dependencies import link_target
 from bot.core.errors import AlreadyDeleted, HasDependencies, NotPermitted
+from bot.core.integrations.deletions import delete_integration, plan_deletion, remove_dependency
+from bot.core.integrations.dependencies import link_target
 from bot.core.model import Target, TargetKind
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, VIEWER
 

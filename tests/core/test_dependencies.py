@@ -2,8 +2,9 @@
 
 import pytest
 
-from bot.core.deletions import delete_integration
-from bot.core.dependencies import (
+from bot.core.errors import AlreadyDeleted, InvalidInput, NotPermitted, UnknownDependency
+from bot.core.integrations.deletions import delete_integration
+from bot.core.integrations.dependencies import (
     link_target,
     nearest_targets,
     read_settings_url,
@@ -12,7 +13,6 @@ from bot.core.dependencies import (
     unlink_target,
     uses_of,
 )
-from bot.core.errors import AlreadyDeleted, InvalidInput, NotPermitted, UnknownDependency
 from bot.core.model import Target, TargetKind
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, STRANGER, VIEWER, actor
 from tests.core.test_deletions import Overtaken

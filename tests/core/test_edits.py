@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.credentials import opened
-from bot.core.deletions import delete_integration
-from bot.core.edits import Sharing, edit_integration, plan_edit
 from bot.core.errors import AlreadyDeleted, Changed, InvalidFields, NotPermitted
+from bot.core.integrations.credentials import opened
+from bot.core.integrations.deletions import delete_integration
+from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, VIEWER
 
 AS_IT_WAS = Sharing()

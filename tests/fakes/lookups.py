@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from bot.core.model import Workspace
 from bot.core.ports import Store
-from bot.core.tokens import WorkflowToken
+from bot.core.workflows.token_format import WorkflowToken
 
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 """A time at which no token has ended."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from handlers.limits import problems
+from handlers.slack_limits import problems
 from tests.fakes.clock import Clock
 from tests.fakes.people import TEAM, everybody
 from tests.fakes.shown import Json, Shown

@@ -13,26 +13,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from bot.checks import CappedRegistry
-from bot.core.deletions import delete_integration
-from bot.core.dependencies import link_target, unlink_target
-from bot.core.edits import Sharing, edit_integration
-from bot.core.integrations import add_integration
+from bot.core.integrations.deletions import delete_integration
+from bot.core.integrations.dependencies import link_target, unlink_target
+from bot.core.integrations.edits import Sharing, edit_integration
+from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, AuditEntry, Integration, Role, Target, TargetKind, Workspace
 from bot.core.ports import Registry
-from bot.core.tallies import Tallies
-from bot.core.workflows import create_token, revoke_token
+from bot.core.workflows.fetch_counts import Tallies
+from bot.core.workflows.tokens import create_token, revoke_token
+from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
-from bot.registry.kinds import GROUPS, KINDS
+from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
+from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
+from bot.web.api.token_limits import Rates
 from bot.web.health import health_page
-from bot.web.rates import Rates
 from bot.web.server import Server, dispatcher
-from bot.web.workflows import WORKFLOWS_PATH, workflow_api
-from storage.disk import Disk
-from storage.keyring import Keyring
-from storage.tinydb_store import TinyDBStore
+from storage.sealing import Keyring
+from storage.tinydb.disk import Disk
+from storage.tinydb.tinydb_store import TinyDBStore
 
 ACME = Workspace("T1")
 OTHER = Workspace("T2")

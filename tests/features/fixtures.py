@@ -10,17 +10,17 @@ import pytest
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_sdk import WebClient
 
-from bot.app import build_app
 from bot.core.secrets import Secret
 from bot.logs import slack_logger
-from bot.people import SlackPeople
-from bot.rates import SlackRates
-from bot.registry.kinds import GROUPS, KINDS
-from bot.replies import SlackReplies
+from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
-from bot.web.slack import slack_front
-from storage.keyring import Keyring, new_key, parse_keys
-from storage.tinydb_store import TinyDBStore
+from bot.slack.app import build_app
+from bot.slack.front import slack_front
+from bot.slack.members import SlackPeople
+from bot.slack.rate_limits import SlackRates
+from bot.slack.response_url import SlackReplies
+from storage.sealing import Keyring, new_key, parse_keys
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.clock import Clock
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.slack import TOKEN, Workspace

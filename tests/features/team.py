@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.core.dependencies import link_target, unlink_target
-from bot.core.handouts import hand_out
-from bot.core.integrations import add_integration
+from bot.core.integrations.dependencies import link_target, unlink_target
+from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Dependency, Integration, Role, Target, TargetKind, new_id
 from bot.core.model import Workspace as TeamWorkspace
-from bot.core.workflows import caller_of, create_token
+from bot.core.workflows.fetch import hand_out
+from bot.core.workflows.tokens import caller_of, create_token
 from bot.executor import run_logged
 from bot.services import Services
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.people import MEMBER, TEAM
 from tests.fakes.shown import NOTHING, Control, Json, Shown, state_of
 from tests.fakes.slack import Workspace

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from tests.fakes.people import MEMBER
 from tests.features.test_add import AVAILABLE, FORM
 

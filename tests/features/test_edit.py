@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.credentials import opened
+from bot.core.integrations.credentials import opened
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED, UNREACHABLE
 from tests.features.team import TYPED

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bot.core.credentials import opened
+from bot.core.integrations.credentials import opened
 from tests.fakes.people import ADMIN, MEMBER
 
 SECRET = "hunter2horse"

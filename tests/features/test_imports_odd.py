@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from bot.core.credentials import opened
-from bot.core.imports import MOST
+from bot.core.integrations.credentials import opened
+from bot.core.integrations.docker_import import MOST
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
 from tests.features.pasting import BOX, PASSWORD, auth, file, pasted, row
 from tests.features.team import ACME

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bot.core.rates import TooOften
-from bot.rates import PEOPLE_AT_ONCE, SlackRates
+from bot.core.token_bucket import TooOften
+from bot.slack.rate_limits import PEOPLE_AT_ONCE, SlackRates
 from tests.fakes.people import ADMIN, MEMBER
 from tests.features.team import ACME
 

@@ -105,7 +105,7 @@ def test_slow_slack_is_told(team, monkeypatch):
     """When Slack does not say in time who somebody is, nothing is done; the next try has its answer."""
     answers = Event()
     team.slack.before_answer = answers.wait
-    monkeypatch.setattr("bot.people.PERSON_S", 0.01)
+    monkeypatch.setattr("bot.slack.members.PERSON_S", 0.01)
     late = team.command("list")
     answers.set()
     monkeypatch.undo()

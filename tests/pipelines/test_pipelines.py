@@ -9,8 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
-from bot import pipelines
-from bot.core import handouts
+from bot.core.workflows import fetch as handouts
+from bot.pipeline import commands as pipelines
 from tests.fakes.odd_server import OddServer, drip, reply, whole
 from tests.fakes.workplace import SERVER
 from tests.pipelines.conftest import LOGIN

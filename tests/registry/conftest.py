@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 
 from bot.registry.client import RegistryClient
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from tests.fakes.real_registry import (  # noqa: F401 - importing a fixture is how it is taken over
     authority,
     basic_registry,

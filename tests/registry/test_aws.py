@@ -21,7 +21,7 @@ from bot.core.secrets import Secret
 from bot.registry.aws import AwsLogins, Granted, read_authorization, refusal
 from bot.registry.client import RegistryClient
 from bot.registry.deadline import Deadline
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from bot.registry.operation import Operation
 from tests.fakes.certificates import Authority
 from tests.fakes.registry import CLOSE, FakeRegistry, always, basic_only, reply

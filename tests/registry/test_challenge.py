@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.addresses import parse_server
 from bot.core.errors import MalformedChallenge, QuaymasterError
-from bot.core.servers import parse_server
 from bot.registry.challenge import Challenge, parse_challenges, usable
 from bot.registry.guard import allow_realm
-from bot.registry.kinds import KINDS, KNOWN_REALMS
+from bot.registry.kind_table import KINDS, KNOWN_REALMS
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors/challenges.json").read_text())
 

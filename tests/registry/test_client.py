@@ -16,7 +16,7 @@ from bot.core.model import Outcome, Stage
 from bot.core.ports import CheckResult, Login
 from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient, advice
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from bot.registry.trust import MOST_CONTEXTS, Trust
 from tests.fakes.certificates import Authority
 from tests.fakes.registry import CLOSE, Behaviour, FakeRegistry, Request, always, basic_only, challenge, reply

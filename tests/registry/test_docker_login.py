@@ -11,7 +11,7 @@ from bot.core.secrets import Secret
 from bot.registry.aws import AwsLogins, Granted
 from bot.registry.client import RegistryClient
 from bot.registry.deadline import Deadline
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from bot.registry.operation import Operation
 from tests.registry.test_aws import HOST, LOGIN
 

@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from bot.core.errors import QuaymasterError
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import KEYRING, add, delete, integration
 
 

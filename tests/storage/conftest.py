@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.ports import Store
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import (
     KEYRING,
     T2,

@@ -21,12 +21,12 @@ from bot.core.model import (
     Workspace,
     new_id,
 )
-from bot.core.pages import Filter, Window
 from bot.core.ports import Store, Transaction
+from bot.core.queries import Filter, Window
 from bot.core.secrets import Place, Secret
-from storage.disk import Disk
-from storage.keyring import Keyring
-from storage.tinydb_store import TinyDBStore
+from storage.sealing import Keyring
+from storage.tinydb.disk import Disk
+from storage.tinydb.tinydb_store import TinyDBStore
 
 ROOT = bytes(range(32))
 SECOND_ROOT = bytes(range(1, 33))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.files import Database, QuaymasterFile
-from storage.volume import Volume
+from storage.tinydb.durable_files import Volume
+from storage.tinydb.tables import Database, QuaymasterFile
 from tests.storage.disks import ModelDisk, PowerCut
 
 PATH = Path("/nowhere/T1.db")

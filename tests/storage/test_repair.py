@@ -6,7 +6,7 @@ import pytest
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreInUse
 from bot.core.model import Workspace
-from storage.repair import repair
+from storage.tinydb.repair import repair
 from tests.storage.samples import NOON, T1, T2, contents, integration, names, opened
 from tests.storage.samples import add as add_to
 

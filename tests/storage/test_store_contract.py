@@ -7,8 +7,8 @@ import pytest
 
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import Dependency, Integration, Workspace
-from bot.core.pages import Filter, Window
 from bot.core.ports import Store
+from bot.core.queries import Filter, Window
 from tests.storage.samples import (
     IMAGE,
     NOON,

@@ -8,8 +8,8 @@ import pytest
 
 from bot.core.errors import HasDependencies, NotFound
 from bot.core.model import Integration, Result
-from bot.core.pages import Filter, Window
 from bot.core.ports import Store, Transaction
+from bot.core.queries import Filter, Window
 from tests.storage.samples import (
     PROJECT,
     T1,

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.core.model import Integration, Target, TargetKind
-from bot.core.pages import Filter, Window
 from bot.core.ports import Store
+from bot.core.queries import Filter, Window
 from tests.storage.samples import (
     ENVIRONMENT,
     IMAGE,

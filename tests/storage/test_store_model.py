@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import Integration, Target, TargetKind
-from bot.core.pages import Filter, Window
 from bot.core.ports import Transaction
-from storage.tinydb_store import TinyDBStore
+from bot.core.queries import Filter, Window
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import T1, chain, dependency, event, integration, opened, whole_history
 
 IDS = ["i1", "i2", "i3", "i4"]

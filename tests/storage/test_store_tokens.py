@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.model import Target, TargetKind
 from bot.core.ports import Store
-from bot.core.tokens import WorkflowToken
+from bot.core.workflows.token_format import WorkflowToken
 from tests.fakes.lookups import tokens_in
 from tests.storage.samples import NOON, T1, T2
 from tests.storage.tokens import DAY, TOKEN_ID, full_token, keep, token

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import StoreDamaged, StoreFailure
-from storage.layout import decode, header
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.file_format import decode, header
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import (
     T1,
     contents,

@@ -10,8 +10,8 @@ from tinydb.storages import JSONStorage
 
 from bot.core.errors import StoreFailure, StoreInUse
 from bot.core.model import Target, new_id
-from bot.core.pages import Filter, Window
-from storage.tinydb_store import TinyDBStore
+from bot.core.queries import Filter, Window
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import WatchedDisk
 from tests.storage.samples import (
     KEYRING,

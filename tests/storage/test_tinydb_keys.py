@@ -9,10 +9,10 @@ import pytest
 from bot.core.errors import KeyringFailure
 from bot.core.model import Integration
 from bot.core.secrets import Place, Sealed, Secret
-from storage.files import QuaymasterFile
-from storage.keyring import Keyring
-from storage.layout import header
-from storage.tinydb_store import TinyDBStore
+from storage.sealing import Keyring
+from storage.tinydb.file_format import header
+from storage.tinydb.tables import QuaymasterFile
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import (
     KEYRING,
     PASSWORD,

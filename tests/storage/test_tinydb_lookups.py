@@ -12,7 +12,7 @@ import pytest
 from bot.core.audit import renamed_from
 from bot.core.errors import StoreReadOnly
 from bot.core.model import Server
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import WatchedDisk
 from tests.storage.samples import KEYRING, NOON, PROJECT, T1, T2, add, delete, event, integration, record
 from tests.storage.tokens import LATER, TOKEN_ID, instructions, keep, token, use, used_integration

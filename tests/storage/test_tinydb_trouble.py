@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreFull, StoreReadOnly
 from bot.core.model import Integration
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import PowerCut, SmallDisk, WatchedDisk
 from tests.storage.samples import (
     KEYRING,

@@ -13,7 +13,7 @@ import pytest
 
 from bot.core.errors import StoreReadOnly
 from bot.core.model import Workspace
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import SmallDisk, WatchedDisk
 from tests.storage.samples import (
     KEYRING,

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.core.model import Integration, Target, Workspace
 from bot.core.ports import Store
-from bot.core.tokens import WorkflowToken
+from bot.core.workflows.token_format import WorkflowToken
 from tests.storage.samples import NOON, PROJECT, T1, T2, add, dependency, integration, link
 
 TOKEN_ID = "Ab3dEf7h"

@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from storage.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import KEYRING, NOON
 from tests.storage.tokens import LATER, use, used_integration
 

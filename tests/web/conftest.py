@@ -15,7 +15,7 @@ from tests.fakes.real_registry import (  # noqa: F401 - importing a fixture is h
 )
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.workplace import workplace
-from tests.web.tryit_desk import chromium
+from tests.simulator.desk import chromium
 from tests.web.whole_job import Person, at_the_page, trying
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

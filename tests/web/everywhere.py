@@ -17,7 +17,7 @@ from bot.core.ports import Login
 from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient
 from bot.registry.guard import LOOPBACK, Endpoint, resolve
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from tests.fakes.certificates import Authority
 from tests.fakes.real_registry import HTPASSWD, RealRegistry, running
 

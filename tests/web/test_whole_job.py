@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, expect
 
-from bot import docker_credential
-from bot.registry.kinds import PRIVATE
-from bot.web.tryit.people import ADMIN, GUEST
+from bot.pipeline import docker_credential
+from bot.registry.kind_table import PRIVATE
+from bot.simulator.cast import ADMIN, GUEST
 from tests.fakes.real_registry import PASSWORD, TAGS, USERNAME, RealRegistry
 from tests.web.whole_job import SKIP, Person
 

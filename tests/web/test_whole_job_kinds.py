@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from bot.core.kinds import Kind
 from bot.registry.client import RegistryClient
-from bot.registry.kinds import KINDS
+from bot.registry.kind_table import KINDS
 from tests.fakes.real_registry import PASSWORD, TAGS, USERNAME, RealRegistry
 from tests.web.everywhere import ACCOUNT, GOOGLE_HOST, JSON_KEY, REGION, everywhere
 from tests.web.whole_job import Person, at_the_page, trying

@@ -10,9 +10,9 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from bot.core.ports import Registry
-from bot.trying import TryApp
-from bot.web.tryit.people import Person as Account
-from tests.web.tryit_desk import MESSAGE
+from bot.run.try_server import TryApp
+from bot.simulator.cast import Person as Account
+from tests.simulator.desk import MESSAGE
 
 AVAILABLE = "will now be available to all your continuous integration and deployment workflows"
 SKIP = "Save without checking"

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import unquote_plus
 
-from bot.core.choices import named
 from bot.core.errors import InvalidInput
-from bot.core.handouts import DEADLINE_S, HandOut, hand_out
 from bot.core.model import Integration
-from bot.core.workflows import Caller
+from bot.core.workflows.fetch import DEADLINE_S, HandOut, hand_out
+from bot.core.workflows.resolve import named
+from bot.core.workflows.tokens import Caller
 from bot.services import Services
 
 LONGEST_QUERY = 4096

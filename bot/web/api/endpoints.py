@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bot.core.choices import choose
-from bot.core.exports import (
+from bot.core.addresses import docker_keys, parse_server
+from bot.core.model import Integration, name_key
+from bot.core.workflows.fetch import DEADLINE_S, HandOut, hand_out_tags
+from bot.core.workflows.formats import (
     docker_config,
     docker_credentials,
     expiry_of,
@@ -16,10 +18,8 @@ from bot.core.exports import (
     kubernetes_secret,
     shell_exports,
 )
-from bot.core.handouts import DEADLINE_S, HandOut, hand_out_tags
-from bot.core.model import Integration, name_key
-from bot.core.offers import Offer, linked_servers, offers, servers_answered
-from bot.core.servers import docker_keys, parse_server
+from bot.core.workflows.offers import Offer, linked_servers, offers, servers_answered
+from bot.core.workflows.resolve import choose
 from bot.web.api.calls import Call
 from bot.web.api.replies import EXPIRES, JSON, TEXT, Headers, Reply, json_reply
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from bot.core.choices import Ambiguous, Deleted, LinkedOnly
 from bot.core.errors import (
     Busy,
     Conflict,
@@ -21,9 +20,10 @@ from bot.core.errors import (
     Unreachable,
 )
 from bot.core.model import Stage
-from bot.core.rates import TooOften
-from bot.core.workflows import TokenRefused
-from bot.web.answers import DATA_HEADERS, STATUS_LINES
+from bot.core.token_bucket import TooOften
+from bot.core.workflows.resolve import Ambiguous, Deleted, LinkedOnly
+from bot.core.workflows.tokens import TokenRefused
+from bot.web.json_answers import DATA_HEADERS, STATUS_LINES
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse

@@ -1,0 +1,123 @@
+"""What pipelines read: shell exports, docker's config.json, a Kubernetes secret.
+
+The names of the shell variables are Shippable's: ``<NAME>_INTEGRATION_URL``, ``_USERNAME``, ``_PASSWORD``,
+``_EMAIL`` or the kind's own fields; the integration's name in upper case, without what is not
+``[A-Z0-9_]`` and without leading digits.
+"""
+
+import base64
+import json
+import re
+import shlex
+from collections.abc import Iterable
+
+from bot.core.addresses import docker_keys
+from bot.core.errors import InvalidInput
+from bot.core.workflows.fetch import HandOut
+
+LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+KUBERNETES_NAME = re.compile(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*")
+KUBERNETES_NAMESPACE = re.compile(rf"(?=.{{1,63}}$){LABEL}")
+EXPIRY = "quaymaster/expires-at"
+
+STAYS_HERE = frozenset({"access_key_id", "role"})
+"""Of ECR's fields: a workflow gets the passing password, and nothing of the keys it was made with."""
+
+GO_JSON = json.JSONEncoder(ensure_ascii=False)
+GO_ESCAPED = re.compile("[<>&\u2028\u2029]")
+
+
+def variable_prefix(name: str) -> str:
+    """``my-key-1`` gives ``MYKEY1``. A name of digits alone keeps them behind an underscore."""
+    kept = re.sub(r"[^A-Z0-9_]", "", name.upper())
+    return re.sub(r"^[0-9]+", "", kept) or f"_{kept}"
+
+
+def fields_of(handed: HandOut) -> dict[str, str]:
+    """The kind's own fields, those that are secret too."""
+    plain = {key: value for key, value in handed.integration.options.items() if key not in STAYS_HERE}
+    return plain | {key: secret.reveal() for key, secret in handed.credential.items()}
+
+
+def variables(handed: HandOut) -> dict[str, str]:
+    """Name everything a workflow may know of an integration, in Shippable's form."""
+    values = {
+        "URL": handed.integration.server.origin,
+        "USERNAME": handed.login.username,
+        "PASSWORD": handed.login.secret.reveal(),
+        **{key.upper(): value for key, value in fields_of(handed).items()},
+    }
+    if end := expiry_of([handed]):
+        values["EXPIRES_AT"] = end
+    prefix = variable_prefix(handed.integration.name)
+    return {f"{prefix}_INTEGRATION_{key}": value for key, value in values.items()}
+
+
+def shell_exports(handed: HandOut) -> str:
+    """Write the variables as ``export`` lines that any POSIX shell reads, quoted."""
+    return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in variables(handed).items())
+
+
+def docker_credentials(server_url: str, handed: HandOut) -> str:
+    """
+    Write what a credential helper prints for ``get``, to the letter as Go writes it for ``store``.
+
+    A helper without a JSON parser can then tell by comparing texts whether it is asked to store what is
+    here already. Empty username and secret mean: ask without logging in.
+
+    Source: docker/docker-credential-helpers, ``credentials/credentials.go``.
+    """
+    username, secret = handed.login.username, handed.login.secret.reveal()
+    server_url, username, secret = map(GO_JSON.encode, (server_url, username, secret))
+    text = f'{{"ServerURL":{server_url},"Username":{username},"Secret":{secret}}}'
+    return GO_ESCAPED.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
+
+
+def docker_config(handed: Iterable[HandOut]) -> dict[str, object]:
+    """
+    Write docker's config.json: ``auths`` with ``auth``, which every client reads.
+
+    Source: docker/cli, cli/config/configfile/file.go; containers/image#1259.
+    """
+    given = [one for one in handed if one.login.username]
+    return {
+        "auths": {key: {"auth": basic(one)} for one in given for key in docker_keys(one.integration.server)}
+    }
+
+
+def basic(handed: HandOut) -> str:
+    """``user:password`` in base64."""
+    login = f"{handed.login.username}:{handed.login.secret.reveal()}"
+    return base64.b64encode(login.encode()).decode()
+
+
+def kubernetes_secret(name: str, namespace: str, handed: Iterable[HandOut]) -> dict[str, object]:
+    """
+    Write a ``kubernetes.io/dockerconfigjson`` secret. One that holds a passing password says until when.
+
+    Raises:
+        InvalidInput: A name that Kubernetes would refuse (RFC 1123).
+    """
+    if not KUBERNETES_NAME.fullmatch(name) or not KUBERNETES_NAMESPACE.fullmatch(namespace or "default"):
+        raise InvalidInput(
+            "Kubernetes would refuse this name or namespace.",
+            "Use lower-case letters, digits and “-”. Example: name=registry-login&namespace=web-shop",
+        )
+    given = list(handed)
+    data = base64.b64encode(json.dumps(docker_config(given)).encode()).decode()
+    metadata: dict[str, object] = {"name": name, **({"namespace": namespace} if namespace else {})}
+    if end := expiry_of(given):
+        metadata["annotations"] = {EXPIRY: end}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": "kubernetes.io/dockerconfigjson",
+        "data": {".dockerconfigjson": data},
+    }
+
+
+def expiry_of(handed: Iterable[HandOut]) -> str | None:
+    """The earliest moment at which something of this stops working, as ``2026-01-01T00:00:00Z``."""
+    ends = sorted(one.login.expires_at for one in handed if one.login.expires_at)
+    return ends[0].isoformat(timespec="seconds").replace("+00:00", "Z") if ends else None

@@ -1,0 +1,112 @@
+"""``quaymaster serve``: put everything together, serve until a signal, finish what is running."""
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from threading import Timer
+from typing import TYPE_CHECKING
+
+from slack_bolt import App
+from slack_bolt.adapter.wsgi import SlackRequestHandler
+
+from bot.core.secrets import Secret
+from bot.logs import slack_logger, start_logging
+from bot.run.wiring import Wired, build_services
+from bot.settings import Settings
+from bot.slack.app import build_app
+from bot.slack.front import slack_front
+from bot.slack.rate_limits import SlackRates
+from bot.slack.socket_mode import SocketMode
+from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
+from bot.web.health import Health, health_page
+from bot.web.server import HEALTH_PATH, SLACK_PATH, Server, dispatcher, serve
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+END_S = 9.0
+"""The whole of the end: running requests, then tasks. A supervisor's patience is 10 s."""
+
+log = logging.getLogger(__name__)
+
+
+def run_server(settings: Settings, say: Callable[[str], None]) -> None:
+    """
+    Serve until SIGTERM or SIGINT.
+
+    Args:
+        settings: All of them.
+        say: Told one line once requests are answered.
+
+    Raises:
+        QuaymasterError: The store, the keys or the address cannot be had; nothing was changed.
+    """
+    redactor = start_logging(settings.log_level)
+    redactor.hide(secrets_of(settings))
+    wired = build_services(settings)
+    try:
+        serve_wired(settings, wired, say)
+    finally:
+        wired.store.close()
+
+
+def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) -> None:
+    """Serve with services that are open."""
+    secret = settings.slack_signing_secret
+    app = build_app(
+        wired.services,
+        signing_secret=secret.reveal() if secret else "",
+        rates=SlackRates(settings.rate_limit),
+        logger=slack_logger(),
+    )
+    socket_mode = socket_mode_of(settings, wired, app)
+    checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
+    mounts = {**mounts_of(settings, app, checks), WORKFLOWS_PATH: workflow_api(wired.services)}
+    server = Server(dispatcher(mounts), settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
+    wired.housekeeping.start()
+    if socket_mode:
+        socket_mode.start()
+    serve(server, lambda url: say(f"Quaymaster listens on {url}"))
+    finish(wired, socket_mode, server.stopped_at + END_S)
+
+
+def mounts_of(settings: Settings, app: App, checks: list[Health]) -> Mapping[str, "WSGIApplication"]:
+    """Say which path is answered by what. Without a signing secret nothing is at ``/slack/events``."""
+    health = health_page(lambda: next((trouble for check in checks if (trouble := check())), None))
+    if settings.slack_signing_secret is None:
+        return {HEALTH_PATH: health}
+    front = slack_front(SlackRequestHandler(app, SLACK_PATH), settings.slack_signing_secret)
+    return {HEALTH_PATH: health, SLACK_PATH: front}
+
+
+def socket_mode_of(settings: Settings, wired: Wired, app: App) -> SocketMode | None:
+    """Make the Socket Mode connection if an app token is set."""
+    if settings.slack_app_token is None:
+        return None
+    return SocketMode(app, settings.slack_app_token, wired.client)
+
+
+def finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> None:
+    """Finish what is running until ``deadline`` (monotonic seconds), and never much longer."""
+    guard = Timer(max(0.5, deadline + 0.5 - time.monotonic()), give_up)
+    guard.daemon = True
+    guard.start()
+    if socket_mode:
+        socket_mode.stop(max(0.5, (deadline - time.monotonic()) / 2))
+    wired.executor.close(max(0.5, deadline - time.monotonic()))
+    wired.housekeeping.stop(max(0.5, deadline - time.monotonic()))
+
+
+def give_up() -> None:
+    """End the process although something still runs that nothing can stop."""
+    log.error("something did not finish in time; ending without it")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def secrets_of(settings: Settings) -> list[Secret]:
+    """The secrets this process holds, which no log line may repeat."""
+    given = (settings.slack_bot_token, settings.slack_signing_secret, settings.slack_app_token)
+    return [secret for secret in (*given, *settings.keys) if secret]

@@ -1,0 +1,93 @@
+"""What Slack lends to the app for a while: trigger ids and response URLs."""
+
+import itertools
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.simulator.cast import TEAM_ID
+from bot.simulator.kept_blocks import Refused
+
+TRIGGER_LIFETIME_S = 3.0
+URL_LIFETIME_S = 30 * 60.0
+URL_POSTS = 5
+
+
+@dataclass
+class Trigger:
+    """The right to open one form for a person."""
+
+    person: str
+    minted_at: float
+    used: bool = False
+
+
+@dataclass
+class ResponseUrl:
+    """The right to answer one command or one press; ``ts`` is the pressed message's, if any."""
+
+    kind: Literal["commands", "actions"]
+    person: str
+    channel: str
+    ts: str | None
+    minted_at: float
+    posts: int = 0
+
+
+class Grants:
+    """Every trigger id and response URL given out, with the time each was minted."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._triggers: dict[str, Trigger] = {}
+        self._urls: dict[str, ResponseUrl] = {}
+        self._numbers = itertools.count(1)
+
+    def trigger(self, person: str) -> str:
+        """Mint a trigger id for a person; it serves once, within three seconds."""
+        trigger_id = f"{next(self._numbers)}.1700.{secrets.token_hex(16)}"
+        self._triggers[trigger_id] = Trigger(person, self._clock())
+        return trigger_id
+
+    def exchange(self, trigger_id: str) -> str:
+        """
+        Use a trigger id up and return the person it was minted for.
+
+        Raises:
+            Refused: Unknown, used before, or older than three seconds.
+        """
+        trigger = self._triggers.get(trigger_id)
+        if trigger is None:
+            raise Refused("invalid_trigger_id")
+        if trigger.used:
+            raise Refused("exchanged_trigger_id")
+        if self._clock() - trigger.minted_at > TRIGGER_LIFETIME_S:
+            raise Refused("expired_trigger_id")
+        trigger.used = True
+        return trigger.person
+
+    def response_url(
+        self, kind: Literal["commands", "actions"], person: str, channel: str, ts: str | None
+    ) -> str:
+        """Mint a response URL and return its path below the workspace's address."""
+        path = f"/hooks/{kind}/{TEAM_ID}/{next(self._numbers)}/{secrets.token_urlsafe(18)}"
+        self._urls[path] = ResponseUrl(kind, person, channel, ts, self._clock())
+        return path
+
+    def use_url(self, path: str) -> ResponseUrl:
+        """
+        Count one post to a response URL.
+
+        Raises:
+            Refused: Unknown, older than thirty minutes, or used five times.
+        """
+        url = self._urls.get(path)
+        if url is None:
+            raise Refused("no_such_url")
+        if self._clock() - url.minted_at > URL_LIFETIME_S:
+            raise Refused("expired_url")
+        if url.posts >= URL_POSTS:
+            raise Refused("used_url")
+        url.posts += 1
+        return url

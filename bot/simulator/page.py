@@ -1,0 +1,171 @@
+"""The try page over HTTP: one WSGI callable.
+
+``/``, ``/static/…``: the page. ``/try/…``: what the page asks. ``/api/…``, ``/hooks/…``: what the app calls.
+"""
+
+import importlib.resources
+import json
+import mimetypes
+import secrets
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from bot.simulator import browser_guard as guard
+from bot.simulator.cast import PEOPLE, Json
+from bot.simulator.kept_blocks import Refused
+from bot.simulator.page_requests import REQUESTS, Said
+from bot.simulator.screen import wait
+from bot.simulator.simulator import Simulator
+
+POLL_S = 20.0
+# Each waiting page holds a thread of the server; further pages are told to ask again soon.
+MAX_POLLERS = 3
+MAX_PAGES = 50
+MAX_BODY = 1_048_576
+REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
+STATIC = importlib.resources.files("bot.simulator") / "static"
+
+Reply = tuple[int, str, bytes]
+StartResponse = Callable[..., Any]
+
+
+def tryit_app(simulator: Simulator) -> "TryPage":
+    """Return the WSGI callable that serves the page and plays Slack's addresses for one simulator."""
+    return TryPage(simulator)
+
+
+class TryPage:
+    """
+    The WSGI callable.
+
+    Args:
+        simulator: The workspace that it shows.
+        poll_s: How long a page waits for news before it asks again.
+        seats: How many pages may wait at once.
+
+    Attributes:
+        token: What the page sends with each of its own requests.
+    """
+
+    def __init__(self, simulator: Simulator, poll_s: float = POLL_S, seats: int = MAX_POLLERS) -> None:
+        self.simulator = simulator
+        self.token = secrets.token_urlsafe(24)
+        self._poll_s = poll_s
+        self._seats = threading.Semaphore(seats)
+        self._latest: dict[str, object] = {}
+
+    def __call__(self, environ: guard.Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request; every answer carries the page's security headers."""
+        status, content_type, body = self._reply(environ)
+        headers = [*guard.HEADERS, ("Content-Type", content_type), ("Content-Length", str(len(body)))]
+        start_response(f"{status} {REASONS.get(status, 'Error')}", headers)
+        return [body]
+
+    def stop(self) -> None:
+        """Let waiting pages go, so that the server can end."""
+        self.simulator.stop()
+
+    def _reply(self, environ: guard.Environ) -> Reply:
+        path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+        if not guard.from_this_machine(environ):
+            return _refusal("This page answers only to its own address, http://127.0.0.1.")
+        if method != "GET" and not guard.from_this_page(environ):
+            return _refusal("This request comes from another website.")
+        if path.startswith("/api/"):
+            return self._web_api(environ, path.removeprefix("/api/"))
+        if path.startswith("/hooks/") and method == "POST":
+            status, answer = self.simulator.response_url(path, _body(environ))
+            return _json(answer, status)
+        if path.startswith("/try/"):
+            return self._asked(environ, path.removeprefix("/try/"))
+        return self._file(path) if method == "GET" else _json({"error": "method_not_allowed"}, 405)
+
+    def _file(self, path: str) -> Reply:
+        if path == "/":
+            page = (STATIC / "index.html").read_text("utf-8")
+            return 200, "text/html; charset=utf-8", page.replace("PAGE_TOKEN", self.token).encode()
+        name = path.removeprefix("/static/")
+        known = {entry.name for entry in STATIC.iterdir() if entry.is_file()}
+        if not path.startswith("/static/") or name not in known:
+            return _json({"error": "not_found"}, 404)
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return 200, "text/javascript" if name.endswith(".js") else kind, (STATIC / name).read_bytes()
+
+    def _web_api(self, environ: guard.Environ, method: str) -> Reply:
+        args = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        args |= _arguments(environ)
+        _, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition("Bearer ")
+        token = bearer or str(args.pop("token", ""))
+        args.pop("token", None)
+        return _json(self.simulator.web_api(method, args, token))
+
+    def _asked(self, environ: guard.Environ, what: str) -> Reply:
+        if not guard.has_token(environ, self.token):
+            return _refusal("Reload the page: it was opened before the program started anew.")
+        query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+        person = query.get("as", "")
+        if person not in PEOPLE or PEOPLE[person].is_bot:
+            return _json({"error": "user_not_found"}, 400)
+        if what == "state" and environ["REQUEST_METHOD"] == "GET":
+            return self._state(person, query.get("since", ""), query.get("page", ""))
+        if what not in REQUESTS or environ["REQUEST_METHOD"] != "POST":
+            return _json({"error": "not_found"}, 404)
+        return self._done(person, what, _body(environ))
+
+    def _state(self, person: str, since: str, page: str) -> Reply:
+        seen = int(since) if since.isdecimal() else 0
+        ticket = self._newest_question(page)
+        seated = self._seats.acquire(blocking=False)
+        try:
+            patience_s = self._poll_s if seated else 0
+            shown = wait(
+                self.simulator.world, person, seen, patience_s, lambda: self._latest.get(page) is not ticket
+            )
+        finally:
+            if seated:
+                self._seats.release()
+        return _json({**shown, "again_after_ms": 0 if seated else 1000})
+
+    def _newest_question(self, page: str) -> object:
+        """Let go of what a page asked before: it has hung up on that, and its thread is wanted."""
+        ticket = object()
+        with self.simulator.world.lock:
+            self._latest = {**dict(list(self._latest.items())[-MAX_PAGES:]), page: ticket}
+            self.simulator.world.lock.notify_all()
+        return ticket
+
+    def _done(self, person: str, what: str, body: bytes) -> Reply:
+        try:
+            answer = REQUESTS[what](self.simulator, person, Said.read(body))
+        except Refused as refused:
+            return _json(refused.answer(), 400)
+        return _json({"answer": answer, "state": self.simulator.snapshot(person)})
+
+
+def _json(answer: Json, status: int = 200) -> Reply:
+    return status, "application/json; charset=utf-8", json.dumps(answer).encode()
+
+
+def _refusal(reason: str) -> Reply:
+    return 403, "text/plain; charset=utf-8", reason.encode() + b"\n"
+
+
+def _body(environ: guard.Environ) -> bytes:
+    length = environ.get("CONTENT_LENGTH") or "0"
+    size = int(length) if length.isdecimal() else 0
+    body: bytes = environ["wsgi.input"].read(min(size, MAX_BODY))
+    return body
+
+
+def _arguments(environ: guard.Environ) -> Json:
+    """Return the arguments of a Web API call, which may come as JSON or as a form."""
+    body = _body(environ)
+    if not environ.get("CONTENT_TYPE", "").startswith("application/json"):
+        return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -1,0 +1,70 @@
+"""What the page may ask to be done: one function per request, ``REQUESTS`` lists them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from bot.simulator.cast import Json
+from bot.simulator.kept_blocks import Refused
+from bot.simulator.simulator import Simulator
+
+
+class Said(dict[str, Any]):
+    """The body of a request; a missing key is the page's fault, not ours."""
+
+    @classmethod
+    def read(cls, body: bytes) -> "Said":
+        """
+        Read a request's JSON.
+
+        Raises:
+            Refused: It is no JSON object.
+        """
+        try:
+            return cls(json.loads(body))
+        except (ValueError, TypeError):
+            raise Refused("invalid_arguments") from None
+
+    def __missing__(self, key: str) -> Any:
+        raise Refused("invalid_arguments", [f"missing: {key}"])
+
+
+def say(simulator: Simulator, person: str, body: Said) -> None:
+    simulator.say(person, body["channel"], body["text"])
+
+
+def act(simulator: Simulator, person: str, body: Said) -> None:
+    names = (body["block_id"], body["action_id"])
+    simulator.act(person, body["place"], names, body["value"], body["values"])
+
+
+def submit(simulator: Simulator, person: str, body: Said) -> None:
+    simulator.submit(person, body["view"], body["values"])
+
+
+def close(simulator: Simulator, person: str, body: Said) -> None:
+    simulator.close(person, body["view"], body["whole_stack"])
+
+
+def options(simulator: Simulator, person: str, body: Said) -> Json:
+    names = (body["block_id"], body["action_id"])
+    return simulator.options(person, body["place"], names, body["query"])
+
+
+def home(simulator: Simulator, person: str, body: Said) -> None:
+    simulator.open_home(person, body["tab"])
+
+
+def dismiss(simulator: Simulator, person: str, body: Said) -> None:
+    simulator.dismiss(person, body["name"])
+
+
+REQUESTS: dict[str, Callable[[Simulator, str, Said], Json | None]] = {
+    "say": say,
+    "act": act,
+    "submit": submit,
+    "close": close,
+    "options": options,
+    "home": home,
+    "dismiss": dismiss,
+}

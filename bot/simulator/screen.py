@@ -1,0 +1,91 @@
+"""What the page shows to one person, as JSON."""
+
+from collections.abc import Callable
+
+from bot.simulator.cast import CHANNELS, PEOPLE, TEAM_NAME, Json, Person, direct_channel
+from bot.simulator.world import Message, View, World
+
+
+def wait(world: World, person: str, since: int, timeout_s: float, given_up: Callable[[], bool]) -> Json:
+    """Return the snapshot as soon as it is newer than ``since``, nobody waits for it, or the time is up."""
+    with world.lock:
+        world.lock.wait_for(lambda: world.version != since or not world.open or given_up(), timeout_s)
+        return snapshot(world, person)
+
+
+def snapshot(world: World, person: str) -> Json:
+    """Return everything that a person sees now; the caller holds ``world.lock``."""
+    mine = [channel for channel in CHANNELS.values() if person in channel.members]
+    places = [channel.id for channel in mine] + [direct_channel(person)]
+    return {
+        "version": world.version,
+        "open": world.open,
+        "workspace": TEAM_NAME,
+        "me": person,
+        "app": _app(world),
+        "people": [_person(one) for one in PEOPLE.values()],
+        "channels": [{"id": one.id, "name": one.name, "topic": one.topic} for one in mine],
+        "direct": direct_channel(person),
+        "messages": [_message(one) for one in world.messages if _sees(person, places, one)],
+        "views": [_view(one) for one in world.stacks[person]],
+        "home": _view(world.homes[person]) if person in world.homes else None,
+        "notes": [
+            {"id": note.id, "title": note.title, "details": note.details}
+            for note in world.notes
+            if note.person == person
+        ],
+    }
+
+
+def _sees(person: str, places: list[str], message: Message) -> bool:
+    return message.channel in places and message.only_for in (None, person)
+
+
+def _app(world: World) -> Json:
+    commands = [
+        {"name": one.name, "description": one.description, "hint": one.usage_hint}
+        for one in world.app.commands
+    ]
+    return {"name": world.app.name, "description": world.app.description, "commands": commands}
+
+
+def _person(person: Person) -> Json:
+    return {
+        "id": person.id,
+        "name": person.name,
+        "handle": person.handle,
+        "role": person.role,
+        "bot": person.is_bot,
+    }
+
+
+def _message(message: Message) -> Json:
+    return {
+        "ts": message.ts,
+        "revision": message.revision,
+        "channel": message.channel,
+        "author": message.author,
+        "kind": message.kind,
+        "ephemeral": message.only_for is not None,
+        "text": message.text,
+        "blocks": message.surface.blocks,
+        "values": message.surface.state()["values"],
+        "details": message.details,
+        "warning": message.warning,
+        "edited": message.edited,
+    }
+
+
+def _view(view: View) -> Json:
+    return {
+        "id": view.id,
+        "hash": view.hash,
+        "revision": view.revision,
+        "title": view.body.get("title"),
+        "submit": view.body.get("submit"),
+        "close": view.body.get("close"),
+        "blocks": view.surface.blocks,
+        "values": view.surface.state()["values"],
+        "errors": view.errors,
+        "warning": view.warning,
+    }

@@ -1,0 +1,229 @@
+"""Slack's side of the conversation: what a person does goes to the app, what the app answers is shown.
+
+person -> Simulator.command | act | submit | close | options | open_home -> payload -> Delivery -> app
+app -> Simulator.web_api | response_url -> World -> page
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from bot.simulator import app_answers as answers
+from bot.simulator import sent_payloads as payloads
+from bot.simulator import webapi
+from bot.simulator.cast import BOT_USER, CHANNELS, Json, SlackApp
+from bot.simulator.delivery import PATIENCE_S, Delivery, Front
+from bot.simulator.inputs import options_by_value
+from bot.simulator.kept_blocks import Refused, find
+from bot.simulator.screen import snapshot
+from bot.simulator.world import Check, Message, View, World
+
+HTTP_OK = 200
+
+
+class Simulator:
+    """
+    One Slack workspace with one installed app.
+
+    Args:
+        front: Delivers a signed request to the app and returns its status, headers and body.
+        signing_secret: The app's signing secret; every request is signed with it.
+        check: Returns what Slack would refuse in a "message", "modal" or "home" payload.
+        clock: Unix time in seconds.
+        app: What the app's manifest says.
+        patience_s: How long Slack waits for an answer.
+
+    Attributes:
+        token: The bot token that Web API calls must carry.
+        base_url: Where ``tryit_app`` is served; response URLs start with it. Set it once the port is known.
+    """
+
+    def __init__(
+        self,
+        front: Front,
+        signing_secret: str,
+        check: Check,
+        clock: Callable[[], float] = time.time,
+        *,
+        app: SlackApp | None = None,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.world = World(app or SlackApp(), check, clock)
+        self.token = "xoxb-try-" + secrets.token_urlsafe(24)
+        self.base_url = "http://127.0.0.1:3000"
+        self._delivery = Delivery(front, signing_secret, clock, patience_s)
+
+    def stop(self) -> None:
+        """Let waiting pages go and deliver nothing more."""
+        with self.world.lock:
+            self.world.open = False
+            self.world.changed()
+        self._delivery.stop()
+
+    def say(self, person: str, channel: str, text: str) -> None:
+        """Post what a person wrote; text that starts with a slash is a command."""
+        if channel not in CHANNELS or person not in CHANNELS[channel].members:
+            raise Refused("not_in_channel")
+        escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        if text.startswith("/"):
+            name, _, words = escaped.partition(" ")
+            self._command(person, channel, name, words.strip())
+            return
+        with self.world.lock:
+            self.world.post(channel, person, escaped, [])
+
+    def act(self, person: str, place: Json, names: tuple[str, str], raw: Any, values: Json) -> None:
+        """
+        Press a button, choose in a menu, or press Enter in a field that reports it.
+
+        Args:
+            person: Who does it.
+            place: ``{"ts": …}`` for a message, ``{"view": id}`` for a form or Home tab.
+            names: The element's block_id and action_id.
+            raw: The new value: text, an option's value, a list of them; None for a button.
+            values: All raw values of the surface, ``{block_id: {action_id: raw}}``.
+        """
+        with self.world.lock:
+            used = self._shown(person, place)
+            block, element = find(used.surface.blocks, *names)
+            used.surface.remember(values)
+            if element["type"] not in ("button", "overflow"):
+                used.surface.given[names] = raw
+            payload = self._block_actions(person, used, (block, element), raw)
+        answer = self._delivery.interaction(payload)
+        with self.world.lock:
+            answers.pressed(self.world, used, answer)
+
+    def submit(self, person: str, view_id: str, values: Json) -> None:
+        """Submit the form on top; a field that Slack itself finds wrong keeps it from being sent."""
+        with self.world.lock:
+            view = self._own_view(person, view_id)
+            view.surface.remember(values)
+            view.errors, view.warning = view.surface.problems(), ""
+            self.world.changed()
+            if view.errors:
+                return
+            payload = self._view_payload("view_submission", person, view)
+            payload |= {"trigger_id": self.world.grants.trigger(person), "response_urls": []}
+        answer = self._delivery.interaction(payload)
+        with self.world.lock:
+            answers.submitted(self.world, view, answer)
+
+    def close(self, person: str, view_id: str, whole_stack: bool) -> None:
+        """Close the form on top, or all of them."""
+        with self.world.lock:
+            view = self._own_view(person, view_id)
+            stack = self.world.stacks[person]
+            whole_stack = whole_stack or bool(view.body.get("clear_on_close"))
+            closed = list(reversed(stack)) if whole_stack else [view]
+            self.world.stacks[person] = [shown for shown in stack if shown not in closed]
+            told = [shown for shown in closed if shown.body.get("notify_on_close")]
+            notices = [self._view_payload("view_closed", person, shown) for shown in told]
+            self.world.changed()
+        for notice in notices:
+            self._delivery.interaction({**notice, "is_cleared": whole_stack})
+
+    def options(self, person: str, place: Json, names: tuple[str, str], query: str) -> Json:
+        """Ask the app for the options of a menu; ``{"error": true}`` when it gives none in time."""
+        with self.world.lock:
+            used = self._shown(person, place)
+            payload = payloads.interaction(self.world.app, "block_suggestion", person)
+            payload |= self._place(used)
+            payload |= {"block_id": names[0], "action_id": names[1], "value": query}
+        answer = self._delivery.interaction(payload)
+        listed = answer.json() if answer is not None and answer.status == HTTP_OK else None
+        if not isinstance(listed, dict):
+            return {"error": True}
+        with self.world.lock:
+            used.surface.offered.setdefault(names, {}).update(options_by_value(listed))
+        return {key: listed[key] for key in ("options", "option_groups") if key in listed}
+
+    def open_home(self, person: str, tab: str) -> None:
+        """Tell the app that a person opened a tab of its Home."""
+        with self.world.lock:
+            payload = payloads.home_opened(self.world, person, tab)
+        self._delivery.event(payload)
+
+    def dismiss(self, person: str, name: str) -> None:
+        """Take away an ephemeral message or a note that the person has read."""
+        with self.world.lock:
+            notes, messages = self.world.notes, self.world.messages
+            self.world.notes = [note for note in notes if (note.id, note.person) != (name, person)]
+            self.world.messages = [one for one in messages if (one.ts, one.only_for) != (name, person)]
+            self.world.changed()
+
+    def snapshot(self, person: str) -> Json:
+        """Return what the page shows to a person now."""
+        with self.world.lock:
+            return snapshot(self.world, person)
+
+    def web_api(self, method: str, args: Json, token: str) -> Json:
+        """Answer a Web API call."""
+        if not token:
+            return Refused("not_authed").answer()
+        if not secrets.compare_digest(token.encode(), self.token.encode()):
+            return Refused("invalid_auth").answer()
+        return webapi.call(self.world, method, args)
+
+    def response_url(self, path: str, body: bytes) -> tuple[int, Json]:
+        """Answer a post to a response URL with a status and a body."""
+        with self.world.lock:
+            try:
+                url = self.world.grants.use_url(path)
+            except Refused as refused:
+                return 404, refused.answer()
+            try:
+                answers.respond(self.world, url, json.loads(body))
+            except Refused as refused:
+                return 400, refused.answer()
+            except ValueError:
+                return 400, Refused("invalid_payload").answer()
+            return HTTP_OK, {"ok": True}
+
+    def _command(self, person: str, channel: str, name: str, words: str) -> None:
+        with self.world.lock:
+            if name not in {command.name for command in self.world.app.commands}:
+                text = f"`{name}` is not a valid command."
+                self.world.post(channel, BOT_USER.id, text, [], only_for=person, kind="slackbot")
+                return
+            lent = self._lent("commands", person, channel, None)
+            fields = payloads.slash_command(self.world.app, person, channel, name, words, lent)
+        answer = self._delivery.command(fields)
+        with self.world.lock:
+            answers.command_answered(self.world, person, channel, name, answer)
+
+    def _lent(self, kind: Any, person: str, channel: str, ts: str | None) -> dict[str, str]:
+        path = self.world.grants.response_url(kind, person, channel, ts)
+        return {"response_url": self.base_url + path, "trigger_id": self.world.grants.trigger(person)}
+
+    def _block_actions(self, person: str, used: Message | View, pressed: tuple[Json, Json], raw: Any) -> Json:
+        payload = payloads.interaction(self.world.app, "block_actions", person)
+        payload |= self._place(used)
+        if isinstance(used, Message):
+            payload |= self._lent("actions", person, used.channel, used.ts)
+        else:
+            payload["trigger_id"] = self.world.grants.trigger(person)
+        action = payloads.action(used.surface, *pressed, raw, self.world.next_ts())
+        return {**payload, "actions": [action]}
+
+    def _place(self, used: Message | View) -> Json:
+        if isinstance(used, Message):
+            return payloads.message_place(self.world.app, used)
+        return payloads.view_place(self.world.app, used)
+
+    def _view_payload(self, kind: str, person: str, view: View) -> Json:
+        payload = payloads.interaction(self.world.app, kind, person)
+        return {**payload, "view": payloads.view_object(self.world.app, view)}
+
+    def _shown(self, person: str, place: Json) -> Message | View:
+        if "ts" in place:
+            return self.world.message(place["ts"], person)
+        return self._own_view(person, place["view"])
+
+    def _own_view(self, person: str, view_id: str) -> View:
+        view = self.world.view(view_id)
+        if view.owner != person:
+            raise Refused("not_found")
+        return view

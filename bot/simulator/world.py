@@ -1,0 +1,196 @@
+"""Slack's memory of the workspace: messages, open forms, Home tabs, and what was refused.
+
+Whoever reads or writes it holds ``world.lock``; whoever wrote calls ``changed``, which wakes the pages.
+"""
+
+import itertools
+import secrets
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bot.simulator.cast import BOT_USER, Json, SlackApp
+from bot.simulator.grants import Grants
+from bot.simulator.inputs import Surface
+from bot.simulator.kept_blocks import Refused, normalised
+
+Check = Callable[[str, Json], list[str]]
+Kind = Literal["message", "slackbot", "refused"]
+
+MAX_STACK = 3
+MAX_MESSAGES = 120
+
+
+@dataclass
+class Message:
+    """
+    A message, or a red box in its place when Slack would refuse it.
+
+    Attributes:
+        only_for: The one person who sees it, when it is ephemeral.
+        details: What Slack's check found, for ``refused``.
+        warning: Shown below it when the app did not answer a press.
+        revision: The world's version at its last change.
+    """
+
+    ts: str
+    channel: str
+    author: str
+    text: str
+    surface: Surface
+    only_for: str | None = None
+    kind: Kind = "message"
+    details: list[str] = field(default_factory=list)
+    warning: str = ""
+    edited: bool = False
+    revision: int = 0
+
+
+@dataclass
+class View:
+    """
+    An open form or a Home tab.
+
+    Attributes:
+        body: The view as the app sent it, without its blocks.
+        errors: What stands in red beneath an input, by block_id.
+    """
+
+    id: str
+    owner: str
+    body: Json
+    surface: Surface
+    hash: str
+    root_id: str
+    previous_id: str | None = None
+    errors: dict[str, str] = field(default_factory=dict)
+    warning: str = ""
+    revision: int = 0
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something the page says about a form or Home tab that Slack would not take."""
+
+    id: str
+    person: str
+    title: str
+    details: list[str]
+
+
+class World:
+    """Everything that the workspace remembers; lost when the program ends."""
+
+    def __init__(self, app: SlackApp, check: Check, clock: Callable[[], float]) -> None:
+        self.app = app
+        self.check = check
+        self.clock = clock
+        self.grants = Grants(clock)
+        self.lock = threading.Condition()
+        self.version = 1
+        self.open = True
+        self.messages: list[Message] = []
+        self.stacks: defaultdict[str, list[View]] = defaultdict(list)
+        self.homes: dict[str, View] = {}
+        self.notes: list[Note] = []
+        self._count = itertools.count(1)
+
+    def changed(self) -> int:
+        """Wake every page that waits; return the new version."""
+        self.version += 1
+        self.lock.notify_all()
+        return self.version
+
+    def next_ts(self) -> str:
+        """Return a message timestamp that no other message has."""
+        return f"{int(self.clock())}.{next(self._count):06d}"
+
+    def post(self, channel: str, author: str, text: str, blocks: Any, **shown: Any) -> Message:
+        """Add a message; ``shown`` are further attributes of it, such as ``only_for``."""
+        surface = Surface(normalised(blocks or []))
+        message = Message(self.next_ts(), channel, author, text, surface, **shown)
+        self.messages = [*self.messages, message][-MAX_MESSAGES:]
+        message.revision = self.changed()
+        return message
+
+    def rewrite(self, message: Message, text: str, blocks: Any) -> None:
+        """Show other content in a message's place."""
+        message.surface.replace(normalised(blocks or []))
+        message.text = text
+        message.warning = ""
+        message.edited = message.only_for is None
+        message.revision = self.changed()
+
+    def remove(self, message: Message) -> None:
+        """Take a message away."""
+        self.messages.remove(message)
+        self.changed()
+
+    def message(self, ts: str, viewer: str) -> Message:
+        """
+        Return a message as one person sees it.
+
+        Raises:
+            Refused: It does not exist, or not for this person.
+        """
+        for message in self.messages:
+            if message.ts == ts and message.only_for in (None, viewer):
+                return message
+        raise Refused("message_not_found")
+
+    def view(self, view_id: str) -> View:
+        """
+        Return an open form or a Home tab.
+
+        Raises:
+            Refused: It was closed, or never opened.
+        """
+        for view in itertools.chain(*self.stacks.values(), self.homes.values()):
+            if view_id and view_id in (view.id, view.body.get("external_id")):
+                return view
+        raise Refused("not_found")
+
+    def new_view(self, owner: str, body: Json, stack: list[View]) -> View:
+        """Make a view that stands on top of ``stack``; the caller puts it there."""
+        shown = {key: value for key, value in body.items() if key != "blocks"}
+        surface = Surface(normalised(body.get("blocks")))
+        view_id = "V" + secrets.token_hex(5).upper()
+        root, previous = (stack[0].id, stack[-1].id) if stack else (view_id, None)
+        return View(view_id, owner, shown, surface, self.new_hash(), root, previous)
+
+    def rewrite_view(self, view: View, body: Json) -> None:
+        """Show another view in a view's place; typed values stay where block_id and action_id do."""
+        view.surface.replace(normalised(body.get("blocks")))
+        view.body = {key: value for key, value in body.items() if key != "blocks"}
+        view.hash = self.new_hash()
+        view.errors, view.warning = {}, ""
+        self.changed()
+
+    def new_hash(self) -> str:
+        """Return a hash for a view that was just shown."""
+        return f"{int(self.clock())}.{secrets.token_urlsafe(6)}"
+
+    def accept(
+        self, where: str, payload: Json, *, person: str, channel: str | None = None, source: str
+    ) -> None:
+        """
+        Hold a payload against Slack's limits.
+
+        Raises:
+            Refused: Slack would not take it; the page shows why.
+        """
+        problems = self.check(where, payload)
+        if problems:
+            self.refuse(f"Slack would refuse this {where} ({source}).", problems, person, channel)
+            raise Refused("invalid_blocks", problems)
+
+    def refuse(self, title: str, details: list[str], person: str, channel: str | None = None) -> None:
+        """Show a person, in a channel or above their forms, what Slack would not take."""
+        if channel is not None:
+            only_for = person or None
+            self.post(channel, BOT_USER.id, title, [], kind="refused", details=details, only_for=only_for)
+            return
+        self.notes.append(Note(secrets.token_hex(4), person, title, details))
+        self.changed()

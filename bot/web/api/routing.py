@@ -1,0 +1,148 @@
+"""The API for workflows: ``/v1``, beside Bolt and outside it.
+
+1. The path and the method say which endpoint it is (``bot/web/api/endpoints.py``).
+2. The token in the ``Authorization`` header says who calls. For every reason the refusal is the same 401.
+3. The limits: so many requests a token, so many invalid tokens an address (``bot/web/api/token_limits.py``).
+4. The query is read, the endpoint answers. Every error becomes a code, a sentence and a hint.
+
+A registry that must be asked (ECR, tags) is waited for in the request's own thread, at most 8 s, in one of
+the places of ``bot/registry/capacity.py``: when they are taken, the answer is 503 at once. Nothing of a
+query, no token and no secret reaches the log.
+"""
+
+import logging
+import re
+import secrets
+from collections.abc import Iterable
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
+from bot.core.token_bucket import TooOften
+from bot.core.workflows.tokens import Caller, TokenRefused, caller_of
+from bot.services import Services
+from bot.web.api.calls import Call, read_query
+from bot.web.api.endpoints import ENDPOINTS, Endpoint
+from bot.web.api.replies import JSON, NoSuchPath, Reply, WrongMethod, error_reply, send
+from bot.web.api.token_limits import Rates
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+WORKFLOWS_PATH = "/v1"
+NAMED = "/v1/integrations/"
+
+BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
+
+OPEN_TO_ALL = {
+    "/v1/openapi.json": ("bot.web", "openapi.json", JSON),
+    "/v1/helper.sh": ("bot.pipeline", "docker_credential.sh", "application/x-sh"),
+}
+"""Files that are given to anybody, by path."""
+
+log = logging.getLogger(__name__)
+
+
+def workflow_api(services: Services, rates: Rates | None = None) -> "WSGIApplication":
+    """
+    Build the WSGI application.
+
+    Args:
+        services: The ports.
+        rates: The limits; ``None`` = those of ``bot/web/api/token_limits.py``.
+    """
+    return WorkflowApi(services, rates or Rates())
+
+
+class WorkflowApi:
+    """The API. It answers each request on the thread it came on."""
+
+    def __init__(self, services: Services, rates: Rates) -> None:
+        self._services = services
+        self._rates = rates
+        self._files = {
+            path: Reply(files(package).joinpath(name).read_bytes(), content_type)
+            for path, (package, name, content_type) in OPEN_TO_ALL.items()
+        }
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer."""
+        try:
+            reply = self._reply(environ)
+        except QuaymasterError as error:
+            log_trouble(error)
+            reply = error_reply(error, as_text=wants_text(environ))
+        except Exception as error:
+            error_id = secrets.token_hex(4)
+            log.error("request failed", exc_info=error, extra={"error_id": error_id})
+            reply = error_reply(unexpected(error_id), as_text=wants_text(environ))
+        return send(start_response, reply, is_head=environ["REQUEST_METHOD"] == "HEAD")
+
+    def _reply(self, environ: "WSGIEnvironment") -> Reply:
+        path: str = environ.get("PATH_INFO", "")
+        known = self._files.get(path)
+        if known is not None:
+            require_method(environ, "GET", "HEAD")
+            return known
+        endpoint, name = route(path)
+        # HEAD would have to hand something out and then not send it.
+        require_method(environ, "GET")
+        caller = self._caller(environ)
+        query = read_query(environ.get("QUERY_STRING", ""), endpoint.required, endpoint.optional)
+        return endpoint.answer(Call(self._services, caller, name, query))
+
+    def _caller(self, environ: "WSGIEnvironment") -> Caller:
+        """Find out who calls. Raises ``TokenRefused``, ``TooOften``."""
+        shown = BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
+        try:
+            caller = caller_of(self._services.store, shown.group(1) if shown else "", self._services.now())
+        except TokenRefused:
+            address = environ.get("REMOTE_ADDR", "")
+            self._rates.fail(address)
+            log.warning("refused a workflow token", extra={"address": address})
+            raise
+        self._rates.take(caller.token.id)
+        return caller
+
+
+def route(path: str) -> tuple[Endpoint, str]:
+    """
+    Find the endpoint of a path, and the integration the path names. Raises ``NoSuchPath``.
+
+    Args:
+        path: As WSGI gives it: each byte a character (PEP 3333).
+    """
+    name = ""
+    if path.startswith(NAMED):
+        name, slash, rest = path[len(NAMED) :].partition("/")
+        path = f"{NAMED}{{name}}{slash}{rest}"
+    endpoint = ENDPOINTS.get(path)
+    if endpoint is None or (not name and "{" in path):
+        raise NoSuchPath("The API has no such path.", "GET /v1/openapi.json lists those there are.")
+    return endpoint, name if name.isascii() else name.encode("latin-1").decode(errors="replace")
+
+
+def require_method(environ: "WSGIEnvironment", *allowed: str) -> None:
+    """Let these methods pass. Raises ``WrongMethod``."""
+    if environ["REQUEST_METHOD"] not in allowed:
+        raise WrongMethod(", ".join(allowed))
+
+
+def log_trouble(error: QuaymasterError) -> None:
+    """Log what the operator must see; what a workflow did wrong is the workflow's."""
+    if isinstance(error, StoreFailure | KeyringFailure):
+        log.error("a workflow could not be answered", exc_info=error)
+    elif isinstance(error, TooOften):
+        log.info("a workflow asked too often", extra={"wait_s": error.wait_s})
+
+
+def wants_text(environ: "WSGIEnvironment") -> bool:
+    """True for a script that reads an error as three lines of text."""
+    return bool(environ.get("HTTP_ACCEPT") == "text/plain")
+
+
+def unexpected(error_id: str) -> QuaymasterError:
+    """Say that something failed; only the log says what, under this id."""
+    return QuaymasterError(
+        "Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}"
+    )

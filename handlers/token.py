@@ -1,0 +1,212 @@
+"""Workflow tokens: create one for a target, list them, revoke one.
+
+payload -> token -> create_token -> created -> ack
+payload -> token | turn -> list_tokens -> listed -> ack | replace
+payload -> token -> revoke_token -> revoked -> ack
+payload -> revoke_pressed -> revoke_token, list_tokens -> listed -> replace
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt import Ack
+
+from bot.core.errors import InvalidInput, shortened
+from bot.core.integrations.dependencies import as_typed, in_words, read_target
+from bot.core.model import Actor
+from bot.core.queries import TokenPage
+from bot.core.secrets import Secret
+from bot.core.workflows.token_format import WorkflowToken
+from bot.core.workflows.tokens import create_token, list_tokens, read_days, revoke_token
+from bot.services import Services
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    button,
+    code,
+    context,
+    escape,
+    header,
+    mention,
+    message,
+    section,
+    when,
+)
+from handlers.command import Verb, Words
+from handlers.error_answers import too_old
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+
+REVOKE = "token.revoke"
+PREVIOUS = "token.previous"
+NEXT = "token.next"
+MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
+WORDS_LIMIT = 200
+"""Characters; what is looked for travels in each button."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which page of which tokens a list shows. It travels in button values, so it is read as input."""
+
+    words: str = ""
+    number: int = 0
+
+    def encoded(self, token_id: str = "") -> str:
+        """As a button's value, with the token it revokes."""
+        return json.dumps([token_id, self.words, self.number], ensure_ascii=False)
+
+
+def decoded(value: str) -> tuple[str, Asked]:
+    """Read a button's value. Raises ``InvalidInput`` for one that this version did not write."""
+    try:
+        token_id, words, number = json.loads(value)
+        return str(token_id), Asked(str(words)[:WORDS_LIMIT], int(number))
+    except (ValueError, TypeError, OverflowError) as error:
+        raise too_old("token list") from error
+
+
+def register(routes: Routes) -> None:
+    """Add the verb and the Revoke button."""
+    usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
+    summary = "workflow tokens: what a pipeline shows to get credentials"
+    routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",)))
+    routes.action(REVOKE, revoke_pressed)
+    routes.action(PREVIOUS, turn)
+    routes.action(NEXT, turn)
+
+
+def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
+    """Answer ``token create|list|revoke …``."""
+    what = words.optional(0).lower() or "list"
+    if what not in ANSWERS:
+        raise InvalidInput("Say what to do with tokens: create, list or revoke.", words.usage)
+    ack(**ANSWERS[what](words, services, actor))
+
+
+def create(words: Words, services: Services, actor: Actor) -> Message:
+    """Make a token and show it, once."""
+    words.at_most(4)
+    target = read_target(words.at(1, "The kind of target"), words.at(2, "The target's name"))
+    made = create_token(services.store, actor, target, read_days(words.optional(3)))
+    return created(*made, services.base_url)
+
+
+def list_typed(words: Words, services: Services, actor: Actor) -> Message:
+    """List the tokens, or those that hold the words that were typed."""
+    return page_of(Asked(MENTION.sub(r"\1", " ".join(words.rest[1:]))[:WORDS_LIMIT]), services, actor)
+
+
+def page_of(asked: Asked, services: Services, actor: Actor) -> Message:
+    """Look a page up and draw it."""
+    return listed(list_tokens(services.store, actor, asked.words.split(), asked.number), asked, actor)
+
+
+def revoke(words: Words, services: Services, actor: Actor) -> Message:
+    """Revoke the token whose id was typed."""
+    words.at_most(2)
+    return revoked(revoke_token(services.store, actor, words.at(1, "The token's id")))
+
+
+ANSWERS = {"create": create, "list": list_typed, "revoke": revoke}
+
+
+def revoke_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Revoke a token from the list, and show the list anew."""
+    token_id, asked = decoded(press.value)
+    revoke_token(services.store, actor, token_id)
+    surface.replace(page_of(asked, services, actor))
+
+
+def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show another page."""
+    surface.replace(page_of(decoded(press.value)[1], services, actor))
+
+
+def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
+    """The only message that ever shows a token."""
+    where = f", and `QUAYMASTER_URL` is {code(base_url)}" if base_url else ""
+    target = in_words(made.target)
+    return message(
+        f"A workflow token for {target}.",
+        [
+            header("Workflow token"),
+            section(f"For {escape(target)}, until {when(made.expires_at)}:\n```{text.reveal()}```"),
+            section(
+                f"Copy it now into your CI system's secrets as `QUAYMASTER_TOKEN`{where}. It is not stored "
+                "and cannot be shown again. Whatever it fetches is recorded as a dependency."
+            ),
+            context(f"Its id is {code(made.id)}. `/integrations token revoke {made.id}` ends it at once."),
+        ],
+    )
+
+
+def listed(page: TokenPage, asked: Asked, actor: Actor) -> Message:
+    """A page of tokens, those that work first."""
+    if not page.total:
+        return nothing_to_list(asked.words)
+    narrowed = f" with “{shortened(asked.words)}”" if asked.words else ""
+    title = f"Workflow tokens{narrowed}: {page.valid} valid, {page.total - page.valid} ended"
+    rows = [token_block(one, asked, is_working=one.is_valid(actor.at)) for one in page.rows]
+    return message(title, [header(title), *rows, *turning(page, asked)])
+
+
+def nothing_to_list(words: str) -> Message:
+    """Say that there is none, or none that fits."""
+    if words:
+        people = " A person is found by *Copy member ID* in their profile." if "@" in words else ""
+        text = f"No workflow token fits {code(words)}. `/integrations token list` shows all.{people}"
+        return message("No workflow token fits.", [section(text)])
+    text = "There is no workflow token yet. `/integrations token create project web-shop` makes one."
+    return message("No workflow token yet.", [section(text)])
+
+
+def turning(page: TokenPage, asked: Asked) -> list[Block]:
+    """The page buttons, where there is a page to turn to, and where we are."""
+    buttons = []
+    if page.number:
+        buttons.append(button("Previous", PREVIOUS, Asked(asked.words, page.number - 1).encoded()))
+    if page.has_next:
+        buttons.append(button("Next", NEXT, Asked(asked.words, page.number + 1).encoded()))
+    first = page.number * page.size + 1
+    place = context(
+        f"{first}–{first + len(page.rows) - 1} of {page.total}.  "
+        "`/integrations token list web-shop` shows those of one target."
+    )
+    return [place, actions(*buttons, block_id=f"pages:{page.number}")] if buttons else []
+
+
+def token_block(token: WorkflowToken, asked: Asked, *, is_working: bool) -> Block:
+    """One token: its id, whom it speaks for, until when, last used."""
+    used = f"last used {when(token.last_used_at)}" if token.last_used_at else "never used"
+    end = (
+        f"until {when(token.expires_at)}"
+        if is_working
+        else f"*ended* {when(token.revoked_at or token.expires_at)}"
+    )
+    facts = f"{end}  ·  {used}  ·  by {mention(token.created_by)}"
+    value, label = asked.encoded(token.id), f"Revoke token {token.id}"
+    accessory = button("Revoke", REVOKE, value, style="danger", label=label) if is_working else None
+    return section(f"{code(token.id)}   {escape(in_words(token.target))}\n{facts}", accessory)
+
+
+def revoked(token: WorkflowToken) -> Message:
+    """Say that a token is over."""
+    target = in_words(token.target)
+    return message(
+        f"Token {token.id} is revoked.",
+        [section(f":no_entry: Token {code(token.id)} for {escape(target)} is revoked: it no longer works.")],
+    )
+
+
+def reminder(token: WorkflowToken) -> dict[str, Any]:
+    """What a token's creator is told before it ends."""
+    target = in_words(token.target)
+    ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
+    make = code(f"/integrations token create {as_typed(token.target)}")
+    advice = f"Make its successor with {make} and put it into the CI system before then."
+    text = f"Workflow token {token.id} ends soon."
+    return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}

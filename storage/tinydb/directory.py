@@ -1,0 +1,96 @@
+"""The data directory: only the bot's own user may enter it, and one process holds it at a time.
+
+The lock is ``flock``: the system lets go of it however the process ends. Windows has none, and some network
+file systems do not honour it.
+"""
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from bot.core.errors import StoreFailure, StoreInUse
+from storage.tinydb.disk import Disk, flush_names
+
+META = "meta"
+WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
+
+
+@contextmanager
+def said_plainly(directory: Path) -> Iterator[None]:
+    """Turn what the system reports into a sentence for the operator."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreFailure(
+            f"The data directory {directory} cannot be used: {error.strerror}.",
+            "Set QUAYMASTER_DATA_DIR to a directory that this user may write.",
+        ) from error
+
+
+def prepare(directory: Path, disk: Disk) -> None:
+    """
+    Make the data directory when there is none, and see that nobody else may enter it.
+
+    Raises:
+        StoreFailure: It cannot be made, or group or others may enter it.
+    """
+    with said_plainly(directory):
+        is_new = not directory.exists()
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stat.S_IMODE(directory.stat().st_mode) & 0o077:
+            raise StoreFailure(f"Others may enter {directory}; run `chmod 700 {directory}`.")
+        (directory / "audit").mkdir(mode=0o700, exist_ok=True)
+        flush_names(disk, directory)
+        if is_new:
+            flush_names(disk, directory.parent)
+
+
+def lock(directory: Path) -> BinaryIO:
+    """
+    Hold the data directory until the file given back is closed.
+
+    Raises:
+        StoreInUse: Another process holds it.
+        StoreFailure: It cannot be locked.
+    """
+    with said_plainly(directory):
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        file = os.fdopen(os.open(directory / ".lock", flags, 0o600), "r+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise in_use() from None
+        return file
+
+
+def in_use() -> StoreInUse:
+    """Say that another process holds the directory, and what to do when that is wanted."""
+    return StoreInUse(
+        "Another copy of Quaymaster uses this data directory.", "Stop it first: one at a time may."
+    )
+
+
+def sweep(directory: Path, disk: Disk) -> None:
+    """Remove what a write that was cut off has left behind; it is never read."""
+    with said_plainly(directory):
+        for leftover in sorted(directory.rglob("*.tmp")):
+            disk.remove(leftover)
+
+
+def workspace_keys(directory: Path) -> list[str]:
+    """The keys of all workspaces with a file, or with a ``.prev``: a file gone from beside it is damage."""
+    names = {path.name.removesuffix(".prev").removesuffix(".db") for path in directory.glob("*.db*")}
+    return sorted(name for name in names if WORKSPACE_KEY.fullmatch(name))
+
+
+def workspace_path(directory: Path, key: str) -> Path:
+    """Where a workspace is kept. Raises ``StoreFailure`` unless its key is one of Slack's."""
+    if not WORKSPACE_KEY.fullmatch(key):
+        raise StoreFailure("That is no id of a Slack workspace.", "Open Quaymaster from Slack again.")
+    return directory / f"{key}.db"

@@ -1,0 +1,134 @@
+"""Importing, past Slack: a preview keeps nothing, and what is kept is kept whole or not at all."""
+
+import base64
+import json
+
+import pytest
+
+from bot.core.errors import InvalidFields, NotPermitted
+from bot.core.integrations.credentials import opened
+from bot.core.integrations.docker_import import MOST, Finding, digest_of, keep_import, preview_import
+from bot.registry.kind_table import KINDS
+from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER
+
+PASSWORD = "correct horse"
+
+
+def file(*keys, password=PASSWORD, username="ci"):
+    """A docker config.json with one login under these keys."""
+    entry = {"auth": base64.b64encode(f"{username}:{password}".encode()).decode()}
+    return json.dumps({"auths": dict.fromkeys(keys, entry)})
+
+
+@pytest.fixture
+def preview(store, keyring):
+    """Preview a text."""
+
+    def act(text, who=OWNER):
+        return preview_import(store, keyring, KINDS, who, text)
+
+    return act
+
+
+def findings(found):
+    """What each entry comes to."""
+    return [one.finding for one in found]
+
+
+def test_preview_keeps_nothing(store, preview):
+    """Looking changes nothing."""
+    preview(file("registry.example.com"))
+
+    assert store.history(ACME).entries == ()
+
+
+def test_kept_login_is_sealed_for_its_place(store, keyring, preview):
+    """Each login is sealed under the new integration's id and opens there."""
+    (made,) = keep_import(store, keyring, OWNER, preview(file("registry.example.com")))
+    kept = store.integration(ACME, made.id)
+
+    assert kept == made
+    assert PASSWORD not in kept.secret
+    assert opened(keyring, OWNER.workspace, kept)["password"].reveal() == PASSWORD
+
+
+@pytest.mark.parametrize("who", [NOBODY, VIEWER])
+def test_whoever_may_not_add_imports_nothing(store, keyring, preview, who):
+    """Neither step is for outsiders or viewers, even with a preview that somebody else made."""
+    found = preview(file("registry.example.com"))
+    with pytest.raises(NotPermitted):
+        preview(file("registry.example.com"), who)
+    with pytest.raises(NotPermitted):
+        keep_import(store, keyring, who, found)
+
+    assert store.integration_named(ACME, "registry_example_com") is None
+
+
+def test_one_taken_name_keeps_nothing(store, keyring, preview):
+    """Of two who keep at the same moment one gets all and the other nothing, with a word on it."""
+    mine = preview(file("one.example.com", "two.example.com"))
+    theirs = preview(file("two.example.com"), COLLEAGUE)
+    keep_import(store, keyring, COLLEAGUE, theirs)
+    with pytest.raises(InvalidFields, match="“two_example_com” was added meanwhile, so nothing was imported"):
+        keep_import(store, keyring, OWNER, mine)
+
+    assert store.integration_named(ACME, "one_example_com") is None
+    assert len(store.history(ACME).entries) == 1
+
+
+def test_workspaces_are_compared_with_themselves_only(store, keyring, preview):
+    """What another workspace has is neither the same nor a conflict."""
+    keep_import(store, keyring, OWNER, preview(file("registry.example.com")))
+
+    assert findings(preview(file("registry.example.com"), STRANGER)) == [Finding.NEW]
+    assert store.integration_named(OTHER, "registry_example_com") is None
+
+
+@pytest.mark.parametrize(
+    ("password", "username", "finding"),
+    [(PASSWORD, "ci", Finding.SAME), ("other", "ci", Finding.CONFLICT), (PASSWORD, "deploy", Finding.NEW)],
+)
+def test_entry_is_compared_with_what_is_there(preview, added, password, username, finding):
+    """The same login, another password of the same user, another user: three answers."""
+    found = preview(file(added.server.address, password=password, username=username))
+
+    assert findings(found) == [finding]
+    assert (found[0].draft is not None) == (finding is Finding.NEW)
+
+
+def test_digest_covers_text_and_answer(preview, added):
+    """Another password, and another answer to the same text, give another digest."""
+    text = file("one.example.com")
+    shown = digest_of(text, preview(text))
+
+    assert added.name == "my_registry"
+    assert shown == digest_of(text, preview(text))
+    assert shown != digest_of(file("one.example.com", password="x"), preview(text))
+    assert shown != digest_of(text, preview(file("registry.example.com")))
+
+
+def test_digest_of_broken_text_is_one(preview):
+    """Half a character, which JSON can hold, is no failure."""
+    assert len(digest_of("\ud800", preview(file("one.example.com")))) == 16
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "7", '"x"', "null", '{"auths": 5}', '{"auths": ["x"]}', "[" * 3000, "9" * 5000]
+)
+def test_other_texts_are_refused_unrepeated(preview, text):
+    """What is no config.json with a login stands beside the box with an example."""
+    with pytest.raises(InvalidFields) as refused:
+        preview(text)
+
+    assert "Example:" in refused.value.problems["config"]
+
+
+def test_more_than_forty_are_refused(preview):
+    """The number is told, and what to do."""
+    with pytest.raises(InvalidFields, match="It has 41 logins; import at most 40 at a time"):
+        preview(file(*(f"r{number}.example.com" for number in range(MOST + 1))))
+
+
+def test_found_prints_no_secret(preview):
+    """A preview that lands in a log shows no password."""
+    assert PASSWORD not in repr(preview(file("registry.example.com"), ADMIN))

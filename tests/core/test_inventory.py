@@ -1,0 +1,129 @@
+"""Adding, finding and listing, past Slack: one workspace each, once a request, never half."""
+
+import pytest
+
+from bot.core.errors import (
+    AlreadyDeleted,
+    InvalidFields,
+    KeyringFailure,
+    NotFound,
+    NotPermitted,
+    UnknownIntegration,
+)
+from bot.core.integrations.credentials import opened
+from bot.core.integrations.deletions import delete_integration
+from bot.core.integrations.inventory import (
+    add_integration,
+    find_integration,
+    get_integration,
+    list_integrations,
+)
+from bot.core.queries import Filter, Window
+from bot.core.secrets import Place
+from tests.core.actors import ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER, actor
+from tests.fakes.scripted_registry import REJECTED
+
+
+@pytest.fixture
+def add(store, keyring, registry, draft):
+    """Add an integration as somebody."""
+
+    def act(who=OWNER, is_checked=True, **typed):
+        return add_integration(store, keyring, registry, who, draft(**typed), is_checked=is_checked)
+
+    return act
+
+
+def test_secret_is_sealed_for_its_own_integration(add, keyring):
+    """What is kept opens for this integration of this workspace, and for no other."""
+    first, second = add(), add(name="second", password="other")
+
+    assert opened(keyring, OWNER.workspace, first)["password"].reveal() == "correct horse"
+    with pytest.raises(KeyringFailure):
+        keyring.open(place_of(first), second.secret)
+
+
+def place_of(integration):
+    """Where an integration's credential belongs."""
+    return Place(OWNER.workspace.key, integration.id)
+
+
+@pytest.mark.parametrize("who", [VIEWER, NOBODY])
+def test_who_may_not_add_asks_no_registry(add, registry, who):
+    """A refusal comes before anything is asked of a registry."""
+    with pytest.raises(NotPermitted):
+        add(who)
+
+    assert registry.checked == []
+
+
+def test_same_request_adds_once(add, store):
+    """The same request sent twice gives the same integration."""
+    once, twice = add(actor(request_id="r1")), add(actor(request_id="r1"))
+
+    assert twice == once
+    assert store.page(OWNER.workspace, Filter(), Window()).total == 1
+
+
+def test_same_request_of_another_name_adds_nothing(add):
+    """A request's outcome is its first one, whatever it says the second time."""
+    once, twice = add(actor(request_id="r1")), add(actor(request_id="r1"), name="other")
+
+    assert twice == once
+
+
+def test_refused_request_may_be_sent_again(add, registry):
+    """A request that was refused is not remembered as done."""
+    registry.result = REJECTED
+    with pytest.raises(InvalidFields):
+        add(actor(request_id="r1"))
+    registry.result = type(registry)().result
+
+    assert add(actor(request_id="r1")).name == "my_registry"
+
+
+def test_workspaces_do_not_see_each_other(add, store):
+    """The same name in two workspaces is two integrations, and neither sees the other's."""
+    mine, theirs = add(), add(STRANGER)
+
+    assert find_integration(store, OWNER, "my_registry") == mine
+    assert find_integration(store, STRANGER, "my_registry") == theirs
+    with pytest.raises(NotFound, match="does not exist in this workspace"):
+        get_integration(store, STRANGER, mine.id)
+
+
+def test_admin_of_another_workspace_deletes_nothing_here(add, store):
+    """An id from another workspace is unknown, even to an admin."""
+    mine = add()
+    with pytest.raises(NotFound):
+        delete_integration(store, STRANGER, mine.id, mine.version)
+
+    assert store.integration(OTHER, mine.id) is None
+    assert store.integration(OWNER.workspace, mine.id) == mine
+
+
+def test_deleted_is_told_with_who_and_when(add, store):
+    """What is gone is told apart from what never was."""
+    mine = add()
+    delete_integration(store, ADMIN, mine.id, mine.version)
+    with pytest.raises(AlreadyDeleted) as gone:
+        get_integration(store, COLLEAGUE, mine.id)
+
+    assert (gone.value.name, gone.value.deleted_by) == ("my_registry", ADMIN.user_id)
+
+
+def test_unknown_name_knows_the_nearest(add, store):
+    """At most three names that look like what was typed."""
+    add(name="my_registry")
+    with pytest.raises(UnknownIntegration) as unknown:
+        find_integration(store, OWNER, "my-registry")
+
+    assert unknown.value.nearest == ("my_registry",)
+
+
+@pytest.mark.parametrize("window", [Window(after="zzz"), Window(before="aaa"), Window(after="my_registry")])
+def test_window_past_an_end_shows_rows(add, store, window):
+    """A page that lies past an end shows what there is."""
+    add()
+
+    assert len(list_integrations(store, OWNER, Filter(), window).rows) == 1

@@ -1,0 +1,116 @@
+"""Which integration answers once workflows have fetched: a use that was recorded is no decision of people."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.core.integrations.dependencies import link_target
+from bot.core.integrations.inventory import add_integration
+from bot.core.model import Source
+from bot.core.workflows.fetch import HAND_OUT, note_use
+from bot.core.workflows.fetch_counts import Tallies
+from bot.core.workflows.resolve import Ambiguous, choose
+from tests.core.actors import ACME, OWNER
+from tests.core.conftest import WEB_SHOP
+from tests.fakes.clock import MORNING
+
+
+@pytest.fixture
+def add_twin(store, keyring, registry, draft):
+    """Add a second integration of the same server."""
+    return lambda: add_integration(store, keyring, registry, OWNER, draft("twin"), is_checked=False)
+
+
+@pytest.fixture
+def twin(add_twin):
+    """A second integration of the same server."""
+    return add_twin()
+
+
+@pytest.fixture
+def fetch(store, caller):
+    """Use an integration, as a fetch by its name does."""
+    return lambda one: note_use(store, Tallies(), caller, one, HAND_OUT)
+
+
+@pytest.fixture
+def answer(store, caller, added):
+    """The name and the reason of what answers for the server."""
+
+    def act():
+        choice = choose(store, caller, added.server)
+        return choice.integration.name, choice.reason
+
+    return act
+
+
+def tick_default(store, one, *, is_default=True):
+    """Make an integration the default of its server, past its form."""
+    with store.transaction(ACME) as change:
+        change.put_integration(replace(change.integration(one.id), is_default=is_default))
+
+
+def test_fetching_another_by_name_leaves_the_link_alone(store, fetch, answer, added, twin):
+    """What people linked goes on answering, whatever else the target fetches."""
+    link_target(store, OWNER, added.name, WEB_SHOP)
+    fetch(twin)
+
+    assert answer() == ("my_registry", "it is linked to this target")
+
+
+def test_default_moves_for_targets_that_fetched(store, fetch, answer, added, twin):
+    """A target that only fetched the old default gets the new one."""
+    tick_default(store, added)
+    fetch(added)
+    tick_default(store, added, is_default=False)
+    tick_default(store, twin)
+
+    assert answer() == ("twin", "it is the default for this server")
+
+
+def test_one_more_integration_stops_no_pipeline(fetch, answer, added, add_twin):
+    """Where nothing else decides, a target goes on with the one it has used."""
+    fetch(added)
+    add_twin()
+
+    assert answer() == ("my_registry", "this target has used it before")
+
+
+def test_two_uses_decide_nothing(fetch, answer, added, twin):
+    """A target that has used both is told to link one."""
+    fetch(added)
+    fetch(twin)
+    with pytest.raises(Ambiguous, match=r"Link one: /integrations link NAME project web-shop;") as several:
+        answer()
+
+    assert several.value.names == ("my_registry", "twin")
+
+
+def test_link_makes_a_use_a_decision(store, fetch, answer, added, twin):
+    """Linking what a workflow has used already is a link of its own, and decides."""
+    fetch(added)
+    fetch(twin)
+    done = link_target(store, OWNER, twin.name, WEB_SHOP)
+    again = link_target(store, OWNER, twin.name, WEB_SHOP)
+
+    assert (done.was_new, again.was_new) == (True, False)
+    assert done.dependency.source is Source.SLACK
+    assert done.dependency.last_used_at == MORNING
+    assert answer() == ("twin", "it is linked to this target")
+
+
+def test_two_links_are_told_apart_by_unlinking(store, answer, added, twin):
+    """Between two links the hint is to take one back, not to make a third."""
+    link_target(store, OWNER, added.name, WEB_SHOP)
+    link_target(store, OWNER, twin.name, WEB_SHOP)
+
+    with pytest.raises(Ambiguous, match=r"Unlink all but one: /integrations unlink NAME project web-shop;"):
+        answer()
+
+
+def test_closed_neighbours_leave_one_to_choose(store, answer, twin):
+    """An integration for linked targets only does not make the other ambiguous."""
+    with store.transaction(ACME) as change:
+        change.put_integration(replace(twin, linked_only=True))
+
+    assert answer() == ("my_registry", "the others are for linked targets only")

@@ -1,0 +1,215 @@
+"""The page over HTTP: who may use it, and that Slack's own client library can talk to it."""
+
+import io
+import json
+import threading
+from typing import Any
+
+import pytest
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
+
+from bot.simulator.cast import ADMIN, INTEGRATIONS, MEMBER, SlackApp
+from bot.simulator.delivery import http_front
+from bot.simulator.page import TryPage, tryit_app
+from tests.simulator.demo import DemoApp, served
+from tests.simulator.scripted import Stage, plain
+
+MODAL = {"type": "modal", "title": plain("Form"), "blocks": []}
+
+
+@pytest.fixture
+def stage() -> Stage:
+    """A workspace without messages."""
+    return Stage()
+
+
+@pytest.fixture
+def page(stage: Stage) -> TryPage:
+    """The page of that workspace."""
+    return tryit_app(stage.simulator)
+
+
+def ask(page: TryPage, method: str, target: str, body: Any = None, **headers: str) -> tuple[int, Any, str]:
+    """Send one request; returns the status, the headers and the text."""
+    path, _, query = target.partition("?")
+    content = json.dumps(body).encode() if body is not None else b""
+    environ = {
+        "REQUEST_METHOD": method,
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "HTTP_HOST": "127.0.0.1:3000",
+        "CONTENT_LENGTH": str(len(content)),
+        "CONTENT_TYPE": "application/json",
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(content),
+        **headers,
+    }
+    answered: list[Any] = []
+    text = b"".join(page(environ, lambda *start: answered.append(start))).decode()
+    status, shown = answered[0]
+    return int(status[:3]), dict(shown), text
+
+
+def say(page: TryPage, **headers: str) -> int:
+    """Say something as the page does; returns the status."""
+    body = {"channel": INTEGRATIONS.id, "text": "hello"}
+    return ask(page, "POST", f"/try/say?as={ADMIN.id}", body, **{"HTTP_X_PAGE_TOKEN": page.token, **headers})[
+        0
+    ]
+
+
+def test_page_holds_its_token_and_no_foreign_address(page: TryPage) -> None:
+    """The page is given its token, and everything it loads is its own."""
+    status, headers, text = ask(page, "GET", "/")
+
+    assert status == 200
+    assert page.token in text
+    assert "//" not in text
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize("name", ["app.js", "layout.css", "app.svg"])
+def test_files_of_the_page(page: TryPage, name: str) -> None:
+    """The page's own files are served with their type."""
+    status, headers, _ = ask(page, "GET", f"/static/{name}")
+
+    assert status == 200
+    assert headers["Content-Type"] in {"text/javascript", "text/css", "image/svg+xml"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/static/../page.py", "/static/none.js", "/static/", "/slack/events", "/page.py"]
+)
+def test_nothing_else_is_served(page: TryPage, path: str) -> None:
+    """No path leads to a file that is not the page's."""
+    assert ask(page, "GET", path)[0] == 404
+
+
+def test_page_says_what_the_person_did(page: TryPage, stage: Stage) -> None:
+    """A request with the page's token is done, and answered with the new state."""
+    assert say(page, HTTP_ORIGIN="http://127.0.0.1:3000", HTTP_SEC_FETCH_SITE="same-origin") == 200
+    assert stage.texts() == ["hello"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"HTTP_HOST": "evil.example"},
+        {"HTTP_HOST": "127.0.0.1.evil.example:3000"},
+        {"HTTP_HOST": ""},
+        {"HTTP_ORIGIN": "https://evil.example"},
+        {"HTTP_ORIGIN": "http://127.0.0.1:8080"},
+        {"HTTP_ORIGIN": "null"},
+        {"HTTP_SEC_FETCH_SITE": "cross-site"},
+        {"HTTP_SEC_FETCH_SITE": "same-site"},
+        {"HTTP_X_PAGE_TOKEN": "guess"},
+        {"HTTP_X_PAGE_TOKEN": ""},
+        {"HTTP_X_PAGE_TOKEN": "\u0142"},
+    ],
+)
+def test_other_websites_are_refused(page: TryPage, stage: Stage, headers: dict[str, str]) -> None:
+    """A wrong host, origin or token is answered 403 and changes nothing."""
+    assert say(page, **headers) == 403
+    assert stage.texts() == []
+
+
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/try/state?as=U0TRYADMIN"])
+def test_rebound_host_reads_nothing(page: TryPage, path: str) -> None:
+    """Reading too needs this machine's own name."""
+    assert ask(page, "GET", path, HTTP_HOST="evil.example")[0] == 403
+
+
+def test_slacks_addresses_refuse_other_websites(page: TryPage) -> None:
+    """A website cannot call the Web API or a response URL either."""
+    evil = {"HTTP_ORIGIN": "https://evil.example"}
+
+    assert ask(page, "POST", "/api/auth.test", {}, **evil)[0] == 403
+    assert ask(page, "POST", "/hooks/commands/T0TRY/1/x", {}, **evil)[0] == 403
+
+
+@pytest.mark.parametrize("person", ["U0NOBODY", "U0TRYBOT", ""])
+def test_only_people_act(page: TryPage, person: str) -> None:
+    """Nobody acts as the bot or as somebody who does not exist."""
+    assert ask(page, "POST", f"/try/say?as={person}", {}, HTTP_X_PAGE_TOKEN=page.token)[0] == 400
+
+
+@pytest.mark.parametrize("body", [{}, [], {"channel": "C0NONE", "text": "x"}, {"channel": 1, "text": 2}])
+def test_malformed_request_is_answered(page: TryPage, body: Any) -> None:
+    """A body that makes no sense is answered 400."""
+    assert ask(page, "POST", f"/try/say?as={ADMIN.id}", body, HTTP_X_PAGE_TOKEN=page.token)[0] == 400
+
+
+def test_state_comes_as_soon_as_it_changes(page: TryPage, stage: Stage) -> None:
+    """A waiting page is answered when something happens."""
+    seen = stage.simulator.snapshot(ADMIN.id)["version"]
+    speak = threading.Timer(0.05, stage.simulator.say, (MEMBER.id, INTEGRATIONS.id, "news"))
+    speak.start()
+    target = f"/try/state?as={ADMIN.id}&since={seen}&page=p1"
+    _, _, text = ask(page, "GET", target, HTTP_X_PAGE_TOKEN=page.token)
+    speak.join()
+
+    assert json.loads(text)["messages"][0]["text"] == "news"
+
+
+def test_stop_lets_waiting_pages_go(page: TryPage, stage: Stage) -> None:
+    """A waiting page is answered at the stop, and told that the program ends."""
+    seen = stage.simulator.snapshot(ADMIN.id)["version"]
+    stop = threading.Timer(0.05, page.stop)
+    stop.start()
+    target = f"/try/state?as={ADMIN.id}&since={seen}&page=p1"
+    _, _, text = ask(page, "GET", target, HTTP_X_PAGE_TOKEN=page.token)
+    stop.join()
+
+    assert json.loads(text)["open"] is False
+
+
+def test_page_without_a_seat_is_told_to_come_again(stage: Stage) -> None:
+    """Pages that wait never take all of the server's threads: one too many is answered at once."""
+    page = TryPage(stage.simulator, seats=0)
+    target = f"/try/state?as={ADMIN.id}&since={stage.simulator.snapshot(ADMIN.id)['version']}"
+    _, _, text = ask(page, "GET", target, HTTP_X_PAGE_TOKEN=page.token)
+
+    assert json.loads(text)["again_after_ms"] == 1000
+
+
+def test_slacks_client_library_can_talk_to_it() -> None:
+    """slack_sdk's Web client and webhook client work against the page unchanged."""
+    app = DemoApp()
+    with served(app) as (url, simulator):
+        client = WebClient(simulator.token, base_url=f"{url}/api/")
+        user = client.users_info(user=ADMIN.id)["user"]
+        simulator.say(ADMIN.id, INTEGRATIONS.id, "/integrations")
+        command = app.requests[-1]
+        view = client.views_open(trigger_id=command["trigger_id"], view=MODAL)["view"]
+        hook = WebhookClient(command["response_url"]).send(text="later")
+        with pytest.raises(SlackApiError, match="exchanged_trigger_id"):
+            client.views_open(trigger_id=command["trigger_id"], view=MODAL)
+
+    assert user["is_admin"] is True
+    assert view["id"].startswith("V")
+    assert hook.status_code == 200
+
+
+def test_http_front_posts_to_the_app() -> None:
+    """http_front delivers the bytes and headers it is given, and returns the answer."""
+    with served(DemoApp()) as (url, _):
+        status, headers, body = http_front(f"{url}/api/api.test")(b"a=1", {"Content-Type": "text/plain"})
+
+    assert status == 200
+    assert headers["content-type"].startswith("application/json")
+    assert json.loads(body)["error"] == "not_authed"
+
+
+def test_app_is_read_from_its_manifest() -> None:
+    """The page shows the name and the commands that the manifest declares."""
+    app = SlackApp.from_manifest(
+        {
+            "display_information": {"name": "Quaymaster", "description": "Registries"},
+            "features": {"slash_commands": [{"command": "/reg", "description": "d", "usage_hint": "add"}]},
+        }
+    )
+
+    assert (app.name, app.commands[0].name, app.commands[0].usage_hint) == ("Quaymaster", "/reg", "add")
