@@ -133,6 +133,37 @@ class Check:
     by: str
 
 
+class Health(StrEnum):
+    """What the watch believes of an integration."""
+
+    NOT_ASKED = "not asked"
+    WORKS = "works"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the watch knows of an integration; the rules are in ``bot/core/integrations/health.py``."""
+
+    health: Health = Health.NOT_ASKED
+    since: datetime | None = None
+    """When ``health`` began to be believed."""
+    suspected: Health | None = None
+    """What the last check found, while one answer is not enough to believe it."""
+    suspected_at: datetime | None = None
+    """When that was found first."""
+    told: Health = Health.WORKS
+    """What people were told last; whoever adds an integration takes it that it works."""
+    messages: int = 0
+    """How many messages people got since it last stayed the same for a day."""
+    next_at: datetime | None = None
+    """When the next check is due; ``None`` = at once."""
+    muted_until: datetime | None = None
+    is_off: bool = False
+    """True: nobody wants this integration watched."""
+
+
 @dataclass(frozen=True, slots=True)
 class Integration:
     """A login to a container registry that a team shares."""
@@ -166,6 +197,7 @@ class Integration:
     """What its owner wants the team to know; one line of at most 200 characters."""
     ends_on: date | None = None
     """The day its credential ends, as a person typed it."""
+    watch: Watch = Watch()
 
     @property
     def key(self) -> str:
