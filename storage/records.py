@@ -20,6 +20,7 @@ from bot.core.model import (
     Event,
     Integration,
     Outcome,
+    Refused,
     Result,
     Server,
     Source,
@@ -46,7 +47,7 @@ INTEGRATION_FIELDS = frozenset({
     "name", "kind", "scheme", "host", "port", "username", "secret", "owner", "created_at", "created_by",
     "updated_at", "version", "options", "ca", "check", "trusted_realms", "linked_only", "is_default",
 })
-CHECK_FIELDS = frozenset({"outcome", "stage", "reason", "at", "by"})
+CHECK_FIELDS = frozenset({"outcome", "stage", "reason", "at", "by", "refused"})
 DEPENDENCY_FIELDS = frozenset({
     "integration", "kind", "name", "added_by", "added_at", "source", "settings_url", "last_used_at",
 })
@@ -119,13 +120,14 @@ def server(scheme: str, host: str, port: int | None) -> Server:
 
 def check_fields(check: Check) -> Fields:
     """Write the result of a check."""
-    return {
+    always = {
         "outcome": check.outcome.value,
         "stage": check.stage.value,
         "reason": check.reason,
         "at": timestamp(check.at),
         "by": check.by,
     }
+    return {**always, **filled(refused=check.refused.value if check.refused else None)}
 
 
 def check_from(fields: Fields) -> Check:
@@ -137,6 +139,7 @@ def check_from(fields: Fields) -> Check:
         reason=fields["reason"],
         at=datetime.fromisoformat(fields["at"]),
         by=sys.intern(fields["by"]),
+        refused=Refused(fields["refused"]) if "refused" in fields else None,
     )
 
 
