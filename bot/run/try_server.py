@@ -19,7 +19,7 @@ from bot.core.integrations.dependencies import link_target
 from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role, Target, TargetKind, Workspace
-from bot.core.ports import Registry
+from bot.core.ports.registry import Registry
 from bot.core.secrets import Secret
 from bot.logs import slack_logger, start_logging
 from bot.registry.guard import LOOPBACK

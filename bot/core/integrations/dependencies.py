@@ -10,7 +10,7 @@ from bot.core.audit import event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency, quoted
 from bot.core.integrations.inventory import find_integration, get_integration, missing
 from bot.core.model import Actor, Dependency, Integration, Source, Target, TargetKind
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import Use
 
 TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")

@@ -18,7 +18,8 @@ from bot.core.integrations.dependencies import may_link
 from bot.core.integrations.inventory import drafted
 from bot.core.kinds import NAME, Draft, Kind, Kinds, read_draft
 from bot.core.model import Actor, Integration, Server, name_key
-from bot.core.ports import Keyring, Store
+from bot.core.ports.former_store import Store
+from bot.core.ports.keyring import Keyring
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import Credential, Secret
 
