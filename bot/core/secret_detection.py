@@ -60,18 +60,6 @@ _IN_A_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@(?!sha(256|512):)")
 _OPAQUE = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
 """A run that is long enough to be a random token."""
 
-_WORD = 16
-"""A tag's single word is at most so long."""
-
-_IN_A_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@(?!sha(256|512):)")
-"""``https://user:password@host``, but not the image ``docker://app:1.0@sha256:…``."""
-
-_OPAQUE = re.compile(r"[A-Za-z0-9+/_=-]{20,}")
-"""A run that is long enough to be a random token."""
-
-_MOST_NAMES_BITS = 4.0
-"""Bits a character. Names and paths stay below it; random base64 of 24 characters and more lies above."""
-
 _WORD = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 """What names are made of, and a random run hardly has."""
 
@@ -96,7 +84,7 @@ def looks_secret(text: str) -> bool:
 
 
 def _is_image(assigned: re.Match[str]) -> bool:
-    """True for ``auth:latest`` and ``token:1.0``: a colon without spaces, and after it what looks like a tag."""
+    """True for ``auth:latest`` and ``token:1.0``: a colon without spaces, then what looks like a tag."""
     value = assigned["value"]
     is_joined = assigned["sign"] == ":" and not (assigned["before"] or assigned["after"])
     if not (is_joined and _TAG.fullmatch(value)):
