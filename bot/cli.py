@@ -1,4 +1,4 @@
-"""The command ``quaymaster``: serve, try, keys, audit, store; env, docker-config, kubernetes-secret.
+"""The command ``quaymaster``: serve, try, manifest, keys, audit, store, and what pipelines run.
 
 What a command needs is imported when it runs, so that ``keys new`` does not load a web server.
 """
@@ -59,6 +59,18 @@ def try_(data: Path | None, port: int) -> None:
 
     keep_from_bolt(os.environ)
     run_try(data, port, click.echo)
+
+
+@main.command()
+@click.option("--url", help="Where Slack reaches this installation: https://host[:port].")
+@click.option("--socket", is_flag=True, help="Ask for Socket Mode, which needs no public address.")
+def manifest(url: str | None, socket: bool) -> None:
+    """Print the Slack app's manifest, ready to paste on api.slack.com."""
+    from bot.run.app_manifest import manifest_for_http, manifest_for_socket_mode
+
+    if bool(url) == socket:
+        raise click.UsageError("Give either --url https://host or --socket.")
+    click.echo(manifest_for_http(url) if url else manifest_for_socket_mode())
 
 
 @main.command("env")

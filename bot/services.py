@@ -9,7 +9,10 @@ from slack_sdk import WebClient
 
 from bot.core.kinds import Kinds
 from bot.core.model import Workspace
-from bot.core.ports import Executor, Keyring, People, Registry, Store
+from bot.core.ports.former_store import Store
+from bot.core.ports.keyring import Keyring
+from bot.core.ports.registry import Registry
+from bot.core.ports.slack import Executor, People
 from bot.core.workflows.fetch_counts import Tallies
 
 

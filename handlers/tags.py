@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.core.integrations.checks import read_tags
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
-from bot.core.ports import Tags
+from bot.core.ports.registry import Tags
 from bot.services import Services
 from handlers.blocks import (
     Block,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from bot.core.integrations.checks import allow_realm, ask_registry
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration, Outcome
-from bot.core.ports import CheckResult, Step
+from bot.core.ports.registry import CheckResult, Step
 from bot.services import Services
 from handlers.blocks import (
     Block,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.ports import Tags
+from bot.core.ports.registry import Tags
 from handlers import FEATURES
 from handlers.routes import Routes
 from tests.features.promises import ROUTES, action_ids

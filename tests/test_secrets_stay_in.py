@@ -9,7 +9,7 @@ import pytest
 from bot.core.errors import Busy, KeyringFailure, StoreFull, StoreReadOnly, Unreachable
 from bot.core.integrations.dependencies import read_target
 from bot.core.model import Stage
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.workflows.token_format import SHAPE
 from bot.logs import JsonLines, Redactor
 from bot.run.schedule import remind, write_noted

@@ -9,7 +9,8 @@ from enum import StrEnum
 from bot.core.audit import refusal
 from bot.core.errors import NotPermitted
 from bot.core.model import Actor, Integration, Role
-from bot.core.ports import Person, Store
+from bot.core.ports.former_store import Store
+from bot.core.ports.slack import Person
 
 
 class Action(StrEnum):

@@ -46,6 +46,15 @@ def event_fields(event: Event) -> dict[str, object]:
         "detail": event.detail,
         "result": event.result.value,
         "request": event.request_id,
+        "former_name": event.former_name,
+        "server": event.server,
+        "to": [event.target.kind.value, event.target.name] if event.target else None,
+        "token": event.token_id,
+        "changed": list(event.changed),
+        "reason": event.reason,
+        "person": event.person,
+        "more": event.more,
+        "hour": timestamp(event.hour) if event.hour else None,
     }
     return {key: value for key, value in fields.items() if value}
 

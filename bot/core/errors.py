@@ -13,7 +13,10 @@
     ├── Conflict                the thing is no longer as it was shown
     │   ├── NameTaken
     │   ├── HasDependencies
-    │   └── Changed
+    │   ├── Changed
+    │   ├── Outdated            … as a store finds it; operations turn it into a sentence
+    │   ├── UseOutdated         … the same for a fetch
+    │   └── AlreadyDone         … this very request was done before
     ├── RegistryFailure         a registry did not do what was asked
     │   ├── LoginRejected
     │   ├── Unreachable
@@ -23,7 +26,8 @@
     │   ├── StoreFull
     │   ├── StoreDamaged
     │   ├── StoreInUse
-    │   └── StoreReadOnly
+    │   ├── StoreReadOnly
+    │   └── OutcomeUnknown      … it may have been kept or not
     ├── KeyringFailure          a key is missing, wrong or unreadable
     └── SettingsError           a setting is missing or wrong
 
@@ -39,7 +43,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from bot.core.model import Outcome, Stage
+from bot.core.model import Integration, Outcome, Stage
 
 
 class QuaymasterError(Exception):
@@ -168,6 +172,29 @@ class Changed(Conflict):
         )
 
 
+class Outdated(Conflict):
+    """An integration is not as it was read: ``present`` is how it is by now, ``None`` = it is gone."""
+
+    def __init__(self, present: Integration | None) -> None:
+        super().__init__("It was changed or deleted meanwhile; nothing was done.", "Look at it again.")
+        self.present = present
+
+
+class UseOutdated(Conflict):
+    """What a fetch was decided on is not so any more."""
+
+    def __init__(self) -> None:
+        super().__init__("It was changed at this moment; nothing was handed out.", "Try again.")
+
+
+class AlreadyDone(Conflict):
+    """This very request was done before. ``outcome`` is what it came to."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__("This was done already.", "There is nothing left to do.")
+        self.outcome = outcome
+
+
 class RegistryFailure(QuaymasterError):
     """A registry did not do what was asked. ``stage`` says at which step."""
 
@@ -222,6 +249,10 @@ class StoreInUse(StoreFailure):
 
 class StoreReadOnly(StoreFailure):
     """After a disk error nothing is written until the next start."""
+
+
+class OutcomeUnknown(StoreFailure):
+    """It may have been kept or not: look again before saying anything."""
 
 
 class KeyringFailure(QuaymasterError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from bot.core.errors import QuaymasterError
 from bot.core.model import Workspace
-from bot.core.ports import Store, Transaction
+from bot.core.ports.former_store import Store, Transaction
 
 Change = Callable[[Transaction], None]
 """Makes a change. A ``QuaymasterError`` that it raises, before it changes anything, is its outcome alone."""

@@ -2,7 +2,7 @@
 
 from bot.core.access import Action, require
 from bot.core.model import Actor
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import HistoryPage
 
 

@@ -1,7 +1,7 @@
 """What a kind of registry is: the fields its form asks for, and how they become a login.
 
-The rows are in ``bot/registry/kind_table.py``. A form is read in one pass, which names
-every wrong field at once.
+The rows are in ``bot/registry/kind_table.py``. A form is read in one pass: every
+wrong field is named at once.
 """
 
 import re

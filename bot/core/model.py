@@ -7,7 +7,7 @@ datetimes in UTC; ids are 32 random hexadecimal digits.
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -134,6 +134,37 @@ class Check:
     by: str
 
 
+class Health(StrEnum):
+    """What the watch believes of an integration."""
+
+    NOT_ASKED = "not asked"
+    WORKS = "works"
+    REFUSED = "refused"
+    UNREACHABLE = "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What the watch knows of an integration; the rules are in ``bot/core/integrations/health.py``."""
+
+    health: Health = Health.NOT_ASKED
+    since: datetime | None = None
+    """When ``health`` began to be believed."""
+    suspected: Health | None = None
+    """What the last check found, while one answer is not enough to believe it."""
+    suspected_at: datetime | None = None
+    """When that was found first."""
+    told: Health = Health.WORKS
+    """What people were told last; whoever adds an integration takes it that it works."""
+    messages: int = 0
+    """How many messages people got since it last stayed the same for a day."""
+    next_at: datetime | None = None
+    """When the next check is due; ``None`` = at once."""
+    muted_until: datetime | None = None
+    is_off: bool = False
+    """True: nobody wants this integration watched."""
+
+
 @dataclass(frozen=True, slots=True)
 class Integration:
     """A login to a container registry that a team shares."""
@@ -163,6 +194,11 @@ class Integration:
     """True: only targets that are linked already may fetch it."""
     is_default: bool = False
     """True: it answers for its server when a target has no link of its own."""
+    note: str = ""
+    """What its owner wants the team to know; one line of at most 200 characters."""
+    ends_on: date | None = None
+    """The day its credential ends, as a person typed it."""
+    watch: Watch = Watch()
 
     @property
     def key(self) -> str:
@@ -196,6 +232,42 @@ class Dependency:
     source: Source = Source.SLACK
     settings_url: str | None = None
     last_used_at: datetime | None = None
+    granted_by: str | None = None
+    """Who had the right over the integration and let the target fetch it; ``None`` = a note, or a use that
+    was only recorded."""
+    is_swept: bool = False
+    """True: a client that asked for everything fetched it along with everything else, and never alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A target that may not fetch an integration until somebody links it again."""
+
+    integration_id: str
+    target: Target
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A setting of a workspace: a name of the product's own, and its value as text."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A message that must leave: kept in the transaction of what it tells, sent after it, then taken away."""
+
+    id: str
+    to: str
+    """A channel's or a person's id."""
+    at: datetime
+    event: "Event"
+    """What happened; the sentence is made when it is sent."""
+    attempts: int = 0
 
 
 class Result(StrEnum):
@@ -218,9 +290,26 @@ class Event:
     name: str = ""
     """The integration's name at that moment."""
     detail: str = ""
-    """A few words for people; never a secret."""
+    """A few words for people; never a secret. Nothing reads it but people."""
     result: Result = Result.DONE
     request_id: str = ""
+    former_name: str = ""
+    """What an edit renamed the integration from."""
+    server: str = ""
+    """The integration's address at that moment, ``host`` or ``host:port``."""
+    target: Target | None = None
+    """The project, environment or image it is about."""
+    token_id: str = ""
+    """The public id of the workflow token it is about."""
+    changed: tuple[str, ...] = ()
+    """The parts that an edit changed, in the words of the form."""
+    reason: str = ""
+    """Why an attempt was refused, or what a check found: a few words, cut and cleaned."""
+    person: str = ""
+    """The id of another person it concerns: a new owner, whose request was approved."""
+    more: int = 0
+    """How many fetches followed the first of the hour that begins at ``hour``."""
+    hour: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.model import AuditEntry, Dependency, Integration
+from bot.core.model import AuditEntry, Dependency, Integration, Target
 from bot.core.workflows.token_format import WorkflowToken
 
 
@@ -115,3 +115,35 @@ class TokenPage:
     def has_next(self) -> bool:
         """True when more follow."""
         return (self.number + 1) * self.size < self.total
+
+
+@dataclass(frozen=True, slots=True)
+class TargetPage:
+    """A page of targets, sorted by kind (project, environment, image), then name."""
+
+    rows: tuple[Target, ...]
+    number: int
+    """From 0; a number past the end gives the last page."""
+    total: int
+    size: int
+
+    @property
+    def has_next(self) -> bool:
+        """True when more follow."""
+        return (self.number + 1) * self.size < self.total
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryQuery:
+    """Which audit entries are asked for. Everything that is given must fit."""
+
+    about: str | None = None
+    """An integration's id, or its name, present or past, whatever the case."""
+    actor: str | None = None
+    """A person's id, or ``token`` and a token's public id."""
+    target: Target | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: int | None = None
+    """Only entries of a lower sequence: ``HistoryPage.older`` of the page before."""
+    size: int = 10

@@ -23,7 +23,7 @@ from typing import Any
 
 from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
 from bot.core.model import Stage
-from bot.core.ports import DockerLogin, Login
+from bot.core.ports.registry import DockerLogin, Login
 from bot.core.secrets import Secret
 from bot.registry.access_tokens import Identity
 from bot.registry.deadline import Lane

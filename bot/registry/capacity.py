@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bot.core.errors import Busy
-from bot.core.ports import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
+from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
 
 MOST_AT_ONCE = 64
 """``bot/web/server.py`` has 16 threads more than this for everything that does not wait."""

@@ -14,7 +14,7 @@ from functools import cache
 from bot.core.errors import RegistryFailure
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Outcome
-from bot.core.ports import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
+from bot.core.ports.registry import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
 from bot.core.secrets import Secret
 from bot.registry.access_tokens import Identity, TokenCache
 from bot.registry.aws import AwsLogins

@@ -16,7 +16,7 @@ from urllib.parse import urljoin
 
 from bot.core.errors import MalformedChallenge, Unreachable
 from bot.core.model import Stage
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.registry.access_tokens import Identity, Token, TokenCache, TokenKey, fetch_token, trouble
 from bot.registry.challenge import Challenge, parse_challenges, usable
 from bot.registry.guard import RealmRefused, allow_realm

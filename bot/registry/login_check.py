@@ -7,7 +7,7 @@ stays shut without it. A Basic login is proved by ``/v2/`` itself, which was shu
 
 from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
 from bot.core.model import Outcome, Stage
-from bot.core.ports import CheckResult
+from bot.core.ports.registry import CheckResult
 from bot.registry.access_tokens import refused, trouble
 from bot.registry.conversation import Conversation
 from bot.registry.repositories import no_such_repository, path_of, scope_of, unreadable

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bot.core.errors import Unreachable
 from bot.core.model import Stage
-from bot.core.ports import Step, ignore_step
+from bot.core.ports.registry import Step, ignore_step
 from bot.registry.deadline import Deadline
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from bot.core.errors import Unreachable
 from bot.core.model import Stage
-from bot.core.ports import Tags
+from bot.core.ports.registry import Tags
 from bot.registry.conversation import Conversation
 from bot.registry.guard import origin_of
 from bot.registry.repositories import path_of, scope_of, unreadable

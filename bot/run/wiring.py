@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
 
 from bot.core.model import Workspace
-from bot.core.ports import Registry
+from bot.core.ports.registry import Registry
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient

@@ -16,7 +16,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.core.errors import Busy, QuaymasterError, SettingsError
 from bot.core.model import Workspace
-from bot.core.ports import Executor, Person
+from bot.core.ports.slack import Executor, Person
 from bot.executor import BoundedExecutor
 
 REMEMBERED_S = 300.0

@@ -28,7 +28,7 @@ from bot.core.model import (
     Workspace,
     name_key,
 )
-from bot.core.ports import Transaction
+from bot.core.ports.former_store import Transaction
 from bot.core.queries import DependencyPage, Filter, HistoryPage, Page, TokenPage, Unused, Use, Window
 from bot.core.workflows.token_format import WorkflowToken
 from storage.audit_verify import Verified, verify_all

@@ -17,7 +17,7 @@ from bot.core.model import (
     Workspace,
     new_id,
 )
-from bot.core.ports import Transaction
+from bot.core.ports.former_store import Transaction
 from bot.core.secrets import Place, Secret
 from bot.core.workflows.token_format import WorkflowToken, hash_of, new_token, public_id
 from bot.registry.kind_table import KINDS

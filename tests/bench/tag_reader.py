@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from bot.core.model import Server
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.run.wiring import Wired, build_services
 from bot.settings import Settings, keep_from_bolt

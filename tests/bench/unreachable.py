@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from bot.core.integrations.checks import TEST_DEADLINE_S
 from bot.core.integrations.credentials import FORM_DEADLINE_S
 from bot.core.model import Outcome, Server
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import KINDS

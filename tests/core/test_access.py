@@ -5,7 +5,7 @@ import pytest
 from bot.core.access import Action, may, require, role_of
 from bot.core.errors import NotPermitted
 from bot.core.model import Role
-from bot.core.ports import Person
+from bot.core.ports.slack import Person
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, VIEWER, actor
 
 READING = (Action.SEE, Action.TEST, Action.TAGS)

@@ -10,7 +10,7 @@ from bot.core.errors import Busy, NotFound, Unreachable
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import unlink_target
 from bot.core.model import Result, Source
-from bot.core.ports import DockerLogin
+from bot.core.ports.registry import DockerLogin
 from bot.core.secrets import Secret
 from bot.core.workflows.fetch import hand_out, hand_out_tags, keep_tallies
 from bot.core.workflows.fetch_counts import Tallies

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from bot.core.model import Server
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 
 TEXT = "correct horse"

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.core.model import Workspace
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.workflows.token_format import WorkflowToken
 
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.model import Server
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from tests.fakes.certificates import Authority, Certified, signing_key
 from tests.fakes.token_server import ISSUER, SERVICE, Manners, TokenServer

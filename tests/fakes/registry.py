@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from bot.core.model import Server
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from tests.fakes.certificates import Certified
 from tests.fakes.token_server import tls_context

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from bot.core.model import Outcome, Stage
-from bot.core.ports import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
+from bot.core.ports.registry import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
 from bot.core.secrets import Secret
 
 STEPS = (Step(Stage.ADDRESS, True, "is public"), Step(Stage.LOGIN, True, "was taken"))

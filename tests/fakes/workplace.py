@@ -19,7 +19,7 @@ from bot.core.integrations.edits import Sharing, edit_integration
 from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, AuditEntry, Integration, Role, Target, TargetKind, Workspace
-from bot.core.ports import Registry
+from bot.core.ports.registry import Registry
 from bot.core.workflows.fetch_counts import Tallies
 from bot.core.workflows.tokens import create_token, revoke_token
 from bot.registry.capacity import CappedRegistry

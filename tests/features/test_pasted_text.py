@@ -1,4 +1,4 @@
-"""What copying brings into a command or a form: invisible characters, mentions, line breaks, editors' marks."""
+"""What copying brings into a command or a form: invisible characters, mentions, line breaks, odd marks."""
 
 import json
 import textwrap

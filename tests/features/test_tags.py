@@ -4,7 +4,7 @@ import pytest
 
 from bot.core.errors import InvalidInput, LoginRejected
 from bot.core.model import Stage
-from bot.core.ports import Tags
+from bot.core.ports.registry import Tags
 from tests.fakes.people import ADMIN
 
 MANY = tuple(f"v{number:03}" for number in range(45))

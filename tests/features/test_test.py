@@ -6,7 +6,7 @@ import pytest
 
 from bot.core.errors import InvalidInput
 from bot.core.model import Outcome, Stage
-from bot.core.ports import CheckResult
+from bot.core.ports.registry import CheckResult
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import ACCEPTED, PROVED, REJECTED, UNREACHABLE
 

@@ -16,7 +16,7 @@ from moto.server import ThreadedMotoServer
 
 from bot.core.errors import LoginRejected, Unreachable
 from bot.core.model import Outcome, Server, Stage
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.aws import AwsLogins, Granted, read_authorization, refusal
 from bot.registry.client import RegistryClient

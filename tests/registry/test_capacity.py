@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.errors import Busy, Unreachable
 from bot.core.model import Server
-from bot.core.ports import DockerLogin, Login
+from bot.core.ports.registry import DockerLogin, Login
 from bot.core.secrets import Secret
 from bot.registry.capacity import MOST_AT_ONCE, MOST_FOR_A_TOKEN, MOST_FOR_WORKFLOWS, CappedRegistry
 from tests.fakes.scripted_registry import ScriptedRegistry

@@ -13,7 +13,7 @@ import pytest
 
 from bot.core.errors import RegistryFailure
 from bot.core.model import Outcome, Stage
-from bot.core.ports import CheckResult, Login
+from bot.core.ports.registry import CheckResult, Login
 from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient, advice
 from bot.registry.kind_table import KINDS

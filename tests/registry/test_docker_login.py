@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bot.core.errors import Unreachable
-from bot.core.ports import DockerLogin, Login
+from bot.core.ports.registry import DockerLogin, Login
 from bot.core.secrets import Secret
 from bot.registry.aws import AwsLogins, Granted
 from bot.registry.client import RegistryClient

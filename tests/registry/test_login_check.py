@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.model import Outcome, Stage
-from bot.core.ports import CheckResult, Login, Step
+from bot.core.ports.registry import CheckResult, Login, Step
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import KINDS
 from tests.fakes.real_registry import PRIVATE, PUBLIC, RealRegistry, running

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.errors import InvalidInput
 from bot.core.model import Outcome, Server, Stage
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import KINDS

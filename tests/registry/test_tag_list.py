@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import InvalidInput, LoginRejected, RegistryFailure, Unreachable
-from bot.core.ports import Tags
+from bot.core.ports.registry import Tags
 from bot.registry.client import RegistryClient
 from bot.registry.tag_list import next_page
 from tests.fakes.real_registry import PRIVATE, TAGS, RealRegistry, running

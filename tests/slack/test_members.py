@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 import bot.slack.members
 from bot.core.errors import Busy, SettingsError
 from bot.core.model import Workspace
-from bot.core.ports import Person
+from bot.core.ports.slack import Person
 from bot.slack.members import SlackPeople
 
 ACME = Workspace("T1")

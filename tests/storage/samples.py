@@ -21,7 +21,7 @@ from bot.core.model import (
     Workspace,
     new_id,
 )
-from bot.core.ports import Store, Transaction
+from bot.core.ports.former_store import Store, Transaction
 from bot.core.queries import Filter, Window
 from bot.core.secrets import Place, Secret
 from storage.sealing import Keyring

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import Dependency, Integration, Workspace
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import Filter, Window
 from tests.storage.samples import (
     IMAGE,

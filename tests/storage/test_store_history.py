@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.errors import HasDependencies, NotFound
 from bot.core.model import Integration, Result
-from bot.core.ports import Store, Transaction
+from bot.core.ports.former_store import Store, Transaction
 from bot.core.queries import Filter, Window
 from tests.storage.samples import (
     PROJECT,

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core.model import Integration, Target, TargetKind
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import Filter, Window
 from tests.storage.samples import (
     ENVIRONMENT,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.core.errors import HasDependencies, NameTaken, NotFound
 from bot.core.model import Integration, Target, TargetKind
-from bot.core.ports import Transaction
+from bot.core.ports.former_store import Transaction
 from bot.core.queries import Filter, Window
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import T1, chain, dependency, event, integration, opened, whole_history

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core.model import Integration, Result, Server
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from tests.storage.samples import T1, T2, add, delete, event, integration, record
 
 HOST = "registry.example.com"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bot.core.model import Target, TargetKind
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.workflows.token_format import WorkflowToken
 from tests.fakes.lookups import tokens_in
 from tests.storage.samples import NOON, T1, T2

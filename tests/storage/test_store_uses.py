@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.core.model import Integration
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import Unused
 from tests.fakes.lookups import tokens_in
 from tests.storage.samples import (

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any
 
 from bot.core.model import Integration, Target, Workspace
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.workflows.token_format import WorkflowToken
 from tests.storage.samples import NOON, PROJECT, T1, T2, add, dependency, integration, link
 

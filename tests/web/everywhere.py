@@ -13,7 +13,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from bot.core.model import Server
-from bot.core.ports import Login
+from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient
 from bot.registry.guard import LOOPBACK, Endpoint, resolve

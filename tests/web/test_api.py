@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.core.model import Target, TargetKind
-from bot.core.ports import DockerLogin, Tags
+from bot.core.ports.registry import DockerLogin, Tags
 from bot.core.secrets import Secret
 from tests.fakes.workplace import PASSWORD, PRODUCTION, SERVER, WEB_SHOP
 from tests.web.conftest import NINE

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from bot.core.ports import DockerLogin
+from bot.core.ports.registry import DockerLogin
 from bot.core.secrets import Secret
 from bot.web.api.endpoints import ENDPOINTS
 from bot.web.api.replies import STATUSES

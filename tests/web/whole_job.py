@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from bot.core.ports import Registry
+from bot.core.ports.registry import Registry
 from bot.run.try_server import TryApp
 from bot.simulator.cast import Person as Account
 from tests.simulator.desk import MESSAGE

@@ -10,7 +10,9 @@ from bot.core.errors import Changed, InvalidInput
 from bot.core.integrations.credentials import check_of, login_of, opened
 from bot.core.integrations.inventory import get_integration
 from bot.core.model import Actor, Integration
-from bot.core.ports import CheckResult, Keyring, Registry, Step, Store, Tags, ignore_step
+from bot.core.ports.former_store import Store
+from bot.core.ports.keyring import Keyring
+from bot.core.ports.registry import CheckResult, Registry, Step, Tags, ignore_step
 
 TEST_DEADLINE_S = 10.0
 REALM_ALLOWED = "realm.allow"

@@ -5,7 +5,9 @@ from bot.core.audit import refusal
 from bot.core.errors import InvalidFields
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Check, Integration, Outcome, Workspace
-from bot.core.ports import CheckResult, Keyring, Login, Registry, Store
+from bot.core.ports.former_store import Store
+from bot.core.ports.keyring import Keyring
+from bot.core.ports.registry import CheckResult, Login, Registry
 from bot.core.secrets import Credential, Place, Sealed
 
 FORM_DEADLINE_S = 2.2

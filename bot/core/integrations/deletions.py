@@ -8,7 +8,7 @@ from bot.core.errors import Changed, Conflict, HasDependencies
 from bot.core.integrations.dependencies import in_words, unlink_if_linked
 from bot.core.integrations.inventory import get_integration, missing
 from bot.core.model import Actor, Integration, Target
-from bot.core.ports import Store, Transaction
+from bot.core.ports.former_store import Store, Transaction
 from bot.core.queries import DependencyPage
 
 DEPENDENCIES_A_PAGE = 12

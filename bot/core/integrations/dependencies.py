@@ -10,7 +10,7 @@ from bot.core.audit import event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency, quoted
 from bot.core.integrations.inventory import find_integration, get_integration, missing
 from bot.core.model import Actor, Dependency, Integration, Source, Target, TargetKind
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import Use
 from bot.core.visible_text import visible
 

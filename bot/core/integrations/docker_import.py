@@ -16,7 +16,8 @@ from bot.core.integrations.inventory import drafted
 from bot.core.integrations.pasted_text import decoded
 from bot.core.kinds import NAME, Draft, Kind, Kinds, read_draft
 from bot.core.model import Actor, Integration, Server, name_key
-from bot.core.ports import Keyring, Store
+from bot.core.ports.former_store import Store
+from bot.core.ports.keyring import Keyring
 from bot.core.secrets import Credential
 
 IMPORT = "integration.import"

@@ -11,7 +11,9 @@ from bot.core.integrations.credentials import checked, opened, sealed
 from bot.core.integrations.inventory import get_integration, missing, refuse_taken_name
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration
-from bot.core.ports import Keyring, Registry, Store, Transaction
+from bot.core.ports.former_store import Store, Transaction
+from bot.core.ports.keyring import Keyring
+from bot.core.ports.registry import Registry
 from bot.core.secrets import Credential, Secret
 
 

@@ -12,7 +12,9 @@ from bot.core.errors import AlreadyDeleted, InvalidFields, NameTaken, NotFound, 
 from bot.core.integrations.credentials import checked, sealed
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration, new_id
-from bot.core.ports import Keyring, Registry, Store
+from bot.core.ports.former_store import Store
+from bot.core.ports.keyring import Keyring
+from bot.core.ports.registry import Registry
 from bot.core.queries import DependencyPage, Filter, HistoryPage, Page, Window
 
 

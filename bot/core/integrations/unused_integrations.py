@@ -6,7 +6,7 @@ from datetime import timedelta
 from bot.core.access import Action, require
 from bot.core.errors import InvalidInput
 from bot.core.model import Actor
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import Unused
 
 DEFAULT_DAYS = 90

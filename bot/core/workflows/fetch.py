@@ -17,7 +17,9 @@ from bot.core.errors import Busy, RegistryFailure
 from bot.core.integrations.credentials import login_of, opened
 from bot.core.integrations.dependencies import in_words
 from bot.core.model import Dependency, Event, Integration, Result, Source, Workspace
-from bot.core.ports import DockerLogin, Keyring, Login, Registry, Store, Tags, Transaction
+from bot.core.ports.former_store import Store, Transaction
+from bot.core.ports.keyring import Keyring
+from bot.core.ports.registry import DockerLogin, Login, Registry, Tags
 from bot.core.secrets import Credential
 from bot.core.workflows.fetch_counts import HOUR, Tallies, Tally
 from bot.core.workflows.resolve import LinkedOnly, missing

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from bot.core.errors import Conflict, NotFound, NotPermitted
 from bot.core.model import Integration
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import Filter, Window
 from bot.core.workflows.resolve import choose, named_target
 from bot.core.workflows.tokens import Caller

@@ -12,7 +12,7 @@ from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
 from bot.core.integrations.dependencies import as_typed
 from bot.core.kinds import NAME
 from bot.core.model import Actor, AuditEntry, Dependency, Integration, Server, Source, Target, Workspace
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.secret_detection import looks_secret
 from bot.core.workflows.tokens import Caller
 

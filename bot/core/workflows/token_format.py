@@ -43,6 +43,10 @@ class WorkflowToken:
     last_used_at: datetime | None = None
     reminded: int = 0
     """How many reminders its creator got: one 7 days, one 1 day before it ends."""
+    approved_by: str | None = None
+    """The admin who let it fetch what is open to all workflows; ``None`` = nobody yet."""
+    declined_by: str | None = None
+    """The admin who declined that."""
 
     def is_valid(self, at: datetime) -> bool:
         """True while it is neither revoked nor over."""

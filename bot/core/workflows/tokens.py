@@ -10,7 +10,7 @@ from bot.core.audit import event
 from bot.core.errors import InvalidInput, NotFound, NotPermitted, QuaymasterError
 from bot.core.integrations.dependencies import in_words, may_link
 from bot.core.model import Actor, Integration, Role, Source, Target, Workspace
-from bot.core.ports import Store
+from bot.core.ports.former_store import Store
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
 from bot.core.workflows.token_format import WorkflowToken, hash_of, is_same, new_token, public_id

@@ -1,29 +1,20 @@
-"""What the domain asks of the outside: a store, a keyring, a registry, the people of a workspace.
+"""The store port that is being replaced by ``bot/core/ports/store.py``."""
 
-The store's questions are each one round trip to a database, and none of them is "give me everything".
-"""
-
-from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bot.core.model import (
-    NO_OPTIONS,
     AuditEntry,
     Dependency,
     Event,
     Integration,
-    Outcome,
     Server,
-    Stage,
     Target,
     TargetKind,
     Workspace,
 )
 from bot.core.queries import DependencyPage, Filter, HistoryPage, Page, TokenPage, Unused, Use, Window
-from bot.core.secrets import Credential, Place, Sealed, Secret
 from bot.core.workflows.token_format import WorkflowToken
 
 
@@ -162,135 +153,3 @@ class Store(Protocol):
 
     def unused(self, workspace: Workspace, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
         """How many were added before ``since`` and not used after it, and the first ``size`` by name key."""
-
-
-class Keyring(Protocol):
-    """Seals credentials and opens them again."""
-
-    def seal(self, place: Place, credential: Credential) -> Sealed:
-        """Seal under the primary key, bound to ``place``."""
-
-    def open(self, place: Place, sealed: Sealed) -> Credential:
-        """Open a sealed credential. Raises ``KeyringFailure``, which holds no part of the plaintext."""
-
-    def has_key_for(self, sealed: Sealed) -> bool:
-        """True when the key it is sealed under is loaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """All a registry client needs to log in once. Its ``repr`` shows no secret."""
-
-    kind: str
-    server: Server
-    username: str
-    credential: Credential
-    options: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
-    ca: str | None = None
-    trusted_realms: tuple[str, ...] = ()
-    cache_key: str = ""
-    """Integration id and version: access tokens kept in memory belong to exactly one. Empty = keep none."""
-    token_id: str = ""
-    """The workflow token it is got for, so that one cannot keep all others waiting; empty = a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One finished step of a check."""
-
-    stage: Stage
-    is_ok: bool
-    text: str
-    """What was found, in a few words, without any secret."""
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What a check found. ``stage`` is where it ended; ``reason`` and ``hint`` are sentences."""
-
-    outcome: Outcome
-    stage: Stage
-    reason: str
-    hint: str = ""
-    steps: tuple[Step, ...] = ()
-    realm: str | None = None
-    """The origin of a token server that the realm rule does not allow, to be shown to the owner."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tags:
-    """The tags of a repository."""
-
-    repository: str
-    names: tuple[str, ...]
-    is_ordered: bool = False
-    """True when the newest stand first; otherwise they are sorted by name."""
-    is_cut: bool = False
-    """True when there are more than were read."""
-
-
-@dataclass(frozen=True, slots=True)
-class DockerLogin:
-    """What a docker client sends to a registry."""
-
-    username: str
-    secret: Secret
-    expires_at: datetime | None = None
-    """``None`` = as long as the registry takes it."""
-
-
-def ignore_step(step: Step) -> None:
-    """Do nothing with a step: for checks that nobody watches."""
-
-
-class Registry(Protocol):
-    """Talks to container registries, within a deadline and by the address and realm rules."""
-
-    def check(
-        self,
-        login: Login,
-        *,
-        deadline_s: float,
-        repository: str | None = None,
-        on_step: Callable[[Step], None] = ignore_step,
-    ) -> CheckResult:
-        """Ask whether a login works. Never raises for what a registry does; keeps to the deadline."""
-
-    def kept_login(self, login: Login) -> DockerLogin | None:
-        """What docker must send, where nobody need be asked for it; ``None`` = ask by ``docker_login``."""
-
-    def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
-        """What docker must send: for ECR the password of 12 hours. Raises ``RegistryFailure``."""
-
-    def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
-        """Read the tags of a repository. Raises ``RegistryFailure``."""
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What Slack says of a person."""
-
-    user_id: str
-    team_id: str
-    is_admin: bool = False
-    """A workspace admin or owner."""
-    is_guest: bool = False
-    is_bot: bool = False
-    is_deleted: bool = False
-
-
-class People(Protocol):
-    """Who the people of a workspace are."""
-
-    def person(self, workspace: Workspace, user_id: str) -> Person:
-        """Ask Slack, or the memory of the last 5 minutes. Raises ``Busy`` when Slack is late."""
-
-    def is_in_group(self, workspace: Workspace, user_id: str, group_ids: Iterable[str]) -> bool:
-        """True when the person belongs to one of these Slack user groups."""
-
-
-class Executor(Protocol):
-    """Runs what is slower than memory, after the acknowledgement."""
-
-    def submit(self, task: Callable[[], None], *, on_full: Callable[[], None]) -> None:
-        """Queue a task. When the queue is full, ``on_full`` runs on a thread of its own lane instead."""

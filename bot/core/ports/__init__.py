@@ -1,0 +1,19 @@
+"""What the domain asks of the outside. Operations take one ``Ports``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.ports.keyring import Keyring
+from bot.core.ports.registry import Registry
+from bot.core.ports.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports that operations use."""
+
+    store: Store
+    keyring: Keyring
+    registry: Registry
+    now: Callable[[], datetime]

@@ -1,0 +1,98 @@
+"""What the domain asks of container registries."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bot.core.model import NO_OPTIONS, Outcome, Server, Stage
+from bot.core.secrets import Credential, Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """All a registry client needs to log in once. Its ``repr`` shows no secret."""
+
+    kind: str
+    server: Server
+    username: str
+    credential: Credential
+    options: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
+    ca: str | None = None
+    trusted_realms: tuple[str, ...] = ()
+    cache_key: str = ""
+    """Integration id and version: access tokens kept in memory belong to exactly one. Empty = keep none."""
+    token_id: str = ""
+    """The workflow token it is got for, so that one cannot keep all others waiting; empty = a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One finished step of a check."""
+
+    stage: Stage
+    is_ok: bool
+    text: str
+    """What was found, in a few words, without any secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What a check found. ``stage`` is where it ended; ``reason`` and ``hint`` are sentences."""
+
+    outcome: Outcome
+    stage: Stage
+    reason: str
+    hint: str = ""
+    steps: tuple[Step, ...] = ()
+    realm: str | None = None
+    """The origin of a token server that the realm rule does not allow, to be shown to the owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """The tags of a repository."""
+
+    repository: str
+    names: tuple[str, ...]
+    is_ordered: bool = False
+    """True when the newest stand first; otherwise they are sorted by name."""
+    is_cut: bool = False
+    """True when there are more than were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class DockerLogin:
+    """What a docker client sends to a registry."""
+
+    username: str
+    secret: Secret
+    expires_at: datetime | None = None
+    """``None`` = as long as the registry takes it."""
+
+
+def ignore_step(step: Step) -> None:
+    """Do nothing with a step: for checks that nobody watches."""
+
+
+class Registry(Protocol):
+    """Talks to container registries, within a deadline and by the address and realm rules."""
+
+    def check(
+        self,
+        login: Login,
+        *,
+        deadline_s: float,
+        repository: str | None = None,
+        on_step: Callable[[Step], None] = ignore_step,
+    ) -> CheckResult:
+        """Ask whether a login works. Never raises for what a registry does; keeps to the deadline."""
+
+    def kept_login(self, login: Login) -> DockerLogin | None:
+        """What docker must send, where nobody need be asked for it; ``None`` = ask by ``docker_login``."""
+
+    def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
+        """What docker must send: for ECR the password of 12 hours. Raises ``RegistryFailure``."""
+
+    def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
+        """Read the tags of a repository. Raises ``RegistryFailure``."""

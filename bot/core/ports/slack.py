@@ -1,0 +1,37 @@
+"""What the domain asks of Slack, and of what runs after an acknowledgement."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from bot.core.model import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What Slack says of a person."""
+
+    user_id: str
+    team_id: str
+    is_admin: bool = False
+    """A workspace admin or owner."""
+    is_guest: bool = False
+    is_bot: bool = False
+    is_deleted: bool = False
+
+
+class People(Protocol):
+    """Who the people of a workspace are."""
+
+    def person(self, workspace: Workspace, user_id: str) -> Person:
+        """Ask Slack, or the memory of the last 5 minutes. Raises ``Busy`` when Slack is late."""
+
+    def is_in_group(self, workspace: Workspace, user_id: str, group_ids: Iterable[str]) -> bool:
+        """True when the person belongs to one of these Slack user groups."""
+
+
+class Executor(Protocol):
+    """Runs what is slower than memory, after the acknowledgement."""
+
+    def submit(self, task: Callable[[], None], *, on_full: Callable[[], None]) -> None:
+        """Queue a task. When the queue is full, ``on_full`` runs on a thread of its own lane instead."""

@@ -1,0 +1,76 @@
+"""The Slack app's manifest, finished for one installation: what is pasted on api.slack.com.
+
+Source: https://docs.slack.dev/reference/app-manifest.
+"""
+
+import json
+from importlib.resources import files
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.core.errors import InvalidInput
+
+EXAMPLE_URL = "https://quaymaster.example.com"
+"""Where the shipped manifest says that Quaymaster is."""
+SLACK_PATH = "/slack/events"
+
+
+def manifest_for_http(url: str) -> str:
+    """
+    Return the manifest of an app whose requests Slack sends to an address.
+
+    Args:
+        url: The public https address of this installation: ``https://host[:port]``, without a path.
+
+    Raises:
+        InvalidInput: Slack could not call this address.
+    """
+    return _as_json(_with_address(_shipped(), _origin(url)))
+
+
+def manifest_for_socket_mode() -> str:
+    """Return the manifest of an app that asks Slack for its requests, so that it needs no public address."""
+    manifest = _with_address(_shipped(), None)
+    manifest["settings"]["socket_mode_enabled"] = True
+    return _as_json(manifest)
+
+
+def _shipped() -> Any:
+    return json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
+
+
+def _origin(url: str) -> str:
+    example = f"Example: quaymaster manifest --url {EXAMPLE_URL}"
+    try:
+        parts = urlsplit(url.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise InvalidInput("--url is not an address.", example) from None
+    if parts.scheme != "https" or not host:
+        raise InvalidInput("--url must begin with https://, because Slack calls no other address.", example)
+    if parts.username is not None:
+        raise InvalidInput("--url holds a user name or password, which Slack would not send.", example)
+    if parts.path.rstrip("/") not in ("", SLACK_PATH) or parts.query or parts.fragment:
+        raise InvalidInput(
+            f"--url must end after the host: Quaymaster adds {SLACK_PATH} itself.", f"{example}"
+        )
+    shown = f"[{host}]" if ":" in host else host
+    return f"https://{shown}" if port is None else f"https://{shown}:{port}"
+
+
+def _with_address(value: Any, origin: str | None) -> Any:
+    """Put an origin in the place of the example's, or leave out every address where there is none."""
+    if isinstance(value, dict):
+        kept = {name: one for name, one in value.items() if origin or not _is_address(one)}
+        return {name: _with_address(one, origin) for name, one in kept.items()}
+    if isinstance(value, list):
+        return [_with_address(one, origin) for one in value]
+    return value.replace(EXAMPLE_URL, origin) if origin and _is_address(value) else value
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(EXAMPLE_URL)
+
+
+def _as_json(manifest: Any) -> str:
+    return json.dumps(manifest, indent=2, ensure_ascii=False)
