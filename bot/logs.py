@@ -21,6 +21,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from io import FileIO
 from typing import Any, Protocol
 from urllib.parse import quote, quote_plus
 
@@ -38,8 +39,8 @@ _QUIET = (
     "botocore",
     "waitress",
 )
-"""Below WARNING these print payloads, tokens, headers and paths. slack_sdk builds the text of a debug line when
-its logger has no level of its own, so its two busiest loggers are named."""
+"""Below WARNING these print payloads, tokens, headers and paths. slack_sdk builds the text of a debug line
+when its logger has no level of its own, so its two busiest loggers are named."""
 
 _NAMED = (
     r"\w{0,64}(?:password|passwd|secret|token|authorization|response_url|ticket|api_?key|credential)\w{0,64}"
@@ -274,7 +275,7 @@ def start_logging(
     """
     redactor = Redactor()
     # Unbuffered and beside `sys.stderr`: a thread that waits in that one's lock would stop the exit too.
-    handler = _Lines(stream or open(sys.stderr.fileno(), "wb", buffering=0, closefd=False))
+    handler = _Lines(stream or FileIO(sys.stderr.fileno(), "w", closefd=False))
     handler.addFilter(_Sparing(most_a_minute, clock))
     handler.addFilter(redactor)
     handler.setFormatter(JsonLines(redactor))

@@ -23,8 +23,8 @@ MARKER = "marker-4711"
 class Log:
     """The log of this process, written where a test can read it."""
 
-    def __init__(self):
-        self.stream = tempfile.TemporaryFile(buffering=0)
+    def __init__(self, stream):
+        self.stream = stream
         self.now = 1000.0
         self.redactor = start_logging("DEBUG", self.stream, most_a_minute=3, clock=lambda: self.now)
 
@@ -46,9 +46,8 @@ def log():
     loggers = [logging.root, *(logging.getLogger(name) for name in list(logging.root.manager.loggerDict))]
     before = [(logger, logger.level) for logger in loggers]
     handlers = list(logging.root.handlers)
-    started = Log()
-    yield started
-    started.stream.close()
+    with tempfile.TemporaryFile(buffering=0) as stream:
+        yield Log(stream)
     logging.root.handlers[:] = handlers
     [logger.setLevel(level) for logger, level in before]
 
@@ -257,6 +256,7 @@ def test_paths_of_clients_that_hung_up_are_not_logged(log):
 @pytest.fixture
 def pipe(log):
     """A log that goes into a pipe which nobody reads yet; gives its reading end."""
+    log.stream.close()
     reading, writing = os.pipe()
     with open(writing, "wb", buffering=0) as stream, open(reading, "rb", buffering=0) as reader:
         start_logging("DEBUG", stream, most_a_minute=1_000_000)

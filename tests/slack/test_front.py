@@ -179,7 +179,7 @@ def test_request_signed_in_the_second_of_the_start_passes(client):
     assert client.send(HTTP_X_SLACK_REQUEST_TIMESTAMP=str(NOW))[0] == 200
 
 
-def test_clock_that_was_ahead_at_the_start_refuses_nothing_once_it_is_right(client):
+def test_clock_that_was_ahead_at_the_start_refuses_nothing_once_it_is_right():
     """When a clock that was an hour ahead at the start is set right, the beginning moves with it."""
     seen = SeenSignatures(lambda: 60)
 
