@@ -18,6 +18,7 @@ from bot.registry.kind_fields import (
     json_key_facts,
     json_key_problem,
     named,
+    read_json_key,
 )
 
 GROUPS = ("Docker", "ECR", "GCR", "Quay.io", "Other")
@@ -137,6 +138,7 @@ GOOGLE = Kind(
             is_secret=True,
             is_multiline=True,
             hint="The whole key file of a service account that may read the registry.",
+            read=read_json_key,
             problem_with=json_key_problem,
         ),
         Field(
