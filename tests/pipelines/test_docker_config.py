@@ -47,7 +47,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path, run, place, kind):
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        f"{path} is no regular file; nothing was changed. Name a file, or leave FILE"
+        f"{path} is not a regular file; nothing was changed. Name a file, or leave FILE"
     )
     assert path.stat().st_ino == before.st_ino
     assert place.history("credential.hand_out") == []
@@ -159,7 +159,7 @@ def test_file_that_is_not_dockers_is_left_alone(run, tmp_path, held):
     result = run("docker-config", str(path))
 
     assert result.exit_code == 1
-    assert f"{path} is not docker's: it is no JSON object; nothing was changed." in result.stderr
+    assert f"{path} is not docker's: it is not a JSON object; nothing was changed." in result.stderr
     assert path.read_text() == held
 
 
