@@ -11,6 +11,7 @@ import click
 
 from bot.core.errors import QuaymasterError, SettingsError
 from bot.pipeline.commands import COMMANDS
+from bot.pipeline.docker_credential import harmless
 
 if TYPE_CHECKING:
     from bot.settings import StoreSettings
@@ -25,6 +26,9 @@ class Sentences(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            # click repeats words that it does not know.
+            raise click.UsageError(harmless(error.format_message()), error.ctx) from None
         except QuaymasterError as error:
             click.echo(str(error), err=True)
             ctx.exit(2 if isinstance(error, SettingsError) else 1)

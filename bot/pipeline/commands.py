@@ -219,9 +219,11 @@ def _unread_in_words(path: Path, held: Mapping[str, object], servers: Iterable[s
     helpers, store = held.get("credHelpers"), held.get("credsStore")
     helper_of = helpers if isinstance(helpers, dict) else {}
     unread = [server for server in servers if helper_of.get(server, store)]
-    if not unread:
+    # A host is told once, not again with its default port written out.
+    told = [one for one in unread if (bare := re.sub(":(443|80)$", "", one)) == one or bare not in unread]
+    if not told:
         return None
     return (
-        f"docker will not read the logins of {', '.join(unread)} here: remove “credsStore”, or these servers "
+        f"docker will not read the logins of {', '.join(told)} here: remove “credsStore”, or these servers "
         f"from “credHelpers”, in {path}."
     )

@@ -273,7 +273,7 @@ def run(arguments: "list[str]") -> str:
 
 
 def hear(verb: str) -> str:
-    """Read what the caller says: a server on one line, or for ``store`` a login. People are told what to type."""
+    """Read what the caller says: a server's line, or for ``store`` a login. People are told what to type."""
     is_terminal = os.isatty(0)
     if is_terminal:
         os.write(2, f"{NAME}: {NOBODY}\n".encode())

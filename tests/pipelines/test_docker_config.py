@@ -171,3 +171,19 @@ def test_unwritable_place_is_told(run, tmp_path):
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_server_with_two_keys_is_told_once(run, place, tmp_path):
+    """A server whose default port is written out in a second key is named once."""
+    place.add("other", url="https://other.example.com")
+    place.link("other")
+    path = tmp_path / "config.json"
+    path.write_text('{"credsStore": "desktop"}')
+    result = run("docker-config", str(path))
+
+    assert json.loads(path.read_text())["auths"].keys() == {
+        SERVER,
+        "other.example.com",
+        "other.example.com:443",
+    }
+    assert "the logins of registry.example.com:5000, other.example.com here" in result.stderr
