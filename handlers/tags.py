@@ -21,6 +21,7 @@ from handlers.blocks import (
     button,
     code,
     context,
+    escape,
     header,
     labelled,
     message,
@@ -122,7 +123,8 @@ def tagged(integration: Integration, found: Tags, place: Place) -> Message:
         section(lines),
     ]
     if found.is_cut:
-        blocks.append(context(f"The registry has more: reading stopped at {len(found.names)}."))
+        stopped = f"The registry has more: reading stopped at {len(found.names)}."
+        blocks.append(context(escape(found.cut_reason or stopped)))
     turning = page_buttons(place, start, len(names))
     return message(f"{found.repository}: {total}", [*blocks, *turning])
 
