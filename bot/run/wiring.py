@@ -39,6 +39,8 @@ class Wired:
     executor: BoundedExecutor
     housekeeping: Housekeeping
     client: WebClient
+    people_lane: BoundedExecutor
+    """Asks Slack what requests wait for."""
 
 
 def build_services(settings: Settings, registry: Registry | None = None) -> Wired:
@@ -73,7 +75,7 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
         admins=settings.admins,
         editors=settings.editors,
     )
-    return Wired(services, store, executor, Housekeeping(services), client)
+    return Wired(services, store, executor, Housekeeping(services), client, people_lane)
 
 
 def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
