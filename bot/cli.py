@@ -16,7 +16,7 @@ from bot.pipeline.docker_credential import harmless
 if TYPE_CHECKING:
     from bot.settings import StoreSettings
 
-EPILOG = "Settings are read from the environment; README.md lists them."
+EPILOG = "Settings are read from the environment; .github/docs/settings.md lists them."
 
 
 class Sentences(click.Group):

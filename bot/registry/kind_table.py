@@ -1,6 +1,6 @@
 """The kinds of registries, in the order of the ``Integration type`` menu. A plain kind is one row.
 
-Sources: each registry's own documents and clients, gathered in the table of the project's README.
+Sources: each registry's own documents and clients, gathered in the table of .github/docs/registries.md.
 """
 
 from collections.abc import Mapping
