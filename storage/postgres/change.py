@@ -146,26 +146,37 @@ class PostgresChange(PostgresReading):
     # A change that reads
 
     def _answer(self, step: Step) -> Rows:
-        connection = self._begun()
-        rows = connection.ask(*self._take_unsent(), step)[-1]
+        if self._connection is None and not (self.written or self._events):
+            rows = self._begin(step)[0]
+        else:
+            connection = self._begun()
+            rows = connection.ask(*self._take_unsent(), step)[-1]
         self._log.append((step, rows))
         self._sent_log = len(self._log)
         return rows
 
     def _begun(self) -> Connection:
         """The connection of this change, its workspace locked."""
+        if self._connection is None:
+            self._begin()
+        assert self._connection  # noqa: S101 - for the type checker: it has begun
+        self._connection.deadline = time.monotonic() + PATIENCE_S
+        return self._connection
+
+    def _begin(self, *further: Step) -> list[Rows]:
+        """Borrow a connection and lock the workspace; give the rows of further steps."""
         deadline = time.monotonic() + PATIENCE_S
-        while self._connection is None:
+        while True:
             try:
                 connection = self._borrowed.enter_context(self._ledger.pool.connection(deadline))
-                self._first = self._head = self._ledger.head(connection, self._ws, is_locked=True)
-                self._connection = connection
+                self._first, rows = self._ledger.lock(connection, self._ws, *further)
             except Lost as lost:
                 self._borrowed.close()
                 if lost.is_final:
                     raise
-        self._connection.deadline = deadline
-        return self._connection
+            else:
+                self._head, self._connection = self._first, connection
+                return rows
 
     def _take_unsent(self) -> list[Step]:
         """What was written since the last round trip, with its entries at the end of the chain."""

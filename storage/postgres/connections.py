@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL: a few that are lent out, each call of them bounded in time, each error a sentence.
+"""Connections to PostgreSQL: a few that are lent out, each call bounded in time, each error a sentence.
 
 psycopg_pool is not used: it goes on waiting where a person must be answered within 2 seconds, and tries a
 server that came back after pauses that grow. Here whoever needs a connection opens one, or learns at once why
@@ -126,6 +126,12 @@ class _Slot:
 
     connection: Connection | None = None
 
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
 
 class Pool:
     """At most so many connections, opened when they are needed. Safe to share between threads."""
@@ -133,17 +139,22 @@ class Pool:
     def __init__(self, url: str, size: int, options: str = "") -> None:
         """Nothing is opened yet."""
         self._url = connection_string(url, options)
-        self._free: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
+        self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()  # so that few connections are opened
         self._slots = [_Slot() for _ in range(size)]
         for slot in self._slots:
             self._free.put(slot)
         self.trips = 0
         """How many round trips were made, connecting not counted."""
+        self.answered_at = 0.0
+        """When the database answered last, in monotonic seconds."""
+        self.has_failed = False
+        """True when it has not answered since a connection was lost."""
+        self._is_closed = False
 
     @contextmanager
     def connection(self, deadline: float) -> Iterator[Connection]:
         """
-        Lend a connection, for calls that end by ``deadline``. One that is inside a transaction is rolled back.
+        Lend a connection, for calls that end by ``deadline``. A transaction that is left open is rolled back.
 
         Raises:
             Busy: All of them are lent out for too long.
@@ -156,9 +167,15 @@ class Pool:
             before = connection.trips
             try:
                 yield connection
+                self.answered_at, self.has_failed = time.monotonic(), False
             finally:
                 self.trips += connection.trips - before
                 _end(slot, connection)
+                if self._is_closed:
+                    slot.close()
+        except Lost:
+            self.has_failed = True
+            raise
         finally:
             self._free.put(slot)
 
@@ -187,11 +204,10 @@ class Pool:
                 raise sentence_for(refused) from None
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close what is open; what is lent out closes when it comes back."""
+        self._is_closed = True
         for slot in self._slots:
-            if slot.connection:
-                slot.connection.close()
-                slot.connection = None
+            slot.close()
 
 
 def _end(slot: _Slot, connection: Connection) -> None:

@@ -21,21 +21,25 @@ class Ledger:
 
     def head(self, connection: Connection, ws: str, *, is_locked: bool) -> Head:
         """
-        Where a workspace's history ends.
+        Where a workspace's history ends; it is read only when it is not remembered.
 
-        It is read only when it is not remembered. A workspace that is new begins in the transaction that is
-        left open then, as it is when the head is locked.
+        A workspace that is new begins in the transaction that is left open then, as it is for a locked head.
         """
         known = self.heads.get(ws)
         if known and not is_locked:
             return known
-        set_workspace: Step = ("set_workspace", {"ws": ws})
         if not is_locked:
-            found = Head.of(connection.ask(set_workspace, ("head", {"ws": ws}))[-1])
+            found = Head.of(connection.ask(("set_workspace", {"ws": ws}), ("head", {"ws": ws}))[-1])
             if found:
                 return found
-        begun: list[Step] = [("begin_change", None), set_workspace, ("begin_workspace", {"ws": ws})]
-        return Head(*connection.ask(*begun, ("locked_head", {"ws": ws}))[-1][0])
+        return self.lock(connection, ws)[0]
+
+    def lock(self, connection: Connection, ws: str, *further: Step) -> tuple[Head, list[list[Row]]]:
+        """Begin a transaction that nobody else changes the workspace beside, and do further steps in it."""
+        given = {"ws": ws}
+        begun: list[Step] = [("begin_change", None), ("set_workspace", given), ("begin_workspace", given)]
+        _, _, _, head, *rows = connection.ask(*begun, ("locked_head", given), *further)
+        return Head(*head[0]), rows
 
     def ask(self, ws: str, name: str, /, **parameters: Any) -> list[Row]:
         """Ask one question outside of any change."""

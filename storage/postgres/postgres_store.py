@@ -42,6 +42,7 @@ _READERS, _WRITERS = 10, 6
 _READS_ONE_STATE = "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
 _FLUSH_S = 60.0
 _PROBE_S = 1.0
+_QUIET_S = 3.0
 _WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
 
 log = logging.getLogger(__name__)
@@ -153,6 +154,8 @@ class PostgresStore:
     def close(self) -> None:
         """Write last uses, and let go of the connections."""
         self._closed.set()
+        for thread in self._clocks:
+            thread.join(PATIENCE_S)
         self.flush()
         self._reads.close()
         self._ledger.pool.close()
@@ -165,6 +168,11 @@ class PostgresStore:
                 log.warning("could not %s: %s", act.__name__, type(error).__name__)
 
     def _probe(self) -> None:
+        """Find out whether changes are taken, unless the last seconds have shown it."""
+        pools = self._reads, self._ledger.pool
+        is_idle = time.monotonic() - max(pool.answered_at for pool in pools) > _QUIET_S
+        if not (self._trouble or is_idle or any(pool.has_failed for pool in pools)):
+            return
         try:
             is_read_only = self._ledger.pool.ask(("probe", None))[0][0][0]
             trouble = "The database takes no changes at present." if is_read_only else None
@@ -239,6 +247,6 @@ def _migrate_if_allowed(connection: psycopg.Connection[tuple[object, ...]]) -> N
         migrate(connection)
     except psycopg.errors.InsufficientPrivilege:
         raise StoreFailure(
-            "The database has not the schema of this version, and the role in DATABASE_URL may not change it.",
+            "The database lacks the schema of this version, and the role in DATABASE_URL may not change it.",
             "Run “quaymaster store migrate” with a role that may, then start again.",
         ) from None

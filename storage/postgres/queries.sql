@@ -234,11 +234,14 @@ where ws = %(ws)s and sequence < coalesce(%(before)s, 9223372036854775807)
 order by sequence desc limit %(size)s + 1
 
 -- name: history_about
--- The entries about an integration, by its id or by a name that it has or had.
-with ids as materialized (
+-- The entries about an integration, by its id or its name; a name that none has today is what one was called.
+with present as materialized (
+    select id from integrations where ws = %(ws)s and name_key = %(key)s
+), ids as materialized (
     select %(about)s as id
-    union select id from integrations where ws = %(ws)s and name_key = %(key)s
-    union select integration from audit where ws = %(ws)s and name_key = %(key)s and integration is not null
+    union select id from present
+    union select integration from audit
+    where ws = %(ws)s and name_key = %(key)s and integration is not null and not exists (select from present)
 ), found as (
     select sequence from audit where ws = %(ws)s and integration in (select id from ids)
     union select sequence from audit where ws = %(ws)s and name_key = %(key)s

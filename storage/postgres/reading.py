@@ -1,8 +1,8 @@
 """Answers the store's questions with a statement each: the collections of ``Reading``.
 
 A reading keeps no connection. Each question brings the workspace's revision along, read from the same
-snapshot. When it is not the one of the questions before, these are asked again in the snapshot of the new one:
-if their answers are the same, everything that was said is true of that state too.
+snapshot. When it is not the one of the questions before, these are asked again in the snapshot of the new
+one: if their answers are the same, everything that was said is true of that state too.
 """
 
 import threading
@@ -324,7 +324,7 @@ class OneState:
         return rows, revision
 
     def _asked_again(self, step: Step) -> tuple[Rows, object]:
-        """Ask everything at once, after a change; if what was said is so no more, nothing true can be said."""
+        """Ask everything at once, after a change; where what was said is so no more, there is no answer."""
         before = [known for known, _ in self._answers]
         head = ("revision", {"ws": self._ws})
         _, revision, rows, *again = self._trip([("set_workspace", {"ws": self._ws}), head, step, *before])
@@ -339,7 +339,7 @@ def _first(read: Callable[..., T], rows: Rows) -> T | None:
 
 
 def _batches(ask: Callable[..., Rows], start: tuple[Any, ...], key: slice) -> Iterator[Row]:
-    """The rows of one batch after the other; ``key`` is where the columns stand that the next one begins after."""
+    """The rows of one batch after the other; each begins after the columns ``key`` of the last row."""
     rows = ask(*start)
     while rows:
         yield from rows

@@ -1,4 +1,4 @@
-"""Records fetches: a target's first and each hour's first for good, the others counted and written each minute.
+"""Records fetches: a target's first and each hour's first for good, the others each minute.
 
 token_holder -> (decision) -> record_use -> nothing but memory, when the decision is younger than FRESH_S and
 everything it says is written already; else one statement that checks and writes at once (``record_use`` of

@@ -18,13 +18,33 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg import sql
+
+from storage.postgres.migrations import migrate
 
 POSTGRES = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))[-1:]
 """The newest installed server: Debian puts it beside, not on, the PATH."""
 NOBODY = 65534
-OWNER, SERVER_ROLE = "owner", "quaymaster"
-"""Who owns the tables, and whom the server connects as."""
+ADMIN, OWNER, SERVER_ROLE = "admin", "owner", "quaymaster"
+"""Who may do everything, who owns the tables, and whom the server connects as."""
+
+TABLES = (
+    *(
+        "news",
+        "settings",
+        "requests",
+        "fetch_hours",
+        "audit",
+        "bars",
+        "dependencies",
+        "tokens",
+        "integrations",
+    ),
+    *("workspaces", "keys"),
+)
+"""All that hold rows, those that refer to others before them."""
 
 _numbers = count(1)
 
@@ -45,9 +65,8 @@ class RealPostgres:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         command = [str(POSTGRES[0]), "-D", str(self.folder / "data"), "-p", str(self.port), *self.options]
-        self.process = subprocess.Popen(
-            command, **as_nobody(), stdout=subprocess.DEVNULL, stderr=(self.folder / "log").open("ab")
-        )
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, **as_nobody(), stdout=subprocess.DEVNULL, stderr=log)
         self.wait()
 
     def wait(self) -> None:
@@ -131,7 +150,7 @@ def running(*options: str) -> Iterator[RealPostgres]:
         )
         server = RealPostgres(folder, free_port(), ("-k", str(folder), "-h", "127.0.0.1", *options))
         server.start()
-        server.sql(f"create role {OWNER} login createdb; create role {SERVER_ROLE} login", role="admin")
+        server.sql(f"create role {OWNER} login createdb; create role {SERVER_ROLE} login", role=ADMIN)
         try:
             yield server
         finally:
@@ -153,3 +172,21 @@ def postgres() -> Iterator[RealPostgres]:
     """The server of the whole run."""
     with running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: RealPostgres) -> str:
+    """A database with the schema, which ``SERVER_ROLE`` may use and not change."""
+    name = postgres.new_database()
+    with psycopg.connect(postgres.url(name, OWNER), autocommit=True) as connection:
+        migrate(connection, grant_to=SERVER_ROLE)
+    return name
+
+
+@pytest.fixture
+def database(postgres: RealPostgres, migrated: str) -> str:
+    """That database, emptied: quicker than a new one."""
+    with psycopg.connect(postgres.url(migrated, ADMIN), autocommit=True) as connection:
+        for table in TABLES:
+            connection.execute(sql.SQL("delete from quaymaster.{}").format(sql.Identifier(table)))
+    return migrated
