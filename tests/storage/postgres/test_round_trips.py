@@ -106,7 +106,7 @@ def test_refused_delete_is_two_round_trips(store: PostgresStore, wire: Wire, one
 
 
 def test_change_that_reads_locks_first(store: PostgresStore, wire: Wire, one: Integration) -> None:
-    """A change that reads takes one round trip for each question, the first of which locks, and one to keep."""
+    """A change that reads takes a round trip for each question, the first of which locks, and one to keep."""
 
     def change_what_is_read() -> None:
         with store.change(T1) as change:
