@@ -82,8 +82,8 @@ class Slack(Simulator):
         self.app: Callable[[bytes, dict[str, str]], Reply] = lambda _body, _headers: (503, {}, b"")
         """Takes a signed request to the app under test."""
         self.calls: list[Call] = []
-        self.failing: dict[str, str] = {}
-        """By method (or ``hook``): the error to answer with."""
+        self.failing: dict[str, str | Json] = {}
+        """By method (or ``hook``): the error to answer with, or the whole answer."""
         self.before_answer: Callable[[], object] = bool
         """Called before each answer, for a Slack that is slow."""
 
@@ -112,7 +112,8 @@ class Slack(Simulator):
         self.calls.append(Call(method, args))
         self.before_answer()
         if method in self.failing and token == TOKEN:
-            return {"ok": False, "error": self.failing[method]}
+            said = self.failing[method]
+            return {"ok": False, "error": said} if isinstance(said, str) else {"ok": False, **said}
         answer = super().web_api(method, args, token)
         is_wrong = answer.get("error") in ("unknown_method", "push_limit_reached")
         self.refused.extend([f"{method}: {answer['error']}"] if is_wrong else [])
