@@ -1,4 +1,4 @@
-"""Import logins from a docker config.json: paste it, see what would come of it, confirm.
+"""Import the logins that docker, podman or Kubernetes use: paste them, see what would come of it, confirm.
 
 payload -> ask -> import_form -> open
 payload -> preview -> preview_import -> previewed -> ack
@@ -7,14 +7,20 @@ payload -> confirm -> preview_import, keep_import -> imported -> ack
 The pasted text stays in the form's own box between the two steps; nothing of it is kept before the second.
 """
 
-from collections.abc import Sequence
-
 from slack_bolt import Ack
 
-from bot.core.access import Action, require
-from bot.core.integrations.docker_import import FIELD, Finding, Found, digest_of, keep_import, preview_import
-from bot.core.model import Actor, Integration, Server
-from bot.core.workflows.resolve import undecided
+from bot.core.access import require
+from bot.core.audit import Action
+from bot.core.integrations.docker_import import (
+    FIELD,
+    Finding,
+    Found,
+    Imported,
+    digest_of,
+    keep_import,
+    preview_import,
+)
+from bot.core.model import Actor
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -48,7 +54,7 @@ MARKS = {
 
 def register(routes: Routes) -> None:
     """Add the verb and both forms."""
-    summary = "takes over the logins of a docker config.json, after a preview"
+    summary = "imports the logins of docker, podman or a Kubernetes secret, after a preview"
     routes.verb(Verb("import", ask, "", "", summary), waits=True)
     routes.form(PREVIEW, preview)
     routes.form(CONFIRM, confirm)
@@ -56,25 +62,24 @@ def register(routes: Routes) -> None:
 
 def ask(surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form."""
-    require(services.store, actor, Action.ADD)
+    require(services.ports, actor, Action.ADD)
     surface.open(import_form(PREVIEW, "Preview", []))
 
 
 def preview(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Show what would come of what was pasted."""
     text = state_value(form.values, FIELD, VALUE)
-    found = preview_import(services.store, services.keyring, services.kinds, actor, text)
+    found = preview_import(services.ports, services.kinds, actor, text)
     ack(response_action="update", view=previewed(found, text))
 
 
 def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Import it, or preview again if the text or what it comes to has changed since."""
     text = state_value(form.values, FIELD, VALUE)
-    found = preview_import(services.store, services.keyring, services.kinds, actor, text)
+    found = preview_import(services.ports, services.kinds, actor, text)
     is_as_shown = form.facts.get("digest") == digest_of(text, found)
-    made = keep_import(services.store, services.keyring, actor, found) if is_as_shown else ()
-    done = imported(made, undecided(services.store, actor, made))
-    ack(response_action="update", view=done if is_as_shown else previewed(found, text))
+    view = imported(keep_import(services.ports, actor, found)) if is_as_shown else previewed(found, text)
+    ack(response_action="update", view=view)
 
 
 def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
@@ -83,8 +88,9 @@ def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
         VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True, max_length=3000
     )
     hint = (
-        "At most 3,000 characters, which is all that Slack takes: import a longer file in parts. "
-        "Visible while it stands here; what is imported is sealed, and nothing else is kept."
+        "Or podman's auth.json, a Kubernetes secret (JSON or YAML), or the base64 of one. At most 3,000 "
+        "characters, which is all that Slack takes: import a longer file in parts. Visible while it is here; "
+        "what you import is sealed, and nothing else is kept."
     )
     pasted = labelled("config.json", box, FIELD, hint=hint)
     return modal(
@@ -109,9 +115,10 @@ def row(found: Found) -> str:
     return f"{code(found.key)}   {MARKS[found.finding]}\n{escape(found.reason)}"
 
 
-def imported(made: tuple[Integration, ...], undecided_servers: Sequence[Server]) -> View:
+def imported(done: Imported) -> View:
     """What the form becomes."""
+    made = done.integrations
     names = paragraphs(f"• {code(one.name)}   {code(one.server.address)}" for one in made)
     count = f"{len(made)} integration{'' if len(made) == 1 else 's'}"
     text = f":white_check_mark: {count} imported. `test` asks each registry."
-    return modal("Imported", [section(text), *names, *undecided_note(undecided_servers)])
+    return modal("Imported", [section(text), *names, *undecided_note(done.undecided)])

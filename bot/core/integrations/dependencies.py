@@ -17,6 +17,7 @@ from bot.core.model import Actor, Dependency, Integration, Source, Target, Targe
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
 from bot.core.queries import Use
+from bot.core.visible_text import visible
 from bot.core.workflows.token_format import WorkflowToken
 
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
@@ -46,7 +47,7 @@ def read_target(kind: str, name: str) -> Target:
 
     Args:
         kind: ``project``, ``environment`` (or ``env``), ``image``, in any case.
-        name: 1 to 200 printable characters.
+        name: 1 to 200 printable characters; invisible ones among them make no difference.
 
     Raises:
         InvalidInput: With what to write instead.
@@ -57,6 +58,7 @@ def read_target(kind: str, name: str) -> Target:
             "Say what kind of target it is: project, environment or image.",
             "Example: /integrations link my_registry project web-shop",
         )
+    name = visible(name).strip()
     if not _TARGET_NAME.fullmatch(name) or not name.isprintable():
         raise InvalidInput(
             f"The {known.value}'s name is missing, too long or holds an invisible character.",
