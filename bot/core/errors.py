@@ -367,9 +367,7 @@ class RecordUnreadable(KeyringFailure):
     """What is sealed was altered, or belongs elsewhere."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"A sealed credential cannot be opened: {reason}.", "Enter the credential again."
-        )
+        super().__init__(f"A sealed credential cannot be opened: {reason}.", "Enter the credential again.")
 
 
 class Unsealable(KeyringFailure):
@@ -382,14 +380,15 @@ class Unsealable(KeyringFailure):
 class SettingsError(QuaymasterError):
     """A setting is missing or wrong; the message names it and says what to write."""
 
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+
 
 class Unexpected(QuaymasterError):
     """Nobody foresaw it; only the log says what happened, under this id."""
 
     def __init__(self, error_id: str) -> None:
-        super().__init__(
-            "Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}"
-        )
+        super().__init__("Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}")
 
 
 def _typed(target: Target | None) -> str:
