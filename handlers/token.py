@@ -176,8 +176,8 @@ def _revoked(token: WorkflowToken) -> Message:
     """Say that a token is over."""
     target = token.target.in_words
     return message(
-        f"Token {token.id} is _revoked.",
-        [section(f":no_entry: Token {code(token.id)} for {escape(target)} is _revoked: it no longer works.")],
+        f"Token {token.id} is revoked.",
+        [section(f":no_entry: Token {code(token.id)} for {escape(target)} is revoked: it no longer works.")],
     )
 
 

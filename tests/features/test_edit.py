@@ -12,7 +12,9 @@ from tests.features.team import TYPED
 
 def password_of(team, name="my_registry"):
     """The stored password, opened."""
-    return open_credential(team.services.ports.keyring, team.actor().workspace, team.find(name))["password"].reveal()
+    return open_credential(team.services.ports.keyring, team.actor().workspace, team.find(name))[
+        "password"
+    ].reveal()
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_rename_keeps_dependencies_and_history(free):
     free.close()
 
     assert "project `web-shop`" in free.command("show renamed").text
-    assert "name (was my_registry)" in free.command("history renamed").text
+    assert "name (was `my_registry`)" in free.command("history renamed").text
 
 
 @pytest.mark.usefixtures("form")
