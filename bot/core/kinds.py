@@ -73,6 +73,8 @@ class Kind:
     """Gives the address where ``server`` alone cannot; ``server`` still names the fields it is made of."""
     together: tuple[str, ...] = ()
     """Keys of fields that are filled in all or none: a login that a registry may do without."""
+    address_hint: str = ""
+    """Which address is meant, said where there is no registry at the one that was given."""
 
     def field(self, key: str) -> Field | None:
         """The field with this key."""

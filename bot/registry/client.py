@@ -18,6 +18,7 @@ from bot.core.ports.registry import CheckResult, DockerLogin, Login, Step, Tags,
 from bot.core.secrets import Secret
 from bot.registry.access_tokens import Identity, TokenCache
 from bot.registry.aws import AwsLogins
+from bot.registry.certificates import first_end_of
 from bot.registry.conversation import Conversation
 from bot.registry.deadline import Clock, Deadline
 from bot.registry.guard import Guard, Network, Resolver, resolve
@@ -91,11 +92,12 @@ class RegistryClient:
         login = replace(login, cache_key="")
         try:
             with self._conversation(login, operation) as talk:
-                return LoginCheck(talk, name).result()
+                found = LoginCheck(talk, name).result()
         except RegistryFailure as failure:
             operation.fail(failure.stage, failure.message)
             steps = tuple(operation.steps)
-            return CheckResult(Outcome.UNREACHABLE, failure.stage, failure.message, failure.hint, steps)
+            found = CheckResult(Outcome.UNREACHABLE, failure.stage, failure.message, failure.hint, steps)
+        return replace(found, certificate_ends=operation.certificate_ends, ca_ends=first_end_of(login.ca))
 
     def kept_login(self, login: Login) -> DockerLogin | None:
         """What docker must send: what is stored; for ECR a password that AWS granted a while ago, if any."""
@@ -127,8 +129,18 @@ class RegistryClient:
             return TagReader(talk, name).read()
 
     def _operation(self, login: Login, deadline_s: float, on_step: Callable[[Step], None]) -> Operation:
-        deadline = Deadline(deadline_s, self._clock)
-        return Operation(login.server.address, deadline, on_step, advice(self._kinds.get(login.kind)))
+        kind = self._kinds.get(login.kind)
+        operation = Operation(
+            login.server.address,
+            Deadline(deadline_s, self._clock),
+            on_step,
+            advice(kind),
+            address_hint=kind.address_hint if kind else "",
+            username=login.username,
+            has_login=any(login.credential.values()),
+        )
+        operation.hide(*login.credential.values())
+        return operation
 
     @contextmanager
     def _conversation(self, login: Login, operation: Operation) -> Iterator[Conversation]:
@@ -147,7 +159,9 @@ class RegistryClient:
     def _identity(self, login: Login, operation: Operation) -> Identity | None:
         """The login as it goes over the wire."""
         if login.kind == ECR.id:
-            return self._aws.identity(login, operation)
+            identity = self._aws.identity(login, operation)
+            operation.hide(identity.secret)
+            return identity
         secret = self._secret(login)
         return Identity(login.username, secret) if secret else None
 

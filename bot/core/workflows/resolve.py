@@ -211,7 +211,11 @@ def _last_renaming(reading: Reading, old_name: str, since: int) -> Event | None:
     last: Event | None = None
     for _ in range(_MOST_RENAMINGS):
         entry = reading.history.renaming(last.name if last else old_name)
-        if entry is None or entry.sequence < since or (last and entry.event.integration_id != last.integration_id):
+        if (
+            entry is None
+            or entry.sequence < since
+            or (last and entry.event.integration_id != last.integration_id)
+        ):
             break
         last = entry.event
     return last
