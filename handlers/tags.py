@@ -18,6 +18,7 @@ from handlers.blocks import (
     bold,
     code,
     context,
+    escape,
     header,
     labelled,
     message,
