@@ -187,10 +187,15 @@ def _in_element(element: Mapping[str, Any]) -> Iterator[str]:
         yield from _in_length(element, key)
     if kind in _CONTROL_CHECKS:
         yield from _CONTROL_CHECKS[kind](element)
-    if "placeholder" in element:
-        yield from _in_text(element["placeholder"], _TEXT["placeholder"], "placeholder")
     if kind in _OPTIONS:
         yield from _in_options(kind, element)
+    yield from _in_words_around(element)
+
+
+def _in_words_around(element: Mapping[str, Any]) -> Iterator[str]:
+    """Check what any control may have: a placeholder, and a dialog that asks first."""
+    if "placeholder" in element:
+        yield from _in_text(element["placeholder"], _TEXT["placeholder"], "placeholder")
     if "confirm" in element:
         for key, limit in _CONFIRM.items():
             yield from _in_text(element["confirm"].get(key), limit, f"confirm {key}")
