@@ -100,17 +100,22 @@ def test_page_draws_no_more_than_ten(team, monkeypatch, typed):
     assert opened == []
 
 
+LOOKS = [typed for typed in READS if not typed.startswith("delete")]
+CHANGES = ["link my_registry project late", "add", "test my_registry", "delete my_registry", "token list"]
+
+
 @pytest.mark.parametrize(
-    "typed", [*READS, "link my_registry project late", "history", "help", "add", "test my_registry"]
+    ("typed", "asked"),
+    [(typed, []) for typed in [*LOOKS, "history", "help"]] + [(typed, ["users.info"]) for typed in CHANGES],
 )
-def test_warm_command_is_acknowledged_without_the_network(stocked, registry, typed):
-    """Once Slack has said who somebody is, nothing is asked of anybody before the acknowledgement."""
+def test_warm_command_asks_only_who_may_change(stocked, registry, typed, asked):
+    """Before the acknowledgement nothing is asked, but for a change who the person is at this moment."""
     stocked.command("help")
     before = len(stocked.slack.calls)
     trigger, reply = stocked.slack.grant("trigger", MEMBER), stocked.slack.grant("command", MEMBER)
     stocked.send(payloads.command(typed, MEMBER, trigger, reply))
 
-    assert len(stocked.slack.calls) == before
+    assert [call.method for call in stocked.slack.calls[before:]] == asked
     assert registry.checked == []
 
 
