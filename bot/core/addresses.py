@@ -77,7 +77,7 @@ def server_of_image(image: str) -> Server:
 
 def docker_keys(server: Server) -> tuple[str, ...]:
     """
-    Say under which names ``config.json`` keeps this server's login.
+    Say under which names docker, podman and skopeo ask a credential helper for this server's login.
 
     Returns:
         One key, ``host`` or ``host:port``; for Docker Hub two: docker's own, then skopeo's and podman's.
