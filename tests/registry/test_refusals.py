@@ -389,3 +389,13 @@ def test_a_moment_to_come_is_a_time_to_wait(client: RegistryClient) -> None:
     moment = int(time.time()) + 300
 
     assert asked(client, always(reply(429, b"", f"Retry-After: {moment}"))).hint == "Try again in 5 minutes."
+
+
+def test_a_stored_name_that_docker_cannot_use_is_not_proved(client: RegistryClient) -> None:
+    """An integration from before is told what is wrong with it, and nothing is sent."""
+    with FakeRegistry(basic_only(OPENED), host="my_registry") as fake:
+        result = check(client, fake.login())
+
+    assert found(result) == (Outcome.UNREACHABLE, Stage.ADDRESS)
+    assert "cannot use a host name with an underscore" in result.reason
+    assert fake.requests == []
