@@ -83,6 +83,17 @@ _RULES = (
         form="ghs_.*",
     ),
     _Rule(
+        "A GitHub App's user token lasts eight hours only.",
+        "Add a classic personal access token by the form, as GitHub Container Registry.",
+        form="ghu_.*",
+    ),
+    _Rule(
+        "An IAM token of Yandex Cloud lasts 12 hours only.",
+        "Add an authorized key by the form, with the user name json_key.",
+        host="cr.yandex",
+        username="iam",
+    ),
+    _Rule(
         "A token of “oc whoami -t” lasts a day only.",
         "Add a service account's token by the form.",
         form="sha256~.*",

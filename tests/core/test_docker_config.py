@@ -75,6 +75,7 @@ KUBERNETES = {
     "yaml, string data": f"kind: Secret\nstringData:\n  .dockerconfigjson: |\n    {CONFIG}\ntype: x\n",
     "yaml, quoted string": yaml.safe_dump(secret(stringData={".dockerconfigjson": CONFIG}), width=1000),
     "yaml, double-quoted": f"kind: Secret\nstringData:\n  .dockerconfigjson: {json.dumps(CONFIG)}\n",
+    "yaml, tagged": f"kind: Secret\ndata:\n  .dockerconfigjson: !!binary |\n    {HALVES}\n",
     "yaml of a list": yaml.safe_dump({"kind": "List", "items": [DATA]}),
     "yaml of two": f"{yaml.safe_dump(secret(data={'x': 'eA=='}))}---\n{yaml.safe_dump(DATA)}",
     "yaml, applied before": (
@@ -296,11 +297,13 @@ def test_login_beside_a_store_is_read_with_a_warning():
 
 
 def test_name_of_a_store_is_not_trusted():
-    """A name with a secret or control characters in it is not repeated."""
-    entry = entry_of({}, credsStore="ghp_" + "a1B2" * 9)
+    """A name with a secret in it, or with what a terminal or a shell would act on, is not repeated."""
+    shown = [
+        str(entry_of({}, credsStore=name).problem)
+        for name in ("ghp_" + "a1B2" * 9, "x\x1b[1m", "ci:pw", "$(id)")
+    ]
 
-    assert "ghp_" not in str(entry.problem)
-    assert "\x1b" not in str(entry_of({}, credsStore="x\x1b[1m").problem)
+    assert ["credential store “…”" in one for one in shown] == [True] * 4
 
 
 def test_token_that_ends_later_says_when():
@@ -330,6 +333,7 @@ def test_several_secrets_are_joined():
     [
         ("", "This is not JSON. Example:"),
         ("hello", "This is not JSON. Example:"),
+        ("~/.docker/config.json", "This is the name of a file. Paste what is in the file."),
         ('{"auths": {,}}', "This is not JSON: look at line 1, column 12."),
         ("{“auths”: {}}", "It has curly quotes"),
         ("null", "no login in “auths”"),

@@ -10,6 +10,7 @@ Sources: docker/cli, ``cli/config/configfile/file.go``; containers/image, ``pkg/
 ``pkg/credentialprovider/config.go``; kubernetes.io, *Pull an Image from a Private Registry*.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +34,8 @@ _HELPER_HINTS = {
     "acr-env": "Add a service principal by the form, as Azure Container Registry.",
 }
 """What these helpers print ends within hours."""
+
+_HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 _WEBSITES = {
     **dict.fromkeys(("hub.docker.com", "app.docker.com", "www.docker.com", "docker.com"), "Docker Hub"),
@@ -129,9 +132,10 @@ def _part(config: Object, key: str) -> Object:
 
 
 def _named(value: object) -> str:
-    """The name of a helper, fit to be shown."""
-    text = "".join(filter(str.isprintable, value)) if isinstance(value, str) else ""
-    return "…" if looks_secret(text) else shortened(text, 40)
+    """The name of a helper, fit to be shown and to be pasted into a shell."""
+    if not isinstance(value, str) or not value:
+        return ""
+    return value if _HELPER_NAME.fullmatch(value) and not looks_secret(value) else "…"
 
 
 def _place_of(key: str) -> Server | str:
