@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.errors import InvalidInput
 from bot.core.integrations.docker_config import read_entries
@@ -379,3 +381,23 @@ def test_texts_without_a_login_say_why(text, said):
 def test_refusal_repeats_nothing():
     """A text that cannot be read is not repeated, not even a part."""
     assert "hunter2" not in refused('{"auths": hunter2}') + refused("password: hunter2")
+
+
+TEXTS = st.text(max_size=20) | st.sampled_from(
+    ["auths", "auth", "username", "password", "items", "data", AUTH, HOST]
+)
+VALUES = st.recursive(
+    TEXTS | st.none() | st.integers() | st.booleans(),
+    lambda inner: st.dictionaries(TEXTS, inner, max_size=4) | st.lists(inner, max_size=3),
+)
+
+
+@given(VALUES.map(json.dumps) | VALUES.map(json.dumps).map(b64) | st.text())
+def test_whatever_is_pasted_ends_in_entries_or_a_sentence(text):
+    """No text ends in anything but entries or a refusal, and neither shows the password in it."""
+    try:
+        shown = repr(read_entries(text, NOW))
+    except InvalidInput as error:
+        shown = str(error)
+
+    assert PASSWORD not in shown
