@@ -37,12 +37,6 @@ _HELPER_HINTS = {
 
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
-_WEBSITES = {
-    **dict.fromkeys(("hub.docker.com", "app.docker.com", "www.docker.com", "docker.com"), "Docker Hub"),
-    **dict.fromkeys(("github.com", "www.github.com"), "GitHub Container Registry"),
-}
-"""Websites that people take for the registry of a kind."""
-
 
 @dataclass(frozen=True, slots=True)
 class PastedLogin:
@@ -192,10 +186,6 @@ def _server(key: str) -> Server:
         raise InvalidInput(
             "It stands for many hosts, as Kubernetes reads it.",
             "Name one host each: repeat the entry for every host.",
-        )
-    if name := _WEBSITES.get(authority.lower()):
-        raise InvalidInput(
-            "This is a website, not a registry: no client looks here for a login.", f"Add it as {name}."
         )
     if f"{slash}{path}".lower() in PATHS:
         return parse_server(key)
