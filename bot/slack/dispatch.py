@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
+import orjson
 from slack_bolt import Ack, BoltContext, BoltResponse
 
 from bot.core.access import asks_again, require, role_of
@@ -45,6 +46,19 @@ _FORM_S = 2.8
 """Slack waits 3 s for the answer to a form: for asking who sent it and for checking the login together."""
 
 
+class _QuickAck:
+    """Bolt's ``ack`` for a message, with an encoder that takes a tenth of the time of Bolt's."""
+
+    def __init__(self, ack: Ack) -> None:
+        self._ack = ack
+
+    def __call__(self, **message: Any) -> None:
+        try:
+            self._ack.response = BoltResponse(status=200, body=orjson.dumps(message).decode())
+        except orjson.JSONEncodeError:  # half of a surrogate pair, which a registry sent and Bolt escapes
+            self._ack(**message)
+
+
 class Dispatch:
     """The listeners Bolt knows: one for each kind of request."""
 
@@ -67,7 +81,7 @@ class Dispatch:
         surface = surface_of(self._services, actor.workspace, actor.user_id, body)
         available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
         if verb.name not in self._routes.waiting:
-            return call(verb.listener, available)
+            return call(verb.listener, {**available, "ack": _QuickAck(ack)})
         ack()
         return self._later(surface, context, lambda: call(verb.listener, available))
 
