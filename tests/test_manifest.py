@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.simulator.webapi import METHODS
 from bot.web.server import SLACK_PATH
 from handlers.command import COMMAND
-from tests.fakes.slack import METHODS
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
@@ -81,7 +81,7 @@ SCOPES = {"users.info": "users:read", "usergroups.users.list": "usergroups:read"
 
 @pytest.mark.parametrize("method", sorted(called()))
 def test_each_method_that_is_called_is_known_to_the_tests(method):
-    """The fake Slack plays every method that the program calls."""
+    """The simulator plays every method that the program calls."""
     assert method in METHODS
 
 

@@ -26,10 +26,11 @@ from bot.registry.guard import LOOPBACK
 from bot.run.wiring import Wired, build_services
 from bot.services import Services
 from bot.settings import PRIVATE_NETWORKS, Settings
-from bot.simulator.cast import PEOPLE, TEAM_ID, SlackApp
+from bot.simulator.cast import ADMIN, TEAM_ID, SlackApp
 from bot.simulator.delivery import http_front
 from bot.simulator.page import tryit_app
 from bot.simulator.simulator import Simulator
+from bot.simulator.world import World
 from bot.slack.app import build_app
 from bot.slack.front import slack_front
 from bot.slack.rate_limits import SlackRates
@@ -96,9 +97,8 @@ class TryApp:
         manifest = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
         self.server = Server(lambda environ, start: self.wsgi(environ, start), "127.0.0.1", port, self.let_go)
         self.url = self.server.url
-        self.simulator = Simulator(
-            http_front(f"{self.url}/slack/events"), secret, problems, app=SlackApp.from_manifest(manifest)
-        )
+        world = World(problems, app=SlackApp.from_manifest(manifest))
+        self.simulator = Simulator(http_front(f"{self.url}/slack/events"), secret, world)
         self.simulator.base_url = self.url
         settings = try_settings(directory, self.url, self.simulator.token)
         self.wired: Wired = build_services(settings, registry)
@@ -150,8 +150,7 @@ def try_settings(directory: Path, url: str, token: str) -> Settings:
 
 def add_sample(services: Services) -> None:
     """Give an empty store one registry that a project, an environment and an image depend on."""
-    admin = next(person for person in PEOPLE.values() if person.is_admin)
-    actor = Actor(Workspace(TEAM_ID), admin.id, Role.ADMIN, services.now() - timedelta(days=40))
+    actor = Actor(Workspace(TEAM_ID), ADMIN.id, Role.ADMIN, services.now() - timedelta(days=40))
     if services.store.history(actor.workspace, size=1).entries:
         return
     draft = read_draft(services.kinds["private"], "my_private_registry", SAMPLE)

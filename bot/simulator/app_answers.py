@@ -27,7 +27,7 @@ def pressed(world: World, used: Message | View, answer: Answer | None) -> None:
     warning = "" if answer is not None and answer.status == OK else TROUBLE
     if used.warning != warning:
         used.warning = warning
-        used.revision = world.changed()
+        world.show(used)
 
 
 def submitted(world: World, view: View, answer: Answer | None) -> None:
@@ -35,14 +35,14 @@ def submitted(world: World, view: View, answer: Answer | None) -> None:
     body = answer.json() if answer is not None else None
     if answer is None or answer.status != OK or (answer.body.strip() and not isinstance(body, dict)):
         view.warning = TROUBLE
-        world.changed()
+        world.show(view)
         return
     view.errors, view.warning = {}, ""
     try:
         _respond(world, view, body or {})
     except Refused:
         view.warning = TROUBLE
-    world.changed()
+        world.show(view)
 
 
 def respond(world: World, url: ResponseUrl, body: Any) -> None:
@@ -101,11 +101,12 @@ def _respond(world: World, view: View, body: Json) -> None:
             _close_top(world, view)
         case "clear":
             world.stacks[view.owner] = []
+            world.changed()
         case "errors":
             _show_errors(world, view, body.get("errors"))
         case "update":
             _admit(world, view, body)
-            world.rewrite_view(view, body["view"])
+            world.rewrite_view(world.present(view), body["view"])
         case "push":
             _push(world, view, body)
         case unknown:
@@ -115,6 +116,7 @@ def _respond(world: World, view: View, body: Json) -> None:
 
 def _close_top(world: World, view: View) -> None:
     world.stacks[view.owner] = [shown for shown in world.stacks[view.owner] if shown.id != view.id]
+    world.changed()
 
 
 def _show_errors(world: World, view: View, errors: Any) -> None:
@@ -133,6 +135,7 @@ def _show_errors(world: World, view: View, errors: Any) -> None:
         )
         raise Refused("invalid_arguments")
     view.errors = errors
+    world.show(view)
 
 
 def _admit(world: World, view: View, body: Json) -> None:
@@ -148,4 +151,4 @@ def _push(world: World, view: View, body: Json) -> None:
     if len(stack) >= MAX_STACK:
         world.refuse("Slack stacks at most three forms.", ["push_limit_reached"], view.owner)
         raise Refused("push_limit_reached")
-    stack.append(world.new_view(view.owner, body["view"], stack))
+    world.put_view(view.owner, body["view"], stack)

@@ -1,7 +1,7 @@
-"""Who is in the try workspace: its people, its channels, and the app."""
+"""Who is in a workspace: its people, its channels, its user groups, and the app."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Json = dict[str, Any]
@@ -13,12 +13,11 @@ TEAM_NAME = "Try workspace"
 
 @dataclass(frozen=True)
 class Person:
-    """One account of the workspace; ``role`` is only what the page calls it."""
+    """One account of the workspace."""
 
     id: str
     handle: str
     name: str
-    role: str
     is_admin: bool = False
     is_restricted: bool = False
     is_bot: bool = False
@@ -66,15 +65,62 @@ class SlackApp:
         return cls(shown["name"], shown.get("description", ""), tuple(commands))
 
 
-ADMIN = Person("U0TRYADMIN", "ava", "Ava Lindqvist", "admin", is_admin=True)
-MEMBER = Person("U0TRYMARCO", "marco", "Marco Ruiz", "member")
-SECOND_MEMBER = Person("U0TRYPRIYA", "priya", "Priya Nair", "member")
-GUEST = Person("U0TRYGUEST", "gus", "Gus Turner", "guest", is_restricted=True)
-BOT_USER = Person("U0TRYBOT", "quaymaster", "Quaymaster", "app", is_bot=True)
+@dataclass
+class Cast:
+    """
+    A workspace and who is in it; tests and the page may change it while it runs.
 
-PEOPLE = {person.id: person for person in (ADMIN, MEMBER, SECOND_MEMBER, GUEST, BOT_USER)}
+    Attributes:
+        people: By id, each person as ``users.info`` describes them.
+        channels: By id; direct conversations are not listed.
+        groups: By user group's id, the ids of its members.
+    """
 
-INTEGRATIONS = Channel("C0TRYINTEG", "integrations", "Who can log in to which registry", frozenset(PEOPLE))
+    team_id: str
+    team_domain: str
+    team_name: str
+    people: dict[str, Json]
+    channels: dict[str, Channel]
+    groups: dict[str, list[str]] = field(default_factory=dict)
+
+    def handle(self, person: str) -> str:
+        """Return the user name that payloads give for a person."""
+        return str(self.people.get(person, {}).get("name", person.lower()))
+
+    def team_of(self, person: str) -> str:
+        """Return the workspace that a person belongs to."""
+        return str(self.people.get(person, {}).get("team_id", self.team_id))
+
+    def is_member(self, person: str, channel: str) -> bool:
+        """Return whether a person sees a channel and may write there."""
+        return channel in self.channels and person in self.channels[channel].members
+
+    def role(self, person: str) -> str:
+        """Return what the page calls a person's role."""
+        user = self.people[person]
+        roles = (
+            ("is_bot", "app"),
+            ("deleted", "deactivated"),
+            ("is_restricted", "guest"),
+            ("is_admin", "admin"),
+        )
+        return next((role for mark, role in roles if user.get(mark)), "member")
+
+
+ADMIN = Person("U0TRYADMIN", "ava", "Ava Lindqvist", is_admin=True)
+MEMBER = Person("U0TRYMARCO", "marco", "Marco Ruiz")
+SECOND_MEMBER = Person("U0TRYPRIYA", "priya", "Priya Nair")
+GUEST = Person("U0TRYGUEST", "gus", "Gus Turner", is_restricted=True)
+BOT_USER = Person("U0TRYBOT", "quaymaster", "Quaymaster", is_bot=True)
+
+_EVERYBODY = (ADMIN, MEMBER, SECOND_MEMBER, GUEST, BOT_USER)
+
+INTEGRATIONS = Channel(
+    "C0TRYINTEG",
+    "integrations",
+    "Who can log in to which registry",
+    frozenset(person.id for person in _EVERYBODY),
+)
 GENERAL = Channel(
     "C0TRYGENRL",
     "general",
@@ -82,7 +128,16 @@ GENERAL = Channel(
     frozenset({ADMIN.id, MEMBER.id, SECOND_MEMBER.id}),
 )
 
-CHANNELS = {channel.id: channel for channel in (INTEGRATIONS, GENERAL)}
+
+def try_cast() -> Cast:
+    """Return the workspace of the try page, as it is at the start."""
+    return Cast(
+        TEAM_ID,
+        TEAM_DOMAIN,
+        TEAM_NAME,
+        {person.id: user_object(person) for person in _EVERYBODY},
+        {channel.id: channel for channel in (INTEGRATIONS, GENERAL)},
+    )
 
 
 def direct_channel(person_id: str) -> str:

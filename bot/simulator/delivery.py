@@ -48,6 +48,11 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return "v0=" + hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
 
 
+def form_of_interaction(payload: Json) -> bytes:
+    """Return the form body that holds an interaction."""
+    return urlencode({"payload": json.dumps(payload)}).encode()
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the app answered in time."""
@@ -65,10 +70,23 @@ class Answer:
 
 
 class Delivery:
-    """Sends requests to one app; ``patience_s`` is how long Slack waits for each."""
+    """
+    Sends requests to one app.
+
+    Args:
+        front: Takes each request to the app.
+        signing_secret: The app's.
+        clock: Unix time in seconds; signatures carry it, so it must be the app's own time.
+        patience_s: How long Slack waits for each answer; ``None`` = as long as it takes, on the caller's
+            own thread.
+    """
 
     def __init__(
-        self, front: Front, signing_secret: str, clock: Callable[[], float], patience_s: float = PATIENCE_S
+        self,
+        front: Front,
+        signing_secret: str,
+        clock: Callable[[], float],
+        patience_s: float | None = PATIENCE_S,
     ) -> None:
         self._front = front
         self._secret = signing_secret
@@ -85,7 +103,7 @@ class Delivery:
 
     def interaction(self, payload: Json) -> Answer | None:
         """Deliver a press, a submitted or closed form, or a search for options."""
-        return self._send(urlencode({"payload": json.dumps(payload)}).encode(), FORM, {})
+        return self._send(form_of_interaction(payload), FORM, {})
 
     def event(self, payload: Json) -> Answer | None:
         """Deliver an event; one that is not answered with 200 is sent once more at once."""
@@ -114,12 +132,16 @@ class Delivery:
             "X-Slack-Signature": signature(self._secret, timestamp, body),
             **extra,
         }
-        waiting = self._pool.submit(self._front, body, headers)
         try:
-            status, answered, content = waiting.result(self._patience_s)
+            status, answered, content = self._ask(body, headers)
         except (TimeoutError, OSError, http.client.HTTPException):
             return None
         return Answer(status, content, answered)
+
+    def _ask(self, body: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        if self._patience_s is None:
+            return self._front(body, headers)
+        return self._pool.submit(self._front, body, headers).result(self._patience_s)
 
     def _timestamp(self, body: bytes) -> int:
         """Return the time to sign with, never the same twice for one body.

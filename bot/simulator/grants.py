@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.simulator.cast import TEAM_ID
 from bot.simulator.kept_blocks import Refused
 
 TRIGGER_LIFETIME_S = 3.0
@@ -36,10 +35,11 @@ class ResponseUrl:
 
 
 class Grants:
-    """Every trigger id and response URL given out, with the time each was minted."""
+    """Every trigger id and response URL given out for a workspace, with the time each was minted."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], team_id: str) -> None:
         self._clock = clock
+        self._team_id = team_id
         self._triggers: dict[str, Trigger] = {}
         self._urls: dict[str, ResponseUrl] = {}
         self._numbers = itertools.count(1)
@@ -71,7 +71,7 @@ class Grants:
         self, kind: Literal["commands", "actions"], person: str, channel: str, ts: str | None
     ) -> str:
         """Mint a response URL and return its path below the workspace's address."""
-        path = f"/hooks/{kind}/{TEAM_ID}/{next(self._numbers)}/{secrets.token_urlsafe(18)}"
+        path = f"/hooks/{kind}/{self._team_id}/{next(self._numbers)}/{secrets.token_urlsafe(18)}"
         self._urls[path] = ResponseUrl(kind, person, channel, ts, self._clock())
         return path
 

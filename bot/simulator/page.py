@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from bot.simulator import browser_guard as guard
-from bot.simulator.cast import PEOPLE, Json
+from bot.simulator.cast import Json
 from bot.simulator.kept_blocks import Refused
 from bot.simulator.page_requests import REQUESTS, Said
 from bot.simulator.screen import wait
@@ -105,8 +105,8 @@ class TryPage:
         if not guard.has_token(environ, self.token):
             return _refusal("Reload the page: it was opened before the program started anew.")
         query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
-        person = query.get("as", "")
-        if person not in PEOPLE or PEOPLE[person].is_bot:
+        person, people = query.get("as", ""), self.simulator.world.cast.people
+        if person not in people or people[person].get("is_bot"):
             return _json({"error": "user_not_found"}, 400)
         if what == "state" and environ["REQUEST_METHOD"] == "GET":
             return self._state(person, query.get("since", ""), query.get("page", ""))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.simulator.cast import CHANNELS, PEOPLE, TEAM_NAME, Json, Person, direct_channel
+from bot.simulator.cast import Cast, Json, direct_channel
 from bot.simulator.world import Message, View, World
 
 
@@ -15,15 +15,15 @@ def wait(world: World, person: str, since: int, timeout_s: float, given_up: Call
 
 def snapshot(world: World, person: str) -> Json:
     """Return everything that a person sees now; the caller holds ``world.lock``."""
-    mine = [channel for channel in CHANNELS.values() if person in channel.members]
+    mine = [channel for channel in world.cast.channels.values() if person in channel.members]
     places = [channel.id for channel in mine] + [direct_channel(person)]
     return {
         "version": world.version,
         "open": world.open,
-        "workspace": TEAM_NAME,
+        "workspace": world.cast.team_name,
         "me": person,
         "app": _app(world),
-        "people": [_person(one) for one in PEOPLE.values()],
+        "people": [_person(world.cast, one) for one in world.cast.people],
         "channels": [{"id": one.id, "name": one.name, "topic": one.topic} for one in mine],
         "direct": direct_channel(person),
         "messages": [_message(one) for one in world.messages if _sees(person, places, one)],
@@ -49,13 +49,14 @@ def _app(world: World) -> Json:
     return {"name": world.app.name, "description": world.app.description, "commands": commands}
 
 
-def _person(person: Person) -> Json:
+def _person(cast: Cast, person: str) -> Json:
+    user = cast.people[person]
     return {
-        "id": person.id,
-        "name": person.name,
-        "handle": person.handle,
-        "role": person.role,
-        "bot": person.is_bot,
+        "id": person,
+        "name": user.get("real_name", user["name"]),
+        "handle": user["name"],
+        "role": cast.role(person),
+        "bot": bool(user.get("is_bot")),
     }
 
 

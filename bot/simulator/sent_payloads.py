@@ -6,16 +6,7 @@ Source: Slack's reference on interaction payloads and slash commands.
 import secrets
 from typing import Any
 
-from bot.simulator.cast import (
-    BOT_USER,
-    CHANNELS,
-    PEOPLE,
-    TEAM_DOMAIN,
-    TEAM_ID,
-    Json,
-    SlackApp,
-    direct_channel,
-)
+from bot.simulator.cast import BOT_USER, Cast, Json, direct_channel
 from bot.simulator.inputs import FIELDS, Surface, options_by_value
 from bot.simulator.world import Message, View, World
 
@@ -23,46 +14,41 @@ from bot.simulator.world import Message, View, World
 VERIFICATION_TOKEN = "deprecated"  # noqa: S105 - no secret: requests are verified by their signature
 
 
-def channel_name(channel: str) -> str:
-    """Return a channel's name as payloads give it."""
-    return CHANNELS[channel].name if channel in CHANNELS else "directmessage"
-
-
 def slash_command(
-    app: SlackApp, person: str, channel: str, command: str, text: str, grants: dict[str, str]
+    world: World, person: str, channel: str, command: str, text: str, grants: dict[str, str]
 ) -> dict[str, str]:
     """Return the form fields of a slash command; ``grants`` are its trigger and response URL."""
     return {
         "token": VERIFICATION_TOKEN,
-        "team_id": TEAM_ID,
-        "team_domain": TEAM_DOMAIN,
+        "team_id": world.cast.team_id,
+        "team_domain": world.cast.team_domain,
         "channel_id": channel,
-        "channel_name": channel_name(channel),
+        "channel_name": _channel_name(world.cast, channel),
         "user_id": person,
-        "user_name": PEOPLE[person].handle,
+        "user_name": world.cast.handle(person),
         "command": command,
         "text": text,
-        "api_app_id": app.id,
+        "api_app_id": world.app.id,
         "is_enterprise_install": "false",
         **grants,
     }
 
 
-def interaction(app: SlackApp, kind: str, person: str) -> Json:
+def interaction(world: World, kind: str, person: str) -> Json:
     """Return what every interaction payload holds."""
-    handle = PEOPLE[person].handle
+    cast, handle = world.cast, world.cast.handle(person)
     return {
         "type": kind,
-        "user": {"id": person, "username": handle, "name": handle, "team_id": TEAM_ID},
-        "api_app_id": app.id,
+        "user": {"id": person, "username": handle, "name": handle, "team_id": cast.team_of(person)},
+        "api_app_id": world.app.id,
         "token": VERIFICATION_TOKEN,
-        "team": {"id": TEAM_ID, "domain": TEAM_DOMAIN},
+        "team": {"id": cast.team_id, "domain": cast.team_domain},
         "enterprise": None,
         "is_enterprise_install": False,
     }
 
 
-def message_place(app: SlackApp, message: Message) -> Json:
+def message_place(world: World, message: Message) -> Json:
     """Return the keys that say on which message something was pressed."""
     ephemeral = message.only_for is not None
     place: Json = {
@@ -72,34 +58,34 @@ def message_place(app: SlackApp, message: Message) -> Json:
             "channel_id": message.channel,
             "is_ephemeral": ephemeral,
         },
-        "channel": {"id": message.channel, "name": channel_name(message.channel)},
+        "channel": {"id": message.channel, "name": _channel_name(world.cast, message.channel)},
         "state": message.surface.state(),
     }
     if not ephemeral:
-        place["message"] = message_object(app, message)
+        place["message"] = message_object(world, message)
     return place
 
 
-def message_object(app: SlackApp, message: Message) -> Json:
+def message_object(world: World, message: Message) -> Json:
     """Return a posted message as payloads and Web API answers hold it."""
     return {
         "type": "message",
         "user": message.author,
-        "bot_id": app.bot_id,
-        "app_id": app.id,
-        "team": TEAM_ID,
+        "bot_id": world.app.bot_id,
+        "app_id": world.app.id,
+        "team": world.cast.team_id,
         "ts": message.ts,
         "text": message.text,
         "blocks": message.surface.blocks,
     }
 
 
-def view_place(app: SlackApp, view: View) -> Json:
+def view_place(world: World, view: View) -> Json:
     """Return the keys that say in which form or Home tab something was pressed."""
-    return {"container": {"type": "view", "view_id": view.id}, "view": view_object(app, view)}
+    return {"container": {"type": "view", "view_id": view.id}, "view": view_object(world, view)}
 
 
-def view_object(app: SlackApp, view: View) -> Json:
+def view_object(world: World, view: View) -> Json:
     """Return a view as payloads and Web API answers hold it."""
     plain = {"private_metadata": "", "callback_id": "", "external_id": ""}
     unset = {"title": None, "submit": None, "close": None, "clear_on_close": False, "notify_on_close": False}
@@ -108,10 +94,10 @@ def view_object(app: SlackApp, view: View) -> Json:
         **unset,
         **view.body,
         "id": view.id,
-        "team_id": TEAM_ID,
-        "app_id": app.id,
-        "app_installed_team_id": TEAM_ID,
-        "bot_id": app.bot_id,
+        "team_id": world.cast.team_id,
+        "app_id": world.app.id,
+        "app_installed_team_id": world.cast.team_id,
+        "bot_id": world.app.bot_id,
         "blocks": view.surface.blocks,
         "state": view.surface.state(),
         "hash": view.hash,
@@ -145,11 +131,12 @@ def home_opened(world: World, person: str, tab: str) -> Json:
         "event_ts": world.next_ts(),
     }
     if person in world.homes:
-        event["view"] = view_object(world.app, world.homes[person])
-    bot = {"enterprise_id": None, "team_id": TEAM_ID, "user_id": BOT_USER.id, "is_bot": True}
+        event["view"] = view_object(world, world.homes[person])
+    team_id = world.cast.team_id
+    bot = {"enterprise_id": None, "team_id": team_id, "user_id": BOT_USER.id, "is_bot": True}
     return {
         "token": VERIFICATION_TOKEN,
-        "team_id": TEAM_ID,
+        "team_id": team_id,
         "api_app_id": world.app.id,
         "type": "event_callback",
         "event_id": "Ev" + secrets.token_hex(5).upper(),
@@ -158,3 +145,7 @@ def home_opened(world: World, person: str, tab: str) -> Json:
         "authorizations": [{**bot, "is_enterprise_install": False}],
         "is_ext_shared_channel": False,
     }
+
+
+def _channel_name(cast: Cast, channel: str) -> str:
+    return cast.channels[channel].name if channel in cast.channels else "directmessage"

@@ -6,19 +6,18 @@ app -> Simulator.web_api | response_url -> World -> page
 
 import json
 import secrets
-import time
 from collections.abc import Callable
 from typing import Any
 
 from bot.simulator import app_answers as answers
 from bot.simulator import sent_payloads as payloads
 from bot.simulator import webapi
-from bot.simulator.cast import BOT_USER, CHANNELS, Json, SlackApp
+from bot.simulator.cast import BOT_USER, Json
 from bot.simulator.delivery import PATIENCE_S, Delivery, Front
 from bot.simulator.inputs import options_by_value
 from bot.simulator.kept_blocks import Refused, find
 from bot.simulator.screen import snapshot
-from bot.simulator.world import Check, Message, View, World
+from bot.simulator.world import Message, View, World
 
 HTTP_OK = 200
 
@@ -30,10 +29,9 @@ class Simulator:
     Args:
         front: Delivers a signed request to the app and returns its status, headers and body.
         signing_secret: The app's signing secret; every request is signed with it.
-        check: Returns what Slack would refuse in a "message", "modal" or "home" payload.
-        clock: Unix time in seconds.
-        app: What the app's manifest says.
-        patience_s: How long Slack waits for an answer.
+        world: The workspace.
+        signing_clock: Unix time in seconds, for the signatures; the world's own when nobody says.
+        patience_s: How long Slack waits for an answer; ``None`` = as long as it takes.
 
     Attributes:
         token: The bot token that Web API calls must carry.
@@ -44,16 +42,15 @@ class Simulator:
         self,
         front: Front,
         signing_secret: str,
-        check: Check,
-        clock: Callable[[], float] = time.time,
+        world: World,
         *,
-        app: SlackApp | None = None,
-        patience_s: float = PATIENCE_S,
+        signing_clock: Callable[[], float] | None = None,
+        patience_s: float | None = PATIENCE_S,
     ) -> None:
-        self.world = World(app or SlackApp(), check, clock)
+        self.world = world
         self.token = "xoxb-try-" + secrets.token_urlsafe(24)
         self.base_url = "http://127.0.0.1:3000"
-        self._delivery = Delivery(front, signing_secret, clock, patience_s)
+        self._delivery = Delivery(front, signing_secret, signing_clock or world.clock, patience_s)
 
     def stop(self) -> None:
         """Let waiting pages go and deliver nothing more."""
@@ -64,15 +61,28 @@ class Simulator:
 
     def say(self, person: str, channel: str, text: str) -> None:
         """Post what a person wrote; text that starts with a slash is a command."""
-        if channel not in CHANNELS or person not in CHANNELS[channel].members:
+        if not self.world.cast.is_member(person, channel):
             raise Refused("not_in_channel")
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         if text.startswith("/"):
             name, _, words = escaped.partition(" ")
-            self._command(person, channel, name, words.strip())
+            self.command(person, channel, name, words.strip())
             return
         with self.world.lock:
             self.world.post(channel, person, escaped, [])
+
+    def command(self, person: str, channel: str, name: str, words: str) -> None:
+        """Send a slash command; ``words`` are as Slack hands them on, already escaped."""
+        with self.world.lock:
+            if name not in {command.name for command in self.world.app.commands}:
+                text = f"`{name}` is not a valid command."
+                self.world.post(channel, BOT_USER.id, text, [], only_for=person, kind="slackbot")
+                return
+            lent = self._lent("commands", person, channel, None)
+            fields = payloads.slash_command(self.world, person, channel, name, words, lent)
+        answer = self._delivery.command(fields)
+        with self.world.lock:
+            answers.command_answered(self.world, person, channel, name, answer)
 
     def act(self, person: str, place: Json, names: tuple[str, str], raw: Any, values: Json) -> None:
         """
@@ -87,8 +97,14 @@ class Simulator:
         """
         with self.world.lock:
             used = self._shown(person, place)
-            block, element = find(used.surface.blocks, *names)
+            find(used.surface.blocks, *names)
             used.surface.remember(values)
+        self.use(person, used, names, raw)
+
+    def use(self, person: str, used: Message | View, names: tuple[str, str], raw: Any = None) -> None:
+        """Use an element of a message or view as a person sees it, though it may have changed since."""
+        with self.world.lock:
+            block, element = find(used.surface.blocks, *names)
             if element["type"] not in ("button", "overflow"):
                 used.surface.given[names] = raw
             payload = self._block_actions(person, used, (block, element), raw)
@@ -102,9 +118,14 @@ class Simulator:
             view = self._own_view(person, view_id)
             view.surface.remember(values)
             view.errors, view.warning = view.surface.problems(), ""
-            self.world.changed()
+            self.world.show(view)
             if view.errors:
                 return
+        self.send(person, view)
+
+    def send(self, person: str, view: View) -> None:
+        """Send a form as a person sees it, though it may have changed since."""
+        with self.world.lock:
             payload = self._view_payload("view_submission", person, view)
             payload |= {"trigger_id": self.world.grants.trigger(person), "response_urls": []}
         answer = self._delivery.interaction(payload)
@@ -129,7 +150,7 @@ class Simulator:
         """Ask the app for the options of a menu; ``{"error": true}`` when it gives none in time."""
         with self.world.lock:
             used = self._shown(person, place)
-            payload = payloads.interaction(self.world.app, "block_suggestion", person)
+            payload = payloads.interaction(self.world, "block_suggestion", person)
             payload |= self._place(used)
             payload |= {"block_id": names[0], "action_id": names[1], "value": query}
         answer = self._delivery.interaction(payload)
@@ -182,24 +203,12 @@ class Simulator:
                 return 400, Refused("invalid_payload").answer()
             return HTTP_OK, {"ok": True}
 
-    def _command(self, person: str, channel: str, name: str, words: str) -> None:
-        with self.world.lock:
-            if name not in {command.name for command in self.world.app.commands}:
-                text = f"`{name}` is not a valid command."
-                self.world.post(channel, BOT_USER.id, text, [], only_for=person, kind="slackbot")
-                return
-            lent = self._lent("commands", person, channel, None)
-            fields = payloads.slash_command(self.world.app, person, channel, name, words, lent)
-        answer = self._delivery.command(fields)
-        with self.world.lock:
-            answers.command_answered(self.world, person, channel, name, answer)
-
     def _lent(self, kind: Any, person: str, channel: str, ts: str | None) -> dict[str, str]:
         path = self.world.grants.response_url(kind, person, channel, ts)
         return {"response_url": self.base_url + path, "trigger_id": self.world.grants.trigger(person)}
 
     def _block_actions(self, person: str, used: Message | View, pressed: tuple[Json, Json], raw: Any) -> Json:
-        payload = payloads.interaction(self.world.app, "block_actions", person)
+        payload = payloads.interaction(self.world, "block_actions", person)
         payload |= self._place(used)
         if isinstance(used, Message):
             payload |= self._lent("actions", person, used.channel, used.ts)
@@ -210,12 +219,12 @@ class Simulator:
 
     def _place(self, used: Message | View) -> Json:
         if isinstance(used, Message):
-            return payloads.message_place(self.world.app, used)
-        return payloads.view_place(self.world.app, used)
+            return payloads.message_place(self.world, used)
+        return payloads.view_place(self.world, used)
 
     def _view_payload(self, kind: str, person: str, view: View) -> Json:
-        payload = payloads.interaction(self.world.app, kind, person)
-        return {**payload, "view": payloads.view_object(self.world.app, view)}
+        payload = payloads.interaction(self.world, kind, person)
+        return {**payload, "view": payloads.view_object(self.world, view)}
 
     def _shown(self, person: str, place: Json) -> Message | View:
         if "ts" in place:

@@ -7,16 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bot.simulator.cast import (
-    BOT_USER,
-    CHANNELS,
-    PEOPLE,
-    TEAM_ID,
-    TEAM_NAME,
-    Json,
-    direct_channel,
-    user_object,
-)
+from bot.simulator.cast import BOT_USER, Json, direct_channel
 from bot.simulator.kept_blocks import Refused
 from bot.simulator.sent_payloads import message_object, view_object
 from bot.simulator.world import MAX_STACK, View, World
@@ -43,9 +34,9 @@ def api_test(_world: World, args: Json) -> Json:
 
 def auth_test(world: World, _args: Json) -> Json:
     return {
-        "url": "https://try.slack.com/",
-        "team": TEAM_NAME,
-        "team_id": TEAM_ID,
+        "url": f"https://{world.cast.team_domain}.slack.com/",
+        "team": world.cast.team_name,
+        "team_id": world.cast.team_id,
         "user": BOT_USER.handle,
         "user_id": BOT_USER.id,
         "bot_id": world.app.bot_id,
@@ -53,30 +44,33 @@ def auth_test(world: World, _args: Json) -> Json:
     }
 
 
-def users_info(_world: World, args: Json) -> Json:
-    person = PEOPLE.get(args.get("user", ""))
-    if person is None:
+def users_info(world: World, args: Json) -> Json:
+    user = world.cast.people.get(args.get("user", ""))
+    if user is None:
         raise Refused("user_not_found")
-    return {"user": user_object(person)}
+    return {"user": user}
 
 
-def usergroups_users_list(_world: World, _args: Json) -> Json:
-    return {"users": []}
+def usergroups_users_list(world: World, args: Json) -> Json:
+    members = world.cast.groups.get(args.get("usergroup", ""))
+    if members is None:
+        raise Refused("no_such_subteam")
+    return {"users": members}
 
 
-def conversations_open(_world: World, args: Json) -> Json:
+def conversations_open(world: World, args: Json) -> Json:
     person = args.get("users", "")
-    if person not in PEOPLE:
+    if person not in world.cast.people:
         raise Refused("user_not_found")
     return {"channel": {"id": direct_channel(person)}}
 
 
 def views_open(world: World, args: Json) -> Json:
     owner = world.grants.exchange(args.get("trigger_id", ""))
-    view = _admitted(world, owner, args, "modal", "views.open", [])
-    world.stacks[owner] = [view]
-    world.changed()
-    return {"view": view_object(world.app, view)}
+    body = _admitted(world, owner, args, "modal", "views.open")
+    world.stacks[owner] = []
+    view = world.put_view(owner, body, world.stacks[owner])
+    return {"view": view_object(world, view)}
 
 
 def views_push(world: World, args: Json) -> Json:
@@ -86,10 +80,9 @@ def views_push(world: World, args: Json) -> Json:
         raise Refused("not_found")
     if len(stack) >= MAX_STACK:
         raise Refused("push_limit_reached")
-    view = _admitted(world, owner, args, "modal", "views.push", stack)
-    stack.append(view)
-    world.changed()
-    return {"view": view_object(world.app, view)}
+    body = _admitted(world, owner, args, "modal", "views.push")
+    view = world.put_view(owner, body, stack)
+    return {"view": view_object(world, view)}
 
 
 def views_update(world: World, args: Json) -> Json:
@@ -98,36 +91,35 @@ def views_update(world: World, args: Json) -> Json:
     body = _view_argument(args)
     world.accept(view.body["type"], body, person=view.owner, source="views.update")
     world.rewrite_view(view, body)
-    return {"view": view_object(world.app, view)}
+    return {"view": view_object(world, view)}
 
 
 def views_publish(world: World, args: Json) -> Json:
     owner = args.get("user_id", "")
-    if owner not in PEOPLE:
+    if owner not in world.cast.people:
         raise Refused("user_not_found")
     shown = world.homes.get(owner)
-    if shown is None:
-        shown = _admitted(world, owner, args, "home", "views.publish", [])
-        world.homes[owner] = shown
-        world.changed()
-    else:
+    if shown is not None:
         _expect_hash(shown, args)
-        world.accept("home", _view_argument(args), person=owner, source="views.publish")
-        world.rewrite_view(shown, _view_argument(args))
-    return {"view": view_object(world.app, shown)}
+    body = _admitted(world, owner, args, "home", "views.publish")
+    if shown is None:
+        shown = world.put_home(owner, body)
+    else:
+        world.rewrite_view(shown, body)
+    return {"view": view_object(world, shown)}
 
 
 def chat_post_message(world: World, args: Json) -> Json:
-    channel, person = _conversation(args.get("channel", ""))
+    channel, person = _conversation(world, args.get("channel", ""))
     _accept_message(world, args, person, channel, "chat.postMessage")
     message = world.post(channel, BOT_USER.id, args.get("text") or "", args.get("blocks"))
-    return {"channel": channel, "ts": message.ts, "message": message_object(world.app, message)}
+    return {"channel": channel, "ts": message.ts, "message": message_object(world, message)}
 
 
 def chat_post_ephemeral(world: World, args: Json) -> Json:
-    channel, _ = _conversation(args.get("channel", ""))
+    channel, _ = _conversation(world, args.get("channel", ""))
     person = args.get("user", "")
-    if channel in CHANNELS and person not in CHANNELS[channel].members:
+    if channel in world.cast.channels and not world.cast.is_member(person, channel):
         raise Refused("user_not_in_channel")
     _accept_message(world, args, person, channel, "chat.postEphemeral")
     text = args.get("text") or ""
@@ -180,12 +172,12 @@ def _view_argument(args: Json) -> Json:
     return view
 
 
-def _admitted(world: World, owner: str, args: Json, where: str, source: str, stack: list[View]) -> View:
+def _admitted(world: World, owner: str, args: Json, where: str, source: str) -> Json:
     body = _view_argument(args)
     if body["type"] != where:
         raise Refused("invalid_arguments", [f"[ERROR] {source} takes a view of type {where}"])
     world.accept(where, body, person=owner, source=source)
-    return world.new_view(owner, body, stack)
+    return body
 
 
 def _expect_hash(view: View, args: Json) -> None:
@@ -193,13 +185,13 @@ def _expect_hash(view: View, args: Json) -> None:
         raise Refused("hash_conflict")
 
 
-def _conversation(channel: str) -> tuple[str, str]:
+def _conversation(world: World, channel: str) -> tuple[str, str]:
     """Return the channel to post to, and the person when it is a direct conversation."""
-    if channel in CHANNELS:
-        if BOT_USER.id not in CHANNELS[channel].members:
+    if channel in world.cast.channels:
+        if not world.cast.is_member(BOT_USER.id, channel):
             raise Refused("not_in_channel")
         return channel, ""
-    for person in PEOPLE:
+    for person in world.cast.people:
         if channel in (person, direct_channel(person)):
             return direct_channel(person), person
     raise Refused("channel_not_found")

@@ -6,12 +6,13 @@ Whoever reads or writes it holds ``world.lock``; whoever wrote calls ``changed``
 import itertools
 import secrets
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from bot.simulator.cast import BOT_USER, Json, SlackApp
+from bot.simulator.cast import BOT_USER, Cast, Json, SlackApp, try_cast
 from bot.simulator.grants import Grants
 from bot.simulator.inputs import Surface
 from bot.simulator.kept_blocks import Refused, normalised
@@ -81,13 +82,29 @@ class Note:
 
 
 class World:
-    """Everything that the workspace remembers; lost when the program ends."""
+    """
+    Everything that the workspace remembers; lost when the program ends.
 
-    def __init__(self, app: SlackApp, check: Check, clock: Callable[[], float]) -> None:
-        self.app = app
+    Args:
+        check: Returns what Slack would refuse in a "message", "modal" or "home" payload.
+        clock: Unix time in seconds.
+        app: What the app's manifest says.
+        cast: The workspace and its people; those of the try page when nobody says.
+    """
+
+    def __init__(
+        self,
+        check: Check,
+        clock: Callable[[], float] = time.time,
+        *,
+        app: SlackApp | None = None,
+        cast: Cast | None = None,
+    ) -> None:
+        self.app = app or SlackApp()
+        self.cast = cast or try_cast()
         self.check = check
         self.clock = clock
-        self.grants = Grants(clock)
+        self.grants = Grants(clock, self.cast.team_id)
         self.lock = threading.Condition()
         self.version = 1
         self.open = True
@@ -103,6 +120,10 @@ class World:
         self.lock.notify_all()
         return self.version
 
+    def show(self, shown: Message | View) -> None:
+        """Let everybody who may see a message or view see it as it is now."""
+        shown.revision = self.changed()
+
     def next_ts(self) -> str:
         """Return a message timestamp that no other message has."""
         return f"{int(self.clock())}.{next(self._count):06d}"
@@ -112,7 +133,7 @@ class World:
         surface = Surface(normalised(blocks or []))
         message = Message(self.next_ts(), channel, author, text, surface, **shown)
         self.messages = [*self.messages, message][-MAX_MESSAGES:]
-        message.revision = self.changed()
+        self.show(message)
         return message
 
     def rewrite(self, message: Message, text: str, blocks: Any) -> None:
@@ -121,7 +142,7 @@ class World:
         message.text = text
         message.warning = ""
         message.edited = message.only_for is None
-        message.revision = self.changed()
+        self.show(message)
 
     def remove(self, message: Message) -> None:
         """Take a message away."""
@@ -152,25 +173,33 @@ class World:
                 return view
         raise Refused("not_found")
 
-    def new_view(self, owner: str, body: Json, stack: list[View]) -> View:
-        """Make a view that stands on top of ``stack``; the caller puts it there."""
-        shown = {key: value for key, value in body.items() if key != "blocks"}
-        surface = Surface(normalised(body.get("blocks")))
-        view_id = "V" + secrets.token_hex(5).upper()
-        root, previous = (stack[0].id, stack[-1].id) if stack else (view_id, None)
-        return View(view_id, owner, shown, surface, self.new_hash(), root, previous)
+    def present(self, view: View) -> View:
+        """Return a view as it is now; itself when it was closed meanwhile."""
+        try:
+            return self.view(view.id)
+        except Refused:
+            return view
+
+    def put_view(self, owner: str, body: Json, stack: list[View]) -> View:
+        """Show a new view on top of a stack."""
+        view = self._new_view(owner, body, stack)
+        stack.append(view)
+        self.show(view)
+        return view
+
+    def put_home(self, owner: str, body: Json) -> View:
+        """Show somebody's Home tab for the first time."""
+        self.homes[owner] = view = self._new_view(owner, body, [])
+        self.show(view)
+        return view
 
     def rewrite_view(self, view: View, body: Json) -> None:
         """Show another view in a view's place; typed values stay where block_id and action_id do."""
         view.surface.replace(normalised(body.get("blocks")))
         view.body = {key: value for key, value in body.items() if key != "blocks"}
-        view.hash = self.new_hash()
+        view.hash = self._new_hash()
         view.errors, view.warning = {}, ""
-        self.changed()
-
-    def new_hash(self) -> str:
-        """Return a hash for a view that was just shown."""
-        return f"{int(self.clock())}.{secrets.token_urlsafe(6)}"
+        self.show(view)
 
     def accept(
         self, where: str, payload: Json, *, person: str, channel: str | None = None, source: str
@@ -194,3 +223,13 @@ class World:
             return
         self.notes.append(Note(secrets.token_hex(4), person, title, details))
         self.changed()
+
+    def _new_hash(self) -> str:
+        return f"{int(self.clock())}.{secrets.token_urlsafe(6)}"
+
+    def _new_view(self, owner: str, body: Json, stack: list[View]) -> View:
+        shown = {key: value for key, value in body.items() if key != "blocks"}
+        surface = Surface(normalised(body.get("blocks")))
+        view_id = "V" + secrets.token_hex(5).upper()
+        root, previous = (stack[0].id, stack[-1].id) if stack else (view_id, None)
+        return View(view_id, owner, shown, surface, self._new_hash(), root, previous)

@@ -5,24 +5,25 @@
 other mounts  -> whatever was mounted there
 """
 
-import json
 import logging
 import os
+import resource
 import secrets
 import signal
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 from waitress import create_server, wasyncore  # type: ignore[import-untyped]  # it ships no types
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]
-from waitress.task import ErrorTask  # type: ignore[import-untyped]
 
 from bot.core.errors import QuaymasterError
-from bot.web.json_answers import SECURITY_HEADERS, STATUS_LINES, answer
+from bot.web.connection import Connection
+from bot.web.json_answers import answer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -30,24 +31,33 @@ if TYPE_CHECKING:
 SLACK_PATH = "/slack/events"
 HEALTH_PATH = "/healthz"
 
-# 80, because a submitted form waits up to 2.2 s for a registry inside its own request: 64 such forms at
-# once (more checks than that are not begun) must not delay anybody else's acknowledgement past 100 ms.
-# Threads that wait for nothing cost next to nothing.
-THREADS = 80
+_LARGEST_BODY = 1024 * 1024
+_NEVER = 10**9
 
-LIMITS = {
-    "threads": THREADS,
-    "connection_limit": 1000,
-    "channel_timeout": 10,
-    "cleanup_interval": 2,
-    "max_request_body_size": 1024 * 1024,
+_SETTINGS = {
+    # 80, because a submitted form waits up to 2.2 s for a registry inside its own request: 64 such forms at
+    # once (more checks than that are not begun) must not delay anybody else's acknowledgement past 100 ms.
+    # Threads that wait for nothing cost next to nothing.
+    "threads": 80,
+    "max_request_body_size": _LARGEST_BODY,
+    # Larger ones would go to a temporary file, and a form holds a secret.
+    "inbuf_overflow": 2 * _LARGEST_BODY,
+    "outbuf_overflow": 16 * _LARGEST_BODY,
     "asyncore_use_poll": True,  # `select` fails beyond 1,024 descriptors
     "ident": None,
+    # Waitress counts these by a clock that can be set back, from the last byte, and at its limit it lets
+    # nobody in. `Server` closes connections in their place.
+    "connection_limit": _NEVER,
+    "channel_timeout": _NEVER,
+    # The header is read here, by `_behind`: waitress answers a malformed one itself and logs its value.
+    "clear_untrusted_proxy_headers": False,
 }
-"""Measured: with these, 200 half-sent requests delay an honest one by 2 ms, and all are closed."""
 
-DRAIN_S = 5.0
-"""How long running requests may take to finish after the stop signal; Slack waits 3 s for any of them."""
+_MOST_CONNECTIONS = 1000
+_DESCRIPTORS_FOR_OTHERS = 200
+"""Descriptors that stay free for the store, for registries and for Slack."""
+_MOST_HALF_SENT_BYTES = 64 * 1024 * 1024
+_LOOK_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +78,19 @@ def dispatcher(mounts: Mapping[str, "WSGIApplication"]) -> "WSGIApplication":
         path = environ.get("PATH_INFO", "")
         for prefix, below, application in longest_first:
             if path == prefix or path.startswith(below):
-                return guarded(application, environ, start_response)
+                return _guarded(application, environ, start_response)
         return answer(start_response, HTTPStatus.NOT_FOUND, {"error": "not found"})
 
     return dispatch
 
 
-def guarded(
+def _guarded(
     application: "WSGIApplication", environ: "WSGIEnvironment", start_response: "StartResponse"
 ) -> Iterable[bytes]:
     """Call an application; whatever it raises is logged under an id, and the answer names only that id."""
     try:
-        return application(environ, start_response)
+        # As a list, so that what an application raises later is not left to waitress, which logs the path.
+        return list(application(environ, start_response))
     except Exception as error:
         error_id = secrets.token_hex(4)
         log.error("request failed", exc_info=error, extra={"error_id": error_id})
@@ -87,55 +98,30 @@ def guarded(
         return answer(start_response, HTTPStatus.INTERNAL_SERVER_ERROR, fields)
 
 
-TOO_LONG = "Send less."
-UNREADABLE = {
-    HTTPStatus.BAD_REQUEST: (
-        "The request cannot be read: its address or a header holds what HTTP does not allow.",
-        "A token that was read from a file may end with an invisible character: write it anew.",
-    ),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The request's body is too large.", TOO_LONG),
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("The request's headers are too long.", TOO_LONG),
-    HTTPStatus.NOT_IMPLEMENTED: ("The request's body is encoded in an unknown way.", "Send it as it is."),
-}
-
-
-class RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress ships no types
-    """Answers a request that no application gets to see: waitress's own words would repeat its headers."""
-
-    def execute(self) -> None:
-        """Answer as the API answers errors."""
-        status = HTTPStatus(self.request.error.code)
-        code = "invalid_request" if status in UNREADABLE else "internal_error"
-        message, hint = UNREADABLE.get(status, ("Something went wrong inside Quaymaster.", ""))
-        body = json.dumps({"code": code, "message": message, "hint": hint}).encode()
-        self.status = STATUS_LINES[status]
-        self.response_headers.extend([("Content-Type", "application/json"), *SECURITY_HEADERS])
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
-
-
-class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection."""
-
-    error_task_class = RefusedTask
-
-
-def nothing() -> None:
+def _nothing() -> None:
     """Do nothing."""
 
 
 class Server:
-    """A waitress server on a socket of ours, with a stop that finishes what is running."""
+    """
+    A waitress server on a socket of ours, which nobody can fill, and with a stop that finishes what runs.
+
+    A request has ``request_s`` to arrive whole, however its bytes are spread. When there are too
+    many connections, the address with most waiting ones loses its longest waiting one: whoever holds
+    connections open takes them from themselves.
+    """
 
     def __init__(
         self,
         wsgi: "WSGIApplication",
         host: str,
         port: int,
-        stopping: Callable[[], None] = nothing,
+        stopping: Callable[[], None] = _nothing,
         *,
         trusted_proxy: str | None = None,
+        most_connections: int | None = None,
+        request_s: float = 10.0,
+        drain_s: float = 5.0,
     ) -> None:
         """
         Listen.
@@ -146,21 +132,27 @@ class Server:
             port: 0 = any free one.
             stopping: Called when the stop begins, to let go of requests that wait on purpose.
             trusted_proxy: The address of a proxy whose word counts for where a request comes from.
+            most_connections: ``None`` = 1,000, or what the limit on open files allows.
+            request_s: How long a connection may be idle, and how long a request may take to arrive whole.
+            drain_s: How long running requests may take to finish after the stop signal; Slack waits 3 s.
 
         Raises:
             QuaymasterError: The address cannot be had.
         """
-        listener = listen(host, port)
-        self.url = url_of(listener)
+        listener = _listen(host, port)
+        self.url = _url_of(listener)
         self.stopped_at = 0.0
         """When ``stop`` was first called, in monotonic seconds."""
         self._stop = Event()
         self._stopping = stopping
+        self._request_s = request_s
+        self._drain_s = drain_s
+        self._most_connections = most_connections or _most_connections()
+        self._looked_at = 0.0
         self._map: dict[int, Any] = {}
-        self._server = create_server(
-            wsgi, map=self._map, sockets=[listener], **LIMITS, **behind(trusted_proxy)
-        )
-        self._server.channel_class = Channel
+        wsgi = _behind(trusted_proxy, wsgi) if trusted_proxy else wsgi
+        self._server = create_server(wsgi, map=self._map, sockets=[listener], **_SETTINGS)
+        self._server.channel_class = Connection
 
     def stop(self) -> None:
         """Begin to stop. May be called from a signal handler and from any thread, and more than once."""
@@ -170,14 +162,14 @@ class Server:
             self._server.pull_trigger()
 
     def run(self) -> None:
-        """Serve until ``stop``, then finish what is running, for at most ``DRAIN_S`` seconds."""
+        """Serve until ``stop``, then finish what is running, for at most ``drain_s`` seconds."""
         while not self._stop.is_set():
             self._turn(1.0)
         self._stopping()
         # Closed inside the loop's own thread, because the loop polls this socket.
         self._server.del_channel()
         self._server.socket.close()
-        deadline = time.monotonic() + DRAIN_S
+        deadline = time.monotonic() + self._drain_s
         self._turn(0.05)
         while self._is_busy() and time.monotonic() < deadline:
             self._turn(0.05)
@@ -194,20 +186,80 @@ class Server:
 
     def _turn(self, timeout_s: float) -> None:
         wasyncore.loop(timeout=timeout_s, use_poll=True, map=self._map, count=1)
+        # Between two turns, never within one: a descriptor that is closed while the loop holds the answers
+        # of its poll may be given to a new connection, which would then be closed for the old one's sake.
+        now = time.monotonic()
+        if now - self._looked_at >= _LOOK_EVERY_S:
+            self._looked_at = now
+            self._close_late(now)
+        if len(self._server.active_channels) >= self._most_connections:
+            self._make_room()
+
+    def _connections(self) -> list[Connection]:
+        return list(self._server.active_channels.values())
+
+    def _close_late(self, now: float) -> None:
+        for late in (one for one in self._connections() if one.is_late(now, self._request_s)):
+            late.handle_close()
+        waiting = sorted(
+            (one for one in self._connections() if one.is_waiting), key=lambda one: one.half_sent
+        )
+        surplus = sum(one.half_sent for one in waiting) - _MOST_HALF_SENT_BYTES
+        while surplus > 0:
+            largest = waiting.pop()
+            surplus -= largest.half_sent
+            largest.handle_close()
+
+    def _make_room(self) -> None:
+        waiting = [one for one in self._connections() if one.is_waiting]
+        if not waiting:
+            return
+        log.warning("too many connections; closing one that waits")
+        held = Counter(one.addr[0] for one in waiting)
+        most = max(held.values())
+        longest = min((one for one in waiting if held[one.addr[0]] == most), key=lambda one: one.waits_since)
+        longest.handle_close()
 
     def _is_busy(self) -> bool:
-        channels = list(self._server.active_channels.values())
-        return any(channel.requests or channel.total_outbufs_len for channel in channels)
+        return any(one.requests or one.total_outbufs_len for one in self._connections())
 
 
-def behind(trusted_proxy: str | None) -> dict[str, Any]:
-    """Settings that make a request's address the one that a proxy tells. Nobody else is believed."""
-    if trusted_proxy is None:
-        return {}
-    return {"trusted_proxy": trusted_proxy, "trusted_proxy_headers": {"x-forwarded-for"}}
+def _most_connections() -> int:
+    """Return how many connections the limit on open files leaves room for."""
+    descriptors = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if descriptors == resource.RLIM_INFINITY:
+        return _MOST_CONNECTIONS
+    return max(50, min(_MOST_CONNECTIONS, descriptors - _DESCRIPTORS_FOR_OTHERS))
 
 
-def listen(host: str, port: int) -> socket.socket:
+def _behind(trusted_proxy: str, wsgi: "WSGIApplication") -> "WSGIApplication":
+    """Make a request's address the one that the proxy tells. Nobody else is believed, nor is garbage."""
+    trusted = _address_in(trusted_proxy)
+
+    def told(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if _address_in(environ.get("REMOTE_ADDR", "")) == trusted:
+            address = _address_in(environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2])
+            environ["REMOTE_ADDR"] = str(address or environ["REMOTE_ADDR"])
+        return wsgi(environ, start_response)
+
+    return told
+
+
+def _address_in(hop: str) -> IPv4Address | IPv6Address | None:
+    """Read an address as proxies write it: in quotes, in brackets, with a port."""
+    text = hop.strip().strip('"')
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _listen(host: str, port: int) -> socket.socket:
     """Open the socket. Raises ``QuaymasterError`` with one sentence when that fails."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -221,8 +273,8 @@ def listen(host: str, port: int) -> socket.socket:
         ) from error
 
 
-def url_of(listener: socket.socket) -> str:
-    """Give the address a listening socket is reached at."""
+def _url_of(listener: socket.socket) -> str:
+    """Return the address a listening socket is reached at."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

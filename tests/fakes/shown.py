@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bot.simulator.world import Message, View
+
 Json = dict[str, Any]
 LISTS = ("blocks", "elements", "fields")
 SINGLE = ("text", "accessory", "element", "label", "hint", "title", "description")
@@ -24,9 +26,34 @@ class Control:
         shown = (self.element.get("text") or {}).get("text", "")
         return tuple(filter(None, (shown, self.element.get("accessibility_label", ""), label)))
 
+    @property
+    def key(self) -> tuple[str, str]:
+        """Its block id and its action id."""
+        return self.block["block_id"], self.element["action_id"]
+
+    @property
+    def options(self) -> list[Json]:
+        """What can be chosen in it."""
+        groups = self.element.get("option_groups", [])
+        return [*self.element.get("options", []), *(one for group in groups for one in group["options"])]
+
     def option(self, text: str) -> Json | None:
         """The option of a menu, or of a box to tick, with this text."""
-        return next((one for one in self.element.get("options", []) if one["text"]["text"] == text), None)
+        return next((one for one in self.options if one["text"]["text"] == text), None)
+
+    def value_of(self, text: str) -> str:
+        """The value of the option with this text."""
+        option = self.option(text)
+        assert option is not None, (
+            f"no option {text!r}; there are {[one['text']['text'] for one in self.options]}"
+        )
+        return str(option["value"])
+
+    def raw(self, value: Any) -> Any:
+        """What the page sends for a value: an option is told by its text, several by theirs."""
+        if not self.options:
+            return value
+        return [self.value_of(one) for one in value] if isinstance(value, list) else self.value_of(value)
 
 
 @dataclass(frozen=True)
@@ -40,6 +67,8 @@ class Shown:
     content: Mapping[str, Any] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
     """In a modal: the sentences beside its fields, by block id."""
+    origin: Message | View | None = field(default=None, repr=False, compare=False)
+    """What the simulator held of it at that moment."""
 
     @property
     def blocks(self) -> list[Json]:
@@ -144,23 +173,3 @@ def elements_of(block: Json) -> list[Json]:
     if block["type"] == "actions":
         return list(block["elements"])
     return [block[key] for key in ("accessory", "element") if key in block]
-
-
-def state_of(blocks: list[Json], typed: Mapping[str, Json]) -> Json:
-    """What stands in every input of a surface; what was typed counts before what it started with."""
-    values: Json = {}
-    for block in blocks:
-        for element in elements_of(block):
-            if element["type"] not in ("button", "overflow"):
-                start = {"type": element["type"], **started(element)}
-                values[block["block_id"]] = {element["action_id"]: typed.get(block["block_id"], start)}
-    return values
-
-
-def started(element: Json) -> Json:
-    """What an input holds before anybody touches it."""
-    if element["type"] == "checkboxes":
-        return {"selected_options": element.get("initial_options", [])}
-    if "options" in element:
-        return {"selected_option": element.get("initial_option")}
-    return {"value": element.get("initial_value")}

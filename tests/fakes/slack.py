@@ -1,35 +1,32 @@
-"""A Slack that behaves: people, triggers, answer addresses, messages, modals and Home tabs, by Slack's rules.
+"""The Slack of the tests: the simulator, which keeps what it was told and can be told to fail.
 
-It speaks real HTTP on loopback (``tests/fakes/slack_server.py``). What Slack would refuse is refused with
-Slack's own word and kept in ``refused``, and the fixture fails the test when anything is left there.
+What Slack would refuse is kept in ``refused``, and the fixture fails the test when anything is left there.
+Every payload is held against ``handlers/slack_limits.py`` and against the models of ``slack_sdk``.
 """
 
-import itertools
 import json
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
+from bot.simulator.app_answers import TROUBLE
+from bot.simulator.cast import Cast, Channel
+from bot.simulator.sent_payloads import view_object
+from bot.simulator.simulator import Simulator
+from bot.simulator.world import Message, View, World
 from handlers.slack_limits import problems
 from tests.fakes.clock import Clock
 from tests.fakes.people import TEAM, everybody
+from tests.fakes.sdk_models import sdk_problems
 from tests.fakes.shown import Json, Shown
 
 TOKEN = "xoxb-1-fake"
-TRIGGER_S = 3
-STACK = 3
-REPLIES = 5
-REPLIES_S = 1800
+SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
+OPS = "C0OPS"
+"""The channel in which everybody types."""
 
-
-@dataclass
-class Grant:
-    """A trigger id or an answer address: whose, since when, how often used, for which message."""
-
-    user: str
-    since: float
-    uses: int = 0
-    message: str = ""
+Reply = tuple[int, dict[str, str], bytes]
 
 
 @dataclass(frozen=True)
@@ -40,211 +37,159 @@ class Call:
     arguments: Json
 
 
-@dataclass
-class Workspace:
-    """All that Slack knows."""
+class WatchedWorld(World):
+    """A workspace that keeps everything that was shown to anybody, in order, and what broke a rule."""
 
-    clock: Clock
-    url: str = ""
-    people: dict[str, Json] = field(default_factory=everybody)
-    groups: dict[str, list[str]] = field(default_factory=dict)
-    calls: list[Call] = field(default_factory=list)
-    shown: list[Shown] = field(default_factory=list)
-    """Everything that was shown to anybody, in order."""
-    refused: list[str] = field(default_factory=list)
-    """What broke a rule of Slack's."""
-    failing: dict[str, str] = field(default_factory=dict)
-    """By method (or ``hook``): the error to answer with."""
-    before_answer: Callable[[], object] = bool
-    """Called before each answer, for a Slack that is slow."""
-    messages: dict[str, Shown] = field(default_factory=dict)
-    modals: dict[str, list[Shown]] = field(default_factory=dict)
-    """By user: the stack, the top last."""
-    homes: dict[str, Shown] = field(default_factory=dict)
-    grants: dict[str, Grant] = field(default_factory=dict)
-    ids: Any = field(default_factory=lambda: itertools.count(1))
+    def __init__(self, clock: Clock) -> None:
+        people = everybody()
+        ops = Channel(OPS, "ops", "", frozenset(people))
+        cast = Cast(TEAM, "acme", "Acme", people, {OPS: ops})
+        super().__init__(both_opinions, clock.seconds, cast=cast)
+        self.everything: list[Shown] = []
+        self.refused: list[str] = []
 
-    def grant(self, kind: str, user: str, message: str = "") -> str:
-        """Hand out a trigger id (``trigger``), or an answer address of a ``command`` or an ``action``."""
-        key = f"{kind}-{next(self.ids)}.7.{user.lower()}"
-        self.grants[key] = Grant(user, self.clock.seconds(), message=message)
-        return key if kind == "trigger" else f"{self.url}/hooks/{key}"
+    def show(self, shown: Message | View) -> None:
+        """Show it, and keep how it looked."""
+        super().show(shown)
+        is_ours = shown.warning == TROUBLE or (isinstance(shown, Message) and shown.kind != "message")
+        self.everything += [] if is_ours else [shown_of(shown)]
+
+    def refuse(self, title: str, details: list[str], person: str, channel: str | None = None) -> None:
+        """Refuse it, and keep why."""
+        self.refused += [f"{title} {detail}" for detail in details]
+        super().refuse(title, details, person, channel)
+
+
+class Slack(Simulator):
+    """The simulator with the workspace of the tests."""
+
+    world: WatchedWorld
+
+    def __init__(self, clock: Clock, url: str) -> None:
+        super().__init__(
+            lambda body, headers: self.app(body, headers),
+            SIGNING_SECRET,
+            WatchedWorld(clock),
+            signing_clock=time.time,
+            patience_s=None,
+        )
+        self.clock = clock
+        self.token = TOKEN
+        self.base_url = self.url = url
+        self.app: Callable[[bytes, dict[str, str]], Reply] = lambda _body, _headers: (503, {}, b"")
+        """Takes a signed request to the app under test."""
+        self.calls: list[Call] = []
+        self.failing: dict[str, str] = {}
+        """By method (or ``hook``): the error to answer with."""
+        self.before_answer: Callable[[], object] = bool
+        """Called before each answer, for a Slack that is slow."""
+
+    @property
+    def people(self) -> dict[str, Json]:
+        """Each person's user object, which a test may change."""
+        return self.world.cast.people
+
+    @property
+    def groups(self) -> dict[str, list[str]]:
+        """The members of each user group, which a test may change."""
+        return self.world.cast.groups
+
+    @property
+    def shown(self) -> list[Shown]:
+        """Everything that was shown to anybody, in order."""
+        return self.world.everything
+
+    @property
+    def refused(self) -> list[str]:
+        """What broke a rule of Slack's."""
+        return self.world.refused
+
+    def web_api(self, method: str, args: Json, token: str) -> Json:
+        """Keep a call of the Web API, then answer it or fail as told."""
+        self.calls.append(Call(method, args))
+        self.before_answer()
+        if method in self.failing and token == TOKEN:
+            return {"ok": False, "error": self.failing[method]}
+        answer = super().web_api(method, args, token)
+        is_wrong = answer.get("error") in ("unknown_method", "push_limit_reached")
+        self.refused.extend([f"{method}: {answer['error']}"] if is_wrong else [])
+        return answer
+
+    def response_url(self, path: str, body: bytes) -> tuple[int, Json]:
+        """Keep an answer that came to a response URL, then take it or fail as told."""
+        self.calls.append(Call("hook", json.loads(body)))
+        if "hook" in self.failing:
+            return 500, {"ok": False, "error": self.failing["hook"]}
+        return super().response_url(path, body)
 
     def called(self, method: str) -> list[Json]:
         """The arguments of each call of a method."""
         return [call.arguments for call in self.calls if call.method == method]
 
-    def answer(self, method: str, token: str, arguments: Json) -> Json:
-        """Answer a call of the Web API."""
-        self.calls.append(Call(method, arguments))
-        self.before_answer()
-        if token != TOKEN:
-            return refusal("invalid_auth")
-        if method in self.failing:
-            return refusal(self.failing[method])
-        return METHODS.get(method, unknown_method)(self, arguments)
-
-    def hook(self, key: str, message: Json) -> tuple[int, str]:
-        """Take a message at an answer address."""
-        self.calls.append(Call("hook", message))
-        grant = self.grants.get(key)
-        if "hook" in self.failing:
-            return 500, self.failing["hook"]
-        if grant is None or grant.uses >= REPLIES or self.clock.seconds() - grant.since > REPLIES_S:
-            return 404, "used_url" if grant else "no_such_hook"
-        grant.uses += 1
-        if not self.is_taken("message", message):
-            return 400, "invalid_blocks"
-        replaces = message.get("replace_original") and key.startswith("action") and grant.message
-        self.show("message", grant.user, message, grant.message if replaces else "")
-        return 200, "ok"
-
-    def is_taken(self, where: str, content: Json) -> bool:
-        """Say whether Slack takes a message or a view; if not, keep why."""
-        found = problems(where, content)
-        self.refused += [f"{where}: {problem}" for problem in found]
-        return not found
-
-    def show(self, place: str, user: str, content: Json, id_: str = "") -> Shown:
-        """Show something to somebody, its blocks given ids as Slack gives them."""
-        blocks = [{"block_id": f"b{next(self.ids)}", **block} for block in content.get("blocks", [])]
-        shown = Shown(place, id_ or f"{place}{next(self.ids)}", user, {**content, "blocks": blocks})
-        self.shown.append(shown)
-        if place == "message":
-            self.messages[shown.id] = shown
-        elif place == "home":
-            self.homes[user] = shown
-        return shown
+    def grant(self, kind: str, user: str) -> str:
+        """Hand out a trigger id (``trigger``), or a response URL of a ``command`` or an ``action``."""
+        if kind == "trigger":
+            return self.world.grants.trigger(user)
+        is_command = kind == "command"
+        path = self.world.grants.response_url("commands" if is_command else "actions", user, OPS, None)
+        return self.url + path
 
     def stack(self, user: str) -> list[Shown]:
-        """The modals somebody has open."""
-        return self.modals.setdefault(user, [])
+        """The modals somebody has open, the top last."""
+        return [shown_of(view) for view in self.world.stacks[user]]
 
-    def put_modal(self, user: str, view: Json, id_: str = "") -> Shown:
-        """Show a modal on top, or in the place of the one with this id."""
-        fresh = {"hash": f"{next(self.ids)}.h"}
-        shown = self.show("modal", user, {**view, **fresh}, id_)
-        stack = self.stack(user)
-        places = [place for place, one in enumerate(stack) if one.id == id_]
-        stack[places[0] if places else len(stack) :] = [
-            shown,
-            *stack[places[0] + 1 if places else len(stack) :],
-        ]
-        return shown
+    def reopen(self, user: str, form: Shown) -> None:
+        """Put a form that was shown before on top of what somebody has open: the very same one."""
+        assert isinstance(form.origin, View)
+        self.world.stacks[user].append(replace(form.origin, owner=user))
 
-    def beside_fields(self, user: str, errors: dict[str, str]) -> None:
-        """Put sentences beside the inputs of the modal on top."""
-        top = self.stack(user)[-1]
-        inputs = {block["block_id"] for block in top.blocks if block["type"] == "input"}
-        self.refused += [f"an error stands beside no input: {key}" for key in errors if key not in inputs]
-        self.stack(user)[-1] = replace(top, errors=errors)
-        self.shown.append(self.stack(user)[-1])
+    def put_modal(self, user: str, view: Json) -> None:
+        """Put a new form on top of what somebody has open."""
+        with self.world.lock:
+            self.world.put_view(user, view, self.world.stacks[user])
 
+    def view_of(self, shown: Shown) -> Json:
+        """A modal or Home tab as payloads hold it."""
+        assert isinstance(shown.origin, View)
+        return view_object(self.world, shown.origin)
 
-def refusal(code: str, *messages: str) -> Json:
-    """Slack's way of saying no."""
-    more = {"response_metadata": {"messages": list(messages)}} if messages else {}
-    return {"ok": False, "error": code, **more}
+    def present(self, user: str, seen: Shown) -> Message | View:
+        """What a person has before them: what is there now, or what they still see although it changed."""
+        was = seen.origin
+        assert was is not None
+        if isinstance(was, Message) and was.only_for not in (None, user):
+            was = replace(was, ts=self.world.next_ts(), only_for=user)
+            self.world.messages.append(was)
+        now = next((one for one in self._everything_of(user) if _name(one) == _name(was)), was)
+        return now if _looks(now) == _looks(was) else was
 
-
-def unknown_method(slack: Workspace, _arguments: Json) -> Json:
-    """No such method."""
-    slack.refused.append("a method that this Slack does not know")
-    return refusal("unknown_method")
+    def _everything_of(self, user: str) -> list[Message | View]:
+        return [*self.world.messages, *self.world.stacks[user], *self.world.homes.values()]
 
 
-def auth_test(_slack: Workspace, _arguments: Json) -> Json:
-    """``auth.test``."""
-    return {"ok": True, "team_id": TEAM, "user_id": "UBOT", "bot_id": "B1"}
+def both_opinions(where: str, payload: Json) -> list[str]:
+    """Return what breaks a limit of Slack's, or what Slack's SDK does not understand."""
+    return problems(where, payload) + sdk_problems(where, payload)
 
 
-def users_info(slack: Workspace, arguments: Json) -> Json:
-    """``users.info``."""
-    user = slack.people.get(arguments["user"])
-    return {"ok": True, "user": user} if user else refusal("user_not_found")
+def shown_of(shown: Message | View) -> Shown:
+    """Keep how a message or view looks at this moment."""
+    blocks = deepcopy(shown.surface.blocks)
+    # What is typed later goes into the same fields, until other blocks take their place.
+    origin = replace(shown, surface=replace(shown.surface, blocks=blocks))
+    if isinstance(origin, View):
+        content = {**origin.body, "hash": origin.hash, "blocks": blocks}
+        return Shown(str(origin.body["type"]), origin.id, origin.owner, content, dict(origin.errors), origin)
+    is_direct = origin.channel.startswith("D")
+    user = origin.only_for or (f"U{origin.channel[1:]}" if is_direct else "")
+    seen_by = "in_channel" if user == "" else "ephemeral"
+    content = {"text": origin.text, "blocks": blocks, "response_type": seen_by}
+    return Shown("message", origin.ts, user, content, {}, origin)
 
 
-def usergroups_users_list(slack: Workspace, arguments: Json) -> Json:
-    """``usergroups.users.list``."""
-    group = slack.groups.get(arguments["usergroup"])
-    return refusal("no_such_subteam") if group is None else {"ok": True, "users": group}
+def _name(shown: Message | View) -> str:
+    return shown.ts if isinstance(shown, Message) else shown.id
 
 
-def chat_post_message(slack: Workspace, arguments: Json) -> Json:
-    """``chat.postMessage`` to a person."""
-    if arguments["channel"] not in slack.people:
-        return refusal("channel_not_found")
-    message = {**arguments, "blocks": blocks_of(arguments)}
-    if not slack.is_taken("message", message):
-        return refusal("invalid_blocks")
-    slack.show("message", arguments["channel"], message)
-    return {"ok": True}
-
-
-def blocks_of(arguments: Json) -> list[Json]:
-    """The blocks of a call, which the client sends as text in a form."""
-    blocks = arguments.get("blocks", [])
-    return json.loads(blocks) if isinstance(blocks, str) else blocks
-
-
-def triggered(slack: Workspace, arguments: Json) -> tuple[str, str]:
-    """Use up a trigger id: whose it is, or why it is refused."""
-    grant = slack.grants.get(arguments.get("trigger_id", ""))
-    if grant is None:
-        return "", "invalid_trigger_id"
-    grant.uses += 1
-    if slack.clock.seconds() - grant.since > TRIGGER_S:
-        return "", "expired_trigger_id"
-    return grant.user, "exchanged_trigger_id" if grant.uses > 1 else ""
-
-
-def put_on(slack: Workspace, arguments: Json, *, is_push: bool) -> Json:
-    """Open a modal, alone or on top of others."""
-    if not slack.is_taken("modal", arguments["view"]):
-        return refusal("invalid_blocks", *slack.refused)
-    user, error = triggered(slack, arguments)
-    if error:
-        return refusal(error)
-    if is_push and not 0 < len(slack.stack(user)) < STACK:
-        slack.refused.append("a modal is pushed on none, or on three")
-        return refusal("push_limit_reached")
-    if not is_push:
-        slack.stack(user).clear()
-    return {"ok": True, "view": shown_view(slack.put_modal(user, arguments["view"]))}
-
-
-def views_update(slack: Workspace, arguments: Json) -> Json:
-    """``views.update``."""
-    owners = [user for user, stack in slack.modals.items() for one in stack if one.id == arguments["view_id"]]
-    if not owners:
-        return refusal("not_found")
-    if not slack.is_taken("modal", arguments["view"]):
-        return refusal("invalid_blocks", *slack.refused)
-    return {
-        "ok": True,
-        "view": shown_view(slack.put_modal(owners[0], arguments["view"], arguments["view_id"])),
-    }
-
-
-def views_publish(slack: Workspace, arguments: Json) -> Json:
-    """``views.publish``."""
-    if not slack.is_taken("home", arguments["view"]):
-        return refusal("invalid_blocks", *slack.refused)
-    return {"ok": True, "view": shown_view(slack.show("home", arguments["user_id"], arguments["view"]))}
-
-
-def shown_view(shown: Shown) -> Json:
-    """A view as Slack gives it back."""
-    return {"id": shown.id, **json.loads(json.dumps(shown.content))}
-
-
-METHODS: dict[str, Callable[[Workspace, Json], Json]] = {
-    "auth.test": auth_test,
-    "chat.postMessage": chat_post_message,
-    "users.info": users_info,
-    "usergroups.users.list": usergroups_users_list,
-    "views.open": lambda slack, arguments: put_on(slack, arguments, is_push=False),
-    "views.push": lambda slack, arguments: put_on(slack, arguments, is_push=True),
-    "views.update": views_update,
-    "views.publish": views_publish,
-}
+def _looks(shown: Message | View) -> tuple[str, list[Json]]:
+    return (shown.hash if isinstance(shown, View) else ""), shown.surface.blocks

@@ -23,9 +23,8 @@ from storage.sealing import Keyring, new_key, parse_keys
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.clock import Clock
 from tests.fakes.scripted_registry import ScriptedRegistry
-from tests.fakes.slack import TOKEN, Workspace
+from tests.fakes.slack import SIGNING_SECRET, TOKEN, Slack
 from tests.fakes.slack_server import SlackServer
-from tests.features import payloads
 from tests.features.promises import unheard
 from tests.features.team import SETTINGS, QuietExecutor, Team
 from tests.storage.disks import WatchedDisk
@@ -64,15 +63,15 @@ def people(client: WebClient, clock: Clock) -> SlackPeople:
 
 
 @pytest.fixture
-def slack(slack_server: SlackServer, clock: Clock) -> Iterator[Workspace]:
+def slack(slack_server: SlackServer, clock: Clock) -> Iterator[Slack]:
     """Slack. A test fails when anything broke one of Slack's rules."""
     clock.advance(FORGOTTEN_S)
-    workspace = Workspace(clock)
-    slack_server.serve(workspace)
-    yield workspace
+    simulator = Slack(clock, slack_server.url)
+    slack_server.serve(simulator)
+    yield simulator
 
-    assert workspace.refused == []
-    assert unheard(workspace.shown) == []
+    assert simulator.refused == []
+    assert unheard(simulator.shown) == []
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def store(tmp_path: Path, keyring: Keyring, clock: Clock, disk: WatchedDisk) -> 
 
 @pytest.fixture
 def make_team(
-    slack: Workspace,
+    slack: Slack,
     registry: ScriptedRegistry,
     store: TinyDBStore,
     keyring: Keyring,
@@ -130,11 +129,11 @@ def make_team(
         )
         bolt = build_app(
             services,
-            signing_secret=payloads.SIGNING_SECRET,
+            signing_secret=SIGNING_SECRET,
             rates=SlackRates(rate_limit),
             logger=slack_logger(),
         )
-        front = slack_front(SlackRequestHandler(bolt), Secret(payloads.SIGNING_SECRET))
+        front = slack_front(SlackRequestHandler(bolt), Secret(SIGNING_SECRET))
         return Team(slack, services, store, executor, front)
 
     return make

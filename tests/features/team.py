@@ -1,11 +1,11 @@
 """A team at work: they type, press and fill in, and everything goes the whole way through the real app.
 
-signed payload -> front -> Bolt -> listener -> core -> real store -> view -> fake Slack
+person -> simulator -> signed payload -> front -> Bolt -> listener -> core -> real store -> view -> simulator
 """
 
 import json
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,10 +18,12 @@ from bot.core.workflows.fetch import hand_out
 from bot.core.workflows.tokens import caller_of, create_token
 from bot.executor import run_logged
 from bot.services import Services
+from bot.simulator.delivery import FORM
+from bot.simulator.world import View
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.people import MEMBER, TEAM
-from tests.fakes.shown import NOTHING, Control, Json, Shown, state_of
-from tests.fakes.slack import Workspace
+from tests.fakes.shown import NOTHING, Control, Shown
+from tests.fakes.slack import OPS, Reply, Slack, shown_of
 from tests.features import payloads
 
 ACME = TeamWorkspace(TEAM)
@@ -60,99 +62,95 @@ class Answer:
 
 @dataclass
 class Team:
-    """The driver of the feature tests."""
+    """The driver of the feature tests: it finds by name what a person sees; the simulator does the rest."""
 
-    slack: Workspace
+    slack: Slack
     services: Services
     store: TinyDBStore
     executor: QuietExecutor
     app: Callable[..., Iterable[bytes]]
     answers: list[Answer] = field(default_factory=list)
-    typed: dict[str, Json] = field(default_factory=dict)
-    """By modal: what was typed into it, by block id. Like Slack, it outlives a redrawing."""
 
-    def send(self, body: bytes, content_type: str = payloads.FORM) -> Answer:
-        """Send a signed request; the acknowledgement comes before anything on the executor runs."""
+    def __post_init__(self) -> None:
+        """Be the app that this Slack sends to."""
+        self.slack.app = self.receive
+
+    def receive(self, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Take a request of Slack's that is expected to be taken."""
+        answer = self._answer_to(body, headers)
+        self.slack.refused.extend([] if answer.status == 200 else [f"answered {answer.status}"])
+        return answer.status, {}, answer.body.encode()
+
+    def deliver(self, body: bytes) -> None:
+        """Send what no person made, but Slack expects to be taken."""
+        self.receive(body, payloads.signed(body))
+
+    def send(self, body: bytes, content_type: str = FORM) -> Answer:
+        """Send a signed request that no person made; nothing on the executor runs yet."""
+        return self._answer_to(body, payloads.signed(body, content_type))
+
+    def _answer_to(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Give the app a request; the acknowledgement comes before anything on the executor runs."""
         status: list[str] = []
-        environ = payloads.signed(body, content_type)
-        pieces = self.app(environ, lambda line, *_: status.append(line))
+        pieces = self.app(payloads.environ_of(body, headers), lambda line, *_: status.append(line))
         answer = Answer(int(status[0][:3]), b"".join(pieces).decode())
         self.answers.append(answer)
-        return answer
-
-    def deliver(self, body: bytes, content_type: str = payloads.FORM) -> Answer:
-        """Send what Slack expects to be taken."""
-        answer = self.send(body, content_type)
-        self.slack.refused += [] if answer.status == 200 else [f"answered {answer.status}"]
         return answer
 
     def command(self, text: str, user: str = MEMBER, *, wait_s: float = 0) -> Shown:
         """Type ``/integrations <text>``. ``wait_s``: how long the executor is busy with other things."""
         before = len(self.slack.shown)
-        trigger, reply = self.slack.grant("trigger", user), self.slack.grant("command", user)
-        answer = self.deliver(payloads.command(text, user, trigger, reply))
-        if answer.body:
-            message = answer.json() if answer.body.startswith("{") else {"text": answer.body}
-            self.slack.is_taken("message", message)
-            self.slack.show("message", user, message)
+        self.slack.command(user, OPS, "/integrations", text)
         return self.settled(user, before, wait_s)
 
     def press(self, name: str, user: str = MEMBER, on: Shown | None = None, *, wait_s: float = 0) -> Shown:
         """Press the button with this text or spoken label, on what is seen or on what was seen earlier."""
         seen = on or self.seen(user)
-        control = seen.button(name)
-        return self.act(user, seen, payloads.action_of(control.block, control.element), wait_s)
+        return self.use(user, seen, seen.button(name), None, wait_s)
 
     def pick(self, entry: str, user: str = MEMBER, on: Shown | None = None, *, near: str = "") -> Shown:
         """Choose an entry of a menu; ``near`` is a text of the row that the menu belongs to."""
         seen = on or self.seen(user)
         control = seen.menu(entry, near)
-        option = control.option(entry)
-        assert option is not None
-        self.keep(seen, control, {"type": "static_select", "selected_option": option})
-        return self.act(
-            user, seen, payloads.action_of(control.block, control.element, selected_option=option)
-        )
+        return self.use(user, seen, control, control.value_of(entry))
 
     def enter(self, label: str, text: str, user: str = MEMBER, on: Shown | None = None) -> Shown:
         """Type into a box that acts at once, and press Enter."""
         seen = on or self.seen(user)
-        control = seen.box(label)
-        self.keep(seen, control, {"type": "plain_text_input", "value": text or None})
-        return self.act(user, seen, payloads.action_of(control.block, control.element, value=text or None))
+        return self.use(user, seen, seen.box(label), text)
 
-    def fill(self, values: dict[str, str], user: str = MEMBER, on: Shown | None = None) -> None:
+    def fill(self, values: Mapping[str, Any], user: str = MEMBER, on: Shown | None = None) -> None:
         """Type into the boxes of a form, by label."""
         seen = on or self.seen(user)
         for label, text in values.items():
-            self.keep(seen, seen.box(label), {"type": "plain_text_input", "value": text or None})
+            self.leave(seen, seen.box(label), text, user)
+
+    def leave(self, seen: Shown, control: Control, value: Any, user: str = "") -> None:
+        """Leave a value in an input: a text, or an option or several by their texts."""
+        self.slack.present(user or seen.user, seen).surface.given[control.key] = control.raw(value)
 
     def tick(self, option: str, user: str = MEMBER) -> None:
         """Tick a box."""
         seen = self.seen(user)
         control = seen.menu(option)
-        self.keep(seen, control, {"type": "checkboxes", "selected_options": [control.option(option)]})
-        self.act(user, seen, payloads.action_of(control.block, control.element))
+        self.use(user, seen, control, [control.value_of(option)])
 
     def submit(
-        self, values: dict[str, str] | None = None, user: str = MEMBER, on: Shown | None = None
+        self, values: Mapping[str, Any] | None = None, user: str = MEMBER, on: Shown | None = None
     ) -> Shown:
         """Fill in and submit a form."""
         seen = on or self.seen(user)
         self.fill(values or {}, user, seen)
         before = len(self.slack.shown)
-        view = payloads.view_of(seen, state_of(seen.blocks, self.typed.get(seen.id, {})))
-        trigger = self.slack.grant("trigger", user)
-        answer = self.deliver(
-            payloads.interaction("view_submission", user, trigger, view=view, response_urls=[])
-        )
-        self.answered(user, answer.json() if answer.body else {"response_action": "close"})
+        form = self.slack.present(user, seen)
+        assert isinstance(form, View)
+        self.slack.send(user, form)
         return self.settled(user, before)
 
     def open_home(self, user: str = MEMBER, tab: str = "home") -> Shown:
         """Open the app's Home tab."""
         before = len(self.slack.shown)
-        self.deliver(payloads.home_opened(user, next(self.slack.ids), tab), payloads.JSON)
+        self.slack.open_home(user, tab)
         return self.settled(user, before)
 
     def seen(self, user: str = MEMBER) -> Shown:
@@ -163,35 +161,17 @@ class Team:
 
     def close(self, user: str = MEMBER) -> None:
         """Close every modal."""
-        self.slack.stack(user).clear()
+        self.slack.world.stacks[user].clear()
 
     def home(self, user: str = MEMBER) -> Shown:
         """Somebody's Home tab."""
-        return self.slack.homes[user]
+        return shown_of(self.slack.world.homes[user])
 
-    def keep(self, seen: Shown, control: Control, value: Json) -> None:
-        """Remember what stands in an input."""
-        self.typed.setdefault(seen.id, {})[control.block["block_id"]] = value
-
-    def act(self, user: str, seen: Shown, action: Json, wait_s: float = 0) -> Shown:
-        """Send a press."""
+    def use(self, user: str, seen: Shown, control: Control, raw: Any, wait_s: float = 0) -> Shown:
+        """Press or choose, and give what is shown then."""
         before = len(self.slack.shown)
-        trigger, reply = self.slack.grant("trigger", user), self.slack.grant("action", user, seen.id)
-        state = state_of(seen.blocks, self.typed.get(seen.id, {}))
-        more = payloads.pressed_in(seen, state, reply)
-        self.deliver(payloads.interaction("block_actions", user, trigger, actions=[action], **more))
+        self.slack.use(user, self.slack.present(user, seen), control.key, raw)
         return self.settled(user, before, wait_s)
-
-    def answered(self, user: str, answer: Json) -> None:
-        """Do with the form on top what the acknowledgement says."""
-        stack, what = self.slack.stack(user), answer.get("response_action")
-        if what == "errors":
-            self.slack.beside_fields(user, answer["errors"])
-        elif what in ("update", "push"):
-            self.slack.is_taken("modal", answer["view"])
-            self.slack.put_modal(user, answer["view"], stack[-1].id if what == "update" else "")
-        else:
-            stack.clear()
 
     def settled(self, user: str, before: int, wait_s: float = 0) -> Shown:
         """Let the executor do its work, and give what was shown: beside the Home tab if there is any."""

@@ -177,7 +177,7 @@ def test_name_taken_while_the_registry_was_asked(team, registry):
 def test_form_submitted_twice_adds_once(team, form):
     """The same form sent again is answered like the first time, and nothing is added twice."""
     team.submit(FORM, on=form)
-    team.slack.modals[MEMBER] = [form]
+    team.slack.reopen(MEMBER, form)
     shown = team.submit(FORM, on=form)
 
     assert AVAILABLE in shown.text

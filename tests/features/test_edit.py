@@ -255,7 +255,7 @@ def test_only_owner_and_admins_edit(free):
 
 def test_colleague_who_submits_a_form_changes_nothing(free, form):
     """A form submitted by somebody who may not is refused when it is saved."""
-    free.slack.modals[COLLEAGUE] = [form]
+    free.slack.reopen(COLLEAGUE, form)
     shown = free.submit({"Username": "stolen"}, COLLEAGUE, form)
 
     assert "Only its owner or a workspace admin may edit" in shown.text

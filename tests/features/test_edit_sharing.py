@@ -20,8 +20,7 @@ def choose(team, name, *ticks, user=MEMBER, **typed):
 def put(team, form, *ticks):
     """Leave exactly these ticks in an open form."""
     control = form.menu(SHARING[DEFAULT])
-    chosen = [control.option(SHARING[tick]) for tick in ticks]
-    team.keep(form, control, {"type": "checkboxes", "selected_options": chosen})
+    team.leave(form, control, [SHARING[tick] for tick in ticks])
 
 
 def ticked(form):

@@ -66,7 +66,7 @@ def test_edit_form_with_lost_facts_changes_nothing(free, metadata):
     """A form that does not say what it edits changes nothing."""
     opened = free.command("edit my_registry")
     before = free.find("my_registry")
-    view = payloads.view_of(opened, {}) | {"private_metadata": metadata}
+    view = free.slack.view_of(opened) | {"private_metadata": metadata}
     body = payloads.interaction("view_submission", MEMBER, free.slack.grant("trigger", MEMBER), view=view)
 
     assert free.send(body).status == 200

@@ -14,6 +14,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 from bot.simulator.delivery import signature
 from bot.simulator.page import tryit_app
 from bot.simulator.simulator import Simulator
+from bot.simulator.world import World
 from tests.simulator.blocks_sample import CONFIRMATION, FORM, HOME, LIST, TEAMS, plain, section
 
 SECRET = "demo-signing-secret"
@@ -128,7 +129,7 @@ class Quiet(WSGIRequestHandler):
 @contextmanager
 def served(app: DemoApp, port: int = 0) -> Iterator[tuple[str, Simulator]]:
     """Serve the try page for a demo app on this machine; yields its address and the simulator."""
-    simulator = Simulator(app, SECRET, long_sections)
+    simulator = Simulator(app, SECRET, World(long_sections))
     page = tryit_app(simulator)
     server = Server(("127.0.0.1", port), Quiet)
     server.set_app(page)

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 from bot.simulator.cast import ADMIN, INTEGRATIONS
 from bot.simulator.simulator import Simulator
+from bot.simulator.world import World
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 NOW = 1700000000.0
@@ -69,9 +70,8 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Connect the parts."""
-        self.simulator = Simulator(
-            self.app, SECRET, lambda _where, _payload: self.problems, self.clock, patience_s=0.2
-        )
+        world = World(lambda _where, _payload: self.problems, self.clock)
+        self.simulator = Simulator(self.app, SECRET, world, patience_s=0.2)
 
     def call(self, method: str, **args: Any) -> Json:
         """Call the Web API with the right token."""

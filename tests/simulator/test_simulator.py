@@ -8,6 +8,7 @@ from bot.simulator.cast import ADMIN, GENERAL, GUEST, INTEGRATIONS, MEMBER
 from bot.simulator.delivery import signature
 from bot.simulator.kept_blocks import Refused
 from bot.simulator.simulator import Simulator
+from bot.simulator.world import World
 from tests.simulator.scripted import (
     BUTTONS,
     NOW,
@@ -119,7 +120,7 @@ def test_unreachable_app_is_a_timeout() -> None:
     def front(_body: bytes, _headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         raise ConnectionRefusedError
 
-    simulator = Simulator(front, SECRET, lambda _where, _payload: [])
+    simulator = Simulator(front, SECRET, World(lambda _where, _payload: []))
     simulator.say(ADMIN.id, INTEGRATIONS.id, "/integrations")
 
     assert "operation_timeout" in simulator.world.messages[-1].text

@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from urllib.parse import urlsplit
 
 import pytest
@@ -56,6 +56,20 @@ def trouble():
     return []
 
 
+@contextmanager
+def running(wsgi, **settings):
+    """A server that serves; gives it and its thread."""
+    server = Server(wsgi, "127.0.0.1", 0, **settings)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server, thread
+    finally:
+        server.stop()
+        thread.join(10)
+        server.close()
+
+
 @pytest.fixture
 def server(gate, trouble):
     """A running server."""
@@ -67,15 +81,10 @@ def server(gate, trouble):
         "/v1": says("workflows"),
         "/echo": lambda environ, start: says(environ["HTTP_X_SLACK_REQUEST_TIMESTAMP"])(environ, start),
     }
-    running = Server(dispatcher(mounts), "127.0.0.1", 0)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    running.thread = thread
-    yield running
-    gate.opened.set()
-    running.stop()
-    thread.join(10)
-    running.close()
+    with running(dispatcher(mounts)) as (started, thread):
+        started.thread = thread
+        yield started
+        gate.opened.set()
 
 
 def connect(server):
@@ -216,30 +225,29 @@ def wait_until_refused(server, tries=100):
 
 def test_stop_lets_go_of_requests_that_wait_on_purpose(gate):
     """What waits on purpose is told that the stop begins, so it does not delay the end."""
-    running = Server(gate, "127.0.0.1", 0, gate.opened.set)
-    thread = threading.Thread(target=running.run)
-    thread.start()
-    with closing(connect(running)) as connection:
+    with (
+        running(gate, stopping=gate.opened.set) as (server, _),
+        closing(connect(server)) as connection,
+    ):
         connection.request("GET", "/")
         assert gate.entered.wait(5)
-        running.stop()
+        server.stop()
         answer = connection.getresponse().read()
-    thread.join(5)
 
     assert answer == b"finished"
 
 
-def test_stop_does_not_wait_for_ever(server, gate, monkeypatch):
+def test_stop_does_not_wait_for_ever(gate):
     """A request that never ends is given up after the drain time."""
-    monkeypatch.setattr("bot.web.server.DRAIN_S", 0.3)
-    connection = connect(server)
-    connection.request("GET", "/slow")
-    assert gate.entered.wait(5)
-    server.stop()
-    server.thread.join(3)
-    connection.close()
+    with running(gate, drain_s=0.3) as (server, thread), closing(connect(server)) as connection:
+        connection.request("GET", "/slow")
+        assert gate.entered.wait(5)
+        server.stop()
+        thread.join(3)
+        is_over = not thread.is_alive()
+        gate.opened.set()
 
-    assert not server.thread.is_alive()
+    assert is_over
 
 
 def test_idle_connection_does_not_delay_the_stop(server):

@@ -161,3 +161,19 @@ def test_guessing_address_is_answered_429_and_a_valid_token_from_it_is_served(pl
     assert [answer.status for answer in answers] == [401, 401, 429, 429]
     assert [answer.headers.get("Retry-After") for answer in answers] == [None, None, "2", "4"]
     assert valid.status == 200
+
+
+@pytest.mark.parametrize(
+    ("addresses", "refused"),
+    [
+        (["2001:db8::1"] * 11, 1),
+        ([f"2001:db8::{number}" for number in range(1, 12)], 1),
+        ([f"2001:db8:0:{number}::1" for number in range(1, 12)], 0),
+        ([f"192.0.2.{number}" for number in range(1, 12)], 0),
+    ],
+)
+def test_host_is_known_by_its_network(rates, addresses, refused):
+    """Invalid tokens are counted by IPv4 address, and by the first half of an IPv6 address."""
+    waits = [wait_of(rates.fail, address) for address in addresses]
+
+    assert sum(map(bool, waits)) == refused

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 WORKFLOWS_PATH = "/v1"
-NAMED = "/v1/integrations/"
+_NAMED = "/v1/integrations/"
 
-BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
+_BEARER = re.compile(r"bearer +([\x21-\x7e]+)", re.IGNORECASE)
 
 OPEN_TO_ALL = {
     "/v1/openapi.json": ("bot.web", "openapi.json", JSON),
@@ -51,10 +51,10 @@ def workflow_api(services: Services, rates: Rates | None = None) -> "WSGIApplica
         services: The ports.
         rates: The limits; ``None`` = those of ``bot/web/api/token_limits.py``.
     """
-    return WorkflowApi(services, rates or Rates())
+    return _WorkflowApi(services, rates or Rates())
 
 
-class WorkflowApi:
+class _WorkflowApi:
     """The API. It answers each request on the thread it came on."""
 
     def __init__(self, services: Services, rates: Rates) -> None:
@@ -70,30 +70,30 @@ class WorkflowApi:
         try:
             reply = self._reply(environ)
         except QuaymasterError as error:
-            log_trouble(error)
-            reply = error_reply(error, as_text=wants_text(environ))
+            _log_trouble(error)
+            reply = error_reply(error, as_text=_wants_text(environ))
         except Exception as error:
             error_id = secrets.token_hex(4)
             log.error("request failed", exc_info=error, extra={"error_id": error_id})
-            reply = error_reply(unexpected(error_id), as_text=wants_text(environ))
+            reply = error_reply(_unexpected(error_id), as_text=_wants_text(environ))
         return send(start_response, reply, is_head=environ["REQUEST_METHOD"] == "HEAD")
 
     def _reply(self, environ: "WSGIEnvironment") -> Reply:
         path: str = environ.get("PATH_INFO", "")
         known = self._files.get(path)
         if known is not None:
-            require_method(environ, "GET", "HEAD")
+            _require_method(environ, "GET", "HEAD")
             return known
-        endpoint, name = route(path)
+        endpoint, name = _route(path)
         # HEAD would have to hand something out and then not send it.
-        require_method(environ, "GET")
+        _require_method(environ, "GET")
         caller = self._caller(environ)
         query = read_query(environ.get("QUERY_STRING", ""), endpoint.required, endpoint.optional)
         return endpoint.answer(Call(self._services, caller, name, query))
 
     def _caller(self, environ: "WSGIEnvironment") -> Caller:
         """Find out who calls. Raises ``TokenRefused``, ``TooOften``."""
-        shown = BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
+        shown = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
         try:
             caller = caller_of(self._services.store, shown.group(1) if shown else "", self._services.now())
         except TokenRefused:
@@ -105,7 +105,7 @@ class WorkflowApi:
         return caller
 
 
-def route(path: str) -> tuple[Endpoint, str]:
+def _route(path: str) -> tuple[Endpoint, str]:
     """
     Find the endpoint of a path, and the integration the path names. Raises ``NoSuchPath``.
 
@@ -113,22 +113,22 @@ def route(path: str) -> tuple[Endpoint, str]:
         path: As WSGI gives it: each byte a character (PEP 3333).
     """
     name = ""
-    if path.startswith(NAMED):
-        name, slash, rest = path[len(NAMED) :].partition("/")
-        path = f"{NAMED}{{name}}{slash}{rest}"
+    if path.startswith(_NAMED):
+        name, slash, rest = path[len(_NAMED) :].partition("/")
+        path = f"{_NAMED}{{name}}{slash}{rest}"
     endpoint = ENDPOINTS.get(path)
     if endpoint is None or (not name and "{" in path):
         raise NoSuchPath("The API has no such path.", "GET /v1/openapi.json lists those there are.")
     return endpoint, name if name.isascii() else name.encode("latin-1").decode(errors="replace")
 
 
-def require_method(environ: "WSGIEnvironment", *allowed: str) -> None:
+def _require_method(environ: "WSGIEnvironment", *allowed: str) -> None:
     """Let these methods pass. Raises ``WrongMethod``."""
     if environ["REQUEST_METHOD"] not in allowed:
         raise WrongMethod(", ".join(allowed))
 
 
-def log_trouble(error: QuaymasterError) -> None:
+def _log_trouble(error: QuaymasterError) -> None:
     """Log what the operator must see; what a workflow did wrong is the workflow's."""
     if isinstance(error, StoreFailure | KeyringFailure):
         log.error("a workflow could not be answered", exc_info=error)
@@ -136,12 +136,12 @@ def log_trouble(error: QuaymasterError) -> None:
         log.info("a workflow asked too often", extra={"wait_s": error.wait_s})
 
 
-def wants_text(environ: "WSGIEnvironment") -> bool:
+def _wants_text(environ: "WSGIEnvironment") -> bool:
     """True for a script that reads an error as three lines of text."""
     return bool(environ.get("HTTP_ACCEPT") == "text/plain")
 
 
-def unexpected(error_id: str) -> QuaymasterError:
+def _unexpected(error_id: str) -> QuaymasterError:
     """Say that something failed; only the log says what, under this id."""
     return QuaymasterError(
         "Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}"

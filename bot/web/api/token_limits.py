@@ -4,21 +4,23 @@ A token may ask 600 times a minute, all at once if it likes. An address that sho
 honest 401 ten times a minute; from then on each further attempt doubles a delay, up to five minutes. A valid
 token is never refused because of its address: behind a proxy or in a build cluster many share one.
 
-The address is the connection's. Behind a reverse proxy that is the proxy's, unless
+Of an IPv6 address the first 64 bits count: every host has all addresses of its network. The address is the
+connection's. Behind a reverse proxy that is the proxy's, unless
 ``QUAYMASTER_TRUSTED_PROXY`` names it.
 """
 
 import threading
 import time
 from collections.abc import Callable
+from ipaddress import IPv6Address, ip_address
 
 from bot.core.token_bucket import MOST_KEPT, Buckets, TooOften
 
-ASKS_A_MINUTE = 600
-FAILURES_A_MINUTE = 10
-FIRST_DELAY_S = 2.0
-LONGEST_DELAY_S = 300.0
-MOST_STRIKES = 10
+_ASKS_A_MINUTE = 600
+_FAILURES_A_MINUTE = 10
+_FIRST_DELAY_S = 2.0
+_LONGEST_DELAY_S = 300.0
+_MOST_STRIKES = 10
 """Enough for the longest delay; without it a number that only grows would one day be too large."""
 
 
@@ -28,8 +30,8 @@ class Rates:
     def __init__(
         self,
         *,
-        asks_a_minute: int = ASKS_A_MINUTE,
-        failures_a_minute: int = FAILURES_A_MINUTE,
+        asks_a_minute: int = _ASKS_A_MINUTE,
+        failures_a_minute: int = _FAILURES_A_MINUTE,
         most: int = MOST_KEPT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,10 +53,19 @@ class Rates:
         """Count an invalid token from an address. Raises ``TooOften``, each time with a longer delay."""
         with self._lock:
             now = self._clock()
-            bucket = self._failures.of(address, now)
+            bucket = self._failures.of(_network_of(address), now)
             if now >= bucket.shut_until and not self._failures.take(bucket, now):
                 return
-            bucket.strikes = min(bucket.strikes + 1, MOST_STRIKES)
-            delay_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2 ** (bucket.strikes - 1))
+            bucket.strikes = min(bucket.strikes + 1, _MOST_STRIKES)
+            delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** (bucket.strikes - 1))
             bucket.shut_until = now + delay_s
         raise TooOften("This workflow token is not valid, like many others from this address.", delay_s)
+
+
+def _network_of(address: str) -> str:
+    """Return what one host is known by: its IPv4 address, or the network of its IPv6 address."""
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    return known.exploded[:19] if isinstance(known, IPv6Address) else address

@@ -1,0 +1,119 @@
+"""One connection: when it counts as late, what it refuses to read, and how it says so."""
+
+import json
+import logging
+import sys
+import time
+from http import HTTPStatus
+
+from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # it ships no types
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]
+from waitress.task import ErrorTask  # type: ignore[import-untyped]
+
+from bot.web.json_answers import SECURITY_HEADERS, STATUS_LINES
+
+_TIMES_AS_LONG = 3
+"""An answer may take so many times as long to be read as a request may take to arrive."""
+
+_SEND_LESS = "Send less."
+_UNREADABLE = {
+    HTTPStatus.BAD_REQUEST: (
+        "The request cannot be read: its address or a header holds something that HTTP does not allow.",
+        "A token that was read from a file may end with an invisible character: write it again.",
+    ),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The request's body is too large.", _SEND_LESS),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("The request's headers are too long.", _SEND_LESS),
+    HTTPStatus.NOT_IMPLEMENTED: ("The request's body is encoded in an unknown way.", "Send it as it is."),
+}
+
+log = logging.getLogger(__name__)
+
+
+class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no types
+    """A request that is being read."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head. Raises ``ParsingError``, which is answered with 400."""
+        try:
+            super().parse_header(header_plus)
+        except ValueError:
+            # A host such as "[x]", or a length of thousands of digits.
+            raise ParsingError("unreadable") from None
+        # Two lengths, or a transfer coding where there is none: proxies may read the body's end elsewhere
+        # (RFC 9112, section 6.1).
+        if (self.chunked and "CONTENT_LENGTH" in self.headers) or "TRANSFER_ENCODING" in self.headers:
+            raise ParsingError("two lengths")
+        if self.body_rcv is None:
+            # Nothing follows that could be continued with: waitress would wait for it.
+            self.expect_continue = False
+
+
+class _Refusal(ErrorTask):  # type: ignore[misc]
+    """Answers a request that no application gets to see: waitress's own words would repeat its headers."""
+
+    def execute(self) -> None:
+        """Answer as the API answers errors."""
+        status = HTTPStatus(self.request.error.code)
+        code = "invalid_request" if status in _UNREADABLE else "internal_error"
+        message, hint = _UNREADABLE.get(status, ("Something went wrong inside Quaymaster.", ""))
+        log.warning("refused a request that cannot be read", extra={"status": status.value})
+        body = json.dumps({"code": code, "message": message, "hint": hint}).encode()
+        self.status = STATUS_LINES[status]
+        self.response_headers.extend([("Content-Type", "application/json"), *SECURITY_HEADERS])
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Connection(HTTPChannel):  # type: ignore[misc]
+    """A connection that knows by monotonic time since when it waits for its client."""
+
+    parser_class = _Request
+    error_task_class = _Refusal
+    waits_since: float
+    """When it was opened, or its last answer was ready; it means nothing while a request runs."""
+    _is_running = False
+    _begun_at: float | None = None
+    """When the first byte after that came."""
+
+    def __init__(self, *args: object, **more: object) -> None:
+        self.waits_since = time.monotonic()
+        super().__init__(*args, **more)
+
+    @property
+    def is_waiting(self) -> bool:
+        """True while nothing runs for it: it is idle, sends a request or reads an answer."""
+        return not (self._is_running or self.requests)
+
+    @property
+    def half_sent(self) -> int:
+        """How many bytes of an unfinished request are kept."""
+        return self.request.body_bytes_received if self.request else 0
+
+    def is_late(self, now: float, request_s: float) -> bool:
+        """Say whether the client has had its time. No number of single bytes makes it longer."""
+        if not self.is_waiting:
+            return False
+        if self.total_outbufs_len:
+            return now - self.waits_since > _TIMES_AS_LONG * request_s
+        return now - (self._begun_at or self.waits_since) > request_s
+
+    def received(self, data: bytes) -> bool:
+        """Take what the client sent."""
+        if self._begun_at is None:
+            self._begun_at = time.monotonic()
+        return bool(super().received(data))
+
+    def service(self) -> None:
+        """Answer one request, on one of the server's threads."""
+        self._is_running = True
+        try:
+            super().service()
+        finally:
+            self._begun_at, self.waits_since = None, time.monotonic()
+            self._is_running = False
+
+    def handle_error(self) -> None:
+        """Close a connection that failed in an unforeseen way, and log nothing of what it sent."""
+        log.error("a connection failed", exc_info=sys.exc_info())
+        self.handle_close()
