@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bot.settings import StoreSettings
 
 STANDARD_OUTPUT = Path("-")
-EPILOG = "Settings are read from the environment; README.md lists them."
+EPILOG = "Settings are read from the environment; .github/docs/settings.md lists them."
 
 
 class Sentences(click.Group):

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.core.errors import InvalidInput, shortened
+from bot.core.visible_text import visible
 
 COMMAND = "/integrations"
 
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
+MENTION = re.compile(r"<([@#])[^<>|\s]+\|([^<>]+)>|<![^<>|\s]+\|([^<>]+)>")
 LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
-CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "\u00a0": " "})
+CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,6 +61,10 @@ class Words:
             raise InvalidInput(f"{what} is missing.", self.usage)
         return self.rest[index]
 
+    def plain_at(self, index: int, what: str) -> str:
+        """The word at a place as it was typed, before Slack made a mention of it. Raises ``InvalidInput``."""
+        return MENTION.sub(lambda found: f"{found[1] or ''}{found[2] or found[3]}", self.at(index, what))
+
     def optional(self, index: int) -> str:
         """The word at a place, or nothing."""
         return self.rest[index] if index < len(self.rest) else ""
@@ -75,9 +81,10 @@ def read_words(text: str) -> tuple[str, ...]:
     """
     Split a command's text as people mean it.
 
-    Slack's escapes are undone once, links are unwrapped, a phone's curly quotes count as quotes, and quoted
-    words stay together.
+    Slack's escapes are undone once, links are unwrapped, a phone's curly quotes count as quotes, quoted words
+    stay together, and what nobody sees is left out.
     """
+    text = visible(text)
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, character)
     # After the escapes: a link that was pasted as text, brackets and all, is one too.

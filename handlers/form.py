@@ -151,7 +151,9 @@ def typed_values(form: Form, kind: Kind) -> dict[str, str]:
 def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
     """Read a submitted form. Raises ``InvalidFields``."""
     name = state_value(form.values, "name", VALUE)
-    return read_draft(kind, name, typed_values(form, kind), keeps_secret=keeps_secret)
+    is_kept = not is_check_wanted(form)
+    typed = typed_values(form, kind)
+    return read_draft(kind, name, typed, keeps_secret=keeps_secret, keeps_line_break=is_kept)
 
 
 def is_check_wanted(form: Form) -> bool:

@@ -1,4 +1,4 @@
-"""Import logins from a docker config.json: paste it, see what would come of it, confirm.
+"""Import the logins that docker, podman or Kubernetes use: paste them, see what would come of it, confirm.
 
 payload -> ask -> import_form -> open
 payload -> preview -> preview_import -> previewed -> ack
@@ -48,7 +48,7 @@ MARKS = {
 
 def register(routes: Routes) -> None:
     """Add the verb and both forms."""
-    summary = "takes over the logins of a docker config.json, after a preview"
+    summary = "imports the logins of docker, podman or a Kubernetes secret, after a preview"
     routes.verb(Verb("import", ask, "", "", summary), waits=True)
     routes.form(PREVIEW, preview)
     routes.form(CONFIRM, confirm)
@@ -83,8 +83,9 @@ def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
         VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True, max_length=3000
     )
     hint = (
-        "At most 3,000 characters, which is all that Slack takes: import a longer file in parts. "
-        "Visible while it stands here; what is imported is sealed, and nothing else is kept."
+        "Or podman's auth.json, a Kubernetes secret (JSON or YAML), or the base64 of one. At most 3,000 "
+        "characters, which is all that Slack takes: import a longer file in parts. Visible while it is here; "
+        "what you import is sealed, and nothing else is kept."
     )
     pasted = labelled("config.json", box, FIELD, hint=hint)
     return modal(

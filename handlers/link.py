@@ -61,7 +61,7 @@ def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> No
 def typed_target(words: Words) -> Target:
     """Read the target that stands behind the integration's name."""
     words.at(0, "The integration's name")
-    return read_target(words.at(1, "The kind of target"), words.at(2, "The target's name"))
+    return read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
 
 
 def linked(done: Linked, tokens: Sequence[WorkflowToken]) -> Message:

@@ -54,7 +54,8 @@ def register(routes: Routes) -> None:
 
 def settings(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``settings kind TARGET``."""
-    target = read_target(words.at(0, "The kind of target"), " ".join(words.rest[1:]))
+    name = " ".join(words.plain_at(at, "") for at in range(1, len(words.rest)))
+    target = read_target(words.at(0, "The kind of target"), name)
     uses = uses_of(services.store, actor, target)
     nearest = () if uses else nearest_targets(services.store, actor, target)
     ack(**used(target, uses, services.kinds, nearest))

@@ -90,7 +90,7 @@ def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def create(words: Words, services: Services, actor: Actor) -> Message:
     """Make a token and show it, once."""
     words.at_most(4)
-    target = read_target(words.at(1, "The kind of target"), words.at(2, "The target's name"))
+    target = read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
     made = create_token(services.store, actor, target, read_days(words.optional(3)))
     return created(*made, services.base_url)
 

@@ -26,7 +26,7 @@ def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     words.at_most(3)
     image = words.at(0, "The image")
     kind = words.optional(1)
-    target = read_target(kind, words.at(2, "The target's name")) if kind else None
+    target = read_target(kind, words.plain_at(2, "The target's name")) if kind else None
     choice = explain_choice(services.store, actor, server_asked_for(image), target)
     ack(**explained(image, target, choice))
 

@@ -7,7 +7,7 @@ a newer form of the data has a higher format number, and is never read by halves
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
@@ -15,13 +15,16 @@ from typing import Any
 from bot.core.audit import event_fields, timestamp
 from bot.core.model import (
     AuditEntry,
+    Bar,
     Check,
     Dependency,
     Event,
     Integration,
+    News,
     Outcome,
     Result,
     Server,
+    Setting,
     Source,
     Stage,
     Target,
@@ -38,26 +41,35 @@ DEPENDENCIES = "dependencies"
 AUDIT = "audit"
 REQUESTS = "requests"
 TOKENS = "tokens"
+BARS = "bars"
+SETTINGS = "settings"
+NEWS = "news"
 HEAD = "head"
 """The tables of a workspace; the last holds the seal of the newest audit entry's hash."""
 
 # fmt: off
 INTEGRATION_FIELDS = frozenset({
     "name", "kind", "scheme", "host", "port", "username", "secret", "owner", "created_at", "created_by",
-    "updated_at", "version", "options", "ca", "check", "trusted_realms", "linked_only", "is_default",
+    "updated_at", "version", "options", "ca", "check", "trusted_realms", "linked_only", "is_default", "note",
+    "ends_on",
 })
 CHECK_FIELDS = frozenset({"outcome", "stage", "reason", "at", "by"})
 DEPENDENCY_FIELDS = frozenset({
     "integration", "kind", "name", "added_by", "added_at", "source", "settings_url", "last_used_at",
+    "granted_by", "is_swept",
 })
 ENTRY_FIELDS = frozenset({
     "sequence", "hash", "action", "actor", "source", "at", "target", "name", "detail", "result", "request",
+    "former_name", "server", "to", "token", "changed", "reason", "person", "more", "hour",
 })
 REQUEST_FIELDS = frozenset({"outcome", "at"})
 TOKEN_FIELDS = frozenset({
     "sha256", "kind", "name", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at",
-    "reminded",
+    "reminded", "approved_by", "declined_by",
 })
+BAR_FIELDS = frozenset({"integration", "kind", "name", "by", "at"})
+SETTING_FIELDS = frozenset({"value"})
+NEWS_FIELDS = frozenset({"to", "at", "event", "attempts"})
 # fmt: on
 
 
@@ -88,6 +100,8 @@ def integration_fields(integration: Integration) -> Fields:
         trusted_realms=list(integration.trusted_realms),
         linked_only=integration.linked_only,
         is_default=integration.is_default,
+        note=integration.note,
+        ends_on=integration.ends_on.isoformat() if integration.ends_on else None,
     )
 
 
@@ -148,6 +162,8 @@ WITH_DEFAULTS: Mapping[str, Callable[[Any], Any]] = {
     "trusted_realms": tuple,
     "linked_only": bool,
     "is_default": bool,
+    "note": str,
+    "ends_on": date.fromisoformat,
 }
 """How to read the fields of an integration that may be absent."""
 
@@ -168,6 +184,8 @@ def dependency_fields(dependency: Dependency) -> Fields:
         source=dependency.source.value,
         settings_url=dependency.settings_url,
         last_used_at=timestamp(dependency.last_used_at) if dependency.last_used_at else None,
+        granted_by=dependency.granted_by,
+        is_swept=dependency.is_swept,
     )
 
 
@@ -183,6 +201,8 @@ def dependency_from(fields: Fields) -> Dependency:
         source=Source(fields["source"]),
         settings_url=fields.get("settings_url"),
         last_used_at=datetime.fromisoformat(used) if used else None,
+        granted_by=fields.get("granted_by"),
+        is_swept=fields.get("is_swept", False),
     )
 
 
@@ -198,6 +218,8 @@ def token_fields(token: WorkflowToken) -> Fields:
         revoked_at=timestamp(token.revoked_at) if token.revoked_at else None,
         last_used_at=timestamp(token.last_used_at) if token.last_used_at else None,
         reminded=token.reminded,
+        approved_by=token.approved_by,
+        declined_by=token.declined_by,
     )
 
 
@@ -214,6 +236,8 @@ def token_from(token_id: str, fields: Fields) -> WorkflowToken:
         revoked_at=time_in(fields, "revoked_at"),
         last_used_at=time_in(fields, "last_used_at"),
         reminded=fields.get("reminded", 0),
+        approved_by=fields.get("approved_by"),
+        declined_by=fields.get("declined_by"),
     )
 
 
@@ -230,7 +254,13 @@ def entry_fields(entry: AuditEntry) -> Fields:
 def entry_from(fields: Fields) -> AuditEntry:
     """Read what ``entry_fields`` wrote."""
     refuse_unknown(fields, ENTRY_FIELDS)
-    event = Event(
+    return AuditEntry(fields["sequence"], event_from(fields), fields["hash"])
+
+
+def event_from(fields: Fields) -> Event:
+    """Read what ``event_fields`` wrote."""
+    to = fields.get("to")
+    return Event(
         action=sys.intern(fields["action"]),
         actor=sys.intern(fields["actor"]),
         source=Source(fields["source"]),
@@ -240,8 +270,58 @@ def entry_from(fields: Fields) -> AuditEntry:
         detail=fields.get("detail", ""),
         result=Result(fields["result"]),
         request_id=fields.get("request", ""),
+        former_name=fields.get("former_name", ""),
+        server=fields.get("server", ""),
+        target=Target(TargetKind(to[0]), to[1]) if to else None,
+        token_id=fields.get("token", ""),
+        changed=tuple(fields.get("changed", ())),
+        reason=fields.get("reason", ""),
+        person=fields.get("person", ""),
+        more=fields.get("more", 0),
+        hour=time_in(fields, "hour"),
     )
-    return AuditEntry(fields["sequence"], event, fields["hash"])
+
+
+def bar_fields(bar: Bar) -> Fields:
+    """Write a bar."""
+    return {
+        "integration": bar.integration_id,
+        "kind": bar.target.kind.value,
+        "name": bar.target.name,
+        "by": bar.by,
+        "at": timestamp(bar.at),
+    }
+
+
+def bar_from(fields: Fields) -> Bar:
+    """Read what ``bar_fields`` wrote."""
+    refuse_unknown(fields, BAR_FIELDS)
+    target = Target(TargetKind(fields["kind"]), fields["name"])
+    return Bar(fields["integration"], target, fields["by"], datetime.fromisoformat(fields["at"]))
+
+
+def setting_fields(setting: Setting) -> Fields:
+    """Write a setting; its name is the key it is kept under."""
+    return {"value": setting.value}
+
+
+def setting_from(fields: Fields) -> str:
+    """Read the value of what ``setting_fields`` wrote."""
+    refuse_unknown(fields, SETTING_FIELDS)
+    return str(fields["value"])
+
+
+def news_fields(news: News) -> Fields:
+    """Write a message that must leave; its id is the key it is kept under."""
+    event = event_fields(news.event)
+    return filled(to=news.to, at=timestamp(news.at), event=event, attempts=news.attempts)
+
+
+def news_from(news_id: str, fields: Fields) -> News:
+    """Read what ``news_fields`` wrote."""
+    refuse_unknown(fields, NEWS_FIELDS)
+    at = datetime.fromisoformat(fields["at"])
+    return News(news_id, fields["to"], at, event_from(fields["event"]), fields.get("attempts", 0))
 
 
 def request_fields(request: Request) -> Fields:

@@ -1,4 +1,4 @@
-"""``python -m tests.screenshots``: make the README's pictures anew, from the real page in a real Chromium.
+"""``python -m tests.screenshots``: make the documents' pictures again, from the real page in a real Chromium.
 
 Needs ``chromium`` and ``docker-registry``. What is shown was really done: the sample registry of ``quaymaster
 try``, a real registry on this machine, and logins that were saved without checking.

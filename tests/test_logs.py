@@ -1,9 +1,11 @@
 """The log: lines of JSON, and no secret in any of them."""
 
 import base64
-import io
 import json
 import logging
+import os
+import tempfile
+import threading
 
 import pytest
 from slack_bolt import App
@@ -21,14 +23,21 @@ MARKER = "marker-4711"
 class Log:
     """The log of this process, written where a test can read it."""
 
-    def __init__(self):
-        self.stream = io.StringIO()
-        self.redactor = start_logging("DEBUG", self.stream)
+    def __init__(self, stream):
+        self.stream = stream
+        self.now = 1000.0
+        self.redactor = start_logging("DEBUG", self.stream, most_a_minute=3, clock=lambda: self.now)
+
+    @property
+    def text(self):
+        """What was written so far."""
+        self.stream.seek(0)
+        return self.stream.read().decode()
 
     @property
     def lines(self):
         """The lines so far, read back."""
-        return [json.loads(line) for line in self.stream.getvalue().splitlines()]
+        return [json.loads(line) for line in self.text.splitlines()]
 
 
 @pytest.fixture
@@ -37,7 +46,8 @@ def log():
     loggers = [logging.root, *(logging.getLogger(name) for name in list(logging.root.manager.loggerDict))]
     before = [(logger, logger.level) for logger in loggers]
     handlers = list(logging.root.handlers)
-    yield Log()
+    with tempfile.TemporaryFile(buffering=0) as stream:
+        yield Log(stream)
     logging.root.handlers[:] = handlers
     [logger.setLevel(level) for logger, level in before]
 
@@ -63,7 +73,7 @@ def test_control_characters_are_escaped(log):
     """Neither a line break nor a terminal's escape sequence of a logged text reaches the output."""
     logging.info("a\nb\x1b[31m\x7f\u2028\u009b\u202e")  # noqa: LOG015 - the root logger is what is tested
 
-    written = log.stream.getvalue()
+    written = log.text
     assert written.count("\n") == 1
     assert written.strip().isascii()
     assert written.strip().isprintable()
@@ -95,8 +105,8 @@ def test_known_secrets_are_hidden(log, text):
     logging.getLogger("x").info("it was %s", text, extra={"detail": text, "details": [text]})
     logging.getLogger("x").info(text.replace("%", "%%"))
 
-    assert "marker" not in log.stream.getvalue()
-    assert "****" in log.stream.getvalue()
+    assert "marker" not in log.text
+    assert "****" in log.text
 
 
 @pytest.mark.parametrize(
@@ -143,7 +153,7 @@ def test_foreign_exception_keeps_its_place_but_not_its_text(log):
     (line,) = log.lines
     assert line["exception"][0] == "builtins.ValueError"
     assert "test_logs.py" in line["exception"][1]
-    assert MARKER not in log.stream.getvalue()
+    assert MARKER not in log.text
 
 
 EXPLAINED = [
@@ -206,4 +216,71 @@ def test_bolt_logs_no_body_of_a_refused_request(log):
     response = app.dispatch(BoltRequest(body=f"command=x&text={MARKER}", headers=headers))
 
     assert response.status == 401
-    assert MARKER not in log.stream.getvalue()
+    assert MARKER not in log.text
+
+
+def test_one_place_fills_no_disk(log):
+    """What one place says too often within a minute is counted, and told by its first line after that."""
+    [speak(log, second) for second in (0, 1, 2, 3, 59, 61)]
+    logging.getLogger("x").warning("from elsewhere")
+
+    assert [(line["message"], line.get("left_out")) for line in log.lines] == [
+        ("at 0", None),
+        ("at 1", None),
+        ("at 2", None),
+        ("at 61", 2),
+        ("from elsewhere", None),
+    ]
+
+
+def speak(log, second):
+    """Log a warning at a second of the test."""
+    log.now = 1000.0 + second
+    logging.getLogger("x").warning("at %s", second)
+
+
+def test_error_is_always_written(log):
+    """An error is written however often it comes: each has an id that somebody was told."""
+    [logging.getLogger("x").error("incident %s", number) for number in range(10)]
+
+    assert len(log.lines) == 10
+
+
+def test_paths_of_clients_that_hung_up_are_not_logged(log):
+    """The server's library says nothing below WARNING, because it would name the path of a request."""
+    logging.getLogger("waitress").info("Client disconnected while serving /v1/integrations/%s", MARKER)
+
+    assert log.lines == []
+
+
+@pytest.fixture
+def pipe(log):
+    """A log that goes into a pipe which nobody reads yet; gives its reading end."""
+    log.stream.close()
+    reading, writing = os.pipe()
+    with open(writing, "wb", buffering=0) as stream, open(reading, "rb", buffering=0) as reader:
+        start_logging("DEBUG", stream, most_a_minute=1_000_000)
+        yield reader
+
+
+def test_log_that_nobody_reads_stops_nobody(pipe):
+    """When the pipe is full, lines are dropped; once it is read again, their number is told."""
+    speaker = threading.Thread(target=lambda: [logging.getLogger("x").error("%d", n) for n in range(5000)])
+    speaker.start()
+    speaker.join(5)
+    has_finished = not speaker.is_alive()
+    written = pipe.read(1 << 20).decode().splitlines()
+    logging.getLogger("x").error("read again")
+    after = [json.loads(line) for line in pipe.read(1 << 20).decode().splitlines() if line]
+
+    assert has_finished
+    assert json.loads(written[0])["message"] == "0"
+    assert [line["message"] for line in after] == ["lines lost", "read again"]
+    assert after[0]["lost"] == 5000 - len(written)
+
+
+def test_log_whose_reader_is_gone_stops_nobody(pipe):
+    """A pipe that was closed at its other end is no error for who logs."""
+    pipe.close()
+
+    logging.getLogger("x").error("into nothing")

@@ -1,4 +1,4 @@
-"""The README keeps its promise: it names all that there is, and what it links to exists."""
+"""The README and its pages keep their promise: they name all that there is, and what they link to exists."""
 
 import json
 import re
@@ -19,6 +19,11 @@ from handlers import all_routes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
+PAGES = sorted((ROOT / ".github" / "docs").glob("*.md"))
+PIPELINES, REGISTRIES, SETTINGS = (
+    (ROOT / ".github" / "docs" / f"{name}.md").read_text("utf-8")
+    for name in ("pipelines", "registries", "settings")
+)
 MANIFEST = json.loads((ROOT / "bot" / "manifest.json").read_text("utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 SECURITY, CONTRIBUTING = (
@@ -28,6 +33,7 @@ EVERY_PACKAGE = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["de
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / ".github").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 LARGEST_PICTURE = 150 * 1000
+MOST_README_LINES = 250
 
 TRY = "python3 -m venv .venv && .venv/bin/pip install -q . && .venv/bin/quaymaster try"
 TESTS = "python3 -m venv .venv && .venv/bin/pip install -q -e '.[dev]' && .venv/bin/python -m tests"
@@ -68,6 +74,12 @@ def commands(group=main, before="quaymaster"):
             yield typed
 
 
+def names_of_tests():
+    """The name of every test function."""
+    source = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    return set(re.findall(r"^def (test_\w+)", source, re.MULTILINE))
+
+
 def links():
     """Each link or picture of each document, with the document."""
     return [(path, target) for path in DOCUMENTS for target in LINK.findall(path.read_text("utf-8"))]
@@ -80,14 +92,27 @@ def anchors(path):
 
 
 def row_of(label):
-    """The row of a table that begins with a label."""
-    return next(line for line in README.splitlines() if line.startswith(f"| {label} |"))
+    """The row of a table of registries that begins with a label."""
+    return next(line for line in REGISTRIES.splitlines() if line.startswith(f"| {label} |"))
 
 
 @pytest.mark.parametrize("command", [TRY, TESTS])
 def test_the_two_commands_stand_there(command):
     """The README begins with the commands that a stranger copies."""
     assert f"\n{command}\n" in README
+
+
+def test_readme_is_short():
+    """A stranger reads the README to its end."""
+    assert len(README.splitlines()) <= MOST_README_LINES
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_each_page_is_linked_from_the_top(page):
+    """The README names each page before its first heading."""
+    top = README.partition("\n## ")[0]
+
+    assert f"(.github/docs/{page.name})" in top
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
@@ -100,8 +125,8 @@ def test_each_verb_is_named(verb):
 
 @pytest.mark.parametrize("name", settings_read())
 def test_each_setting_is_named(name):
-    """The README has a row for each setting that is read."""
-    assert re.search(rf"^\| .*`{name}`", README, re.MULTILINE)
+    """There is a row for each setting that is read: the server's on one page, a pipeline's on the other."""
+    assert re.search(rf"^\| .*`{name}`", SETTINGS + PIPELINES, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -129,20 +154,20 @@ def test_each_kind_has_a_row_with_its_fields(kind):
 
 @pytest.mark.parametrize("stage", list(Stage))
 def test_each_step_of_a_test_has_advice(stage):
-    """The README says what to do for each step that can fail."""
+    """There is advice for each step that can fail."""
     assert row_of(stage.value).count("|") == 4
 
 
 @pytest.mark.parametrize("command", list(commands()))
 def test_each_command_is_named(command):
-    """The README names each command of the program."""
-    assert f"`{command}" in README
+    """There is a row for each command of the program."""
+    assert re.search(rf"^\| .*`{command}\b", SETTINGS, re.MULTILINE)
 
 
 @pytest.mark.parametrize("path", [*ENDPOINTS, *OPEN_TO_ALL])
 def test_each_path_of_the_api_is_named(path):
-    """The README has a row for each path."""
-    assert re.search(rf"^\| `{re.escape(path)}[`?]", README, re.MULTILINE)
+    """There is a row for each path."""
+    assert re.search(rf"^\| `{re.escape(path)}[`?]", PIPELINES, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("document", "target"), links(), ids=lambda value: getattr(value, "name", value))
@@ -159,9 +184,25 @@ def test_each_link_leads_somewhere(document, target):
     "picture", sorted((ROOT / ".github" / "images").iterdir()), ids=lambda path: path.name
 )
 def test_each_picture_is_small_and_shown(picture):
-    """Every picture of the repository is in the README and quick to load."""
-    assert f"(.github/images/{picture.name})" in README
+    """Every picture of the repository is on a page and quick to load."""
+    assert any(f"images/{picture.name})" in path.read_text("utf-8") for path in DOCUMENTS)
     assert picture.stat().st_size <= LARGEST_PICTURE
+
+
+def test_each_named_test_exists():
+    """SECURITY.md names no test that is not there."""
+    named = set(re.findall(r"`(test_\w+)`", SECURITY))
+
+    assert named
+    assert named - names_of_tests() == set()
+
+
+@pytest.mark.parametrize("package", EVERY_PACKAGE)
+def test_each_package_has_its_reason(package):
+    """CONTRIBUTING.md says why each package is there."""
+    name = re.split(r"[\[>=<]", package)[0]
+
+    assert re.search(rf"^\| .*\b{name}\b.* \|", CONTRIBUTING, re.MULTILINE)
 
 
 def test_requirements_are_locked():

@@ -13,10 +13,15 @@ from bot.core.addresses import parse_server
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.model import NO_OPTIONS, Server
 from bot.core.secrets import Credential, Secret
+from bot.core.visible_text import visible
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 NAME_PROBLEM = (
     "Use letters, digits, “-” and “_”, starting with a letter or digit, at most 64. Example: my_registry"
+)
+LINE_BREAK = (
+    "This ends with a line break, which is almost always a slip: delete it. If it belongs to the secret, "
+    "tick “Save without checking”."
 )
 
 
@@ -40,6 +45,8 @@ class Field:
     choices: tuple[str, ...] = ()
     """When there are any, the form shows a menu."""
     initial: str = ""
+    read: Callable[[str], str] | None = None
+    """Brings a value to the form in which it is judged and kept."""
     problem_with: Callable[[str], str | None] | None = None
     """For what a pattern cannot say: gives a sentence, or ``None`` for a good value."""
 
@@ -100,7 +107,14 @@ class Draft:
     ca: str | None = None
 
 
-def read_draft(kind: Kind, name: str, typed: Mapping[str, str], *, keeps_secret: bool = False) -> Draft:
+def read_draft(
+    kind: Kind,
+    name: str,
+    typed: Mapping[str, str],
+    *,
+    keeps_secret: bool = False,
+    keeps_line_break: bool = False,
+) -> Draft:
     """
     Turn a form's values into a draft.
 
@@ -109,6 +123,7 @@ def read_draft(kind: Kind, name: str, typed: Mapping[str, str], *, keeps_secret:
         name: The integration's name as typed.
         typed: The form's values by field key; a missing key is an empty field.
         keeps_secret: True when an empty secret means "keep the one there is".
+        keeps_line_break: True when a line break at a password's end was asked about and belongs there.
 
     Raises:
         InvalidFields: With a sentence for each wrong field.
@@ -119,19 +134,22 @@ def read_draft(kind: Kind, name: str, typed: Mapping[str, str], *, keeps_secret:
         for field in kind.fields
         if (problem := problem_with(field, values[field.key], keeps_secret)) is not None
     }
-    problems = {**missing_parts(kind, values, keeps_secret), **problems}
-    if not NAME.fullmatch(name.strip()):
+    slips = {} if keeps_line_break else _line_breaks(kind, values)
+    problems = {**missing_parts(kind, values, keeps_secret), **slips, **problems}
+    name = visible(name).strip()
+    if not NAME.fullmatch(name):
         problems["name"] = NAME_PROBLEM
     is_addressed = not any(f"{{{key}}}" in kind.server for key in problems)
     server = read_server(kind, values, problems) if is_addressed else None
     if problems or server is None:
         raise InvalidFields(problems)
-    return assembled(kind, name.strip(), values, server)
+    return assembled(kind, name, values, server)
 
 
 def cleaned(field: Field, value: str) -> str:
-    """Trim what is no secret: spaces around an address are a slip, spaces in a password are part of it."""
-    return value if field.is_secret else value.strip()
+    """Trim what is not a secret: spaces around an address are a slip, spaces in a password are part of it."""
+    value = value if field.is_secret else visible(value).strip()
+    return field.read(value) if field.read else value
 
 
 def problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
@@ -139,11 +157,19 @@ def problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
     if not value:
         is_missing = field.is_required and not (field.is_secret and keeps_secret)
         return f"{field.label} is missing.{example_of(field)}" if is_missing else None
+    if field.is_secret and "\0" in value:
+        return "This holds a zero byte, which no client can send. Copy it again."
     if field.choices and value not in field.choices:
         return f"Choose one of {', '.join(field.choices)}."
     if field.pattern and not re.fullmatch(field.pattern, value):
         return f"{field.problem or 'This does not look right.'}{example_of(field)}"
     return field.problem_with(value) if field.problem_with else None
+
+
+def _line_breaks(kind: Kind, values: Mapping[str, str]) -> dict[str, str]:
+    """Ask about a line break at a password's end: copying adds one, and hardly anybody means it."""
+    secrets = (one for one in kind.fields if one.is_secret and not one.is_multiline)
+    return {one.key: LINE_BREAK for one in secrets if values[one.key].endswith(("\n", "\r"))}
 
 
 def missing_parts(kind: Kind, values: Mapping[str, str], keeps_secret: bool) -> dict[str, str]:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.core.secrets import Sealed
+from bot.core.visible_text import visible
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
@@ -23,8 +24,8 @@ def new_id() -> str:
 
 
 def name_key(name: str) -> str:
-    """Fold a name so that two spellings that differ only in case are the same name; names sort by it."""
-    return name.casefold()
+    """Fold a name: spellings that differ in case or in what nobody sees are one name. Names sort by it."""
+    return visible(name).casefold()
 
 
 class Workspace(NamedTuple):

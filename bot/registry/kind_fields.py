@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.core.kinds import Field
+from bot.registry.pem import read_pem
 
 LONGEST_PEM = 64 * 1024
 PEM_EXAMPLE = "Example: -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----"
@@ -20,6 +21,7 @@ def pem_problem(text: str) -> str | None:
 
     The text is never repeated: a private key may have been pasted by mistake.
     """
+    text = read_pem(text)
     if "PRIVATE KEY" in text:
         return "This holds a private key, which belongs to nobody else. Paste only the certificate."
     if len(text) > LONGEST_PEM:
@@ -34,6 +36,11 @@ def pem_problem(text: str) -> str | None:
     if any(ssl.cert_time_to_seconds(end) < time.time() for end in ends if end):
         return "This certificate has expired. Ask whoever runs the registry for the one in use."
     return None
+
+
+def read_json_key(text: str) -> str:
+    """Return a key file without the byte-order mark that an editor put before it."""
+    return text.strip("\ufeff\u200b")
 
 
 def json_key_problem(text: str) -> str | None:
@@ -93,6 +100,7 @@ CA = Field(
     is_multiline=True,
     hint="Only when a private authority signed the registry's certificate.",
     example="-----BEGIN CERTIFICATE-----",
+    read=read_pem,
     problem_with=pem_problem,
 )
 REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,2}-[0-9]{1,2}")

@@ -1,6 +1,6 @@
 """The kinds of registries, in the order of the ``Integration type`` menu. A plain kind is one row.
 
-Sources: each registry's own documents and clients, gathered in the table of the project's README.
+Sources: each registry's own documents and clients, gathered in the table of .github/docs/registries.md.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from bot.registry.kind_fields import (
     json_key_facts,
     json_key_problem,
     named,
+    read_json_key,
 )
 
 GROUPS = ("Docker", "ECR", "GCR", "Quay.io", "Other")
@@ -137,6 +138,7 @@ GOOGLE = Kind(
             is_secret=True,
             is_multiline=True,
             hint="The whole key file of a service account that may read the registry.",
+            read=read_json_key,
             problem_with=json_key_problem,
         ),
         Field(

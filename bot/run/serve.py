@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from threading import Timer
@@ -102,7 +101,6 @@ def finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> Non
 def give_up() -> None:
     """End the process although something still runs that nothing can stop."""
     log.error("something did not finish in time; ending without it")
-    sys.stderr.flush()
     os._exit(1)
 
 

@@ -3,7 +3,7 @@
 1. A POST whose ``Content-Length`` is known and at most 1 MB.
 2. Exactly one timestamp within 5 minutes of our clock, exactly one signature of the right form.
 3. The signature holds, over the bytes as they came, compared in constant time.
-4. The signature was not seen before. Slack signs its own retries anew, so a replay is somebody else's.
+4. The signature was not seen before. Slack signs its own retries again, so a replay is somebody else's.
 5. The payload has a shape that Slack sends (``bot/slack/payloads.py``).
 
 Bolt parses a body before it checks the signature, and logs the whole body of a request it refuses; so
@@ -13,32 +13,52 @@ our own check comes first and logs no word of a body. Bolt's stays on behind it.
 import hmac
 import io
 import logging
+import math
 import re
 import time
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bot.core.secrets import Secret
 from bot.slack.payloads import Misshapen, check_shape
-from bot.web.json_answers import answer
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-LARGEST_BODY = 1024 * 1024
-CLOCK_WINDOW_S = 300
-SEEN_FOR_S = 600
-SEEN_AT_MOST = 20_000
+_LARGEST_BODY = 1024 * 1024
+_CLOCK_WINDOW_S = 300
 
-TIMESTAMP = re.compile(r"[0-9]{10}")
-SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+_TIMESTAMP = re.compile(r"[0-9]{10}")
+_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+
+_REFUSAL = b'{"error": "invalid request"}'
+_REFUSAL_HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Content-Length", str(len(_REFUSAL))),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class Seen(Protocol):
+    """Remembers signatures for as long as their timestamps pass."""
+
+    def before(self, signature: str, signed_at: int, now: float) -> bool:
+        """
+        Return whether a request may have been served already, and remember it.
+
+        Args:
+            signature: It holds.
+            signed_at: Its timestamp, in seconds since 1970, within the window.
+            now: The time, in seconds since 1970.
+        """
+
+
+class _Refused(Exception):
     """The request goes no further. What it says is logged and holds nothing of the request but numbers."""
 
     def __init__(self, status: HTTPStatus, reason: str, clock_difference_s: int | None = None) -> None:
@@ -49,7 +69,10 @@ class Refused(Exception):
 
 
 def slack_front(
-    bolt: "WSGIApplication", signing_secret: Secret, clock: Callable[[], float] = time.time
+    bolt: "WSGIApplication",
+    signing_secret: Secret,
+    seen: Seen | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> "WSGIApplication":
     """
     Put the front before Bolt's WSGI application.
@@ -57,99 +80,120 @@ def slack_front(
     Args:
         bolt: Called with the requests that pass, its input rewound.
         signing_secret: The Slack app's.
+        seen: Knows replays; ``None`` = this process alone remembers.
         clock: Seconds since 1970.
     """
-    seen = SeenSignatures()
+    known: Seen = seen or SeenSignatures()
 
     def front(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
-            body = body_of(environ)
-            signature = verified_signature(environ, body, signing_secret, clock())
-            if seen.before(signature, clock()):
-                raise Refused(HTTPStatus.CONFLICT, "replayed")
+            body = _body_of(environ)
+            now = clock()
+            signature, signed_at = _verified_signature(environ, body, signing_secret, now)
+            if known.before(signature, signed_at, now):
+                raise _Refused(HTTPStatus.CONFLICT, "replayed", round(now - signed_at))
             check_shape(body, environ.get("CONTENT_TYPE", ""))
-        except Refused as refusal:
-            return refused(start_response, refusal)
+        except _Refused as refusal:
+            return _refused(start_response, refusal)
         except Misshapen as error:
-            return refused(start_response, Refused(HTTPStatus.BAD_REQUEST, error.reason))
+            return _refused(start_response, _Refused(HTTPStatus.BAD_REQUEST, error.reason))
         environ["wsgi.input"] = io.BytesIO(body)
         return bolt(environ, start_response)
 
     return front
 
 
-def refused(start_response: "StartResponse", refusal: Refused) -> list[bytes]:
+def _refused(start_response: "StartResponse", refusal: _Refused) -> list[bytes]:
     """Log why, by reason and clock difference only, and answer."""
     log.warning(
         "refused a Slack request",
         extra={"reason": refusal.reason, "clock_difference_s": refusal.clock_difference_s},
     )
     is_method = refusal.status is HTTPStatus.METHOD_NOT_ALLOWED
-    headers = [("Allow", "POST")] if is_method else []
-    return answer(start_response, refusal.status, {"error": "invalid request"}, headers)
+    allow = [("Allow", "POST")] if is_method else []
+    start_response(f"{refusal.status.value} {refusal.status.phrase}", [*_REFUSAL_HEADERS, *allow])
+    return [_REFUSAL]
 
 
-def body_of(environ: "WSGIEnvironment") -> bytes:
-    """Read the whole body of a POST. Raises ``Refused``."""
+def _body_of(environ: "WSGIEnvironment") -> bytes:
+    """Read the whole body of a POST. Raises ``_Refused``."""
     if environ["REQUEST_METHOD"] != "POST":
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method")
+        raise _Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method")
     length = environ.get("CONTENT_LENGTH", "")
     if not re.fullmatch(r"[0-9]{1,10}", length):
-        raise Refused(HTTPStatus.LENGTH_REQUIRED, "length unknown")
-    if int(length) > LARGEST_BODY:
-        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large")
+        raise _Refused(HTTPStatus.LENGTH_REQUIRED, "length unknown")
+    if int(length) > _LARGEST_BODY:
+        raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too large")
     body: bytes = environ["wsgi.input"].read(int(length))
     if len(body) != int(length):
-        raise Refused(HTTPStatus.BAD_REQUEST, "cut short")
+        raise _Refused(HTTPStatus.BAD_REQUEST, "cut short")
     return body
 
 
-def verified_signature(environ: "WSGIEnvironment", body: bytes, secret: Secret, now: float) -> str:
+def _verified_signature(
+    environ: "WSGIEnvironment", body: bytes, secret: Secret, now: float
+) -> tuple[str, int]:
     """
-    Give the request's signature once it holds.
+    Return the request's signature once it holds, and its timestamp.
 
     Raises:
-        Refused: With 401.
+        _Refused: With 401.
 
     Source: https://docs.slack.dev/authentication/verifying-requests-from-slack, version v0.
     """
     timestamp = environ.get("HTTP_X_SLACK_REQUEST_TIMESTAMP", "")
     # A server joins headers that come twice with a comma, so two of them match neither pattern.
-    if not TIMESTAMP.fullmatch(timestamp):
-        raise Refused(HTTPStatus.UNAUTHORIZED, "no timestamp")
+    if not _TIMESTAMP.fullmatch(timestamp):
+        raise _Refused(HTTPStatus.UNAUTHORIZED, "no timestamp")
     difference_s = round(now - int(timestamp))
-    if abs(difference_s) > CLOCK_WINDOW_S:
-        raise Refused(HTTPStatus.UNAUTHORIZED, "stale", difference_s)
+    if abs(difference_s) > _CLOCK_WINDOW_S:
+        raise _Refused(HTTPStatus.UNAUTHORIZED, "stale", difference_s)
     signature: str = environ.get("HTTP_X_SLACK_SIGNATURE", "")
-    if not SIGNATURE.fullmatch(signature):
-        raise Refused(HTTPStatus.UNAUTHORIZED, "no signature", difference_s)
+    if not _SIGNATURE.fullmatch(signature):
+        raise _Refused(HTTPStatus.UNAUTHORIZED, "no signature", difference_s)
     signed = b"v0:" + timestamp.encode() + b":" + body
     expected = "v0=" + hmac.digest(secret.reveal().encode(), signed, "sha256").hex()
     if not hmac.compare_digest(expected.encode(), signature.encode()):
-        raise Refused(HTTPStatus.UNAUTHORIZED, "wrong signature", difference_s)
-    return signature
+        raise _Refused(HTTPStatus.UNAUTHORIZED, "wrong signature", difference_s)
+    return signature, int(timestamp)
 
 
 class SeenSignatures:
-    """The signatures of the last 10 minutes: twice the window in which a timestamp passes, both ways."""
+    """
+    The signatures that this process has seen and whose timestamps still pass.
 
-    def __init__(self) -> None:
+    What was signed before the process began may have been served by the one before it, which remembers
+    nothing for this one: it counts as seen. Only signatures that hold are kept, so only Slack fills this.
+    """
+
+    def __init__(self, uptime: Callable[[], float] | None = None) -> None:
+        """``uptime`` returns for how many seconds this process has been serving."""
+        began = time.monotonic()
+        self._uptime = uptime or (lambda: time.monotonic() - began)
         self._lock = Lock()
-        self._seen: dict[str, float] = {}
+        self._by_second: dict[int, set[bytes]] = {}
+        self._dropped_until = 0
+        self._looked_for = 0
 
-    def before(self, signature: str, now: float) -> bool:
-        """Say whether a signature was seen before, and keep it."""
+    def before(self, signature: str, signed_at: int, now: float) -> bool:
+        """Return whether a request may have been served already, and remember it."""
+        digest = bytes.fromhex(signature[3:35])
+        # Counted back from now, so that a clock that is set right later moves the beginning with it.
+        began = math.floor(now - self._uptime())
         with self._lock:
-            self._drop_old(now)
-            if signature in self._seen:
+            self._drop_old(math.floor(now) - _CLOCK_WINDOW_S)
+            if signed_at < max(began, self._dropped_until):
                 return True
-            self._seen[signature] = now
-            return False
+            of_second = self._by_second.setdefault(signed_at, set())
+            is_known = digest in of_second
+            of_second.add(digest)
+            return is_known
 
-    def _drop_old(self, now: float) -> None:
-        # Oldest first, because a dict keeps the order in which its keys came.
-        while self._seen:
-            oldest = next(iter(self._seen))
-            if len(self._seen) < SEEN_AT_MOST and now - self._seen[oldest] <= SEEN_FOR_S:
-                return
-            del self._seen[oldest]
+    def _drop_old(self, oldest: int) -> None:
+        if oldest == self._looked_for:
+            return
+        self._looked_for = oldest
+        for second in [one for one in self._by_second if one < oldest]:
+            # What is forgotten must not pass again when the clock is set back.
+            self._dropped_until = max(self._dropped_until, second + 1)
+            del self._by_second[second]

@@ -8,7 +8,7 @@ and whoever reads begins in the archive only below the oldest entry of the file.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -17,7 +17,7 @@ from bot.core.access import Action
 from bot.core.audit import former_name
 from bot.core.errors import StoreDamaged
 from bot.core.model import AuditEntry, Integration, Result, Server, name_key
-from bot.core.queries import HistoryPage
+from bot.core.queries import HistoryPage, HistoryQuery
 from storage.records import AUDIT, entry_fields, entry_from
 from storage.tinydb.durable_files import Volume
 from storage.tinydb.file_format import decode, document_in, encode, line_of, lines_in
@@ -131,14 +131,22 @@ def firsts(before: int) -> Iterator[int]:
     return iter(range(newest - (newest - 1) % SEGMENT, 0, -SEGMENT))
 
 
-def page_of(view: View, archive: Archive, about: str | None, before: int | None, size: int) -> HistoryPage:
+def page_of(view: View, archive: Archive, query: HistoryQuery) -> HistoryPage:
     """
     Read a page of the history, newest first.
 
     The archive is read only by a page that finds nothing in memory: a shorter page before it ends where
     memory does, and says where to read on.
     """
-    question = question_about(view, about)
+    page = _page_of(view, archive, query)
+    while not page.entries and page.older is not None:
+        page = _page_of(view, archive, replace(query, before=page.older))
+    return page
+
+
+def _page_of(view: View, archive: Archive, query: HistoryQuery) -> HistoryPage:
+    question = question_of(view, query)
+    before, size = query.before, query.size
     recent = [
         entry
         for entry in reversed(view.history)
@@ -150,6 +158,24 @@ def page_of(view: View, archive: Archive, about: str | None, before: int | None,
     if recent or oldest == 1:
         return HistoryPage(tuple(recent), oldest if oldest > 1 else None)
     return archive.page(min(before or oldest, oldest), question, size)
+
+
+def question_of(view: View, query: HistoryQuery) -> Question:
+    """Ask for the entries that fit everything of a query."""
+    about = question_about(view, query.about)
+
+    def fits(entry: AuditEntry) -> bool:
+        event = entry.event
+        return (
+            about.fits(entry)
+            and query.actor in (None, event.actor)
+            and query.target in (None, event.target)
+            and (query.since is None or event.at >= query.since)
+            and (query.until is None or event.at < query.until)
+        )
+
+    is_plain = query == HistoryQuery(about=query.about, before=query.before, size=query.size)
+    return about if is_plain else Question(about.needles, fits)
 
 
 def question_about(view: View, about: str | None) -> Question:
@@ -186,7 +212,10 @@ def deletion_named(view: View, archive: Archive, name: str) -> AuditEntry | None
 
 def deletion_at(view: View, archive: Archive, server: Server) -> AuditEntry | None:
     """The newest entry that says who deleted an integration of this server."""
-    return next((one for one in deletions(view, archive) if one.event.detail == server.address), None)
+    return next(
+        (one for one in deletions(view, archive) if server.address in (one.event.server, one.event.detail)),
+        None,
+    )
 
 
 def renaming_of(view: View, name: str) -> tuple[Integration, datetime] | None:
@@ -200,17 +229,29 @@ def renaming_of(view: View, name: str) -> tuple[Integration, datetime] | None:
     for entry in reversed(view.history):
         if is_any_deletion(entry) and name_key(entry.event.name) == key:
             return None
-        old = former_name(entry.event)
+        old = former_name_in(entry)
         if old and name_key(old) == key:
             return last_renaming(view, entry.event.integration_id or "")
     return None
 
 
+def renaming_entry(view: View, name: str) -> AuditEntry | None:
+    """The newest entry in memory that says that an integration gave this name up."""
+    key = name_key(name)
+    recent = ((entry, former_name_in(entry)) for entry in reversed(view.history))
+    return next((entry for entry, old in recent if old and name_key(old) == key), None)
+
+
+def former_name_in(entry: AuditEntry) -> str | None:
+    """The name that this entry's edit took from an integration."""
+    return entry.event.former_name or former_name(entry.event)
+
+
 def last_renaming(view: View, integration_id: str) -> tuple[Integration, datetime] | None:
     """An integration as it is, and when it got the name that it has; for one whose renaming is in memory."""
     present = view.by_id.get(integration_id)
-    entries = (one.event for one in reversed(view.history) if one.event.integration_id == integration_id)
-    times = (one.at for one in entries if former_name(one))
+    entries = (one for one in reversed(view.history) if one.event.integration_id == integration_id)
+    times = (one.event.at for one in entries if former_name_in(one))
     return (present, next(times)) if present else None
 
 

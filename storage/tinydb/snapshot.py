@@ -13,7 +13,17 @@ from itertools import compress
 from operator import not_
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.model import AuditEntry, Dependency, Integration, Server, Target, TargetKind, name_key
+from bot.core.model import (
+    AuditEntry,
+    Bar,
+    Dependency,
+    Integration,
+    News,
+    Server,
+    Target,
+    TargetKind,
+    name_key,
+)
 from bot.core.queries import DependencyPage, Filter, Listed, Page, TokenPage, Unused, Use, Window
 from bot.core.workflows.token_format import WorkflowToken
 from storage.records import Request
@@ -48,6 +58,11 @@ class View:
     """The newest entries, oldest first; older ones are in the archive."""
     requests: Mapping[str, Request] = field(default_factory=dict)
     """By request id, oldest first."""
+    bars: Mapping[tuple[str, Target], Bar] = field(default_factory=dict)
+    """By integration id and target."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    news: Mapping[str, News] = field(default_factory=dict)
+    """By id, the oldest first."""
     noted: Noted = field(default_factory=Noted)
     """Uses that are not written yet: the one part that changes under a reader, who only looks up in it."""
     _found: dict[Filter, Sequence[str]] = field(default_factory=dict)

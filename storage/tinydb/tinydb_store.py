@@ -12,7 +12,7 @@ data/                 0700
 import heapq
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,13 +29,25 @@ from bot.core.model import (
     name_key,
 )
 from bot.core.ports.former_store import Transaction
-from bot.core.queries import DependencyPage, Filter, HistoryPage, Page, TokenPage, Unused, Use, Window
+from bot.core.ports.store import Change, Fetch, Held, Reading
+from bot.core.queries import (
+    DependencyPage,
+    Filter,
+    HistoryPage,
+    HistoryQuery,
+    Page,
+    TokenPage,
+    Unused,
+    Use,
+    Window,
+)
 from bot.core.workflows.token_format import WorkflowToken
 from storage.audit_verify import Verified, verify_all
 from storage.forget import forget_all
 from storage.maintenance import reseal_all
 from storage.sealing import Keyring, kid_of
 from storage.tinydb.archive import (
+    Archive,
     archived_keys,
     deletion_at,
     deletion_named,
@@ -47,7 +59,9 @@ from storage.tinydb.directory import lock, prepare, sweep, workspace_keys
 from storage.tinydb.disk import REAL_DISK, Disk
 from storage.tinydb.durable_files import Volume
 from storage.tinydb.metadata import Meta
+from storage.tinydb.reading import SnapshotReading, candidates
 from storage.tinydb.snapshot import View
+from storage.tinydb.use_counts import UseCounts
 from storage.tinydb.workspace import Clock, Holders, OpenWorkspace
 
 EMPTY = View()
@@ -91,6 +105,7 @@ class TinyDBStore:
         self._clock = clock
         self._opening = threading.Lock()
         self._holders: Holders = {}
+        self._counts = UseCounts(clock)
         prepare(directory, disk)
         self._held = lock(directory)
         try:
@@ -104,6 +119,7 @@ class TinyDBStore:
     def close(self) -> None:
         """Write what ``touch`` has noted and let go of the directory. Every change is on disk already."""
         try:
+            self._counts.end()
             self.flush()
         finally:
             self._held.close()
@@ -119,11 +135,44 @@ class TinyDBStore:
         Raises:
             StoreFull, StoreReadOnly, StoreDamaged, StoreFailure: Nothing was changed.
         """
+        return self._workspace(workspace).change()
+
+    def read(self, workspace: Workspace) -> Reading:
+        """One consistent state of a workspace. A workspace that was never changed is empty."""
+        opened = self._open.get(workspace.key)
+        if opened is None:
+            return SnapshotReading(workspace, EMPTY, Archive(self._volume, workspace.key))
+        return SnapshotReading(workspace, opened.view, opened.archive)
+
+    def change(self, workspace: Workspace) -> AbstractContextManager[Change]:
+        """Begin a change: all of it is on disk when the block ends, or nothing."""
+        return self._workspace(workspace).change()
+
+    def workspaces(self) -> Iterator[Workspace]:
+        """Every workspace that was ever changed."""
+        return iter([opened.workspace for opened in list(self._open.values())])
+
+    def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
+        """Find who holds a workflow token, and what it asks for."""
+        opened = self._holders.get(token_id)
+        if opened is None:
+            return None
+        view = opened.view
+        token = view.tokens.get(token_id)
+        if token is None:
+            return None
+        return Held(opened.workspace, view.noted.on_token(token), candidates(view, token.target, asked))
+
+    def record_use(self, use: Fetch) -> None:
+        """Record a fetch, before it is answered."""
+        self._counts.record(self._workspace(use.workspace), use)
+
+    def _workspace(self, workspace: Workspace) -> OpenWorkspace:
         with self._opening:
             opened = self._open.get(workspace.key)
             if opened is None:
                 opened = self._open[workspace.key] = self._opened(workspace.key)
-        return opened.change()
+        return opened
 
     def integration(self, workspace: Workspace, integration_id: str) -> Integration | None:
         """The integration with this id."""
@@ -186,9 +235,10 @@ class TinyDBStore:
         Raises no ``StoreFailure``: it is logged, and what could not be written stays noted.
         """
         for opened in list(self._open.values()):
+            self._counts.write_over(opened)
             opened.flush()
 
-    def token_holder(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
+    def holder_of(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
         """Find a workflow token, as it was last written, and its workspace by the token's public id."""
         opened = self._holders.get(token_id)
         token = opened.view.tokens.get(token_id) if opened else None
@@ -218,7 +268,8 @@ class TinyDBStore:
     ) -> HistoryPage:
         """Audit entries, newest first. ``about`` is an integration's name (present or past) or id."""
         opened = self._open.get(workspace.key)
-        return page_of(opened.view, opened.archive, about, before, size) if opened else HistoryPage((), None)
+        query = HistoryQuery(about, before=before, size=size)
+        return page_of(opened.view, opened.archive, query) if opened else HistoryPage((), None)
 
     def deletion(self, workspace: Workspace, integration_id: str) -> AuditEntry | None:
         """The entry that says who deleted the integration with this id."""

@@ -7,27 +7,46 @@ from itertools import takewhile
 from typing import TypeVar
 
 from bot.core.audit import next_entry
-from bot.core.errors import HasDependencies, NameTaken, NotFound
-from bot.core.model import AuditEntry, Dependency, Event, Integration, Target
+from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
+from bot.core.model import (
+    AuditEntry,
+    Bar,
+    Dependency,
+    Event,
+    Integration,
+    News,
+    Setting,
+    Target,
+    Workspace,
+)
+from bot.core.ports.store import Stored
 from bot.core.workflows.token_format import WorkflowToken
 from storage.records import (
     AUDIT,
+    BARS,
     DEPENDENCIES,
     HEAD,
     INTEGRATIONS,
+    NEWS,
     REQUESTS,
+    SETTINGS,
     TOKENS,
     Fields,
     Request,
+    bar_fields,
     dependency_fields,
     dependency_key,
     entry_fields,
     integration_fields,
+    news_fields,
     request_fields,
+    setting_fields,
     token_fields,
 )
 from storage.sealing import Keyring, kid_of
+from storage.tinydb.archive import Archive
 from storage.tinydb.last_used import used
+from storage.tinydb.reading import SnapshotReading
 from storage.tinydb.snapshot import View, dependency_in, dependency_order, key_order, place_of, shared_key
 
 REMEMBERED_FOR = timedelta(minutes=10)
@@ -38,12 +57,15 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Draft:
-    """Implements ``bot.core.ports.Transaction``. Nothing of it is seen by others before it is kept."""
+class Draft(SnapshotReading):
+    """Implements ``bot.core.ports.store.Change``. Nothing of it is seen by others before it is kept."""
 
-    def __init__(self, view: View, workspace_key: str, now: datetime) -> None:
+    def __init__(self, view: View, workspace: Workspace, archive: Archive, now: datetime) -> None:
         """Copy a view: 10,000 integrations take about 0.2 ms."""
-        self._workspace_key = workspace_key
+        self._workspace = workspace
+        self._workspace_key = workspace.key
+        self._archive = archive
+        self._noted = view.noted
         self._now = now
         self._by_id = dict(view.by_id)
         self._by_key = dict(view.by_key)
@@ -54,6 +76,9 @@ class Draft:
         self._tokens = dict(view.tokens)
         self._history = list(view.history)
         self._requests = dict(view.requests)
+        self._bars = dict(view.bars)
+        self._settings = dict(view.settings)
+        self._news = dict(view.news)
         self.rows: dict[str, dict[str, Fields | None]] = {}
         """What will be written: by table and key, ``None`` for what is taken away."""
 
@@ -66,6 +91,73 @@ class Draft:
     @property
     def _newest(self) -> AuditEntry | None:
         return self._history[-1] if self._history else None
+
+    @property
+    def _view(self) -> View:  # type: ignore[override] # what a reading holds, a change makes anew
+        return self.view()
+
+    def put(self, value: Stored) -> None:
+        """Keep a value, or replace the one of its key, as ``Change.put`` says."""
+        if isinstance(value, Integration):
+            self._require_successor(value)
+            self.put_integration(value)
+        elif isinstance(value, Dependency):
+            self.put_dependency(value)
+        elif isinstance(value, WorkflowToken):
+            self.put_token(value)
+        else:
+            self._put_small(value)
+
+    def _put_small(self, value: Bar | Setting | News) -> None:
+        if isinstance(value, Bar):
+            if value.integration_id not in self._by_id:
+                raise NotFound("That integration is gone, so nothing was barred from it.", "Choose another.")
+            self._bars[value.integration_id, value.target] = value
+            self._write(BARS, dependency_key(value.integration_id, value.target), bar_fields(value))
+        elif isinstance(value, Setting):
+            self._settings[value.name] = value.value
+            self._write(SETTINGS, value.name, setting_fields(value))
+        else:
+            self._news[value.id] = value
+            self._write(NEWS, value.id, news_fields(value))
+
+    def remove(self, value: Stored) -> None:
+        """Take a value away, as ``Change.remove`` says."""
+        if isinstance(value, Integration):
+            present = self._by_id.get(value.id)
+            if present is None or present.version != value.version:
+                raise Outdated(present)
+            self.remove_integration(value.id)
+        elif isinstance(value, Dependency):
+            self.remove_dependency(value.integration_id, value.target)
+        elif isinstance(value, Bar):
+            self._remove_bar(value)
+        else:
+            self._remove_row(value)
+
+    def _remove_bar(self, bar: Bar) -> None:
+        if self._bars.pop((bar.integration_id, bar.target), None):
+            self._write(BARS, dependency_key(bar.integration_id, bar.target), None)
+
+    def _remove_row(self, value: WorkflowToken | Setting | News) -> None:
+        if isinstance(value, Setting):
+            self._take_row(SETTINGS, self._settings, value.name)
+        elif isinstance(value, News):
+            self._take_row(NEWS, self._news, value.id)
+        else:
+            self._take_row(TOKENS, self._tokens, value.id)
+
+    def _take_row(self, table: str, rows: dict[str, V], key: str) -> None:
+        if rows.pop(key, None) is not None:
+            self._write(table, key, None)
+
+    def _require_successor(self, integration: Integration) -> None:
+        """Raise ``Outdated`` unless an integration is new, or follows the one that is there."""
+        present = self._by_id.get(integration.id)
+        known = present.version if present else 1
+        is_new = present is None and integration.version == 1
+        if not is_new and (present is None or integration.version - known not in (0, 1)):
+            raise Outdated(present)
 
     def integration(self, integration_id: str) -> Integration | None:
         """The integration with this id."""
@@ -112,6 +204,8 @@ class Draft:
         self._forget_name(integration.key)
         self._leave_server(integration)
         self._write(INTEGRATIONS, integration_id, None)
+        for bar in [one for one in self._bars.values() if one.integration_id == integration_id]:
+            self._remove_bar(bar)
 
     def _forget_name(self, key: str) -> None:
         del self._by_key[key]
@@ -214,6 +308,8 @@ class Draft:
         """Keep what this request came to; nothing happens when it has no id."""
         if not request_id:
             return
+        if known := self.outcome(request_id):
+            raise AlreadyDone(known)
         self._forget_old_requests()
         self._requests.pop(request_id, None)
         request = self._requests[request_id] = Request(outcome, self._now)
@@ -256,6 +352,10 @@ class Draft:
             tokens=self._tokens,
             history=tuple(self._history),
             requests=self._requests,
+            bars=self._bars,
+            settings=self._settings,
+            news=self._news,
+            noted=self._noted,
         )
 
 

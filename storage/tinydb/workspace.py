@@ -84,7 +84,7 @@ class OpenWorkspace:
         with self._lock:
             self._changing = threading.get_ident()
             try:
-                draft = Draft(self.view, self.key, self._clock())
+                draft = Draft(self.view, self.workspace, self.archive, self._clock())
                 yield draft
                 if draft.rows:
                     self._keep(draft)

@@ -35,8 +35,14 @@ def test_target_names(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ", " a", "a ", "a\nb", "a\x00b", "a\u202eb", "a\u200bb", "\t", "x" * 201]
+    "name", [" web-shop", "web-shop\u200b", "\ufeffweb\u00ad-shop", "web\u2060-shop\u202e "]
 )
+def test_what_nobody_sees_makes_no_other_target(name):
+    """Two targets that look the same are the same."""
+    assert read_target("project", name) == SHOP
+
+
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "a\nb", "a\x00b", "\t", "x" * 201])
 def test_what_is_no_target_name(name):
     """Nothing empty, padded, over several lines or too long."""
     with pytest.raises(InvalidInput):

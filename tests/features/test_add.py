@@ -119,7 +119,7 @@ WRONG = [
     ("Integration Name", "x" * 65),
     ("Integration Name", "*bold*"),
     ("Integration Name", "<!channel>"),
-    ("Integration Name", "\u202eabc"),
+    ("Integration Name", "\u202e"),
     ("URL", ""),
     ("URL", "ftp://registry.example.com"),
     ("URL", "https://registry.example.com/team/app"),

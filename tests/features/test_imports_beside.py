@@ -36,8 +36,8 @@ def test_server_with_a_helper_is_not_imported(paste, key, helped):
     """Docker asks a server's helper whatever else the file holds: a login beside it may be out of date."""
     shown = paste({key: auth()}, credHelpers={helped: "pass"})
 
-    assert "lives in a credential store" in row(shown, key)
-    assert "lives in a credential store" in row(shown, helped)
+    assert "ask the credential helper “pass”" in row(shown, key)
+    assert "ask the credential helper “pass”" in row(shown, helped)
     assert shown.content["submit"]["text"] == "Preview"
 
 

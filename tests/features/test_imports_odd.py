@@ -18,25 +18,37 @@ def paste(team):
 
 
 UNREADABLE = [
-    ("registry.example.com", {}, "lives in a credential store"),
-    ("registry.example.com", {"auth": ""}, "lives in a credential store"),
-    ("registry.example.com", {"auth": 7}, "lives in a credential store"),
+    ("registry.example.com", {}, "holds no login: docker may keep it in a credential store"),
+    ("registry.example.com", {"auth": ""}, "holds no login: docker may keep it in a credential store"),
+    ("registry.example.com", {"auth": 7}, "“auth” is not text"),
     ("registry.example.com", {**auth(), "identitytoken": "t"}, "holds an identity token"),
-    ("registry.example.com", {"auth": "not base64"}, "is not base64 of “user:password”"),
-    ("registry.example.com", {"auth": "YTpi\u00e9"}, "is not base64 of “user:password”"),
-    ("registry.example.com", {"auth": "//8="}, "is not base64 of “user:password”"),
-    ("registry.example.com", auth(username=""), "no user name or no password"),
-    ("registry.example.com", auth(password=""), "no user name or no password"),
-    ("registry.example.com", auth(password="\0\0"), "no user name or no password"),
+    ("registry.example.com", {"auth": "not base64!"}, "“auth” is not base64."),
+    ("registry.example.com", {"auth": "YTpi\u00e9"}, "“auth” is not base64."),
+    ("registry.example.com", {"auth": "//8="}, "base64 of something else than UTF-8"),
+    ("registry.example.com", auth(username=""), "It has no user name."),
+    ("registry.example.com", auth(password=""), "It has no password."),
+    ("registry.example.com", auth(password="\0\0"), "It has no password."),
     ("registry.example.com", auth(username="c\ni"), "holds no colon"),
-    ("registry.example.com/team", auth(), "holds a path"),
-    ("https://index.docker.io/v1/access-token", auth(), "holds a path"),
+    ("registry.example.com/team", auth(), "would be used for all of registry.example.com"),
+    ("https://index.docker.io/v1/access-token", auth(), "Docker Desktop keeps its own session here"),
     ("gcr.io", auth("{}", "_json_key"), "not a service account's key"),
     ("gcr.io", auth("ya29.x", "oauth2accesstoken"), "lasts an hour only"),
-    ("123456789012.dkr.ecr.eu-central-1.amazonaws.com", auth(username="AWS"), "Add it as Amazon ECR."),
-    ("123456789012.DKR.ecr-fips.us-east-1.amazonaws.com", auth(username="AWS"), "Add it as Amazon ECR."),
-    ("123456789012.dkr-ecr.us-west-2.on.aws", auth(username="AWS"), "Add it as Amazon ECR."),
-    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR."),
+    (
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+        auth(username="AWS"),
+        "Add it as Amazon ECR, with an access key",
+    ),
+    (
+        "123456789012.DKR.ecr-fips.us-east-1.amazonaws.com",
+        auth(username="AWS"),
+        "Add it as Amazon ECR, with an access key",
+    ),
+    (
+        "123456789012.dkr-ecr.us-west-2.on.aws",
+        auth(username="AWS"),
+        "Add it as Amazon ECR, with an access key",
+    ),
+    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR, with an access key"),
 ]
 
 
@@ -57,11 +69,11 @@ def test_credential_helpers_are_named(paste):
     shown = paste(entries, credsStore="desktop", credHelpers={"quay.io": "pass"})
 
     assert "becomes “registry_example_com”" in row(shown, "registry.example.com")
-    assert "lives in a credential store" in row(shown, "ghcr.io")
-    assert "lives in a credential store" in row(shown, "quay.io")
+    assert "in the credential store “desktop” of the machine" in row(shown, "ghcr.io")
+    assert "ask the credential helper “pass”" in row(shown, "quay.io")
 
 
-@pytest.mark.parametrize("text", ['{"credsStore": "desktop"}', '{"auths": {}}', '{"auths": "x"}', "7" * 5000])
+@pytest.mark.parametrize("text", ['{"x": "desktop"}', '{"auths": {}}', '{"auths": "x"}', "7" * 5000])
 def test_file_without_a_login_is_explained(paste, text):
     """A file that holds no login says so beside the box, with an example."""
     assert "Example:" in paste(text).error(BOX)

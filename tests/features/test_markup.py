@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core.ports.registry import Step, Tags
+from bot.core.visible_text import visible
 from tests.fakes.people import ADMIN
 from tests.fakes.scripted_registry import PROVED
 
@@ -15,7 +16,7 @@ HOSTILE = [
     "&lt;!here&gt;",
     "`*_~",
     "\u202etxet",
-    "\u200b",
+    "\u200bx",
     ":tada:",
 ]
 FORBIDDEN = ("<!channel", "<!here", f"<@{ADMIN}>", "<https://x.example")
@@ -39,7 +40,7 @@ def test_user_names_stay_text(team, hostile):
     shown = [team.command(typed) for typed in ("show my_registry", "list", "history", "edit my_registry")]
 
     assert [pings(one) for one in shown[:3]] == [[], [], []]
-    assert shown[3].value("Username") == username
+    assert shown[3].value("Username") == visible(username)
 
 
 def test_email_addresses_stay_text(team, hostile):

@@ -1,4 +1,4 @@
-"""README's lines for a shell, run as they are written there: they work, or stop and show the cause."""
+"""The lines for a shell on the page for pipelines, run as written: they work, or stop and show the cause."""
 
 import re
 import subprocess
@@ -11,7 +11,7 @@ from tests.fakes.odd_server import OddServer, reply, whole
 from tests.fakes.workplace import PASSWORD
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text("utf-8")
+PAGE = (ROOT / ".github" / "docs" / "pipelines.md").read_text("utf-8")
 RECORDED = '#!/bin/sh\nprintf "%s\\n" "$*" >>"$HOME/arguments"\ncat >"$HOME/input"\n'
 QUAYMASTER = f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} -m bot "$@"\n'
 UNAUTHORIZED = "This workflow token is not valid."
@@ -20,7 +20,7 @@ WRONG = "qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ"
 
 def snippets(title):
     """The blocks of shell lines below a heading."""
-    below = README.partition(f"\n### {title}\n")[2].partition("\n### ")[0]
+    below = PAGE.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     return re.findall(r"```sh\n(.*?)```", below, re.DOTALL)
 
 

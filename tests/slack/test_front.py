@@ -7,8 +7,7 @@ import io
 import pytest
 
 from bot.core.secrets import Secret
-from bot.slack import front as slack
-from bot.slack.front import slack_front
+from bot.slack.front import SeenSignatures, slack_front
 
 NOW = 1_700_000_000
 COMMAND = b"command=%2Fintegrations&text=list&team_id=T1&user_id=U1&trigger_id=1.2.x"
@@ -32,8 +31,15 @@ class Client:
 
     def __init__(self, bolt):
         self.now = NOW
-        self.front = slack_front(bolt, Secret("secret"), lambda: self.now)
+        self.began = NOW - 1000
+        self.bolt = bolt
+        self.restart()
         self.headers = {}
+
+    def restart(self):
+        """Begin with a front that has seen nothing."""
+        seen = SeenSignatures(lambda: self.now - self.began)
+        self.front = slack_front(self.bolt, Secret("secret"), seen, lambda: self.now)
 
     def send(self, body=COMMAND, /, **environ):
         """Send a signed request; ``environ`` overrides its parts. Returns status and body."""
@@ -154,14 +160,51 @@ def test_refused_signature_is_not_kept(client):
     assert client.send() == (200, b"from Bolt")
 
 
-def test_seen_signatures_are_bounded(monkeypatch):
-    """At most so many signatures are kept; the oldest goes first, and old ones go by themselves."""
-    monkeypatch.setattr(slack, "SEEN_AT_MOST", 2)
-    seen = slack.SeenSignatures()
-    answers = [seen.before(signature, 0) for signature in ("a", "b", "c", "c", "a")]
+def test_replay_after_a_restart_does_nothing(client, bolt):
+    """What was signed before this process began may have been served by the one before: it is refused."""
+    client.send()
+    client.now += 2
+    client.began = client.now - 1
+    client.restart()
 
-    assert answers == [False, False, False, True, False]
-    assert not seen.before("c", 601)
+    assert client.send(HTTP_X_SLACK_REQUEST_TIMESTAMP=str(NOW))[0] == 409
+    assert bolt.bodies == [COMMAND]
+
+
+def test_request_signed_in_the_second_of_the_start_passes(client):
+    """Slack's timestamps are whole seconds: one of the second in which the process began is not too old."""
+    client.now = client.began = NOW + 0.9
+    client.restart()
+
+    assert client.send(HTTP_X_SLACK_REQUEST_TIMESTAMP=str(NOW))[0] == 200
+
+
+def test_clock_that_was_ahead_at_the_start_refuses_nothing_once_it_is_right():
+    """When a clock that was an hour ahead at the start is set right, the beginning moves with it."""
+    seen = SeenSignatures(lambda: 60)
+
+    assert not seen.before(sign(NOW, b"1"), NOW, NOW + 40)
+    assert not seen.before(sign(NOW - 3600, b"2"), NOW - 3600, NOW - 3580)
+
+
+def test_replay_is_noticed_however_many_came_between(client, bolt):
+    """A replay is refused after 25,000 other requests of the same minute."""
+    client.send()
+    [client.send(COMMAND + b"%d" % number) for number in range(25_000)]
+
+    assert client.send()[0] == 409
+    assert bolt.bodies.count(COMMAND) == 1
+
+
+def test_forgotten_signature_does_not_pass_when_the_clock_is_set_back(client, bolt):
+    """Signatures leave the memory when their timestamps no longer pass, and never pass again."""
+    client.send()
+    client.now += 400
+    client.send(COMMAND + b"1")
+    client.now -= 400
+
+    assert client.send()[0] == 409
+    assert len(bolt.bodies) == 2
 
 
 def test_misshapen_payload_is_refused(client, bolt, caplog):

@@ -30,7 +30,7 @@ def test_token_comes_back_as_it_was(store: Store, made: Callable[[], WorkflowTok
     """Every field of a token is kept, those with their default too."""
     keep(store, made())
 
-    assert store.token_holder(TOKEN_ID) == (T1, made())
+    assert store.holder_of(TOKEN_ID) == (T1, made())
     assert tokens_in(store, T1) == (made(),)
 
 
@@ -39,9 +39,9 @@ def test_token_leads_to_its_workspace(store: Store) -> None:
     keep(store, token("mine0000"))
     keep(store, token("theirs00"), workspace=T2)
 
-    assert store.token_holder("mine0000") == (T1, token("mine0000"))
-    assert store.token_holder("theirs00") == (T2, token("theirs00"))
-    assert store.token_holder("unknown0") is None
+    assert store.holder_of("mine0000") == (T1, token("mine0000"))
+    assert store.holder_of("theirs00") == (T2, token("theirs00"))
+    assert store.holder_of("unknown0") is None
     assert tokens_in(store, T1) == (token("mine0000"),)
 
 
@@ -50,7 +50,7 @@ def test_id_drawn_twice_stays_with_its_first_workspace(store: Store) -> None:
     keep(store, token())
     keep(store, token(), workspace=T2)
 
-    assert store.token_holder(TOKEN_ID) == (T1, token())
+    assert store.holder_of(TOKEN_ID) == (T1, token())
 
 
 def test_revoked_token_is_shown_as_revoked(store: Store) -> None:
@@ -59,7 +59,7 @@ def test_revoked_token_is_shown_as_revoked(store: Store) -> None:
     revoked = replace(token(), revoked_at=NOON)
     keep(store, revoked)
 
-    assert store.token_holder(TOKEN_ID) == (T1, revoked)
+    assert store.holder_of(TOKEN_ID) == (T1, revoked)
     assert tokens_in(store, T1) == (revoked,)
 
 
@@ -67,7 +67,7 @@ def test_change_sees_its_tokens(store: Store) -> None:
     """Inside a change its own tokens are seen at once; outside they are not yet."""
     with store.transaction(T1) as change:
         change.put_token(token())
-        seen, outside = change.token(TOKEN_ID), store.token_holder(TOKEN_ID)
+        seen, outside = change.token(TOKEN_ID), store.holder_of(TOKEN_ID)
 
     assert (seen, outside) == (token(), None)
 
@@ -77,7 +77,7 @@ def test_token_of_a_refused_change_is_unknown(store: Store) -> None:
     with pytest.raises(Refused):
         keep_and_raise(store)
 
-    assert store.token_holder(TOKEN_ID) is None
+    assert store.holder_of(TOKEN_ID) is None
     assert tokens_in(store, T1) == ()
 
 
@@ -142,7 +142,7 @@ def test_token_that_is_long_over_is_dropped(store: Store, over: WorkflowToken, *
     keep(store, replace(over, created_at=NOON - 200 * DAY))
     keep(store, token())
 
-    assert (store.token_holder("old00000") is not None) is is_kept
+    assert (store.holder_of("old00000") is not None) is is_kept
     assert len(tokens_in(store, T1)) == 1 + is_kept
 
 

@@ -62,13 +62,13 @@ def test_token_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> Non
     """Finding a token's holder is the same work among 10,000 tokens, and with as many uses noted."""
     keep(tinydb, replace(token(), last_used_at=NOON))
     use(tinydb, integration())
-    few = instructions(lambda: tinydb.token_holder(TOKEN_ID))
+    few = instructions(lambda: tinydb.holder_of(TOKEN_ID))
     many = [f"id{number:06d}" for number in range(10_000)]
     keep(tinydb, *map(token, many))
     for token_id in [*many, TOKEN_ID]:
         tinydb.touch(T1, "i1", PROJECT, token_id, LATER + timedelta(seconds=1))
 
-    assert instructions(lambda: tinydb.token_holder(TOKEN_ID)) == few
+    assert instructions(lambda: tinydb.holder_of(TOKEN_ID)) == few
 
 
 def test_server_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> None:

@@ -88,7 +88,7 @@ def test_use_touches_no_file(watched: TinyDBStore, disk: LateDisk) -> None:
     for second in range(100):
         use(watched, one, LATER + timedelta(seconds=second))
     watched.uses(T1, PROJECT)
-    watched.token_holder(TOKEN_ID)
+    watched.holder_of(TOKEN_ID)
 
     assert disk.calls == []
 
@@ -213,7 +213,7 @@ def test_killed_process_loses_only_what_was_noted(directory: Path) -> None:
 
     assert ended.returncode == -signal.SIGKILL
     assert store.uses(T1, PROJECT)[0].dependency == replace(dependency(one), last_used_at=NOON)
-    assert store.token_holder(TOKEN_ID) == (T1, replace(token(), last_used_at=NOON))
+    assert store.holder_of(TOKEN_ID) == (T1, replace(token(), last_used_at=NOON))
     assert len(whole_history(store)) == 1
 
 
@@ -257,7 +257,7 @@ def test_uses_outlive_a_write_of_unknown_outcome(watched: TinyDBStore, disk: Lat
         keep(watched, token("unsure00"))
 
     assert last_use(watched, one) == LATER + timedelta(seconds=1)
-    assert watched.token_holder("unsure00") == (T1, token("unsure00"))
+    assert watched.holder_of("unsure00") == (T1, token("unsure00"))
 
 
 def test_tokens_are_found_after_a_restart(watched: TinyDBStore, directory: Path) -> None:
@@ -266,8 +266,8 @@ def test_tokens_are_found_after_a_restart(watched: TinyDBStore, directory: Path)
     again = opened(directory)
     again.close()
 
-    assert again.token_holder(TOKEN_ID) == (T1, token())
-    assert again.token_holder("T2oken00") == (T2, token("T2oken00"))
+    assert again.holder_of(TOKEN_ID) == (T1, token())
+    assert again.holder_of("T2oken00") == (T2, token("T2oken00"))
 
 
 def test_many_uses_of_one_integration_are_written_together(watched: TinyDBStore, disk: LateDisk) -> None:

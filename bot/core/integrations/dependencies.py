@@ -12,6 +12,7 @@ from bot.core.integrations.inventory import find_integration, get_integration, m
 from bot.core.model import Actor, Dependency, Integration, Source, Target, TargetKind
 from bot.core.ports.former_store import Store
 from bot.core.queries import Use
+from bot.core.visible_text import visible
 
 TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 
@@ -38,7 +39,7 @@ def read_target(kind: str, name: str) -> Target:
 
     Args:
         kind: ``project``, ``environment`` (or ``env``), ``image``, in any case.
-        name: 1 to 200 printable characters.
+        name: 1 to 200 printable characters; invisible ones among them make no difference.
 
     Raises:
         InvalidInput: With what to write instead.
@@ -49,6 +50,7 @@ def read_target(kind: str, name: str) -> Target:
             "Say what kind of target it is: project, environment or image.",
             "Example: /integrations link my_registry project web-shop",
         )
+    name = visible(name).strip()
     if not TARGET_NAME.fullmatch(name) or not name.isprintable():
         raise InvalidInput(
             f"The {known.value}'s name is missing, too long or holds an invisible character.",

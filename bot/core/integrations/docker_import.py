@@ -1,36 +1,30 @@
 """Import logins from a docker ``config.json``: read it, compare with what is there, keep all or nothing."""
 
-import base64
-import binascii
 import hashlib
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
 from bot.core.access import Action, require
-from bot.core.addresses import parse_server
 from bot.core.audit import event
-from bot.core.errors import InvalidFields, InvalidInput, NameTaken, shortened
+from bot.core.errors import InvalidFields, InvalidInput, NameTaken
 from bot.core.integrations.credentials import opened
 from bot.core.integrations.dependencies import may_link
+from bot.core.integrations.docker_config import Entry, PastedLogin, read_entries
 from bot.core.integrations.inventory import drafted
+from bot.core.integrations.pasted_text import decoded
 from bot.core.kinds import NAME, Draft, Kind, Kinds, read_draft
 from bot.core.model import Actor, Integration, Server, name_key
 from bot.core.ports.former_store import Store
 from bot.core.ports.keyring import Keyring
-from bot.core.secret_detection import looks_secret
-from bot.core.secrets import Credential, Secret
+from bot.core.secrets import Credential
 
 IMPORT = "integration.import"
 FIELD = "config"
 MOST = 40
-EXAMPLE = 'Example: {"auths": {"registry.example.com": {"auth": "…"}}}'
-ECR_HOST = re.compile(r"\.dkr[.-]ecr(-fips)?\.|^public\.ecr\.aws$")
-GOOGLE_TEMPORARY = "oauth2accesstoken"
-BYTE_ORDER_MARK = "\ufeff"
-"""Editors of Windows begin a file with it."""
+GOOGLE_KEY = "_json_key"
+GOOGLE_KEY_IN_BASE64 = "_json_key_base64"
 
 
 class Finding(StrEnum):
@@ -72,66 +66,31 @@ def preview_import(
         InvalidFields: The text is not a docker config.json; it is not repeated.
     """
     require(store, actor, Action.ADD)
+    try:
+        entries = read_entries(text, actor.at)
+    except InvalidInput as error:
+        raise InvalidFields({FIELD: str(error)}) from None
+    if len(entries) > MOST:
+        raise InvalidFields({FIELD: f"It has {len(entries)} logins; import at most {MOST} at a time."})
     before: list[Draft] = []
-    return tuple(judged(store, keyring, kinds, actor, entry, before) for entry in entries_of(text).items())
-
-
-def entries_of(text: str) -> dict[str, Mapping[str, object]]:
-    """
-    Read ``auths`` and ``credHelpers``: the entries by their key.
-
-    A server with a helper has no login in the file, whatever stands under ``auths``: docker asks the helper.
-
-    Source: docker/cli, ``cli/config/configfile/file.go``, ``GetCredentialsStore``.
-    """
-    try:
-        config = json.loads(text.removeprefix(BYTE_ORDER_MARK))
-    except (ValueError, RecursionError):
-        raise InvalidFields({FIELD: f"This is not JSON. {EXAMPLE}"}) from None
-    parts = [config.get(key) or {} for key in ("credHelpers", "auths")] if isinstance(config, dict) else []
-    if not any(parts) or not all(isinstance(part, dict) for part in parts):
-        raise InvalidFields({FIELD: f"It has no login in “auths”. {EXAMPLE}"})
-    helped = {place_of(key) for key, helper in parts[0].items() if helper}
-    found: dict[str, Mapping[str, object]] = {key: {} for key in parts[0]}
-    for key, entry in parts[1].items():
-        found[key] = entry if isinstance(entry, dict) and place_of(key) not in helped else {}
-    if len(found) > MOST:
-        raise InvalidFields({FIELD: f"It has {len(found)} logins; import at most {MOST} at a time."})
-    return found
-
-
-def place_of(key: str) -> Server | str:
-    """The server that a key of the file means, however it is spelled; what is no address means itself."""
-    try:
-        return parse_server(key)
-    except InvalidInput:
-        return key
+    return tuple(judged(store, keyring, kinds, actor, entry, before) for entry in entries)
 
 
 def judged(
-    store: Store,
-    keyring: Keyring,
-    kinds: Kinds,
-    actor: Actor,
-    entry: tuple[str, Mapping[str, object]],
-    before: list[Draft],
+    store: Store, keyring: Keyring, kinds: Kinds, actor: Actor, entry: Entry, before: list[Draft]
 ) -> Found:
     """Say what one entry comes to; ``before`` is what the entries before it become."""
-    key, content = entry
+    if entry.server is None or entry.login is None:
+        return Found(entry.key, Finding.UNREADABLE, str(entry.problem))
     try:
-        draft = draft_of(store, kinds, actor, key, content, before)
+        draft = draft_of(store, kinds, actor, entry.server, entry.login, before)
     except InvalidInput as error:
-        return Found(shown_key(key), Finding.UNREADABLE, str(error))
+        return Found(entry.key, Finding.UNREADABLE, str(error))
     finding, reason = compared(store, keyring, actor, draft, before)
     if finding is not Finding.NEW:
-        return Found(shown_key(key), finding, reason)
+        return Found(entry.key, finding, reason)
     before.append(draft)
-    return Found(shown_key(key), finding, reason, draft)
-
-
-def shown_key(key: str) -> str:
-    """An entry's key as it may be repeated: not with a login that stands in it by mistake."""
-    return "(an address with a login in it)" if "@" in key or looks_secret(key) else shortened(key, 100)
+    return Found(entry.key, finding, "; ".join((reason, *entry.notes)), draft)
 
 
 def compared(
@@ -177,44 +136,31 @@ def logins_before(before: list[Draft], draft: Draft) -> Iterator[tuple[str, Cred
             yield one.name, one.credential
 
 
-def login_in(content: Mapping[str, object]) -> tuple[str, Secret]:
-    """Read the user name and password of an entry. Raises ``InvalidInput`` without either."""
-    if content.get("identitytoken"):
-        raise InvalidInput("It holds an identity token, not a password.", "Add it by its form.")
-    auth = content.get("auth")
-    if not isinstance(auth, str) or not auth:
-        raise InvalidInput("The login lives in a credential store, not in this file.", "Add it by its form.")
-    try:
-        username, colon, password = base64.b64decode(auth, validate=True).decode().partition(":")
-    except (binascii.Error, ValueError):
-        raise InvalidInput("Its “auth” is not base64 of “user:password”.") from None
-    if not (username and colon and password.strip("\0")):
-        raise InvalidInput("Its “auth” holds no user name or no password.")
-    return username, Secret(password.strip("\0"))
-
-
 def draft_of(
-    store: Store, kinds: Kinds, actor: Actor, key: str, content: Mapping[str, object], before: list[Draft]
+    store: Store, kinds: Kinds, actor: Actor, server: Server, login: PastedLogin, before: list[Draft]
 ) -> Draft:
     """Make the draft an entry becomes. Raises ``InvalidInput``."""
-    if looks_secret(key):
-        raise InvalidInput("Its address looks as if it held a secret.", "Add it by its form.")
-    server = parse_server(key)
-    if ECR_HOST.search(server.host):
-        raise InvalidInput("A password of ECR lasts 12 hours only.", "Add it as Amazon ECR.")
-    username, password = login_in(content)
-    if username == GOOGLE_TEMPORARY:
-        raise InvalidInput("An access token of Google's lasts an hour only.", "Add a JSON key by its form.")
+    username, password = login.username, login.password.reveal()
+    if username == GOOGLE_KEY_IN_BASE64:
+        username, password = GOOGLE_KEY, key_in_base64(password)
     kind = kind_at(kinds, server.origin, username)
     typed = {"url": server.origin, "host": server.address, "username": username}
-    typed[kind.secret_field.key if kind.secret_field else "password"] = password.reveal()
+    typed[kind.secret_field.key if kind.secret_field else "password"] = password
     return read_draft(kind, free_name(store, actor, server.address, before), typed)
+
+
+def key_in_base64(password: str) -> str:
+    """Decode a Google key that was wrapped once more. Raises ``InvalidInput``."""
+    try:
+        return decoded(password, "Its password")[0].decode()
+    except UnicodeDecodeError:
+        raise InvalidInput("Its password is not base64 of a JSON key.", "Add it by its form.") from None
 
 
 def kind_at(kinds: Kinds, origin: str, username: str) -> Kind:
     """The kind whose one server this is, Google's for its key, else a private registry."""
     fixed = next((kind for kind in kinds.values() if kind.server == origin), None)
-    google = kinds["gcr"] if username == "_json_key" else None
+    google = kinds["gcr"] if username == GOOGLE_KEY else None
     return fixed or google or kinds["private"]
 
 

@@ -135,7 +135,7 @@ class Store(Protocol):
     def flush(self) -> None:
         """Write what ``touch`` has noted: every minute, and when the process ends."""
 
-    def token_holder(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
+    def holder_of(self, token_id: str) -> tuple[Workspace, WorkflowToken] | None:
         """Find a workflow token, as it was last written, and its workspace by the token's public id."""
 
     def tokens(

@@ -134,7 +134,7 @@ def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integr
 
 def require_unchanged(store: Store, caller: Caller, integration: Integration) -> None:
     """Let pass what is still as it was read. Raises ``NotFound``, ``Busy``, ``TokenRefused``."""
-    held = store.token_holder(caller.token.id)
+    held = store.holder_of(caller.token.id)
     if held is None or held[1].revoked_at:
         raise TokenRefused
     refuse_changed(store, caller, integration, store.integration(caller.workspace, integration.id))

@@ -151,7 +151,7 @@ def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
         NotPermitted: Neither its creator nor an admin.
     """
     require(store, actor, Action.SEE)
-    found = store.token_holder(token_id)
+    found = store.holder_of(token_id)
     known = found[1] if found and found[0] == actor.workspace else None
     if known is None:
         raise NotFound(
@@ -183,7 +183,7 @@ def caller_of(store: Store, text: str, at: datetime) -> Caller:
         TokenRefused: The same for every reason, after the same work.
     """
     token_id = public_id(text)
-    found = store.token_holder(token_id) if token_id else None
+    found = store.holder_of(token_id) if token_id else None
     token = found[1] if found else None
     if not is_same(Secret(text), token) or found is None or not found[1].is_valid(at):
         raise TokenRefused

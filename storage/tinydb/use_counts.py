@@ -1,0 +1,155 @@
+"""Records fetches: a target's first and each hour's first on disk, the others counted in memory.
+
+The count of an hour is written when the hour is over, so a busy pipeline is two lines of history an hour. A
+killed process loses counts and last uses, never a first fetch.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from bot.core.errors import StoreFailure, UseOutdated
+from bot.core.model import Event, Result
+from bot.core.ports.store import Fetch, Reading
+from storage.tinydb.reading import SnapshotReading
+from storage.tinydb.workspace import OpenWorkspace
+
+_HOUR = timedelta(hours=1)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+log = logging.getLogger(__name__)
+
+
+class _Line(NamedTuple):
+    """Fetches that are one line of the history."""
+
+    workspace: str
+    hour: datetime
+    token_id: str
+    integration_id: str
+    action: str
+    result: Result
+
+
+@dataclass(slots=True)
+class _Count:
+    """How many fetches followed the first of a line, and what the first was recorded as."""
+
+    event: Event
+    more: int = 0
+
+
+class UseCounts:
+    """The hours that are not over yet. Safe to share between threads."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts: dict[_Line, _Count] = {}
+        self._is_ending = False
+
+    def record(self, opened: OpenWorkspace, use: Fetch) -> None:
+        """Record a fetch. Raises ``UseOutdated`` or a ``StoreFailure``; then nothing was recorded."""
+        line = _line_of(use)
+        reading = SnapshotReading(opened.workspace, opened.view, opened.archive)
+        _refuse_outdated(reading, use)
+        if _is_first(reading, use) or not self._count_more(line):
+            self._record_first(opened, use, line)
+        if use.dependency:
+            opened.touch(use.integration.id, use.token.target, use.token.id, use.at)
+
+    def _record_first(self, opened: OpenWorkspace, use: Fetch, line: _Line) -> None:
+        with opened.change() as change:
+            _refuse_outdated(change, use)
+            is_first = _is_first(change, use)
+            if use.dependency and is_first:
+                change.put(use.dependency)
+            if is_first or line not in self._counts:
+                change.record(use.event)
+        with self._lock:
+            known = self._counts.get(line)
+            if known is None:
+                self._counts[line] = _Count(use.event)
+            elif not is_first:
+                known.more += 1
+
+    def _count_more(self, line: _Line) -> bool:
+        with self._lock:
+            known = self._counts.get(line)
+            if known:
+                known.more += 1
+        return known is not None
+
+    def end(self) -> None:
+        """Take every hour as over from now on: the process ends."""
+        self._is_ending = True
+
+    def write_over(self, opened: OpenWorkspace) -> None:
+        """Write the counts of a workspace's hours that are over. When that fails they are counted on."""
+        over = self._take_over(opened.key)
+        if not any(count.more for count in over.values()):
+            return
+        try:
+            with opened.change() as change:
+                for line, count in over.items():
+                    if count.more:
+                        change.record(_summary(count, line.hour, self._clock()))
+        except StoreFailure as error:
+            self._put_back(over)
+            log.warning("%s: counts of fetches could not be written: %s", opened.key, error.message)
+
+    def _take_over(self, workspace: str) -> dict[_Line, _Count]:
+        now = _NEVER if self._is_ending else self._clock()
+        with self._lock:
+            over = [one for one in self._counts if one.workspace == workspace and one.hour + _HOUR <= now]
+            return {line: self._counts.pop(line) for line in over}
+
+    def _put_back(self, over: dict[_Line, _Count]) -> None:
+        with self._lock:
+            for line, count in over.items():
+                self._counts.setdefault(line, _Count(count.event)).more += count.more
+
+
+def _line_of(use: Fetch) -> _Line:
+    hour = use.at.replace(minute=0, second=0, microsecond=0)
+    event = use.event
+    return _Line(use.workspace.key, hour, use.token.id, use.integration.id, event.action, event.result)
+
+
+def _summary(count: _Count, hour: datetime, at: datetime) -> Event:
+    return replace(count.event, at=at, more=count.more, hour=hour, request_id="")
+
+
+def _is_first(reading: Reading, use: Fetch) -> bool:
+    """True for a target's first fetch of an integration."""
+    if use.dependency is None:
+        return False
+    return reading.dependencies.get(use.integration.id, use.token.target) is None
+
+
+def _refuse_outdated(reading: Reading, use: Fetch) -> None:
+    """Raise ``UseOutdated`` unless everything is as it was when the decision was made."""
+    if not (_is_token_same(reading, use) and _is_integration_same(reading, use)):
+        raise UseOutdated
+    if use.dependency is None:
+        return
+    key = use.integration.id, use.token.target
+    link = reading.dependencies.get(*key) if use.needs_link else None
+    if reading.dependencies.bar(*key) or (use.needs_link and not (link and link.granted_by)):
+        raise UseOutdated
+
+
+def _is_token_same(reading: Reading, use: Fetch) -> bool:
+    present, known = reading.tokens.get(use.token.id), use.token
+    return present is not None and (
+        (present.revoked_at, present.expires_at, present.approved_by, present.declined_by, present.target)
+        == (None, known.expires_at, known.approved_by, known.declined_by, known.target)
+    )
+
+
+def _is_integration_same(reading: Reading, use: Fetch) -> bool:
+    present = reading.integrations.get(use.integration.id)
+    return present is not None and present.version == use.integration.version
