@@ -44,26 +44,26 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Path(folder)) as registry,
-        trying() as url,
+        trying() as address,
         chromium() as browser,
     ):
         page = browser.new_page(viewport=SIZE)
-        page.goto(url)
+        page.goto(address)
         private_registry(page, registry)
         other_kinds(page)
         tests_of(page)
         list_and_home(page)
-        pipelines(page, url)
+        pipelines(page, address.partition("/?")[0])
         deletion(page)
 
 
 @contextmanager
 def trying() -> Iterator[str]:
-    """Run ``quaymaster try`` and give its address."""
+    """Run ``quaymaster try`` and give the address that opens its page."""
     command = [sys.executable, "-m", "bot", "try", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
-        yield program.stdout.readline().strip()
+        yield next(line.strip() for line in program.stdout if "?key=" in line)
         program.terminate()
 
 

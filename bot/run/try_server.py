@@ -4,6 +4,7 @@ Nothing needs to be set: the key, the signing secret and the tokens are made on 
 machine may be asked too, which ``serve`` refuses unless the operator allows it.
 """
 
+import errno
 import json
 import secrets
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 
+from bot.core.errors import QuaymasterError
 from bot.core.integrations.dependencies import link_target
 from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
@@ -28,7 +30,7 @@ from bot.services import Services
 from bot.settings import PRIVATE_NETWORKS, Settings
 from bot.simulator.cast import ADMIN, TEAM_ID, SlackApp
 from bot.simulator.delivery import http_front
-from bot.simulator.page import tryit_app
+from bot.simulator.page import TryPage
 from bot.simulator.simulator import Simulator
 from bot.simulator.world import World
 from bot.slack.app import build_app
@@ -40,13 +42,13 @@ from bot.web.server import Server, dispatcher, serve
 from handlers.slack_limits import problems
 from storage.sealing import new_key
 
-SAMPLE = {
+_SAMPLE = {
     "url": "https://registry.example.com",
     "username": "ci",
     "password": "sample-password",
     "email": "ci@example.com",
 }
-DEPENDANTS = (
+_DEPENDANTS = (
     (Target(TargetKind.PROJECT, "web-shop"), "https://ci.example.com/projects/web-shop/settings"),
     (Target(TargetKind.ENVIRONMENT, "production"), "https://ci.example.com/environments/production"),
     (
@@ -55,8 +57,11 @@ DEPENDANTS = (
     ),
 )
 
-RATE_LIMIT = 600
+_RATE_LIMIT = 600
 """High, because one person at the page plays everybody."""
+
+_PORTS_TRIED = 20
+_LAST_PORT = 65535
 
 
 def run_try(data: Path | None, port: int, say: Callable[[str], None]) -> None:
@@ -65,20 +70,33 @@ def run_try(data: Path | None, port: int, say: Callable[[str], None]) -> None:
 
     Args:
         data: Where to keep what is done; ``None`` = a temporary folder that goes when this ends.
-        port: Where to listen on 127.0.0.1; 0 = any free one.
-        say: Told the page's address.
+        port: Where to listen on 127.0.0.1, or the next free one; 0 = any free one.
+        say: Told the page's address, and how to end it.
     """
     start_logging("WARNING")
-    with folder(data) as directory:
+    with _folder(data) as directory:
         app = TryApp(directory, port)
         try:
-            app.serve(say)
+            app.serve(lambda _: say(_greeting(app, port, data)))
         finally:
             app.close()
 
 
+def _greeting(app: "TryApp", wanted_port: int, data: Path | None) -> str:
+    """Return what the terminal shows once the page is served."""
+    is_moved = wanted_port not in (0, app.port)
+    moved = f"Port {wanted_port} is in use, so this run uses port {app.port}.\n\n" if is_moved else ""
+    kept = f"is kept in {data}" if data else "is gone when you end it"
+    return (
+        f"{moved}Quaymaster is running with a simulated Slack, on this machine only. Open this address:\n\n"
+        f"    {app.address}\n\n"
+        "The address works once: the first browser that opens it gets the page.\n"
+        f"What you do there {kept}. To end it, press Ctrl+C."
+    )
+
+
 @contextmanager
-def folder(data: Path | None) -> Iterator[Path]:
+def _folder(data: Path | None) -> Iterator[Path]:
     """Give the folder that was asked for, or a temporary one."""
     if data is not None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -92,17 +110,29 @@ class TryApp:
     """The app, its store, Slack's side and the page, on one server."""
 
     def __init__(self, directory: Path, port: int, registry: Registry | None = None) -> None:
-        """``registry`` asks registries in the place of the app's own client."""
+        """
+        Listen, on the next free port when this one is in use.
+
+        Args:
+            directory: Where the key and the store are kept.
+            port: Where to listen on 127.0.0.1; 0 = any free one.
+            registry: Asks registries in the place of the app's own client.
+
+        Raises:
+            QuaymasterError: No port can be had.
+        """
         secret = secrets.token_hex(16)
         manifest = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
-        self.server = Server(lambda environ, start: self.wsgi(environ, start), "127.0.0.1", port, self.let_go)
+        self.server = self._listen(port)
         self.url = self.server.url
+        self.port = int(self.url.rpartition(":")[2])
         world = World(problems, app=SlackApp.from_manifest(manifest))
         self.simulator = Simulator(http_front(f"{self.url}/slack/events"), secret, world)
         self.simulator.base_url = self.url
-        settings = try_settings(directory, self.url, self.simulator.token)
+        settings = _settings(directory, self.url, self.simulator.token)
         self.wired: Wired = build_services(settings, registry)
-        self.page = tryit_app(self.simulator)
+        self.page = TryPage(self.simulator)
+        self.address = self.page.admission.address(self.url)
         rates = SlackRates(settings.rate_limit)
         app = build_app(self.wired.services, signing_secret=secret, rates=rates, logger=slack_logger())
         self.wsgi = dispatcher(
@@ -113,16 +143,26 @@ class TryApp:
                 "/": self.page,
             }
         )
-        add_sample(self.wired.services)
+        _add_sample(self.wired.services)
         self.wired.housekeeping.start()
+
+    def _listen(self, port: int) -> Server:
+        last = min(port + _PORTS_TRIED, _LAST_PORT)
+        while True:
+            try:
+                return Server(lambda *request: self.wsgi(*request), "127.0.0.1", port, self.let_go)
+            except QuaymasterError as error:
+                if port == last or not _is_in_use(error):
+                    raise
+            port += 1
 
     def let_go(self) -> None:
         """Answer the pages that wait for news, so that the stop need not wait for them."""
         self.page.stop()
 
-    def serve(self, say: Callable[[str], None]) -> None:
-        """Serve until a signal."""
-        serve(self.server, lambda _: say(self.url))
+    def serve(self, ready: Callable[[str], None]) -> None:
+        """Serve until a signal. ``ready`` is told the server's address once requests are answered."""
+        serve(self.server, ready)
 
     def close(self) -> None:
         """Finish what runs, and let go of the folder."""
@@ -131,7 +171,7 @@ class TryApp:
         self.wired.store.close()
 
 
-def try_settings(directory: Path, url: str, token: str) -> Settings:
+def _settings(directory: Path, url: str, token: str) -> Settings:
     """Settings for the try page: a key of its own, Slack's side on this machine."""
     keys = directory / "keys"
     if not keys.exists():
@@ -144,17 +184,21 @@ def try_settings(directory: Path, url: str, token: str) -> Settings:
         slack_api_url=f"{url}/api/",
         base_url=url,
         allowed_networks=(*PRIVATE_NETWORKS, *LOOPBACK),
-        rate_limit=RATE_LIMIT,
+        rate_limit=_RATE_LIMIT,
     )
 
 
-def add_sample(services: Services) -> None:
+def _add_sample(services: Services) -> None:
     """Give an empty store one registry that a project, an environment and an image depend on."""
     actor = Actor(Workspace(TEAM_ID), ADMIN.id, Role.ADMIN, services.now() - timedelta(days=40))
     if services.store.history(actor.workspace, size=1).entries:
         return
-    draft = read_draft(services.kinds["private"], "my_private_registry", SAMPLE)
+    draft = read_draft(services.kinds["private"], "my_private_registry", _SAMPLE)
     ports = (services.store, services.keyring, services.registry)
     add_integration(*ports, actor, draft, is_checked=False)
-    for target, settings_url in DEPENDANTS:
+    for target, settings_url in _DEPENDANTS:
         link_target(services.store, actor, draft.name, target, settings_url)
+
+
+def _is_in_use(error: QuaymasterError) -> bool:
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE

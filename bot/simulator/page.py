@@ -1,6 +1,9 @@
 """The try page over HTTP: one WSGI callable.
 
 ``/``, ``/static/…``: the page. ``/try/…``: what the page asks. ``/api/…``, ``/hooks/…``: what the app calls.
+
+The page and what it asks is given to one browser (``bot/simulator/browser_guard.py``); the app is known by
+its bot token, and a response URL is a capability of its own.
 """
 
 import importlib.resources
@@ -9,6 +12,7 @@ import mimetypes
 import secrets
 import threading
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,21 +23,21 @@ from bot.simulator.page_requests import REQUESTS, Said
 from bot.simulator.screen import wait
 from bot.simulator.simulator import Simulator
 
-POLL_S = 20.0
+_POLL_S = 20.0
 # Each waiting page holds a thread of the server; further pages are told to ask again soon.
-MAX_POLLERS = 3
-MAX_PAGES = 50
-MAX_BODY = 1_048_576
-REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
-STATIC = importlib.resources.files("bot.simulator") / "static"
+_MAX_POLLERS = 3
+_MAX_PAGES = 50
+_MAX_BODY = 1_048_576
+_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_STATIC = importlib.resources.files("bot.simulator") / "static"
 
-Reply = tuple[int, str, bytes]
-StartResponse = Callable[..., Any]
+_NOT_YOURS = (
+    "This page is given only to the browser that first opens the address that quaymaster try printed.\n"
+    "That address works once. For a new one, press Ctrl+C in the terminal and start quaymaster try again."
+)
 
-
-def tryit_app(simulator: Simulator) -> "TryPage":
-    """Return the WSGI callable that serves the page and plays Slack's addresses for one simulator."""
-    return TryPage(simulator)
+_Reply = tuple[int, str, bytes]
+_StartResponse = Callable[..., Any]
 
 
 class TryPage:
@@ -47,27 +51,45 @@ class TryPage:
 
     Attributes:
         token: What the page sends with each of its own requests.
+        admission: Which browser the page is given to.
     """
 
-    def __init__(self, simulator: Simulator, poll_s: float = POLL_S, seats: int = MAX_POLLERS) -> None:
+    def __init__(self, simulator: Simulator, poll_s: float = _POLL_S, seats: int = _MAX_POLLERS) -> None:
         self.simulator = simulator
         self.token = secrets.token_urlsafe(24)
+        self.admission = guard.Admission()
         self._poll_s = poll_s
         self._seats = threading.Semaphore(seats)
         self._latest: dict[str, object] = {}
 
-    def __call__(self, environ: guard.Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: guard.Environ, start_response: _StartResponse) -> Iterable[bytes]:
         """Answer one request; every answer carries the page's security headers."""
-        status, content_type, body = self._reply(environ)
-        headers = [*guard.HEADERS, ("Content-Type", content_type), ("Content-Length", str(len(body)))]
-        start_response(f"{status} {REASONS.get(status, 'Error')}", headers)
+        arrival = self._arrival(environ)
+        status, content_type, body = (303, "text/plain", b"") if arrival else self._reply(environ)
+        headers = [
+            *guard.HEADERS,
+            *arrival,
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+        ]
+        start_response(f"{status} {_REASONS[status]}", headers)
         return [body]
 
     def stop(self) -> None:
         """Let waiting pages go, so that the server can end."""
         self.simulator.stop()
 
-    def _reply(self, environ: guard.Environ) -> Reply:
+    def _arrival(self, environ: guard.Environ) -> list[tuple[str, str]]:
+        """Return the headers that let a browser with the key in, at an address without the key."""
+        is_arrival = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"] == "/"
+        if not is_arrival or not guard.from_this_machine(environ):
+            return []
+        cookie = self.admission.exchange(environ)
+        if cookie is None:
+            return []
+        return [("Set-Cookie", cookie), ("Location", "/")]
+
+    def _reply(self, environ: guard.Environ) -> _Reply:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if not guard.from_this_machine(environ):
             return _refusal("This page answers only to its own address, http://127.0.0.1.")
@@ -78,22 +100,24 @@ class TryPage:
         if path.startswith("/hooks/") and method == "POST":
             status, answer = self.simulator.response_url(path, _body(environ))
             return _json(answer, status)
+        if not self.admission.is_given(environ):
+            return _refusal(_NOT_YOURS)
         if path.startswith("/try/"):
             return self._asked(environ, path.removeprefix("/try/"))
         return self._file(path) if method == "GET" else _json({"error": "method_not_allowed"}, 405)
 
-    def _file(self, path: str) -> Reply:
+    def _file(self, path: str) -> _Reply:
         if path == "/":
-            page = (STATIC / "index.html").read_text("utf-8")
+            page = (_STATIC / "index.html").read_text("utf-8")
             return 200, "text/html; charset=utf-8", page.replace("PAGE_TOKEN", self.token).encode()
         name = path.removeprefix("/static/")
-        known = {entry.name for entry in STATIC.iterdir() if entry.is_file()}
+        known = {entry.name for entry in _STATIC.iterdir() if entry.is_file()}
         if not path.startswith("/static/") or name not in known:
             return _json({"error": "not_found"}, 404)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
-        return 200, "text/javascript" if name.endswith(".js") else kind, (STATIC / name).read_bytes()
+        return 200, "text/javascript" if name.endswith(".js") else kind, (_STATIC / name).read_bytes()
 
-    def _web_api(self, environ: guard.Environ, method: str) -> Reply:
+    def _web_api(self, environ: guard.Environ, method: str) -> _Reply:
         args = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         args |= _arguments(environ)
         _, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition("Bearer ")
@@ -101,9 +125,9 @@ class TryPage:
         args.pop("token", None)
         return _json(self.simulator.web_api(method, args, token))
 
-    def _asked(self, environ: guard.Environ, what: str) -> Reply:
+    def _asked(self, environ: guard.Environ, what: str) -> _Reply:
         if not guard.has_token(environ, self.token):
-            return _refusal("Reload the page: it was opened before the program started anew.")
+            return _refusal("Reload the page: it was opened before the program was started again.")
         query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
         person, people = query.get("as", ""), self.simulator.world.cast.people
         if person not in people or people[person].get("is_bot"):
@@ -114,7 +138,7 @@ class TryPage:
             return _json({"error": "not_found"}, 404)
         return self._done(person, what, _body(environ))
 
-    def _state(self, person: str, since: str, page: str) -> Reply:
+    def _state(self, person: str, since: str, page: str) -> _Reply:
         seen = int(since) if since.isdecimal() else 0
         ticket = self._newest_question(page)
         seated = self._seats.acquire(blocking=False)
@@ -132,11 +156,11 @@ class TryPage:
         """Let go of what a page asked before: it has hung up on that, and its thread is wanted."""
         ticket = object()
         with self.simulator.world.lock:
-            self._latest = {**dict(list(self._latest.items())[-MAX_PAGES:]), page: ticket}
+            self._latest = {**dict(list(self._latest.items())[-_MAX_PAGES:]), page: ticket}
             self.simulator.world.lock.notify_all()
         return ticket
 
-    def _done(self, person: str, what: str, body: bytes) -> Reply:
+    def _done(self, person: str, what: str, body: bytes) -> _Reply:
         try:
             answer = REQUESTS[what](self.simulator, person, Said.read(body))
         except Refused as refused:
@@ -144,18 +168,18 @@ class TryPage:
         return _json({"answer": answer, "state": self.simulator.snapshot(person)})
 
 
-def _json(answer: Json, status: int = 200) -> Reply:
+def _json(answer: Json, status: int = 200) -> _Reply:
     return status, "application/json; charset=utf-8", json.dumps(answer).encode()
 
 
-def _refusal(reason: str) -> Reply:
+def _refusal(reason: str) -> _Reply:
     return 403, "text/plain; charset=utf-8", reason.encode() + b"\n"
 
 
 def _body(environ: guard.Environ) -> bytes:
     length = environ.get("CONTENT_LENGTH") or "0"
     size = int(length) if length.isdecimal() else 0
-    body: bytes = environ["wsgi.input"].read(min(size, MAX_BODY))
+    body: bytes = environ["wsgi.input"].read(min(size, _MAX_BODY))
     return body
 
 

@@ -35,7 +35,7 @@ class Simulator:
 
     Attributes:
         token: The bot token that Web API calls must carry.
-        base_url: Where ``tryit_app`` is served; response URLs start with it. Set it once the port is known.
+        base_url: Where ``TryPage`` is served; response URLs start with it. Set it once the port is known.
     """
 
     def __init__(

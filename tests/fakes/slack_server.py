@@ -7,7 +7,7 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from bot.simulator.page import TryPage, tryit_app
+from bot.simulator.page import TryPage
 from bot.simulator.simulator import Simulator
 
 
@@ -27,7 +27,7 @@ class SlackServer:
     def serve(self, simulator: Simulator) -> TryPage:
         """Answer for this simulator from now on."""
         simulator.base_url = self.url
-        self.page = tryit_app(simulator)
+        self.page = TryPage(simulator)
         return self.page
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from urllib.request import Request, urlopen
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 from bot.simulator.delivery import signature
-from bot.simulator.page import tryit_app
+from bot.simulator.page import TryPage
 from bot.simulator.simulator import Simulator
 from bot.simulator.world import World
 from tests.simulator.blocks_sample import CONFIRMATION, FORM, HOME, LIST, TEAMS, plain, section
@@ -126,11 +126,20 @@ class Quiet(WSGIRequestHandler):
         """Say nothing of a request."""
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A running page: where it is, the address that opens it once, and the workspace behind it."""
+
+    url: str
+    address: str
+    simulator: Simulator
+
+
 @contextmanager
-def served(app: DemoApp, port: int = 0) -> Iterator[tuple[str, Simulator]]:
-    """Serve the try page for a demo app on this machine; yields its address and the simulator."""
+def served(app: DemoApp, port: int = 0) -> Iterator[Demo]:
+    """Serve the try page for a demo app on this machine."""
     simulator = Simulator(app, SECRET, World(long_sections))
-    page = tryit_app(simulator)
+    page = TryPage(simulator)
     server = Server(("127.0.0.1", port), Quiet)
     server.set_app(page)
     simulator.base_url = f"http://127.0.0.1:{server.server_port}"
@@ -138,7 +147,7 @@ def served(app: DemoApp, port: int = 0) -> Iterator[tuple[str, Simulator]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield simulator.base_url, simulator
+        yield Demo(simulator.base_url, page.admission.address(simulator.base_url), simulator)
     finally:
         page.stop()
         server.shutdown()

@@ -73,13 +73,13 @@ def chromium() -> Iterator[Browser]:
 def seated(browser: Browser) -> Iterator[Desk]:
     """Open the page of a demo app; nothing that it logs may be an error."""
     app = DemoApp()
-    with served(app) as (url, simulator):
+    with served(app) as demo:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: faults.append(line.text))
         page.set_default_timeout(10_000)
-        page.goto(url)
-        yield Desk(app, simulator, page)
+        page.goto(demo.address)
+        yield Desk(app, demo.simulator, page)
         page.close()
     assert faults == []

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from bot.run.try_server import TryApp
 from tests.fakes.real_registry import (  # noqa: F401 - importing a fixture is how it is taken over
     authority,
     basic_registry,
@@ -49,14 +50,14 @@ def chromium_browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def app_url(tmp_path: Path) -> Iterator[str]:
-    """The address of ``quaymaster try``, just started in a folder of its own."""
-    with trying(tmp_path / "try") as url:
-        yield url
+def app(tmp_path: Path) -> Iterator[TryApp]:
+    """``quaymaster try``, just started in a folder of its own."""
+    with trying(tmp_path / "try") as running:
+        yield running
 
 
 @pytest.fixture
-def person(chromium_browser: Browser, app_url: str) -> Iterator[Person]:
+def person(chromium_browser: Browser, app: TryApp) -> Iterator[Person]:
     """An admin who has just opened the page."""
-    with at_the_page(chromium_browser, app_url) as one:
+    with at_the_page(chromium_browser.new_context(), app.address) as one:
         yield one

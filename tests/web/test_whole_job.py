@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, expect
 
 from bot.pipeline import docker_credential
 from bot.registry.kind_table import PRIVATE
+from bot.run.try_server import TryApp
 from bot.simulator.cast import ADMIN, GUEST
 from tests.fakes.real_registry import PASSWORD, TAGS, USERNAME, RealRegistry
 from tests.web.whole_job import SKIP, Person
@@ -45,12 +46,12 @@ def test_from_add_to_delete_with_basic(person: Person, basic_registry: RealRegis
 
 @pytest.mark.needs("skopeo")
 def test_token_lets_skopeo_in(
-    person: Person, app_url: str, token_registry: RealRegistry, tmp_path: Path
+    person: Person, app: TryApp, token_registry: RealRegistry, tmp_path: Path
 ) -> None:
     """A token read off the page opens a private repository to skopeo, which then depends on it."""
     add_unchecked(person, "team_registry", token_registry)
     token = make_token(person)
-    done = skopeo(tmp_path, token_registry, {"QUAYMASTER_URL": app_url, "QUAYMASTER_TOKEN": token})
+    done = skopeo(tmp_path, token_registry, {"QUAYMASTER_URL": app.url, "QUAYMASTER_TOKEN": token})
 
     assert done.returncode == 0, done.stderr
     assert set(json.loads(done.stdout)["Tags"]) == set(TAGS)

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from bot.core.kinds import Kind
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import KINDS
+from bot.run.try_server import TryApp
 from tests.fakes.real_registry import PASSWORD, TAGS, USERNAME, RealRegistry
 from tests.web.everywhere import ACCOUNT, GOOGLE_HOST, JSON_KEY, REGION, everywhere
 from tests.web.whole_job import Person, at_the_page, trying
@@ -101,16 +102,26 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryClient]
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory, client: RegistryClient) -> Iterator[str]:
-    """The app's address; it asks registries through that client."""
+def app(tmp_path_factory: pytest.TempPathFactory, client: RegistryClient) -> Iterator[TryApp]:
+    """The app; it asks registries through that client."""
     with trying(tmp_path_factory.mktemp("app") / "try", client) as one:
         yield one
 
 
+@pytest.fixture(scope="module")
+def browser(chromium_browser: Browser, app: TryApp) -> BrowserContext:
+    """The browser that the page was given to."""
+    context = chromium_browser.new_context()
+    first = context.new_page()
+    first.goto(app.address)
+    first.close()
+    return context
+
+
 @pytest.fixture
-def user(chromium_browser: Browser, url: str) -> Iterator[Person]:
+def user(browser: BrowserContext, app: TryApp) -> Iterator[Person]:
     """Somebody who has just opened the page."""
-    with at_the_page(chromium_browser, url) as one:
+    with at_the_page(browser, app.url) as one:
         yield one
 
 

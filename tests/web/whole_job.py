@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from bot.core.ports.registry import Registry
 from bot.run.try_server import TryApp
@@ -19,14 +19,14 @@ SKIP = "Save without checking"
 
 
 @contextmanager
-def trying(folder: Path, registry: Registry | None = None) -> Iterator[str]:
-    """Run the app and give its address; ``registry`` asks registries in its client's place."""
+def trying(folder: Path, registry: Registry | None = None) -> Iterator[TryApp]:
+    """Run the app; ``registry`` asks registries in its client's place."""
     folder.mkdir()
     app = TryApp(folder, 0, registry)
     thread = threading.Thread(target=app.server.run)
     thread.start()
     try:
-        yield app.url
+        yield app
     finally:
         app.server.stop()
         thread.join()
@@ -129,14 +129,15 @@ class Person:
 
 
 @contextmanager
-def at_the_page(browser: Browser, url: str) -> Iterator[Person]:
-    """Open the page; nothing that it logs may be an error."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1000})
+def at_the_page(browser: BrowserContext, address: str) -> Iterator[Person]:
+    """Open the page in a browser with its own cookies; nothing that it logs may be an error."""
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1280, "height": 1000})
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda line: faults.append(line.text))
     page.set_default_timeout(10_000)
-    page.goto(url)
+    page.goto(address)
     yield Person(page)
     page.close()
     assert faults == []
