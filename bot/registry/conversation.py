@@ -14,12 +14,12 @@ google/go-containerregistry, ``pkg/v1/remote/transport``.
 from collections.abc import Callable
 from urllib.parse import urljoin
 
-from bot.core.errors import MalformedChallenge, Unreachable
+from bot.core.errors import MalformedChallenge, RealmRefused, Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import Login
 from bot.registry.access_tokens import Identity, Token, TokenCache, TokenKey, fetch_token, trouble
 from bot.registry.challenge import Challenge, parse_challenges, usable
-from bot.registry.guard import RealmRefused, allow_realm
+from bot.registry.guard import allow_realm
 from bot.registry.transport import SMALL, Answer, Wire
 
 
