@@ -86,21 +86,21 @@ def walked(team, registry):
 
 
 def test_every_listener_has_its_control(walked):
-    """No listener waits for a button that no screen shows."""
+    """Each listener has a button that some screen shows."""
     shown = {action_id for one in walked.slack.shown for action_id in action_ids(one)}
 
     assert set(ROUTES.actions) - shown == set()
 
 
 def test_every_form_is_shown(walked):
-    """No form's listener waits for a form that is never opened."""
+    """Each form's listener has a form that some screen opens."""
     shown = {one.content.get("callback_id") for one in walked.slack.shown}
 
     assert set(ROUTES.forms) - shown == set()
 
 
 def test_every_answer_is_private(walked):
-    """Each message is visible to one person only."""
+    """Only one person can see each message."""
     messages = [one for one in walked.slack.shown if one.place == "message"]
 
     assert {one.content.get("response_type") for one in messages} == {"ephemeral"}
@@ -112,7 +112,7 @@ def test_every_message_has_its_line(walked):
 
 
 def test_repeated_buttons_say_what_they_act_on(walked):
-    """Buttons that stand several times on one surface differ for a screen reader."""
+    """Buttons that appear several times on one surface sound different to a screen reader."""
     spoken = [one for shown in walked.slack.shown for one in doubled(shown)]
 
     assert spoken == []

@@ -1,7 +1,7 @@
 """Values for the store's tests, and ways to look at what a store holds."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from bot.core.audit import BEFORE_THE_FIRST, chain_hash, event_fields
@@ -21,8 +21,8 @@ from bot.core.model import (
     Workspace,
     new_id,
 )
-from bot.core.ports.former_store import Store, Transaction
-from bot.core.queries import Filter, Window
+from bot.core.ports.store import Change, Store
+from bot.core.queries import Filter, HistoryQuery, Window
 from bot.core.secrets import Place, Secret
 from storage.sealing import Keyring
 from storage.tinydb.disk import Disk
@@ -82,13 +82,15 @@ def full_integration() -> Integration:
     """An integration in which no field has its default."""
     return replace(
         integration("everything"),
-        version=7,
         options={"email": "ci@example.com"},
         ca="-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n",
         check=Check(Outcome.REJECTED, Stage.LOGIN, "The registry refused “ci”.", NOON, "U2"),
         trusted_realms=("https://auth.example.com",),
         linked_only=True,
         is_default=True,
+        note="Ask the platform team first.",
+        ends_on=date(2027, 1, 31),
+        # watch=Watch(Health.REFUSED, NOON, Health.UNREACHABLE, NOON, Health.REFUSED, 3, NOON, NOON, True),
     )
 
 
@@ -99,7 +101,32 @@ def dependency(of: Integration, target: Target = PROJECT) -> Dependency:
 
 def full_dependency(of: Integration) -> Dependency:
     """A dependency in which no field has its default."""
-    return Dependency(of.id, IMAGE, "U2", NOON, Source.WORKFLOW, "https://ci.example.com/s", NOON)
+    url = "https://ci.example.com/s"
+    return Dependency(of.id, IMAGE, "U2", NOON, Source.WORKFLOW, url, NOON, "U3", is_swept=True)
+
+
+def full_event(of: Integration) -> Event:
+    """An event in which no field has its default."""
+    return Event(
+        "integration.edit",
+        "U1",
+        Source.WORKFLOW,
+        NOON,
+        of.id,
+        of.name,
+        "in words",
+        Result.REFUSED,
+        "r1",
+        "former",
+        "ghcr.io",
+        PROJECT,
+        "Ab3dEf7h",
+        ("server", "note"),
+        "not yours",
+        "U2",
+        7,
+        NOON,
+    )
 
 
 def event(
@@ -121,35 +148,35 @@ def event(
 
 def add(store: Store, *added: Integration, workspace: Workspace = T1) -> None:
     """Keep integrations, each with its audit entry, in one change."""
-    with store.transaction(workspace) as change:
+    with store.change(workspace) as change:
         add_in(change, *added)
 
 
-def add_in(change: Transaction, *added: Integration) -> None:
+def add_in(change: Change, *added: Integration) -> None:
     """Keep integrations with their audit entries in a change that is under way."""
     for one in added:
-        change.put_integration(one)
+        change.put(one)
         change.record(event(one))
 
 
 def delete(store: Store, deleted: Integration, workspace: Workspace = T1) -> None:
     """Delete an integration, with its audit entry."""
-    with store.transaction(workspace) as change:
-        change.remove_integration(deleted.id)
+    with store.change(workspace) as change:
+        change.remove(deleted)
         change.record(event(deleted, "integration.delete"))
 
 
 def link(store: Store, *links: Dependency, workspace: Workspace = T1) -> None:
     """Keep dependencies in one change."""
-    with store.transaction(workspace) as change:
+    with store.change(workspace) as change:
         for one in links:
-            change.put_dependency(one)
+            change.put(one)
 
 
 def record(store: Store, count: int, workspace: Workspace = T1) -> None:
     """Append to the history, 50 entries a change."""
     for start in range(0, count, 50):
-        with store.transaction(workspace) as change:
+        with store.change(workspace) as change:
             for _ in range(min(50, count - start)):
                 change.record(event(action="integration.test"))
 
@@ -157,21 +184,23 @@ def record(store: Store, count: int, workspace: Workspace = T1) -> None:
 def names(store: Store, workspace: Workspace = T1) -> list[str]:
     """The names of all integrations, a page after the other."""
     found: list[str] = []
-    page = store.page(workspace, Filter(), Window())
+    integrations = store.read(workspace).integrations
+    page = integrations.page(Filter(), Window())
     while page.rows:
         found += [row.integration.name for row in page.rows]
         if not page.has_next:
             break
-        page = store.page(workspace, Filter(), Window(after=page.rows[-1].integration.key))
+        page = integrations.page(Filter(), Window(after=page.rows[-1].integration.key))
     return found
 
 
 def whole_history(store: Store, about: str | None = None, workspace: Workspace = T1) -> list[AuditEntry]:
     """All audit entries, newest first, a page after the other."""
-    page = store.history(workspace, about=about)
+    history = store.read(workspace).history
+    page = history.page(HistoryQuery(about=about))
     found = list(page.entries)
     while page.older is not None:
-        page = store.history(workspace, about=about, before=page.older)
+        page = history.page(HistoryQuery(about=about, before=page.older))
         found += page.entries
     return found
 
@@ -192,7 +221,7 @@ def opened(directory: Path) -> TinyDBStore:
 
 def only_integration(store: TinyDBStore) -> Integration:
     """The one integration of the first workspace."""
-    return store.page(T1, Filter(), Window()).rows[0].integration
+    return next(store.read(T1).integrations.all())
 
 
 def contents(directory: Path) -> dict[str, bytes]:

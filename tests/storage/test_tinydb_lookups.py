@@ -15,7 +15,7 @@ from bot.core.model import Server
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import WatchedDisk
 from tests.storage.samples import KEYRING, NOON, PROJECT, T1, T2, add, delete, event, integration, record
-from tests.storage.tokens import LATER, TOKEN_ID, instructions, keep, token, use, used_integration
+from tests.storage.tokens import LATER, TOKEN_ID, instructions, keep, token, touch, used_integration
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_damaged_workspace_leaves_others_their_reminders(watched: TinyDBStore, d
     disk.failing = {"sync directory": errno.EIO, "read": errno.EIO}
     with pytest.raises(StoreReadOnly):
         record(watched, 1)
-    use(watched, integration())
+    touch(watched, integration())
     watched.flush()
 
     assert [workspace for workspace, _ in watched.ending_tokens(NOON, NOON + timedelta(days=91), 1)] == [T2]
@@ -61,7 +61,7 @@ def test_turning_a_page_of_tokens_sorts_nothing(tinydb: TinyDBStore) -> None:
 def test_token_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> None:
     """Finding a token's holder is the same work among 10,000 tokens, and with as many uses noted."""
     keep(tinydb, replace(token(), last_used_at=NOON))
-    use(tinydb, integration())
+    touch(tinydb, integration())
     few = instructions(lambda: tinydb.holder_of(TOKEN_ID))
     many = [f"id{number:06d}" for number in range(10_000)]
     keep(tinydb, *map(token, many))
@@ -86,12 +86,12 @@ def test_server_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> No
 def test_noting_a_use_is_the_same_work_whatever_is_noted(tinydb: TinyDBStore) -> None:
     """Noting a use costs the same however many uses are noted already."""
     one = used_integration(tinydb)
-    use(tinydb, one)
-    few = instructions(lambda: use(tinydb, one, LATER + timedelta(seconds=1)))
+    touch(tinydb, one)
+    few = instructions(lambda: touch(tinydb, one, LATER + timedelta(seconds=1)))
     for number in range(10_000):
         tinydb.touch(T1, f"i{number}", PROJECT, f"id{number:06d}", LATER)
 
-    assert instructions(lambda: use(tinydb, one, LATER + timedelta(seconds=2))) == few
+    assert instructions(lambda: touch(tinydb, one, LATER + timedelta(seconds=2))) == few
 
 
 def test_asking_again_for_a_deletion_reads_no_file(watched: TinyDBStore, disk: WatchedDisk) -> None:

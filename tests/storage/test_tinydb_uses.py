@@ -37,7 +37,7 @@ from tests.storage.tokens import (
     keep,
     last_use,
     token,
-    use,
+    touch,
     used_integration,
 )
 
@@ -86,7 +86,7 @@ def test_use_touches_no_file(watched: TinyDBStore, disk: LateDisk) -> None:
     """However often it is noted and read, a use makes no call to the system."""
     one = only_integration(watched)
     for second in range(100):
-        use(watched, one, LATER + timedelta(seconds=second))
+        touch(watched, one, LATER + timedelta(seconds=second))
     watched.uses(T1, PROJECT)
     watched.holder_of(TOKEN_ID)
 
@@ -98,7 +98,7 @@ def test_change_of_nothing_flushes_nothing(
     watched: TinyDBStore, disk: LateDisk, directory: Path, workspace: Workspace
 ) -> None:
     """A block that only reads writes nothing, even when uses are noted, or the workspace is new."""
-    use(watched, only_integration(watched))
+    touch(watched, only_integration(watched))
     with watched.transaction(workspace) as change:
         change.token(TOKEN_ID)
         change.remove_dependency("unknown", PROJECT)
@@ -110,7 +110,7 @@ def test_change_of_nothing_flushes_nothing(
 
 def test_next_change_writes_the_uses(watched: TinyDBStore, disk: LateDisk) -> None:
     """What was noted is written with the workspace's next change, in its one file; then nothing is left."""
-    use(watched, only_integration(watched))
+    touch(watched, only_integration(watched))
     record(watched, 1)
     after_change = list(disk.calls)
     watched.flush()
@@ -122,7 +122,7 @@ def test_next_change_writes_the_uses(watched: TinyDBStore, disk: LateDisk) -> No
 def test_flush_writes_once(watched: TinyDBStore, disk: LateDisk) -> None:
     """Each workspace that has something noted is written once, the others and the next time nothing."""
     for second in range(10):
-        use(watched, only_integration(watched), LATER + timedelta(seconds=second))
+        touch(watched, only_integration(watched), LATER + timedelta(seconds=second))
     entries = whole_history(watched)
     watched.flush()
     after_one = disk.calls.count("sync file")
@@ -134,7 +134,7 @@ def test_flush_writes_once(watched: TinyDBStore, disk: LateDisk) -> None:
 
 def test_flush_writes_every_workspace(watched: TinyDBStore, disk: LateDisk) -> None:
     """Two workspaces with something noted are two files."""
-    use(watched, only_integration(watched))
+    touch(watched, only_integration(watched))
     watched.touch(T2, watched.uses(T2, PROJECT)[0].integration.id, PROJECT, "T2oken00", LATER)
     watched.flush()
 
@@ -143,11 +143,11 @@ def test_flush_writes_every_workspace(watched: TinyDBStore, disk: LateDisk) -> N
 
 def test_use_known_already_is_not_written(watched: TinyDBStore, disk: LateDisk) -> None:
     """A use that the file tells of already costs no write."""
-    use(watched, only_integration(watched))
+    touch(watched, only_integration(watched))
     watched.flush()
     disk.calls.clear()
-    use(watched, only_integration(watched))
-    use(watched, only_integration(watched), NOON)
+    touch(watched, only_integration(watched))
+    touch(watched, only_integration(watched), NOON)
     watched.flush()
 
     assert disk.calls == []
@@ -158,7 +158,7 @@ def test_flushed_use_is_there_after_a_restart(directory: Path, write: object) ->
     """Flushing and closing bring uses to the file."""
     store = opened(directory)
     one = used_integration(store)
-    use(store, one)
+    touch(store, one)
     assert callable(write)
     write(store)
     copy = opened_copy(directory)
@@ -181,7 +181,7 @@ def opened_copy(directory: Path) -> TinyDBStore:
 def test_use_during_a_write_is_not_lost(watched: TinyDBStore, disk: LateDisk, directory: Path) -> None:
     """A use that is noted while the file is being written is seen after it, and written the next time."""
     one = only_integration(watched)
-    use(watched, one)
+    touch(watched, one)
     disk.used_id, disk.store = one.id, watched
     watched.flush()
     disk.store = None
@@ -195,7 +195,7 @@ def test_deletion_writes_no_uses(watched: TinyDBStore, directory: Path) -> None:
     """A deletion leaves noted uses to the next change: on a full disk it must not grow."""
     other = integration("other")
     add(watched, other)
-    use(watched, only_integration(watched))
+    touch(watched, only_integration(watched))
     delete(watched, other)
     written = (directory / "T1.db").read_text()
     watched.flush()
@@ -222,7 +222,7 @@ def test_full_disk_keeps_uses_in_memory(directory: Path, caplog: pytest.LogCaptu
     disk = SmallDisk(directory, 16 * MIB)
     store = TinyDBStore(directory, KEYRING, disk=disk)
     one = used_integration(store)
-    use(store, one)
+    touch(store, one)
     disk.capacity = 0
     store.flush()
     seen = last_use(store, one)
@@ -241,7 +241,7 @@ def test_store_that_is_read_only_closes(
     disk.failing = {call: errno.EIO}
     with pytest.raises(StoreReadOnly):
         record(watched, 1)
-    use(watched, only_integration(watched))
+    touch(watched, only_integration(watched))
     watched.flush()
 
     assert last_use(watched, only_integration(watched)) == LATER
@@ -277,7 +277,7 @@ def test_many_uses_of_one_integration_are_written_together(watched: TinyDBStore,
     link(watched, *(dependency(one, target) for target in targets))
     disk.calls.clear()
     for number, target in enumerate(targets):
-        use(watched, one, LATER + timedelta(seconds=number), target)
+        touch(watched, one, LATER + timedelta(seconds=number), target)
     watched.flush()
 
     assert disk.calls.count("sync file") == 1

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import KEYRING, NOON
-from tests.storage.tokens import LATER, use, used_integration
+from tests.storage.tokens import LATER, touch, used_integration
 
 
 def main() -> None:
     """Use it twice, then die."""
     store = TinyDBStore(Path(sys.argv[1]), KEYRING)
     one = used_integration(store)
-    use(store, one, NOON)
+    touch(store, one, NOON)
     store.flush()
-    use(store, one, LATER)
+    touch(store, one, LATER)
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -9,9 +9,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.errors import HasDependencies, NameTaken, NotFound
+from bot.core.errors import HasDependencies, NameTaken, NotFound, Outdated
 from bot.core.model import Integration, Target, TargetKind
-from bot.core.ports.former_store import Transaction
+from bot.core.ports.store import Change
 from bot.core.queries import Filter, Window
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import T1, chain, dependency, event, integration, opened, whole_history
@@ -41,7 +41,8 @@ class Model:
         """Take an integration away."""
         if any(key == integration_id for key, _ in self.links):
             raise HasDependencies("", 0)
-        self.names.pop(integration_id, None)
+        if self.names.pop(integration_id, None) is None:
+            raise Outdated(None)
 
     def link(self, integration_id: str, target: Target) -> None:
         """Keep a dependency."""
@@ -64,15 +65,15 @@ STEPS = st.lists(
 SAMPLE = integration()
 
 
-def on_store(change: Transaction, step: Step) -> None:
+def on_store(change: Change, step: Step) -> None:
     """Do one step in a change."""
     verb, integration_id, name, target = step
     one = replace(SAMPLE, id=integration_id, name=name)
     acts: dict[str, Callable[[], None]] = {
-        "put": lambda: change.put_integration(one),
-        "remove": lambda: change.remove_integration(integration_id),
-        "link": lambda: change.put_dependency(dependency(one, target)),
-        "unlink": lambda: change.remove_dependency(integration_id, target),
+        "put": lambda: change.put(one),
+        "remove": lambda: change.remove(one),
+        "link": lambda: change.put(dependency(one, target)),
+        "unlink": lambda: change.remove(dependency(one, target)),
         "record": lambda: change.record(event(one)),
     }
     acts[verb]()
@@ -95,14 +96,14 @@ def outcome(act: Callable[[], None]) -> type[Exception] | None:
     """The kind of refusal that an act meets, if any."""
     try:
         act()
-    except (NameTaken, HasDependencies, NotFound) as error:
+    except (NameTaken, HasDependencies, NotFound, Outdated) as error:
         return type(error)
     return None
 
 
 def play_on_store(store: TinyDBStore, steps: list[Step]) -> None:
     """Do the steps of one change."""
-    with store.transaction(T1) as change:
+    with store.change(T1) as change:
         for step in steps:
             on_store(change, step)
 
@@ -117,15 +118,23 @@ def play_on_model(model: Model, steps: list[Step]) -> Model:
 
 def held(store: TinyDBStore) -> Model:
     """What a store holds, asked for in every way the port knows."""
-    rows = store.page(T1, Filter(), Window(size=100)).rows
+    rows = store.read(T1).integrations.page(Filter(), Window(size=100)).rows
     kept: list[Integration] = [row.integration for row in rows]
-    links = {(one.id, link.target) for one in kept for link in store.dependencies(T1, one.id, 0, 100).rows}
-    used = {(use.integration.id, target) for target in TARGETS for use in store.uses(T1, target)}
+    links = {
+        (one.id, link.target)
+        for one in kept
+        for link in store.read(T1).dependencies.page(one.id, 0, 100).rows
+    }
+    used = {
+        (use.integration.id, target)
+        for target in TARGETS
+        for use in store.read(T1).dependencies.of_target(target)
+    }
     assert links == used
     assert [row.dependencies for row in rows] == [sum(key == one.id for key, _ in links) for one in kept]
-    assert all(store.integration_named(T1, one.name.swapcase()) == one for one in kept)
+    assert all(store.read(T1).integrations.named(one.name.swapcase()) == one for one in kept)
     assert [one.key for one in kept] == sorted(one.key for one in kept)
-    assert store.integrations_at(T1, SAMPLE.server) == tuple(kept)
+    assert store.read(T1).integrations.at(SAMPLE.server) == tuple(kept)
     return Model({one.id: one.name for one in kept}, links, len(whole_history(store)))
 
 

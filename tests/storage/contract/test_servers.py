@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core.model import Integration, Result, Server
-from bot.core.ports.former_store import Store
+from bot.core.ports.store import Store
 from tests.storage.samples import T1, T2, add, delete, event, integration, record
 
 HOST = "registry.example.com"
@@ -19,13 +19,13 @@ def at(name: str, server: Server = HERE) -> Integration:
 
 def names_at(store: Store, server: Server = HERE) -> list[str]:
     """The names of a server's integrations."""
-    return [one.name for one in store.integrations_at(T1, server)]
+    return [one.name for one in store.read(T1).integrations.at(server)]
 
 
 def delete_from(store: Store, one: Integration) -> None:
     """Delete an integration as the operation does: the entry's detail is the server's address."""
-    with store.transaction(T1) as change:
-        change.remove_integration(one.id)
+    with store.change(T1) as change:
+        change.remove(one)
         change.record(replace(event(one, "integration.delete"), detail=one.server.address))
 
 
@@ -57,7 +57,7 @@ def test_integrations_of_a_server_are_sorted(store: Store) -> None:
     add(store, at("monkey"))
 
     assert names_at(store) == ["Aardvark", "monkey", "zebra"]
-    assert store.integrations_at(T2, HERE) == ()
+    assert store.read(T2).integrations.at(HERE) == ()
 
 
 def test_changed_integration_stands_where_it_is_now(store: Store) -> None:
@@ -66,7 +66,7 @@ def test_changed_integration_stands_where_it_is_now(store: Store) -> None:
     add(store, one, other)
     renamed = replace(one, name="z-last", version=2)
     add(store, renamed)
-    after_rename = store.integrations_at(T1, HERE)
+    after_rename = store.read(T1).integrations.at(HERE)
     add(store, replace(renamed, server=Server("https", "ghcr.io")))
     after_move = (names_at(store), names_at(store, Server("http", "ghcr.io", 443)))
     delete(store, other)
@@ -81,15 +81,15 @@ def test_deletion_is_found_by_name_and_server(store: Store) -> None:
     one = at("Gone", Server("https", HOST, 5000))
     add(store, one)
     delete_from(store, one)
-    found = store.deletion_named(T1, "gONE")
+    found = store.read(T1).history.deletion_named("gONE")
 
     assert found is not None
     assert found.event.integration_id == one.id
-    assert store.deletion_at(T1, Server("https", HOST, 5000)) == found
-    assert store.deletion_at(T1, HERE) is None
-    assert store.deletion_at(T2, Server("https", HOST, 5000)) is None
-    assert store.deletion_named(T1, "") is None
-    assert store.deletion_named(T2, "Gone") is None
+    assert store.read(T1).history.deletion_at(Server("https", HOST, 5000)) == found
+    assert store.read(T1).history.deletion_at(HERE) is None
+    assert store.read(T2).history.deletion_at(Server("https", HOST, 5000)) is None
+    assert store.read(T1).history.deletion_named("") is None
+    assert store.read(T2).history.deletion_named("Gone") is None
 
 
 def test_name_and_server_are_two_questions(store: Store) -> None:
@@ -98,18 +98,18 @@ def test_name_and_server_are_two_questions(store: Store) -> None:
     add(store, one)
     delete_from(store, one)
 
-    assert store.deletion_named(T1, f"{HOST}:5000") is None
-    assert store.deletion_at(T1, Server("https", "localhost")) is None
+    assert store.read(T1).history.deletion_named(f"{HOST}:5000") is None
+    assert store.read(T1).history.deletion_at(Server("https", "localhost")) is None
 
 
 def test_only_a_deletion_that_happened_is_found(store: Store) -> None:
     """Neither a refused attempt nor anything else that happened under a name counts as its deletion."""
     one = at("kept")
     add(store, one)
-    with store.transaction(T1) as change:
+    with store.change(T1) as change:
         change.record(event(one, "integration.delete", Result.REFUSED))
 
-    assert store.deletion_named(T1, "kept") is None
+    assert store.read(T1).history.deletion_named("kept") is None
 
 
 def test_newest_deletion_of_a_name_is_found(store: Store) -> None:
@@ -121,7 +121,7 @@ def test_newest_deletion_of_a_name_is_found(store: Store) -> None:
     add(store, second)
     delete_from(store, second)
     record(store, 1300)
-    found = store.deletion_named(T1, "again")
+    found = store.read(T1).history.deletion_named("again")
 
     assert found is not None
     assert found.event.integration_id == second.id

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.errors import HasDependencies, NameTaken, NotFound
+from bot.core.errors import HasDependencies, KeyringFailure, NameTaken, NotFound, Outdated
 from bot.core.model import Dependency, Integration, Workspace
-from bot.core.ports.former_store import Store
-from bot.core.queries import Filter, Window
+from bot.core.ports.store import Store
+from bot.core.queries import Filter, HistoryQuery, Window
+from bot.core.secrets import Sealed
 from tests.storage.samples import (
     IMAGE,
     NOON,
@@ -33,20 +34,20 @@ class Refused(Exception):
 
 def change_and_raise(store: Store, one: Integration) -> None:
     """Begin a change of everything, then raise."""
-    with store.transaction(T1) as change:
+    with store.change(T1) as change:
         add_in(change, integration("lost"))
-        change.put_dependency(dependency(one))
+        change.put(dependency(one))
         change.remember("request", "x")
         raise Refused
 
 
 def test_new_store_is_empty(store: Store) -> None:
     """A workspace that nobody used holds nothing."""
-    page = store.page(T1, Filter(), Window())
+    page = store.read(T1).integrations.page(Filter(), Window())
 
     assert (page.rows, page.start, page.total, page.everything) == ((), 0, 0, 0)
-    assert store.history(T1).entries == ()
-    assert store.nearest_names(T1, "anything") == ()
+    assert store.read(T1).history.page(HistoryQuery()).entries == ()
+    assert store.read(T1).integrations.nearest("anything") == ()
 
 
 @pytest.mark.parametrize("made", [integration, full_integration])
@@ -55,8 +56,8 @@ def test_integration_comes_back_as_it_was(store: Store, made: Callable[[], Integ
     one = made()
     add(store, one)
 
-    assert store.integration(T1, one.id) == one
-    assert store.integration_named(T1, one.name.upper()) == one
+    assert store.read(T1).integrations.get(one.id) == one
+    assert store.read(T1).integrations.named(one.name.upper()) == one
 
 
 @pytest.mark.parametrize("made", [dependency, full_dependency])
@@ -66,7 +67,7 @@ def test_dependency_comes_back_as_it_was(store: Store, made: Callable[[Integrati
     add(store, one)
     link(store, made(one))
 
-    assert store.dependencies(T1, one.id, 0, 10).rows == (made(one),)
+    assert store.read(T1).dependencies.page(one.id, 0, 10).rows == (made(one),)
 
 
 def test_workspaces_see_nothing_of_each_other(store: Store) -> None:
@@ -75,9 +76,9 @@ def test_workspaces_see_nothing_of_each_other(store: Store) -> None:
     add(store, mine)
     add(store, theirs, workspace=T2)
 
-    assert store.integration_named(T1, "shared") == mine
-    assert store.integration_named(T2, "shared") == theirs
-    assert store.integration(T2, mine.id) is None
+    assert store.read(T1).integrations.named("shared") == mine
+    assert store.read(T2).integrations.named("shared") == theirs
+    assert store.read(T2).integrations.get(mine.id) is None
 
 
 @pytest.mark.parametrize("name", ["../T2", "t1", "", "T1/x", "T1-", "A" * 33, "T1-T2-T3", "meta"])
@@ -95,7 +96,7 @@ def test_name_is_taken_whatever_its_case(store: Store, taken: str) -> None:
         add(store, integration("other"), integration(taken))
 
     assert names(store) == ["same"]
-    assert len(store.history(T1).entries) == 1
+    assert len(store.read(T1).history.page(HistoryQuery()).entries) == 1
 
 
 def test_rename_frees_the_old_name(store: Store) -> None:
@@ -106,9 +107,9 @@ def test_rename_frees_the_old_name(store: Store) -> None:
     add(store, replace(one, name="after", version=2))
     add(store, integration("before"))
 
-    assert store.integration_named(T1, "AFTER") == replace(one, name="after", version=2)
+    assert store.read(T1).integrations.named("AFTER") == replace(one, name="after", version=2)
     assert names(store) == ["after", "before"]
-    assert store.uses(T1, PROJECT)[0].integration.name == "after"
+    assert store.read(T1).dependencies.of_target(PROJECT)[0].integration.name == "after"
 
 
 def test_change_of_case_is_a_rename(store: Store) -> None:
@@ -129,8 +130,8 @@ def test_integration_with_dependencies_stays(store: Store) -> None:
         delete(store, one)
 
     assert caught.value.count == 2
-    assert store.integration(T1, one.id) == one
-    assert len(store.history(T1).entries) == 1
+    assert store.read(T1).integrations.get(one.id) == one
+    assert len(store.read(T1).history.page(HistoryQuery()).entries) == 1
 
 
 def test_deleted_integration_is_gone(store: Store) -> None:
@@ -138,24 +139,89 @@ def test_deleted_integration_is_gone(store: Store) -> None:
     one = integration()
     add(store, one)
     link(store, dependency(one))
-    with store.transaction(T1) as change:
-        change.remove_dependency(one.id, PROJECT)
-        change.remove_integration(one.id)
+    with store.change(T1) as change:
+        change.remove(dependency(one))
+        change.remove(one)
     add(store, integration(one.name))
 
-    assert store.integration(T1, one.id) is None
-    assert store.uses(T1, PROJECT) == ()
+    assert store.read(T1).integrations.get(one.id) is None
+    assert store.read(T1).dependencies.of_target(PROJECT) == ()
 
 
 def test_removing_what_is_not_there_changes_nothing(store: Store) -> None:
-    """Taking away an integration or a dependency that is gone is no error."""
+    """Taking away a dependency that is gone is no error."""
     one = integration()
     add(store, one)
-    with store.transaction(T1) as change:
-        change.remove_integration("unknown")
-        change.remove_dependency(one.id, PROJECT)
+    with store.change(T1) as change:
+        change.remove(dependency(one))
 
     assert names(store) == [one.name]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_next_version_replaces_the_one_before(store: Store, version: int) -> None:
+    """An integration is replaced by one of its version, and by one of the next."""
+    one = replace(integration("first"), version=1)
+    second = replace(one, name="second", version=2)
+    add(store, one)
+    add(store, second)
+    add(store, replace(second, name="third", version=version))
+
+    assert names(store) == ["third"]
+
+
+@pytest.mark.parametrize("version", [1, 4])
+def test_other_version_replaces_nothing(store: Store, version: int) -> None:
+    """What was made of an older state is refused, with how it is by now; so is what skips a version."""
+    one = integration("first")
+    present = replace(one, name="present", version=2)
+    add(store, one)
+    add(store, present)
+    with pytest.raises(Outdated) as caught:
+        add(store, replace(one, name="mine", version=version))
+
+    assert caught.value.present == present
+    assert names(store) == ["present"]
+
+
+def test_edit_of_what_is_gone_is_refused(store: Store) -> None:
+    """What was deleted meanwhile is not brought back by an edit."""
+    one = integration()
+    add(store, one)
+    delete(store, one)
+    with pytest.raises(Outdated) as caught:
+        add(store, replace(one, version=2))
+
+    assert caught.value.present is None
+    assert names(store) == []
+
+
+@pytest.mark.parametrize("shown", [1, 3])
+def test_deleting_what_has_changed_is_refused(store: Store, shown: int) -> None:
+    """An integration that is not as it was shown is not deleted."""
+    one = integration()
+    add(store, one)
+    add(store, replace(one, version=2))
+    with pytest.raises(Outdated):
+        delete(store, replace(one, version=shown))
+
+    assert names(store) == [one.name]
+
+
+def test_secret_that_is_not_sealed_is_refused(store: Store) -> None:
+    """No plaintext is ever kept."""
+    with pytest.raises(KeyringFailure):
+        add(store, replace(integration(), secret=Sealed("hunter2")))
+
+    assert names(store) == []
+
+
+def test_every_integration_is_given(store: Store) -> None:
+    """Maintenance gets every integration, sorted by name key."""
+    late, early = integration("zebra"), integration("Aardvark")
+    add(store, late, early)
+
+    assert list(store.read(T1).integrations.all()) == [early, late]
 
 
 def test_dependency_on_a_deleted_integration_is_refused(store: Store) -> None:
@@ -175,10 +241,10 @@ def test_dependency_is_replaced_by_its_target(store: Store) -> None:
     link(store, dependency(one))
     link(store, replace(dependency(one), settings_url="https://ci.example.com"))
 
-    assert [row.settings_url for row in store.dependencies(T1, one.id, 0, 10).rows] == [
+    assert [row.settings_url for row in store.read(T1).dependencies.page(one.id, 0, 10).rows] == [
         "https://ci.example.com"
     ]
-    assert len(store.uses(T1, PROJECT)) == 1
+    assert len(store.read(T1).dependencies.of_target(PROJECT)) == 1
 
 
 def test_raising_inside_a_change_keeps_nothing(store: Store) -> None:
@@ -189,22 +255,22 @@ def test_raising_inside_a_change_keeps_nothing(store: Store) -> None:
         change_and_raise(store, one)
 
     assert names(store) == ["kept"]
-    assert store.dependencies(T1, one.id, 0, 10).total == 0
-    assert len(store.history(T1).entries) == 1
+    assert store.read(T1).dependencies.page(one.id, 0, 10).total == 0
+    assert len(store.read(T1).history.page(HistoryQuery()).entries) == 1
 
 
 def test_change_sees_what_it_has_done(store: Store) -> None:
     """Inside a change, its own puts and removals are seen at once; outside they are not yet."""
     one = integration("inside")
-    with store.transaction(T1) as change:
-        change.put_integration(one)
-        change.put_dependency(dependency(one))
+    with store.change(T1) as change:
+        change.put(one)
+        change.put(dependency(one))
         seen = (
-            change.integration(one.id),
-            change.dependency(one.id, PROJECT),
-            change.dependency_count(one.id),
+            change.integrations.get(one.id),
+            change.dependencies.get(one.id, PROJECT),
+            change.dependencies.page(one.id, 0, 1).total,
         )
-        outside = store.integration(T1, one.id)
+        outside = store.read(T1).integrations.get(one.id)
 
     assert seen == (one, dependency(one), 1)
     assert outside is None
@@ -212,7 +278,7 @@ def test_change_sees_what_it_has_done(store: Store) -> None:
 
 def test_change_within_a_change_is_refused(store: Store) -> None:
     """A second change of a workspace on the same thread is a fault of the caller, told at once."""
-    with pytest.raises(RuntimeError), store.transaction(T1), store.transaction(T1):
+    with pytest.raises(RuntimeError), store.change(T1), store.change(T1):
         pass
 
     add(store, integration())
@@ -222,7 +288,7 @@ def test_time_keeps_its_microseconds(store: Store) -> None:
     """Times come back in UTC to the microsecond."""
     one = integration()
     add(store, one)
-    kept = store.integration(T1, one.id)
+    kept = store.read(T1).integrations.get(one.id)
 
     assert kept is not None
     assert (kept.created_at, kept.created_at.tzinfo) == (NOON, NOON.tzinfo)

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core.model import Integration, Target, TargetKind
-from bot.core.ports.former_store import Store
+from bot.core.ports.store import Store
 from bot.core.queries import Filter, Window
 from tests.storage.samples import (
     ENVIRONMENT,
@@ -16,6 +16,7 @@ from tests.storage.samples import (
     integration,
     link,
 )
+from tests.storage.tokens import keep, token
 
 
 def numbered(count: int) -> list[Integration]:
@@ -26,7 +27,7 @@ def numbered(count: int) -> list[Integration]:
 
 def shown(store: Store, window: Window, narrowed: Filter | None = None) -> list[str]:
     """The names on one page."""
-    page = store.page(T1, narrowed or Filter(), window)
+    page = store.read(T1).integrations.page(narrowed or Filter(), window)
     return [row.integration.name for row in page.rows]
 
 
@@ -34,10 +35,10 @@ def test_pages_follow_each_other(store: Store) -> None:
     """Pages are sorted by name key; the one after a key and the one before it are found by the key."""
     add(store, *reversed(numbered(25)))
 
-    first = store.page(T1, Filter(), Window())
-    second = store.page(T1, Filter(), Window(after="name-009"))
-    third = store.page(T1, Filter(), Window(after="name-019"))
-    back = store.page(T1, Filter(), Window(before="name-020"))
+    first = store.read(T1).integrations.page(Filter(), Window())
+    second = store.read(T1).integrations.page(Filter(), Window(after="name-009"))
+    third = store.read(T1).integrations.page(Filter(), Window(after="name-019"))
+    back = store.read(T1).integrations.page(Filter(), Window(before="name-020"))
 
     assert [row.integration.name for row in first.rows] == [f"name-{place:03d}" for place in range(10)]
     assert (first.has_previous, first.has_next) == (False, True)
@@ -82,7 +83,7 @@ def test_filter_narrows(store: Store, narrowed: Filter, total: int) -> None:
     """Kinds and words narrow the list together; the count of everything stays."""
     add(store, *numbered(25))
 
-    page = store.page(T1, narrowed, Window())
+    page = store.read(T1).integrations.page(narrowed, Window())
 
     assert (page.total, page.everything) == (total, 25)
 
@@ -113,7 +114,7 @@ def test_rows_count_dependencies(store: Store) -> None:
     add(store, one, other)
     link(store, dependency(one), dependency(one, IMAGE), dependency(other, IMAGE))
 
-    assert [row.dependencies for row in store.page(T1, Filter(), Window()).rows] == [2, 1]
+    assert [row.dependencies for row in store.read(T1).integrations.page(Filter(), Window()).rows] == [2, 1]
 
 
 def test_dependencies_are_sorted_and_paged(store: Store) -> None:
@@ -123,7 +124,10 @@ def test_dependencies_are_sorted_and_paged(store: Store) -> None:
     images = [Target(TargetKind.IMAGE, f"image-{place}") for place in range(3)]
     link(store, *(dependency(one, target) for target in [*reversed(images), ENVIRONMENT, PROJECT]))
 
-    first, last = store.dependencies(T1, one.id, 0, 3), store.dependencies(T1, one.id, 9, 3)
+    first, last = (
+        store.read(T1).dependencies.page(one.id, 0, 3),
+        store.read(T1).dependencies.page(one.id, 9, 3),
+    )
 
     assert [row.target for row in first.rows] == [PROJECT, ENVIRONMENT, images[0]]
     assert (first.total, first.has_next) == (5, True)
@@ -137,22 +141,45 @@ def test_uses_are_sorted_by_name(store: Store) -> None:
     add(store, late, early)
     link(store, dependency(late), dependency(early), dependency(late, IMAGE))
 
-    uses = store.uses(T1, PROJECT)
+    uses = store.read(T1).dependencies.of_target(PROJECT)
 
     assert [use.integration.name for use in uses] == ["Aardvark", "zebra"]
     assert [use.dependency for use in uses] == [dependency(early), dependency(late)]
 
 
-def test_targets_are_listed_by_kind(store: Store) -> None:
-    """At most 1,000 names of targets of one kind are given, sorted."""
+def test_targets_are_listed(store: Store) -> None:
+    """Targets that depend on anything or that a token speaks for stand by kind, then name, paged."""
     one = integration()
     add(store, one)
-    many = [Target(TargetKind.PROJECT, f"project-{place:04d}") for place in range(1001)]
-    link(store, *(dependency(one, target) for target in [*reversed(many), IMAGE]))
+    web, api = Target(TargetKind.PROJECT, "Web"), Target(TargetKind.PROJECT, "api")
+    link(store, dependency(one, IMAGE), dependency(one, web), dependency(one, api))
+    keep(store, token(target=ENVIRONMENT), token("other000", api))
+    dependencies = store.read(T1).dependencies
+    page = dependencies.targets(size=2)
 
-    assert store.targets(T1, TargetKind.PROJECT) == tuple(target.name for target in many[:1000])
-    assert store.targets(T1, TargetKind.IMAGE) == (IMAGE.name,)
-    assert store.targets(T1, TargetKind.ENVIRONMENT) == ()
+    assert dependencies.targets().rows == (web, api, ENVIRONMENT, IMAGE)
+    assert (page.rows, page.total, page.has_next) == ((web, api), 4, True)
+    assert dependencies.targets(number=9, size=3).rows == (IMAGE,)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "found"),
+    [
+        (TargetKind.IMAGE, (), [IMAGE]),
+        (None, ("we",), [Target(TargetKind.PROJECT, "Web")]),
+        (TargetKind.PROJECT, ("w", "b"), [Target(TargetKind.PROJECT, "Web")]),
+        (TargetKind.IMAGE, ("w",), []),
+    ],
+)
+def test_targets_are_narrowed(
+    store: Store, kind: TargetKind | None, words: tuple[str, ...], found: list[Target]
+) -> None:
+    """A kind and words narrow the targets; a word may stand anywhere in the name, in any case."""
+    one = integration()
+    add(store, one)
+    link(store, dependency(one, IMAGE), dependency(one, Target(TargetKind.PROJECT, "Web")))
+
+    assert list(store.read(T1).dependencies.targets(kind, words).rows) == found
 
 
 @pytest.mark.parametrize(
@@ -170,13 +197,13 @@ def test_nearest_names_are_found(store: Store, typed: str, nearest: tuple[str, .
     """A mistyped name finds the names that look like it, and nonsense finds none."""
     add(store, integration("my_registry"), integration("Quay-production"), integration("dockerhub"))
 
-    assert store.nearest_names(T1, typed) == nearest
+    assert store.read(T1).integrations.nearest(typed) == nearest
 
 
 def test_nearest_names_are_at_most_three(store: Store) -> None:
     """Among thousands of like names three are given, the nearest first."""
-    with store.transaction(T1) as change:
+    with store.change(T1) as change:
         add_in(change, *numbered(1000))
 
-    assert store.nearest_names(T1, "name-5001")[0] in ("name-500", "name-501")
-    assert len(store.nearest_names(T1, "name-5001")) == 3
+    assert store.read(T1).integrations.nearest("name-5001")[0] in ("name-500", "name-501")
+    assert len(store.read(T1).integrations.nearest("name-5001")) == 3

@@ -1,16 +1,20 @@
 """What every store keeps to, whichever it is: the history, repeated requests, and several at once."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import HasDependencies, NotFound
+from bot.core.errors import AlreadyDone, HasDependencies, NotFound, Outdated
 from bot.core.model import Integration, Result
-from bot.core.ports.former_store import Store, Transaction
-from bot.core.queries import Filter, Window
+from bot.core.ports.store import Change, Store
+from bot.core.queries import Filter, HistoryQuery, Window
 from tests.storage.samples import (
+    IMAGE,
+    NOON,
     PROJECT,
     T1,
     Clock,
@@ -19,6 +23,7 @@ from tests.storage.samples import (
     delete,
     dependency,
     event,
+    full_event,
     integration,
     link,
     names,
@@ -37,7 +42,7 @@ def test_history_is_newest_first_and_paged(store: Store) -> None:
     """Ten entries a page, each page telling where to read on, until the first entry."""
     record(store, 23)
 
-    page = store.history(T1)
+    page = store.read(T1).history.page(HistoryQuery())
 
     assert [entry.sequence for entry in page.entries] == list(range(23, 13, -1))
     assert page.older == 14
@@ -46,12 +51,15 @@ def test_history_is_newest_first_and_paged(store: Store) -> None:
 
 def test_event_comes_back_as_it_was(store: Store) -> None:
     """Every field of an event is kept, empty ones too."""
-    events = [event(integration(), result=Result.REFUSED), replace(event(), request_id="", detail="")]
-    with store.transaction(T1) as change:
+    events = [full_event(integration()), replace(event(), request_id="", detail="")]
+    with store.change(T1) as change:
         change.record(events[0])
         change.record(events[1])
 
-    assert [entry.event for entry in store.history(T1).entries] == [events[1], events[0]]
+    assert [entry.event for entry in store.read(T1).history.page(HistoryQuery()).entries] == [
+        events[1],
+        events[0],
+    ]
 
 
 def test_history_is_a_chain(store: Store) -> None:
@@ -100,16 +108,16 @@ def test_deletion_is_found(store: Store) -> None:
     """The entry that says who deleted an integration is found; a refused attempt is none."""
     one, other = integration("one"), integration("other")
     add(store, one, other)
-    with store.transaction(T1) as change:
+    with store.change(T1) as change:
         change.record(event(other, "integration.delete", Result.REFUSED))
     delete(store, one)
 
-    found = store.deletion(T1, one.id)
+    found = store.read(T1).history.deletion(one.id)
 
     assert found is not None
     assert found.event.integration_id == one.id
-    assert store.deletion(T1, other.id) is None
-    assert store.deletion(T1, "unknown") is None
+    assert store.read(T1).history.deletion(other.id) is None
+    assert store.read(T1).history.deletion("unknown") is None
 
 
 @pytest.mark.parametrize("total", [749, 750, 751, 1000, 1300])
@@ -129,7 +137,7 @@ def test_old_entries_of_an_integration_are_found(store: Store) -> None:
     delete(store, one)
     record(store, 1300)
 
-    deletion = store.deletion(T1, one.id)
+    deletion = store.read(T1).history.deletion(one.id)
 
     assert [entry.sequence for entry in whole_history(store, "ancient")] == [2, 1]
     assert [entry.sequence for entry in whole_history(store, one.id)] == [2, 1]
@@ -137,27 +145,130 @@ def test_old_entries_of_an_integration_are_found(store: Store) -> None:
     assert deletion.sequence == 2
 
 
-@pytest.mark.parametrize(("minutes", "expected"), [(0, "made"), (10, "made"), (10.1, None), (60, None)])
-def test_request_is_remembered_for_ten_minutes(
-    store: Store, clock: Clock, minutes: float, expected: str | None
-) -> None:
-    """A request sent again within ten minutes finds what it came to; later it is new."""
-    with store.transaction(T1) as change:
-        change.remember("request", "made")
-    clock.move(minutes=minutes)
+def remember(store: Store, request_id: str = "request", outcome: str = "made") -> None:
+    """Carry a request out."""
+    with store.change(T1) as change:
+        change.remember(request_id, outcome)
 
-    with store.transaction(T1) as change:
-        assert change.outcome("request") == expected
-        assert change.outcome("other") is None
+
+def add_again(store: Store) -> None:
+    """Add something by a request that was carried out before."""
+    with store.change(T1) as change:
+        change.put(integration("lost"))
+        change.remember("request", "again")
+
+
+@pytest.mark.parametrize("minutes", [0, 10])
+def test_request_is_remembered_for_ten_minutes(
+    store: Store, clock: Clock, reopen: Callable[[], Store], minutes: float
+) -> None:
+    """A request sent again within ten minutes is told what it came to, after a restart too."""
+    remember(store)
+    clock.move(minutes=minutes)
+    with pytest.raises(AlreadyDone) as caught:
+        remember(reopen(), outcome="other")
+
+    assert caught.value.outcome == "made"
+
+
+def test_request_is_forgotten_after_ten_minutes(store: Store, clock: Clock) -> None:
+    """More than ten minutes later a request of the same id is new."""
+    remember(store)
+    clock.move(minutes=10.1)
+    remember(store, outcome="other")
+    with pytest.raises(AlreadyDone) as caught:
+        remember(store)
+
+    assert caught.value.outcome == "other"
+
+
+def test_repeated_request_keeps_nothing(store: Store) -> None:
+    """A change whose request was carried out before keeps nothing at all."""
+    remember(store)
+    with pytest.raises(AlreadyDone):
+        add_again(store)
+
+    assert names(store) == []
 
 
 def test_request_without_an_id_is_new(store: Store) -> None:
     """Requests that carry no id are never taken for each other."""
-    with store.transaction(T1) as change:
-        change.remember("", "made")
+    remember(store, "")
+    remember(store, "")
 
-    with store.transaction(T1) as change:
-        assert change.outcome("") is None
+    assert names(store) == []
+
+
+WEB = replace(event(), target=PROJECT, actor="U2", at=NOON + timedelta(days=1))
+LATER = replace(event(), at=NOON + timedelta(days=2), actor="token Ab3dEf7h")
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (HistoryQuery(), [3, 2, 1]),
+        (HistoryQuery(actor="U2"), [2]),
+        (HistoryQuery(actor="token Ab3dEf7h"), [3]),
+        (HistoryQuery(actor="U"), []),
+        (HistoryQuery(target=PROJECT), [2]),
+        (HistoryQuery(target=IMAGE), []),
+        (HistoryQuery(since=WEB.at), [3, 2]),
+        (HistoryQuery(until=WEB.at), [1]),
+        (HistoryQuery(since=WEB.at, until=LATER.at), [2]),
+        (HistoryQuery(before=3, size=1), [2]),
+        (HistoryQuery(actor="U2", target=PROJECT, since=LATER.at), []),
+    ],
+)
+def test_history_is_narrowed(store: Store, query: HistoryQuery, found: list[int]) -> None:
+    """Actor, target and times narrow the history together; a time bounds from it on, and up to before it."""
+    with store.change(T1) as change:
+        change.record(event())
+        change.record(WEB)
+        change.record(LATER)
+
+    assert [one.sequence for one in store.read(T1).history.page(query).entries] == found
+
+
+def test_page_is_never_empty_before_the_end(store: Store) -> None:
+    """However far back the only entry that fits is, the first page shows it."""
+    with store.change(T1) as change:
+        change.record(WEB)
+    record(store, 1300)
+    page = store.read(T1).history.page(HistoryQuery(actor="U2"))
+
+    assert [one.sequence for one in page.entries] == [1]
+
+
+def test_renaming_is_found(store: Store) -> None:
+    """The newest entry that says that an integration gave a name up is found by that name."""
+    one = integration("second")
+    renamed = replace(event(one, "integration.edit"), former_name="First")
+    add(store, one)
+    with store.change(T1) as change:
+        change.record(renamed)
+    found = store.read(T1).history.renaming("fIRST")
+
+    assert found is not None
+    assert found.event == renamed
+    assert store.read(T1).history.renaming("second") is None
+
+
+def test_history_is_read_from_the_first_on(store: Store) -> None:
+    """Every entry is read once, the oldest first, however long the history is."""
+    record(store, 1100)
+
+    assert [one.sequence for one in store.read(T1).history.oldest_first()] == list(range(1, 1101))
+
+
+def test_reading_stays_as_it_was(store: Store) -> None:
+    """What a reading has shown once it shows again, whatever was changed since then."""
+    add(store, integration("one"))
+    reading = store.read(T1)
+    before = reading.integrations.page(Filter(), Window())
+    add(store, integration("two"))
+
+    assert reading.integrations.page(Filter(), Window()) == before
+    assert names(store) == ["one", "two"]
 
 
 def test_threads_change_one_after_the_other(store: Store) -> None:
@@ -167,25 +278,25 @@ def test_threads_change_one_after_the_other(store: Store) -> None:
         one = integration(f"name-{place:03d}")
         add(store, one)
         link(store, dependency(one))
-        store.page(T1, Filter(words=("name",)), Window())
+        store.read(T1).integrations.page(Filter(words=("name",)), Window())
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(work, range(80)))
     entries = whole_history(store)[::-1]
 
     assert names(store) == [f"name-{place:03d}" for place in range(80)]
-    assert len(store.uses(T1, PROJECT)) == 80
+    assert len(store.read(T1).dependencies.of_target(PROJECT)) == 80
     assert [entry.hash for entry in entries] == chain(entries)
 
 
-def remove(change: Transaction, one: Integration) -> None:
+def remove(change: Change, one: Integration) -> None:
     """Take an integration away."""
-    change.remove_integration(one.id)
+    change.remove(one)
 
 
-def put_dependency_on(change: Transaction, one: Integration) -> None:
+def put_dependency_on(change: Change, one: Integration) -> None:
     """Keep a dependency on an integration."""
-    change.put_dependency(dependency(one))
+    change.put(dependency(one))
 
 
 def test_deleter_and_linker_never_both_win(store: Store) -> None:
@@ -195,7 +306,7 @@ def test_deleter_and_linker_never_both_win(store: Store) -> None:
 
     def attempt(place: int) -> bool:
         act = [remove, put_dependency_on][place % 2]
-        with suppress(HasDependencies, NotFound), store.transaction(T1) as change:
+        with suppress(HasDependencies, NotFound, Outdated), store.change(T1) as change:
             act(change, many[place // 2])
             return True
         return False
@@ -204,4 +315,4 @@ def test_deleter_and_linker_never_both_win(store: Store) -> None:
         done = list(pool.map(attempt, range(80)))
 
     assert done.count(True) == 40
-    assert len(store.uses(T1, PROJECT)) == len(names(store))
+    assert len(store.read(T1).dependencies.of_target(PROJECT)) == len(names(store))
