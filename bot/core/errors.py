@@ -367,9 +367,7 @@ class RecordUnreadable(KeyringFailure):
     """What is sealed was altered, or belongs elsewhere."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(
-            f"A sealed credential cannot be opened: {reason}.", "Enter the credential again."
-        )
+        super().__init__(f"A sealed credential cannot be opened: {reason}.", "Enter the credential again.")
 
 
 class Unsealable(KeyringFailure):
@@ -387,9 +385,7 @@ class Unexpected(QuaymasterError):
     """Nobody foresaw it; only the log says what happened, under this id."""
 
     def __init__(self, error_id: str) -> None:
-        super().__init__(
-            "Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}"
-        )
+        super().__init__("Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}")
 
 
 def _typed(target: Target | None) -> str:

@@ -1,13 +1,14 @@
 """``/metrics``: what this process does, in numbers, for Prometheus. Off unless ``QUAYMASTER_METRICS`` is set.
 
-Each port is wrapped where it is put together, so that nothing else knows of metrics. Labels have few values, all
-of them the product's own words: no name of a person or an integration, no address, no secret.
+Each port is wrapped where it is put together, so that nothing else knows of metrics. Labels have few values,
+all of them the product's own words: no name of a person or an integration, no address, no secret.
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
@@ -18,6 +19,7 @@ from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, S
 from bot.core.ports.store import Change, Fetch, Held, Reading, Store
 
 if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 KINDS = {
@@ -45,16 +47,10 @@ class Metrics:
         build = Gauge("quaymaster_build_info", "Always 1.", ["version"], registry=self.registry)
         build.labels(version("quaymaster")).set(1)
 
-    def serve(self, host: str, port: int) -> Callable[[], None]:
-        """Listen on an address of its own; returns what ends it. Raises ``OSError`` if it is taken."""
+    def serve(self, host: str, port: int) -> "Page":
+        """Listen on an address of its own, until the page is called. Raises ``OSError`` if it is taken."""
         server, thread = start_http_server(port, addr=host, registry=self.registry)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        return stop
+        return Page(server, thread)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Add a number that is read when it is asked for."""
@@ -117,6 +113,22 @@ class Metrics:
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"quaymaster_{name}", text, labels, registry=self.registry)
+
+
+class Page:
+    """A served ``/metrics``; calling it ends it."""
+
+    def __init__(self, server: "WSGIServer", thread: Thread) -> None:
+        self._server = server
+        self._thread = thread
+        host, port = server.server_address[:2]
+        self.url = f"http://{host!s}:{port}/metrics"
+
+    def __call__(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
 
 
 def _kind_of(path: str) -> str:
