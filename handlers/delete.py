@@ -95,7 +95,9 @@ def confirm(press: Press, surface: Surface, services: Services, actor: Actor) ->
 
 def cancel(press: Press, surface: Surface) -> None:
     """Leave everything as it is."""
-    surface.replace(notice(f"Cancelled: {code(read_value(Asked, press.value, "delete").name)} was not deleted."))
+    surface.replace(
+        notice(f"Cancelled: {code(read_value(Asked, press.value, 'delete').name)} was not deleted.")
+    )
 
 
 @dataclass(frozen=True, slots=True)

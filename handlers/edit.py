@@ -46,7 +46,7 @@ def register(routes: Routes) -> None:
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form of the integration that was named."""
     plan = plan_edit(services.ports, actor, name=words.name)
-    surface.open(edit_form(plan, services.kinds[integration.kind]))
+    surface.open(edit_form(plan, services.kinds[plan.integration.kind]))
 
 
 def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

@@ -26,7 +26,6 @@ def busy() -> Message:
     return explained(Busy())
 
 
-
 def on_top(explanation: Message) -> View:
     """An error as a modal on top of a form, which keeps what was typed in it."""
     return modal("Not saved", explanation["blocks"], close="Back")

@@ -24,7 +24,6 @@ from handlers.blocks import (
     button,
     code,
     context,
-    cut,
     divider,
     escape,
     labelled,
@@ -66,6 +65,25 @@ _MARKS = {
     Outcome.REJECTED: ":x: login refused",
     Outcome.UNREACHABLE: ":warning: could not be checked",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a list shows."""
+
+    group: str = _ALL
+    words: str = ""
+    after: str | None = None
+    before: str | None = None
+
+    def encoded(self, prefix: str = "") -> str:
+        """As text of at most 255 characters."""
+        return prefix + pack(self)
+
+
+def decoded(text: str) -> State:
+    """Read a state; anything else than one is the first page of everything."""
+    return unpack(State, text[text.find("[") :]) or State()
 
 
 def register(routes: Routes) -> None:
@@ -111,25 +129,6 @@ def _typed_state(services: Services, words: tuple[str, ...]) -> State:
 def _group_words(services: Services) -> dict[str, str]:
     """What people type for each group: ``quay`` and ``quay.io`` for Quay.io."""
     return {word: group for group in services.groups for word in (group.lower(), group.lower().split(".")[0])}
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """What a list shows."""
-
-    group: str = _ALL
-    words: str = ""
-    after: str | None = None
-    before: str | None = None
-
-    def encoded(self, prefix: str = "") -> str:
-        """As text of at most 255 characters."""
-        return prefix + pack(self)
-
-
-def decoded(text: str) -> State:
-    """Read a state; anything else than one is the first page of everything."""
-    return unpack(State, text[text.find("[") :]) or State()
 
 
 def listing(services: Services, actor: Actor, state: State) -> Message:

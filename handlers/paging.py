@@ -30,12 +30,13 @@ def pack(value: Any) -> str:
 
 def unpack(kind: type[T], text: str) -> T | None:
     """Read what ``pack`` wrote; ``None`` for anything else."""
-    known = _fields_of(kind)
+    carried: Any = kind
+    known = _fields_of(carried)
     try:
         facts = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(facts, list) or not _least(kind) <= len(facts) <= len(known):
+    if not isinstance(facts, list) or not _least(carried) <= len(facts) <= len(known):
         return None
     if not all(type(fact) in types for fact, (_, types) in zip(facts, known, strict=False)):
         return None
@@ -69,7 +70,9 @@ def too_old(verb: str) -> InvalidInput:
 def _fields_of(kind: type[Any]) -> tuple[tuple[Field[Any], frozenset[type]], ...]:
     """Each field with the types that its value may have."""
     hints = get_type_hints(kind)
-    return tuple((one, frozenset(getattr(hints[one.name], "__args__", (hints[one.name],)))) for one in fields(kind))
+    return tuple(
+        (one, frozenset(getattr(hints[one.name], "__args__", (hints[one.name],)))) for one in fields(kind)
+    )
 
 
 @cache
@@ -106,7 +109,9 @@ def page_buttons(previous: tuple[str, str] | None, following: tuple[str, str] | 
     return [actions(*buttons)] if buttons else []
 
 
-def turning(page: NumberedPage, turn: tuple[str, str], at: Callable[[int], str], more: str = "") -> list[Block]:
+def turning(
+    page: NumberedPage, turn: tuple[str, str], at: Callable[[int], str], more: str = ""
+) -> list[Block]:
     """
     Where we are among numbered pages, and the buttons to turn them; nothing when there is one page.
 

@@ -68,7 +68,9 @@ def _words(known: dict[Action, str], action: str) -> str:
 
 
 def _token(event: Event) -> str:
-    return f"token {code(event.token_id)}" if event.token_id and not event.actor.endswith(event.token_id) else ""
+    return (
+        f"token {code(event.token_id)}" if event.token_id and not event.actor.endswith(event.token_id) else ""
+    )
 
 
 def _target(event: Event) -> str:

@@ -210,7 +210,7 @@ def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
     """Read a view's ``private_metadata``; what is not a JSON object is no facts."""
     try:
         facts = json.loads(view.get("private_metadata") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 

@@ -14,9 +14,7 @@ from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
-    actions,
     bold,
-    button,
     code,
     context,
     header,

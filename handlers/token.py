@@ -23,7 +23,6 @@ from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
-    actions,
     button,
     code,
     context,
@@ -84,7 +83,9 @@ def create(words: Words, services: Services, actor: Actor) -> Message:
 
 def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
     """List the tokens, or those that hold the words that were typed."""
-    return _page_of(Asked(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor)
+    return _page_of(
+        Asked(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
+    )
 
 
 def _page_of(asked: Asked, services: Services, actor: Actor) -> Message:

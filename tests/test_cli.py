@@ -55,13 +55,13 @@ def settings(home, key_file):
     store = TinyDBStore(home / "data", keyring)
     sealed = keyring.seal(Place(ACME.key, ID), {"password": Secret("pw")})
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    with store.transaction(ACME) as change:
-        change.put_integration(
+    with store.change(ACME) as change:
+        change.put(
             Integration(
                 ID, "one", "private", Server("https", "r.example.com"), "ci", sealed, "U1", at, "U1", at
             )
         )
-    with store.transaction(ACME) as change:
+    with store.change(ACME) as change:
         change.remember("a second change", "so that there is a version before it")
     store.close()
     return {"QUAYMASTER_DATA_DIR": str(home / "data"), "QUAYMASTER_KEYS_FILE": str(key_file)}
@@ -229,7 +229,7 @@ def test_key_that_is_loaded_is_not_forgotten(run, settings, key_file):
 def test_history_is_verified(run, settings, home):
     """The history is said to be whole; after a forged change it is not, with exit status 1."""
     store = TinyDBStore(home / "data", Keyring(read_keys_file(Path(settings["QUAYMASTER_KEYS_FILE"]))))
-    with store.transaction(ACME) as change:
+    with store.change(ACME) as change:
         change.record(Event("integration.test", "U1", Source.SLACK, datetime(2026, 1, 1, tzinfo=UTC)))
     store.close()
     whole = run("audit", "verify", **settings)

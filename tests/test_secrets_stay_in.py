@@ -9,6 +9,7 @@ import pytest
 from bot.core.errors import Busy, KeyringFailure, StoreFull, StoreReadOnly, Unreachable
 from bot.core.integrations.dependencies import read_target
 from bot.core.model import Stage
+from bot.core.queries import HistoryQuery
 from bot.core.ports.registry import Login
 from bot.core.workflows.token_format import SHAPE
 from bot.logs import JsonLines, Redactor
@@ -143,7 +144,7 @@ def through_errors_of_the_keyring(team, monkeypatch):
     """The keyring fails in every way, one of them quoting what it was given."""
     for error in [KeyringFailure("The key is not loaded."), ValueError(f"cannot open {MARKER}")]:
         for method in ("open", "seal"):
-            monkeypatch.setattr(type(team.services.keyring), method, lambda *_, error=error: raising(error))
+            monkeypatch.setattr(type(team.services.ports.keyring), method, lambda *_, error=error: raising(error))
         through_one_form(team)
         monkeypatch.undo()
 
@@ -194,7 +195,7 @@ def everything(marked, registry, outside, monkeypatch):
         "the log": outside.logged.getvalue(),
         "the log before anything is hidden": outside.unredacted.getvalue(),
         "the files": "\n".join(texts_of(outside.folder)),
-        "the history": repr(marked.store.history(ACME, size=1000)),
+        "the history": repr(marked.store.read(ACME).history.page(HistoryQuery(size=1000))),
         "reprs": repr([marked.services, registry.checked, marked.find("my_registry"), marked.store]),
     }
 
@@ -249,9 +250,9 @@ def token(outside, marked, monkeypatch):
     """A workflow token that was made, listed, reminded of, mistyped into commands and revoked."""
     text = SHAPE.search(marked.command("token create project web-shop").text)[0]
     [place.clear() for place in (marked.slack.calls, marked.answers)]
-    marked.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.now())
+    marked.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.ports.now())
     marked.slack.clock.advance(84 * 86_400)
-    write_noted(marked.services, marked.services.now())
+    write_noted(marked.services, marked.services.ports.now())
     remind(marked.services)
     [marked.command(typed) for typed in ("token list", f"token revoke {text}", f"show {text}", "history")]
     through_errors_of_the_store(marked, monkeypatch)
@@ -268,7 +269,7 @@ def test_token_is_nowhere_but_in_the_message_that_made_it(marked, token, outside
         "what was answered": "\n".join(answer.body for answer in marked.answers),
         "the log": outside.logged.getvalue() + outside.unredacted.getvalue(),
         "the files": "\n".join(texts_of(outside.folder)),
-        "the history": repr(marked.store.history(ACME, size=1000)),
+        "the history": repr(marked.store.read(ACME).history.page(HistoryQuery(size=1000))),
         "reprs": repr([marked.services, tokens_in(marked.store, ACME)]),
     }
 

@@ -12,7 +12,6 @@ from bot.core.model import Actor, Integration, Role
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 
-
 _RANK = {Role.NOBODY: 0, Role.VIEWER: 1, Role.MEMBER: 2, Role.ADMIN: 3}
 
 _LEAST_ROLE = {

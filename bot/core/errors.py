@@ -380,6 +380,9 @@ class Unsealable(KeyringFailure):
 class SettingsError(QuaymasterError):
     """A setting is missing or wrong; the message names it and says what to write."""
 
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+
 
 class Unexpected(QuaymasterError):
     """Nobody foresaw it; only the log says what happened, under this id."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from slack_bolt import Ack, BoltContext, BoltResponse
 
-from bot.core.access import Action, require, role_of
-from bot.core.audit import refusal
+from bot.core.access import require, role_of
+from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields, InvalidInput, QuaymasterError, SecretInText, StoreFailure
 from bot.core.model import Actor, Workspace
 from bot.core.secret_detection import looks_secret
@@ -53,7 +53,7 @@ class Dispatch:
 
     def command(self, ack: Ack, body: Body, actor: Actor) -> None:
         """Answer a slash command."""
-        require(self.services.store, actor, Action.SEE)
+        require(self.services.ports, actor, Action.SEE)
         text = str(body.get("text", ""))
         refuse_secret(self.services, actor, text)
         verb, words = self.routes.read(text)
@@ -74,7 +74,7 @@ class Dispatch:
         """Run a press's listener, then publish the Home tab anew if something changed there."""
         self.rates.take(workspace_of(context), context.user_id or "")
         actor = actor_of(self.services, context, body)
-        require(self.services.store, actor, Action.SEE)
+        require(self.services.ports, actor, Action.SEE)
         press = read_press(body)
         listener = self.routes.actions.get(press.action_id)
         if listener is None:
@@ -85,7 +85,7 @@ class Dispatch:
 
     def form(self, ack: Ack, body: Body, actor: Actor) -> None:
         """Answer a submitted form."""
-        require(self.services.store, actor, Action.SEE)
+        require(self.services.ports, actor, Action.SEE)
         view = body["view"]
         listener = self.routes.forms.get(view.get("callback_id", ""))
         if listener is None:
@@ -160,7 +160,9 @@ def actor_of(services: Services, context: BoltContext, body: Body) -> Actor:
     is_editor = not services.editors or is_among(services, workspace, user_id, services.editors)
     role = role_of(person, workspace.team_id, is_named_admin=is_named_admin, is_editor=is_editor)
     people = tuple(admin for admin in services.admins if admin[:1] in "UW")
-    return Actor(workspace, user_id, role, services.now(), request_id=request_id_of(body), admins=people)
+    return Actor(
+        workspace, user_id, role, services.ports.now(), request_id=request_id_of(body), admins=people
+    )
 
 
 def is_among(services: Services, workspace: Workspace, user_id: str, ids: tuple[str, ...]) -> bool:
@@ -182,8 +184,9 @@ def refuse_secret(services: Services, actor: Actor, text: str) -> None:
     if looks_secret(text):
         token_ids = ids_in(text)
         # The advice to revoke it counts more than the entry, so a store that fails does not stand before it.
-        with suppress(StoreFailure), services.store.transaction(actor.workspace) as change:
-            change.record(refusal(actor, "command.secret", detail=" ".join(token_ids)))
+        with suppress(StoreFailure), services.ports.store.change(actor.workspace) as change:
+            for token_id in token_ids or ("",):
+                change.record(refusal(actor, Action.TYPE_SECRET, token_id=token_id))
         raise SecretInText(token_ids)
 
 

@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from bot.core.errors import TooOften
 from bot.core.model import Workspace
-from bot.core.token_bucket import Buckets, TooOften
+from bot.core.token_bucket import Buckets
 
 A_PERSON_A_MINUTE = 30
 PEOPLE_AT_ONCE = 10

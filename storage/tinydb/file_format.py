@@ -113,11 +113,11 @@ def decode(path: Path, workspace: str, data: bytes) -> tuple[int, bytes]:
 
 def damaged(path: Path, workspace: str, reason: str) -> StoreDamaged:
     """Say which file is damaged, and which command repairs it."""
-    return StoreDamaged(f"{path} is damaged ({reason}); run `quaymaster store repair {workspace}`.")
+    return StoreDamaged(f"{path} is damaged ({reason}).", f"Run `quaymaster store repair {workspace}`.")
 
 
 def newer(path: Path, format_number: int) -> StoreFailure:
     """Say that a newer version wrote a file."""
     return StoreFailure(
-        f"{path} was written by a newer Quaymaster (format {format_number}); start that version instead."
+        f"{path} was written by a newer Quaymaster (format {format_number}).", "Start that version instead."
     )

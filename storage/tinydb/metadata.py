@@ -66,6 +66,6 @@ def is_check_value(keyring: Keyring, check: str) -> bool:
 def missing(path: Path) -> StoreDamaged:
     """Say that the store's own file is gone, and what to do."""
     return StoreDamaged(
-        f"{path} is missing although workspaces are kept beside it; put it back from a backup, "
-        f"or run `quaymaster store repair {META}`."
+        f"{path} is missing although workspaces are kept beside it.",
+        f"Put it back from a backup, or run `quaymaster store repair {META}`.",
     )

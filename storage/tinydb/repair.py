@@ -33,9 +33,9 @@ def repair(directory: Path, key: str, at: datetime, disk: Disk = REAL_DISK) -> P
     with lock(directory):
         volume = Volume(directory, disk)
         if is_whole(volume, path, key):
-            raise StoreFailure(f"{path} is not damaged; nothing was changed.")
+            raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
         if not is_whole(volume, previous_of(path), key):
-            raise StoreDamaged(f"No whole version before {path} is there; put it back from a backup.")
+            raise StoreDamaged(f"No whole version before {path} is there.", "Put it back from a backup.")
         return put_back(volume, path, at)
 
 

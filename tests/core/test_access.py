@@ -2,9 +2,10 @@
 
 import pytest
 
-from bot.core.access import Action, may, require, role_of
+from bot.core.audit import Action, may, require, role_of
 from bot.core.errors import NotPermitted
 from bot.core.model import Role
+from bot.core.queries import HistoryQuery
 from bot.core.ports.slack import Person
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, VIEWER, actor
 
@@ -90,7 +91,7 @@ def test_refusal_is_recorded_and_says_so(store, added):
     """A refused attempt stands in the history, and the error knows it does."""
     with pytest.raises(NotPermitted) as refused:
         require(store, COLLEAGUE, Action.DELETE, added)
-    entry = store.history(ACME).entries[0].event
+    entry = store.read(ACME).history.page(HistoryQuery()).entries[0].event
 
     assert refused.value.is_recorded
     assert refused.value.people == (OWNER.user_id,)

@@ -27,7 +27,7 @@ class Overtaken:
         """Let the colleague act, once, then begin."""
         first, self._first = self._first, bool
         first()
-        with self._store.transaction(workspace) as change:
+        with self._store.change(workspace) as change:
             yield change
 
 
@@ -38,7 +38,7 @@ def test_dependency_of_the_last_moment_stops_it(store, added):
 
     assert plan.dependencies.total == 1
     assert "1 target depends on it" in plan.note
-    assert store.integration(ACME, added.id) == added
+    assert store.read(ACME).integrations.get(added.id) == added
 
 
 def test_deletion_of_the_last_moment_is_told(store, added):
@@ -53,10 +53,10 @@ def test_deletion_of_the_last_moment_is_told(store, added):
 def test_store_itself_refuses_too(store, added):
     """Even past the domain, the store takes nothing away that something depends on."""
     link_target(store, OWNER, "my_registry", SHOP)
-    with pytest.raises(HasDependencies), store.transaction(ACME) as change:
+    with pytest.raises(HasDependencies), store.change(ACME) as change:
         change.remove_integration(added.id)
 
-    assert store.integration(ACME, added.id) is not None
+    assert store.read(ACME).integrations.get(added.id) is not None
 
 
 @pytest.mark.parametrize("who", [COLLEAGUE, VIEWER, NOBODY])
@@ -66,7 +66,7 @@ def test_who_may_not_delete_sees_no_plan_either(store, added, who, act):
     with pytest.raises(NotPermitted):
         act(store, who, added.id)
 
-    assert store.integration(ACME, added.id) == added
+    assert store.read(ACME).integrations.get(added.id) == added
 
 
 @pytest.mark.parametrize("version", [0, 2, -1, 10**9])
@@ -75,7 +75,7 @@ def test_any_other_version_is_refused(store, added, version):
     plan = delete_integration(store, OWNER, added.id, version)
 
     assert "was changed after this was shown" in plan.note
-    assert store.integration(ACME, added.id) == added
+    assert store.read(ACME).integrations.get(added.id) == added
 
 
 def test_deletion_and_its_entry_are_one(store, added):

@@ -14,6 +14,7 @@ from bot.core.integrations.dependencies import (
     uses_of,
 )
 from bot.core.model import Target, TargetKind
+from bot.core.queries import HistoryQuery
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, STRANGER, VIEWER, actor
 from tests.core.test_deletions import Overtaken
 
@@ -76,7 +77,7 @@ def test_who_may_not_link(store, added, who):
     with pytest.raises(NotPermitted):
         link_target(store, who, added.name, SHOP)
 
-    assert store.dependencies(ACME, added.id, 0, 10).total == 0
+    assert store.read(ACME).dependencies.page(added.id, 0, 10).total == 0
 
 
 def test_link_to_what_is_deleted_at_the_last_moment(store, added):
@@ -85,7 +86,7 @@ def test_link_to_what_is_deleted_at_the_last_moment(store, added):
     with pytest.raises(AlreadyDeleted):
         link_target(overtaken, COLLEAGUE, added.name, SHOP)
 
-    assert store.uses(ACME, SHOP) == ()
+    assert store.read(ACME).dependencies.of_target(SHOP) == ()
 
 
 @pytest.mark.parametrize("who", [OWNER, COLLEAGUE, ADMIN])
@@ -93,7 +94,7 @@ def test_who_takes_a_link_back(store, linked, who):
     """The owner, an admin, and whoever recorded it."""
     unlink_target(store, who, linked.id, SHOP)
 
-    assert store.dependencies(ACME, linked.id, 0, 10).total == 0
+    assert store.read(ACME).dependencies.page(linked.id, 0, 10).total == 0
 
 
 @pytest.mark.parametrize("who", [actor("U0THIRD"), VIEWER, NOBODY])
@@ -102,8 +103,8 @@ def test_who_does_not(store, linked, who):
     with pytest.raises(NotPermitted):
         unlink_target(store, who, linked.id, SHOP)
 
-    assert store.dependencies(ACME, linked.id, 0, 10).total == 1
-    assert store.history(ACME).entries[0].event.result == "refused"
+    assert store.read(ACME).dependencies.page(linked.id, 0, 10).total == 1
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.result == "refused"
 
 
 def test_relink_by_another_keeps_who_was_first(store, linked):

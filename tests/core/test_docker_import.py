@@ -6,7 +6,8 @@ import json
 import pytest
 
 from bot.core.errors import InvalidFields, NotPermitted
-from bot.core.integrations.credentials import opened
+from bot.core.queries import HistoryQuery
+from bot.core.integrations.credentials import open_credential
 from bot.core.integrations.docker_import import MOST, Finding, digest_of, keep_import, preview_import
 from bot.registry.kind_table import KINDS
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER
@@ -39,17 +40,17 @@ def test_preview_keeps_nothing(store, preview):
     """Looking changes nothing."""
     preview(file("registry.example.com"))
 
-    assert store.history(ACME).entries == ()
+    assert store.read(ACME).history.page(HistoryQuery()).entries == ()
 
 
 def test_kept_login_is_sealed_for_its_place(store, keyring, preview):
     """Each login is sealed under the new integration's id and opens there."""
     (made,) = keep_import(store, keyring, OWNER, preview(file("registry.example.com")))
-    kept = store.integration(ACME, made.id)
+    kept = store.read(ACME).integrations.get(made.id)
 
     assert kept == made
     assert PASSWORD not in kept.secret
-    assert opened(keyring, OWNER.workspace, kept)["password"].reveal() == PASSWORD
+    assert open_credential(keyring, OWNER.workspace, kept)["password"].reveal() == PASSWORD
 
 
 @pytest.mark.parametrize("who", [NOBODY, VIEWER])
@@ -61,7 +62,7 @@ def test_whoever_may_not_add_imports_nothing(store, keyring, preview, who):
     with pytest.raises(NotPermitted):
         keep_import(store, keyring, who, found)
 
-    assert store.integration_named(ACME, "registry_example_com") is None
+    assert store.read(ACME).integrations.named("registry_example_com") is None
 
 
 def test_one_taken_name_keeps_nothing(store, keyring, preview):
@@ -72,8 +73,8 @@ def test_one_taken_name_keeps_nothing(store, keyring, preview):
     with pytest.raises(InvalidFields, match="“two_example_com” was added meanwhile, so nothing was imported"):
         keep_import(store, keyring, OWNER, mine)
 
-    assert store.integration_named(ACME, "one_example_com") is None
-    assert len(store.history(ACME).entries) == 1
+    assert store.read(ACME).integrations.named("one_example_com") is None
+    assert len(store.read(ACME).history.page(HistoryQuery()).entries) == 1
 
 
 def test_workspaces_are_compared_with_themselves_only(store, keyring, preview):
@@ -81,7 +82,7 @@ def test_workspaces_are_compared_with_themselves_only(store, keyring, preview):
     keep_import(store, keyring, OWNER, preview(file("registry.example.com")))
 
     assert findings(preview(file("registry.example.com"), STRANGER)) == [Finding.NEW]
-    assert store.integration_named(OTHER, "registry_example_com") is None
+    assert store.read(OTHER).integrations.named("registry_example_com") is None
 
 
 @pytest.mark.parametrize(

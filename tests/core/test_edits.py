@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bot.core.errors import AlreadyDeleted, Changed, InvalidFields, NotPermitted
-from bot.core.integrations.credentials import opened
+from bot.core.queries import HistoryQuery
+from bot.core.integrations.credentials import open_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, VIEWER
@@ -78,7 +79,7 @@ def test_moved_integration_holds_only_what_was_typed(edit, keyring):
     """With the secret typed anew, nothing of the old one goes along."""
     moved = edit(url="registry.example.net", password="for the new")
 
-    assert {key: secret.reveal() for key, secret in opened(keyring, OWNER.workspace, moved).items()} == {
+    assert {key: secret.reveal() for key, secret in open_credential(keyring, OWNER.workspace, moved).items()} == {
         "password": "for the new"
     }
 
@@ -99,8 +100,8 @@ def test_stale_edit_is_refused_and_recorded(edit, store, added):
     with pytest.raises(Changed):
         edit(username="second", shown=added)
 
-    assert store.integration(ACME, added.id).username == "first"
-    assert store.history(ACME).entries[0].event.result == "refused"
+    assert store.read(ACME).integrations.get(added.id).username == "first"
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.result == "refused"
 
 
 def test_edit_of_the_deleted_says_who_deleted_it(edit, store, added):
@@ -109,7 +110,7 @@ def test_edit_of_the_deleted_says_who_deleted_it(edit, store, added):
     with pytest.raises(AlreadyDeleted):
         edit(username="other")
 
-    assert store.integration(ACME, added.id) is None
+    assert store.read(ACME).integrations.get(added.id) is None
 
 
 def test_plan_of_an_older_version_is_refused(store, edit, added):
@@ -122,7 +123,7 @@ def test_plan_of_an_older_version_is_refused(store, edit, added):
 def test_history_names_the_parts_and_not_their_content(edit, store):
     """The history says what was changed; of a secret only that."""
     edit(name="renamed", username="other", password="new secret", email="ci@example.com")
-    event = store.history(ACME).entries[0].event
+    event = store.read(ACME).history.page(HistoryQuery()).entries[0].event
 
     assert event.detail == "name (was my_registry), username, secret, other fields"
     assert "new secret" not in repr(event)

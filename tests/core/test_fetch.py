@@ -14,7 +14,8 @@ from bot.core.ports.registry import DockerLogin
 from bot.core.secrets import Secret
 from bot.core.workflows.fetch import hand_out, hand_out_tags, keep_tallies
 from bot.core.workflows.fetch_counts import Tallies
-from bot.core.workflows.resolve import Ambiguous, Deleted, LinkedOnly, choose, named
+from bot.core.errors import Ambiguous, Deleted, LinkedOnly, choose, named
+from bot.core.queries import HistoryQuery
 from bot.core.workflows.tokens import Caller, TokenRefused, create_token, revoke_token
 from tests.core.actors import ACME, OTHER, OWNER, STRANGER
 from tests.core.conftest import WEB_SHOP
@@ -67,8 +68,8 @@ def change(store, added):
 
     def act(**changes):
         changed = replace(added, version=added.version + 1, **changes)
-        with store.transaction(ACME) as transaction:
-            transaction.put_integration(changed)
+        with store.change(ACME) as transaction:
+            transaction.put(changed)
         return changed
 
     return act
@@ -76,14 +77,14 @@ def change(store, added):
 
 def fetches(store, workspace=ACME):
     """The history's lines about fetches, oldest first."""
-    events = [one.event for one in reversed(store.history(workspace, size=100).entries)]
+    events = [one.event for one in reversed(store.read(workspace).history.page(HistoryQuery(size=100)).entries)]
     return [one for one in events if one.action == "credential.hand_out"]
 
 
 def test_first_fetch_records_the_dependency(store, fetch, caller, added):
     """Before the first answer the target depends on it, as the token's creator's doing."""
     handed = fetch(added)
-    dependency = store.dependency(ACME, added.id, WEB_SHOP)
+    dependency = store.read(ACME).dependencies.get(added.id, WEB_SHOP)
 
     assert handed.login.secret.reveal() == "correct horse"
     assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, caller.token.created_by)
@@ -111,7 +112,7 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
     fetch(added)
     fetch(added, timedelta(minutes=5))
 
-    assert store.dependency(ACME, added.id, WEB_SHOP).last_used_at == MORNING + timedelta(minutes=5)
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP).last_used_at == MORNING + timedelta(minutes=5)
     assert tokens_in(store, ACME)[0].last_used_at == MORNING + timedelta(minutes=5)
 
 
@@ -121,7 +122,7 @@ def test_fetch_after_an_unlink_depends_again(store, fetch, added):
     unlink_target(store, OWNER, added.id, WEB_SHOP)
     fetch(added, timedelta(minutes=1))
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is not None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is not None
     assert len(fetches(store)) == 2
 
 
@@ -139,7 +140,7 @@ def test_linked_only_refuses_and_records_once_an_hour(store, fetch, change):
 
     assert people == [(OWNER.user_id,)] * 3
     assert [one.result for one in fetches(store)] == [Result.REFUSED] * 2
-    assert store.dependency(ACME, closed.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(closed.id, WEB_SHOP) is None
 
 
 def test_linked_target_passes(fetch, change, added):
@@ -156,7 +157,7 @@ def test_changed_meanwhile_hands_nothing_out(store, fetch, registry, change, add
     with pytest.raises(Busy, match="changed at this moment"):
         fetch(added)
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
 @pytest.mark.parametrize("earlier", [0, 1])
@@ -187,7 +188,7 @@ def test_unlinked_meanwhile_stays_unlinked(store, fetch, registry, change, added
     with pytest.raises(LinkedOnly):
         fetch(closed)
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
 def test_deleted_meanwhile_says_who(store, fetch, registry, added):
@@ -215,7 +216,7 @@ def test_failure_names_the_integration_and_records_no_use(store, fetch, registry
     with pytest.raises(Unreachable, match="“my_registry”: It does not answer"):
         fetch(added)
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
 def test_reading_tags_is_using(store, keyring, registry, tallies, caller, added):
@@ -223,8 +224,8 @@ def test_reading_tags_is_using(store, keyring, registry, tallies, caller, added)
     tags = hand_out_tags(store, keyring, registry, tallies, caller, added, "team/app")
 
     assert tags.names == ("1.0", "latest")
-    assert store.dependency(ACME, added.id, WEB_SHOP) is not None
-    assert store.history(ACME).entries[0].event.action == "integration.tags"
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is not None
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.action == "integration.tags"
 
 
 def test_login_is_kept_by_id_and_version(fetch, registry, change, added):
@@ -259,8 +260,8 @@ def test_workspaces_do_not_see_each_other(store, added):
 def test_ambiguous_host_names_the_candidates(store, caller, added):
     """Two that could answer are both named."""
     twin = replace(added, id="f" * 32, name="twin")
-    with store.transaction(ACME) as transaction:
-        transaction.put_integration(twin)
+    with store.change(ACME) as transaction:
+        transaction.put(twin)
     with pytest.raises(Ambiguous) as several:
         choose(store, caller, SERVER)
 

@@ -10,7 +10,7 @@ from bot.core.errors import (
     NotPermitted,
     UnknownIntegration,
 )
-from bot.core.integrations.credentials import opened
+from bot.core.integrations.credentials import open_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.inventory import (
     add_integration,
@@ -38,7 +38,7 @@ def test_secret_is_sealed_for_its_own_integration(add, keyring):
     """What is kept opens for this integration of this workspace, and for no other."""
     first, second = add(), add(name="second", password="other")
 
-    assert opened(keyring, OWNER.workspace, first)["password"].reveal() == "correct horse"
+    assert open_credential(keyring, OWNER.workspace, first)["password"].reveal() == "correct horse"
     with pytest.raises(KeyringFailure):
         keyring.open(place_of(first), second.secret)
 
@@ -62,7 +62,7 @@ def test_same_request_adds_once(add, store):
     once, twice = add(actor(request_id="r1")), add(actor(request_id="r1"))
 
     assert twice == once
-    assert store.page(OWNER.workspace, Filter(), Window()).total == 1
+    assert store.read(OWNER.workspace).integrations.page(Filter(), Window()).total == 1
 
 
 def test_same_request_of_another_name_adds_nothing(add):
@@ -98,8 +98,8 @@ def test_admin_of_another_workspace_deletes_nothing_here(add, store):
     with pytest.raises(NotFound):
         delete_integration(store, STRANGER, mine.id, mine.version)
 
-    assert store.integration(OTHER, mine.id) is None
-    assert store.integration(OWNER.workspace, mine.id) == mine
+    assert store.read(OTHER).integrations.get(mine.id) is None
+    assert store.read(OWNER.workspace).integrations.get(mine.id) == mine
 
 
 def test_deleted_is_told_with_who_and_when(add, store):

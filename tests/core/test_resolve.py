@@ -9,7 +9,7 @@ from bot.core.integrations.inventory import add_integration
 from bot.core.model import Source
 from bot.core.workflows.fetch import HAND_OUT, note_use
 from bot.core.workflows.fetch_counts import Tallies
-from bot.core.workflows.resolve import Ambiguous, choose
+from bot.core.errors import Ambiguous, choose
 from tests.core.actors import ACME, OWNER
 from tests.core.conftest import WEB_SHOP
 from tests.fakes.clock import MORNING
@@ -46,8 +46,8 @@ def answer(store, caller, added):
 
 def tick_default(store, one, *, is_default=True):
     """Make an integration the default of its server, past its form."""
-    with store.transaction(ACME) as change:
-        change.put_integration(replace(change.integration(one.id), is_default=is_default))
+    with store.change(ACME) as change:
+        change.put(replace(change.integration(one.id), is_default=is_default))
 
 
 def test_fetching_another_by_name_leaves_the_link_alone(store, fetch, answer, added, twin):
@@ -110,7 +110,7 @@ def test_two_links_are_told_apart_by_unlinking(store, answer, added, twin):
 
 def test_closed_neighbours_leave_one_to_choose(store, answer, twin):
     """An integration for linked targets only does not make the other ambiguous."""
-    with store.transaction(ACME) as change:
-        change.put_integration(replace(twin, linked_only=True))
+    with store.change(ACME) as change:
+        change.put(replace(twin, linked_only=True))
 
     assert answer() == ("my_registry", "the others are for linked targets only")

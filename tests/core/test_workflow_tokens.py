@@ -7,6 +7,7 @@ import pytest
 
 from bot.core.errors import InvalidInput, NotFound, NotPermitted
 from bot.core.model import Result, Role, Source, Target, TargetKind
+from bot.core.queries import HistoryQuery
 from bot.core.secrets import Secret
 from bot.core.workflows.token_format import hash_of, public_id, token_of
 from bot.core.workflows.tokens import (
@@ -80,7 +81,7 @@ def test_whoever_may_not_add_makes_no_token(store, make, who):
         make(who=who)
 
     assert tokens_in(store, ACME) == ()
-    assert store.history(ACME).entries[0].event.result is Result.REFUSED
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.result is Result.REFUSED
 
 
 def test_outsider_sees_no_list(store):
@@ -107,7 +108,7 @@ def test_creator_and_admins_revoke(store, make, who):
     again = revoke_token(store, replace(who, at=MORNING + HOUR), token.id)
 
     assert first == again == replace(token, revoked_at=MORNING)
-    assert [one.event.action for one in store.history(ACME).entries] == ["token.revoke", "token.create"]
+    assert [one.event.action for one in store.read(ACME).history.page(HistoryQuery()).entries] == ["token.revoke", "token.create"]
     with pytest.raises(TokenRefused):
         caller_of(store, text, MORNING)
 
@@ -127,7 +128,7 @@ def test_token_of_another_workspace_is_not_found(store, make):
         revoke_token(store, STRANGER, token.id)
 
     assert caller_of(store, text, MORNING).workspace == ACME
-    assert store.history(OTHER).entries == ()
+    assert store.read(OTHER).history.page(HistoryQuery()).entries == ()
 
 
 def test_caller_is_whom_the_token_speaks_for(store, make):

@@ -10,6 +10,7 @@ import pytest
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_sdk import WebClient
 
+from bot.core.ports import Ports
 from bot.core.secrets import Secret
 from bot.logs import slack_logger
 from bot.registry.kind_table import GROUPS, KINDS
@@ -115,16 +116,13 @@ def make_team(
     def make(rate_limit: int = UNHURRIED, **settings: tuple[str, ...]) -> Team:
         executor = QuietExecutor()
         services = Services(
-            store=store,
-            keyring=keyring,
-            registry=registry,
+            ports=Ports(store, keyring, registry, clock.now),
             kinds=KINDS,
             groups=GROUPS,
             people=people,
             executor=executor,
             replies=SlackReplies(f"{slack.url}/api/"),
             slack=lambda _: client,
-            now=clock.now,
             **settings,
         )
         bolt = build_app(

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from bot.core.integrations.credentials import opened
+from bot.core.integrations.credentials import open_credential
 from tests.fakes.certificates import Authority
 
 FORM = {
@@ -84,7 +84,7 @@ def test_password_is_kept_to_the_letter(free, password):
     """Nothing is taken out of a password: whoever chose it may have meant it."""
     free.command("add private")
     free.submit({**FORM, "Password": password})
-    kept = opened(free.services.keyring, free.actor().workspace, free.find("pasted"))
+    kept = open_credential(free.services.ports.keyring, free.actor().workspace, free.find("pasted"))
 
     assert kept["password"].reveal() == password
 
@@ -105,7 +105,7 @@ def test_line_break_that_belongs_there_is_kept(free):
     free.command("add private")
     free.tick("Save without checking")
     free.submit({**FORM, "Password": "x\n"})
-    kept = opened(free.services.keyring, free.actor().workspace, free.find("pasted"))
+    kept = open_credential(free.services.ports.keyring, free.actor().workspace, free.find("pasted"))
 
     assert kept["password"].reveal() == "x\n"
 

@@ -24,7 +24,7 @@ def made(team, user=MEMBER, target="web-shop", workspace=ACME):
 
 def is_valid(team, text):
     """True when a workflow that shows this token is let in; otherwise that raises."""
-    return bool(caller_of(team.store, text, team.services.now()))
+    return bool(caller_of(team.store, text, team.services.ports.now()))
 
 
 @pytest.fixture
@@ -51,8 +51,8 @@ def test_token_for_a_closed_integrations_target_is_the_owners_to_make(free):
     """A member cannot open what is for linked targets only by making a token of one of them."""
     free.add("closed", owner=COLLEAGUE)
     free.link("closed", "project", "web-shop")
-    with free.store.transaction(ACME) as change:
-        change.put_integration(replace(free.find("closed"), linked_only=True))
+    with free.store.change(ACME) as change:
+        change.put(replace(free.find("closed"), linked_only=True))
     shown = free.command("token create project web-shop")
     recorded = free.events()[0]
     other = free.command("token create project other")
@@ -115,7 +115,7 @@ def test_no_token_says_how_to_make_one(team):
 def test_last_use_stands_in_the_list(team):
     """Each row says when its token was last used, at once."""
     text = made(team)
-    team.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], team.services.now())
+    team.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], team.services.ports.now())
 
     assert re.search(r"until <!date.*last used <!date", team.command("token list").text)
 
@@ -145,7 +145,7 @@ def test_typed_revoke_ends_it_at_once(team):
     shown = team.command(f"token revoke {text[3:11]}")
 
     assert f"Token `{text[3:11]}` for project web-shop is revoked" in shown.text
-    assert tokens_in(team.store, ACME)[0].revoked_at == team.services.now()
+    assert tokens_in(team.store, ACME)[0].revoked_at == team.services.ports.now()
 
 
 def test_revoking_again_keeps_the_first_time(team):

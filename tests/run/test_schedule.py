@@ -9,6 +9,7 @@ import pytest
 from bot.core.errors import StoreFull
 from bot.core.integrations.dependencies import read_target
 from bot.core.model import Workspace
+from bot.core.queries import HistoryQuery
 from bot.core.workflows.fetch_counts import Tally
 from bot.core.workflows.tokens import create_token, revoke_token
 from bot.run.schedule import GONE, Housekeeping, attempt, remind, write_noted
@@ -40,14 +41,14 @@ def reminders(team, user=MEMBER):
 
 def fetched(team, count, workspace=ACME):
     """Count fetches in this hour."""
-    hour = team.services.now().replace(minute=0, second=0, microsecond=0)
+    hour = team.services.ports.now().replace(minute=0, second=0, microsecond=0)
     tally = Tally(workspace, "i1", "my_registry", WEB_SHOP, "12345678", hour, "credential.hand_out")
     [team.services.tallies.count(tally) for _ in range(count)]
 
 
 def details(team, workspace=ACME):
     """What the history says of each entry."""
-    return [one.event.detail for one in team.store.history(workspace).entries]
+    return [one.event.detail for one in team.store.read(workspace).history.page(HistoryQuery()).entries]
 
 
 def test_creator_is_reminded_seven_days_and_one_day_before(team):
@@ -172,11 +173,11 @@ def raising(error):
 def test_counts_are_written_when_their_hour_is_over(team):
     """The first fetch has its own entry; the others become one line at the hour's end."""
     fetched(team, 4)
-    write_noted(team.services, team.services.now())
+    write_noted(team.services, team.services.ports.now())
     before = details(team)
     team.slack.clock.advance(3600)
-    write_noted(team.services, team.services.now())
-    write_noted(team.services, team.services.now())
+    write_noted(team.services, team.services.ports.now())
+    write_noted(team.services, team.services.ports.now())
 
     assert before == []
     assert len(details(team)) == 1
@@ -186,7 +187,7 @@ def test_counts_are_written_when_their_hour_is_over(team):
 def test_single_fetch_needs_no_second_line(team):
     """An hour with one fetch writes nothing more."""
     fetched(team, 1)
-    write_noted(team.services, team.services.now() + HOUR)
+    write_noted(team.services, team.services.ports.now() + HOUR)
 
     assert details(team) == []
 
@@ -195,9 +196,9 @@ def test_counts_that_could_not_be_written_are_kept(team, monkeypatch, caplog):
     """When the disk is full the counts wait for the next round."""
     fetched(team, 4)
     monkeypatch.setattr(type(team.store), "transaction", lambda *_: raising(StoreFull()))
-    write_noted(team.services, team.services.now() + HOUR)
+    write_noted(team.services, team.services.ports.now() + HOUR)
     monkeypatch.undo()
-    write_noted(team.services, team.services.now() + HOUR)
+    write_noted(team.services, team.services.ports.now() + HOUR)
 
     assert "could not write counts: StoreFull" in caplog.text
     assert [one.split(" from ")[0] for one in details(team)] == ["to project web-shop, 3 more times"]
@@ -213,7 +214,7 @@ def test_one_workspaces_failure_is_no_others(team, monkeypatch):
         "transaction",
         lambda store, workspace: raising(StoreFull()) if workspace == ACME else whole(store, workspace),
     )
-    write_noted(team.services, team.services.now() + HOUR)
+    write_noted(team.services, team.services.ports.now() + HOUR)
 
     assert details(team) == []
     assert "2 more times" in details(team, ELSEWHERE)[0]
@@ -222,18 +223,18 @@ def test_one_workspaces_failure_is_no_others(team, monkeypatch):
 def test_last_use_is_written(linked, disk):
     """What was noted in memory is on disk after a round."""
     integration = linked.find("my_registry")
-    linked.store.touch(ACME, integration.id, WEB_SHOP, "12345678", linked.services.now())
+    linked.store.touch(ACME, integration.id, WEB_SHOP, "12345678", linked.services.ports.now())
     disk.calls.clear()
-    write_noted(linked.services, linked.services.now())
+    write_noted(linked.services, linked.services.ports.now())
 
     assert "sync file" in disk.calls
-    assert linked.store.dependency(ACME, integration.id, WEB_SHOP).last_used_at == linked.services.now()
+    assert linked.store.read(ACME).dependencies.get(integration.id, WEB_SHOP).last_used_at == linked.services.ports.now()
 
 
 def test_round_without_news_touches_no_file(linked, disk):
     """Nothing noted, nothing written."""
     disk.calls.clear()
-    write_noted(linked.services, linked.services.now())
+    write_noted(linked.services, linked.services.ports.now())
 
     assert disk.calls == []
 

@@ -27,7 +27,7 @@ def used(place):
 def test_first_fetch_records_the_dependency(place, token, used):
     """A target's first fetch makes it depend: from a workflow, added by the token's creator, used now."""
     place.ask(ASK, token)
-    dependency = place.store.dependency(ACME, used.id, WEB_SHOP)
+    dependency = place.store.read(ACME).dependencies.get(used.id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, "U1")
     assert (dependency.added_at, dependency.last_used_at) == (NINE, NINE)
@@ -47,7 +47,7 @@ def test_dependency_is_on_disk_before_the_answer(place, token, used):
     answer = place.ask(ASK, token)
 
     assert answer.error == (503, "store_unavailable")
-    assert place.store.dependency(ACME, used.id, WEB_SHOP) is None
+    assert place.store.read(ACME).dependencies.get(used.id, WEB_SHOP) is None
 
 
 def test_later_fetches_write_nothing_but_are_seen(place, token, used):
@@ -57,7 +57,7 @@ def test_later_fetches_write_nothing_but_are_seen(place, token, used):
     place.ask(ASK, token)
 
     assert len(place.history("credential.hand_out")) == 1
-    assert place.store.dependency(ACME, used.id, WEB_SHOP).last_used_at == place.at
+    assert place.store.read(ACME).dependencies.get(used.id, WEB_SHOP).last_used_at == place.at
     assert tokens_in(place.store, ACME)[0].last_used_at == place.at
 
 
@@ -96,7 +96,7 @@ def test_fetches_at_the_same_time_write_once(place, token):
     threads = [
         threading.Thread(target=lambda: answers.append(place.ask(ASK, token).status)) for _ in range(30)
     ]
-    with place.store.transaction(ACME):
+    with place.store.change(ACME):
         [thread.start() for thread in threads]
         wait_for(place.services.tallies.firsts, 30)
     [thread.join() for thread in threads]
@@ -108,7 +108,7 @@ def test_fetches_at_the_same_time_write_once(place, token):
 def test_dependency_that_was_removed_comes_back_with_the_next_fetch(place, token, used):
     """A target whose dependency was removed and that fetches again depends again, within the hour too."""
     place.ask(ASK, token)
-    with place.store.transaction(ACME) as change:
+    with place.store.change(ACME) as change:
         change.remove_dependency(used.id, WEB_SHOP)
     place.ask(ASK, token)
 
@@ -121,7 +121,7 @@ def test_link_that_a_person_made_stays_theirs(place, token):
     place.link("my_registry")
     place.at = NINE + timedelta(days=1)
     place.ask(ASK, token)
-    dependency = place.store.dependency(ACME, place.named("my_registry").id, WEB_SHOP)
+    dependency = place.store.read(ACME).dependencies.get(place.named("my_registry").id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_at) == (Source.SLACK, NINE)
     assert dependency.last_used_at == place.at
@@ -231,8 +231,8 @@ def test_integration_changed_while_aws_is_asked_is_not_handed_out(place, token, 
 def edit(place):
     """Change an integration, as ``edit`` does."""
     known = place.named("my_registry")
-    with place.store.transaction(ACME) as change:
-        change.put_integration(replace(known, version=known.version + 1))
+    with place.store.change(ACME) as change:
+        change.put(replace(known, version=known.version + 1))
 
 
 def test_integration_deleted_while_aws_is_asked_is_not_handed_out(place, token, registry):

@@ -22,7 +22,7 @@ from bot.core.secrets import Credential
 from bot.core.workflows.resolve import undecided_servers
 
 FIELD = "config"
-_MOST = 40
+MOST_LOGINS = 40
 _GOOGLE_KEY = "_json_key"
 _GOOGLE_KEY_IN_BASE64 = "_json_key_base64"
 
@@ -68,8 +68,8 @@ def preview_import(ports: Ports, kinds: Kinds, actor: Actor, text: str) -> tuple
         entries = read_entries(text, actor.at)
     except InvalidInput as error:
         raise InvalidFields({FIELD: str(error)}) from None
-    if len(entries) > _MOST:
-        raise InvalidFields({FIELD: f"It has {len(entries)} logins; import at most {_MOST} at a time."})
+    if len(entries) > MOST_LOGINS:
+        raise InvalidFields({FIELD: f"It has {len(entries)} logins; import at most {MOST_LOGINS} at a time."})
     preview = _Preview(ports, kinds, actor, ports.store.read(actor.workspace))
     return tuple(preview.judge(entry) for entry in entries)
 
