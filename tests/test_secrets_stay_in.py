@@ -144,7 +144,9 @@ def through_errors_of_the_keyring(team, monkeypatch):
     """The keyring fails in every way, one of them quoting what it was given."""
     for error in [KeyringFailure("The key is not loaded."), ValueError(f"cannot open {MARKER}")]:
         for method in ("open", "seal"):
-            monkeypatch.setattr(type(team.services.ports.keyring), method, lambda *_, error=error: raising(error))
+            monkeypatch.setattr(
+                type(team.services.ports.keyring), method, lambda *_, error=error: raising(error)
+            )
         through_one_form(team)
         monkeypatch.undo()
 
@@ -250,7 +252,9 @@ def token(outside, marked, monkeypatch):
     """A workflow token that was made, listed, reminded of, mistyped into commands and revoked."""
     text = SHAPE.search(marked.command("token create project web-shop").text)[0]
     [place.clear() for place in (marked.slack.calls, marked.answers)]
-    marked.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.ports.now())
+    marked.store.touch(
+        ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.ports.now()
+    )
     marked.slack.clock.advance(84 * 86_400)
     write_noted(marked.services, marked.services.ports.now())
     remind(marked.services)

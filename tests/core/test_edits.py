@@ -79,9 +79,9 @@ def test_moved_integration_holds_only_what_was_typed(edit, keyring):
     """With the secret typed anew, nothing of the old one goes along."""
     moved = edit(url="registry.example.net", password="for the new")
 
-    assert {key: secret.reveal() for key, secret in open_credential(keyring, OWNER.workspace, moved).items()} == {
-        "password": "for the new"
-    }
+    assert {
+        key: secret.reveal() for key, secret in open_credential(keyring, OWNER.workspace, moved).items()
+    } == {"password": "for the new"}
 
 
 @pytest.mark.parametrize("who", [COLLEAGUE, VIEWER, NOBODY])

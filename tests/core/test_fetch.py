@@ -77,7 +77,9 @@ def change(store, added):
 
 def fetches(store, workspace=ACME):
     """The history's lines about fetches, oldest first."""
-    events = [one.event for one in reversed(store.read(workspace).history.page(HistoryQuery(size=100)).entries)]
+    events = [
+        one.event for one in reversed(store.read(workspace).history.page(HistoryQuery(size=100)).entries)
+    ]
     return [one for one in events if one.action == "credential.hand_out"]
 
 
@@ -112,7 +114,9 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
     fetch(added)
     fetch(added, timedelta(minutes=5))
 
-    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP).last_used_at == MORNING + timedelta(minutes=5)
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP).last_used_at == MORNING + timedelta(
+        minutes=5
+    )
     assert tokens_in(store, ACME)[0].last_used_at == MORNING + timedelta(minutes=5)
 
 

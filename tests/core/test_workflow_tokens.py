@@ -108,7 +108,10 @@ def test_creator_and_admins_revoke(store, make, who):
     again = revoke_token(store, replace(who, at=MORNING + HOUR), token.id)
 
     assert first == again == replace(token, revoked_at=MORNING)
-    assert [one.event.action for one in store.read(ACME).history.page(HistoryQuery()).entries] == ["token.revoke", "token.create"]
+    assert [one.event.action for one in store.read(ACME).history.page(HistoryQuery()).entries] == [
+        "token.revoke",
+        "token.create",
+    ]
     with pytest.raises(TokenRefused):
         caller_of(store, text, MORNING)
 

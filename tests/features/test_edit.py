@@ -12,7 +12,9 @@ from tests.features.team import TYPED
 
 def password_of(team, name="my_registry"):
     """The stored password, opened."""
-    return open_credential(team.services.ports.keyring, team.actor().workspace, team.find(name))["password"].reveal()
+    return open_credential(team.services.ports.keyring, team.actor().workspace, team.find(name))[
+        "password"
+    ].reveal()
 
 
 @pytest.fixture

@@ -46,7 +46,10 @@ def test_confirmed_preview_is_imported(team):
 
     assert "1 integration imported." in shown.text
     assert (stored.server.host, stored.username, stored.owner) == ("one.example.com", "ci", MEMBER)
-    assert open_credential(team.services.ports.keyring, team.actor().workspace, stored)["password"].reveal() == SECRET
+    assert (
+        open_credential(team.services.ports.keyring, team.actor().workspace, stored)["password"].reveal()
+        == SECRET
+    )
 
 
 @pytest.mark.usefixtures("form")

@@ -84,7 +84,9 @@ def test_padding_is_no_part_of_a_password(team, paste, ending):
     """Docker's clients ignore zero bytes at the end, so they are not stored."""
     paste({"registry.example.com": auth(PASSWORD + ending)})
     team.submit()
-    stored = open_credential(team.services.ports.keyring, team.actor().workspace, team.find("registry_example_com"))
+    stored = open_credential(
+        team.services.ports.keyring, team.actor().workspace, team.find("registry_example_com")
+    )
 
     assert stored["password"].reveal() == PASSWORD
 
@@ -94,7 +96,9 @@ def test_password_is_kept_to_the_letter(team, paste, password):
     """Colons, spaces and any letters belong to the password."""
     paste({"registry.example.com": auth(password)})
     team.submit()
-    stored = open_credential(team.services.ports.keyring, team.actor().workspace, team.find("registry_example_com"))
+    stored = open_credential(
+        team.services.ports.keyring, team.actor().workspace, team.find("registry_example_com")
+    )
 
     assert stored["password"].reveal() == password
 

@@ -228,7 +228,10 @@ def test_last_use_is_written(linked, disk):
     write_noted(linked.services, linked.services.ports.now())
 
     assert "sync file" in disk.calls
-    assert linked.store.read(ACME).dependencies.get(integration.id, WEB_SHOP).last_used_at == linked.services.ports.now()
+    assert (
+        linked.store.read(ACME).dependencies.get(integration.id, WEB_SHOP).last_used_at
+        == linked.services.ports.now()
+    )
 
 
 def test_round_without_news_touches_no_file(linked, disk):

@@ -13,10 +13,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.core.audit import Action
-from bot.core.integrations.credentials import login_of, opened
+from bot.core.access import require
+from bot.core.audit import Action, event
+from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.health import INTERVAL, is_news, mark_told, observe
-from bot.core.model import Check, Event, Health, Integration, Outcome, Source, Stage, Workspace
+from bot.core.integrations.inventory import present
+from bot.core.model import (
+    Actor,
+    Check,
+    Event,
+    Health,
+    Integration,
+    Outcome,
+    Refused,
+    Source,
+    Stage,
+    Workspace,
+)
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
@@ -28,6 +41,7 @@ DEADLINE_S = 10.0
 SWITCH = "watch"
 """The setting that switches the watch off for a whole workspace: ``off``."""
 
+_MUTED_FOR = timedelta(hours=24)
 _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
 _OF_THE_HOST = frozenset({Stage.ADDRESS, Stage.CONNECTION, Stage.TLS})
 """Where a check fails for every login of the host alike."""
@@ -51,7 +65,8 @@ class Finding:
     @property
     def health(self) -> Health | None:
         """What it says of the integration; ``None`` = nothing: too many requests, or no free place."""
-        return _HEALTH.get(self.result.outcome) if self.result.is_telling else None
+        is_silent = self.result.refused is Refused.RATE
+        return None if is_silent else _HEALTH[self.result.outcome]
 
     @property
     def is_of_the_host(self) -> bool:
@@ -80,11 +95,11 @@ def ask_due(ports: Ports, due: Due) -> Finding | None:
     Returns:
         What it found; ``None`` when the integration is not due any more. Raises ``KeyringFailure``.
     """
-    present = ports.store.read(due.workspace).integrations.get(due.integration.id)
-    if present is None or present.watch.is_off or present.watch.next_at != due.integration.watch.next_at:
+    asked = ports.store.read(due.workspace).integrations.get(due.integration.id)
+    if asked is None or asked.watch.is_off or asked.watch.next_at != due.integration.watch.next_at:
         return None
-    credential = opened(ports.keyring, due.workspace, present)
-    return Finding(present, ports.registry.check(login_of(present, credential), deadline_s=DEADLINE_S))
+    credential = open_credential(ports.keyring, due.workspace, asked)
+    return Finding(asked, ports.registry.check(login_of(asked, credential), deadline_s=DEADLINE_S))
 
 
 def keep_findings(
@@ -109,12 +124,12 @@ def _due_in(ports: Ports, workspace: Workspace, at: datetime) -> Iterator[Due]:
 
 
 def _concerned(change: Change, finding: Finding) -> tuple[Integration, ...]:
-    present = change.integrations.get(finding.asked.id)
-    if present is None or present.version != finding.asked.version:
+    found = change.integrations.get(finding.asked.id)
+    if found is None or found.version != finding.asked.version:
         return ()
     if not finding.is_of_the_host:
-        return (present,)
-    return tuple(one for one in change.integrations.at(present.server) if not one.watch.is_off)
+        return (found,)
+    return tuple(one for one in change.integrations.at(found.server) if not one.watch.is_off)
 
 
 def _keep(
@@ -130,9 +145,9 @@ def _keep(
     is_told = is_news(watch, at)
     if is_told:
         watch = mark_told(watch)
-    check = Check(result.outcome, result.stage, result.reason, at, CLOCK)
+    check = Check(result.outcome, result.stage, result.reason, at, CLOCK, result.refused)
     change.put(replace(integration, watch=watch, check=check if finding.health else integration.check))
-    event = Event(
+    told = Event(
         action=Action.HEALTH,
         actor=CLOCK,
         source=Source.CLOCK,
@@ -143,6 +158,23 @@ def _keep(
         reason=watch.health.value,
     )
     if is_told:
-        record_news(change, event, (channel, integration.owner))
+        record_news(change, told, (channel, integration.owner))
     elif watch.health is not integration.watch.health:
-        change.record(event)
+        change.record(told)
+
+
+def mute_integration(ports: Ports, actor: Actor, integration_id: str) -> Integration:
+    """
+    Tell nobody of an integration's health for 24 hours. It is still checked.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    integration = present(ports.store.read(actor.workspace), integration_id)
+    require(ports, actor, Action.MUTE, integration)
+    with ports.store.change(actor.workspace) as change:
+        now = change.integrations.get(integration_id) or integration
+        muted = replace(now, watch=replace(now.watch, muted_until=actor.at + _MUTED_FOR))
+        change.put(muted)
+        change.record(event(actor, Action.MUTE, muted))
+    return muted
