@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from slack_bolt import Ack
 
+from bot.core.audit import Action
 from bot.core.integrations.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
@@ -56,8 +57,8 @@ def register(routes: Routes) -> None:
     summary = "shows what depends on it; deletes only when nothing does"
     routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm")))
     routes.action(ASK, ask_pressed)
-    routes.action(_PREVIOUS, turn)
-    routes.action(_NEXT, turn)
+    routes.action(_PREVIOUS, turn, does=Action.SEE)
+    routes.action(_NEXT, turn, does=Action.SEE)
     routes.action(_REMOVE, remove, changes=True)
     routes.action(_CONFIRM, confirm, changes=True)
     routes.action(_CANCEL, cancel)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slack_bolt import Ack
 
+from bot.core.audit import Action
 from bot.core.integrations.inventory import read_history
 from bot.core.model import Actor
 from bot.core.queries import HistoryPage
@@ -26,9 +27,9 @@ _NEWEST = "history.newest"
 def register(routes: Routes) -> None:
     """Add the verb and the page buttons."""
     summary = "who did what, when; refused attempts too"
-    routes.verb(Verb("history", history, "[NAME]", "my_registry", summary, ("log", "audit")))
-    routes.action(_OLDER, turn)
-    routes.action(_NEWEST, turn)
+    routes.verb(Verb("history", history, "[NAME]", "my_registry", summary, ("log", "audit")), does=Action.SEE)
+    routes.action(_OLDER, turn, does=Action.SEE)
+    routes.action(_NEWEST, turn, does=Action.SEE)
 
 
 def history(ack: Ack, words: Words, services: Services, actor: Actor) -> None:

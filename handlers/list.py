@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from slack_bolt import Ack
 
+from bot.core.audit import Action
 from bot.core.integrations.inventory import list_integrations
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Check, Integration, Outcome, name_key
@@ -89,11 +90,14 @@ def decoded(text: str) -> State:
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons, the menu and the box."""
     summary = "every integration, ten a page; words narrow it by type and name"
-    routes.verb(Verb("list", show_list, "[words]", "docker my_", summary, ("filter", "ls", "search", "find")))
-    routes.action(_PREVIOUS, turn)
-    routes.action(_NEXT, turn)
-    routes.action(_GROUP, choose_group)
-    routes.action(_WORDS, choose_words)
+    routes.verb(
+        Verb("list", show_list, "[words]", "docker my_", summary, ("filter", "ls", "search", "find")),
+        does=Action.SEE,
+    )
+    routes.action(_PREVIOUS, turn, does=Action.SEE)
+    routes.action(_NEXT, turn, does=Action.SEE)
+    routes.action(_GROUP, choose_group, does=Action.SEE)
+    routes.action(_WORDS, choose_words, does=Action.SEE)
 
 
 def show_list(ack: Ack, words: Words, services: Services, actor: Actor) -> None:

@@ -46,7 +46,6 @@ _TRIED = {
     Action.CREATE_TOKEN: "create a token",
     Action.REVOKE_TOKEN: "revoke a token",
     Action.IMPORT: "import",
-    Action.TYPE_SECRET: "use a command with a secret in it",
     Action.MUTE: "mute",
     Action.NOTIFY: "choose where news goes",
 }
@@ -67,13 +66,12 @@ def event_line(event: Event) -> str:
 
 
 def _what(event: Event) -> str:
-    if event.result is Result.REFUSED:
-        return f":no_entry: tried to {_words(_TRIED, event.action)}"
-    return _words(_DID, event.action)
-
-
-def _words(known: dict[Action, str], action: str) -> str:
-    return known[Action(action)] if action in known else escape(action)
+    refused = ":no_entry: " if event.result is Result.REFUSED else ""
+    if event.action not in list(Action):
+        return f"{refused}{escape(event.action)}"
+    action = Action(event.action)
+    is_tried = refused and action in _TRIED
+    return f"{refused}tried to {_TRIED[action]}" if is_tried else f"{refused}{_DID[action]}"
 
 
 def _token(event: Event) -> str:

@@ -6,6 +6,7 @@ payload -> turn | narrow -> read_tags -> tagged -> replace
 
 from dataclasses import dataclass, replace
 
+from bot.core.audit import Action
 from bot.core.integrations.checks import read_tags
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
@@ -17,6 +18,7 @@ from handlers.blocks import (
     bold,
     code,
     context,
+    escape,
     header,
     labelled,
     message,
@@ -60,7 +62,7 @@ def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, the page buttons and the box."""
     summary = "the image's tags, through Registry API V2"
     routes.verb(Verb("tags", tags, "NAME REPOSITORY", "my_registry team/app", summary), waits=True)
-    routes.action(OPEN, explain)
+    routes.action(OPEN, explain, does=Action.SEE)
     routes.action(_PREVIOUS, turn)
     routes.action(_NEXT, turn)
     routes.action(_WORDS, narrow)
@@ -114,7 +116,8 @@ def tagged(integration: Integration, found: Tags, place: Place) -> Message:
         section(lines),
     ]
     if found.is_cut:
-        blocks.append(context(f"The registry has more: reading stopped at {len(found.names)}."))
+        stopped = f"The registry has more: reading stopped at {len(found.names)}."
+        blocks.append(context(escape(found.cut_reason or stopped)))
     pages = turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(place, page=number)))
     return message(f"{found.repository}: {total}", [*blocks, *pages])
 

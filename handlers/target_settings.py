@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slack_bolt import Ack
 
+from bot.core.audit import Action
 from bot.core.errors import quoted
 from bot.core.integrations.dependencies import (
     TargetUses,
@@ -47,7 +48,9 @@ def register(routes: Routes) -> None:
     """Add the verb and the Remove button."""
     summary = "every integration a project, an environment or an image uses"
     usage = "project|environment|image TARGET"
-    routes.verb(Verb("settings", settings, usage, "project web-shop", summary, ("uses", "setting")))
+    routes.verb(
+        Verb("settings", settings, usage, "project web-shop", summary, ("uses", "setting")), does=Action.SEE
+    )
     routes.action(_REMOVE, remove, changes=True)
 
 

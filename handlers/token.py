@@ -12,6 +12,7 @@ from typing import Any
 
 from slack_bolt import Ack
 
+from bot.core.audit import Action
 from bot.core.errors import InvalidInput, shortened
 from bot.core.integrations.dependencies import read_target
 from bot.core.model import Actor
@@ -61,8 +62,8 @@ def register(routes: Routes) -> None:
     summary = "workflow tokens: what a pipeline shows to get credentials"
     routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",)))
     routes.action(_REVOKE, revoke_pressed)
-    routes.action(_PREVIOUS, turn)
-    routes.action(_NEXT, turn)
+    routes.action(_PREVIOUS, turn, does=Action.SEE)
+    routes.action(_NEXT, turn, does=Action.SEE)
 
 
 def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -176,8 +177,8 @@ def _revoked(token: WorkflowToken) -> Message:
     """Say that a token is over."""
     target = token.target.in_words
     return message(
-        f"Token {token.id} is _revoked.",
-        [section(f":no_entry: Token {code(token.id)} for {escape(target)} is _revoked: it no longer works.")],
+        f"Token {token.id} is revoked.",
+        [section(f":no_entry: Token {code(token.id)} for {escape(target)} is revoked: it no longer works.")],
     )
 
 

@@ -22,6 +22,7 @@ from bot.core.model import (
     Integration,
     News,
     Outcome,
+    Refused,
     Result,
     Server,
     Setting,
@@ -53,7 +54,7 @@ INTEGRATION_FIELDS = frozenset({
     "updated_at", "version", "options", "ca", "check", "trusted_realms", "linked_only", "is_default", "note",
     "ends_on",
 })
-CHECK_FIELDS = frozenset({"outcome", "stage", "reason", "at", "by"})
+CHECK_FIELDS = frozenset({"outcome", "stage", "reason", "at", "by", "refused"})
 DEPENDENCY_FIELDS = frozenset({
     "integration", "kind", "name", "added_by", "added_at", "source", "settings_url", "last_used_at",
     "granted_by", "is_swept",
@@ -133,13 +134,14 @@ def server(scheme: str, host: str, port: int | None) -> Server:
 
 def check_fields(check: Check) -> Fields:
     """Write the result of a check."""
-    return {
+    always = {
         "outcome": check.outcome.value,
         "stage": check.stage.value,
         "reason": check.reason,
         "at": timestamp(check.at),
         "by": check.by,
     }
+    return {**always, **filled(refused=check.refused.value if check.refused else None)}
 
 
 def check_from(fields: Fields) -> Check:
@@ -151,6 +153,7 @@ def check_from(fields: Fields) -> Check:
         reason=fields["reason"],
         at=datetime.fromisoformat(fields["at"]),
         by=sys.intern(fields["by"]),
+        refused=Refused(fields["refused"]) if "refused" in fields else None,
     )
 
 

@@ -128,6 +128,26 @@ def test_rotation_keeps_the_file_private(run, settings, key_file):
     assert sorted(path.name for path in key_file.parent.iterdir()) == ["data", "link", "quaymaster.keys"]
 
 
+def test_rotation_removes_what_a_killed_one_left(run, settings, key_file):
+    """A rotation that was killed leaves all keys in a file beside the key file; the next one removes it."""
+    left = key_file.with_name(f".{key_file.name}.0123456789abcdef.tmp")
+    left.write_text(key_file.read_text())
+    result = run("keys", "rotate", **settings)
+
+    assert result.exit_code == 0
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("words", [("{}",), ("env", "my_registry", "{}"), ("keys", "{}"), ("env", "--{}")])
+def test_token_on_the_command_line_is_not_repeated(run, words):
+    """A token that is typed in a wrong place is not printed again."""
+    token = "qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ"
+    result = run(*(word.format(token) for word in words))
+
+    assert result.exit_code == 2
+    assert token not in result.output + result.stderr
+
+
 def test_rotation_refuses_keys_in_the_environment(run, key_file):
     """Keys in the environment cannot be rotated from here; the sentence says so and repeats no key."""
     key = key_file.read_text().strip()
@@ -172,7 +192,7 @@ def test_running_server_is_not_disturbed(run, settings, key_file, command):
 
     assert result.exit_code == 1
     assert result.stderr == (
-        f"A running Quaymaster holds {settings['QUAYMASTER_DATA_DIR']}: stop it, then run this again.\n"
+        f"A running Quaymaster holds {settings['QUAYMASTER_DATA_DIR']}. Stop it, then run this again.\n"
     )
 
 

@@ -26,7 +26,11 @@
     │   └── AlreadyDone         … this very request was done before
     ├── RegistryFailure         a registry did not do what was asked
     │   ├── LoginRejected
+    │   ├── RepositoryRefused   … of one repository; the login may be good
     │   ├── Unreachable
+    │   │   ├── AddressRefused
+    │   │   ├── CertificateWanted
+    │   │   ├── TooManyRequests
     │   │   └── RealmRefused    … its token server is on another host
     │   └── MalformedChallenge
     ├── Busy                    too much at once; nothing was done
@@ -55,7 +59,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from bot.core.model import Integration, Outcome, Server, Stage, Target
+from bot.core.model import Integration, Outcome, Refused, Server, Stage, Target
 
 
 class QuaymasterError(Exception):
@@ -267,10 +271,13 @@ class RegistryFailure(QuaymasterError):
     """A registry did not do what was asked. ``stage`` says at which step."""
 
     outcome: ClassVar[Outcome] = Outcome.UNREACHABLE
+    refused: ClassVar[Refused | None] = None
 
-    def __init__(self, message: str, hint: str, stage: Stage = Stage.PING) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str, stage: Stage = Stage.PING, says: str = "") -> None:
+        """``says``: the registry's own sentence, cleaned and named as its word; it follows the message."""
+        super().__init__(f"{message} {says}".strip(), hint)
         self.stage = stage
+        self.says = says
 
     def about(self, name: str) -> "RegistryFailure":
         """The same failure, told to somebody who may not know which integration was asked."""
@@ -281,6 +288,14 @@ class LoginRejected(RegistryFailure):
     """The registry or its token server refused the login."""
 
     outcome = Outcome.REJECTED
+    refused = Refused.LOGIN
+
+
+class RepositoryRefused(RegistryFailure):
+    """The login may not read one repository, or there is none of that name."""
+
+    outcome = Outcome.ACCEPTED
+    refused = Refused.REPOSITORY
 
 
 class Unreachable(RegistryFailure):
@@ -298,6 +313,24 @@ class RealmRefused(Unreachable):
     def about(self, name: str) -> "RealmRefused":
         """The same failure, told to somebody who may not know which integration was asked."""
         return RealmRefused(f"“{name}”: {self.message}", self.hint, self.realm)
+
+
+class AddressRefused(Unreachable):
+    """The registry, or something before it, refuses Quaymaster's address or every request."""
+
+    refused = Refused.ADDRESS
+
+
+class CertificateWanted(Unreachable):
+    """The registry wants a client certificate, which Quaymaster cannot give."""
+
+    refused = Refused.CERTIFICATE
+
+
+class TooManyRequests(Unreachable):
+    """The registry has been asked too often."""
+
+    refused = Refused.RATE
 
 
 class MalformedChallenge(RegistryFailure):

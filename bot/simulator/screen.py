@@ -46,7 +46,16 @@ def _app(world: World) -> Json:
         {"name": one.name, "description": one.description, "hint": one.usage_hint}
         for one in world.app.commands
     ]
-    return {"name": world.app.name, "description": world.app.description, "commands": commands}
+    shortcuts = [
+        {"type": one.type, "callback_id": one.callback_id, "name": one.name, "description": one.description}
+        for one in world.app.shortcuts
+    ]
+    return {
+        "name": world.app.name,
+        "description": world.app.description,
+        "commands": commands,
+        "shortcuts": shortcuts,
+    }
 
 
 def _person(cast: Cast, person: str) -> Json:
@@ -72,6 +81,8 @@ def _message(message: Message) -> Json:
         "blocks": message.surface.blocks,
         "values": message.surface.state()["values"],
         "details": message.details,
+        "files": [file.described() for file in message.files],
+        "reply": bool(message.thread_ts),
         "warning": message.warning,
         "edited": message.edited,
     }

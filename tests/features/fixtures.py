@@ -5,17 +5,22 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_sdk import WebClient
 
+from bot.core.model import Workspace
 from bot.core.ports import Ports
+from bot.core.ports.store import Store
 from bot.core.secrets import Secret
+from bot.executor import BoundedExecutor
 from bot.logs import slack_logger
 from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
 from bot.slack.app import build_app
+from bot.slack.dispatch import Workspaces
 from bot.slack.front import slack_front
 from bot.slack.members import SlackPeople
 from bot.slack.rate_limits import SlackRates
@@ -26,6 +31,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.slack import SIGNING_SECRET, TOKEN, Slack
 from tests.fakes.slack_server import SlackServer
+from tests.fakes.watched_store import WatchedStore
 from tests.features.promises import unheard
 from tests.features.team import SETTINGS, QuietExecutor, Team
 from tests.storage.disks import WatchedDisk
@@ -60,7 +66,7 @@ def clock() -> Clock:
 @pytest.fixture(scope="session")
 def people(client: WebClient, clock: Clock) -> SlackPeople:
     """The real thing, which asks the fake Slack and remembers for 5 minutes."""
-    return SlackPeople(lambda _: client, clock.seconds)
+    return SlackPeople(lambda _: client, BoundedExecutor(threads=8, name="people"), clock.seconds)
 
 
 @pytest.fixture
@@ -102,10 +108,17 @@ def store(tmp_path: Path, keyring: Keyring, clock: Clock, disk: WatchedDisk) -> 
 
 
 @pytest.fixture
+def watched(store: TinyDBStore) -> WatchedStore:
+    """The store, watched."""
+    return WatchedStore(store)
+
+
+@pytest.fixture
 def make_team(
     slack: Slack,
     registry: ScriptedRegistry,
     store: TinyDBStore,
+    watched: WatchedStore,
     keyring: Keyring,
     people: SlackPeople,
     client: WebClient,
@@ -113,10 +126,12 @@ def make_team(
 ) -> Callable[..., Team]:
     """Make a team; named arguments are settings, such as ``editors``."""
 
-    def make(rate_limit: int = UNHURRIED, **settings: tuple[str, ...]) -> Team:
+    def make(
+        rate_limit: int = UNHURRIED, workspaces: Workspaces = Workspace, **settings: tuple[str, ...]
+    ) -> Team:
         executor = QuietExecutor()
         services = Services(
-            ports=Ports(store, keyring, registry, clock.now),
+            ports=Ports(cast(Store, watched), keyring, registry, clock.now),
             kinds=KINDS,
             groups=GROUPS,
             people=people,
@@ -129,6 +144,7 @@ def make_team(
             services,
             signing_secret=SIGNING_SECRET,
             rates=SlackRates(rate_limit),
+            workspaces=workspaces,
             logger=slack_logger(),
         )
         front = slack_front(SlackRequestHandler(bolt), Secret(SIGNING_SECRET))

@@ -103,7 +103,7 @@ def test_rename_keeps_dependencies_and_history(free):
     free.close()
 
     assert "project `web-shop`" in free.command("show renamed").text
-    assert "name (was my_registry)" in free.command("history renamed").text
+    assert "name (was `my_registry`)" in free.command("history renamed").text
 
 
 @pytest.mark.usefixtures("form")

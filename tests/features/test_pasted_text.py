@@ -96,7 +96,7 @@ def test_line_break_behind_a_password_is_asked_about(free, end):
     asked = free.submit({**FORM, "Password": f"x{end}"})
 
     assert "This ends with a line break, which is almost always a slip" in asked.error("Password")
-    assert "tick “Save without checking”" in asked.error("Password")
+    assert "select “Save without checking”" in asked.error("Password")
     assert free.find("pasted") is None
 
 

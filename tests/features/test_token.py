@@ -221,4 +221,4 @@ def test_words_too_many_are_refused(team, typed):
     shown = team.command(typed)
 
     assert ":warning:" in shown.text
-    assert "name with spaces into quotation marks" in shown.text
+    assert "name with spaces in quotation marks" in shown.text

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.audit import renamed_from
 from bot.core.errors import StoreReadOnly
 from bot.core.model import Server
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -113,7 +112,7 @@ def test_asking_for_a_renaming_reads_no_file(watched: TinyDBStore, disk: Watched
     add(watched, replace(one, name="second"))
     with watched.transaction(T1) as change:
         renamed = event(replace(one, name="second"), "integration.edit")
-        change.record(replace(renamed, detail=f"{renamed_from('first')}, server"))
+        change.record(replace(renamed, detail="name (was first), server"))
     disk.calls.clear()
 
     assert watched.renaming(T1, "FIRST") == (replace(one, name="second"), renamed.at)

@@ -69,7 +69,7 @@ def check_login(
 
 def check_of(actor: Actor, result: CheckResult) -> Check:
     """Keep of a result what is stored with the integration."""
-    return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id)
+    return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id, result.refused)
 
 
 def _field_of(draft: Draft, result: CheckResult) -> str:

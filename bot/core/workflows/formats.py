@@ -10,9 +10,11 @@ import json
 import re
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 
-from bot.core.addresses import docker_keys
+from bot.core.addresses import DEFAULT_PORTS, DOCKER_HUB, DOCKER_HUB_NAMES, docker_keys
 from bot.core.errors import InvalidInput
+from bot.core.model import Server
 from bot.core.workflows.fetch import HandOut
 
 LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -81,8 +83,24 @@ def docker_config(handed: Iterable[HandOut]) -> dict[str, object]:
     """
     given = [one for one in handed if one.login.username]
     return {
-        "auths": {key: {"auth": basic(one)} for one in given for key in docker_keys(one.integration.server)}
+        "auths": {key: {"auth": basic(one)} for one in given for key in config_keys(one.integration.server)}
     }
+
+
+def config_keys(server: Server) -> tuple[str, ...]:
+    """
+    Say under which keys docker, podman and kubelet look for this server's login in a file.
+
+    Each of them compares a port as text: for ``host:443/team/app`` none of them finds ``host``, nor the other
+    way round. For Docker Hub each of its names is looked up as it stands in the image's name.
+
+    Source: docker/cli, ``cli/config/configfile/file.go``; containers/image, ``pkg/docker/config``;
+    kubernetes, ``pkg/credentialprovider/keyring.go``, ``URLsMatch``.
+    """
+    if server == DOCKER_HUB:
+        return (*docker_keys(server), *sorted(DOCKER_HUB_NAMES - set(docker_keys(server))))
+    written_out = replace(server, port=server.port or DEFAULT_PORTS[server.scheme])
+    return tuple(dict.fromkeys((server.address, written_out.address)))
 
 
 def basic(handed: HandOut) -> str:

@@ -46,7 +46,8 @@ class Choice:
 
 def obstacle(candidate: Candidate, target: Target | None) -> NotPermitted | None:
     """What keeps a target from fetching an integration; ``None`` = nothing."""
-    if candidate.integration.linked_only and candidate.dependency is None:
+    dependency = candidate.dependency
+    if candidate.integration.linked_only and not (dependency and dependency.granted_by):
         return LinkedOnly(candidate.integration, target)
     return None
 
@@ -182,10 +183,10 @@ def raise_not_named(reading: Reading, name: str, token: WorkflowToken) -> NoRetu
     """
     # A token in the wrong place is not repeated: pipelines keep what they print.
     message = f"There is no integration named “{'…' if looks_secret(name) else shortened(name)}”."
-    if hint := _new_name(reading, name, token):
+    deletion = reading.history.deletion_named(name) if NAME.fullmatch(name) else None
+    if hint := _new_name(reading, name, token, deletion.sequence if deletion else 0):
         raise NotFound(message, hint)
-    hint = "GET /v1/integrations lists those there are."
-    raise _gone(reading.history.deletion_named(name) if NAME.fullmatch(name) else None, message, hint)
+    raise _gone(deletion, message, "GET /v1/integrations lists those there are.")
 
 
 def raise_gone(reading: Reading, integration: Integration) -> NoReturn:
@@ -194,9 +195,9 @@ def raise_gone(reading: Reading, integration: Integration) -> NoReturn:
     raise _gone(reading.history.deletion(integration.id), message, hint)
 
 
-def _new_name(reading: Reading, old_name: str, token: WorkflowToken) -> str:
-    """Say what is called otherwise now; nothing, when there is none or the target may not fetch it."""
-    renaming = _last_renaming(reading, old_name)
+def _new_name(reading: Reading, old_name: str, token: WorkflowToken, since: int) -> str:
+    """Say what gave a name up after an entry; nothing, when there is none or the target may not fetch it."""
+    renaming = _last_renaming(reading, old_name, since)
     found = reading.integrations.get(renaming.integration_id or "") if renaming else None
     if renaming is None or found is None or found.key != name_key(renaming.name):
         return ""
@@ -205,12 +206,16 @@ def _new_name(reading: Reading, old_name: str, token: WorkflowToken) -> str:
     return f"It is called “{found.name}” since {renaming.at:%Y-%m-%d %H:%M} UTC."
 
 
-def _last_renaming(reading: Reading, old_name: str) -> Event | None:
-    """The last of the renamings that begin with a name, one after the other."""
+def _last_renaming(reading: Reading, old_name: str, since: int) -> Event | None:
+    """The last of the renamings after an entry that begin with a name, one after the other."""
     last: Event | None = None
     for _ in range(_MOST_RENAMINGS):
         entry = reading.history.renaming(last.name if last else old_name)
-        if entry is None or (last and entry.event.integration_id != last.integration_id):
+        if (
+            entry is None
+            or entry.sequence < since
+            or (last and entry.event.integration_id != last.integration_id)
+        ):
             break
         last = entry.event
     return last

@@ -1,7 +1,7 @@
 """Workflow tokens: create, list, revoke; and who is speaking when one arrives."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
@@ -180,12 +180,14 @@ def identify_caller(store: Store, text: str, asked: Server | str | None, at: dat
     return Caller(held.workspace, held.token, at, held.candidates)
 
 
-def due_reminders(store: Store, at: datetime) -> Iterator[tuple[Workspace, WorkflowToken]]:
+def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
     """Tokens whose creator must be reminded now, each once 7 days and once 1 day before its end."""
-    for workspace in store.workspaces():
-        for token in store.read(workspace).tokens.ending(at, at + _REMINDERS[0]):
-            if token.reminded < _reminders_before(token.expires_at - at):
-                yield workspace, token
+    return tuple(
+        (workspace, token)
+        for workspace in store.workspaces()
+        for token in store.read(workspace).tokens.ending(at, at + _REMINDERS[0])
+        if token.reminded < _reminders_before(token.expires_at - at)
+    )
 
 
 def _reminders_before(left: timedelta) -> int:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from bot.core.addresses import docker_keys, parse_server
+from bot.core.errors import InvalidInput
 from bot.core.model import Integration, Server, name_key
+from bot.core.secret_detection import looks_secret
 from bot.core.workflows.fetch import (
     HandOut,
     Offer,
@@ -32,7 +34,11 @@ from bot.web.api.replies import EXPIRES, JSON, TEXT, Headers, Reply, json_reply
 
 def _server_in(_: str, query: Mapping[str, str]) -> Server | None:
     server_url = query.get("server")
-    return None if server_url is None else parse_server(server_url)
+    if server_url is None:
+        return None
+    if looks_secret(server_url):
+        raise InvalidInput("This is not a server's address.", "A token belongs in the Authorization header.")
+    return parse_server(server_url)
 
 
 def _name_in(name: str, _: Mapping[str, str]) -> str | None:
