@@ -80,7 +80,7 @@ class Outbox:
         """The channel or person; instead of a person who has left, the admins."""
         if not news.to.startswith(("U", "W")):
             return (news.to,)
-        person = self._services.people.person(workspace, news.to)
+        person = self._services.people.person(workspace, news.to, fresh=False)
         return self._services.admins if person.is_deleted else (news.to,)
 
     def _give_up_or_wait(self, workspace: Workspace, group: tuple[News, ...], code: str) -> None:

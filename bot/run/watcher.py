@@ -1,8 +1,6 @@
-"""Runs the watch: one question to a registry at a time, at most one a second, on a thread of its own."""
+"""Runs the watch: one question to a registry at a time, at most one a second."""
 
 import logging
-import threading
-import time
 from collections import deque
 from datetime import datetime, timedelta
 
@@ -19,28 +17,18 @@ log = logging.getLogger(__name__)
 
 
 class Watcher:
-    """Asks what is due. ``step`` does one question's work; the thread calls it once in ``pace_s`` seconds."""
+    """Asks what is due. ``step`` asks one registry at most; it is called once a second."""
 
-    def __init__(self, ports: Ports, pace_s: float = 1.0) -> None:
+    def __init__(self, ports: Ports) -> None:
         """``ports.registry`` must not share its places with people: the watch is never in their way."""
         self._ports = ports
-        self._pace_s = pace_s
         self._due: deque[Due] = deque()
         self._looked_at: datetime | None = None
         self._found: dict[Workspace, list[Finding]] = {}
         self._kept_at: datetime | None = None
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self, timeout_s: float) -> None:
-        """End, within the time, and keep what was found. A question that is under way is given up."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+    def finish(self) -> None:
+        """Keep what was found and waits to be kept with more."""
         self._keep()
 
     def step(self) -> None:
@@ -74,12 +62,3 @@ class Watcher:
                 # Still due: it is asked again in the next round.
                 log.warning("what the watch found could not be kept: %s", error.message)
             del self._found[workspace]
-
-    def _run(self) -> None:
-        while not self._stopped.wait(self._pace_s):
-            begun = time.monotonic()
-            try:
-                self.step()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on
-                log.warning("the watch stumbled: %s", type(error).__name__)
-            log.debug("a step of the watch took %.3f s", time.monotonic() - begun)
