@@ -179,12 +179,17 @@ def in_element(element: Mapping[str, Any]) -> Iterator[str]:
         yield from in_length(element, key)
     if kind == "button":
         yield from in_button(element)
-    if "placeholder" in element:
-        yield from in_text(element["placeholder"], TEXT["placeholder"], "placeholder")
     if kind == "plain_text_input" and len(element.get("initial_value", "")) > 3000:
         yield "initial_value is longer than 3000"
     if kind in OPTIONS:
         yield from in_options(kind, element)
+    yield from in_words_around(element)
+
+
+def in_words_around(element: Mapping[str, Any]) -> Iterator[str]:
+    """Check what any control may have: a placeholder, and a question before it counts."""
+    if "placeholder" in element:
+        yield from in_text(element["placeholder"], TEXT["placeholder"], "placeholder")
     if "confirm" in element:
         for key, limit in CONFIRM.items():
             yield from in_text(element["confirm"].get(key), limit, f"confirm {key}")

@@ -26,7 +26,7 @@ def replace_whole(path: Path, text: str, system: ModuleType = os) -> None:
     try:
         # Who holds the lock is the only writer here, so every other temporary file is a dead process's.
         if _is_locked(directory):
-            remove_left_over(path)
+            _remove_left_over(path)
         _write_and_rename(path, text, system)
         # The names are flushed too: a rename that a power cut takes back would bring the old secrets back.
         system.fsync(directory)
@@ -34,7 +34,7 @@ def replace_whole(path: Path, text: str, system: ModuleType = os) -> None:
         system.close(directory)
 
 
-def remove_left_over(path: Path) -> None:
+def _remove_left_over(path: Path) -> None:
     """Remove the temporary files that killed processes left beside a file."""
     form = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{16}}\.tmp")
     for left in path.parent.iterdir():

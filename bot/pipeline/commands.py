@@ -46,7 +46,7 @@ class WrongSetting(Stopped):
 @click.argument("name")
 def env(name: str) -> None:
     """Print integration NAME as lines of export, for a pipeline's shell."""
-    click.echo(environment_of(os.environ, name), nl=False)
+    click.echo(_environment_of(os.environ, name), nl=False)
 
 
 @click.command("docker-config")
@@ -54,10 +54,10 @@ def env(name: str) -> None:
 def docker_config(file: Path | None) -> None:
     """Put the logins of everything linked to this target into docker's config.json FILE, or print them."""
     if not file or file == _STANDARD_OUTPUT:
-        click.echo(docker_config_of(os.environ))
+        click.echo(_docker_config_of(os.environ))
         return
-    found = docker_file_at(file)
-    unread = keep_docker_config(found, docker_config_of(os.environ))
+    found = _docker_file_at(file)
+    unread = _keep_docker_config(found, _docker_config_of(os.environ))
     if unread:
         click.echo(unread, err=True)
 
@@ -67,13 +67,13 @@ def docker_config(file: Path | None) -> None:
 @click.option("--namespace", help="The secret's namespace.")
 def kubernetes_secret(name: str, namespace: str | None) -> None:
     """Print the same logins as a Kubernetes secret NAME, for kubectl apply -f -."""
-    click.echo(kubernetes_secret_of(os.environ, name, namespace))
+    click.echo(_kubernetes_secret_of(os.environ, name, namespace))
 
 
 COMMANDS = (env, docker_config, kubernetes_secret)
 
 
-def environment_of(environ: Environment, name: str) -> str:
+def _environment_of(environ: Environment, name: str) -> str:
     """Return an integration as ``export`` lines. Raises ``Stopped``."""
     if not _NAME.fullmatch(name):
         hint = "It has letters, digits, “-” and “_”, and starts with a letter or digit. Example: my_registry"
@@ -85,12 +85,12 @@ def environment_of(environ: Environment, name: str) -> str:
     return body.decode()
 
 
-def docker_config_of(environ: Environment) -> str:
+def _docker_config_of(environ: Environment) -> str:
     """Return docker's config.json for all that the token's target is linked to. Raises ``Stopped``."""
     return _indented(_asked(environ, "/v1/docker/config.json"), "auths")
 
 
-def kubernetes_secret_of(environ: Environment, name: str, namespace: str | None) -> str:
+def _kubernetes_secret_of(environ: Environment, name: str, namespace: str | None) -> str:
     """
     Return the same as a Kubernetes secret, in JSON, which is YAML to ``kubectl apply -f -``.
 
@@ -138,7 +138,7 @@ def _indented(body: bytes, key: str) -> str:
     return json.dumps(fields, indent=2)
 
 
-def docker_file_at(path: Path) -> Path:
+def _docker_file_at(path: Path) -> Path:
     """
     Find the file that a path leads to, through links; it need not be there.
 
@@ -169,15 +169,15 @@ def _unwritable(path: Path, error: OSError) -> Stopped:
     )
 
 
-def keep_docker_config(path: Path, config: str) -> str | None:
+def _keep_docker_config(path: Path, config: str) -> str | None:
     """
     Put logins into a docker configuration; what else the file holds stays.
 
     The file is of mode 0600 and at every moment either as it was or whole.
 
     Args:
-        path: What ``docker_file_at`` gave.
-        config: What ``docker_config_of`` gave.
+        path: What ``_docker_file_at`` gave.
+        config: What ``_docker_config_of`` gave.
 
     Returns:
         A sentence about logins that docker will not read, if there are any.

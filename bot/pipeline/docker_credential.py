@@ -32,15 +32,15 @@ VERSION = "0.1.0"
 NOT_FOUND = "credentials not found in native keychain"
 NO_SERVER = "no credentials server URL"
 DEADLINE_S = 2.0
-TYPING_S = 60.0
+_TYPING_S = 60.0
 LARGEST_ANSWER = 1024 * 1024
-LARGEST_INPUT = 64 * 1024
-LONGEST = 2000
+_LARGEST_INPUT = 64 * 1024
+_LONGEST = 2000
 
 CHECK_URL = "Check QUAYMASTER_URL, or try again."
-GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
-NOBODY = "Nobody said which server: type it, then Ctrl-D."
-LIKE_A_TOKEN = re.compile("qm_[0-9a-z]{16,}", re.IGNORECASE)  # a host's name comes back in lower case
+_GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
+_NOBODY = "Nobody said which server: type it, then Ctrl-D."
+_LIKE_A_TOKEN = re.compile("qm_[0-9a-z]{16,}", re.IGNORECASE)  # a host's name comes back in lower case
 READ_ONLY = "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
 
 
@@ -56,7 +56,7 @@ class Failure(Exception):
 
 def harmless(text: str) -> str:
     """Leave out of a text what must not reach a terminal or a log."""
-    return LIKE_A_TOKEN.sub("qm_…", "".join(filter(str.isprintable, text[:LONGEST])))
+    return _LIKE_A_TOKEN.sub("qm_…", "".join(filter(str.isprintable, text[:_LONGEST])))
 
 
 class Client:
@@ -70,12 +70,12 @@ class Client:
         if not url:
             raise Failure("QUAYMASTER_URL is not set: write Quaymaster's address there.")
         self._read_address(url)
-        self._token = token_of(environ)
+        self._token = _token_of(environ)
         self._ca_file = environ.get("QUAYMASTER_CA_FILE", "").strip() or None
 
     def get(self, path: str, parameters: "Mapping[str, str] | None" = None) -> "tuple[int, bytes]":
         """Ask once, and give status and body. Raises ``Failure`` when there is no answer to read."""
-        query = "&".join(f"{name}={escaped(value)}" for name, value in (parameters or {}).items())
+        query = "&".join(f"{name}={_escaped(value)}" for name, value in (parameters or {}).items())
         try:
             with self._connected() as connection:
                 connection.sendall(self._request(f"{path}?{query}" if query else path))
@@ -159,14 +159,14 @@ def parsed(received: bytes, *, is_all: bool) -> "tuple[int, bytes]":
     if 100 <= int(status) < 200:  # "Continue": the answer comes behind it
         return parsed(body, is_all=is_all)
     if headers.get("transfer-encoding", "identity") != "identity":
-        return int(status), unchunked(body)
+        return int(status), _unchunked(body)
     length = int(headers.get("content-length", len(body) if is_all else -1))
     if not 0 <= length <= len(body):
         raise EOFError
     return int(status), body[:length]
 
 
-def unchunked(rest: bytes) -> bytes:
+def _unchunked(rest: bytes) -> bytes:
     """Put a chunked body together. Raises ``EOFError`` when more must come, and ``ValueError``."""
     source, parts = io.BytesIO(rest), [b""]
     while (size := source.readline()).endswith(b"\n"):
@@ -179,13 +179,13 @@ def unchunked(rest: bytes) -> bytes:
     raise EOFError
 
 
-def token_of(environ: "Mapping[str, str]") -> str:
+def _token_of(environ: "Mapping[str, str]") -> str:
     """Read the token. Raises ``Failure``. Others may read its file: orchestrators mount secrets so."""
     token, path = (environ.get(f"QUAYMASTER_TOKEN{end}", "").strip() for end in ("", "_FILE"))
     if token and path:
         raise Failure("Both QUAYMASTER_TOKEN and QUAYMASTER_TOKEN_FILE are set: remove one of them.")
     if not token and not path:
-        raise Failure("QUAYMASTER_TOKEN is not set: write the workflow token there.", GET_A_TOKEN)
+        raise Failure("QUAYMASTER_TOKEN is not set: write the workflow token there.", _GET_A_TOKEN)
     name = "QUAYMASTER_TOKEN_FILE" if path else "QUAYMASTER_TOKEN"
     try:
         if path:
@@ -197,11 +197,11 @@ def token_of(environ: "Mapping[str, str]") -> str:
         raise Failure(f"{name} cannot be read: {error.strerror}.") from None
     token = token.removeprefix("\ufeff").strip()  # some editors put a byte-order mark before a text
     if not (token.startswith("qm_") and token.isascii() and token[3:].isalnum()):
-        raise Failure(f"{name} holds no workflow token: those begin with qm_.", GET_A_TOKEN)
+        raise Failure(f"{name} holds no workflow token: those begin with qm_.", _GET_A_TOKEN)
     return token
 
 
-def escaped(text: str) -> str:
+def _escaped(text: str) -> str:
     """Write a value for a query."""
     return "".join(chr(b) if bytes((b,)).isalnum() or b in b"-._~" else f"%{b:02X}" for b in text.encode())
 
@@ -259,47 +259,47 @@ def run(arguments: "list[str]") -> str:
     if verb in ("version", "--version", "-v"):
         return f"{NAME} (quaymaster) {VERSION}"
     if verb == "list":
-        start_new_thread(watch, (DEADLINE_S, SILENT))
+        start_new_thread(_watch, (DEADLINE_S, _SILENT))
         return get(None)[1]
     if verb not in ("get", "store", "erase"):
         raise Failure(f"{NAME}: unknown action; use store, get, erase, list or version", is_quiet=True)
-    text = hear(verb)
-    start_new_thread(watch, (DEADLINE_S, SILENT))
+    text = _hear(verb)
+    start_new_thread(_watch, (DEADLINE_S, _SILENT))
     if not text:
         raise Failure(NO_SERVER, is_quiet=True)
     if verb == "erase":
-        speak(0, "", f"Nothing was erased. {READ_ONLY}")
+        _speak(0, "", f"Nothing was erased. {READ_ONLY}")
     return get(text)[1] if verb == "get" else store(text)
 
 
-def hear(verb: str) -> str:
+def _hear(verb: str) -> str:
     """Read what the caller says: a server's line, or for ``store`` a login. People are told what to type."""
     is_terminal = os.isatty(0)
     if is_terminal:
-        os.write(2, f"{NAME}: {NOBODY}\n".encode())
-    LISTENING.acquire()
-    start_new_thread(watch, (TYPING_S if is_terminal else DEADLINE_S, NOBODY, LISTENING))
+        os.write(2, f"{NAME}: {_NOBODY}\n".encode())
+    _LISTENING.acquire()
+    start_new_thread(_watch, (_TYPING_S if is_terminal else DEADLINE_S, _NOBODY, _LISTENING))
     with open(0, "rb", buffering=0, closefd=False) as given:
         if is_terminal:
-            said = given.read(LARGEST_INPUT)  # ends with the line
+            said = given.read(_LARGEST_INPUT)  # ends with the line
         else:
             said = (
-                b"".join(iter(lambda: given.read(LARGEST_INPUT), b""))
+                b"".join(iter(lambda: given.read(_LARGEST_INPUT), b""))
                 if verb == "store"
                 else given.readline()
             )
-    LISTENING.release()
-    return (said or b"")[:LARGEST_INPUT].decode("utf-8", "replace").strip()
+    _LISTENING.release()
+    return (said or b"")[:_LARGEST_INPUT].decode("utf-8", "replace").strip()
 
 
-SPEAKING = allocate_lock()  # whoever takes it has the last word
-LISTENING = allocate_lock()  # taken while the caller is listened to
-SILENT = f"Quaymaster did not answer within {DEADLINE_S:g} seconds."
+_SPEAKING = allocate_lock()  # whoever takes it has the last word
+_LISTENING = allocate_lock()  # taken while the caller is listened to
+_SILENT = f"Quaymaster did not answer within {DEADLINE_S:g} seconds."
 
 
-def speak(status: int, output: str, hint: str = "") -> None:
+def _speak(status: int, output: str, hint: str = "") -> None:
     """Print for the caller and for people, and end the process."""
-    SPEAKING.acquire()
+    _SPEAKING.acquire()
     try:
         for descriptor, text in ((1, output), (2, hint and f"{NAME}: {hint}")):
             rest = f"{text}\n".encode() if text else b""
@@ -311,23 +311,23 @@ def speak(status: int, output: str, hint: str = "") -> None:
 
 def fail(failure: Failure) -> None:
     """Tell a failure to the caller and, unless it is none to them, to people."""
-    speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
+    _speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
 
 
-def watch(seconds: float, message: str, only_while: "LockType | None" = None) -> None:
+def _watch(seconds: float, message: str, only_while: "LockType | None" = None) -> None:
     """End the process when its time is over, wherever it is stuck: no socket's deadline covers names."""
     time.sleep(seconds + 0.05)
     if only_while and not only_while.locked():
         return
-    if SPEAKING.locked():
+    if _SPEAKING.locked():
         os._exit(1)
-    fail(Failure(message, CHECK_URL if message == SILENT else ""))
+    fail(Failure(message, CHECK_URL if message == _SILENT else ""))
 
 
 def main() -> None:
     """Answer the caller."""
     try:
-        speak(0, run(sys.argv[1:]))
+        _speak(0, run(sys.argv[1:]))
     except Failure as failure:
         fail(failure)
     except OSError as error:

@@ -25,7 +25,6 @@ from bot.core.model import (
 )
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Reading
-from bot.core.secret_detection import looks_secret
 from bot.core.workflows.token_format import WorkflowToken
 
 _MOST_RENAMINGS = 20
@@ -182,7 +181,7 @@ def raise_not_named(reading: Reading, name: str, token: WorkflowToken) -> NoRetu
     The new name of one is told only to a token whose target may fetch it.
     """
     # A token in the wrong place is not repeated: pipelines keep what they print.
-    message = f"There is no integration named “{'…' if looks_secret(name) else shortened(name)}”."
+    message = "There is no integration of this name."
     deletion = reading.history.deletion_named(name) if NAME.fullmatch(name) else None
     if hint := _new_name(reading, name, token, deletion.sequence if deletion else 0):
         raise NotFound(message, hint)
