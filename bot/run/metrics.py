@@ -7,11 +7,14 @@ all of them the product's own words: no name of a person or an integration, no a
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from importlib.metadata import version
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from bot.core.errors import QuaymasterError
 from bot.core.model import Server, Workspace
@@ -55,6 +58,10 @@ class Metrics:
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Add a number that is read when it is asked for."""
         Gauge(f"quaymaster_{name}", text, registry=self.registry).set_function(read)
+
+    def watch_integrations(self, store: Store, now: Callable[[], datetime]) -> None:
+        """Add what the store says of each integration, by its id, read when it is asked for."""
+        self.registry.register(_Integrations(store, now))
 
     def measured_requests(self, application: "WSGIApplication") -> "WSGIApplication":
         """Wrap the web server's application: how many requests of each kind, how they ended, how long."""
@@ -137,6 +144,42 @@ def _kind_of(path: str) -> str:
 
 def _outcome_of(status: str) -> str:
     return {"2": "done", "3": "done", "4": "refused"}.get(status[:1], "error")
+
+
+class _Integrations(Collector):
+    """The health of each integration, when its login ends, and the news that waits."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is read before the page is asked for."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Read every workspace once."""
+        health = GaugeMetricFamily(
+            "quaymaster_integration_health",
+            "1 for what is believed of an integration's login.",
+            labels=["integration", "health"],
+        )
+        ends = GaugeMetricFamily(
+            "quaymaster_integration_ends_timestamp_seconds",
+            "When an integration's login ends, as far as it is known.",
+            labels=["integration"],
+        )
+        waiting = 0.0
+        for workspace in self._store.workspaces():
+            reading = self._store.read(workspace)
+            waiting = max([waiting, *((self._now() - one.at).total_seconds() for one in reading.news)])
+            for one in reading.integrations.all():
+                health.add_metric([one.id, one.watch.health.value], 1)
+                if one.ends_on:
+                    end = datetime.combine(one.ends_on, datetime.min.time(), UTC)
+                    ends.add_metric([one.id], end.timestamp())
+        yield from (health, ends)
+        yield GaugeMetricFamily("quaymaster_news_oldest_seconds", "How long the oldest news waits.", waiting)
 
 
 class _MeasuredStore:
