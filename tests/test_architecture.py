@@ -30,7 +30,10 @@ ALLOWED = {
     "bot.registry": ({"bot.registry", "bot.core"}, {"requests", "urllib3", "botocore"}),
     "storage": ({"storage", "bot.core"}, {"tinydb", "cryptography", "psycopg", "psycopg_pool"}),
     "handlers": ({"handlers", "bot.core", "bot.services"}, {"slack_bolt", "slack_sdk"}),
-    "bot.slack": ({"bot.slack", "bot.core", "bot.services", "handlers"}, {"slack_bolt", "slack_sdk"}),
+    "bot.slack": (
+        {"bot.slack", "bot.core", "bot.services", "handlers"},
+        {"slack_bolt", "slack_sdk", "orjson"},
+    ),
     "bot.web": ({"bot.web", "bot.core", "bot.services"}, {"waitress"}),
     "bot.simulator": ({"bot.simulator", "bot.core", "bot.services", "bot.web"}, {"slack_sdk"}),
     "bot.pipeline": ({"bot.pipeline"}, set()),

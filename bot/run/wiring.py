@@ -14,6 +14,7 @@ from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
 from bot.core.model import Workspace
 from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
+from bot.core.ports.store import Store
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
@@ -76,7 +77,7 @@ def build_services(
         port = metrics.measured_store(store)
     services = Services(
         ports=Ports(
-            metrics.measured_store(store) if metrics else store,
+            port,
             load_keyring(settings),
             CappedRegistry(registry),
             now,

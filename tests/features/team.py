@@ -62,7 +62,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def raw_of(surface: Surface, control: Control, value: Any) -> Any:
+def _raw_of(surface: Surface, control: Control, value: Any) -> Any:
     """What the page sends for a value: an option is told by its text, several by theirs."""
     options = [*control.options, *surface.offered.get(control.key, {}).values()]
     values = {one["text"]["text"]: one["value"] for one in options}
@@ -139,7 +139,7 @@ class Team:
     def leave(self, seen: Shown, control: Control, value: Any, user: str = "") -> None:
         """Leave a value in an input: a text, or an option or several by their texts."""
         surface = self.slack.present(user or seen.user, seen).surface
-        surface.given[control.key] = raw_of(surface, control, value)
+        surface.given[control.key] = _raw_of(surface, control, value)
 
     def search(self, name: str, query: str, user: str = MEMBER, on: Shown | None = None) -> list[str]:
         """Type into a menu that searches as one types, and give the options that it then offers."""
@@ -158,7 +158,7 @@ class Team:
         """
         seen = on or self.seen(user)
         control = seen.control(name)
-        raw = raw_of(self.slack.present(user, seen).surface, control, value)
+        raw = _raw_of(self.slack.present(user, seen).surface, control, value)
         return self.use(user, seen, control, raw)
 
     def shortcut(self, callback_id: str, user: str = MEMBER) -> Shown:

@@ -48,7 +48,7 @@ UNREADABLE = [
         auth(username="AWS"),
         "Add it as Amazon ECR, with an access key",
     ),
-    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR, with an access key"),
+    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR Public, with an access key"),
 ]
 
 
