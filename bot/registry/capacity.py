@@ -109,30 +109,31 @@ class _Places:
         Raises:
             Busy: There is none.
         """
-        begin, keys = time.monotonic(), Counter(_keys_of(asker))
+        keys = Counter(_keys_of(asker))
         with self._changed:
-            if asker.target:
-                self._wait_a_moment(asker, min(QUEUE_S, deadline_s / 2))
+            waited_s = self._waited_s(asker, min(QUEUE_S, deadline_s / 2)) if asker.target else 0.0
             if reason := self._lack(asker):
                 raise Busy(reason, _WAIT)
             self._taken += keys
         try:
-            yield max(0.1, deadline_s - (time.monotonic() - begin))
+            yield deadline_s - waited_s
         finally:
             with self._changed:
                 self._taken -= keys  # leaves out what is zero
                 self._changed.notify_all()
 
-    def _wait_a_moment(self, asker: Asker, wait_s: float) -> None:
-        """Wait for a place, unless too many do."""
+    def _waited_s(self, asker: Asker, wait_s: float) -> float:
+        """Wait for a place, unless too many do; return for how long."""
         is_too_long = (
             self._waiting.total() >= MOST_WAITING or self._waiting[asker.person] >= MOST_WAITING_FOR_A_CREATOR
         )
         if is_too_long or not self._lack(asker):
-            return
+            return 0.0
         self._waiting[asker.person] += 1
+        begin = time.monotonic()
         try:
             self._changed.wait_for(lambda: not self._lack(asker), wait_s)
+            return min(wait_s, time.monotonic() - begin)
         finally:
             self._waiting -= Counter([asker.person])
 

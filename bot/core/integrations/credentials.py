@@ -6,7 +6,7 @@ from bot.core.kinds import Draft
 from bot.core.model import Actor, Check, Integration, Outcome, Workspace
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import Asker, CheckResult, Login
+from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
 from bot.core.secrets import Credential, Place, Sealed
 
 _FORM_DEADLINE_S = 2.2
@@ -29,8 +29,10 @@ def open_credential(keyring: Keyring, workspace: Workspace, integration: Integra
     return keyring.open(Place(workspace.key, integration.id), integration.secret)
 
 
-def login_of(integration: Integration, credential: Credential, asker: Asker, cache_key: str = "") -> Login:
-    """Put together what a registry client needs."""
+def login_of(
+    integration: Integration, credential: Credential, asker: Asker = NOBODY, cache_key: str = ""
+) -> Login:
+    """Put together what a registry client needs; ``asker``: for whom, unless it is a clock."""
     return Login(
         kind=integration.kind,
         server=integration.server,

@@ -21,6 +21,10 @@ class Asker:
     """Workspace and target of the workflow that asks; empty = a person asks."""
 
 
+NOBODY = Asker()
+"""A clock that asks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Login:
     """All a registry client needs to log in once. Its ``repr`` shows no secret."""
@@ -34,7 +38,7 @@ class Login:
     trusted_realms: tuple[str, ...] = ()
     cache_key: str = ""
     """Integration id and version: access tokens kept in memory belong to exactly one. Empty = keep none."""
-    asker: Asker = Asker()
+    asker: Asker = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
