@@ -72,6 +72,7 @@ def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) ->
     mounts = {**mounts_of(settings, app, checks), WORKFLOWS_PATH: workflow_api(wired.services)}
     server = Server(dispatcher(mounts), settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
     wired.housekeeping.start()
+    own.ask_ahead()
     if socket_mode:
         socket_mode.start()
     serve(server, lambda url: say(f"Quaymaster listens on {url}"))
