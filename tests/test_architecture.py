@@ -15,6 +15,7 @@ EVERYTHING_ELSE = {
     "botocore",
     "click",
     "cryptography",
+    "prometheus_client",
     "requests",
     "slack_bolt",
     "slack_sdk",
