@@ -48,7 +48,7 @@ UNREADABLE = [
         auth(username="AWS"),
         "Add it as Amazon ECR, with an access key",
     ),
-    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR, with an access key"),
+    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR Public, with an access key"),
 ]
 
 
@@ -61,6 +61,21 @@ def test_what_cannot_be_imported_says_why(paste, key, entry, said):
     assert said in row(shown, key)
     assert PASSWORD not in shown.raw
     assert shown.content["submit"]["text"] == "Preview"
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"one.example.com": {}, "two.example.com": {}}, "None of this can be imported as it is."),
+        ({"my.example.com": auth()}, "All of this is there already."),
+        ({"my.example.com": auth("other"), "two.example.com": {}}, "Nothing here is new."),
+    ],
+)
+def test_nothing_to_import_says_why(team, paste, entries, said):
+    """A preview without anything new fits what was pasted."""
+    team.add("my_registry", url="https://my.example.com", password=PASSWORD)
+
+    assert said in paste(entries).text
 
 
 def test_credential_helpers_are_named(paste):
