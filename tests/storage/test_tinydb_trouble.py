@@ -2,11 +2,12 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from bot.core.errors import StoreDamaged, StoreFailure, StoreFull, StoreReadOnly
+from bot.core.errors import OutcomeUnknown, StoreDamaged, StoreFailure, StoreFull, StoreReadOnly
 from bot.core.model import Integration
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import PowerCut, SmallDisk, WatchedDisk
@@ -53,7 +54,8 @@ def test_program_ended_at_any_call_leaves_a_whole_store(directory: Path, call: i
     disk.stops_at = len(disk.calls) + call
     with pytest.raises(PowerCut):
         add(store, *(integration(f"name-{number}") for number in range(20)))
-    store.close()
+    with suppress(PowerCut):
+        store.close()
     store = opened(directory)
     found, entries = names(store), whole_history(store)
     store.close()
@@ -104,7 +106,7 @@ def test_failed_flush_stops_all_writing(
     add(restarted, integration("restarted"))
     restarted.close()
 
-    assert "until the next start" in (watched.health() or "")
+    assert "Input/output error" in (watched.health() or "")
     assert names(watched) == ["before"]
     assert names(restarted) == ["before", "restarted"]
 
@@ -114,7 +116,7 @@ def test_outcome_of_a_failed_directory_flush_is_looked_up(
 ) -> None:
     """When the directory cannot be flushed, the person is told so, and what the file holds is shown."""
     disk.failing = {"sync directory": errno.EIO}
-    with pytest.raises(StoreReadOnly, match="may or may not"):
+    with pytest.raises(OutcomeUnknown, match="may or may not"):
         add(watched, integration("unsure"))
     watched.close()
     restarted = opened(directory)
@@ -127,7 +129,7 @@ def test_damage_met_later_refuses_one_workspace(watched: TinyDBStore, disk: Watc
     """When the file cannot be read again either, that workspace is refused and others go on."""
     add(watched, integration("theirs", workspace=T2), workspace=T2)
     disk.failing = {"sync directory": errno.EIO, "read": errno.EIO}
-    with pytest.raises(StoreReadOnly):
+    with pytest.raises(OutcomeUnknown):
         add(watched, integration("unsure"))
 
     with pytest.raises(StoreDamaged, match=r"T1\.db"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import StoreReadOnly
+from bot.core.errors import OutcomeUnknown, StoreReadOnly
 from bot.core.model import Workspace
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import SmallDisk, WatchedDisk
@@ -253,7 +253,7 @@ def test_uses_outlive_a_write_of_unknown_outcome(watched: TinyDBStore, disk: Lat
     one = only_integration(watched)
     disk.used_id, disk.store = one.id, watched
     disk.failing = {"sync directory": errno.EIO}
-    with pytest.raises(StoreReadOnly):
+    with pytest.raises(OutcomeUnknown):
         keep(watched, token("unsure00"))
 
     assert last_use(watched, one) == LATER + timedelta(seconds=1)
