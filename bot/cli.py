@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.core.errors import QuaymasterError, SettingsError
+from bot.pipeline.commands import COMMANDS
+from bot.pipeline.docker_credential import harmless
 
 if TYPE_CHECKING:
     from bot.settings import StoreSettings
 
-STANDARD_OUTPUT = Path("-")
 EPILOG = "Settings are read from the environment; .github/docs/settings.md lists them."
 
 
@@ -25,6 +26,9 @@ class Sentences(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.UsageError as error:
+            # click repeats words that it does not know.
+            raise click.UsageError(harmless(error.format_message()), error.ctx) from None
         except QuaymasterError as error:
             click.echo(str(error), err=True)
             ctx.exit(2 if isinstance(error, SettingsError) else 1)
@@ -34,6 +38,10 @@ class Sentences(click.Group):
 @click.version_option(package_name="quaymaster", prog_name="quaymaster")
 def main() -> None:
     """Quaymaster keeps a team's container-registry integrations, in Slack."""
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @main.command()
@@ -71,40 +79,6 @@ def manifest(url: str | None, socket: bool) -> None:
     if bool(url) == socket:
         raise click.UsageError("Give either --url https://host or --socket.")
     click.echo(manifest_for_http(url) if url else manifest_for_socket_mode())
-
-
-@main.command("env")
-@click.argument("name")
-def env(name: str) -> None:
-    """Print integration NAME as lines of export, for a pipeline's shell."""
-    from bot.pipeline.commands import environment_of
-
-    click.echo(environment_of(os.environ, name), nl=False)
-
-
-@main.command("docker-config")
-@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-def docker_config(file: Path | None) -> None:
-    """Put the logins of everything linked to this target into docker's config.json FILE, or print them."""
-    from bot.pipeline.commands import docker_config_of, docker_file_at, keep_docker_config
-
-    if not file or file == STANDARD_OUTPUT:
-        click.echo(docker_config_of(os.environ))
-        return
-    found = docker_file_at(file)
-    unread = keep_docker_config(found, docker_config_of(os.environ))
-    if unread:
-        click.echo(unread, err=True)
-
-
-@main.command("kubernetes-secret")
-@click.argument("name")
-@click.option("--namespace", help="The secret's namespace.")
-def kubernetes_secret(name: str, namespace: str | None) -> None:
-    """Print the same logins as a Kubernetes secret NAME, for kubectl apply -f -."""
-    from bot.pipeline.commands import kubernetes_secret_of
-
-    click.echo(kubernetes_secret_of(os.environ, name, namespace))
 
 
 @main.group()

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 from bot.core.errors import SettingsError
 from bot.core.secrets import Secret
-from bot.slack.rate_limits import A_PERSON_A_MINUTE
 
 Environment = Mapping[str, str]
 Network = IPv4Network | IPv6Network
@@ -27,6 +26,8 @@ PRIVATE_NETWORKS: tuple[Network, ...] = (
 )
 """Where private registries live (RFC 1918 and RFC 4193)."""
 
+_PRESSES_A_MINUTE = 30
+"""What ``QUAYMASTER_RATE_LIMIT`` is when it is not set."""
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 READ_BY_BOLT = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
@@ -73,7 +74,7 @@ class Settings(StoreSettings):
     editors: tuple[str, ...] = ()
     """The same; empty = every full member."""
     allowed_networks: tuple[Network, ...] = PRIVATE_NETWORKS
-    rate_limit: int = A_PERSON_A_MINUTE
+    rate_limit: int = _PRESSES_A_MINUTE
     """How many commands, presses and forms a person may send a minute."""
     log_level: str = "INFO"
 
@@ -254,11 +255,11 @@ def networks_of(environ: Environment) -> tuple[Network, ...]:
 
 def rate_limit_of(environ: Environment) -> int:
     """Read how often a person may ask."""
-    text = written(environ, "QUAYMASTER_RATE_LIMIT") or str(A_PERSON_A_MINUTE)
+    text = written(environ, "QUAYMASTER_RATE_LIMIT") or str(_PRESSES_A_MINUTE)
     if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
         raise SettingsError(
             "QUAYMASTER_RATE_LIMIT is not a number to use: write how many commands and presses a person may "
-            f"send a minute, such as {A_PERSON_A_MINUTE}."
+            f"send a minute, such as {_PRESSES_A_MINUTE}."
         )
     return int(text)
 

@@ -52,8 +52,8 @@ def register(routes: Routes) -> None:
     summary = "a form for a new integration; the login is checked before it is stored"
     routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
     routes.action(OPEN, ask_pressed)
-    routes.action(KIND, choose_kind)
-    routes.action(TICK, tick)
+    routes.action(KIND, choose_kind, does=Action.SEE)
+    routes.action(TICK, tick, does=Action.SEE)
     routes.form(SAVE, save)
 
 

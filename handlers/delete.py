@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.integrations.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
 from bot.core.integrations.dependencies import in_words
 from bot.core.integrations.inventory import find_integration
@@ -59,8 +60,8 @@ def register(routes: Routes) -> None:
     summary = "shows what depends on it; deletes only when nothing does"
     routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm")))
     routes.action(ASK, ask_pressed)
-    routes.action(PREVIOUS, turn)
-    routes.action(NEXT, turn)
+    routes.action(PREVIOUS, turn, does=Action.SEE)
+    routes.action(NEXT, turn, does=Action.SEE)
     routes.action(REMOVE, remove, changes=True)
     routes.action(CONFIRM, confirm, changes=True)
     routes.action(CANCEL, cancel)

@@ -7,6 +7,7 @@ from functools import cache
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from handlers.add import OPEN as ADD
 from handlers.blocks import Message, actions, button, code, context, escape, header, message, section
 from handlers.command import Verb, Words
@@ -15,7 +16,10 @@ from handlers.routes import Routes
 
 def register(routes: Routes) -> None:
     """Add the verb."""
-    routes.verb(Verb("help", help_typed, "[verb]", "link", "this list, or one verb", ("?", "-h", "--help")))
+    routes.verb(
+        Verb("help", help_typed, "[verb]", "link", "this list, or one verb", ("?", "-h", "--help")),
+        does=Action.SEE,
+    )
 
 
 def help_typed(ack: Ack, words: Words, routes: Routes) -> None:

@@ -8,6 +8,7 @@ import json
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.history_lookup import read_history
 from bot.core.model import Actor
 from bot.core.queries import HistoryPage
@@ -25,9 +26,9 @@ NEWEST = "history.newest"
 def register(routes: Routes) -> None:
     """Add the verb and the page buttons."""
     summary = "who did what, when; refused attempts too"
-    routes.verb(Verb("history", history, "[NAME]", "my_registry", summary, ("log", "audit")))
-    routes.action(OLDER, turn)
-    routes.action(NEWEST, turn)
+    routes.verb(Verb("history", history, "[NAME]", "my_registry", summary, ("log", "audit")), does=Action.SEE)
+    routes.action(OLDER, turn, does=Action.SEE)
+    routes.action(NEWEST, turn, does=Action.SEE)
 
 
 def history(ack: Ack, words: Words, services: Services, actor: Actor) -> None:

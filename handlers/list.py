@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.model import Actor
 from bot.services import Services
 from handlers.command import Verb, Words
@@ -21,11 +22,14 @@ from handlers.surfaces import Surface
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons, the menu and the box."""
     summary = "every integration, ten a page; words narrow it by type and name"
-    routes.verb(Verb("list", show_list, "[words]", "docker my_", summary, ("filter", "ls", "search", "find")))
-    routes.action(PREVIOUS, turn)
-    routes.action(NEXT, turn)
-    routes.action(GROUP, choose_group)
-    routes.action(WORDS, choose_words)
+    routes.verb(
+        Verb("list", show_list, "[words]", "docker my_", summary, ("filter", "ls", "search", "find")),
+        does=Action.SEE,
+    )
+    routes.action(PREVIOUS, turn, does=Action.SEE)
+    routes.action(NEXT, turn, does=Action.SEE)
+    routes.action(GROUP, choose_group, does=Action.SEE)
+    routes.action(WORDS, choose_words, does=Action.SEE)
 
 
 def show_list(ack: Ack, words: Words, services: Services, actor: Actor) -> None:

@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+from bot.core.access import Action
 from bot.core.errors import UnknownVerb
 from handlers.command import Verb, Words, read_words
 
@@ -53,16 +54,32 @@ class Routes:
     waiting: set[str] = field(default_factory=set)
     """Verbs that ask Slack or a registry: acknowledged empty, answered through the response_url."""
 
-    def verb(self, verb: Verb, *, waits: bool = False) -> None:
-        """Register a verb and its other names; ``waits``: its listener runs after the acknowledgement."""
+    does: dict[str, Action] = field(default_factory=dict)
+    """By verb or action id: what its listener does at most. What is missing may do anything."""
+
+    def verb(self, verb: Verb, *, waits: bool = False, does: Action | None = None) -> None:
+        """
+        Register a verb and its other names.
+
+        Args:
+            verb: What is typed.
+            waits: Its listener runs after the acknowledgement.
+            does: What its listener does at most; ``None`` = anything, so the role is asked again.
+        """
         self.verbs[verb.name] = verb
+        if does is not None:
+            self.does[verb.name] = does
         if waits:
             self.waiting.add(verb.name)
         self.aliases.update(dict.fromkeys(verb.aliases, verb.name))
 
-    def action(self, action_id: str, listener: Listener, *, changes: bool = False) -> None:
-        """Register what a button or a menu does."""
+    def action(
+        self, action_id: str, listener: Listener, *, changes: bool = False, does: Action | None = None
+    ) -> None:
+        """Register what a button or a menu does, and at most what; ``None`` = anything."""
         self.actions[action_id] = listener
+        if does is not None:
+            self.does[action_id] = does
         if changes:
             self.changing.add(action_id)
 
@@ -80,6 +97,13 @@ class Routes:
         first, *rest = read_words(text) or ("list",)
         verb = self.find(first)
         return verb, Words(verb.name, tuple(rest), usage_of(verb))
+
+    def done_by(self, text: str) -> Action | None:
+        """Return what a command does at most; ``None`` = anything."""
+        try:
+            return self.does.get(self.read(text)[0].name)
+        except UnknownVerb:
+            return None
 
     def find(self, typed: str) -> Verb:
         """Find a verb by one of its names, in any case. Raises ``UnknownVerb`` with the nearest."""

@@ -5,6 +5,7 @@ payload -> show | show_pressed -> show_integration -> shown -> ack | show
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.integrations.inventory import Details, find_integration, get_integration, show_integration
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Integration
@@ -40,8 +41,8 @@ OPEN = "show.open"
 def register(routes: Routes) -> None:
     """Add the verb and the row's menu entry."""
     summary = "every field but the secret, its dependencies, its last history"
-    routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info")))
-    routes.action(OPEN, show_pressed)
+    routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info")), does=Action.SEE)
+    routes.action(OPEN, show_pressed, does=Action.SEE)
 
 
 def show(ack: Ack, words: Words, services: Services, actor: Actor) -> None:

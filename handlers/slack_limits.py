@@ -11,13 +11,21 @@ BLOCKS = {"message": 50, "modal": 100, "home": 100}
 TEXT = {"button": 75, "label": 2000, "hint": 2000, "placeholder": 150, "title": 24, "submit": 24, "close": 24}
 LENGTHS = {"block_id": 255, "action_id": 255, "callback_id": 255, "private_metadata": 3000, "url": 3000}
 VALUES = {"button": 2000}
-OPTIONS = {"static_select": 100, "external_select": 100, "overflow": 5, "checkboxes": 10, "radio_buttons": 10}
+OPTIONS = {
+    "static_select": 100,
+    "multi_static_select": 100,
+    "overflow": 5,
+    "checkboxes": 10,
+    "radio_buttons": 10,
+}
 CONFIRM = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
 VIEW_BYTES = 250_000
 MESSAGE_TEXT = 4000
 
-TYPED = frozenset({"plain_text_input", "email_text_input", "url_text_input", "number_input", "datepicker"})
-CHOSEN = frozenset({"static_select", "external_select", "users_select", "checkboxes", "radio_buttons"})
+TIMES = ("datepicker", "timepicker", "datetimepicker")
+TYPED = frozenset({"plain_text_input", "email_text_input", "url_text_input", "number_input", *TIMES})
+SELECTS = ("static_select", "external_select", "users_select", "conversations_select", "channels_select")
+CHOSEN = frozenset({*SELECTS, *(f"multi_{one}" for one in SELECTS), "checkboxes", "radio_buttons"})
 INPUTS = TYPED | CHOSEN
 CONTROLS = INPUTS | {"button", "overflow"}
 KINDS = frozenset(
@@ -30,8 +38,8 @@ def problems(where: str, payload: Mapping[str, Any]) -> list[str]:
     Say what Slack would refuse.
 
     Args:
-        where: ``message``, ``modal`` or ``home``.
-        payload: A message (``text``, ``blocks``) or a view.
+        where: ``message``, ``modal``, ``home``, or ``options``.
+        payload: A message (``text``, ``blocks``), a view, or the answer to a search in a menu.
 
     Returns:
         A sentence for each violation; empty when Slack takes it.
@@ -41,6 +49,9 @@ def problems(where: str, payload: Mapping[str, Any]) -> list[str]:
 
 def walk(where: str, payload: Mapping[str, Any]) -> Iterator[str]:
     """Find each violation in turn."""
+    if where == "options":
+        yield from in_options("static_select", payload, at_least=0)
+        return
     blocks = payload.get("blocks") or []
     if len(blocks) > BLOCKS[where]:
         yield f"{len(blocks)} blocks; a {where} takes {BLOCKS[where]}"
@@ -168,12 +179,17 @@ def in_element(element: Mapping[str, Any]) -> Iterator[str]:
         yield from in_length(element, key)
     if kind == "button":
         yield from in_button(element)
-    if "placeholder" in element:
-        yield from in_text(element["placeholder"], TEXT["placeholder"], "placeholder")
     if kind == "plain_text_input" and len(element.get("initial_value", "")) > 3000:
         yield "initial_value is longer than 3000"
-    if kind in OPTIONS and "external" not in kind:
+    if kind in OPTIONS:
         yield from in_options(kind, element)
+    yield from in_words_around(element)
+
+
+def in_words_around(element: Mapping[str, Any]) -> Iterator[str]:
+    """Check what any control may have: a placeholder, and a question before it counts."""
+    if "placeholder" in element:
+        yield from in_text(element["placeholder"], TEXT["placeholder"], "placeholder")
     if "confirm" in element:
         for key, limit in CONFIRM.items():
             yield from in_text(element["confirm"].get(key), limit, f"confirm {key}")
@@ -190,18 +206,32 @@ def in_button(element: Mapping[str, Any]) -> Iterator[str]:
         yield "accessibility_label is longer than 75"
 
 
-def in_options(kind: str, element: Mapping[str, Any]) -> Iterator[str]:
-    """Check a menu's options: how many, how long, and that the initial one is among them."""
-    options = element.get("options", [])
-    if not 1 <= len(options) <= OPTIONS[kind]:
-        yield f"{kind} takes 1 to {OPTIONS[kind]} options"
+def in_options(kind: str, element: Mapping[str, Any], *, at_least: int = 1) -> Iterator[str]:
+    """Check a menu's options: how many, how long, and that the initial ones are among them."""
+    groups = element.get("option_groups")
+    if groups is not None and not at_least <= len(groups) <= OPTIONS[kind]:
+        yield f"{kind} takes {at_least} to {OPTIONS[kind]} groups of options"
+    options = []
+    for one in groups if groups is not None else [element]:
+        options += one.get("options", [])
+        if not at_least <= len(one.get("options", [])) <= OPTIONS[kind]:
+            yield f"{kind} takes {at_least} to {OPTIONS[kind]} options"
+        if "label" in one and one is not element:
+            yield from in_text(one["label"], 75, "label of a group")
     for option in options:
-        yield from in_text(option.get("text"), 75, "option text")
-        if len(option.get("value", "")) > 150:
-            yield "an option's value is longer than 150"
-    initial = element.get("initial_option")
-    if initial is not None and initial not in options:
+        yield from in_option(option)
+    initial = [element["initial_option"]] if element.get("initial_option") else []
+    if any(one not in options for one in [*initial, *element.get("initial_options", [])]):
         yield "initial_option is not among the options"
+
+
+def in_option(option: Mapping[str, Any]) -> Iterator[str]:
+    """Check one option: its text, its value, and what stands below it."""
+    yield from in_text(option.get("text"), 75, "option text")
+    if len(option.get("value", "")) > 150:
+        yield "an option's value is longer than 150"
+    if "description" in option:
+        yield from in_text(option["description"], 75, "option description")
 
 
 CHECKS = {

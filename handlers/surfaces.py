@@ -11,9 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
-from bot.core.errors import Busy
 from bot.core.model import Workspace
 from bot.services import Services
 from handlers.blocks import Message, View, modal, notice
@@ -25,8 +23,6 @@ PATIENCE_S = 2.0
 """After so long without an answer a person wants to know how far it is."""
 
 WORKING = notice(":hourglass_flowing_sand: Asking the registry …")
-
-LATE = frozenset({"expired_trigger_id", "exchanged_trigger_id"})
 
 
 class Surface(Protocol):
@@ -187,13 +183,8 @@ class HomeSurface:
 
 def in_time(client: WebClient, method: str, **arguments: Any) -> str:
     """Call a method that takes a trigger id, which Slack honours for 3 seconds only; give the view's id."""
-    try:
-        answer = client.api_call(method, json=arguments)
-        return str((answer.get("view") or {}).get("id", ""))
-    except SlackApiError as error:
-        if error.response.get("error") in LATE:
-            raise Busy("Slack's three seconds had passed, so nothing was opened.") from error
-        raise
+    answer = client.api_call(method, json=arguments)
+    return str((answer.get("view") or {}).get("id", ""))
 
 
 def as_modal(message: Message) -> View:
@@ -210,7 +201,7 @@ def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
     """Read a view's ``private_metadata``; what is not a JSON object is no facts."""
     try:
         facts = json.loads(view.get("private_metadata") or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return facts if isinstance(facts, dict) else {}
 

@@ -7,6 +7,7 @@ payload -> turn | narrow -> read_tags -> tagged -> replace
 import json
 from dataclasses import dataclass
 
+from bot.core.access import Action
 from bot.core.integrations.checks import read_tags
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
@@ -20,6 +21,7 @@ from handlers.blocks import (
     button,
     code,
     context,
+    escape,
     header,
     labelled,
     message,
@@ -67,7 +69,7 @@ def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, the page buttons and the box."""
     summary = "the image's tags, through Registry API V2"
     routes.verb(Verb("tags", tags, "NAME REPOSITORY", "my_registry team/app", summary), waits=True)
-    routes.action(OPEN, explain)
+    routes.action(OPEN, explain, does=Action.SEE)
     routes.action(PREVIOUS, turn)
     routes.action(NEXT, turn)
     routes.action(WORDS, narrow)
@@ -121,7 +123,8 @@ def tagged(integration: Integration, found: Tags, place: Place) -> Message:
         section(lines),
     ]
     if found.is_cut:
-        blocks.append(context(f"The registry has more: reading stopped at {len(found.names)}."))
+        stopped = f"The registry has more: reading stopped at {len(found.names)}."
+        blocks.append(context(escape(found.cut_reason or stopped)))
     turning = page_buttons(place, start, len(names))
     return message(f"{found.repository}: {total}", [*blocks, *turning])
 

@@ -8,6 +8,7 @@ import json
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.errors import quoted
 from bot.core.integrations.dependencies import (
     in_words,
@@ -48,7 +49,9 @@ def register(routes: Routes) -> None:
     """Add the verb and the Remove button."""
     summary = "every integration a project, an environment or an image uses"
     usage = "project|environment|image TARGET"
-    routes.verb(Verb("settings", settings, usage, "project web-shop", summary, ("uses", "setting")))
+    routes.verb(
+        Verb("settings", settings, usage, "project web-shop", summary, ("uses", "setting")), does=Action.SEE
+    )
     routes.action(REMOVE, remove, changes=True)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bot.core.integrations.checks import allow_realm, ask_registry
 from bot.core.integrations.inventory import find_integration, get_integration
-from bot.core.model import Actor, Integration, Outcome
+from bot.core.model import Actor, Integration, Outcome, Refused
 from bot.core.ports.registry import CheckResult, Step
 from bot.services import Services
 from handlers.blocks import (
@@ -24,6 +24,7 @@ from handlers.blocks import (
     header,
     message,
     notice,
+    plain,
     section,
 )
 from handlers.command import Verb, Words
@@ -40,6 +41,12 @@ VERDICTS = {
     Outcome.REJECTED: ":x: *Rejected*: the registry refused this login.",
     Outcome.UNREACHABLE: ":warning: *Unreachable or misconfigured*: the registry could not be asked.",
 }
+REFUSALS = {
+    Refused.ADDRESS: ":no_entry: *Quaymaster is kept out*: nobody looked at this login.",
+    Refused.CERTIFICATE: ":no_entry: *A client certificate is wanted*: nobody looked at this login.",
+    Refused.RATE: ":hourglass: *Asked too often*: nobody looked at this login.",
+}
+"""The verdict on what was refused before the login was looked at."""
 
 
 def register(routes: Routes) -> None:
@@ -113,10 +120,12 @@ def so_far(integration: Integration, steps: Sequence[Step]) -> Message:
 def tested(integration: Integration, result: CheckResult, repository: str | None) -> Message:
     """The verdict, the steps, and what to do."""
     steps = "\n".join(step_line(step) for step in result.steps)
-    blocks = [header(f"Test of {integration.name}"), section(VERDICTS[result.outcome])]
+    verdict = REFUSALS.get(result.refused) if result.refused else None
+    blocks = [header(f"Test of {integration.name}"), section(verdict or VERDICTS[result.outcome])]
     if steps:
         blocks.append(section(steps))
-    blocks += [section(escape(f"{result.reason} {result.hint}".strip()))]
+    # Plain: a registry's own sentence may stand in it, and no address of its becomes a link.
+    blocks.append({"type": "section", "text": plain(f"{result.reason} {result.hint}".strip())})
     if result.outcome is Outcome.ACCEPTED and repository is None:
         example = f"`/integrations test {integration.name} team/app`"
         blocks.append(context(f"Name a private repository to prove it: {example}"))

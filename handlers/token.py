@@ -13,6 +13,7 @@ from typing import Any
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.errors import InvalidInput, shortened
 from bot.core.integrations.dependencies import as_typed, in_words, read_target
 from bot.core.model import Actor
@@ -75,8 +76,8 @@ def register(routes: Routes) -> None:
     summary = "workflow tokens: what a pipeline shows to get credentials"
     routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",)))
     routes.action(REVOKE, revoke_pressed)
-    routes.action(PREVIOUS, turn)
-    routes.action(NEXT, turn)
+    routes.action(PREVIOUS, turn, does=Action.SEE)
+    routes.action(NEXT, turn, does=Action.SEE)
 
 
 def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:

@@ -5,6 +5,7 @@ payload -> unused -> list_unused -> shown -> ack
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.integrations.unused_integrations import list_unused, read_unused_days
 from bot.core.model import Actor
 from bot.core.queries import Unused
@@ -30,7 +31,8 @@ from handlers.routes import Routes
 def register(routes: Routes) -> None:
     """Add the verb."""
     routes.verb(
-        Verb("unused", unused, "[days]", "30", "integrations that nothing has used in 90 days, or so many")
+        Verb("unused", unused, "[days]", "30", "integrations that nothing has used in 90 days, or so many"),
+        does=Action.SEE,
     )
 
 

@@ -5,6 +5,7 @@ payload -> which -> explain_choice -> explained -> ack
 
 from slack_bolt import Ack
 
+from bot.core.access import Action
 from bot.core.integrations.dependencies import in_words, read_target
 from bot.core.model import Actor, Target
 from bot.core.workflows.resolve import Choice, explain_choice, server_asked_for
@@ -18,7 +19,10 @@ def register(routes: Routes) -> None:
     """Add the verb."""
     usage = "IMAGE [project|environment|image TARGET]"
     example = "registry.example.com/team/app project web-shop"
-    routes.verb(Verb("which", which, usage, example, "which integration answers for an image, and why"))
+    routes.verb(
+        Verb("which", which, usage, example, "which integration answers for an image, and why"),
+        does=Action.SEE,
+    )
 
 
 def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:

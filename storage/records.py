@@ -18,6 +18,7 @@ from bot.core.model import (
     AuditEntry,
     Bar,
     Dependency,
+    Event,
     Integration,
     News,
     Server,
@@ -191,7 +192,48 @@ _TABLES: dict[type, _Table] = {
     Request: _Table(REQUESTS, Codec(Request, without="id"), "id"),
     AuditEntry: _Table(AUDIT, Codec(AuditEntry), ""),
 }
+_EVENT = Codec(Event)
 _BY_NAME = {table.name: table for table in _TABLES.values()}
+
+
+def integration_from(integration_id: str, row: Fields) -> Integration:
+    """Read an integration."""
+    found: Integration = _BY_NAME[INTEGRATIONS].codec.read(row, id=integration_id)
+    return found
+
+
+def dependency_from(row: Fields) -> Dependency:
+    """Read a dependency."""
+    found: Dependency = _BY_NAME[DEPENDENCIES].codec.read(row)
+    return found
+
+
+def bar_from(row: Fields) -> Bar:
+    """Read a bar."""
+    found: Bar = _BY_NAME[BARS].codec.read(row)
+    return found
+
+
+def token_from(token_id: str, row: Fields) -> WorkflowToken:
+    """Read a workflow token."""
+    found: WorkflowToken = _BY_NAME[TOKENS].codec.read(row, id=token_id)
+    return found
+
+
+def news_from(news_id: str, row: Fields) -> News:
+    """Read a message that must leave."""
+    found: News = _BY_NAME[NEWS].codec.read(row, id=news_id)
+    return found
+
+
+def event_row(event: Event) -> Fields:
+    """An event as a row."""
+    return _EVENT.write(event)
+
+
+def event_from(row: Fields) -> Event:
+    """Read an event."""
+    return _EVENT.read(row)
 
 
 def place_of(value: Value) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from bot.cli import main
 from bot.core.model import Event, Integration, Server, Source, Workspace
 from bot.core.secrets import Place, Secret
 from storage.sealing import Keyring, parse_keys, read_keys_file
-from storage.tinydb.file_format import decode, header
+from storage.tinydb.file_format import Sealer, decode, header
 from storage.tinydb.tinydb_store import TinyDBStore
 
 ROOT = Path(__file__).parents[1]
@@ -55,13 +55,13 @@ def settings(home, key_file):
     store = TinyDBStore(home / "data", keyring)
     sealed = keyring.seal(Place(ACME.key, ID), {"password": Secret("pw")})
     at = datetime(2026, 1, 1, tzinfo=UTC)
-    with store.transaction(ACME) as change:
-        change.put_integration(
+    with store.change(ACME) as change:
+        change.put(
             Integration(
                 ID, "one", "private", Server("https", "r.example.com"), "ci", sealed, "U1", at, "U1", at
             )
         )
-    with store.transaction(ACME) as change:
+    with store.change(ACME) as change:
         change.remember("a second change", "so that there is a version before it")
     store.close()
     return {"QUAYMASTER_DATA_DIR": str(home / "data"), "QUAYMASTER_KEYS_FILE": str(key_file)}
@@ -109,7 +109,7 @@ def test_rotation_from_end_to_end(run, settings, key_file):
 
     assert rotated.stdout.startswith(f"Key {new} now stands first in {key_file}.")
     assert before == f"{new}  seals 0 (first)\n{old}  seals 1\n"
-    assert resealed == "Credentials sealed anew: 1.\n"
+    assert resealed == "Credentials sealed again: 1.\n"
     assert after == f"{new}  seals 1 (first)\n{old}  seals 0\n"
     assert alone.stdout == f"{new}  seals 1 (first)\n"
 
@@ -126,6 +126,26 @@ def test_rotation_keeps_the_file_private(run, settings, key_file):
     assert stat.S_IMODE(key_file.stat().st_mode) == 0o600
     assert key_file.read_text().endswith(f"\n{lines}")
     assert sorted(path.name for path in key_file.parent.iterdir()) == ["data", "link", "quaymaster.keys"]
+
+
+def test_rotation_removes_what_a_killed_one_left(run, settings, key_file):
+    """A rotation that was killed leaves all keys in a file beside the key file; the next one removes it."""
+    left = key_file.with_name(f".{key_file.name}.0123456789abcdef.tmp")
+    left.write_text(key_file.read_text())
+    result = run("keys", "rotate", **settings)
+
+    assert result.exit_code == 0
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("words", [("{}",), ("env", "my_registry", "{}"), ("keys", "{}"), ("env", "--{}")])
+def test_token_on_the_command_line_is_not_repeated(run, words):
+    """A token that is typed in a wrong place is not printed again."""
+    token = "qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ"
+    result = run(*(word.format(token) for word in words))
+
+    assert result.exit_code == 2
+    assert token not in result.output + result.stderr
 
 
 def test_rotation_refuses_keys_in_the_environment(run, key_file):
@@ -229,14 +249,15 @@ def test_key_that_is_loaded_is_not_forgotten(run, settings, key_file):
 def test_history_is_verified(run, settings, home):
     """The history is said to be whole; after a forged change it is not, with exit status 1."""
     store = TinyDBStore(home / "data", Keyring(read_keys_file(Path(settings["QUAYMASTER_KEYS_FILE"]))))
-    with store.transaction(ACME) as change:
+    with store.change(ACME) as change:
         change.record(Event("integration.test", "U1", Source.SLACK, datetime(2026, 1, 1, tzinfo=UTC)))
     store.close()
     whole = run("audit", "verify", **settings)
     path = home / "data" / "T1.db"
-    sequence, body = decode(path, ACME.key, path.read_bytes())
+    sealer = Sealer(Keyring(read_keys_file(Path(settings["QUAYMASTER_KEYS_FILE"]))))
+    sequence, body = decode(sealer, path, ACME.key, path.read_bytes())
     body = body.replace(b'"integration.test"', b'"integration.edit"')
-    path.write_bytes(header(ACME.key, sequence, body) + body)
+    path.write_bytes(header(sealer, ACME.key, sequence, body) + body)
     forged = run("audit", "verify", **settings)
 
     assert (whole.exit_code, whole.stdout) == (0, "T1: entries verified: 1.\n")

@@ -19,16 +19,16 @@ class CarefulRoutes(Routes):
         super().__init__()
         self.twice = []
 
-    def verb(self, verb, *, waits=False):
+    def verb(self, verb, **more):
         """Keep a verb's names if one of them is there already."""
         names = (verb.name, *verb.aliases)
         self.twice += [name for name in names if name in self.verbs or name in self.aliases]
-        super().verb(verb, waits=waits)
+        super().verb(verb, **more)
 
-    def action(self, action_id, listener, *, changes=False):
+    def action(self, action_id, listener, **more):
         """Keep an action id that is there already."""
         self.twice += [action_id] if action_id in self.actions else []
-        super().action(action_id, listener, changes=changes)
+        super().action(action_id, listener, **more)
 
     def form(self, callback_id, listener):
         """Keep a form's id that is there already."""

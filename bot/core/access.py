@@ -125,3 +125,12 @@ def explanation(actor: Actor, action: Action, integration: Integration | None) -
         "Ask a workspace admin to add you to the editors.",
         actor.admins,
     )
+
+
+_REMEMBERED = frozenset({Action.SEE})
+"""What may rest on what Slack said up to five minutes ago. Nothing that changes, creates or reveals may."""
+
+
+def asks_again(action: Action | None) -> bool:
+    """Return whether an action needs the role of this moment; ``None`` = it may be any."""
+    return action not in _REMEMBERED

@@ -23,6 +23,25 @@ DOCKER_HUB_NAMES = frozenset(
 )
 DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "docker.io")
 
+WEBSITES = {
+    **dict.fromkeys(
+        ("hub.docker.com", "app.docker.com", "www.docker.com", "docker.com"),
+        ("Docker Hub's website", "Choose Docker Hub, or write docker.io."),
+    ),
+    "github.com": ("GitHub's website", "GitHub's registry is ghcr.io."),
+    "gitlab.com": ("GitLab's website", "GitLab's registry is registry.gitlab.com."),
+    "console.aws.amazon.com": ("a page of AWS", "Choose Amazon ECR."),
+    "console.cloud.google.com": (
+        "a page of Google Cloud",
+        "A registry of Google's is, for instance, gcr.io.",
+    ),
+    "portal.azure.com": ("Azure's portal", "A registry's login server ends with .azurecr.io, .cn or .us."),
+}
+"""Addresses that people copy from their browser. Nobody's registry is there."""
+
+NO_UNDERSCORE = "{}: docker, podman and skopeo cannot use a host name with an underscore."
+"""Source: distribution/reference, ``regexp.go``, ``domain-name-component``."""
+
 UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
 LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*")
@@ -45,16 +64,22 @@ def parse_server(text: str) -> Server:
     No scheme means https; plain http is chosen by writing ``http://`` and by nothing else. Case, a
     default port and a trailing ``/``, ``/v1/`` or ``/v2/`` make no difference; Docker Hub's names are one
     server. A host made of digits alone stays as it is written: whoever connects judges where it leads.
+    Websites and names that docker cannot use are no registries' addresses.
 
     Raises:
         InvalidInput: With a sentence and an example. User info is never repeated.
     """
     server = literal_server(text)
+    if server.host in WEBSITES:
+        website, advice = WEBSITES[server.host]
+        refuse(f"{server.host} is {website}, not a registry.", advice)
+    if "_" in server.host:
+        refuse(NO_UNDERSCORE.format(server.host), "Give it a name with hyphens instead.")
     return DOCKER_HUB if server.host in DOCKER_HUB_NAMES and server.port is None else server
 
 
 def literal_server(text: str) -> Server:
-    """Read an address as ``parse_server`` does, but take each of Docker Hub's names for itself."""
+    """Read any server's address as ``parse_server`` does, but take each of Docker Hub's names for itself."""
     parts = split(text.strip())
     host, port = host_and_port(parts.authority)
     return Server(parts.scheme, host, None if port == DEFAULT_PORTS[parts.scheme] else port)
@@ -77,7 +102,7 @@ def server_of_image(image: str) -> Server:
 
 def docker_keys(server: Server) -> tuple[str, ...]:
     """
-    Say under which names ``config.json`` keeps this server's login.
+    Say under which names docker, podman and skopeo ask a credential helper for this server's login.
 
     Returns:
         One key, ``host`` or ``host:port``; for Docker Hub two: docker's own, then skopeo's and podman's.

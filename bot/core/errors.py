@@ -19,7 +19,11 @@
     │   └── AlreadyDone         … this very request was done before
     ├── RegistryFailure         a registry did not do what was asked
     │   ├── LoginRejected
+    │   ├── RepositoryRefused   … of one repository; the login may be good
     │   ├── Unreachable
+    │   │   ├── AddressRefused
+    │   │   ├── CertificateWanted
+    │   │   └── TooManyRequests
     │   └── MalformedChallenge
     ├── Busy                    too much at once; nothing was done
     ├── StoreFailure            the store could not keep or find what it must
@@ -43,7 +47,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from bot.core.model import Integration, Outcome, Stage
+from bot.core.model import Integration, Outcome, Refused, Stage
 
 
 class QuaymasterError(Exception):
@@ -199,20 +203,49 @@ class RegistryFailure(QuaymasterError):
     """A registry did not do what was asked. ``stage`` says at which step."""
 
     outcome: ClassVar[Outcome] = Outcome.UNREACHABLE
+    refused: ClassVar[Refused | None] = None
 
-    def __init__(self, message: str, hint: str = "", stage: Stage = Stage.PING) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str = "", stage: Stage = Stage.PING, says: str = "") -> None:
+        """``says``: the registry's own sentence, cleaned and named as its word; it follows the message."""
+        super().__init__(f"{message} {says}".strip(), hint)
         self.stage = stage
+        self.says = says
 
 
 class LoginRejected(RegistryFailure):
     """The registry or its token server refused the login."""
 
     outcome = Outcome.REJECTED
+    refused = Refused.LOGIN
+
+
+class RepositoryRefused(RegistryFailure):
+    """The login may not read one repository, or there is none of that name."""
+
+    outcome = Outcome.ACCEPTED
+    refused = Refused.REPOSITORY
 
 
 class Unreachable(RegistryFailure):
     """The question could not be asked: ``stage`` says at which step it failed."""
+
+
+class AddressRefused(Unreachable):
+    """The registry, or something before it, refuses Quaymaster's address or every request."""
+
+    refused = Refused.ADDRESS
+
+
+class CertificateWanted(Unreachable):
+    """The registry wants a client certificate, which Quaymaster cannot give."""
+
+    refused = Refused.CERTIFICATE
+
+
+class TooManyRequests(Unreachable):
+    """The registry has been asked too often."""
+
+    refused = Refused.RATE
 
 
 class MalformedChallenge(RegistryFailure):

@@ -23,6 +23,13 @@ LINE_BREAK = (
     "This ends with a line break, which is almost always a slip: delete it. If it belongs to the secret, "
     "tick “Save without checking”."
 )
+FINE_GRAINED = (
+    "GitHub's registry does not take fine-grained tokens (github_pat_…). Make a classic personal access "
+    "token with read:packages; it begins with ghp_."
+)
+"""Source: GitHub's documents: GitHub Packages supports only personal access tokens (classic)."""
+
+_GITHUB_REGISTRY = re.compile(r"ghcr\.io|containers\.[a-z0-9-]+\.ghe\.com")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,10 @@ class Kind:
     """Gives the address where ``server`` alone cannot; ``server`` still names the fields it is made of."""
     together: tuple[str, ...] = ()
     """Keys of fields that are filled in all or none: a login that a registry may do without."""
+    hosts: str = ""
+    """A pattern that its hosts match in full, where nobody else can have one; empty = any host."""
+    address_hint: str = ""
+    """Which address is meant, said where there is no registry at the one that was given."""
 
     def field(self, key: str) -> Field | None:
         """The field with this key."""
@@ -141,6 +152,8 @@ def read_draft(
         problems["name"] = NAME_PROBLEM
     is_addressed = not any(f"{{{key}}}" in kind.server for key in problems)
     server = read_server(kind, values, problems) if is_addressed else None
+    if server is not None:
+        problems.update(_useless_tokens(kind, values, server))
     if problems or server is None:
         raise InvalidFields(problems)
     return assembled(kind, name, values, server)
@@ -163,6 +176,8 @@ def problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
         return f"Choose one of {', '.join(field.choices)}."
     if field.pattern and not re.fullmatch(field.pattern, value):
         return f"{field.problem or 'This does not look right.'}{example_of(field)}"
+    if not field.is_secret and not field.is_multiline and not value.isprintable():
+        return f"This holds a character that cannot be shown.{example_of(field)}"
     return field.problem_with(value) if field.problem_with else None
 
 
@@ -170,6 +185,14 @@ def _line_breaks(kind: Kind, values: Mapping[str, str]) -> dict[str, str]:
     """Ask about a line break at a password's end: copying adds one, and hardly anybody means it."""
     secrets = (one for one in kind.fields if one.is_secret and not one.is_multiline)
     return {one.key: LINE_BREAK for one in secrets if values[one.key].endswith(("\n", "\r"))}
+
+
+def _useless_tokens(kind: Kind, values: Mapping[str, str], server: Server) -> dict[str, str]:
+    """Name the secrets that GitHub's registry never takes, whichever kind they were typed for."""
+    if not _GITHUB_REGISTRY.fullmatch(server.host):
+        return {}
+    secrets = (field.key for field in kind.fields if field.is_secret)
+    return {key: FINE_GRAINED for key in secrets if values[key].strip().startswith("github_pat_")}
 
 
 def missing_parts(kind: Kind, values: Mapping[str, str], keeps_secret: bool) -> dict[str, str]:

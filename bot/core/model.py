@@ -109,6 +109,19 @@ class Outcome(StrEnum):
     """The question could not be asked. ``Check.stage`` says at which step."""
 
 
+class Refused(StrEnum):
+    """What a registry refused: each calls for another step, and only the first is a red mark."""
+
+    LOGIN = "login"
+    REPOSITORY = "repository"
+    """This login may not read one repository, or there is none. Nothing was said of the login itself."""
+    ADDRESS = "address"
+    """Quaymaster's address, or every request: a firewall, a proxy, an allow list."""
+    CERTIFICATE = "client certificate"
+    """The registry wants a client certificate, which Quaymaster cannot give."""
+    RATE = "too many requests"
+
+
 class Stage(StrEnum):
     """The steps of a check, in order. The value is what people read."""
 
@@ -129,9 +142,11 @@ class Check:
     outcome: Outcome
     stage: Stage
     reason: str
-    """One sentence, without any secret."""
+    """One or two sentences, without any secret."""
     at: datetime
     by: str
+    refused: Refused | None = None
+    """What the registry refused, if it refused anything."""
 
 
 class Health(StrEnum):

@@ -64,7 +64,7 @@ _RULES = (
     _Rule("An access token of Google's lasts an hour only.", _ADD_GOOGLE, form=r"ya29\..*"),
     _Rule(
         "A login by “az acr login” lasts three hours only.",
-        "Add a service principal or a token of the registry by the form, as Azure Container Registry.",
+        "Add a service principal or a token of the registry by its form.",
         username=_AZURE_USER,
     ),
     _Rule(

@@ -1,159 +1,215 @@
 """The commands for pipelines: ask a running Quaymaster for what it hands out, and put it in its place.
 
-They use the credential helper's settings and its client, so that they load no server.
+They use the credential helper's settings and its client and import nothing else of ours: no server loads.
 """
 
 import json
+import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import IO, Any
 
-from bot.core.errors import InvalidInput, QuaymasterError, SettingsError
-from bot.core.kinds import NAME, NAME_PROBLEM
+import click
+
 from bot.pipeline.atomic_write import replace_whole
 from bot.pipeline.docker_credential import CHECK_URL, Client, Failure, read_object, trouble_of
 
 DEADLINE_S = 15.0
 """Longer than the server waits for AWS."""
 
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_STANDARD_OUTPUT = Path("-")
+
 Environment = Mapping[str, str]
 
 
-class NotQuaymaster(QuaymasterError):
-    """What answers gives something else."""
+class Stopped(click.ClickException):
+    """What went wrong and what to do, as one line on standard error."""
 
-    def __init__(self) -> None:
-        super().__init__("QUAYMASTER_URL leads to something that is not Quaymaster.", CHECK_URL)
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(f"{failure.message} {failure.hint}".strip())
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(self.message, file=file, err=file is None)
 
 
-def environment_of(environ: Environment, name: str) -> str:
-    """Give an integration as ``export`` lines. Raises ``QuaymasterError``."""
-    if not NAME.fullmatch(name):
-        raise InvalidInput("This is no integration's name.", NAME_PROBLEM)
-    body = asked(environ, f"/v1/integrations/{name}/env")
+class WrongSetting(Stopped):
+    """A setting is missing or cannot be used."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.argument("name")
+def env(name: str) -> None:
+    """Print integration NAME as lines of export, for a pipeline's shell."""
+    click.echo(_environment_of(os.environ, name), nl=False)
+
+
+@click.command("docker-config")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+def docker_config(file: Path | None) -> None:
+    """Put the logins of everything linked to this target into docker's config.json FILE, or print them."""
+    if not file or file == _STANDARD_OUTPUT:
+        click.echo(_docker_config_of(os.environ))
+        return
+    found = _docker_file_at(file)
+    unread = _keep_docker_config(found, _docker_config_of(os.environ))
+    if unread:
+        click.echo(unread, err=True)
+
+
+@click.command("kubernetes-secret")
+@click.argument("name")
+@click.option("--namespace", help="The secret's namespace.")
+def kubernetes_secret(name: str, namespace: str | None) -> None:
+    """Print the same logins as a Kubernetes secret NAME, for kubectl apply -f -."""
+    click.echo(_kubernetes_secret_of(os.environ, name, namespace))
+
+
+COMMANDS = (env, docker_config, kubernetes_secret)
+
+
+def _environment_of(environ: Environment, name: str) -> str:
+    """Return an integration as ``export`` lines. Raises ``Stopped``."""
+    if not _NAME.fullmatch(name):
+        hint = "It has letters, digits, “-” and “_”, and starts with a letter or digit. Example: my_registry"
+        raise _stopped("This is not an integration's name.", hint)
+    body = _asked(environ, f"/v1/integrations/{name}/env")
     # A shell will run this: a proxy's page of HTML is not for it.
     if not body.startswith(b"export "):
-        raise NotQuaymaster
+        raise _not_quaymaster()
     return body.decode()
 
 
-def docker_config_of(environ: Environment) -> str:
-    """Give docker's config.json for all that the token's target is linked to. Raises ``QuaymasterError``."""
-    return indented(asked(environ, "/v1/docker/config.json"), "auths")
+def _docker_config_of(environ: Environment) -> str:
+    """Return docker's config.json for all that the token's target is linked to. Raises ``Stopped``."""
+    return _indented(_asked(environ, "/v1/docker/config.json"), "auths")
 
 
-def kubernetes_secret_of(environ: Environment, name: str, namespace: str | None) -> str:
+def _kubernetes_secret_of(environ: Environment, name: str, namespace: str | None) -> str:
     """
-    Give the same as a Kubernetes secret, in JSON, which is YAML to ``kubectl apply -f -``.
+    Return the same as a Kubernetes secret, in JSON, which is YAML to ``kubectl apply -f -``.
 
     Raises:
-        QuaymasterError.
+        Stopped.
     """
     parameters = {"name": name, **({"namespace": namespace} if namespace else {})}
-    return indented(asked(environ, "/v1/kubernetes/secret", parameters), "data")
+    return _indented(_asked(environ, "/v1/kubernetes/secret", parameters), "data")
 
 
-def asked(environ: Environment, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
+def _stopped(message: str, hint: str) -> Stopped:
+    return Stopped(Failure(message, hint))
+
+
+def _not_quaymaster() -> Stopped:
+    return _stopped("QUAYMASTER_URL leads to something that is not Quaymaster.", CHECK_URL)
+
+
+def _asked(environ: Environment, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
     """
     Ask the API.
 
     Raises:
-        SettingsError: A setting is missing or wrong.
-        QuaymasterError: With the API's own sentence when it refused.
+        WrongSetting.
+        Stopped: With the API's own sentence when it refused.
     """
     try:
         client = Client(environ, DEADLINE_S)
     except Failure as failure:
-        raise SettingsError(failure.message, failure.hint) from None
+        raise WrongSetting(failure) from None
     try:
         status, body = client.get(path, parameters)
     except Failure as failure:
-        raise QuaymasterError(failure.message, failure.hint) from None
+        raise Stopped(failure) from None
     if status != 200:
-        refusal = trouble_of(status, body)
-        raise QuaymasterError(refusal.message, refusal.hint)
+        raise Stopped(trouble_of(status, body))
     return body
 
 
-def indented(body: bytes, key: str) -> str:
-    """Lay a JSON object out for people. Raises ``QuaymasterError`` when it has no such object in it."""
+def _indented(body: bytes, key: str) -> str:
+    """Lay a JSON object out for people. Raises ``Stopped`` when it has no such object in it."""
     fields = read_object(body)
     if not isinstance(fields.get(key), dict):
-        raise NotQuaymaster
+        raise _not_quaymaster()
     return json.dumps(fields, indent=2)
 
 
-def docker_file_at(path: Path) -> Path:
+def _docker_file_at(path: Path) -> Path:
     """
     Find the file that a path leads to, through links; it need not be there.
 
     It is not opened: a pipe would block, and a device might do anything.
 
     Raises:
-        QuaymasterError: What is there is no file, or cannot be reached.
+        Stopped: What is there is no file, or cannot be reached.
     """
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
     except FileNotFoundError:
         is_file = True
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise _unwritable(path, error) from None
     if not is_file:
-        raise QuaymasterError(
-            f"{path} is no regular file; nothing was changed.",
+        raise _stopped(
+            f"{path} is not a regular file; nothing was changed.",
             "Name a file, or leave FILE out for standard output.",
         )
     return path.resolve()
 
 
-def unwritable(path: Path, error: OSError) -> QuaymasterError:
+def _unwritable(path: Path, error: OSError) -> Stopped:
     """Say why a file cannot be written."""
-    return QuaymasterError(
+    return _stopped(
         f"{path} cannot be written: {error.strerror}; nothing was changed.",
         "Name a file that this user may write.",
     )
 
 
-def keep_docker_config(path: Path, config: str) -> str | None:
+def _keep_docker_config(path: Path, config: str) -> str | None:
     """
     Put logins into a docker configuration; what else the file holds stays.
 
     The file is of mode 0600 and at every moment either as it was or whole.
 
     Args:
-        path: What ``docker_file_at`` gave.
-        config: What ``docker_config_of`` gave.
+        path: What ``_docker_file_at`` gave.
+        config: What ``_docker_config_of`` gave.
 
     Returns:
         A sentence about logins that docker will not read, if there are any.
 
     Raises:
-        QuaymasterError: The file is not docker's, or cannot be written; nothing was changed.
+        Stopped: The file is not docker's, or cannot be written; nothing was changed.
     """
     logins = json.loads(config)["auths"]
     try:
-        held = held_config(path)
+        held = _held_config(path)
         known = held.get("auths")
         merged = {**held, "auths": {**(known if isinstance(known, dict) else {}), **logins}}
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         replace_whole(path, f"{json.dumps(merged, indent=2)}\n")
     except OSError as error:
-        raise unwritable(path, error) from None
-    return unread_in_words(path, held, logins)
+        raise _unwritable(path, error) from None
+    return _unread_in_words(path, held, logins)
 
 
-def held_config(path: Path) -> dict[str, object]:
-    """Read a docker configuration; none is an empty one. Raises ``QuaymasterError``, and ``OSError``."""
+def _held_config(path: Path) -> dict[str, object]:
+    """Read a docker configuration; none is an empty one. Raises ``Stopped``, and ``OSError``."""
     text = path.read_bytes() if path.exists() else b""
     fields = read_object(text)
     if not fields and text.strip() not in (b"", b"{}"):
-        raise QuaymasterError(
-            f"{path} is not docker's: it is no JSON object; nothing was changed.", "Mend it, or name another."
+        raise _stopped(
+            f"{path} is not docker's: it is not a JSON object; nothing was changed.",
+            "Fix it, or name another.",
         )
     return fields
 
 
-def unread_in_words(path: Path, held: Mapping[str, object], servers: Iterable[str]) -> str | None:
+def _unread_in_words(path: Path, held: Mapping[str, object], servers: Iterable[str]) -> str | None:
     """
     Say for which servers docker will ask a helper, and so read no login in this file.
 
@@ -163,9 +219,11 @@ def unread_in_words(path: Path, held: Mapping[str, object], servers: Iterable[st
     helpers, store = held.get("credHelpers"), held.get("credsStore")
     helper_of = helpers if isinstance(helpers, dict) else {}
     unread = [server for server in servers if helper_of.get(server, store)]
-    if not unread:
+    # A host is told once, not again with its default port written out.
+    told = [one for one in unread if (bare := re.sub(":(443|80)$", "", one)) == one or bare not in unread]
+    if not told:
         return None
     return (
-        f"docker will not read the logins of {', '.join(unread)} here: remove “credsStore”, or these servers "
+        f"docker will not read the logins of {', '.join(told)} here: remove “credsStore”, or these servers "
         f"from “credHelpers”, in {path}."
     )

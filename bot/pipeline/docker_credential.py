@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """``docker-credential-quaymaster``: docker's credential helper, for docker, podman, buildah and skopeo.
 
-1. Callers read standard output, failures too; people read standard error. A failure is told on both.
-2. No caller sets a deadline, so there is one here: 2 s, from the first line to the last.
+1. Callers read standard output, failures too; people read standard error. A failure is told on both, but a
+   server that Quaymaster simply does not hold only to the caller.
+2. No caller sets a deadline, so there are two here: 2 s for what the caller says, 2 s for Quaymaster.
 3. It keeps nothing. ``store`` succeeds for what Quaymaster holds already, and fails for anything else.
-4. Modules are what a start costs, and this file needs few. A copy of it works alone.
+4. No word of the command line, of a setting or of an answer is repeated if it may be a token.
+5. Modules are what a start costs, and this file needs few. A copy of it works alone.
 
 Settings: ``QUAYMASTER_URL``, ``QUAYMASTER_TOKEN`` or ``QUAYMASTER_TOKEN_FILE``, ``QUAYMASTER_CA_FILE``.
 Source: docker/docker-credential-helpers, ``credentials/credentials.go`` and ``error.go``.
@@ -13,6 +15,7 @@ Source: docker/docker-credential-helpers, ``credentials/credentials.go`` and ``e
 import io
 import json
 import os
+import re
 import socket
 import stat
 import sys
@@ -21,6 +24,7 @@ from _thread import allocate_lock, start_new_thread
 
 TYPE_CHECKING = False  # `typing` would cost more than everything else here
 if TYPE_CHECKING:
+    from _thread import LockType
     from collections.abc import Mapping
 
 NAME = "docker-credential-quaymaster"
@@ -28,23 +32,31 @@ VERSION = "0.1.0"
 NOT_FOUND = "credentials not found in native keychain"
 NO_SERVER = "no credentials server URL"
 DEADLINE_S = 2.0
+_TYPING_S = 60.0
 LARGEST_ANSWER = 1024 * 1024
-LARGEST_INPUT = 64 * 1024
-LONGEST = 2000
+_LARGEST_INPUT = 64 * 1024
+_LONGEST = 2000
 
 CHECK_URL = "Check QUAYMASTER_URL, or try again."
-GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
+_GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
+_NOBODY = "Nobody said which server: type it, then Ctrl-D."
+_LIKE_A_TOKEN = re.compile("qm_[0-9a-z]{16,}", re.IGNORECASE)  # a host's name comes back in lower case
 READ_ONLY = "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
 
 
 class Failure(Exception):
-    """What went wrong, and what to do about it: short, and without characters that steer a terminal."""
+    """What went wrong and what to do: short, without a token or characters that steer a terminal."""
 
     def __init__(self, message: str, hint: str = "", *, said: str = "", is_quiet: bool = False) -> None:
         """``said`` is what the caller reads in the message's place; ``is_quiet`` tells people nothing."""
-        self.message, self.hint = ("".join(filter(str.isprintable, t[:LONGEST])) for t in (message, hint))
+        self.message, self.hint = map(harmless, (message, hint))
         super().__init__(self.message)
         self.said, self.is_quiet = said or self.message, is_quiet
+
+
+def harmless(text: str) -> str:
+    """Leave out of a text what must not reach a terminal or a log."""
+    return _LIKE_A_TOKEN.sub("qm_…", "".join(filter(str.isprintable, text[:_LONGEST])))
 
 
 class Client:
@@ -58,12 +70,12 @@ class Client:
         if not url:
             raise Failure("QUAYMASTER_URL is not set: write Quaymaster's address there.")
         self._read_address(url)
-        self._token = token_of(environ)
+        self._token = _token_of(environ)
         self._ca_file = environ.get("QUAYMASTER_CA_FILE", "").strip() or None
 
     def get(self, path: str, parameters: "Mapping[str, str] | None" = None) -> "tuple[int, bytes]":
         """Ask once, and give status and body. Raises ``Failure`` when there is no answer to read."""
-        query = "&".join(f"{name}={escaped(value)}" for name, value in (parameters or {}).items())
+        query = "&".join(f"{name}={_escaped(value)}" for name, value in (parameters or {}).items())
         try:
             with self._connected() as connection:
                 connection.sendall(self._request(f"{path}?{query}" if query else path))
@@ -147,14 +159,14 @@ def parsed(received: bytes, *, is_all: bool) -> "tuple[int, bytes]":
     if 100 <= int(status) < 200:  # "Continue": the answer comes behind it
         return parsed(body, is_all=is_all)
     if headers.get("transfer-encoding", "identity") != "identity":
-        return int(status), unchunked(body)
+        return int(status), _unchunked(body)
     length = int(headers.get("content-length", len(body) if is_all else -1))
     if not 0 <= length <= len(body):
         raise EOFError
     return int(status), body[:length]
 
 
-def unchunked(rest: bytes) -> bytes:
+def _unchunked(rest: bytes) -> bytes:
     """Put a chunked body together. Raises ``EOFError`` when more must come, and ``ValueError``."""
     source, parts = io.BytesIO(rest), [b""]
     while (size := source.readline()).endswith(b"\n"):
@@ -167,13 +179,13 @@ def unchunked(rest: bytes) -> bytes:
     raise EOFError
 
 
-def token_of(environ: "Mapping[str, str]") -> str:
+def _token_of(environ: "Mapping[str, str]") -> str:
     """Read the token. Raises ``Failure``. Others may read its file: orchestrators mount secrets so."""
     token, path = (environ.get(f"QUAYMASTER_TOKEN{end}", "").strip() for end in ("", "_FILE"))
     if token and path:
         raise Failure("Both QUAYMASTER_TOKEN and QUAYMASTER_TOKEN_FILE are set: remove one of them.")
     if not token and not path:
-        raise Failure("QUAYMASTER_TOKEN is not set: write the workflow token there.", GET_A_TOKEN)
+        raise Failure("QUAYMASTER_TOKEN is not set: write the workflow token there.", _GET_A_TOKEN)
     name = "QUAYMASTER_TOKEN_FILE" if path else "QUAYMASTER_TOKEN"
     try:
         if path:
@@ -185,11 +197,11 @@ def token_of(environ: "Mapping[str, str]") -> str:
         raise Failure(f"{name} cannot be read: {error.strerror}.") from None
     token = token.removeprefix("\ufeff").strip()  # some editors put a byte-order mark before a text
     if not (token.startswith("qm_") and token.isascii() and token[3:].isalnum()):
-        raise Failure(f"{name} holds no workflow token: those begin with qm_.", GET_A_TOKEN)
+        raise Failure(f"{name} holds no workflow token: those begin with qm_.", _GET_A_TOKEN)
     return token
 
 
-def escaped(text: str) -> str:
+def _escaped(text: str) -> str:
     """Write a value for a query."""
     return "".join(chr(b) if bytes((b,)).isalnum() or b in b"-._~" else f"%{b:02X}" for b in text.encode())
 
@@ -209,7 +221,7 @@ def trouble_of(status: int, body: bytes) -> Failure:
     code, message, hint = (str(fields.get(key, "")) for key in ("code", "message", "hint"))
     if code and message:
         said = NOT_FOUND if code in ("not_found", "deleted", "invalid_request") else ""
-        return Failure(message, hint, said=said, is_quiet=code == "not_found")
+        return Failure(message, hint, said=said, is_quiet=code in ("not_found", "invalid_request"))
     what = "a redirect, which is not followed" if 300 <= status < 400 else "something that is not Quaymaster"
     return Failure(f"QUAYMASTER_URL leads to {what} (status {status}).", CHECK_URL)
 
@@ -228,9 +240,12 @@ def get(server: "str | None") -> "tuple[dict[str, object], str]":
 def store(text: str) -> str:
     """Succeed if Quaymaster holds the same. Raises ``Failure``."""
     given = read_object(text)
-    if not given.get("ServerURL") or not given.get("Username"):
-        raise Failure("no credentials username" if given.get("ServerURL") else NO_SERVER, is_quiet=True)
-    held, _ = get(str(given["ServerURL"]))
+    server, username = (
+        value if isinstance(value := given.get(key), str) else "" for key in ("ServerURL", "Username")
+    )
+    if not server or not username:
+        raise Failure("no credentials username" if server else NO_SERVER, is_quiet=True)
+    held, _ = get(server)
     if any(held[key] != given.get(key) for key in ("Username", "Secret")):
         raise Failure("This login is not the one that Quaymaster holds.", READ_ONLY)
     return ""
@@ -244,24 +259,47 @@ def run(arguments: "list[str]") -> str:
     if verb in ("version", "--version", "-v"):
         return f"{NAME} (quaymaster) {VERSION}"
     if verb == "list":
+        start_new_thread(_watch, (DEADLINE_S, _SILENT))
         return get(None)[1]
     if verb not in ("get", "store", "erase"):
-        raise Failure(f"{NAME}: unknown action: {verb}", is_quiet=True)
-    with open(0, "rb", closefd=False) as given:
-        text = given.read(LARGEST_INPUT).decode("utf-8", "replace").strip()
+        raise Failure(f"{NAME}: unknown action; use store, get, erase, list or version", is_quiet=True)
+    text = _hear(verb)
+    start_new_thread(_watch, (DEADLINE_S, _SILENT))
     if not text:
         raise Failure(NO_SERVER, is_quiet=True)
     if verb == "erase":
-        speak(0, "", f"Nothing was erased. {READ_ONLY}")
+        _speak(0, "", f"Nothing was erased. {READ_ONLY}")
     return get(text)[1] if verb == "get" else store(text)
 
 
-SPEAKING = allocate_lock()  # whoever takes it has the last word
+def _hear(verb: str) -> str:
+    """Read what the caller says: a server's line, or for ``store`` a login. People are told what to type."""
+    is_terminal = os.isatty(0)
+    if is_terminal:
+        os.write(2, f"{NAME}: {_NOBODY}\n".encode())
+    _LISTENING.acquire()
+    start_new_thread(_watch, (_TYPING_S if is_terminal else DEADLINE_S, _NOBODY, _LISTENING))
+    with open(0, "rb", buffering=0, closefd=False) as given:
+        if is_terminal:
+            said = given.read(_LARGEST_INPUT)  # ends with the line
+        else:
+            said = (
+                b"".join(iter(lambda: given.read(_LARGEST_INPUT), b""))
+                if verb == "store"
+                else given.readline()
+            )
+    _LISTENING.release()
+    return (said or b"")[:_LARGEST_INPUT].decode("utf-8", "replace").strip()
 
 
-def speak(status: int, output: str, hint: str = "") -> None:
+_SPEAKING = allocate_lock()  # whoever takes it has the last word
+_LISTENING = allocate_lock()  # taken while the caller is listened to
+_SILENT = f"Quaymaster did not answer within {DEADLINE_S:g} seconds."
+
+
+def _speak(status: int, output: str, hint: str = "") -> None:
     """Print for the caller and for people, and end the process."""
-    SPEAKING.acquire()
+    _SPEAKING.acquire()
     try:
         for descriptor, text in ((1, output), (2, hint and f"{NAME}: {hint}")):
             rest = f"{text}\n".encode() if text else b""
@@ -273,22 +311,23 @@ def speak(status: int, output: str, hint: str = "") -> None:
 
 def fail(failure: Failure) -> None:
     """Tell a failure to the caller and, unless it is none to them, to people."""
-    speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
+    _speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
 
 
-def watch() -> None:
+def _watch(seconds: float, message: str, only_while: "LockType | None" = None) -> None:
     """End the process when its time is over, wherever it is stuck: no socket's deadline covers names."""
-    time.sleep(DEADLINE_S + 0.05)
-    if SPEAKING.locked():
+    time.sleep(seconds + 0.05)
+    if only_while and not only_while.locked():
+        return
+    if _SPEAKING.locked():
         os._exit(1)
-    fail(Failure(f"Quaymaster did not answer within {DEADLINE_S:g} seconds.", CHECK_URL))
+    fail(Failure(message, CHECK_URL if message == _SILENT else ""))
 
 
 def main() -> None:
     """Answer the caller."""
-    start_new_thread(watch, ())
     try:
-        speak(0, run(sys.argv[1:]))
+        _speak(0, run(sys.argv[1:]))
     except Failure as failure:
         fail(failure)
     except OSError as error:

@@ -7,6 +7,7 @@
 # The token reaches curl by its standard input, never as an argument that other users of the machine see.
 # No other program is started: `printf` and `read` are the shell's own. Therefore only the conversation with
 # Quaymaster has a deadline, of 2 s; the caller is listened to until it has ended its line or its output.
+# No word of the command line, of a setting or of an answer is repeated if it may be a token.
 
 LC_ALL=C
 name=docker-credential-quaymaster
@@ -15,9 +16,14 @@ not_found='credentials not found in native keychain'
 no_server='no credentials server URL'
 check_url='Check QUAYMASTER_URL, or try again.'
 get_a_token='To get one: /integrations token create project|environment|image TARGET'
+nobody='Nobody said which server: type it, then Ctrl-D.'
 read_only='This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack.'
 newline='
 '
+tab=$(printf '\t')
+carriage_return=$(printf '\r')
+backspace=$(printf '\b')
+form_feed=$(printf '\f')
 
 # quiet SENTENCE: for the caller no failure, so people are told nothing.
 quiet() {
@@ -27,9 +33,32 @@ quiet() {
 
 # fail SENTENCE [HINT [SAID]]: tell the caller the sentence (or what it must read instead), people both.
 fail() {
-  printf '%s\n' "${3-$1}"
-  printf '%s: %s\n' "$name" "$1${2:+ $2}" >&2
+  hide_tokens "${3-$1}"
+  printf '%s\n' "$hidden"
+  hide_tokens "$1${2:+ $2}"
+  printf '%s: %s\n' "$name" "$hidden" >&2
   exit 1
+}
+
+# hide_tokens TEXT: put it, with what looks like a token cut to its prefix, into $hidden.
+hide_tokens() {
+  hidden=
+  rest=$1
+  while :; do
+    case $rest in
+      *[Qq][Mm]_[0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z][0-9A-Za-z]*) ;;
+      *) break ;;
+    esac
+    before=${rest%%[Qq][Mm]_*}
+    rest=${rest#"$before"???}
+    word=${rest%%[!0-9A-Za-z]*}
+    hidden=${hidden}${before}qm_
+    [ ${#word} -lt 16 ] || {
+      rest=${rest#"$word"}
+      hidden=${hidden}…
+    }
+  done
+  hidden=$hidden$rest
 }
 
 # trim TEXT: put it without the white space around it into $trimmed.
@@ -205,27 +234,143 @@ refused() {
   esac
   [ -n "$message" ] || strange
   case $code in
-    not_found) quiet "$not_found" ;;
-    deleted | invalid_request) fail "$message" "$hint" "$not_found" ;;
+    not_found | invalid_request) quiet "$not_found" ;;
+    deleted) fail "$message" "$hint" "$not_found" ;;
     *) fail "$message" "$hint" ;;
   esac
 }
 
-# Succeed if Quaymaster holds the same: it writes a login to the letter as docker does.
+# read_login JSON: put its values into $server_url, $username and $secret, or return 1: not an object of texts.
+read_login() {
+  server_url='' username='' secret=''
+  trim "$1"
+  rest=$trimmed
+  take '{' || return 1
+  while ! take '}'; do
+    read_text || return 1
+    key=$text
+    take ':' && read_text || return 1
+    case $key in
+      ServerURL) server_url=$text ;;
+      Username) username=$text ;;
+      Secret) secret=$text ;;
+    esac
+    take ',' || case $rest in
+      '}'*) ;;
+      *) return 1 ;;
+    esac
+  done
+  [ -z "$rest" ]
+}
+
+# take MARK: take it from the beginning of $rest, with the white space around it, or return 1.
+take() {
+  trim "$rest"
+  rest=$trimmed
+  case $rest in
+    "$1"*) rest=${rest#"$1"} ;;
+    *) return 1 ;;
+  esac
+  trim "$rest"
+  rest=$trimmed
+}
+
+# Take a text of JSON from the beginning of $rest into $text, or return 1.
+read_text() {
+  text=
+  case $rest in
+    '"'*) rest=${rest#?} ;;
+    *) return 1 ;;
+  esac
+  while :; do
+    part=${rest%%[\"\\]*}
+    [ "$part" != "$rest" ] || return 1
+    text=$text$part
+    rest=${rest#"$part"}
+    case $rest in
+      '"'*)
+        rest=${rest#?}
+        return 0
+        ;;
+    esac
+    rest=${rest#?}
+    read_escape || return 1
+  done
+}
+
+# Take what follows a backslash from the beginning of $rest, and put what it means behind $text.
+read_escape() {
+  mark=${rest%"${rest#?}"}
+  rest=${rest#?}
+  case $mark in
+    [\"\\/]) text=$text$mark ;;
+    n) text=$text$newline ;;
+    t) text=$text$tab ;;
+    r) text=$text$carriage_return ;;
+    b) text=$text$backspace ;;
+    f) text=$text$form_feed ;;
+    u) read_code_point ;;
+    *) return 1 ;;
+  esac
+}
+
+# Take four hexadecimal digits, or eight with \u between them, and put the character behind $text in UTF-8.
+read_code_point() {
+  read_digits || return 1
+  point=$digits
+  case $point,$rest in
+    5529[6-9],\\u* | 55[3-9]??,\\u* | 56[0-2]??,\\u* | 563[01]?,\\u*)
+      rest=${rest#??}
+      read_digits || return 1
+      point=$((65536 + (point - 55296) * 1024 + digits - 56320))
+      ;;
+  esac
+  if [ "$point" -lt 1 ]; then
+    return 1 # a shell cannot hold it
+  elif [ "$point" -lt 128 ]; then
+    put_bytes "$point"
+  elif [ "$point" -lt 2048 ]; then
+    put_bytes $((192 + point / 64)) $((128 + point % 64))
+  elif [ "$point" -lt 65536 ]; then
+    put_bytes $((224 + point / 4096)) $((128 + point / 64 % 64)) $((128 + point % 64))
+  else
+    put_bytes $((240 + point / 262144)) $((128 + point / 4096 % 64)) $((128 + point / 64 % 64)) \
+      $((128 + point % 64))
+  fi
+}
+
+# Take four hexadecimal digits from the beginning of $rest; $digits is their value.
+read_digits() {
+  digits=${rest%"${rest#????}"}
+  case $digits in
+    [0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]) ;;
+    *) return 1 ;;
+  esac
+  rest=${rest#????}
+  digits=$((0x$digits))
+}
+
+# put_bytes NUMBER...: put these bytes behind $text.
+put_bytes() {
+  for byte; do
+    # The octal digits are the format: `printf` has no other way to write a byte that all shells know.
+    one=$(printf '%b.' "\\0$((byte / 64))$((byte / 8 % 8))$((byte % 8))")
+    text=$text${one%.}
+  done
+}
+
+# Succeed if Quaymaster holds the same values: another writer of JSON orders and escapes them otherwise.
 store() {
-  case $1 in
-    *'"ServerURL":""'*) quiet "$no_server" ;;
-    *'"ServerURL":"'*) ;;
-    *) quiet "$no_server" ;;
-  esac
-  case $1 in
-    *'"Username":""'*) quiet 'no credentials username' ;;
-    *'"Username":"'*) ;;
-    *) quiet 'no credentials username' ;;
-  esac
-  server=${1#*'"ServerURL":"'}
-  ask "${server%%\"*}"
-  [ "$body" = "$1" ] || fail 'This login is not the one that Quaymaster holds.' "$read_only"
+  read_login "$1" || server_url=
+  [ -n "$server_url" ] || quiet "$no_server"
+  [ -n "$username" ] || quiet 'no credentials username'
+  wanted_username=$username
+  wanted_secret=$secret
+  ask "$server_url"
+  read_login "$body" || strange
+  if [ "$username" != "$wanted_username" ] || [ "$secret" != "$wanted_secret" ]; then
+    fail 'This login is not the one that Quaymaster holds.' "$read_only"
+  fi
 }
 
 [ $# -eq 1 ] || quiet "Usage: $name <store|get|erase|list|version>"
@@ -241,11 +386,17 @@ case $1 in
     exit
     ;;
   get | store | erase) ;;
-  *) quiet "$name: unknown action: $1" ;;
+  *) quiet "$name: unknown action; use store, get, erase, list or version" ;;
 esac
 
+[ ! -t 0 ] || printf '%s: %s\n' "$name" "$nobody" >&2
 # Callers end without a newline, for which `read` fails although it has read.
-read -r input || :
+read -r input 2>/dev/null || :
+if [ "$1" = store ] && [ ! -t 0 ]; then
+  while read -r line || [ -n "$line" ]; do
+    input=$input$newline$line
+  done
+fi
 trim "$input"
 [ -n "$trimmed" ] || quiet "$no_server"
 case $1 in

@@ -17,16 +17,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from bot.core.errors import LoginRejected, Unreachable
+from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
 from bot.core.secrets import Secret
+from bot.registry.answer import Answer
 from bot.registry.deadline import Clock
 from bot.registry.operation import Operation
-from bot.registry.transport import Answer, Wire
+from bot.registry.refusals import login_refused, trouble
+from bot.registry.transport import Wire
 
 SHORTEST_S, LONGEST_S, EARLY_S = 60, 3600, 5
 MOST_TOKENS = 1000
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 ACTION = re.compile(r"[a-z*]{1,20}")
+_NO_SCOPE = frozenset({400, 422})
+_SCOPE = re.compile(r"\bscopes?\b", re.I)
+
+
+class TokenDenied(LoginRejected):
+    """A token server's no: it may be meant for the login, or for what was asked for with it."""
+
+    def __init__(self, refusal: LoginRejected, answer: Answer) -> None:
+        super().__init__(refusal.message, refusal.hint, refusal.stage)
+        self.answer = answer
+
+
+class ScopeWanted(Unreachable):
+    """A token server that gives no token unless it is for a repository: nothing is known of the login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +118,8 @@ def fetch_token(
         identity: ``None`` = ask for what everybody gets.
 
     Raises:
-        LoginRejected: The token server refused.
+        ScopeWanted: It gives no token that is for no repository.
+        LoginRejected: The token server refused: the login, or what was asked for.
         Unreachable: It gave no usable answer.
     """
     parameters = [*([("service", service)] if service else []), *(("scope", each) for each in scopes)]
@@ -110,20 +127,19 @@ def fetch_token(
     query = "&".join(filter(None, (parts.query, urlencode(parameters))))
     url = urlunsplit(parts._replace(query=query))
     answer = wire.fetch(url, identity.basic() if identity else None)
-    if answer.status in (401, 403):
-        raise refused(wire.operation)
     if answer.status != 200:
-        raise no_token(wire.operation, answer)
-    return read_token(wire.operation, answer)
+        raise _no_token(wire.operation, answer, has_scope=bool(scopes))
+    return _read_token(wire.operation, answer)
 
 
-def read_token(operation: Operation, answer: Answer) -> Token:
+def _read_token(operation: Operation, answer: Answer) -> Token:
     """Read the answer; some servers give ``access_token`` in place of ``token``. Raises ``Unreachable``."""
     value = answer.json()
     fields = value if isinstance(value, dict) else {}
     text = fields.get("token") or fields.get("access_token")
     if not isinstance(text, str) or not PRINTABLE.fullmatch(text):
-        raise no_token(operation, answer)
+        raise _no_token(operation, answer, has_scope=True)
+    operation.hide(Secret(text))
     return Token(Secret(text), lifetime(fields.get("expires_in")), granted_by(text, fields.get("scope")))
 
 
@@ -173,33 +189,18 @@ def access_claims(token: str) -> list[object]:
     return access if isinstance(access, list) else []
 
 
-def refused(operation: Operation) -> LoginRejected:
-    """Say that the login was refused, at the step that needed it."""
-    return LoginRejected(f"{operation.host} refused this login.", operation.advice, operation.stage)
-
-
-def no_token(operation: Operation, answer: Answer) -> Unreachable:
-    """Say that a token server did not give a token."""
+def _no_token(operation: Operation, answer: Answer, *, has_scope: bool) -> RegistryFailure:
+    """Say why a token server gave no token."""
+    who = f"The token server of {operation.host}"
     if answer.status == 200:
         return Unreachable(
-            f"The token server of {operation.host} gave an answer without a token.",
-            "Ask whoever runs the registry.",
-            operation.stage,
+            f"{who} gave an answer without a token.", "Ask whoever runs the registry.", operation.stage
         )
-    return trouble(operation, answer, f"The token server of {operation.host}")
-
-
-def trouble(operation: Operation, answer: Answer, who: str) -> Unreachable:
-    """Say what a status means that is neither yes nor no. It never means a wrong password."""
-    if answer.status == 429:
-        wait_s = answer.retry_after_s
-        hint = "Try again later." if wait_s is None else f"Try again in {wait_s} seconds."
-        return Unreachable(f"{who} has been asked too often.", hint, operation.stage)
-    if answer.status >= 500:
-        message = f"{who} has trouble of its own (status {answer.status})."
-        return Unreachable(message, "Try again later; nothing is known about the login.", operation.stage)
-    return Unreachable(
-        f"{who} gave an answer that has no place here (status {answer.status}).",
-        "Check that the address is a registry's.",
-        operation.stage,
-    )
+    says = operation.says(answer)
+    if not has_scope and (answer.status in _NO_SCOPE or (answer.status < 404 and _SCOPE.search(says))):
+        message = f"{who} gives no token without a repository (status {answer.status})."
+        return ScopeWanted(message, "Test it with a repository.", operation.stage, says)
+    if answer.status not in (401, 403):
+        return trouble(operation, answer, who)
+    refusal = login_refused(operation, answer)
+    return TokenDenied(refusal, answer) if isinstance(refusal, LoginRejected) else refusal

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
+from bot.core.errors import LoginRejected, RegistryFailure, TooManyRequests, Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import DockerLogin, Login
 from bot.core.secrets import Secret
@@ -35,7 +35,12 @@ ECR_HOST = re.compile(
 )
 """An ECR registry's host, to be matched in full (``ecr-login/api/client.go``)."""
 
+PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
+_PUBLIC_REGION = "us-east-1"
+"""Where ECR Public grants its passwords, whoever asks."""
+
 CALLS: Lane["Granted"] = Lane(places=8, name="aws")
+_DUAL_STACK = (".on.aws", ".on.amazonwebservices.com.cn", "ecr-public.aws.com")
 CALL_S = 5.0
 NO_FILES = dict.fromkeys(("profile", "config_file", "credentials_file"), (None, None, None, None))
 """botocore's settings for where its own settings are: nowhere, whatever the environment says."""
@@ -108,7 +113,8 @@ class AwsLogins:
             LoginRejected: AWS refused the keys, the role or the permission.
             Unreachable: AWS did not answer, or the server is no ECR registry.
         """
-        if not ECR_HOST.fullmatch(login.server.host) or login.server.is_plain:
+        is_amazons = ECR_HOST.fullmatch(login.server.host) or login.server.host in PUBLIC_HOSTS
+        if not is_amazons or login.server.is_plain:
             raise Unreachable(
                 f"{login.server.address} is not a registry of Amazon ECR, so nothing was sent to it.",
                 "Check the region and the account id.",
@@ -156,8 +162,10 @@ class AwsLogins:
         step = "assume the role"
         try:
             keys = self._keys(login)
-            step = "log in to ECR (permission ecr:GetAuthorizationToken)"
-            answer = self._client("ecr", login, keys).get_authorization_token()
+            service = "ecr-public" if login.server.host in PUBLIC_HOSTS else "ecr"
+            more = " and sts:GetServiceBearerToken" if service == "ecr-public" else ""
+            step = f"log in to ECR (permission {service}:GetAuthorizationToken{more})"
+            answer = self._client(service, login, keys).get_authorization_token()
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
             raise refusal(code, step) from None
@@ -200,8 +208,10 @@ class AwsLogins:
             retries={"total_max_attempts": 1},
             proxies={},
             ignore_configured_endpoint_urls=True,
+            use_fips_endpoint="-fips." in login.server.host,
+            use_dualstack_endpoint=login.server.host.endswith(_DUAL_STACK) and service != "sts",
         )
-        region = login.options.get("region", "")
+        region = login.options.get("region", _PUBLIC_REGION)
         return session.create_client(
             service, region_name=region, endpoint_url=self._endpoint, config=config, **keys
         )
@@ -210,7 +220,8 @@ class AwsLogins:
 def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:
     """Read ``GetAuthorizationToken``'s answer. Raises ``Unreachable``."""
     try:
-        data = answer["authorizationData"][0]
+        found = answer["authorizationData"]
+        data = found if isinstance(found, Mapping) else found[0]  # ECR Public gives one, not a list of one
         username, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")
         until = data["expiresAt"].timestamp()
     except (KeyError, IndexError, ValueError, AttributeError):
@@ -233,7 +244,7 @@ def refusal(code: str, step: str) -> RegistryFailure:
     elif code in EXPIRED:
         message, hint = "AWS says that these keys have expired.", "Make new ones, and edit the integration."
     elif code in TOO_OFTEN:
-        return Unreachable("AWS has been asked too often.", "Try again in a minute.", Stage.LOGIN)
+        return TooManyRequests("AWS has been asked too often.", "Try again in a minute.", Stage.LOGIN)
     else:
         words = code if re.fullmatch(r"[A-Za-z.]{1,64}", code) else "an error"
         return Unreachable(f"AWS answered {words}.", "Check the region, or try again later.", Stage.LOGIN)

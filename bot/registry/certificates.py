@@ -1,16 +1,22 @@
 """Certificates in words: what one says, and what is wrong with one."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from bot.core.errors import Unreachable
+from bot.core.errors import CertificateWanted, Unreachable
 from bot.core.model import Stage
 
 # Codes of X509_verify_cert_error_string(3).
 NOT_YET_VALID, EXPIRED = 9, 10
 UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 WRONG_NAME = frozenset({62, 64})
+
+_SUBJECT_ALTERNATIVE_NAME = bytes.fromhex("0603551d11")
+"""How its object identifier, 2.5.29.17, stands in DER."""
+
+_CERTIFICATE_ALERTS = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"})
 
 ASK_OPERATOR = "Ask whoever runs the registry to renew the certificate."
 PLAIN_REASONS = frozenset(
@@ -35,8 +41,75 @@ def issuer_of(names: Iterable[Iterable[tuple[str, str]]]) -> str:
     return "".join(letter for letter in name if letter.isprintable())[:64]
 
 
+def end_of(certificate: Mapping[str, Any] | None) -> datetime | None:
+    """Return when a certificate ends, in UTC; ``None`` when it does not say."""
+    text = str((certificate or {}).get("notAfter", ""))
+    try:
+        return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def first_end_of(pem: str | None) -> datetime | None:
+    """Return when the first of a CA field's authorities ends; ``None`` when it holds no authority."""
+    if not pem:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cadata=pem)
+    except (ssl.SSLError, TypeError, ValueError):
+        return None
+    ends = (end_of(each) for each in context.get_ca_certs())
+    return min((end for end in ends if end), default=None)
+
+
+def has_other_names(der: bytes) -> bool:
+    """True when a certificate has names beside its common name, which alone counts for nothing today."""
+    return _SUBJECT_ALTERNATIVE_NAME in der
+
+
+def only_common_name(host: str, stage: Stage) -> Unreachable:
+    """Say that a certificate names its host only where nobody looks any more (RFC 9525; Go since 1.15)."""
+    return Unreachable(
+        f"The certificate of {host} names its host only as common name (CN), which docker, podman and "
+        "kubelet refuse as well.",
+        f"Ask whoever runs the registry for a certificate with {host} as subjectAltName.",
+        stage,
+    )
+
+
+def is_certificate_wanted(error: BaseException | None) -> bool:
+    """True when the server ended TLS because no client certificate came (RFC 8446, section 6.2)."""
+    return any(getattr(each, "reason", "") in _CERTIFICATE_ALERTS for each in _causes(error))
+
+
+def no_client_certificate(host: str) -> tuple[str, str]:
+    """Return the sentence and the hint for a server that wants a client certificate."""
+    return (
+        f"{host} wants a client certificate.",
+        "Quaymaster cannot give one. Ask whoever runs the registry for a way in without it.",
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was made from; libraries keep that in three places."""
+    waiting, seen = [error], 0
+    while waiting and seen < 20:
+        one = waiting.pop()
+        if isinstance(one, BaseException):
+            seen += 1
+            yield one
+            waiting += [
+                one.__cause__,
+                one.__context__,
+                *(a for a in one.args if isinstance(a, BaseException)),
+            ]
+
+
 def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
     """Say in words why TLS was not agreed."""
+    if is_certificate_wanted(error):
+        return CertificateWanted(*no_client_certificate(host), stage)
     if isinstance(error, ssl.SSLCertVerificationError):
         return Unreachable(*certificate_problem(error.verify_code, host), stage)
     if isinstance(error, ssl.SSLError) and error.reason in PLAIN_REASONS:
@@ -47,7 +120,7 @@ def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
         )
     return Unreachable(
         f"{host} broke off while TLS was being agreed.",
-        "Check the port; the registry needs TLS 1.2 or later.",
+        "Check the port. The registry needs TLS 1.2 or later, and must not want a client certificate.",
         stage,
     )
 

@@ -11,17 +11,19 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 
-from bot.core.errors import RegistryFailure
+from bot.core.addresses import NO_UNDERSCORE
+from bot.core.errors import RegistryFailure, Unreachable
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Outcome
+from bot.core.model import Outcome, Server, Stage
 from bot.core.ports.registry import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
 from bot.core.secrets import Secret
 from bot.registry.access_tokens import Identity, TokenCache
 from bot.registry.aws import AwsLogins
+from bot.registry.certificates import first_end_of
 from bot.registry.conversation import Conversation
 from bot.registry.deadline import Clock, Deadline
 from bot.registry.guard import Guard, Network, Resolver, resolve
-from bot.registry.kind_table import ECR, KNOWN_REALMS
+from bot.registry.kind_table import AWS_KINDS, KNOWN_REALMS
 from bot.registry.login_check import LoginCheck
 from bot.registry.operation import Operation
 from bot.registry.repositories import repository_name
@@ -90,16 +92,18 @@ class RegistryClient:
         operation = self._operation(login, deadline_s, on_step)
         login = replace(login, cache_key="")
         try:
+            _refuse_underscore(login.server)
             with self._conversation(login, operation) as talk:
-                return LoginCheck(talk, name).result()
+                found = LoginCheck(talk, name).result()
         except RegistryFailure as failure:
             operation.fail(failure.stage, failure.message)
             steps = tuple(operation.steps)
-            return CheckResult(Outcome.UNREACHABLE, failure.stage, failure.message, failure.hint, steps)
+            found = CheckResult(Outcome.UNREACHABLE, failure.stage, failure.message, failure.hint, steps)
+        return replace(found, certificate_ends=operation.certificate_ends, ca_ends=first_end_of(login.ca))
 
     def kept_login(self, login: Login) -> DockerLogin | None:
         """What docker must send: what is stored; for ECR a password that AWS granted a while ago, if any."""
-        if login.kind == ECR.id:
+        if login.kind in AWS_KINDS:
             return self._aws.kept_login(login)
         return DockerLogin(login.username, self._secret(login) or Secret(""))
 
@@ -127,8 +131,18 @@ class RegistryClient:
             return TagReader(talk, name).read()
 
     def _operation(self, login: Login, deadline_s: float, on_step: Callable[[Step], None]) -> Operation:
-        deadline = Deadline(deadline_s, self._clock)
-        return Operation(login.server.address, deadline, on_step, advice(self._kinds.get(login.kind)))
+        kind = self._kinds.get(login.kind)
+        operation = Operation(
+            login.server.address,
+            Deadline(deadline_s, self._clock),
+            on_step,
+            advice(kind),
+            address_hint=kind.address_hint if kind else "",
+            username=login.username,
+            has_login=any(login.credential.values()),
+        )
+        operation.hide(*login.credential.values())
+        return operation
 
     @contextmanager
     def _conversation(self, login: Login, operation: Operation) -> Iterator[Conversation]:
@@ -146,14 +160,22 @@ class RegistryClient:
 
     def _identity(self, login: Login, operation: Operation) -> Identity | None:
         """The login as it goes over the wire."""
-        if login.kind == ECR.id:
-            return self._aws.identity(login, operation)
+        if login.kind in AWS_KINDS:
+            identity = self._aws.identity(login, operation)
+            operation.hide(identity.secret)
+            return identity
         secret = self._secret(login)
         return Identity(login.username, secret) if secret else None
 
     def _secret(self, login: Login) -> Secret | None:
         """The kind's first secret field."""
         return login.credential.get(self._secret_keys.get(login.kind, "password"))
+
+
+def _refuse_underscore(server: Server) -> None:
+    """Refuse to call a server good that no client can use. Raises ``Unreachable``."""
+    if "_" in server.host:
+        raise Unreachable(NO_UNDERSCORE.format(server.host), "Give it a name with hyphens.", Stage.ADDRESS)
 
 
 def advice(kind: Kind | None) -> str:

@@ -14,13 +14,15 @@ google/go-containerregistry, ``pkg/v1/remote/transport``.
 from collections.abc import Callable
 from urllib.parse import urljoin
 
-from bot.core.errors import MalformedChallenge, Unreachable
+from bot.core.errors import Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import Login
-from bot.registry.access_tokens import Identity, Token, TokenCache, TokenKey, fetch_token, trouble
+from bot.registry.access_tokens import Identity, Token, TokenCache, TokenKey, fetch_token
+from bot.registry.answer import Answer
 from bot.registry.challenge import Challenge, parse_challenges, usable
-from bot.registry.guard import RealmRefused, allow_realm
-from bot.registry.transport import SMALL, Answer, Wire
+from bot.registry.guard import RealmRefused, allow_realm, joined
+from bot.registry.refusals import is_page, no_challenge, ping_refused
+from bot.registry.transport import SMALL, Wire
 
 
 class Conversation:
@@ -118,19 +120,16 @@ class Conversation:
         return f"Bearer {token.text.reveal()}"
 
     def _realm_of(self, challenge: Challenge) -> str:
-        url = urljoin(f"{self.origin}/v2/", challenge.realm)
+        url = joined(f"{self.origin}/v2/", challenge.realm)
         origin = allow_realm(url, self._login.server, self._trusted)
+        assert url is not None  # noqa: S101 - otherwise the line above raised
         self.operation.finish(Stage.REALM, f"the token server is {origin}, which is allowed")
         return url
 
     def _chosen(self, answer: Answer) -> Challenge:
         header = answer.headers.get("WWW-Authenticate")
         if header is None:
-            raise MalformedChallenge(
-                f"{self.operation.host} refuses access without saying how to log in.",
-                "Check that the address is a registry's.",
-                self.operation.stage,
-            )
+            raise no_challenge(self.operation, answer)
         candidates = usable(parse_challenges(header))
         return next((each for each in candidates if self._is_possible(each)), candidates[0])
 
@@ -138,7 +137,7 @@ class Conversation:
         """True for Basic, and for Bearer with an allowed realm."""
         if challenge.scheme == "basic":
             return True
-        url = urljoin(f"{self.origin}/v2/", challenge.realm)
+        url = joined(f"{self.origin}/v2/", challenge.realm)
         try:
             allow_realm(url, self._login.server, self._trusted)
         except RealmRefused:
@@ -146,16 +145,11 @@ class Conversation:
         return True
 
     def _judge_ping(self, answer: Answer) -> None:
-        """Say whether this is a registry at all. Raises ``Unreachable``."""
-        host, kind = self.operation.host, answer.headers.get("Content-Type", "")
-        is_page = kind.startswith("text/html") and "Docker-Distribution-Api-Version" not in answer.headers
+        """Say whether this is a registry at all. Raises ``RegistryFailure``."""
         if answer.status == 400 and b"https" in answer.body.lower() and self._login.server.is_plain:
-            message = f"{host} speaks TLS on this port."
+            message = f"{self.operation.host} speaks TLS on this port."
             raise Unreachable(message, "Write https:// before the address.", Stage.PING)
-        if answer.status == 429 or answer.status >= 500:
-            raise trouble(self.operation, answer, host)
-        if answer.status not in (200, 401) or (answer.status == 200 and is_page):
-            message = f"{host} is not a registry: it does not know /v2/ (status {answer.status})."
-            raise Unreachable(message, "Check the address, and leave out any path.", Stage.PING)
+        if answer.status not in (200, 401) or (answer.status == 200 and is_page(answer)):
+            raise ping_refused(self.operation, answer)
         words = "a registry that asks for a login" if answer.status == 401 else "a registry, open to all"
         self.operation.finish(Stage.PING, words)

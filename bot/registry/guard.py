@@ -7,7 +7,7 @@ the connection is made to exactly the address that was judged.
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from bot.core.addresses import literal_server
 from bot.core.errors import InvalidInput, Unreachable
@@ -26,6 +26,10 @@ LOOKUPS: Lane[Sequence[Endpoint]] = Lane(places=32, name="lookup")
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 LINK_LOCAL = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"))
+METADATA_NETWORKS = (
+    ip_network("fd00:ec2::/32"),  # AWS: instance metadata, pod identity, time, …
+    ip_network("fd20:ce::/64"),  # Google
+)
 METADATA = tuple(
     ip_address(text)
     for text in (
@@ -34,8 +38,6 @@ METADATA = tuple(
         "168.63.129.16",  # Azure's host; a public address that is not on the public internet
         "100.100.100.200",  # Alibaba
         "192.0.0.192",  # Oracle, older images
-        "fd00:ec2::254",  # AWS
-        "fd20:ce::254",  # Google
     )
 )
 THIS_NETWORK = ip_network("0.0.0.0/8")
@@ -125,7 +127,7 @@ def refusal_of(text: str, allowed: Sequence[Network]) -> str | None:
     """
     address = unmapped(ip_address(text.partition("%")[0]))
     named = [network for network in allowed if address in network]
-    if address in METADATA:
+    if address in METADATA or any(address in network for network in METADATA_NETWORKS):
         return None if any(network.num_addresses == 1 for network in named) else "a metadata service"
     for words, special in (("a loopback address", LOOPBACK), ("a link-local address", LINK_LOCAL)):
         if any(address in network for network in special):
@@ -182,12 +184,20 @@ def origin_of(url: str) -> str | None:
         return None
 
 
-def allow_realm(url: str, server: Server, trusted: Iterable[str]) -> str:
+def joined(base: str, target: str) -> str | None:
+    """Resolve an address that a server named; ``None`` when it cannot be read at all, such as ``http://[x``."""
+    try:
+        return urljoin(base, target)
+    except ValueError:
+        return None
+
+
+def allow_realm(url: str | None, server: Server, trusted: Iterable[str]) -> str:
     """
     Judge the token server that a challenge names.
 
     Args:
-        url: The realm, already made absolute.
+        url: The realm, already made absolute; ``None`` = it cannot be read.
         server: The integration's own registry.
         trusted: Origins on other hosts that belong to this registry or that the owner allowed.
 
@@ -199,7 +209,7 @@ def allow_realm(url: str, server: Server, trusted: Iterable[str]) -> str:
 
     Source: CVE-2020-15157 and its likes: credentials sent to a host that the registry named.
     """
-    origin = origin_of(url)
+    origin = None if url is None else origin_of(url)
     if origin is None:
         raise RealmRefused(
             "The registry names a token server whose address cannot be used.",
@@ -214,6 +224,9 @@ def allow_realm(url: str, server: Server, trusted: Iterable[str]) -> str:
         )
     if origin not in trusted:
         message = f"The registry {server.address} wants the login sent to {origin}, which is another host."
-        hint = "Nothing was sent. If that is its token server, allow it for this integration."
+        hint = (
+            "Nothing was sent there. If it is this registry's own login server, as with a self-hosted "
+            "GitLab: save without checking, then test the integration and press “Allow it”."
+        )
         raise RealmRefused(message, hint, origin)
     return origin

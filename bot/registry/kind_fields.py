@@ -11,6 +11,11 @@ from bot.core.kinds import Field
 from bot.registry.pem import read_pem
 
 LONGEST_PEM = 64 * 1024
+_SHOWN_OF_A_KEY = {
+    "client_email": r"[A-Za-z0-9._%+-]{1,128}@[A-Za-z0-9.-]{1,253}",
+    "project_id": r"[a-z0-9.:-]{1,128}",
+}
+"""What is shown of a key to every member, and so must be no more than what it says it is."""
 PEM_EXAMPLE = "Example: -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----"
 JSON_KEY_EXAMPLE = 'Example: {"type": "service_account", "project_id": "acme", …}'
 
@@ -53,13 +58,16 @@ def json_key_problem(text: str) -> str | None:
     missing = [name for name in ("project_id", "client_email", "private_key") if not key.get(name)]
     if missing:
         return f"This key is not whole: {', '.join(missing)} is missing. {JSON_KEY_EXAMPLE}"
+    odd = [name for name, form in _SHOWN_OF_A_KEY.items() if not re.fullmatch(form, str(key[name]))]
+    if odd:
+        return f"This is not a key as Google makes them: its {' and '.join(odd)} cannot be one."
     return None
 
 
 def json_key_facts(values: Mapping[str, str]) -> Mapping[str, str]:
     """Give what may be shown of a Google key: whose it is and of which project."""
     key = json_key(values.get("json_key", "")) or {}
-    return {name: str(key[name]) for name in ("client_email", "project_id") if name in key}
+    return {name: str(key[name]) for name in _SHOWN_OF_A_KEY if name in key}
 
 
 def json_key(text: str) -> Mapping[str, object] | None:

@@ -3,10 +3,12 @@
 Sources: each registry's own documents and clients, gathered in the table of .github/docs/registries.md.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from bot.core.errors import InvalidInput
 from bot.core.kinds import Field, Kind
 from bot.registry.kind_fields import (
     CA,
@@ -24,6 +26,26 @@ from bot.registry.kind_fields import (
 GROUPS = ("Docker", "ECR", "GCR", "Quay.io", "Other")
 """The rows of the ``Filters`` menu."""
 
+GITHUB_HOST = r"ghcr\.io|containers\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.ghe\.com"
+"""Source: GitHub's documents on its container registry; an enterprise with data residency has a host."""
+
+GOOGLE_HOST = (
+    r"(?:[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\.)?gcr\.io|[a-z0-9][a-z0-9-]{1,39}-docker\.pkg\.dev"
+    r"|docker\.[a-z0-9-]{2,40}\.rep\.pkg\.dev"
+)
+"""Source: GoogleCloudPlatform/docker-credential-gcr, ``config/const.go``; Google's documents on locations."""
+
+_AZURE_NAME = r"[a-z0-9][a-z0-9-]{3,61}[a-z0-9]"
+AZURE_HOST = rf"{_AZURE_NAME}(?:\.[a-z0-9]{{2,40}}\.geo)?\.azurecr\.(?:io|cn|us|de)"
+"""
+The clouds: public, China (.cn), US Government (.us), and Germany (.de), which ended in 2021.
+
+Source: Kubernetes' credential provider for Azure; Azure/azure-cli-extensions for ``.geo``, of one region.
+"""
+
+STANDARD, DUAL_STACK, FIPS, DUAL_STACK_FIPS = "Standard", "Dual-stack", "FIPS", "Dual-stack and FIPS"
+"""The endpoints of Amazon ECR, as the form names them."""
+
 AWS_SUFFIXES = (
     ("cn-", "amazonaws.com.cn"),
     ("eusc-", "amazonaws.eu"),
@@ -36,11 +58,57 @@ AWS_SUFFIXES = (
 """By the beginning of the region: the domain of its partition."""
 
 
-def ecr_address(values: Mapping[str, str]) -> str:
-    """Put an ECR registry's address together; the region decides the domain."""
-    region = values["region"]
+_ECR_NAMES = {
+    STANDARD: "dkr.ecr",
+    DUAL_STACK: "dkr-ecr",
+    FIPS: "dkr.ecr-fips",
+    DUAL_STACK_FIPS: "dkr-ecr-fips",
+}
+_DUAL_STACK_SUFFIXES = {"amazonaws.com": "on.aws", "amazonaws.com.cn": "on.amazonwebservices.com.cn"}
+"""Of the partitions whose registries have names for IPv6 as well."""
+
+_FIPS_REGION = re.compile(r"us-(?:(?:east|west)-[12]|gov-(?:east|west)-1)")
+
+
+def _ecr_address(values: Mapping[str, str]) -> str:
+    """
+    Put an ECR registry's address together; the region decides the domain, the endpoint the rest.
+
+    Raises:
+        InvalidInput: There is no such endpoint in that region.
+
+    Source: awslabs/amazon-ecr-credential-helper, ``ecr-login/api/client.go``; AWS, "Amazon ECR endpoints and
+    quotas" and "Making requests to Amazon ECR registries".
+    """
+    region, endpoint = values["region"], values["endpoint"] or STANDARD
     suffix = next(suffix for beginning, suffix in AWS_SUFFIXES if region.startswith(beginning))
-    return f"https://{values['account_id']}.dkr.ecr.{region}.{suffix}"
+    if endpoint in (FIPS, DUAL_STACK_FIPS) and not _FIPS_REGION.fullmatch(region):
+        raise InvalidInput(f"Amazon ECR has no FIPS endpoint in {region}.", "Choose Standard as endpoint.")
+    if endpoint in (DUAL_STACK, DUAL_STACK_FIPS):
+        if suffix not in _DUAL_STACK_SUFFIXES:
+            message = f"Amazon ECR has no dual-stack endpoint in {region}."
+            raise InvalidInput(message, "Choose Standard as endpoint.")
+        suffix = _DUAL_STACK_SUFFIXES[suffix]
+    return (
+        f"https://{values['account_id']}.{_ECR_NAMES.get(endpoint, _ECR_NAMES[STANDARD])}.{region}.{suffix}"
+    )
+
+
+def _ecr_public_address(values: Mapping[str, str]) -> str:
+    """ECR Public's two names: one for IPv4 alone, one for IPv6 too."""
+    is_dual = values["endpoint"] == DUAL_STACK
+    return f"https://{'ecr-public.aws.com' if is_dual else 'public.ecr.aws'}"
+
+
+def _azure_address(values: Mapping[str, str]) -> str:
+    """A name alone is one of Azure's public cloud; a whole login server says itself which cloud it is of."""
+    registry = values["registry"]
+    return f"https://{registry}" if "." in registry else f"https://{registry}.azurecr.io"
+
+
+def _github_address(values: Mapping[str, str]) -> str:
+    """GitHub's own registry, or an enterprise's whose data stays in its region."""
+    return f"https://{values['host'] or 'ghcr.io'}"
 
 
 DOCKER_HUB = Kind(
@@ -76,26 +144,46 @@ TRUSTED = Kind(
     words=("trusted", "dtr", "msr"),
 )
 
+_ACCESS_KEY_ID = Field(
+    "access_key_id",
+    "Access key ID",
+    example="AKIAIOSFODNN7EXAMPLE",
+    pattern=r"AKIA[A-Z0-9]{12,124}",
+    problem="A lasting access key's id begins with AKIA; those with ASIA end within hours.",
+)
+_SECRET_ACCESS_KEY = Field(
+    "secret_access_key",
+    "Secret access key",
+    is_secret=True,
+    example="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    pattern=r"[A-Za-z0-9/+=]{40}",
+    problem="A secret access key has 40 letters, digits, “/”, “+” or “=”.",
+)
+_ROLE = Field(
+    "role",
+    "Role to assume",
+    is_required=False,
+    hint="Only when the access key reaches the registry through a role.",
+    example="arn:aws:iam::123456789012:role/pull-images",
+    pattern=r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
+    problem="This is not a role's ARN.",
+)
+_ENDPOINT = Field(
+    "endpoint",
+    "Endpoint",
+    is_required=False,
+    hint="The one in the names of your images. Dual-stack is for IPv6.",
+    choices=(STANDARD, DUAL_STACK, FIPS, DUAL_STACK_FIPS),
+    initial=STANDARD,
+)
+
 ECR = Kind(
     "ecr",
     "Amazon ECR",
     "ECR",
     (
-        Field(
-            "access_key_id",
-            "Access key ID",
-            example="AKIAIOSFODNN7EXAMPLE",
-            pattern=r"AKIA[A-Z0-9]{12,124}",
-            problem="A lasting access key's id begins with AKIA; those with ASIA end within hours.",
-        ),
-        Field(
-            "secret_access_key",
-            "Secret access key",
-            is_secret=True,
-            example="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-            pattern=r"[A-Za-z0-9/+=]{40}",
-            problem="A secret access key has 40 letters, digits, “/”, “+” or “=”.",
-        ),
+        _ACCESS_KEY_ID,
+        _SECRET_ACCESS_KEY,
         Field(
             "region",
             "Region",
@@ -111,20 +199,30 @@ ECR = Kind(
             pattern=r"[0-9]{12}",
             problem="An account id has 12 digits.",
         ),
-        Field(
-            "role",
-            "Role to assume",
-            is_required=False,
-            hint="Only when the access key reaches the registry through a role.",
-            example="arn:aws:iam::123456789012:role/pull-images",
-            pattern=r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]{1,512}",
-            problem="This is not a role's ARN.",
-        ),
+        _ENDPOINT,
+        _ROLE,
     ),
     server="https://{account_id}.dkr.ecr.{region}.amazonaws.com",
     username="AWS",
     words=("ecr", "aws", "amazon"),
-    address=ecr_address,
+    address=_ecr_address,
+)
+
+ECR_PUBLIC = Kind(
+    "ecr-public",
+    "Amazon ECR Public",
+    "ECR",
+    (
+        _ACCESS_KEY_ID,
+        _SECRET_ACCESS_KEY,
+        replace(_ENDPOINT, choices=(STANDARD, DUAL_STACK)),
+        _ROLE,
+    ),
+    server="https://public.ecr.aws",
+    username="AWS",
+    words=("ecr-public", "public.ecr.aws"),
+    realm_origins=("https://public.ecr.aws", "https://ecr-public.aws.com"),
+    address=_ecr_public_address,
 )
 
 GOOGLE = Kind(
@@ -146,14 +244,14 @@ GOOGLE = Kind(
             "Registry host",
             hint="The part of an image's name before the first slash.",
             example="europe-docker.pkg.dev",
-            pattern=r"(?:[a-z]{2,4}\.)?gcr\.io|[a-z0-9-]{2,40}-docker\.pkg\.dev"
-            r"|docker\.[a-z0-9-]{2,40}\.rep\.pkg\.dev",
+            read=str.lower,
+            pattern=GOOGLE_HOST,
             problem="This is not a host of Google's registries, without https:// and without a path.",
         ),
     ),
     server="https://{host}",
     username="_json_key",
-    words=("gcr", "google", "gar"),
+    words=("gcr", "google", "gar", "artifact-registry"),
     derive=json_key_facts,
 )
 
@@ -181,9 +279,22 @@ GITHUB = Kind(
     (
         named(USERNAME, "GitHub user name", example="octocat"),
         named(PASSWORD, "Personal access token", hint="A classic one, with read:packages."),
+        Field(
+            "host",
+            "Registry host",
+            is_required=False,
+            hint="Only for an enterprise with data residency; empty means ghcr.io.",
+            example="containers.octocorp.ghe.com",
+            read=str.lower,
+            pattern=GITHUB_HOST,
+            problem="Leave it empty for ghcr.io. With data residency it is containers.SUBDOMAIN.ghe.com. For "
+            "GitHub Enterprise Server choose Private Docker Registry.",
+        ),
     ),
-    server="https://ghcr.io",
-    words=("ghcr", "github"),
+    server="https://{host}",
+    words=("ghcr", "github", "ghcr.io"),
+    hosts=GITHUB_HOST,
+    address=_github_address,
 )
 
 AZURE = Kind(
@@ -194,10 +305,13 @@ AZURE = Kind(
         Field(
             "registry",
             "Registry name",
-            hint="The part before .azurecr.io.",
-            example="acme",
-            pattern=r"[A-Za-z0-9][A-Za-z0-9-]{3,61}[A-Za-z0-9]",
-            problem="A registry's name has 5 to 63 letters and digits, without .azurecr.io.",
+            hint="The part before .azurecr.io. For Azure China or US Government the whole login server.",
+            example="acmeimages.azurecr.io",
+            read=str.lower,
+            pattern=rf"{_AZURE_NAME}|{AZURE_HOST}",
+            problem="Write the registry's name (5 to 63 letters, digits and hyphens), or its whole login "
+            "server as Azure shows it: it ends with .azurecr.io, .azurecr.cn or .azurecr.us. For a domain of "
+            "your own choose Private Docker Registry.",
         ),
         named(
             USERNAME,
@@ -207,7 +321,9 @@ AZURE = Kind(
         named(PASSWORD, "Secret or token password"),
     ),
     server="https://{registry}.azurecr.io",
-    words=("acr", "azure"),
+    words=("acr", "azure", "azurecr"),
+    hosts=AZURE_HOST,
+    address=_azure_address,
 )
 
 GITLAB = Kind(
@@ -226,6 +342,8 @@ GITLAB = Kind(
         CA,
     ),
     words=("gitlab",),
+    address_hint="A GitLab's registry often has a host or a port of its own, such as registry.example.com or "
+    "gitlab.example.com:5050; a project's page “Container registry” shows it.",
 )
 
 HARBOR = Kind(
@@ -259,7 +377,10 @@ JFROG = Kind(
     words=("jfrog", "artifactory"),
 )
 
-ROWS = (DOCKER_HUB, PRIVATE, TRUSTED, ECR, GOOGLE, QUAY, GITHUB, AZURE, GITLAB, HARBOR, JFROG)
+ROWS = (DOCKER_HUB, PRIVATE, TRUSTED, ECR, ECR_PUBLIC, GOOGLE, QUAY, GITHUB, AZURE, GITLAB, HARBOR, JFROG)
+
+AWS_KINDS = frozenset({ECR.id, ECR_PUBLIC.id})
+"""Those whose registry takes a password that AWS grants for hours."""
 
 KINDS: Mapping[str, Kind] = MappingProxyType({kind.id: kind for kind in ROWS})
 """Every kind by its id, in the order of the menu."""

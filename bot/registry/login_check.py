@@ -5,14 +5,17 @@ and ``/v2/`` answers 200 to it. So a Bearer login is proved only by a repository
 stays shut without it. A Basic login is proved by ``/v2/`` itself, which was shut without it.
 """
 
-from bot.core.errors import LoginRejected, RegistryFailure, Unreachable
+from dataclasses import replace
+
+from bot.core.errors import LoginRejected, RegistryFailure, RepositoryRefused, Unreachable
 from bot.core.model import Outcome, Stage
 from bot.core.ports.registry import CheckResult
-from bot.registry.access_tokens import refused, trouble
+from bot.registry.access_tokens import ScopeWanted, TokenDenied
 from bot.registry.conversation import Conversation
-from bot.registry.repositories import no_such_repository, path_of, scope_of, unreadable
+from bot.registry.repositories import path_of, scope_of
+from bot.registry.repository_access import RepositoryAccess
 
-UNPROVED_HINT = "To prove it, test it with a repository that needs a login."
+_UNPROVED_HINT = "To prove it, test it with a repository that needs a login."
 
 
 class LoginCheck:
@@ -21,20 +24,36 @@ class LoginCheck:
     def __init__(self, conversation: Conversation, repository: str | None) -> None:
         self._talk = conversation
         self._operation = conversation.operation
+        self._access = RepositoryAccess(conversation)
         self._repository = repository
 
     def result(self) -> CheckResult:
         """Do the check. Never raises for what a registry does."""
         try:
             return self._judged()
+        except RepositoryRefused as failure:
+            signed_in = "Signed in. " if self._access.is_signed_in and self._talk.identity() else ""
+            outcome = Outcome.PROVED if self._is_proved else failure.outcome
+            return self._failed(outcome, failure, f"{signed_in}{failure.message}")
         except RegistryFailure as failure:
-            self._operation.fail(failure.stage, failure.message)
-            realm = getattr(failure, "realm", None)
-            return self._result(failure.outcome, failure.stage, failure.message, failure.hint, realm)
+            return self._failed(failure.outcome, failure, failure.message)
 
     def _judged(self) -> CheckResult:
         self._talk.ping()
-        self._log_in()
+        self._operation.stage = Stage.LOGIN
+        try:
+            self._access.sign_in()
+            self._operation.finish(Stage.LOGIN, self._words_on_login())
+        except ScopeWanted as wanted:
+            if self._repository is None:
+                self._operation.finish(Stage.LOGIN, "nothing is known without a repository")
+                reason = f"{wanted.message} So nothing is known about the login."
+                return self._result(Outcome.ACCEPTED, Stage.LOGIN, reason, _UNPROVED_HINT)
+        except TokenDenied as denied:
+            # 403 may mean that a repository must be named; 401 means the login, and is not tried twice.
+            if self._repository is None or denied.answer.status == 401:
+                raise
+            self._access.is_signed_in = False
         if self._repository is not None:
             return self._read_repository(self._repository)
         if self._is_proved:
@@ -47,21 +66,6 @@ class LoginCheck:
         challenge = self._talk.challenge
         return challenge is not None and challenge.scheme == "basic"
 
-    def _log_in(self) -> None:
-        self._operation.stage = Stage.LOGIN
-        if self._is_proved and self._talk.identity() is None:
-            raise LoginRejected(
-                f"{self._operation.host} asks for a login, and this integration has none.",
-                "Enter a user name and a password.",
-                Stage.LOGIN,
-            )
-        answer = self._talk.ask("/v2/")
-        if answer.status in (401, 403):
-            raise refused(self._operation)
-        if answer.status != 200:
-            raise trouble(self._operation, answer, self._operation.host)
-        self._operation.finish(Stage.LOGIN, self._words_on_login())
-
     def _words_on_login(self) -> str:
         if self._talk.identity() is None:
             return "none is used"
@@ -69,11 +73,7 @@ class LoginCheck:
 
     def _read_repository(self, repository: str) -> CheckResult:
         self._operation.stage = Stage.REPOSITORY
-        answer = self._talk.ask(path_of(repository), (scope_of(repository),), limit=None)
-        if answer.status == 404:
-            return self._without_repository(repository)
-        if answer.status != 200:
-            raise unreadable(self._operation, answer, repository)
+        self._access.read(path_of(repository), repository, limit=None)
         is_closed = self._is_proved or self._is_closed_to_others(repository)
         self._operation.finish(Stage.REPOSITORY, f"{repository} can be read{self._grants(repository)}")
         if self._talk.identity() is not None and is_closed:
@@ -104,13 +104,6 @@ class LoginCheck:
         actions = token.granted.get(repository)
         return f"; granted: {', '.join(actions)}" if actions else ""
 
-    def _without_repository(self, repository: str) -> CheckResult:
-        failure = no_such_repository(self._operation, repository)
-        self._operation.fail(Stage.REPOSITORY, failure.message)
-        outcome = Outcome.PROVED if self._is_proved else Outcome.ACCEPTED
-        signed_in = "Signed in. " if self._talk.identity() else ""
-        return self._result(outcome, Stage.REPOSITORY, f"{signed_in}{failure.message}", failure.hint)
-
     def _accepted(self, stage: Stage) -> CheckResult:
         if self._talk.identity() is None:
             return self._result(Outcome.ACCEPTED, stage, "The registry answers without a login.")
@@ -120,9 +113,12 @@ class LoginCheck:
             reason = "Signed in, but the repository is open to all, so nothing proves the login."
         else:
             reason = "Signed in; nothing refused the login, and nothing proved it."
-        return self._result(Outcome.ACCEPTED, stage, reason, UNPROVED_HINT)
+        return self._result(Outcome.ACCEPTED, stage, reason, _UNPROVED_HINT)
 
-    def _result(
-        self, outcome: Outcome, stage: Stage, reason: str, hint: str = "", realm: str | None = None
-    ) -> CheckResult:
-        return CheckResult(outcome, stage, reason, hint, tuple(self._operation.steps), realm)
+    def _failed(self, outcome: Outcome, failure: RegistryFailure, reason: str) -> CheckResult:
+        self._operation.fail(failure.stage, failure.message)
+        found = self._result(outcome, failure.stage, reason, failure.hint)
+        return replace(found, realm=getattr(failure, "realm", None), refused=failure.refused)
+
+    def _result(self, outcome: Outcome, stage: Stage, reason: str, hint: str = "") -> CheckResult:
+        return CheckResult(outcome, stage, reason, hint, tuple(self._operation.steps))

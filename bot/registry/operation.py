@@ -1,11 +1,15 @@
 """One question to a registry: how long it may take, how far it has come, what it found on the way."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from bot.core.errors import Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import Step, ignore_step
+from bot.core.secrets import Secret
+from bot.registry.answer import Answer
 from bot.registry.deadline import Deadline
+from bot.registry.sentences import said
 
 
 class Operation:
@@ -17,16 +21,28 @@ class Operation:
         deadline: Deadline,
         on_step: Callable[[Step], None] = ignore_step,
         advice: str = "",
+        *,
+        address_hint: str = "",
+        username: str = "",
+        has_login: bool = True,
     ) -> None:
         self.host = host
         """The registry as people write it, ``host`` or ``host:port``: for sentences."""
         self.deadline = deadline
         self.advice = advice
         """What to look at when the login is refused."""
+        self.address_hint = address_hint
+        """Which address this kind of registry has, for when there is no registry."""
+        self.has_login = has_login
+        """False: the integration is used without logging in."""
+        self.certificate_ends: datetime | None = None
+        """When the registry's own TLS certificate ends."""
         self.stage = Stage.ADDRESS
         """The step being worked on: where a failure belongs."""
         self.steps: list[Step] = []
         self._on_step = on_step
+        self._username = username
+        self._secrets: list[Secret] = []
 
     def finish(self, stage: Stage, text: str) -> None:
         """Report a step that went well. Only its first time counts: later connections are not news."""
@@ -36,6 +52,14 @@ class Operation:
     def fail(self, stage: Stage, text: str) -> None:
         """Report the step at which everything ended, in place of what was said of it before."""
         self._report(Step(stage, is_ok=False, text=text))
+
+    def hide(self, *secrets: Secret) -> None:
+        """Note what a server's own sentence must never show."""
+        self._secrets += [secret for secret in secrets if secret]
+
+    def says(self, answer: Answer) -> str:
+        """Return what a server says in an error answer, named as its word; nothing if it may not be shown."""
+        return said(answer, self._secrets, self._username)
 
     def stage_of(self, contact: Stage) -> Stage:
         """

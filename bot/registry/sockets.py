@@ -16,7 +16,14 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 from bot.core.errors import RegistryFailure, Unreachable
 from bot.core.model import Stage
-from bot.registry.certificates import described, explained
+from bot.registry.certificates import (
+    WRONG_NAME,
+    described,
+    end_of,
+    explained,
+    has_other_names,
+    only_common_name,
+)
 from bot.registry.guard import Endpoint, Guard
 from bot.registry.operation import Operation
 
@@ -112,10 +119,26 @@ class PinnedHTTPSConnection(HTTPSConnection):
         except TimeoutError:
             raise operation.late(stage) from None
         except OSError as error:
+            if getattr(error, "verify_code", 0) in WRONG_NAME and not self._has_other_names():
+                raise only_common_name(self.host, stage) from error
             raise explained(error, self.host, stage) from error
         if isinstance(self.sock, MeteredTLSSocket):
             self.sock.meter = self._meter
-            operation.finish(Stage.TLS, described(self.sock.version(), self.sock.getpeercert()))
+            certificate = self.sock.getpeercert()
+            if operation.certificate_ends is None and stage is Stage.TLS:
+                operation.certificate_ends = end_of(certificate)
+            operation.finish(Stage.TLS, described(self.sock.version(), certificate))
+
+    def _has_other_names(self) -> bool:
+        """Look at a certificate that was refused, on a connection over which nothing is sent."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        try:
+            plain = dial(self.host, self.port, self._meter)
+            with plain, context.wrap_socket(plain, server_hostname=self.host) as looking:
+                return has_other_names(looking.getpeercert(binary_form=True) or b"")
+        except (OSError, RegistryFailure):
+            return True
 
 
 def dial(host: str, port: int, meter: Meter) -> MeteredSocket:

@@ -3,20 +3,23 @@
 1. Ask for ``/v2/NAME/tags/list``, without ``n``: some registries refuse a large one, others ignore it.
 2. Drop what is no tag: nulls (Nexus, empty repositories), empty names, digests (Artifactory).
 3. Follow ``Link: <URL>; rel="next"``, within the registry's origin only, never to a page that was read.
-4. Stop at the caps, and say that there is more.
+4. A next page that cannot be read ends the list; what was read is given, with the reason.
+5. Stop at the caps, and say that there is more.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import urljoin
+from dataclasses import replace
+from urllib.parse import urlsplit, urlunsplit
 
-from bot.core.errors import Unreachable
+from bot.core.errors import RegistryFailure, Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import Tags
+from bot.registry.answer import Answer
 from bot.registry.conversation import Conversation
-from bot.registry.guard import origin_of
-from bot.registry.repositories import path_of, scope_of, unreadable
-from bot.registry.transport import Answer
+from bot.registry.guard import joined, origin_of
+from bot.registry.repositories import path_of, scope_of
+from bot.registry.repository_access import RepositoryAccess
 
 PAGE_BYTES = 4 * 1024 * 1024
 PAGE_VALUES = 60_000
@@ -34,42 +37,81 @@ LINK = re.compile(
 PARAMETER = re.compile(r"""\s*;\s*([^\s=;,]+)(?:\s*=\s*(?:"([^"]*)"|([^\s",;]+)))?""")
 
 
+class _NoNextPage(Exception):
+    """The next page is nowhere that may be asked."""
+
+
 class TagReader:
     """One reading of a repository's tags."""
 
     def __init__(self, conversation: Conversation, repository: str) -> None:
         self._talk = conversation
         self._operation = conversation.operation
+        self._access = RepositoryAccess(conversation)
         self._repository = repository
         self._tags: dict[str, float] = {}
         """Each tag with the time it was uploaded, 0.0 when nobody says (milliseconds since 1970)."""
+        self._has_begun = False
 
     def read(self) -> Tags:
-        """Read page after page. Raises ``RegistryFailure``."""
+        """Read page after page, up to one that cannot be read. Raises ``RegistryFailure`` for the first."""
         self._talk.ping()
         self._operation.stage = Stage.REPOSITORY
-        url: str | None = urljoin(self._talk.origin, path_of(self._repository))
+        url: str | None = f"{self._talk.origin}{path_of(self._repository)}"
         seen: set[str] = set()
         while url is not None and len(seen) < MOST_PAGES and len(self._tags) <= MOST_TAGS:
             if url in seen:
-                raise self._odd("leads back to a page of tags that was already read")
+                return self._stopped("leads back to a page that was read already")
             seen.add(url)
-            url = self._read_page(url)
+            try:
+                url = self._read_page(url)
+            except RegistryFailure as failure:
+                if not self._has_begun:
+                    raise
+                return self._stopped(f"could not be read: {failure.message}")
+            except _NoNextPage as odd:
+                return self._stopped(str(odd))
         return self._collected(is_cut=url is not None or len(self._tags) > MOST_TAGS)
 
     def _read_page(self, url: str) -> str | None:
-        """Read one page, and say where the next one is."""
+        """Read one page, and say where the next one is. Raises ``RegistryFailure`` or ``_NoNextPage``."""
+        answer = self._further_page(url) if self._has_begun else self._first_page(url)
+        self._tags.update(self._tags_of(answer))
+        self._has_begun = True
+        target = next_page(answer.headers.get("Link", ""))
+        return None if target is None else self._on_own_origin(joined(answer.url, target))
+
+    def _first_page(self, url: str) -> Answer:
+        return self._access.read(url, self._repository, limit=PAGE_BYTES)
+
+    def _further_page(self, url: str) -> Answer:
+        """The first page was given, so a refusal now is of this page, not of the login or the repository."""
         answer = self._talk.ask(url, (scope_of(self._repository),), limit=PAGE_BYTES)
         if answer.status != 200:
-            raise unreadable(self._operation, answer, self._repository)
-        self._tags.update(self._tags_of(answer))
-        target = next_page(answer.headers.get("Link", ""))
-        if target is None:
-            return None
-        url = urljoin(answer.url, target)
-        if origin_of(url) != self._talk.origin:
-            raise self._odd("leads to another host for the next page of tags; nothing was sent there")
-        return url
+            says = self._operation.says(answer)
+            raise _NoNextPage(f"could not be read (status {answer.status}{f'; {says}' if says else ''})")
+        return answer
+
+    def _on_own_origin(self, url: str | None) -> str:
+        """
+        Return the next page's address where the registry itself is. Raises ``_NoNextPage``.
+
+        A registry behind a proxy that ends TLS may take itself for http, or for its own inner port.
+        """
+        origin = None if url is None else origin_of(url)
+        if url is None or origin is None:
+            raise _NoNextPage("has an address that cannot be used")
+        if origin == self._talk.origin:
+            return url
+        parts, own = urlsplit(url), urlsplit(self._talk.origin)
+        if parts.scheme == "http" and parts.hostname == own.hostname:
+            return urlunsplit(parts._replace(scheme=own.scheme, netloc=own.netloc))
+        raise _NoNextPage(f"is at another address, {origin}; nothing was sent there")
+
+    def _stopped(self, why: str) -> Tags:
+        """What was read before a page that cannot be read."""
+        reason = f"The registry's next page {why.removesuffix('.')}, so there may be more."
+        return replace(self._collected(is_cut=True), cut_reason=reason)
 
     def _tags_of(self, answer: Answer) -> Mapping[str, float]:
         # A page of four megabytes can hold a million tiny values; parsing them would take fifty.

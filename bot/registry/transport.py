@@ -1,22 +1,19 @@
-"""Requests to registries and their token servers, and the answers, both small and bounded."""
+"""Requests to registries and their token servers, and reading the answers, both small and bounded."""
 
-import json
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-from bot.core.errors import Unreachable
-from bot.registry.guard import Guard, origin_of
+from bot.core.errors import CertificateWanted, Unreachable
+from bot.registry.answer import Answer
+from bot.registry.certificates import is_certificate_wanted, no_client_certificate
+from bot.registry.guard import Guard, joined, origin_of
 from bot.registry.operation import Operation
 from bot.registry.sockets import Meter, PinnedHTTPConnection, PinnedHTTPSConnection, too_much
 
@@ -25,45 +22,6 @@ SMALL = 64 * 1024
 CHUNK = 32 * 1024
 MOST_HOPS = 3
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back. Its ``repr`` shows no header and no body: a token may stand there."""
-
-    status: int
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-
-    def __repr__(self) -> str:
-        return f"Answer({self.status})"
-
-    def json(self) -> Any:
-        """Read the body as JSON; ``None`` when it is none."""
-        try:
-            return json.loads(self.body)
-        except (ValueError, RecursionError):
-            return None
-
-    @property
-    def error_codes(self) -> frozenset[str]:
-        """The codes of a registry's error answer, such as ``NAME_UNKNOWN``; empty when it is none."""
-        value = self.json()
-        errors = value.get("errors") if isinstance(value, dict) else None
-        found = errors if isinstance(errors, list) else []
-        return frozenset(str(each.get("code", "")) for each in found if isinstance(each, dict))
-
-    @property
-    def retry_after_s(self) -> int | None:
-        """How long to stay away, in whole seconds; ``None`` when it does not say. RFC 9110, 10.2.3."""
-        text = self.headers.get("Retry-After", "")
-        if text.isascii() and text.isdigit():
-            return int(text[:9])
-        try:
-            return max(0, int(parsedate_to_datetime(text).timestamp() - time.time()))
-        except (ValueError, OverflowError):
-            return None
 
 
 class PinnedAdapter(HTTPAdapter):
@@ -145,7 +103,7 @@ class Wire:
             finally:
                 response.close()
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise self._broken() from error
+            raise self._broken(error) from error
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
         origin = origin_of(request.url or "") or ""
@@ -197,16 +155,19 @@ class Wire:
         return True
 
     def _next_hop(self, url: str, target: str) -> str:
-        hop = urljoin(url, target)
-        if origin_of(hop) == origin_of(url):
+        hop = joined(url, target)
+        if hop is not None and origin_of(hop) == origin_of(url):
             return hop
-        place = origin_of(hop) or "an address that cannot be used"
+        place = (hop and origin_of(hop)) or "an address that cannot be used"
         raise self._failure(
             f"{origin_of(url)} redirects to {place}; the login was not sent there.",
             "If the registry is there, use that address.",
         )
 
-    def _broken(self) -> Unreachable:
+    def _broken(self, error: Exception | None = None) -> Unreachable:
+        # In TLS 1.3 the server's word on a missing client certificate comes with the first read.
+        if error is not None and is_certificate_wanted(error):
+            return CertificateWanted(*no_client_certificate(self.operation.host), self.operation.stage)
         if self.operation.deadline.left_s() <= 0:
             return self.operation.late()
         return self._failure(

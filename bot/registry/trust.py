@@ -46,6 +46,8 @@ def build_context(ca: str | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = MeteredTLSSocket
+    # As docker, podman and kubelet do: a common name says nothing about a host.
+    context.hostname_checks_common_name = False
     # The machine's own store holds a company's authorities; a slim container has no store at all.
     context.load_default_certs()
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)

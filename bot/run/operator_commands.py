@@ -42,7 +42,8 @@ def lines_of_status(settings: StoreSettings) -> list[str]:
 def _status(kid: str, count: int, files: list[str], is_primary: bool) -> str:
     if is_primary:
         return f"{kid}  seals {count} (first)"
-    return f"{kid}  seals {count}" + (f"; needed by {', '.join(files)}" if files else "")
+    hidden = f"; still needed by {', '.join(files)}" if files and not count else ""
+    return f"{kid}  seals {count}{hidden}"
 
 
 def _files_by_key(directory: Path) -> dict[str, list[str]]:

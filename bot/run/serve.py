@@ -16,6 +16,7 @@ from bot.run.wiring import Wired, build_services
 from bot.settings import Settings
 from bot.slack.app import build_app
 from bot.slack.front import slack_front
+from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.rate_limits import SlackRates
 from bot.slack.socket_mode import SocketMode
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
@@ -54,10 +55,12 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
 def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) -> None:
     """Serve with services that are open."""
     secret = settings.slack_signing_secret
+    own = OwnWorkspace(wired.client, wired.people_lane, wired.store.workspaces)
     app = build_app(
         wired.services,
         signing_secret=secret.reveal() if secret else "",
         rates=SlackRates(settings.rate_limit),
+        workspaces=own.workspace_of,
         logger=slack_logger(),
     )
     socket_mode = socket_mode_of(settings, wired, app)

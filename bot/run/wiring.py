@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from slack_sdk import WebClient
-from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler, RateLimitErrorRetryHandler
+from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
 
 from bot.core.model import Workspace
 from bot.core.ports.registry import Registry
@@ -20,6 +20,7 @@ from bot.run.schedule import Housekeeping
 from bot.services import Services
 from bot.settings import Settings, StoreSettings
 from bot.slack.members import SlackPeople
+from bot.slack.refusals import ShortRateLimitRetry
 from bot.slack.response_url import SlackReplies
 from storage.sealing import Keyring, parse_keys, read_keys_file
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -38,6 +39,8 @@ class Wired:
     executor: BoundedExecutor
     housekeeping: Housekeeping
     client: WebClient
+    people_lane: BoundedExecutor
+    """Asks Slack what requests wait for."""
 
 
 def build_services(settings: Settings, registry: Registry | None = None) -> Wired:
@@ -55,13 +58,15 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
     client = web_client(settings)
     slack = for_any_workspace(client)
     executor = BoundedExecutor()
+    # A lane of its own, so that a queue full of registry checks does not stop anybody from looking.
+    people_lane = BoundedExecutor(threads=8, queue=200, name="people")
     services = Services(
         store=store,
         keyring=load_keyring(settings),
         registry=CappedRegistry(registry or RegistryClient(KINDS, settings.allowed_networks)),
         kinds=KINDS,
         groups=GROUPS,
-        people=SlackPeople(slack),
+        people=SlackPeople(slack, people_lane),
         executor=executor,
         replies=SlackReplies(settings.slack_api_url),
         slack=slack,
@@ -70,7 +75,7 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
         admins=settings.admins,
         editors=settings.editors,
     )
-    return Wired(services, store, executor, Housekeeping(services), client)
+    return Wired(services, store, executor, Housekeeping(services), client, people_lane)
 
 
 def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
@@ -122,8 +127,5 @@ def web_client(settings: Settings) -> WebClient:
         timeout=SLACK_TIMEOUT_S,
         ssl=ssl.create_default_context(),
     )
-    client.retry_handlers = [
-        ConnectionErrorRetryHandler(max_retry_count=1),
-        RateLimitErrorRetryHandler(max_retry_count=3),
-    ]
+    client.retry_handlers = [ConnectionErrorRetryHandler(max_retry_count=1), ShortRateLimitRetry()]
     return client

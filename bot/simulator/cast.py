@@ -43,26 +43,59 @@ class Command:
 
 
 @dataclass(frozen=True)
+class Shortcut:
+    """
+    A shortcut as the app's manifest declares it.
+
+    Attributes:
+        type: ``global`` (in the composer's menu) or ``message`` (in a message's menu).
+    """
+
+    type: str
+    callback_id: str
+    name: str
+    description: str
+
+
+@dataclass(frozen=True)
 class SlackApp:
-    """The installed app: what Slack knows of it from its manifest."""
+    """
+    The installed app: what Slack knows of it from its manifest.
+
+    Attributes:
+        events: The types of events that the app subscribes to; no other is sent.
+    """
 
     name: str = "Quaymaster"
     description: str = "Container-registry integrations"
     commands: tuple[Command, ...] = (
         Command("/integrations", "Manage registry integrations", "add | list | filter | delete | help"),
     )
+    shortcuts: tuple[Shortcut, ...] = ()
+    events: frozenset[str] = frozenset({"app_home_opened"})
     id: str = "A0TRYAPP"
     bot_id: str = "B0TRYBOT"
 
     @classmethod
     def from_manifest(cls, manifest: Mapping[str, Any]) -> "SlackApp":
-        """Read names, descriptions and slash commands from a parsed Slack app manifest."""
-        shown = manifest["display_information"]
-        declared = manifest["features"]["slash_commands"]
+        """Read what a parsed Slack app manifest declares."""
+        shown, features = manifest["display_information"], manifest["features"]
         commands = (
-            Command(row["command"], row["description"], row.get("usage_hint", "")) for row in declared
+            Command(row["command"], row["description"], row.get("usage_hint", ""))
+            for row in features["slash_commands"]
         )
-        return cls(shown["name"], shown.get("description", ""), tuple(commands))
+        shortcuts = (
+            Shortcut(row["type"], row["callback_id"], row["name"], row["description"])
+            for row in features.get("shortcuts", ())
+        )
+        subscribed = manifest.get("settings", {}).get("event_subscriptions", {}).get("bot_events", ())
+        return cls(
+            shown["name"],
+            shown.get("description", ""),
+            tuple(commands),
+            tuple(shortcuts),
+            frozenset(subscribed),
+        )
 
 
 @dataclass

@@ -8,16 +8,21 @@ from typing import Literal
 
 from bot.simulator.kept_blocks import Refused
 
-TRIGGER_LIFETIME_S = 3.0
-URL_LIFETIME_S = 30 * 60.0
-URL_POSTS = 5
+_TRIGGER_LIFETIME_S = 3.0
+_URL_LIFETIME_S = 30 * 60.0
+_URL_POSTS = 5
+
+
+UrlKind = Literal["commands", "actions", "app"]
+"""``app`` is for message shortcuts and for conversations chosen in a form."""
 
 
 @dataclass
 class Trigger:
-    """The right to open one form for a person."""
+    """The right to open one form for a person; ``channel`` is what they looked at, if it was one."""
 
     person: str
+    channel: str
     minted_at: float
     used: bool = False
 
@@ -26,7 +31,7 @@ class Trigger:
 class ResponseUrl:
     """The right to answer one command or one press; ``ts`` is the pressed message's, if any."""
 
-    kind: Literal["commands", "actions"]
+    kind: UrlKind
     person: str
     channel: str
     ts: str | None
@@ -44,15 +49,15 @@ class Grants:
         self._urls: dict[str, ResponseUrl] = {}
         self._numbers = itertools.count(1)
 
-    def trigger(self, person: str) -> str:
+    def trigger(self, person: str, channel: str = "") -> str:
         """Mint a trigger id for a person; it serves once, within three seconds."""
         trigger_id = f"{next(self._numbers)}.1700.{secrets.token_hex(16)}"
-        self._triggers[trigger_id] = Trigger(person, self._clock())
+        self._triggers[trigger_id] = Trigger(person, channel, self._clock())
         return trigger_id
 
-    def exchange(self, trigger_id: str) -> str:
+    def exchange(self, trigger_id: str) -> Trigger:
         """
-        Use a trigger id up and return the person it was minted for.
+        Use a trigger id up and return it, with the person it was minted for.
 
         Raises:
             Refused: Unknown, used before, or older than three seconds.
@@ -62,14 +67,12 @@ class Grants:
             raise Refused("invalid_trigger_id")
         if trigger.used:
             raise Refused("exchanged_trigger_id")
-        if self._clock() - trigger.minted_at > TRIGGER_LIFETIME_S:
+        if self._clock() - trigger.minted_at > _TRIGGER_LIFETIME_S:
             raise Refused("expired_trigger_id")
         trigger.used = True
-        return trigger.person
+        return trigger
 
-    def response_url(
-        self, kind: Literal["commands", "actions"], person: str, channel: str, ts: str | None
-    ) -> str:
+    def response_url(self, kind: UrlKind, person: str, channel: str, ts: str | None) -> str:
         """Mint a response URL and return its path below the workspace's address."""
         path = f"/hooks/{kind}/{self._team_id}/{next(self._numbers)}/{secrets.token_urlsafe(18)}"
         self._urls[path] = ResponseUrl(kind, person, channel, ts, self._clock())
@@ -85,9 +88,9 @@ class Grants:
         url = self._urls.get(path)
         if url is None:
             raise Refused("no_such_url")
-        if self._clock() - url.minted_at > URL_LIFETIME_S:
+        if self._clock() - url.minted_at > _URL_LIFETIME_S:
             raise Refused("expired_url")
-        if url.posts >= URL_POSTS:
+        if url.posts >= _URL_POSTS:
             raise Refused("used_url")
         url.posts += 1
         return url

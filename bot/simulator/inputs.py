@@ -1,7 +1,7 @@
 """What is typed and chosen on a surface, and how it stands in ``state.values``.
 
-The page sends raw values: text, an option's ``value``, a list of them, or a user id.
-A field that was never touched counts with its initial value.
+The page sends raw values: text, an option's ``value``, the id of a person or channel, a list of these, or for
+a date with a time the seconds since 1970. A field that was never touched counts with its initial value.
 """
 
 import re
@@ -25,15 +25,22 @@ FIELDS = {
     "radio_buttons": ("selected_option", "initial_option"),
     "checkboxes": ("selected_options", "initial_options"),
     "multi_static_select": ("selected_options", "initial_options"),
+    "multi_external_select": ("selected_options", "initial_options"),
     "users_select": ("selected_user", "initial_user"),
+    "multi_users_select": ("selected_users", "initial_users"),
+    "conversations_select": ("selected_conversation", "initial_conversation"),
+    "multi_conversations_select": ("selected_conversations", "initial_conversations"),
+    "channels_select": ("selected_channel", "initial_channel"),
+    "multi_channels_select": ("selected_channels", "initial_channels"),
     "datepicker": ("selected_date", "initial_date"),
+    "timepicker": ("selected_time", "initial_time"),
+    "datetimepicker": ("selected_date_time", "initial_date_time"),
 }
-MULTIPLE = {"checkboxes", "multi_static_select"}
-PATTERNS = {
+_PATTERNS = {
     "email_text_input": (re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+"), "Please enter a valid email address."),
     "url_text_input": (re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s/]+\S*"), "Please enter a valid URL."),
 }
-REQUIRED = "Please complete this required field."
+_REQUIRED = "Please complete this required field."
 
 
 @dataclass
@@ -74,7 +81,7 @@ class Surface:
         """Return one field as it stands in ``state.values``."""
         name, preset = FIELDS[element["type"]]
         key = (block["block_id"], element["action_id"])
-        empty: list[Json] | None = [] if element["type"] in MULTIPLE else None
+        empty: list[Json] | None = [] if name.endswith("s") else None
         if key not in self.given:
             return {"type": element["type"], name: element.get(preset, empty)}
         raw = self.given[key]
@@ -99,6 +106,8 @@ class Surface:
         return found
 
     def _resolved(self, name: str, raw: Any, key: Key, element: Json) -> Any:
+        if name == "selected_date_time":
+            return int(raw)
         if name not in ("selected_option", "selected_options"):
             return raw
         known = {**options_by_value(element), **self.offered.get(key, {})}
@@ -113,16 +122,36 @@ def options_by_value(element: Json) -> dict[str, Json]:
     for group in element.get("option_groups") or []:
         listed += group["options"]
     listed += [element["initial_option"]] if "initial_option" in element else []
+    listed += element.get("initial_options") or []
     return {option.get("value", ""): option for option in listed}
 
 
 def _problem(block: Json, element: Json, entry: Json) -> str | None:
     value = entry[FIELDS[element["type"]][0]]
     if not value:
-        return None if block.get("optional") else REQUIRED
-    if element["type"] in PATTERNS:
-        pattern, message = PATTERNS[element["type"]]
+        return None if block.get("optional") else _REQUIRED
+    if element["type"] in _PATTERNS:
+        pattern, message = _PATTERNS[element["type"]]
         return None if pattern.fullmatch(value) else message
+    if element["type"] == "number_input":
+        return _problem_of_number(element, value)
+    return _problem_of_length(element, value)
+
+
+def _problem_of_number(element: Json, value: str) -> str | None:
+    form = r"-?[0-9]+(\.[0-9]+)?" if element.get("is_decimal_allowed") else r"-?[0-9]+"
+    if not re.fullmatch(form, value):
+        return "Please enter a valid number."
+    if float(value) < float(element.get("min_value", "-inf")):
+        return f"Please enter a number that is at least {element['min_value']}."
+    if float(value) > float(element.get("max_value", "inf")):
+        return f"Please enter a number that is at most {element['max_value']}."
+    return None
+
+
+def _problem_of_length(element: Json, value: Any) -> str | None:
+    if isinstance(value, list) and len(value) > element.get("max_selected_items", len(value)):
+        return f"Please select at most {element['max_selected_items']} items."
     if not isinstance(value, str):
         return None
     if len(value) < element.get("min_length", 0):

@@ -1,6 +1,7 @@
 """The try page over HTTP: one WSGI callable.
 
-``/``, ``/static/…``: the page. ``/try/…``: what the page asks. ``/api/…``, ``/hooks/…``: what the app calls.
+``/``, ``/static/…``: the page. ``/try/…``: what the page asks. ``/api/…``, ``/hooks/…``,
+``/upload/…``: what the app calls. ``/files/…``: what the app uploaded.
 
 The page and what it asks is given to one browser (``bot/simulator/browser_guard.py``); the app is known by
 its bot token, and a response URL is a capability of its own.
@@ -31,6 +32,7 @@ _MAX_BODY = 1_048_576
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _STATIC = importlib.resources.files("bot.simulator") / "static"
 
+_FOR_THE_APP = ("/api/", "/hooks/", "/upload/")
 _NOT_YOURS = (
     "This page is given only to the browser that first opens the address that quaymaster try printed.\n"
     "That address works once. For a new one, press Ctrl+C in the terminal and start quaymaster try again."
@@ -95,16 +97,27 @@ class TryPage:
             return _refusal("This page answers only to its own address, http://127.0.0.1.")
         if method != "GET" and not guard.from_this_page(environ):
             return _refusal("This request comes from another website.")
-        if path.startswith("/api/"):
-            return self._web_api(environ, path.removeprefix("/api/"))
-        if path.startswith("/hooks/") and method == "POST":
-            status, answer = self.simulator.response_url(path, _body(environ))
-            return _json(answer, status)
+        if path.startswith(_FOR_THE_APP):
+            return self._called(environ, path, method)
         if not self.admission.is_given(environ):
             return _refusal(_NOT_YOURS)
         if path.startswith("/try/"):
             return self._asked(environ, path.removeprefix("/try/"))
-        return self._file(path) if method == "GET" else _json({"error": "method_not_allowed"}, 405)
+        if method != "GET":
+            return _json({"error": "method_not_allowed"}, 405)
+        return self._upload(path) if path.startswith("/files/") else self._file(path)
+
+    def _called(self, environ: guard.Environ, path: str, method: str) -> _Reply:
+        """Answer the app: the Web API by its token, the others by their unguessable paths."""
+        if path.startswith("/api/"):
+            return self._web_api(environ, path.removeprefix("/api/"))
+        if method != "POST":
+            return _json({"error": "method_not_allowed"}, 405)
+        if path.startswith("/upload/"):
+            status, text = self.simulator.upload(path, _body(environ))
+            return status, "text/plain; charset=utf-8", text.encode()
+        status, answer = self.simulator.response_url(path, _body(environ))
+        return _json(answer, status)
 
     def _file(self, path: str) -> _Reply:
         if path == "/":
@@ -116,6 +129,13 @@ class TryPage:
             return _json({"error": "not_found"}, 404)
         kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
         return 200, "text/javascript" if name.endswith(".js") else kind, (_STATIC / name).read_bytes()
+
+    def _upload(self, path: str) -> _Reply:
+        try:
+            file = self.simulator.world.uploads.uploaded(path.removeprefix("/files/"))
+        except Refused:
+            return _json({"error": "not_found"}, 404)
+        return 200, "application/octet-stream", file.content or b""
 
     def _web_api(self, environ: guard.Environ, method: str) -> _Reply:
         args = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))

@@ -29,42 +29,52 @@ class Said(dict[str, Any]):
         raise Refused("invalid_arguments", [f"missing: {key}"])
 
 
-def say(simulator: Simulator, person: str, body: Said) -> None:
+def _say(simulator: Simulator, person: str, body: Said) -> None:
     simulator.say(person, body["channel"], body["text"])
 
 
-def act(simulator: Simulator, person: str, body: Said) -> None:
+def _act(simulator: Simulator, person: str, body: Said) -> None:
     names = (body["block_id"], body["action_id"])
     simulator.act(person, body["place"], names, body["value"], body["values"])
 
 
-def submit(simulator: Simulator, person: str, body: Said) -> None:
+def _submit(simulator: Simulator, person: str, body: Said) -> None:
     simulator.submit(person, body["view"], body["values"])
 
 
-def close(simulator: Simulator, person: str, body: Said) -> None:
+def _close(simulator: Simulator, person: str, body: Said) -> None:
     simulator.close(person, body["view"], body["whole_stack"])
 
 
-def options(simulator: Simulator, person: str, body: Said) -> Json:
+def _options(simulator: Simulator, person: str, body: Said) -> Json:
     names = (body["block_id"], body["action_id"])
     return simulator.options(person, body["place"], names, body["query"])
 
 
-def home(simulator: Simulator, person: str, body: Said) -> None:
+def _home(simulator: Simulator, person: str, body: Said) -> None:
     simulator.open_home(person, body["tab"])
 
 
-def dismiss(simulator: Simulator, person: str, body: Said) -> None:
+def _shortcut(simulator: Simulator, person: str, body: Said) -> None:
+    simulator.shortcut(person, body["callback_id"])
+
+
+def _message_shortcut(simulator: Simulator, person: str, body: Said) -> None:
+    simulator.message_shortcut(person, body["ts"], body["callback_id"])
+
+
+def _dismiss(simulator: Simulator, person: str, body: Said) -> None:
     simulator.dismiss(person, body["name"])
 
 
 REQUESTS: dict[str, Callable[[Simulator, str, Said], Json | None]] = {
-    "say": say,
-    "act": act,
-    "submit": submit,
-    "close": close,
-    "options": options,
-    "home": home,
-    "dismiss": dismiss,
+    "say": _say,
+    "act": _act,
+    "submit": _submit,
+    "close": _close,
+    "options": _options,
+    "home": _home,
+    "shortcut": _shortcut,
+    "message_shortcut": _message_shortcut,
+    "dismiss": _dismiss,
 }

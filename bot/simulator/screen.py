@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from bot.simulator.cast import Cast, Json, direct_channel
+from bot.simulator.cast import BOT_USER, Cast, Channel, Json, direct_channel
 from bot.simulator.world import Message, View, World
 
 
@@ -24,7 +24,7 @@ def snapshot(world: World, person: str) -> Json:
         "me": person,
         "app": _app(world),
         "people": [_person(world.cast, one) for one in world.cast.people],
-        "channels": [{"id": one.id, "name": one.name, "topic": one.topic} for one in mine],
+        "channels": [_channel(one) for one in mine],
         "direct": direct_channel(person),
         "messages": [_message(one) for one in world.messages if _sees(person, places, one)],
         "views": [_view(one) for one in world.stacks[person]],
@@ -46,7 +46,21 @@ def _app(world: World) -> Json:
         {"name": one.name, "description": one.description, "hint": one.usage_hint}
         for one in world.app.commands
     ]
-    return {"name": world.app.name, "description": world.app.description, "commands": commands}
+    shortcuts = [
+        {"type": one.type, "callback_id": one.callback_id, "name": one.name, "description": one.description}
+        for one in world.app.shortcuts
+    ]
+    return {
+        "name": world.app.name,
+        "description": world.app.description,
+        "commands": commands,
+        "shortcuts": shortcuts,
+    }
+
+
+def _channel(channel: Channel) -> Json:
+    is_app_there = BOT_USER.id in channel.members
+    return {"id": channel.id, "name": channel.name, "topic": channel.topic, "app": is_app_there}
 
 
 def _person(cast: Cast, person: str) -> Json:
@@ -72,6 +86,8 @@ def _message(message: Message) -> Json:
         "blocks": message.surface.blocks,
         "values": message.surface.state()["values"],
         "details": message.details,
+        "files": [file.described() for file in message.files],
+        "reply": bool(message.thread_ts),
         "warning": message.warning,
         "edited": message.edited,
     }

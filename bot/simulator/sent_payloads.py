@@ -11,7 +11,7 @@ from bot.simulator.inputs import FIELDS, Surface, options_by_value
 from bot.simulator.world import Message, View, World
 
 # Long deprecated and checked by nobody, but Slack still sends it.
-VERIFICATION_TOKEN = "deprecated"  # noqa: S105 - no secret: requests are verified by their signature
+_VERIFICATION_TOKEN = "deprecated"  # noqa: S105 - no secret: requests are verified by their signature
 
 
 def slash_command(
@@ -19,7 +19,7 @@ def slash_command(
 ) -> dict[str, str]:
     """Return the form fields of a slash command; ``grants`` are its trigger and response URL."""
     return {
-        "token": VERIFICATION_TOKEN,
+        "token": _VERIFICATION_TOKEN,
         "team_id": world.cast.team_id,
         "team_domain": world.cast.team_domain,
         "channel_id": channel,
@@ -41,7 +41,7 @@ def interaction(world: World, kind: str, person: str) -> Json:
         "type": kind,
         "user": {"id": person, "username": handle, "name": handle, "team_id": cast.team_of(person)},
         "api_app_id": world.app.id,
-        "token": VERIFICATION_TOKEN,
+        "token": _VERIFICATION_TOKEN,
         "team": {"id": cast.team_id, "domain": cast.team_domain},
         "enterprise": None,
         "is_enterprise_install": False,
@@ -68,16 +68,20 @@ def message_place(world: World, message: Message) -> Json:
 
 def message_object(world: World, message: Message) -> Json:
     """Return a posted message as payloads and Web API answers hold it."""
-    return {
+    described: Json = {
         "type": "message",
         "user": message.author,
-        "bot_id": world.app.bot_id,
-        "app_id": world.app.id,
         "team": world.cast.team_id,
         "ts": message.ts,
         "text": message.text,
-        "blocks": message.surface.blocks,
     }
+    if message.author == BOT_USER.id:
+        described |= {"bot_id": world.app.bot_id, "app_id": world.app.id, "blocks": message.surface.blocks}
+    if message.thread_ts:
+        described["thread_ts"] = message.thread_ts
+    if message.files:
+        described["files"] = [file.described() for file in message.files]
+    return described
 
 
 def view_place(world: World, view: View) -> Json:
@@ -121,6 +125,27 @@ def action(surface: Surface, block: Json, element: Json, raw: Any, action_ts: st
     return {**used, **{key: element[key] for key in ("text", "value", "style", "url") if key in element}}
 
 
+def shortcut(world: World, person: str, callback_id: str) -> Json:
+    """Return what a global shortcut sends; it has neither a channel nor a response URL."""
+    return {
+        **interaction(world, "shortcut", person),
+        "callback_id": callback_id,
+        "action_ts": world.next_ts(),
+    }
+
+
+def message_action(world: World, person: str, message: Message, callback_id: str) -> Json:
+    """Return what a shortcut in a message's menu sends."""
+    return {
+        **interaction(world, "message_action", person),
+        "callback_id": callback_id,
+        "action_ts": world.next_ts(),
+        "message_ts": message.ts,
+        "channel": {"id": message.channel, "name": _channel_name(world.cast, message.channel)},
+        "message": message_object(world, message),
+    }
+
+
 def home_opened(world: World, person: str, tab: str) -> Json:
     """Return the event that tells the app that somebody opened its Home."""
     event: Json = {
@@ -132,10 +157,22 @@ def home_opened(world: World, person: str, tab: str) -> Json:
     }
     if person in world.homes:
         event["view"] = view_object(world, world.homes[person])
+    return event
+
+
+def user_changed(world: World, person: str) -> Json:
+    """Return the event that tells the app that an account changed."""
+    now = int(world.clock())
+    user = {**world.cast.people[person], "updated": now}
+    return {"type": "user_change", "user": user, "cache_ts": now, "event_ts": world.next_ts()}
+
+
+def event_callback(world: World, event: Json) -> Json:
+    """Return the envelope in which an event arrives."""
     team_id = world.cast.team_id
     bot = {"enterprise_id": None, "team_id": team_id, "user_id": BOT_USER.id, "is_bot": True}
     return {
-        "token": VERIFICATION_TOKEN,
+        "token": _VERIFICATION_TOKEN,
         "team_id": team_id,
         "api_app_id": world.app.id,
         "type": "event_callback",

@@ -1,6 +1,6 @@
 """Slack's side of the conversation: what a person does goes to the app, what the app answers is shown.
 
-person -> Simulator.command | act | submit | close | options | open_home -> payload -> Delivery -> app
+person -> Simulator.say | act | submit | close | options | shortcut | open_home -> payload -> Delivery -> app
 app -> Simulator.web_api | response_url -> World -> page
 """
 
@@ -14,12 +14,13 @@ from bot.simulator import sent_payloads as payloads
 from bot.simulator import webapi
 from bot.simulator.cast import BOT_USER, Json
 from bot.simulator.delivery import PATIENCE_S, Delivery, Front
+from bot.simulator.grants import UrlKind
 from bot.simulator.inputs import options_by_value
 from bot.simulator.kept_blocks import Refused, find
 from bot.simulator.screen import snapshot
 from bot.simulator.world import Message, View, World
 
-HTTP_OK = 200
+_HTTP_OK = 200
 
 
 class Simulator:
@@ -35,7 +36,6 @@ class Simulator:
 
     Attributes:
         token: The bot token that Web API calls must carry.
-        base_url: Where ``TryPage`` is served; response URLs start with it. Set it once the port is known.
     """
 
     def __init__(
@@ -49,8 +49,16 @@ class Simulator:
     ) -> None:
         self.world = world
         self.token = "xoxb-try-" + secrets.token_urlsafe(24)
-        self.base_url = "http://127.0.0.1:3000"
         self._delivery = Delivery(front, signing_secret, signing_clock or world.clock, patience_s)
+
+    @property
+    def base_url(self) -> str:
+        """Where the page is served; response URLs start with it. To be set once the port is known."""
+        return self.world.base_url
+
+    @base_url.setter
+    def base_url(self, url: str) -> None:
+        self.world.base_url = url
 
     def stop(self) -> None:
         """Let waiting pages go and deliver nothing more."""
@@ -127,7 +135,10 @@ class Simulator:
         """Send a form as a person sees it, though it may have changed since."""
         with self.world.lock:
             payload = self._view_payload("view_submission", person, view)
-            payload |= {"trigger_id": self.world.grants.trigger(person), "response_urls": []}
+            payload |= {
+                "trigger_id": self.world.grants.trigger(person),
+            }
+            payload["response_urls"] = self._response_urls(person, view)
         answer = self._delivery.interaction(payload)
         with self.world.lock:
             answers.submitted(self.world, view, answer)
@@ -154,18 +165,63 @@ class Simulator:
             payload |= self._place(used)
             payload |= {"block_id": names[0], "action_id": names[1], "value": query}
         answer = self._delivery.interaction(payload)
-        listed = answer.json() if answer is not None and answer.status == HTTP_OK else None
+        listed = answer.json() if answer is not None and answer.status == _HTTP_OK else None
         if not isinstance(listed, dict):
             return {"error": True}
+        problems = self.world.check("options", listed)
         with self.world.lock:
+            if problems:
+                self.world.refuse("Slack would refuse these options.", problems, person)
+                return {"error": True}
             used.surface.offered.setdefault(names, {}).update(options_by_value(listed))
         return {key: listed[key] for key in ("options", "option_groups") if key in listed}
 
     def open_home(self, person: str, tab: str) -> None:
         """Tell the app that a person opened a tab of its Home."""
+        self.event(lambda: payloads.home_opened(self.world, person, tab))
+
+    def change_person(self, person: str, **marks: Any) -> None:
+        """Change an account as an administrator of the workspace may (``deleted=True``), and tell the app."""
         with self.world.lock:
-            payload = payloads.home_opened(self.world, person, tab)
-        self._delivery.event(payload)
+            self.world.cast.people[person].update(marks)
+            self.world.changed()
+        self.event(lambda: payloads.user_changed(self.world, person))
+
+    def event(self, make: Callable[[], Json]) -> None:
+        """Send an event, if the app subscribes to its type."""
+        with self.world.lock:
+            event = make()
+            payload = payloads.event_callback(self.world, event)
+        if event["type"] in self.world.app.events:
+            self._delivery.event(payload)
+
+    def shortcut(self, person: str, callback_id: str) -> None:
+        """Run a global shortcut."""
+        with self.world.lock:
+            self._declared("global", callback_id)
+            payload = payloads.shortcut(self.world, person, callback_id)
+            payload["trigger_id"] = self.world.grants.trigger(person)
+        self._run_shortcut(person, payload)
+
+    def message_shortcut(self, person: str, ts: str, callback_id: str) -> None:
+        """Run a shortcut from a message's menu, which ephemeral messages do not have."""
+        with self.world.lock:
+            self._declared("message", callback_id)
+            message = self.world.message(ts, person)
+            if message.only_for is not None:
+                raise Refused("message_not_found")
+            payload = payloads.message_action(self.world, person, message, callback_id)
+            payload |= self._lent("app", person, message.channel, None)
+        self._run_shortcut(person, payload)
+
+    def upload(self, path: str, content: bytes) -> tuple[int, str]:
+        """Take a file's bytes at its upload URL."""
+        with self.world.lock:
+            try:
+                self.world.uploads.receive(path, content)
+            except Refused as refused:
+                return (404 if refused.code == "not_found" else 400), refused.code
+        return _HTTP_OK, f"OK - {len(content)}"
 
     def dismiss(self, person: str, name: str) -> None:
         """Take away an ephemeral message or a note that the person has read."""
@@ -201,11 +257,38 @@ class Simulator:
                 return 400, refused.answer()
             except ValueError:
                 return 400, Refused("invalid_payload").answer()
-            return HTTP_OK, {"ok": True}
+            return _HTTP_OK, {"ok": True}
 
-    def _lent(self, kind: Any, person: str, channel: str, ts: str | None) -> dict[str, str]:
-        path = self.world.grants.response_url(kind, person, channel, ts)
-        return {"response_url": self.base_url + path, "trigger_id": self.world.grants.trigger(person)}
+    def _lent(self, kind: UrlKind, person: str, channel: str, ts: str | None) -> dict[str, str]:
+        return {
+            "response_url": self._response_url(kind, person, channel, ts),
+            "trigger_id": self.world.grants.trigger(person, channel),
+        }
+
+    def _response_url(self, kind: UrlKind, person: str, channel: str, ts: str | None) -> str:
+        return self.world.base_url + self.world.grants.response_url(kind, person, channel, ts)
+
+    def _response_urls(self, person: str, view: View) -> list[Json]:
+        """Return a response URL for each conversation that was chosen to get the form's outcome."""
+        urls = []
+        for block, element in view.surface.fields():
+            entry = view.surface.entry(block, element)
+            chosen = entry.get("selected_conversation") or entry.get("selected_channel")
+            if element.get("response_url_enabled") and chosen:
+                url = self._response_url("app", person, chosen, None)
+                names = {"block_id": block["block_id"], "action_id": element["action_id"]}
+                urls.append({**names, "channel_id": chosen, "response_url": url})
+        return urls
+
+    def _declared(self, kind: str, callback_id: str) -> None:
+        if (kind, callback_id) not in {(one.type, one.callback_id) for one in self.world.app.shortcuts}:
+            raise Refused("shortcut_not_found")
+
+    def _run_shortcut(self, person: str, payload: Json) -> None:
+        answer = self._delivery.interaction(payload)
+        if answer is None or answer.status != _HTTP_OK:
+            with self.world.lock:
+                self.world.note(answers.TROUBLE, [], person)
 
     def _block_actions(self, person: str, used: Message | View, pressed: tuple[Json, Json], raw: Any) -> Json:
         payload = payloads.interaction(self.world, "block_actions", person)

@@ -13,7 +13,7 @@ from bot.simulator.sent_payloads import message_object, view_object
 from bot.simulator.world import MAX_STACK, View, World
 
 # Arguments that a form-encoded call carries as JSON text.
-STRUCTURED = ("blocks", "view", "metadata", "attachments")
+_STRUCTURED = ("blocks", "view", "metadata", "attachments", "files")
 
 
 def call(world: World, method: str, args: Json) -> Json:
@@ -66,15 +66,16 @@ def conversations_open(world: World, args: Json) -> Json:
 
 
 def views_open(world: World, args: Json) -> Json:
-    owner = world.grants.exchange(args.get("trigger_id", ""))
+    trigger = world.grants.exchange(args.get("trigger_id", ""))
+    owner = trigger.person
     body = _admitted(world, owner, args, "modal", "views.open")
     world.stacks[owner] = []
-    view = world.put_view(owner, body, world.stacks[owner])
+    view = world.put_view(owner, body, world.stacks[owner], trigger.channel)
     return {"view": view_object(world, view)}
 
 
 def views_push(world: World, args: Json) -> Json:
-    owner = world.grants.exchange(args.get("trigger_id", ""))
+    owner = world.grants.exchange(args.get("trigger_id", "")).person
     stack = world.stacks[owner]
     if not stack:
         raise Refused("not_found")
@@ -112,7 +113,8 @@ def views_publish(world: World, args: Json) -> Json:
 def chat_post_message(world: World, args: Json) -> Json:
     channel, person = _conversation(world, args.get("channel", ""))
     _accept_message(world, args, person, channel, "chat.postMessage")
-    message = world.post(channel, BOT_USER.id, args.get("text") or "", args.get("blocks"))
+    text, thread = args.get("text") or "", args.get("thread_ts") or ""
+    message = world.post(channel, BOT_USER.id, text, args.get("blocks"), thread_ts=thread)
     return {"channel": channel, "ts": message.ts, "message": message_object(world, message)}
 
 
@@ -136,6 +138,42 @@ def chat_update(world: World, args: Json) -> Json:
     return {"channel": message.channel, "ts": message.ts, "text": message.text}
 
 
+def chat_delete(world: World, args: Json) -> Json:
+    message = world.message(args.get("ts", ""), "")
+    if message.author != BOT_USER.id:
+        raise Refused("cant_delete_message")
+    world.remove(message)
+    return {"channel": message.channel, "ts": message.ts}
+
+
+def conversations_info(world: World, args: Json) -> Json:
+    channel = world.cast.channels.get(args.get("channel", ""))
+    if channel is None:
+        raise Refused("channel_not_found")
+    is_member = world.cast.is_member(BOT_USER.id, channel.id)
+    return {"channel": {"id": channel.id, "name": channel.name, "is_channel": True, "is_member": is_member}}
+
+
+def files_get_upload_url_external(world: World, args: Json) -> Json:
+    length = str(args.get("length", ""))
+    file = world.uploads.announce(args.get("filename", ""), int(length) if length.isdecimal() else 0)
+    return {"upload_url": world.base_url + file.path, "file_id": file.id}
+
+
+def files_complete_upload_external(world: World, args: Json) -> Json:
+    listed = args.get("files")
+    if not isinstance(listed, list) or not listed:
+        raise Refused("invalid_arguments")
+    files = [world.uploads.uploaded(one.get("id", "")) for one in listed]
+    for file, one in zip(files, listed, strict=True):
+        file.title = one.get("title", "")
+    if args.get("channel_id"):
+        channel, _ = _conversation(world, args["channel_id"])
+        text, thread = args.get("initial_comment") or "", args.get("thread_ts") or ""
+        world.post(channel, BOT_USER.id, text, args.get("blocks"), thread_ts=thread, files=files)
+    return {"files": [file.described() for file in files]}
+
+
 METHODS: dict[str, Callable[[World, Json], Json]] = {
     "api.test": api_test,
     "auth.test": auth_test,
@@ -149,11 +187,15 @@ METHODS: dict[str, Callable[[World, Json], Json]] = {
     "chat.postMessage": chat_post_message,
     "chat.postEphemeral": chat_post_ephemeral,
     "chat.update": chat_update,
+    "chat.delete": chat_delete,
+    "conversations.info": conversations_info,
+    "files.getUploadURLExternal": files_get_upload_url_external,
+    "files.completeUploadExternal": files_complete_upload_external,
 }
 
 
 def _decoded(args: Json) -> Json:
-    return {key: _structured(value) if key in STRUCTURED else value for key, value in args.items()}
+    return {key: _structured(value) if key in _STRUCTURED else value for key, value in args.items()}
 
 
 def _structured(value: Any) -> Any:

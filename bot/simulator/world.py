@@ -16,12 +16,13 @@ from bot.simulator.cast import BOT_USER, Cast, Json, SlackApp, try_cast
 from bot.simulator.grants import Grants
 from bot.simulator.inputs import Surface
 from bot.simulator.kept_blocks import Refused, normalised
+from bot.simulator.uploads import File, Uploads
 
 Check = Callable[[str, Json], list[str]]
 Kind = Literal["message", "slackbot", "refused"]
 
 MAX_STACK = 3
-MAX_MESSAGES = 120
+_MAX_MESSAGES = 120
 
 
 @dataclass
@@ -32,6 +33,8 @@ class Message:
     Attributes:
         only_for: The one person who sees it, when it is ephemeral.
         details: What Slack's check found, for ``refused``.
+        files: What is attached to it.
+        thread_ts: The message that it answers, if any.
         warning: Shown below it when the app did not answer a press.
         revision: The world's version at its last change.
     """
@@ -44,6 +47,8 @@ class Message:
     only_for: str | None = None
     kind: Kind = "message"
     details: list[str] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    thread_ts: str = ""
     warning: str = ""
     edited: bool = False
     revision: int = 0
@@ -90,6 +95,9 @@ class World:
         clock: Unix time in seconds.
         app: What the app's manifest says.
         cast: The workspace and its people; those of the try page when nobody says.
+
+    Attributes:
+        base_url: Where Slack's addresses are served; response URLs and upload URLs start with it.
     """
 
     def __init__(
@@ -104,6 +112,8 @@ class World:
         self.cast = cast or try_cast()
         self.check = check
         self.clock = clock
+        self.base_url = "http://127.0.0.1:3000"
+        self.uploads = Uploads()
         self.grants = Grants(clock, self.cast.team_id)
         self.lock = threading.Condition()
         self.version = 1
@@ -132,7 +142,7 @@ class World:
         """Add a message; ``shown`` are further attributes of it, such as ``only_for``."""
         surface = Surface(normalised(blocks or []))
         message = Message(self.next_ts(), channel, author, text, surface, **shown)
-        self.messages = [*self.messages, message][-MAX_MESSAGES:]
+        self.messages = [*self.messages, message][-_MAX_MESSAGES:]
         self.show(message)
         return message
 
@@ -180,9 +190,12 @@ class World:
         except Refused:
             return view
 
-    def put_view(self, owner: str, body: Json, stack: list[View]) -> View:
-        """Show a new view on top of a stack."""
+    def put_view(self, owner: str, body: Json, stack: list[View], channel: str = "") -> View:
+        """Show a new view on top of a stack; ``channel`` is what the person looked at before."""
         view = self._new_view(owner, body, stack)
+        for block, element in view.surface.fields():
+            if channel and element.get("default_to_current_conversation"):
+                view.surface.given[block["block_id"], element["action_id"]] = channel
         stack.append(view)
         self.show(view)
         return view
@@ -221,6 +234,10 @@ class World:
             only_for = person or None
             self.post(channel, BOT_USER.id, title, [], kind="refused", details=details, only_for=only_for)
             return
+        self.note(title, details, person)
+
+    def note(self, title: str, details: list[str], person: str) -> None:
+        """Tell a person something that belongs to no message and no form."""
         self.notes.append(Note(secrets.token_hex(4), person, title, details))
         self.changed()
 

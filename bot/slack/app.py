@@ -1,4 +1,4 @@
-"""The Bolt app: one middleware that says who is acting, one listener a kind of request, one for errors.
+"""The Bolt app: one listener for each kind of request, and one for errors.
 
 Each request finds its own listener in ``handlers/routes.py``. ``process_before_response`` lets Bolt answer
 at once; whatever is slower than memory runs on our executor (``services.executor``).
@@ -14,22 +14,24 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.middleware import Middleware
 from slack_bolt.request.internals import build_context
 
+from bot.core.model import Workspace
 from bot.services import Services
-from bot.slack.dispatch import Dispatch
+from bot.slack.dispatch import Dispatch, Workspaces
 from bot.slack.rate_limits import SlackRates
 from handlers import all_routes
 
-NAME = "slack_bolt.quaymaster"
+_NAME = "slack_bolt.quaymaster"
 """Where Bolt logs: below ``slack_bolt``. Without a name Bolt looks for the file of its caller, for 40 ms."""
 
-ANYTHING = re.compile(".*", re.DOTALL)
+_ANYTHING = re.compile(".*", re.DOTALL)
 
 
 def build_app(
     services: Services,
     *,
     signing_secret: str,
-    rates: SlackRates | None = None,
+    rates: SlackRates,
+    workspaces: Workspaces = Workspace,
     logger: logging.Logger | None = None,
 ) -> App:
     """
@@ -38,30 +40,30 @@ def build_app(
     Args:
         services: The ports.
         signing_secret: Slack's signing secret; Bolt checks it again behind our own front.
-        rates: How often people may ask; ``None`` = as ``bot/slack/rate_limits.py`` says.
+        rates: How often people may ask.
+        workspaces: Which workspace a request belongs to; by default whichever it names.
         logger: Where Bolt logs, at WARNING: at lower levels it prints payloads.
     """
     app = App(
-        name=NAME,
+        name=_NAME,
         signing_secret=signing_secret,
-        authorize=authorize,
+        authorize=_authorize,
         process_before_response=True,
-        before_authorize=MendPayloadWord(),
+        before_authorize=_PayloadWord(),
         token_verification_enabled=False,
         ignoring_self_events_enabled=False,
         logger=logger,
     )
-    dispatch = Dispatch(services, all_routes(), rates or SlackRates())
-    app.use(Introduction(dispatch))
-    app.command(ANYTHING)(dispatch.command)
-    app.action(ANYTHING)(dispatch.press)
-    app.view(ANYTHING)(dispatch.form)
+    dispatch = Dispatch(services, all_routes(), rates, workspaces)
+    app.command(_ANYTHING)(dispatch.command)
+    app.action(_ANYTHING)(dispatch.press)
+    app.view(_ANYTHING)(dispatch.form)
     app.event("app_home_opened")(dispatch.home_opened)
     app.error(dispatch.failed)
     return app
 
 
-def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
     """Answer Bolt's question for a token: the listeners take their client from ``services.slack``."""
     return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="")
 
@@ -70,7 +72,7 @@ def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult
 # argument there could be: a class costs a tenth of that.
 
 
-class MendPayloadWord(Middleware):
+class _PayloadWord(Middleware):
     """
     Reads a command again that Bolt's parser lost.
 
@@ -85,26 +87,8 @@ class MendPayloadWord(Middleware):
         resp: BoltResponse,
         next: Callable[[], BoltResponse],  # noqa: A002 - the name is Bolt's
     ) -> BoltResponse | None:
-        """Mend the request if it needs it."""
+        """Read the request again if it needs it."""
         if not req.body and req.raw_body:
             req.body = dict(parse_qsl(req.raw_body, keep_blank_values=True))
             build_context(req.context, req.body)
-        return next()
-
-
-class Introduction(Middleware):
-    """Gives listeners ``services`` and ``actor`` by name."""
-
-    def __init__(self, dispatch: Dispatch) -> None:
-        self._dispatch = dispatch
-
-    def process(
-        self,
-        *,
-        req: BoltRequest,
-        resp: BoltResponse,
-        next: Callable[[], BoltResponse],  # noqa: A002 - the name is Bolt's
-    ) -> BoltResponse | None:
-        """Say who is acting."""
-        self._dispatch.introduce(req.body, req.context)
         return next()

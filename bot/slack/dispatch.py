@@ -1,28 +1,34 @@
 """From a verified payload to its listener, and from whatever goes wrong to a sentence for the person.
 
-1. ``introduce`` says who is acting. For a press and an event that waits until after the acknowledgement.
-2. ``command``, ``press``, ``form`` and ``home_opened`` find the listener and call it.
-3. Errors rise to ``failed``, or to ``explanation`` where the listener ran on the executor.
+1. ``command``, ``press``, ``form`` and ``home_opened`` find the listener: what it does at most decides
+   whether Slack is asked again who that person is, or a memory will do (``bot/core/access.py``).
+2. They say who is acting, in which role, and call the listener. For a press and an event that waits until
+   after the acknowledgement.
+3. Errors rise to ``failed``, or to ``_explanation`` where the listener ran on the executor.
 """
 
 import hashlib
 import logging
 import secrets
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from slack_bolt import Ack, BoltContext, BoltResponse
 
-from bot.core.access import Action, require, role_of
+from bot.core.access import Action, asks_again, require, role_of
 from bot.core.audit import refusal
-from bot.core.errors import InvalidFields, InvalidInput, QuaymasterError, SecretInText, StoreFailure
+from bot.core.errors import InvalidFields, InvalidInput, SecretInText, StoreFailure
 from bot.core.model import Actor, Workspace
+from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
 from bot.core.secret_detection import looks_secret
 from bot.core.workflows.token_format import ids_in
 from bot.services import Services
 from bot.slack.rate_limits import SlackRates
+from bot.slack.refusals import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected
 from handlers.routes import Form, Press, Routes, call
@@ -30,146 +36,200 @@ from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, read_fac
 
 log = logging.getLogger("quaymaster.app")
 
-Body = Mapping[str, Any]
+_Body = Mapping[str, Any]
 
-INTRODUCED_LATER = frozenset({"block_actions", "event_callback"})
-"""Payloads that are acknowledged before Slack may have to be asked who sent them."""
+Workspaces = Callable[[str, str | None], Workspace]
+"""Returns the workspace of a verified request, by team and enterprise id, or refuses it."""
+
+_FORM_S = 2.8
+"""Slack waits 3 s for the answer to a form: for asking who sent it and for checking the login together."""
 
 
 class Dispatch:
     """The listeners Bolt knows: one for each kind of request."""
 
-    def __init__(self, services: Services, routes: Routes, rates: SlackRates) -> None:
-        self.services = services
-        self.routes = routes
-        self.rates = rates
+    def __init__(
+        self, services: Services, routes: Routes, rates: SlackRates, workspaces: Workspaces = Workspace
+    ) -> None:
+        """``workspaces`` says which workspace a request belongs to; by default whichever it names."""
+        self._services = services
+        self._routes = routes
+        self._rates = rates
+        self._workspaces = workspaces
 
-    def introduce(self, body: Body, context: BoltContext) -> None:
-        """Give listeners ``services`` and ``actor`` by name."""
-        context["services"] = self.services
-        if body.get("type") not in INTRODUCED_LATER:
-            self.rates.take(workspace_of(context), context.user_id or "")
-            context["actor"] = actor_of(self.services, context, body)
-
-    def command(self, ack: Ack, body: Body, actor: Actor) -> None:
+    def command(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a slash command."""
-        require(self.services.store, actor, Action.SEE)
         text = str(body.get("text", ""))
-        refuse_secret(self.services, actor, text)
-        verb, words = self.routes.read(text)
-        surface = surface_of(self.services, actor.workspace, actor.user_id, body)
-        available = {**self.given(actor), "ack": ack, "words": words, "surface": surface}
-        if verb.name not in self.routes.waiting:
+        actor = self._actor(context, body, self._routes.done_by(text))
+        require(self._services.store, actor, Action.SEE)
+        _refuse_secret(self._services, actor, text)
+        verb, words = self._routes.read(text)
+        surface = surface_of(self._services, actor.workspace, actor.user_id, body)
+        available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
+        if verb.name not in self._routes.waiting:
             return call(verb.listener, available)
         ack()
-        return self.later(surface, lambda: call(verb.listener, available))
+        return self._later(surface, context, lambda: call(verb.listener, available))
 
-    def press(self, ack: Ack, body: Body, context: BoltContext) -> None:
+    def press(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Acknowledge a press, then run its listener on the executor."""
         ack()
-        surface = surface_of(self.services, workspace_of(context), context.user_id or "", body)
-        self.later(surface, lambda: self.pressed(body, context, surface))
+        surface = surface_of(self._services, _named_workspace(context), context.user_id or "", body)
+        self._later(surface, context, lambda: self._pressed(body, context, surface))
 
-    def pressed(self, body: Body, context: BoltContext, surface: Surface) -> None:
-        """Run a press's listener, then publish the Home tab anew if something changed there."""
-        self.rates.take(workspace_of(context), context.user_id or "")
-        actor = actor_of(self.services, context, body)
-        require(self.services.store, actor, Action.SEE)
-        press = read_press(body)
-        listener = self.routes.actions.get(press.action_id)
+    def _pressed(self, body: _Body, context: BoltContext, surface: Surface) -> None:
+        """Run a press's listener, then publish the Home tab again if something changed there."""
+        press = _read_press(body)
+        actor = self._actor(context, body, self._routes.does.get(press.action_id))
+        require(self._services.store, actor, Action.SEE)
+        listener = self._routes.actions.get(press.action_id)
         if listener is None:
             raise InvalidInput("This button is too old.", "Type /integrations to see the present state.")
-        call(listener, {**self.given(actor), "press": press, "surface": surface})
-        if press.action_id in self.routes.changing:
-            self.publish_home(actor, home_state(surface))
+        call(listener, {**self._given(actor), "press": press, "surface": surface})
+        if press.action_id in self._routes.changing:
+            self._publish_home(actor, _home_state(surface))
 
-    def form(self, ack: Ack, body: Body, actor: Actor) -> None:
+    def form(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a submitted form."""
-        require(self.services.store, actor, Action.SEE)
+        deadline = time.monotonic() + _FORM_S
+        actor = self._actor(context, body, None)
+        require(self._services.store, actor, Action.SEE)
         view = body["view"]
-        listener = self.routes.forms.get(view.get("callback_id", ""))
+        listener = self._routes.forms.get(view.get("callback_id", ""))
         if listener is None:
             raise InvalidInput("This form is too old.", "Close it and open it again.")
-        form = Form(view.get("state", {}).get("values", {}), read_facts(view))
-        call(listener, {**self.given(actor), "ack": ack, "form": form})
+        form = Form((view.get("state") or {}).get("values") or {}, read_facts(view))
+        given = self._given(actor)
+        hurried = replace(self._services, registry=_Hurried(self._services.registry, deadline))
+        call(listener, {**given, "services": hurried, "ack": ack, "form": form})
         if HOME in form.facts:
-            self.services.executor.submit(
-                lambda: self.publish_home(actor, str(form.facts[HOME])), on_full=do_nothing
+            self._services.executor.submit(
+                lambda: self._publish_home(actor, str(form.facts[HOME])), on_full=_do_nothing
             )
 
-    def home_opened(self, ack: Ack, body: Body, event: Body, context: BoltContext) -> None:
+    def home_opened(self, ack: Ack, body: _Body, event: _Body, context: BoltContext) -> None:
         """Publish the Home tab when somebody opens it."""
         ack()
         if event.get("tab") == "home":
             user_id = context.user_id or ""
-            home = HomeSurface(self.services.slack(workspace_of(context)), user_id, "", "")
-            task = self.guarded(home.replace, lambda: self.opened(context, body))
-            self.services.executor.submit(task, on_full=lambda: home.replace(busy()))
+            home = HomeSurface(self._services.slack(_named_workspace(context)), user_id, "", "")
+            task = self._guarded(home.replace, context, lambda: self._opened(context, body))
+            self._services.executor.submit(task, on_full=lambda: home.replace(busy()))
 
-    def opened(self, context: BoltContext, body: Body) -> None:
+    def failed(self, error: Exception, body: _Body) -> BoltResponse:
+        """Answer a request whose listener or middleware failed: the person is told, Slack gets a 200."""
+        if body.get("type") == "view_submission":
+            return BoltResponse(status=200, body=_form_answer(error, body["view"]))
+        return BoltResponse(status=200, body=_explanation(error) if "command" in body else "")
+
+    def _actor(self, context: BoltContext, body: _Body, does: Action | None) -> Actor:
+        """Count the request, then say who is acting, in which role."""
+        workspace, user_id = _named_workspace(context), context.user_id or ""
+        self._rates.take(workspace, user_id)
+        workspace = self._workspaces(*workspace)
+        return _actor_of(self._services, workspace, user_id, body, fresh=asks_again(does))
+
+    def _opened(self, context: BoltContext, body: _Body) -> None:
         """Publish the whole list as the Home tab of the person who opened it."""
-        self.publish_home(actor_of(self.services, context, body), "")
+        workspace = self._workspaces(*_named_workspace(context))
+        actor = _actor_of(
+            self._services, workspace, context.user_id or "", body, fresh=asks_again(Action.SEE)
+        )
+        self._publish_home(actor, "")
 
-    def publish_home(self, actor: Actor, state: str | None) -> None:
+    def _publish_home(self, actor: Actor, state: str | None) -> None:
         """Publish the Home tab as it was narrowed, unless nobody looks at it."""
-        if state is not None and self.routes.home is not None:
-            call(self.routes.home, {**self.given(actor), "state": state})
+        if state is not None and self._routes.home is not None:
+            call(self._routes.home, {**self._given(actor), "state": state})
 
-    def given(self, actor: Actor) -> dict[str, Any]:
+    def _given(self, actor: Actor) -> dict[str, Any]:
         """What every listener may name."""
-        return {"services": self.services, "routes": self.routes, "actor": actor}
+        return {"services": self._services, "routes": self._routes, "actor": actor}
 
-    def later(self, surface: Surface, task: Callable[[], None]) -> None:
+    def _later(self, surface: Surface, context: BoltContext, task: Callable[[], None]) -> None:
         """Run a task on the executor; what goes wrong is shown where the person asked."""
-        guarded = self.guarded(surface.show, task)
-        self.services.executor.submit(guarded, on_full=lambda: surface.show(busy()))
+        guarded = self._guarded(surface.show, context, task)
+        self._services.executor.submit(guarded, on_full=lambda: surface.show(busy()))
 
-    def guarded(self, tell: Callable[[Message], None], task: Callable[[], None]) -> Callable[[], None]:
+    def _guarded(
+        self, tell: Callable[[Message], None], context: BoltContext, task: Callable[[], None]
+    ) -> Callable[[], None]:
         """Wrap a task so that the person is told when it fails."""
 
         def run() -> None:
             try:
                 task()
             except Exception as error:  # noqa: BLE001 - the last place that can still tell the person
-                tell(explanation(error))
+                self._tell(tell, context, _explanation(error))
 
         return run
 
-    def failed(self, error: Exception, body: Body) -> BoltResponse:
-        """Answer a request whose listener or middleware failed: the person is told, Slack gets a 200."""
-        if body.get("type") == "view_submission":
-            return BoltResponse(status=200, body=form_answer(error, body["view"]))
-        return BoltResponse(status=200, body=explanation(error) if "command" in body else "")
+    def _tell(self, tell: Callable[[Message], None], context: BoltContext, message: Message) -> None:
+        try:
+            tell(message)
+        except Exception as error:
+            if explained_refusal(error) is None:
+                raise
+            # What stopped the work often stops the answer as well: a trigger that is over opens no message
+            # on top of a form or the Home tab. The person's own conversation with the app is always there.
+            log.warning("a person could not be told where they asked", exc_info=error)
+            client = self._services.slack(_named_workspace(context))
+            client.api_call("chat.postMessage", json={"channel": context.user_id, **message})
 
 
-def do_nothing() -> None:
+class _Hurried:
+    """A registry client that answers before Slack gives the form up. Implements ``Registry``'s ``check``."""
+
+    def __init__(self, registry: Registry, deadline: float) -> None:
+        self._registry = registry
+        self._deadline = deadline
+
+    def check(
+        self,
+        login: Login,
+        *,
+        deadline_s: float,
+        repository: str | None = None,
+        on_step: Callable[[Step], None] = ignore_step,
+    ) -> CheckResult:
+        """Ask whether a login works, within what is left of the time."""
+        left_s = max(0.1, min(deadline_s, self._deadline - time.monotonic()))
+        return self._registry.check(login, deadline_s=left_s, repository=repository, on_step=on_step)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._registry, name)
+
+
+def _do_nothing() -> None:
     """Drop what can be done without: the Home tab is published again when it is opened."""
 
 
-def workspace_of(context: BoltContext) -> Workspace:
-    """The workspace of a verified request."""
+def _named_workspace(context: BoltContext) -> Workspace:
+    """The workspace that a verified request names."""
     return Workspace(context.team_id or "", context.enterprise_id)
 
 
-def actor_of(services: Services, context: BoltContext, body: Body) -> Actor:
-    """Say who is acting, in which role, at this moment."""
-    workspace = workspace_of(context)
-    user_id = context.user_id or ""
-    person = services.people.person(workspace, user_id)
-    is_named_admin = is_among(services, workspace, user_id, services.admins)
-    is_editor = not services.editors or is_among(services, workspace, user_id, services.editors)
-    role = role_of(person, workspace.team_id, is_named_admin=is_named_admin, is_editor=is_editor)
+def _actor_of(services: Services, workspace: Workspace, user_id: str, body: _Body, *, fresh: bool) -> Actor:
+    """Say who is acting, in which role."""
+    person = services.people.person(workspace, user_id, fresh=fresh)
+
+    def is_among(ids: tuple[str, ...]) -> bool:
+        groups = [one for one in ids if one.startswith("S")]
+        return user_id in ids or (
+            bool(groups) and services.people.is_in_group(workspace, user_id, groups, fresh=fresh)
+        )
+
+    role = role_of(
+        person,
+        workspace.team_id,
+        is_named_admin=is_among(services.admins),
+        is_editor=not services.editors or is_among(services.editors),
+    )
     people = tuple(admin for admin in services.admins if admin[:1] in "UW")
-    return Actor(workspace, user_id, role, services.now(), request_id=request_id_of(body), admins=people)
+    return Actor(workspace, user_id, role, services.now(), request_id=_request_id_of(body), admins=people)
 
 
-def is_among(services: Services, workspace: Workspace, user_id: str, ids: tuple[str, ...]) -> bool:
-    """True when a list of people and user groups names this person."""
-    groups = [one for one in ids if one.startswith("S")]
-    return user_id in ids or (bool(groups) and services.people.is_in_group(workspace, user_id, groups))
-
-
-def request_id_of(body: Body) -> str:
+def _request_id_of(body: _Body) -> str:
     """An id that the same request has when it comes twice: a hash, since a trigger id is a capability."""
     view = body.get("view") or {}
     submitted = f"{view.get('id')}:{view.get('hash')}" if body.get("type") == "view_submission" else ""
@@ -177,7 +237,7 @@ def request_id_of(body: Body) -> str:
     return hashlib.sha256(sent.encode()).hexdigest()[:16] if sent else ""
 
 
-def refuse_secret(services: Services, actor: Actor, text: str) -> None:
+def _refuse_secret(services: Services, actor: Actor, text: str) -> None:
     """Refuse a command that holds a secret, and keep in the history that it happened, without the text."""
     if looks_secret(text):
         token_ids = ids_in(text)
@@ -187,7 +247,7 @@ def refuse_secret(services: Services, actor: Actor, text: str) -> None:
         raise SecretInText(token_ids)
 
 
-def read_press(body: Body) -> Press:
+def _read_press(body: _Body) -> Press:
     """Read a press. An overflow entry's value is ``<action id>:<value>``."""
     action = body["actions"][0]
     chosen = action.get("selected_option") or {}
@@ -195,30 +255,33 @@ def read_press(body: Body) -> Press:
     if action.get("type") == "overflow":
         action_id, _, value = value.partition(":")
     place = body.get("view") or body
-    state = (place.get("state") or {}).get("values", {})
+    state = (place.get("state") or {}).get("values") or {}
     return Press(action_id, str(action.get("block_id", "")), value, state)
 
 
-def home_state(surface: Surface) -> str | None:
+def _home_state(surface: Surface) -> str | None:
     """What the Home tab behind a surface is narrowed to; ``None`` when it was not opened from there."""
     if isinstance(surface, HomeSurface):
         return surface.state
     return surface.facts.get(HOME) if isinstance(surface, ModalSurface) else None
 
 
-def form_answer(error: Exception, view: Mapping[str, Any]) -> dict[str, Any]:
+def _form_answer(error: Exception, view: Mapping[str, Any]) -> dict[str, Any]:
     """Put an error beside its fields, or on top of the form, which keeps what was typed."""
     if isinstance(error, InvalidFields):
         inputs = (block for block in view.get("blocks") or () if block.get("type") == "input")
         shown = frozenset(str(block.get("block_id", "")) for block in inputs)
         return {"response_action": "errors", "errors": beside_fields(error, shown)}
-    return {"response_action": "push", "view": on_top(explanation(error))}
+    return {"response_action": "push", "view": on_top(_explanation(error))}
 
 
-def explanation(error: Exception) -> Message:
+def _explanation(error: Exception) -> Message:
     """Put an error into words; one that nobody foresaw is logged under an id, without its text."""
-    if isinstance(error, QuaymasterError):
-        return explained(error)
+    known = explained_refusal(error)
+    if known is not None:
+        if known is not error:
+            log.warning("Slack did not take a call", exc_info=error)
+        return explained(known)
     incident = secrets.token_hex(4)
     # Only the frames: the text of a foreign exception may quote a payload or a whole answer of Slack's.
     frames = "".join(traceback.format_tb(error.__traceback__))

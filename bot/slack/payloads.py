@@ -7,12 +7,13 @@ name may be anything.
 
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
-Shape = Callable[[object], bool]
+_Shape = Callable[[object], bool]
 
-MOST_FIELDS = 100
-DEEPEST = 100
+_MOST_FIELDS = 100
+_DEEPEST = 100
 """Slack's own views nest some 15 levels; Python's parsers fail near 1,000."""
 
 
@@ -24,22 +25,22 @@ class Misshapen(Exception):
         self.reason = reason
 
 
-def text(value: object) -> bool:
+def _text(value: object) -> bool:
     """Any text."""
     return isinstance(value, str)
 
 
-def name(value: object) -> bool:
+def _name(value: object) -> bool:
     """A text that is not empty."""
     return isinstance(value, str) and value != ""
 
 
-def anything(_: object) -> bool:
-    """Whatever."""
-    return True
+def _plain(value: object) -> bool:
+    """A text of our own that Slack gives back: nothing in it is nested so deeply that reading it fails."""
+    return isinstance(value, str) and value.count("[") + value.count("{") <= _DEEPEST
 
 
-def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None = None) -> Shape:
+def _record(required: Mapping[str, _Shape], optional: Mapping[str, _Shape] | None = None) -> _Shape:
     """An object with these keys; the optional ones may be missing or null."""
 
     def fits(value: object) -> bool:
@@ -51,71 +52,104 @@ def record(required: Mapping[str, Shape], optional: Mapping[str, Shape] | None =
     return fits
 
 
-def each(shape: Shape) -> Shape:
+def _each(shape: _Shape) -> _Shape:
     """An object whose every value has a shape."""
     return lambda value: isinstance(value, dict) and all(map(shape, value.values()))
 
 
-def items(shape: Shape, least: int) -> Shape:
+def _items(shape: _Shape, least: int) -> _Shape:
     """A list of at least so many items of a shape."""
     return lambda value: isinstance(value, list) and len(value) >= least and all(map(shape, value))
 
 
-STATE = record({}, {"values": each(each(record({})))})
-VIEW = record(
-    {"id": name, "type": name},
+_OPTION = _record({"value": _text})
+_INPUT = _record(
+    {},
     {
-        "callback_id": text,
-        "private_metadata": text,
-        "hash": text,
-        "state": STATE,
-        "app_installed_team_id": name,
+        "value": _text,
+        "selected_option": _OPTION,
+        "selected_options": _items(_OPTION, 0),
+        "selected_user": _text,
+        "selected_channel": _text,
+        "selected_conversation": _text,
+        "selected_date": _text,
     },
 )
-ACTION = record(
-    {"type": name, "action_id": name},
-    {"block_id": text, "value": text, "selected_option": record({"value": text})},
+_STATE = _record({}, {"values": _each(_each(_INPUT))})
+_VIEW = _record(
+    {"id": _name, "type": _name},
+    {
+        "callback_id": _text,
+        "private_metadata": _plain,
+        "hash": _text,
+        "state": _STATE,
+        "app_installed_team_id": _name,
+    },
 )
-WHO = {"user": record({"id": name}, {"team_id": name}), "team": record({"id": name})}
-WHERE = {
-    "enterprise": record({"id": name}),
-    "channel": record({"id": name}),
-    "container": record({}),
-    "message": record({}),
-    "state": STATE,
-    "view": VIEW,
-    "trigger_id": name,
-    "response_url": name,
-    "authorizations": items(record({}), 0),
+_ACTION = _record(
+    {"type": _name, "action_id": _name},
+    {"block_id": _text, "value": _plain, "selected_option": _record({"value": _plain})},
+)
+_WHO = {"user": _record({"id": _name}, {"team_id": _name})}
+_WHERE = {
+    "team": _record({"id": _name}),
+    "enterprise": _record({"id": _name}),
+    "channel": _record({"id": _name}),
+    "container": _record({}),
+    "message": _record({}),
+    "state": _STATE,
+    "view": _VIEW,
+    "trigger_id": _name,
+    "response_url": _name,
+    "authorizations": _items(_record({}), 0),
 }
-SUBMITTED = {"view": record({"id": name, "type": name, "callback_id": text})}
-CALLED = {"callback_id": name}
+_SUBMITTED = {"view": _record({"id": _name, "type": _name, "callback_id": _text})}
+_CALLED = {"callback_id": _name}
 
-HOME_EVENT = record({"type": name, "user": name})
+_HOME_EVENT = _record({"type": _name, "user": _name})
 
 
-def event(value: object) -> bool:
+def _event(value: object) -> bool:
     """Any event; the one we subscribe to must also say whose Home it is."""
     is_home = isinstance(value, dict) and value.get("type") == "app_home_opened"
-    return HOME_EVENT(value) if is_home else record({"type": name})(value)
+    return _HOME_EVENT(value) if is_home else _record({"type": _name})(value)
 
 
-INTERACTIONS = {
-    "block_actions": record({**WHO, "actions": items(ACTION, 1)}, WHERE),
-    "block_suggestion": record({**WHO, "action_id": name}, {**WHERE, "block_id": text, "value": text}),
-    "view_submission": record({**WHO, **SUBMITTED}, WHERE),
-    "view_closed": record({**WHO, **SUBMITTED}, WHERE),
-    "shortcut": record({**WHO, **CALLED}, WHERE),
-    "message_action": record({**WHO, **CALLED}, WHERE),
+def _interaction(required: Mapping[str, _Shape], optional: Mapping[str, _Shape] | None = None) -> _Shape:
+    """
+    An interaction of somebody in some workspace.
+
+    With an org-wide installation ``team`` may be null; the workspace is then the person's, or the view's.
+    """
+    fits = _record({**_WHO, **required}, {**_WHERE, **(optional or {})})
+
+    def fits_somewhere(value: object) -> bool:
+        return fits(value) and isinstance(value, dict) and any(_teams_of(value))
+
+    return fits_somewhere
+
+
+def _teams_of(payload: Mapping[str, Any]) -> tuple[object, ...]:
+    view = payload.get("view") or {}
+    return payload.get("team"), payload["user"].get("team_id"), view.get("app_installed_team_id")
+
+
+_INTERACTIONS = {
+    "block_actions": _interaction({"actions": _items(_ACTION, 1)}),
+    "block_suggestion": _interaction({"action_id": _name}, {"block_id": _text, "value": _text}),
+    "view_submission": _interaction(_SUBMITTED),
+    "view_closed": _interaction(_SUBMITTED),
+    "shortcut": _interaction(_CALLED),
+    "message_action": _interaction(_CALLED),
 }
-EVENTS = {
-    "url_verification": record({"challenge": name}),
-    "event_callback": record(
-        {"team_id": name, "event": event},
-        {"authorizations": items(record({}), 0), "enterprise_id": name, "event_id": name},
+_EVENTS = {
+    "url_verification": _record({"challenge": _name}),
+    "event_callback": _record(
+        {"team_id": _name, "event": _event},
+        {"authorizations": _items(_record({}), 0), "enterprise_id": _name, "event_id": _name},
     ),
 }
-COMMAND_FIELDS = ("command", "team_id", "user_id", "trigger_id")
+_COMMAND_FIELDS = ("command", "team_id", "user_id", "trigger_id")
 
 
 def check_shape(body: bytes, content_type: str) -> None:
@@ -132,44 +166,44 @@ def check_shape(body: bytes, content_type: str) -> None:
     try:
         decoded = body.decode()
         if content_type.partition(";")[0].strip().lower() == "application/json" or decoded.startswith("{"):
-            check_json(decoded, EVENTS)
+            _check_json(decoded, _EVENTS)
         else:
-            check_form(decoded)
+            _check_form(decoded)
     except ValueError as error:
         raise Misshapen("not readable") from error
     except RecursionError as error:
         raise Misshapen("nested too deeply") from error
 
 
-def check_form(decoded: str) -> None:
+def _check_form(decoded: str) -> None:
     """
     Check a form: a command's fields, or one field that holds an interaction.
 
     A command is the most frequent request, and Bolt parses it anyway: here its fields are only looked for.
     """
-    if decoded.count("&") >= MOST_FIELDS:
+    if decoded.count("&") >= _MOST_FIELDS:
         raise Misshapen("too many fields")
     marked = f"&{decoded}&"
     if "&payload=" in marked:
         payload = dict(parse_qsl(decoded, keep_blank_values=True, errors="strict"))["payload"]
-        check_json(payload, INTERACTIONS)
-    elif "&ssl_check=1&" not in marked and not all(is_given(field, marked) for field in COMMAND_FIELDS):
+        _check_json(payload, _INTERACTIONS)
+    elif "&ssl_check=1&" not in marked and not all(_is_given(field, marked) for field in _COMMAND_FIELDS):
         raise Misshapen("not a command")
 
 
-def is_given(field: str, marked: str) -> bool:
+def _is_given(field: str, marked: str) -> bool:
     """Say whether a form, with ``&`` put before and behind it, holds a field that is not empty."""
     return f"&{field}=" in marked and f"&{field}=&" not in marked
 
 
-def check_json(decoded: str, shapes: Mapping[str, Shape]) -> None:
+def _check_json(decoded: str, shapes: Mapping[str, _Shape]) -> None:
     """Check a JSON payload against the row of its type."""
     payload = json.loads(decoded)
     kind = payload.get("type") if isinstance(payload, dict) else None
     if not isinstance(kind, str) or kind not in shapes:
         raise Misshapen("not a type that is served")
     # The brackets bound the depth, so only a payload with many of them needs counting.
-    if decoded.count("{") + decoded.count("[") > DEEPEST and depth(payload) > DEEPEST:
+    if decoded.count("{") + decoded.count("[") > _DEEPEST and _depth(payload) > _DEEPEST:
         raise Misshapen("nested too deeply")
     if "\\ud" in decoded.lower():
         json.dumps(payload, ensure_ascii=False).encode()  # half a surrogate pair could not be written down
@@ -177,16 +211,16 @@ def check_json(decoded: str, shapes: Mapping[str, Shape]) -> None:
         raise Misshapen(f"not a {kind}")
 
 
-def depth(payload: object) -> int:
+def _depth(payload: object) -> int:
     """Count the levels of a JSON value, level by level so that nothing recurses."""
     level, levels = [payload], 0
     while level:
         levels += 1
-        level = [inner for value in level for inner in children(value)]
+        level = [inner for value in level for inner in _children(value)]
     return levels
 
 
-def children(value: object) -> list[object]:
+def _children(value: object) -> list[object]:
     """The values inside a JSON value."""
     if isinstance(value, dict):
         return list(value.values())

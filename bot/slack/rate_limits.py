@@ -1,7 +1,7 @@
 """How often people may ask: a script that plays a person must not keep the others from their answers.
 
-A person may send 30 commands, presses and forms a minute, all at once if they like; a workspace ten times as
-many. Whoever sends more is told how long to wait, and nothing is done.
+A person may send so many commands, presses and forms a minute (``QUAYMASTER_RATE_LIMIT``), all at once if
+they like; a workspace ten times as many. Anything more is answered with how long to wait, and not done.
 """
 
 import threading
@@ -11,7 +11,6 @@ from collections.abc import Callable
 from bot.core.model import Workspace
 from bot.core.token_bucket import Buckets, TooOften
 
-A_PERSON_A_MINUTE = 30
 PEOPLE_AT_ONCE = 10
 """So many people may use up their minute at the same time."""
 
@@ -19,9 +18,7 @@ PEOPLE_AT_ONCE = 10
 class SlackRates:
     """The limits of commands, presses and forms. Safe to share between threads."""
 
-    def __init__(
-        self, a_minute: int = A_PERSON_A_MINUTE, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, a_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         """``a_minute`` is a person's; ``clock`` gives monotonic seconds."""
         self._a_minute = a_minute
         self._clock = clock

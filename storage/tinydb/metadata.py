@@ -144,11 +144,11 @@ class Metadata:
         self._write({_MARKS: {key: {"fault": "", "marks": [*self.marks(key), mark]}}, _WORKSPACES: rows})
 
     def write_again(self) -> None:
-        """Write the file again, under the primary key."""
-        self._write({})
+        """Write the file and its spare again, under the primary key."""
+        self._write({}, is_alone=True)
 
-    def _write(self, tables: dict[str, dict[str, Any]]) -> None:
-        with self._database.file.transaction():
+    def _write(self, tables: dict[str, dict[str, Any]], *, is_alone: bool = False) -> None:
+        with self._database.file.transaction(drops_secret=is_alone):
             if self._is_new:
                 self._database.rows(_STORE).put({_STORE: {"format": FORMAT, "id": new_id()}})
                 self._is_new = False

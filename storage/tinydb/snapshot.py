@@ -268,8 +268,12 @@ class Snapshot:
         return tuple(self.by_key[key].name for key in get_close_matches(wanted, likely, n=3))
 
     def tokens_found(self, words: tuple[str, ...], at: datetime) -> tuple[list[WorkflowToken], int]:
-        """The tokens that hold every word, those valid at a time first, of both the newest first; and how many
-        of them are valid."""
+        """
+        The tokens that hold every word: those valid at a time first, of both the newest first.
+
+        Returns:
+            The tokens, and how many of them are valid.
+        """
         found = _remembered(self._tokens_found, words, lambda: self._scan_tokens(words))
         marks = [one.is_valid(at) for one in found]
         valid = list(compress(found, marks))

@@ -5,8 +5,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.dataset import Dataset, dataset
-from tests.bench.generator import Ask, Rounds, load
+from tests.bench.dataset import Dataset, Shape, dataset
+from tests.bench.generator import Ask, Costs, load
 from tests.bench.processes import PRODUCT, Child, product_env, serving
 from tests.bench.report import say
 
@@ -23,7 +23,9 @@ class Bench:
     """Of each run of the load generator."""
     folder: Path
     """For data directories; it should lie on a real disk."""
-    _datasets: dict[str, Dataset] = field(default_factory=dict)
+    busy_s: float
+    """How long a whole team keeps at it."""
+    _datasets: dict[Shape, Dataset] = field(default_factory=dict)
 
     @property
     def log(self) -> Path:
@@ -36,11 +38,21 @@ class Bench:
         return self.seconds < 1
 
     def dataset(self, count: int, *, with_tokens: bool = False) -> Dataset:
-        """The data directory with so many integrations, made once. Several uses see each other's changes."""
-        name = f"team-{count}{'-tokens' * with_tokens}"
-        if name not in self._datasets:
-            self._datasets[name] = dataset(self.folder / name, count, with_tokens=with_tokens)
-        return self._datasets[name]
+        """The data directory with so many integrations. Several uses see each other's changes."""
+        return self._made(Shape(count, with_tokens=with_tokens))
+
+    def long_history(self) -> Dataset:
+        """A team of 300 with 3,000 dependencies and 200,000 entries of history."""
+        return self._made(Shape(300, targets=10, history=10_000 if self.is_quick else 200_000))
+
+    def short_history(self) -> Dataset:
+        """The same team with 500 entries."""
+        return self._made(Shape(300, targets=10))
+
+    def _made(self, shape: Shape) -> Dataset:
+        if shape not in self._datasets:
+            self._datasets[shape] = dataset(self.folder / f"team-{len(self._datasets)}", shape)
+        return self._datasets[shape]
 
     def warm_up(self) -> None:
         """Start everything once, so that all modules are compiled and in the system's caches."""
@@ -62,7 +74,12 @@ class Bench:
     @contextmanager
     def product(self, count: int, slack: Child, *, with_tokens: bool = False) -> Iterator[Child]:
         """Run ``quaymaster serve`` with so many integrations."""
-        data = self.dataset(count, with_tokens=with_tokens)
+        with self.serving_data(self.dataset(count, with_tokens=with_tokens), slack) as child:
+            yield child
+
+    @contextmanager
+    def serving_data(self, data: Dataset, slack: Child) -> Iterator[Child]:
+        """Run ``quaymaster serve`` on a data directory."""
         env = product_env(data.directory, data.keys, slack.url)
         with serving(*PRODUCT, log=self.log, env=env) as child:
             yield child
@@ -76,12 +93,14 @@ class Bench:
             ours = [stack.enter_context(self.product(count, slack)) for count in counts]
             yield noop, *ours
 
-    def interleaved(self, sides: list[Side], connections: int) -> list[Rounds]:
-        """Load one side after the other, round by round; the first is the base of all others."""
-        found = [Rounds() for _ in sides]
+    def costs(self, sides: list[Side]) -> list[Costs]:
+        """Ask one side after the other, round by round, and give the processor time of each answer."""
+        found = [Costs() for _ in sides]
         for _ in range(self.rounds):
-            for (_, child, asks), rounds in zip(sides, found, strict=True):
-                rounds.runs.append(load(child.address, asks, self.seconds, connections))
-        for (name, _, _), rounds in zip(sides, found, strict=True):
-            say(f"    {name}, c{connections}: {rounds.summary()}")
+            for (_, child, asks), costs in zip(sides, found, strict=True):
+                before = child.cpu_us
+                run = load(child.address, asks, min(self.seconds, 1.0))
+                costs.take((child.cpu_us - before) / max(1, run.answers), run)
+        for (name, _, _), costs in zip(sides, found, strict=True):
+            say(f"    {name}: {costs.median:.0f} µs of processor time an answer, {costs.errors} errors")
         return found

@@ -1,14 +1,18 @@
-"""Slash commands: ``help``, and a filtered page of the list, against a Bolt that does nothing."""
+"""Slash commands against a Bolt that does nothing: what a person waits for, and what a core can do."""
+
+from collections.abc import Iterator
 
 from tests.bench.bench import Bench
-from tests.bench.dataset import GROUPS, Dataset
-from tests.bench.generator import Ask, answer_of, asked, compared, p50, p99
-from tests.bench.report import Limit, Row
+from tests.bench.dataset import GROUPS, LARGE, Dataset
+from tests.bench.generator import Ask, Rounds, asked, compared, costed, load, p50, p99
+from tests.bench.report import Limit, Row, number_row, say
 
 NOOP = [asked("help", "ok")]
 HELP = [asked("help", "What /integrations can do")]
-SIZES = (1_000, 10_000)
-BUSY = 64
+RATE = 100
+"""Commands a second, of people who do not wait for each other."""
+RATE_S = 3.0
+LONGEST_P99 = Limit(50, unit=" ms")
 
 
 def listed(data: Dataset, words: str) -> Ask:
@@ -26,45 +30,54 @@ def new_filters(data: Dataset) -> list[Ask]:
     return [listed(data, f"my_{group}") for group in GROUPS]
 
 
-def help_command(bench: Bench) -> list[Row]:
-    """Time ``help`` at one connection."""
-    with bench.products(1_000) as (noop, ours):
-        sides = [("no-op Bolt", noop, NOOP), ("help", ours, HELP)]
-        base, product = bench.interleaved(sides, 1)
-    return [compared("`help`, p50 at c1", base, product, p50, Limit(1.1))]
+def mixed(data: Dataset) -> Iterator[Ask]:
+    """What people type to look at something, each time at something else."""
+    filters = new_filters(data)
+    for number in range(0, len(data.integrations), 30):
+        name = data.integrations[number].name
+        yield filters[number // 30 % len(filters)]
+        yield asked(f"show {name}", name)
+        yield asked("list", "Integrations")
+        yield asked(f"delete {name}", name)
+        yield asked(f"history {name}", name)
+        yield from HELP
 
 
-def list_pages(bench: Bench) -> list[Row]:
-    """Time a page of the list at one connection; and for comparison the same page made beforehand."""
-    small, large = (bench.dataset(size) for size in SIZES)
-    file = bench.folder / "page.json"
-    with bench.products(*SIZES) as (noop, of_1k, of_10k):
-        file.write_bytes(answer_of(of_1k.address, same_filter(small)[0]))
-        with bench.other("page", str(file)) as page:
-            sides = [
+def steady_commands(bench: Bench) -> list[Row]:
+    """Time commands that come at a steady rate, whether or not earlier ones are answered."""
+    asks = list(mixed(bench.dataset(LARGE)))
+    base, product = Rounds(), Rounds()
+    seconds = max(RATE_S, bench.seconds) if not bench.is_quick else bench.seconds
+    with bench.products(LARGE) as (noop, ours):
+        load(ours.address, HELP, 0.1)  # Slack tells once in 5 minutes who somebody is
+        for _ in range(bench.rounds):
+            base.runs.append(load(noop.address, NOOP, seconds, rate=RATE))
+            product.runs.append(load(ours.address, asks, seconds, rate=RATE))
+    say(f"    no-op Bolt, {RATE} a second: {base.summary()}")
+    say(f"    mixed commands, {RATE} a second: {product.summary()}")
+    name = f"{RATE} mixed commands a second at 10,000"
+    slowest = product.median(p99)
+    return [
+        compared(f"{name}, p50", base, product, p50, Limit(1.6)),
+        compared(f"{name}, p99", base, product, p99, Limit(1.5)),
+        number_row(f"{name}, p99 itself", slowest, LONGEST_P99, product.errors, digits=1),
+    ]
+
+
+def command_costs(bench: Bench) -> list[Row]:
+    """Compare the processor time of a command's answer."""
+    data = bench.dataset(LARGE)
+    with bench.products(LARGE) as (noop, ours):
+        base, helped, seen, new = bench.costs(
+            [
                 ("no-op Bolt", noop, NOOP),
-                ("Bolt with that page ready-made", page, [asked("list", "Integrations")]),
-                ("1,000, a filter seen before", of_1k, same_filter(small)),
-                ("1,000, a new filter each time", of_1k, new_filters(small)),
-                ("10,000, a filter seen before", of_10k, same_filter(large)),
-                ("10,000, a new filter each time", of_10k, new_filters(large)),
+                ("help", ours, HELP),
+                ("list, a filter seen before", ours, same_filter(data)),
+                ("list, a new filter each time", ours, new_filters(data)),
             ]
-            base, ready, *others = bench.interleaved(sides, 1)
-    names = [f"list page of {name}, p50 at c1" for name, _, _ in sides[2:]]
-    rows = [compared(name, base, one, p50, Limit(1.3)) for name, one in zip(names, others, strict=True)]
-    return [compared("floor: Bolt with such a page ready-made, p50 at c1", base, ready, p50, None), *rows]
-
-
-def list_tails(bench: Bench) -> list[Row]:
-    """Time a page of the list at 64 connections."""
-    small, large = (bench.dataset(size) for size in SIZES)
-    with bench.products(*SIZES) as (noop, of_1k, of_10k):
-        sides = [
-            ("no-op Bolt", noop, NOOP),
-            ("1,000, a filter seen before", of_1k, same_filter(small)),
-            ("10,000, a filter seen before", of_10k, same_filter(large)),
-            ("10,000, a new filter each time", of_10k, new_filters(large)),
-        ]
-        base, *others = bench.interleaved(sides, BUSY)
-    names = [f"list page of {name}, p99 at c64" for name, _, _ in sides[1:]]
-    return [compared(name, base, one, p99, Limit(1.5)) for name, one in zip(names, others, strict=True)]
+        )
+    return [
+        costed("`help`", base, helped, Limit(1.4)),
+        costed("a list page of 10,000, a filter seen before", base, seen, Limit(1.7)),
+        costed("a list page of 10,000, a new filter each time", base, new, Limit(2.5)),
+    ]

@@ -1,14 +1,18 @@
 """Data directories to measure with: a team with many integrations, named and mixed as teams do it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
+from bot.core.access import Action
 from bot.core.audit import event
 from bot.core.model import (
     Actor,
     Dependency,
+    Event,
     Integration,
     Role,
     Server,
@@ -17,7 +21,7 @@ from bot.core.model import (
     Workspace,
     new_id,
 )
-from bot.core.ports.former_store import Transaction
+from bot.core.ports.store import Store
 from bot.core.secrets import Place, Secret
 from bot.core.workflows.token_format import WorkflowToken, hash_of, new_token, public_id
 from bot.registry.kind_table import KINDS
@@ -31,8 +35,26 @@ OWNER = Actor(HOME, "U0BENCH00", Role.MEMBER, SINCE)
 MIX = ("private", "private", "docker-hub", "private", "ecr", "quay", "private", "docker-hub", "gcr", "harbor")
 GROUPS = ("alfa", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliett", "kilo")
 GROUPS += ("lima", "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform")
-HISTORY = 500
-"""Entries in the workspace's file; older ones would be in the archive."""
+LARGE = 10_000
+"""As many integrations as the embedded store is meant for."""
+RECENT = 500
+"""So many entries are about 20 integrations, the ones before them about all in turn."""
+GONE = "long_gone"
+"""What the first entries are about."""
+EACH_CHANGE = 250
+"""Entries; so many go to the archive at once."""
+
+
+class Shape(NamedTuple):
+    """What a data directory holds."""
+
+    count: int
+    """Of integrations."""
+    with_tokens: bool = False
+    """True: a token for each integration, speaking for the project of its name."""
+    targets: int = 0
+    """That depend on each integration; none = two on every third."""
+    history: int = RECENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,35 +73,44 @@ class Dataset:
         return sum(one.kind in kinds and word in one.name for one in self.integrations)
 
 
-def dataset(folder: Path, count: int, *, with_tokens: bool = False) -> Dataset:
-    """Make a data directory with so many integrations, and as many workflow tokens or none."""
+def dataset(folder: Path, shape: Shape) -> Dataset:
+    """Make a data directory."""
     folder.mkdir(mode=0o700)
     keys = folder / "keys"
     keys.touch(mode=0o600)
     keys.write_text(f"{new_key()}\n")
     keyring = Keyring(read_keys_file(keys))
-    made = tuple(integration(number, keyring) for number in range(count))
-    tokens = tuple(new_token() for _ in made) if with_tokens else ()
+    made = tuple(integration(number, keyring) for number in range(shape.count))
+    tokens = tuple(new_token() for _ in made) if shape.with_tokens else ()
     store = TinyDBStore(folder / "data", keyring)
     try:
-        with store.transaction(HOME) as change:
-            fill(change, made)
+        with store.change(HOME) as change:
+            for value in (*made, *dependencies(made, shape.targets)):
+                change.put(value)
             for text, one in zip(tokens, made, strict=False):
-                change.put_token(token(text, one))
+                change.put(token(text, one))
+        record(store, events(made, shape.history))
     finally:
         store.close()
     return Dataset(folder / "data", keys, made, tokens)
 
 
-def fill(change: Transaction, made: tuple[Integration, ...]) -> None:
-    """Put everything into one change, with the history of the newest."""
-    for one in made:
-        change.put_integration(one)
-    for one in made[::3]:
-        for dependency in dependencies(one):
-            change.put_dependency(dependency)
-    for one in made[-HISTORY:]:
-        change.record(event(OWNER, "integration.add", one, "not checked"))
+def record(store: Store, history: Iterator[Event]) -> None:
+    """Record a history, some entries a change."""
+    while some := list(islice(history, EACH_CHANGE)):
+        with store.change(HOME) as change:
+            for each in some:
+                change.record(each)
+
+
+def events(made: Sequence[Integration], count: int) -> Iterator[Event]:
+    """What happened, the oldest first: something that is gone, then all in turn, then a few."""
+    gone = replace(made[0], id=new_id(), name=GONE)
+    yield event(OWNER, Action.ADD, gone)
+    yield event(OWNER, Action.DELETE, gone)
+    for number in range(count - 2):
+        some = made if number < count - RECENT else made[:20]
+        yield event(OWNER, Action.EDIT, some[number % len(some)])
 
 
 def integration(number: int, keyring: Keyring) -> Integration:
@@ -120,8 +151,11 @@ def token(text: Secret, one: Integration) -> WorkflowToken:
     )
 
 
-def dependencies(one: Integration) -> Iterator[Dependency]:
-    """A project and an environment that use an integration."""
-    for kind in (TargetKind.PROJECT, TargetKind.ENVIRONMENT):
-        url = f"https://ci.example.com/{kind.value}s/{one.name}/settings"
-        yield Dependency(one.id, Target(kind, one.name), OWNER.user_id, SINCE, settings_url=url)
+def dependencies(made: Sequence[Integration], targets: int) -> Iterator[Dependency]:
+    """So many targets for each integration; or a project and an environment for every third."""
+    for one in made if targets else made[::3]:
+        for number in range(targets or 2):
+            kind = TargetKind.ENVIRONMENT if number % 2 else TargetKind.PROJECT
+            name = f"{one.name}{f'-{number // 2}' * (number > 1)}"
+            url = f"https://ci.example.com/{kind.value}s/{name}/settings"
+            yield Dependency(one.id, Target(kind, name), OWNER.user_id, SINCE, settings_url=url)

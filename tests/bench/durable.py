@@ -1,94 +1,99 @@
-"""A durable add, against a file of the same size that is written, flushed and renamed by hand."""
+"""A person adds an integration, against the least that makes anything durable: a line that is flushed."""
 
 import os
 import time
-from collections.abc import Callable
-from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from statistics import median
 
-from bot.core.integrations.inventory import add_integration
-from bot.core.kinds import read_draft
-from bot.core.model import Actor, Role
-from bot.registry.client import RegistryClient
-from bot.registry.kind_table import KINDS
-from storage.sealing import Keyring, read_keys_file
-from storage.tinydb.tinydb_store import TinyDBStore
 from tests.bench.bench import Bench
-from tests.bench.dataset import HOME, dataset
-from tests.bench.generator import ratio_of
-from tests.bench.report import Limit, Row, say, verdict
+from tests.bench.dataset import LARGE
+from tests.bench.forms import add_ask
+from tests.bench.generator import Costs, Ratio, Run, load, ratio_of
+from tests.bench.processes import Child
+from tests.bench.report import Limit, Row, measured_row, say
 
-SIZE = 1_000
 EACH_ROUND = 20
+COST, SMALL, AT_LIMIT = Limit(30), Limit(10, unit=" ms"), Limit(40, unit=" ms")
 
 
 def adds(bench: Bench) -> list[Row]:
-    """Add to a team of 1,000 and write by hand in turn."""
-    data = dataset(bench.folder / "adds", SIZE)
-    keyring = Keyring(read_keys_file(data.keys))
-    store = TinyDBStore(data.directory, keyring)
-    file = data.directory / f"{HOME.key}.db"
-    try:
-        add = adding(store, keyring)
-        add()
-        rounds = [one_round(file, add) for _ in range(bench.rounds)]
-    finally:
-        store.close()
-    return [row([base for base, _ in rounds], [ours for _, ours in rounds], file.stat().st_size)]
+    """Add to a small team with a long history, and to the largest that the embedded store is meant for."""
+    small, large = bench.long_history(), bench.dataset(LARGE)
+    with (
+        bench.slack() as slack,
+        bench.serving_data(small, slack) as of_300,
+        bench.serving_data(large, slack) as of_10k,
+    ):
+        lines, adding, adding_large = Lines(bench.folder / "lines"), Adding(of_300), Adding(of_10k)
+        for _ in range(bench.rounds):
+            for side in (lines, adding, adding_large):
+                side.one_round()
+    ratio = ratio_of(lines.us, adding.costs.us)
+    texts = [f"{median(side):.0f} µs" for side in (lines.us, adding.costs.us)]
+    say(f"    CPU of an appended line {texts[0]}, of an add {texts[1]}: {ratio}")
+    name = "add at 300 integrations, 3,000 dependencies, 200,000 entries"
+    return [
+        cost_row(f"CPU of an {name}", texts, ratio, adding.costs.errors),
+        measured_row(f"{name}, p50", lines.p50_ms, adding.p50_ms, SMALL, adding.costs.errors, digits=2),
+        measured_row(
+            "add at 10,000 integrations, p50",
+            lines.p50_ms,
+            adding_large.p50_ms,
+            AT_LIMIT,
+            adding_large.costs.errors,
+            digits=2,
+        ),
+    ]
 
 
-def adding(store: TinyDBStore, keyring: Keyring) -> Callable[[], None]:
-    """Give a function that adds one more integration, without asking its registry."""
-    numbers = count()
-    registry = RegistryClient(KINDS, ())
+class Lines:
+    """Lines of 200 bytes, each appended and flushed."""
 
-    def add() -> None:
-        number = next(numbers)
-        typed = {"url": "https://registry.example.com", "username": "ci", "password": "a-password"}
-        draft = read_draft(KINDS["private"], f"added_{number:05d}", typed)
-        actor = Actor(HOME, "U0BENCH00", Role.MEMBER, datetime.now(UTC), request_id=f"add-{number}")
-        add_integration(store, keyring, registry, actor, draft, is_checked=False)
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.us: list[float] = []
+        self.times_ms: list[float] = []
 
-    return add
+    @property
+    def p50_ms(self) -> float:
+        """The median time of a line."""
+        return median(self.times_ms)
 
-
-def write_by_hand(content: bytes, target: Path) -> None:
-    """Write a file as briefly as it can be done durably: temporary file, flush, rename, directory flush."""
-    rest, temporary = memoryview(content), target.with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    while rest:
-        rest = rest[os.write(descriptor, rest) :]
-    os.fsync(descriptor)
-    os.close(descriptor)
-    os.replace(temporary, target)
-    directory = os.open(target.parent, os.O_RDONLY)
-    os.fsync(directory)
-    os.close(directory)
+    def one_round(self) -> None:
+        """Append some lines."""
+        with self.file.open("ab", buffering=0) as log:
+            before = time.thread_time_ns()
+            for _ in range(EACH_ROUND):
+                started = time.perf_counter()
+                os.write(log.fileno(), bytes(200))
+                os.fdatasync(log.fileno())
+                self.times_ms.append((time.perf_counter() - started) * 1000)
+            self.us.append((time.thread_time_ns() - before) / 1000 / EACH_ROUND)
 
 
-def one_round(file: Path, add: Callable[[], None]) -> tuple[float, float]:
-    """The median milliseconds of each, one after the other."""
-    base: list[float] = []
-    ours: list[float] = []
-    for _ in range(EACH_ROUND):
-        content = file.read_bytes()
-        base.append(timed(lambda content=content: write_by_hand(content, file.with_name("by-hand"))))
-        ours.append(timed(add))
-    return median(base), median(ours)
+class Adding:
+    """Forms that are saved without checking, one after the other."""
+
+    def __init__(self, child: Child) -> None:
+        self.child = child
+        self.costs = Costs()
+        self.runs: list[Run] = []
+        self.ask = add_ask("added__NUMBER_", "https://registry.example.com", "added_", is_checked=False)
+        load(child.address, [self.ask], 0, once=True)
+
+    @property
+    def p50_ms(self) -> float:
+        """The median time until a form is answered."""
+        return median(run.p50_ms for run in self.runs)
+
+    def one_round(self) -> None:
+        """Save some forms."""
+        before = self.child.cpu_us
+        run = load(self.child.address, [self.ask], 60, warm_up_s=0, most=EACH_ROUND)
+        self.costs.take((self.child.cpu_us - before) / max(1, run.answers), run)
+        self.runs.append(run)
 
 
-def timed(task: Callable[[], None]) -> float:
-    """The milliseconds a task takes."""
-    started = time.perf_counter()
-    task()
-    return (time.perf_counter() - started) * 1000
-
-
-def row(base: list[float], ours: list[float], size: int) -> Row:
-    """The row of durable adds."""
-    ratio, limit = ratio_of(base, ours), Limit(2.0)
-    texts = [f"{median(side):.2f} ms" for side in (base, ours)]
-    say(f"    file of {size / 1024:.0f} KiB: by hand {texts[0]}, add {texts[1]}")
-    return Row("durable add at 1,000, p50", *texts, str(ratio), str(limit), verdict(ratio.value, limit))
+def cost_row(measure: str, texts: list[str], ratio: Ratio, errors: int) -> Row:
+    """The row of processor time."""
+    return Row(measure, *texts, str(ratio), str(COST), COST.verdict(ratio.value, errors))

@@ -10,7 +10,6 @@ from statistics import median
 
 from tests.bench.bench import Bench
 from tests.bench.commands import NOOP
-from tests.bench.durable import write_by_hand
 from tests.bench.generator import load
 from tests.bench.report import say
 
@@ -58,6 +57,20 @@ def floors(bench: Bench) -> None:
         say(f"    floor: write, flush, rename, flush the directory, {name}: {whole:.2f} ms")
     with (bench.folder / "log").open("ab", buffering=0) as log:
         say(f"    floor: append 200 bytes and flush: {median_ms(lambda: append(log.fileno())):.2f} ms")
+
+
+def write_by_hand(content: bytes, target: Path) -> None:
+    """Write a file as briefly as it can be done durably: temporary file, flush, rename, directory flush."""
+    rest, temporary = memoryview(content), target.with_suffix(".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    os.fsync(descriptor)
+    os.close(descriptor)
+    os.replace(temporary, target)
+    directory = os.open(target.parent, os.O_RDONLY)
+    os.fsync(directory)
+    os.close(directory)
 
 
 def append(descriptor: int) -> None:

@@ -10,27 +10,32 @@ from statistics import median
 from typing import Any
 
 from tests.bench.load import Line, requests_of
-from tests.bench.report import Limit, Row, verdict
+from tests.bench.report import Limit, Row
 from tests.features.payloads import SIGNING_SECRET, command
 
 WARM_UP_S = 0.3
 LONGEST_S = 60.0
-"""A generator that has not ended by then is stopped."""
+"""A generator that has not ended so long after its time is stopped."""
 
 Ask = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run of the generator found."""
+    """What one run of the generator found: right answers after the warm-up, and how long they took."""
 
     count: int
     seconds: float
     p50_ms: float
     p99_ms: float
     max_ms: float
+    answers: int
+    """All of them, the warm-up's and wrong ones too."""
+    late: int
     errors: int
     first_error: str
+    parts: dict[str, dict[str, float]]
+    """The times of the asks that have a name: count, p50_ms, p99_ms, max_ms."""
 
     @property
     def per_s(self) -> float:
@@ -38,11 +43,11 @@ class Run:
         return self.count / self.seconds
 
 
-def asked(text: str, expect: str) -> Ask:
+def asked(text: str, expect: str, user: str = "_USER_", **more: str) -> Ask:
     """A slash command, and what its answer holds."""
     url = "https://hooks.slack.com/commands/T0ACME/_NUMBER_/bench"
-    body = command(text, "_USER_", "_NUMBER_.bench", url).decode()
-    return {"body": body, "expect": expect}
+    body = command(text, user, "_NUMBER_.bench", url).decode()
+    return {"body": body, "expect": expect, **more}
 
 
 def answer_of(address: tuple[str, int], ask: Ask) -> bytes:
@@ -69,7 +74,7 @@ def loading(
         process.stdin.write(json.dumps(job))
         process.stdin.close()
         process.stdin = None
-        yield lambda: Run(**json.loads(process.communicate(timeout=LONGEST_S)[0]))
+        yield lambda: Run(**json.loads(process.communicate(timeout=seconds + LONGEST_S)[0]))
     finally:
         process.kill()
         process.wait()
@@ -122,9 +127,40 @@ class Rounds:
         numbers = f"p50 {self.median(p50):.3f} ms, p99 {self.median(p99):.2f} ms, {self.median(per_s):.0f}/s"
         return f"{numbers}, {self.errors} errors{f': {first_error!r}' if first_error else ''}"
 
+    @property
+    def longest(self) -> float:
+        """The longest wait of all rounds, in milliseconds."""
+        return max(run.max_ms for run in self.runs)
+
     def median(self, of: Callable[[Run], float]) -> float:
         """The median of the rounds."""
         return median(self.each(of))
+
+
+@dataclass(slots=True)
+class Costs:
+    """The processor time of one side's answers, round by round."""
+
+    us: list[float] = field(default_factory=list)
+    errors: int = 0
+
+    @property
+    def median(self) -> float:
+        """The median of the rounds, in microseconds."""
+        return median(self.us)
+
+    def take(self, us: float, run: Run) -> None:
+        """Keep one round."""
+        self.us.append(us)
+        self.errors += run.errors
+
+
+def costed(measure: str, base: Costs, product: Costs, limit: Limit) -> Row:
+    """A row that puts the processor time of the product's answers beside the base's."""
+    ratio = ratio_of(base.us, product.us)
+    texts = [f"{side.median:.0f} µs" for side in (base, product)]
+    met = limit.verdict(ratio.value, base.errors + product.errors)
+    return Row(f"CPU of {measure}", *texts, str(ratio), str(limit), met)
 
 
 def p50(run: Run) -> float:
@@ -142,12 +178,10 @@ def per_s(run: Run) -> float:
     return run.per_s
 
 
-def compared(
-    measure: str, base: Rounds, product: Rounds, of: Callable[[Run], float], limit: Limit | None
-) -> Row:
+def compared(measure: str, base: Rounds, product: Rounds, of: Callable[[Run], float], limit: Limit) -> Row:
     """A row that puts one number of the product beside the base's."""
     ratio = ratio_of(base.each(of), product.each(of))
     unit, digits = ("/s", 0) if of is per_s else (" ms", 3 if of is p50 else 2)
     texts = [f"{side.median(of):.{digits}f}{unit}" for side in (base, product)]
-    met = verdict(ratio.value, limit, base.errors + product.errors)
-    return Row(measure, *texts, str(ratio), str(limit) if limit else "–", met)
+    met = limit.verdict(ratio.value, base.errors + product.errors)
+    return Row(measure, *texts, str(ratio), str(limit), met)

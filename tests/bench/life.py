@@ -1,73 +1,101 @@
-"""The process itself: how long it takes to its first acknowledgement, and how much memory it holds."""
+"""The process itself: how long to its first answer, after a kill too, and how much memory it holds."""
 
+import os
+import signal
 import time
 from statistics import median
 
-from tests.bench.bench import Bench, Side
-from tests.bench.commands import HELP, NOOP, new_filters
-from tests.bench.generator import load, ratio_of
+from tests.bench.bench import Bench
+from tests.bench.commands import HELP, NOOP
+from tests.bench.dataset import LARGE, Dataset
+from tests.bench.generator import Ask, asked, load, ratio_of
 from tests.bench.processes import Child
-from tests.bench.report import Limit, Row, say, verdict
+from tests.bench.report import Limit, Row, measured_row, number_row, say
 
-SETTLED_S = 0.5
-"""How long a process is kept busy at 16 connections before its memory is read."""
+SMALL = 1_000
+STARTED, KILLED = Limit(1.8), Limit(0.5, unit=" s")
+CHANGES, PEOPLE = 200, 16
+MEMORY, EACH = Limit(3.3), Limit(3, unit=" kB")
 
 
 def starts(bench: Bench) -> list[Row]:
-    """Time from the start of a process to its first acknowledgement."""
-    for count in (1_000, 10_000):
-        bench.dataset(count)
-    found: dict[str, list[float]] = {"no-op": [], "1,000": [], "10,000": []}
+    """Time a process from its start to its first answer, and from ``kill -9`` to the next answer."""
+    bench.dataset(SMALL)
+    found: dict[str, list[float]] = {"no-op": [], "ours": [], "killed": []}
     errors = 0
     with bench.slack() as slack:
         for number in range(bench.rounds + 1):
-            for name, times in found.items():
-                took, wrong = first_acknowledgement(bench, name, slack)
-                errors += wrong
-                times += [took] if number else []  # the first of each fills the system's caches
+            base, wrong = first_answer(bench, None)
+            ours, wrong_too = first_answer(bench, slack)
+            killed, wrong_again = answer_after_kill(bench, slack)
+            errors += wrong + wrong_too + wrong_again
+            if number:  # the first of each fills the system's caches
+                for times, took in zip(found.values(), (base, ours, killed), strict=True):
+                    times.append(took)
+    ratio = ratio_of(found["no-op"], found["ours"])
+    texts = [f"{median(found[side]):.3f} s" for side in ("no-op", "ours")]
+    after_kill = median(found["killed"])
+    say(f"    start: {texts[0]}, {texts[1]}; after kill -9: {after_kill:.3f} s; {errors} errors")
+    name = "start to first answer, 1,000"
     return [
-        start_row(
-            "start to first acknowledgement, 1,000", found["no-op"], found["1,000"], errors, Limit(1.5)
+        Row(name, *texts, str(ratio), str(STARTED), STARTED.verdict(ratio.value, errors)),
+        measured_row(
+            "`kill -9` to the next right answer, 1,000",
+            median(found["no-op"]),
+            after_kill,
+            KILLED,
+            errors,
+            digits=2,
         ),
-        start_row("start to first acknowledgement, 10,000", found["no-op"], found["10,000"], errors, None),
     ]
 
 
-def first_acknowledgement(bench: Bench, name: str, slack: Child) -> tuple[float, int]:
-    """Start a server and ask it once: the seconds it took, and 1 if the answer was wrong."""
-    count = int(name.replace(",", "")) if name != "no-op" else 0
-    serving = bench.product(count, slack) if count else bench.other("noop")
+def first_answer(bench: Bench, slack: Child | None) -> tuple[float, int]:
+    """Start a server, ours if there is a Slack, and ask once: the seconds, and 1 if the answer was wrong."""
+    serving = bench.product(SMALL, slack) if slack else bench.other("noop")
     with serving as child:
-        run = load(child.address, HELP if count else NOOP, 0, once=True)
+        run = load(child.address, HELP if slack else NOOP, 0, once=True)
         # The generator's own start is not the server's: only what it timed is added.
         return child.ready_s + run.max_ms / 1000, run.errors
 
 
-def start_row(measure: str, base: list[float], product: list[float], errors: int, limit: Limit | None) -> Row:
-    """A row of seconds."""
-    ratio = ratio_of(base, product)
-    texts = [f"{median(side):.3f} s" for side in (base, product)]
-    say(f"    {measure}: {texts[0]}, {texts[1]}, {errors} errors")
-    met = verdict(ratio.value, limit, errors)
-    return Row(measure, *texts, str(ratio), str(limit) if limit else "–", met)
+def answer_after_kill(bench: Bench, slack: Child) -> tuple[float, int]:
+    """Kill our server and start it again at once: the seconds until it answers, and 1 if it was wrong."""
+    with bench.product(SMALL, slack) as child:
+        os.kill(child.pid, signal.SIGKILL)
+        killed = time.perf_counter()
+    gone_s = time.perf_counter() - killed
+    took, errors = first_answer(bench, slack)
+    return gone_s + took, errors
 
 
 def memory(bench: Bench) -> list[Row]:
-    """Compare the resident memory of processes that have worked."""
-    large = bench.dataset(10_000)
+    """Compare the resident memory of processes after 200 changes by 16 people."""
+    small, large = bench.dataset(SMALL), bench.dataset(LARGE)
     base: list[float] = []
     product: list[float] = []
+    each: list[float] = []
     errors = 0
-    for _ in range(bench.rounds):
-        with bench.products(10_000) as (noop, ours):
-            sides: list[Side] = [("no-op", noop, NOOP), ("10,000", ours, [*HELP, *new_filters(large)])]
-            for (_, child, asks), sizes in zip(sides, (base, product), strict=True):
-                errors += load(child.address, asks, SETTLED_S, 16).errors
-                time.sleep(0.1)
-                sizes.append(child.rss_mb)
+    for _ in range(min(bench.rounds, 3)):
+        with bench.products(SMALL, LARGE) as (noop, of_1k, of_10k):
+            sides = ((noop, NOOP), (of_1k, links(small)), (of_10k, links(large)))
+            for child, asks in sides:
+                errors += load(child.address, asks, 60, PEOPLE, warm_up_s=0, most=CHANGES).errors
+            time.sleep(0.2)
+            base.append(noop.rss_mb)
+            product.append(of_10k.rss_mb)
+            each.append((of_10k.rss_mb - of_1k.rss_mb) * 1024 / (LARGE - SMALL))
     ratio = ratio_of(base, product)
     texts = [f"{median(side):.1f} MiB" for side in (base, product)]
-    say(f"    resident memory: {texts[0]}, {texts[1]}, {errors} errors")
-    limit = Limit(1.5)
-    met = verdict(ratio.value, limit, errors)
-    return [Row("memory at 10,000 integrations", *texts, str(ratio), str(limit), met)]
+    say(f"    resident memory: {texts[0]}, {texts[1]}, {median(each):.1f} kB each, {errors} errors")
+    name = f"memory at 10,000 integrations after {CHANGES} changes by {PEOPLE}"
+    return [
+        Row(name, *texts, str(ratio), str(MEMORY), MEMORY.verdict(ratio.value, errors)),
+        number_row("memory an integration takes of it", median(each), EACH, errors, digits=1),
+    ]
+
+
+def links(data: Dataset) -> list[Ask]:
+    """A new link of each of many integrations, by its owner."""
+    some = data.integrations[:: len(data.integrations) // CHANGES]
+    return [asked(f"link {one.name} project new-_NUMBER_", "now depends", one.owner) for one in some]

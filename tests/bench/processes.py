@@ -37,11 +37,22 @@ class Child:
         """Its resident memory now, in MiB."""
         return status_mb(self.pid, "VmRSS")
 
+    @property
+    def cpu_us(self) -> float:
+        """The processor time of its threads until now, in microseconds."""
+        return cpu_us(self.pid)
+
 
 def status_mb(pid: int, name: str) -> float:
     """A size of a process, in MiB, as Linux tells it."""
     found = re.search(rf"^{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
+
+
+def cpu_us(pid: int) -> float:
+    """The processor time of a process's threads, in microseconds, as Linux's scheduler counts it."""
+    files = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(file.read_text().split()[0]) for file in files) / 1000
 
 
 @contextmanager

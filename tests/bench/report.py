@@ -16,9 +16,12 @@ class Limit:
     unit: str = ""
     """``""`` for a ratio, else `` ms``, `` MB``, `` s``."""
 
-    def is_met_by(self, value: float) -> bool:
-        """Say whether a measured value keeps to it."""
-        return value >= self.value if self.is_least else value <= self.value
+    def verdict(self, value: float, errors: int = 0) -> str:
+        """Say whether a target is met; a run with a wrong answer has failed, however fast it was."""
+        if errors:
+            return f"failed: {errors} wrong answers"
+        is_met = value >= self.value if self.is_least else value <= self.value
+        return "yes" if is_met else "no"
 
     def __str__(self) -> str:
         return f"{'≥' if self.is_least else '≤'} {self.value:g}{self.unit}"
@@ -42,13 +45,20 @@ class Row:
         return (self.measure, self.base, self.product, self.result, self.target, self.met)
 
 
-def verdict(value: float, limit: Limit | None, errors: int = 0) -> str:
-    """Say whether a target is met; a run with a wrong answer has failed, however fast it was."""
-    if errors:
-        return f"failed: {errors} wrong answers"
-    if limit is None:
-        return "–"
-    return "yes" if limit.is_met_by(value) else "no"
+def measured_row(
+    measure: str, base: float, product: float, limit: Limit, errors: int = 0, digits: int = 0
+) -> Row:
+    """A row whose target is a number and not a ratio; the base and the ratio to it are shown all the same."""
+    unit = limit.unit
+    ratio = f" ({product / base:.1f} ×)" if base else ""
+    texts = [f"{value:.{digits}f}{unit}" for value in (base, product)]
+    return Row(measure, *texts, f"{texts[1]}{ratio}", str(limit), limit.verdict(product, errors))
+
+
+def number_row(measure: str, product: float, limit: Limit, errors: int = 0, digits: int = 0) -> Row:
+    """A row of a number that nothing is compared with."""
+    text = f"{product:.{digits}f}{limit.unit}"
+    return Row(measure, "–", text, text, str(limit), limit.verdict(product, errors))
 
 
 def not_measured(measure: str, reason: str, limit: Limit | None = None) -> Row:

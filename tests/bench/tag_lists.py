@@ -10,7 +10,7 @@ from typing import Any
 from tests.bench.bench import Bench
 from tests.bench.generator import ratio_of
 from tests.bench.processes import ROOT, inherited, product_env
-from tests.bench.report import Limit, Row, not_measured, say, verdict
+from tests.bench.report import Limit, Row, not_measured, say
 from tests.fakes.real_registry import PASSWORD, USERNAME, RealRegistry, running
 from tests.fakes.token_server import SERVICE
 
@@ -72,13 +72,13 @@ def rows(found: dict[str, Any]) -> list[Row]:
     errors = sum(count != TAGS for count in found["counts"])
     say(f"    tags: bare session {texts[0]}, client {texts[1]}, memory +{more:.1f} MB, {errors} errors")
     return [
-        Row(NAMES[0], *texts, str(ratio), str(TIME), verdict(ratio.value, TIME, errors)),
+        Row(NAMES[0], *texts, str(ratio), str(TIME), TIME.verdict(ratio.value, errors)),
         Row(
             NAMES[1],
             f"{found['idle_mb']:.1f} MB idle",
             f"{found['idle_mb'] + more:.1f} MB at most",
             f"+{more:.1f} MB",
             str(MEMORY),
-            verdict(more, MEMORY, errors),
+            MEMORY.verdict(more, errors),
         ),
     ]

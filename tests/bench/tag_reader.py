@@ -20,6 +20,7 @@ from bot.core.secrets import Secret
 from bot.run.wiring import Wired, build_services
 from bot.settings import Settings, keep_from_bolt
 from bot.slack.app import build_app
+from bot.slack.rate_limits import SlackRates
 from tests.bench.processes import status_mb
 from tests.features.payloads import SIGNING_SECRET
 
@@ -37,7 +38,7 @@ def main() -> None:
     keep_from_bolt(os.environ)
     wired = build_services(settings)
     try:
-        build_app(wired.services, signing_secret=SIGNING_SECRET)
+        build_app(wired.services, signing_secret=SIGNING_SECRET, rates=SlackRates(1))
         json.dump(measured(wired, job), sys.stdout)
     finally:
         wired.store.close()

@@ -16,7 +16,7 @@ from bot.registry.client import RegistryClient
 from bot.registry.kind_table import KINDS
 from tests.bench.bench import Bench
 from tests.bench.burst import silent_registry
-from tests.bench.report import Limit, Row, say, verdict
+from tests.bench.report import Limit, Row, say
 
 LATE = Limit(0.2, unit=" s")
 
@@ -75,4 +75,4 @@ def row(what: str, times: list[float]) -> Row:
     found = max(times)
     say(f"    check, {what}: {', '.join(f'{each:+.3f}' for each in times)} s beyond it")
     measure = f"check of an unreachable address, {what}: beyond it"
-    return Row(measure, "–", f"{found:+.3f} s", f"{found:+.3f} s", str(LATE), verdict(found, LATE))
+    return Row(measure, "–", f"{found:+.3f} s", f"{found:+.3f} s", str(LATE), LATE.verdict(found))

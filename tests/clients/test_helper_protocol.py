@@ -4,11 +4,14 @@ Source: docker/docker-credential-helpers, ``credentials/credentials.go`` and ``e
 """
 
 import json
+import os
+import subprocess
 
 import pytest
 
 from bot.pipeline.docker_credential import VERSION
 from tests.clients.helpers import NAME, heard, told
+from tests.fakes.odd_server import OddServer, reply
 from tests.fakes.workplace import PASSWORD, SERVER
 
 NOT_FOUND = "credentials not found in native keychain\n"
@@ -91,6 +94,105 @@ def test_store_of_what_is_held(place, helper):
     assert heard(helper("store", said=f"{STORED}\n")) == (0, "", "")
 
 
+ODD = 'a/<&>"\\\n\t\r\b\f\u20ac\U0001f600é%s $x `y` \u2028'
+WRITTEN = {
+    "as Go writes it": lambda login: json.dumps(login, ensure_ascii=False, separators=(",", ":")),
+    "in ASCII": json.dumps,
+    "sorted": lambda login: json.dumps(login, sort_keys=True),
+    "indented": lambda login: json.dumps(login, indent="\t"),
+    "every letter escaped": lambda login: (
+        "{" + ",".join(f'"{key}":"{escaped(value)}"' for key, value in reversed(login.items())) + "}"
+    ),
+    "slashes escaped": lambda login: json.dumps(login).replace("/", "\\/"),
+}
+
+
+def escaped(text):
+    """A text of JSON in which every letter is written by its number."""
+    codes = text.encode("utf-16-be")
+    return "".join(f"\\u{codes[at]:02X}{codes[at + 1]:02x}" for at in range(0, len(codes), 2))
+
+
+@pytest.mark.parametrize("write", WRITTEN.values(), ids=list(WRITTEN))
+def test_store_compares_values(place, helper, write):
+    """However a caller writes the login, the same values are the same login and others are not."""
+    place.add(password=ODD)
+    login = {"ServerURL": SERVER, "Username": "ci", "Secret": ODD}
+
+    assert heard(helper("store", said=write(login))) == (0, "", "")
+    assert helper("store", said=write({**login, "Secret": f"{ODD}x"})).status == 1
+    assert helper("store", said=write({**login, "Username": "Ci"})).status == 1
+
+
+@pytest.mark.parametrize(
+    "server",
+    [f"{SERVER}/team/app", "https://nowhere.example.com/v1/users/", "a b", "x@y", "?x", "[::1", "h:99999"],
+)
+def test_what_is_not_held_is_no_news_to_people(place, helper, server):
+    """Callers ask for paths and other things that are not servers: people read nothing of it at each pull."""
+    place.add()
+
+    assert heard(helper("get", said=server)) == (1, NOT_FOUND, "")
+
+
+def test_nothing_like_a_token_is_repeated(helper, token):
+    """A token in the wrong place is not repeated: not from the command line, the input or a setting."""
+    wrong = token.upper().replace("QM_", "qm_")
+    said = [
+        helper(token),
+        helper("get", token),
+        helper("get", said=token),
+        helper("store", said=json.dumps({"ServerURL": token, "Username": token, "Secret": token})),
+        helper("get", said="x", QUAYMASTER_URL=token),
+        helper("get", said="x", QUAYMASTER_URL=f"http://{token}.invalid"),
+        helper("get", said="x", QUAYMASTER_TOKEN="", QUAYMASTER_TOKEN_FILE=token),
+        helper("get", said="x", QUAYMASTER_CA_FILE=token, QUAYMASTER_URL="https://127.0.0.1:9"),
+        helper("get", said="x", QUAYMASTER_TOKEN=f"{wrong} x"),
+    ]
+    heard_of_all = "".join(one.output + one.people_read for one in said).lower()
+
+    assert [one.status for one in said] == [1] * len(said)
+    assert token.lower() not in heard_of_all
+    assert token[3:20].lower() not in heard_of_all
+
+
+def test_answer_that_holds_a_token_is_not_repeated(helper, token):
+    """Somebody who answers with what was sent does not bring the token onto the screen."""
+    body = f"unauthorized\nYou sent {token}, and {token.lower()}.\nqm_short stays\n".encode()
+    as_json = {
+        "code": "unauthorized",
+        "message": f"You sent {token}, and {token.lower()}.",
+        "hint": "qm_short stays",
+    }
+    answers = {True: reply(401, body, "text/plain"), False: reply(401, json.dumps(as_json).encode())}
+    with OddServer(lambda request: [answers[b"Accept: text/plain" in request]]) as odd:
+        said = helper("get", said="x", QUAYMASTER_URL=odd.url)
+
+    assert heard(said) == (1, *told("You sent qm_…, and qm_….", "qm_short stays"))
+
+
+def test_person_at_a_terminal_is_told_what_to_type(helper):
+    """Whoever starts it by hand reads at once that it waits for a server, and no false reason."""
+    screen, terminal = os.openpty()
+    with subprocess.Popen(
+        [str(helper.path), "get"], stdin=terminal, stdout=terminal, stderr=terminal, env=helper.env
+    ):
+        first = os.read(screen, 1000).decode()
+        os.write(screen, b"nowhere.example.com\n")
+        rest = read_until(screen, "keychain")
+
+    assert first.strip() == f"{NAME}: Nobody said which server: type it, then Ctrl-D."
+    assert NOT_FOUND.strip() in rest
+
+
+def read_until(screen, word):
+    """Read a terminal until a word is on it."""
+    text = ""
+    while word not in text:
+        text += os.read(screen, 1000).decode()
+    return text
+
+
 @pytest.mark.parametrize(
     "stored",
     [STORED.replace("pa:ss", "other"), STORED.replace('"ci"', '"me"'), STORED.replace(SERVER, "docker.io")],
@@ -142,11 +244,11 @@ def test_nothing_said(helper, verb, nothing):
     [
         ((), f"Usage: {NAME} <store|get|erase|list|version>\n"),
         (("get", "x"), f"Usage: {NAME} <store|get|erase|list|version>\n"),
-        (("put",), f"{NAME}: unknown action: put\n"),
+        (("put",), f"{NAME}: unknown action; use store, get, erase, list or version\n"),
     ],
 )
 def test_unknown_verbs(helper, arguments, expected):
-    """A wrong verb or a wrong number of them is told as docker's own helpers tell it."""
+    """A wrong verb or a wrong number of them is told, and no word is repeated: it may be a token."""
     assert heard(helper(*arguments)) == (1, expected, "")
 
 

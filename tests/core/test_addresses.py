@@ -23,7 +23,6 @@ from bot.core.model import Server
         ("https://registry.example.com/v1", Server("https", "registry.example.com")),
         ("https://registry.example.com/V2/", Server("https", "registry.example.com")),
         ("registry.example.com.", Server("https", "registry.example.com")),
-        ("my_registry:5000", Server("https", "my_registry", 5000)),
         ("https://registry.bücher.example", Server("https", "registry.xn--bcher-kva.example")),
         ("[fd00::5]:5000", Server("https", "fd00::5", 5000)),
         ("https://[FD00:0:0::5]", Server("https", "fd00::5")),
@@ -99,6 +98,38 @@ def test_what_is_no_address_is_refused_with_the_reason(typed: str, reason: str) 
 
     assert reason in caught.value.message
     assert caught.value.hint.startswith("Example: https://")
+
+
+@pytest.mark.parametrize(
+    ("typed", "advice"),
+    [
+        ("https://hub.docker.com", "Choose Docker Hub"),
+        ("hub.docker.com:443/", "Choose Docker Hub"),
+        ("www.docker.com", "Choose Docker Hub"),
+        ("github.com", "ghcr.io"),
+        ("https://gitlab.com/", "registry.gitlab.com"),
+        ("portal.azure.com", "login server"),
+        ("console.cloud.google.com", "gcr.io"),
+    ],
+)
+def test_a_website_is_no_registry(typed: str, advice: str) -> None:
+    """An address copied from a browser is told apart, with where the registry is."""
+    with pytest.raises(InvalidInput, match="not a registry") as caught:
+        parse_server(typed)
+
+    assert advice in caught.value.hint
+
+
+@pytest.mark.parametrize("typed", ["my_registry:5000", "https://my_registry.example.com", "reg._x.example"])
+def test_a_name_that_docker_cannot_use_is_refused(typed: str) -> None:
+    """An image's name cannot hold a host with an underscore."""
+    with pytest.raises(InvalidInput, match="cannot use a host name with an underscore"):
+        parse_server(typed)
+
+
+def test_a_server_beside_a_registry_may_have_any_name() -> None:
+    """Token servers and next pages are no part of an image's name."""
+    assert literal_server("https://auth_1.example.com").host == "auth_1.example.com"
 
 
 def test_user_info_is_refused_and_never_repeated() -> None:

@@ -132,3 +132,37 @@ def test_more_than_forty_are_refused(preview):
 def test_found_prints_no_secret(preview):
     """A preview that lands in a log shows no password."""
     assert PASSWORD not in repr(preview(file("registry.example.com"), ADMIN))
+
+
+@pytest.mark.parametrize(
+    ("key", "kind"),
+    [
+        ("acme5.azurecr.cn", "acr"),
+        ("acme5.azurecr.us", "acr"),
+        ("acme5.azurecr.io.evil.example", "private"),
+        ("acme5.azurecr.io:5000", "private"),
+        ("containers.octocorp.ghe.com", "ghcr"),
+        ("ghcr.io", "ghcr"),
+    ],
+)
+def test_a_host_that_only_one_kind_has_decides_the_kind(preview, key, kind):
+    """A registry of a sovereign cloud or of an enterprise stays where it is."""
+    (found,) = preview(file(key))
+
+    assert found.draft.kind.id == kind
+    assert found.draft.server.address == key
+
+
+@pytest.mark.parametrize(
+    ("key", "password", "reason"),
+    [
+        ("ghcr.io", "github_pat_x", "does not take fine-grained tokens"),
+        ("my_registry:5000", "x", "cannot use a host name with an underscore"),
+    ],
+)
+def test_what_no_client_could_use_is_not_imported(preview, key, password, reason):
+    """The line says why."""
+    (found,) = preview(file(key, password=password))
+
+    assert found.draft is None
+    assert reason in str(found)

@@ -80,6 +80,15 @@ class Authority:
         """The authority's certificate in PEM."""
         return self.certified.pem
 
+    def issue_without_names(self, host: str, *others: x509.GeneralName) -> Certified:
+        """Issue a certificate that names its host only as common name."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+        builder = started(subject, self.name, key, 30)
+        if others:
+            builder = builder.add_extension(x509.SubjectAlternativeName(others), critical=False)
+        return Certified(builder.sign(self.key, hashes.SHA256()), key)
+
     def issue(
         self, *, names: tuple[str, ...] = ("localhost",), days: int = 30, key: Key | None = None
     ) -> Certified:

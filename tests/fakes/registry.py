@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
+from urllib.parse import parse_qs
 
 from bot.core.model import Server
 from bot.core.ports.registry import Login
@@ -156,6 +157,40 @@ def on_tags(then: Behaviour) -> Behaviour:
         return then(request) if "/tags/list" in request.path else (reply(200, {}),)
 
     return behave
+
+
+def bearer(
+    tokens: Callable[[str], bytes], then: Behaviour, header: str = 'Bearer realm="/token"'
+) -> Behaviour:
+    """
+    A registry with a token server of its own.
+
+    Args:
+        tokens: From the scopes that are asked for, joined with spaces, to the token server's answer.
+        then: Answers requests that carry a token.
+        header: The challenge.
+    """
+
+    def behave(request: Request) -> Iterable[bytes]:
+        place, _, query = request.path.partition("?")
+        if place in ("/token", "/v2/token"):
+            return [tokens(" ".join(parse_qs(query).get("scope", ())))]
+        return then(request) if request.scheme == "bearer" else [challenge(header)]
+
+    return behave
+
+
+TOKEN = {"token": "opaque"}
+
+
+def unless_scope(refusal: bytes) -> Callable[[str], bytes]:
+    """A token server that takes the login, and refuses whatever is asked for with it."""
+    return lambda scopes: refusal if scopes else reply(200, TOKEN)
+
+
+def only_scope(refusal: bytes) -> Callable[[str], bytes]:
+    """A token server that gives no token unless it is for something."""
+    return lambda scopes: reply(200, TOKEN) if scopes else refusal
 
 
 def challenge(header: str, status: int = 401) -> bytes:

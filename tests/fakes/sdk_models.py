@@ -27,9 +27,12 @@ def sdk_problems(where: str, payload: Json) -> list[str]:
     Return what Slack's SDK finds wrong.
 
     Args:
-        where: ``message``, ``modal`` or ``home``.
-        payload: A message (``text``, ``blocks``) or a view.
+        where: ``message``, ``modal``, ``home``, or ``options``.
+        payload: A message (``text``, ``blocks``), a view, or the answer to a search in a menu.
     """
+    if where == "options":
+        menu = {"type": "static_select", "action_id": "menu", **payload}
+        return list(_of_block({"type": "actions", "elements": [menu]}))
     found = [problem for block in payload.get("blocks") or [] for problem in _of_block(block)]
     if where == "message":
         unknown = sorted(payload.keys() - _MESSAGE_KEYS)

@@ -23,7 +23,7 @@ class Control:
     def names(self) -> tuple[str, ...]:
         """What it can be called: what stands on it, beside it, or is read aloud."""
         label = (self.block.get("label") or {}).get("text", "")
-        shown = (self.element.get("text") or {}).get("text", "")
+        shown = (self.element.get("text") or self.element.get("placeholder") or {}).get("text", "")
         return tuple(filter(None, (shown, self.element.get("accessibility_label", ""), label)))
 
     @property
@@ -48,12 +48,6 @@ class Control:
             f"no option {text!r}; there are {[one['text']['text'] for one in self.options]}"
         )
         return str(option["value"])
-
-    def raw(self, value: Any) -> Any:
-        """What the page sends for a value: an option is told by its text, several by theirs."""
-        if not self.options:
-            return value
-        return [self.value_of(one) for one in value] if isinstance(value, list) else self.value_of(value)
 
 
 @dataclass(frozen=True)
@@ -129,6 +123,14 @@ class Shown:
         """The input with this label."""
         found = [one for one in self.controls if one.block["type"] == "input" and label in one.names]
         assert len(found) == 1, f"{len(found)} inputs are called {label!r}; there are {self.labels}"
+        return found[0]
+
+    def control(self, name: str) -> Control:
+        """The one button, menu or box with this text, placeholder, label or spoken label."""
+        found = [one for one in self.controls if name in one.names]
+        assert len(found) == 1, (
+            f"{len(found)} are called {name!r}; there are {[c.names for c in self.controls]}"
+        )
         return found[0]
 
     def menu(self, entry: str, near: str = "") -> Control:

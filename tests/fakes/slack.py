@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from importlib.resources import files
 
 from bot.simulator.app_answers import TROUBLE
-from bot.simulator.cast import Cast, Channel
+from bot.simulator.cast import Cast, Channel, SlackApp
 from bot.simulator.sent_payloads import view_object
 from bot.simulator.simulator import Simulator
 from bot.simulator.world import Message, View, World
@@ -25,6 +26,8 @@ TOKEN = "xoxb-1-fake"
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 OPS = "C0OPS"
 """The channel in which everybody types."""
+
+MANIFEST = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
 
 Reply = tuple[int, dict[str, str], bytes]
 
@@ -44,7 +47,7 @@ class WatchedWorld(World):
         people = everybody()
         ops = Channel(OPS, "ops", "", frozenset(people))
         cast = Cast(TEAM, "acme", "Acme", people, {OPS: ops})
-        super().__init__(both_opinions, clock.seconds, cast=cast)
+        super().__init__(both_opinions, clock.seconds, app=SlackApp.from_manifest(MANIFEST), cast=cast)
         self.everything: list[Shown] = []
         self.refused: list[str] = []
 
@@ -79,8 +82,8 @@ class Slack(Simulator):
         self.app: Callable[[bytes, dict[str, str]], Reply] = lambda _body, _headers: (503, {}, b"")
         """Takes a signed request to the app under test."""
         self.calls: list[Call] = []
-        self.failing: dict[str, str] = {}
-        """By method (or ``hook``): the error to answer with."""
+        self.failing: dict[str, str | Json] = {}
+        """By method (or ``hook``): the error to answer with, or the whole answer."""
         self.before_answer: Callable[[], object] = bool
         """Called before each answer, for a Slack that is slow."""
 
@@ -109,7 +112,8 @@ class Slack(Simulator):
         self.calls.append(Call(method, args))
         self.before_answer()
         if method in self.failing and token == TOKEN:
-            return {"ok": False, "error": self.failing[method]}
+            said = self.failing[method]
+            return {"ok": False, "error": said} if isinstance(said, str) else {"ok": False, **said}
         answer = super().web_api(method, args, token)
         is_wrong = answer.get("error") in ("unknown_method", "push_limit_reached")
         self.refused.extend([f"{method}: {answer['error']}"] if is_wrong else [])

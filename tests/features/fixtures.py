@@ -10,11 +10,14 @@ import pytest
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_sdk import WebClient
 
+from bot.core.model import Workspace
 from bot.core.secrets import Secret
+from bot.executor import BoundedExecutor
 from bot.logs import slack_logger
 from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
 from bot.slack.app import build_app
+from bot.slack.dispatch import Workspaces
 from bot.slack.front import slack_front
 from bot.slack.members import SlackPeople
 from bot.slack.rate_limits import SlackRates
@@ -59,7 +62,7 @@ def clock() -> Clock:
 @pytest.fixture(scope="session")
 def people(client: WebClient, clock: Clock) -> SlackPeople:
     """The real thing, which asks the fake Slack and remembers for 5 minutes."""
-    return SlackPeople(lambda _: client, clock.seconds)
+    return SlackPeople(lambda _: client, BoundedExecutor(threads=8, name="people"), clock.seconds)
 
 
 @pytest.fixture
@@ -112,7 +115,9 @@ def make_team(
 ) -> Callable[..., Team]:
     """Make a team; named arguments are settings, such as ``editors``."""
 
-    def make(rate_limit: int = UNHURRIED, **settings: tuple[str, ...]) -> Team:
+    def make(
+        rate_limit: int = UNHURRIED, workspaces: Workspaces = Workspace, **settings: tuple[str, ...]
+    ) -> Team:
         executor = QuietExecutor()
         services = Services(
             store=store,
@@ -131,6 +136,7 @@ def make_team(
             services,
             signing_secret=SIGNING_SECRET,
             rates=SlackRates(rate_limit),
+            workspaces=workspaces,
             logger=slack_logger(),
         )
         front = slack_front(SlackRequestHandler(bolt), Secret(SIGNING_SECRET))

@@ -19,6 +19,7 @@ from bot.core.workflows.tokens import caller_of, create_token
 from bot.executor import run_logged
 from bot.services import Services
 from bot.simulator.delivery import FORM
+from bot.simulator.inputs import Surface, options_by_value
 from bot.simulator.world import View
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.people import MEMBER, TEAM
@@ -58,6 +59,15 @@ class Answer:
     def json(self) -> Any:
         """The body, read."""
         return json.loads(self.body)
+
+
+def raw_of(surface: Surface, control: Control, value: Any) -> Any:
+    """What the page sends for a value: an option is told by its text, several by theirs."""
+    options = [*control.options, *surface.offered.get(control.key, {}).values()]
+    values = {one["text"]["text"]: one["value"] for one in options}
+    if not values:
+        return value
+    return [values[one] for one in value] if isinstance(value, list) else values[value]
 
 
 @dataclass
@@ -127,7 +137,56 @@ class Team:
 
     def leave(self, seen: Shown, control: Control, value: Any, user: str = "") -> None:
         """Leave a value in an input: a text, or an option or several by their texts."""
-        self.slack.present(user or seen.user, seen).surface.given[control.key] = control.raw(value)
+        surface = self.slack.present(user or seen.user, seen).surface
+        surface.given[control.key] = raw_of(surface, control, value)
+
+    def search(self, name: str, query: str, user: str = MEMBER, on: Shown | None = None) -> list[str]:
+        """Type into a menu that searches as one types, and give the options that it then offers."""
+        seen = on or self.seen(user)
+        place = {"ts": seen.id} if seen.place == "message" else {"view": seen.id}
+        found = self.slack.options(user, place, seen.control(name).key, query)
+        return [one["text"]["text"] for one in options_by_value(found).values()]
+
+    def choose(self, name: str, value: Any, user: str = MEMBER, on: Shown | None = None) -> Shown:
+        """
+        Choose in a menu, a picker or a box that acts at once.
+
+        Args:
+            name: What stands on it or beside it.
+            value: The text of an option, or a list of them; the id of a person or channel; a date.
+        """
+        seen = on or self.seen(user)
+        control = seen.control(name)
+        raw = raw_of(self.slack.present(user, seen).surface, control, value)
+        return self.use(user, seen, control, raw)
+
+    def shortcut(self, callback_id: str, user: str = MEMBER) -> Shown:
+        """Run a global shortcut."""
+        before = len(self.slack.shown)
+        self.slack.shortcut(user, callback_id)
+        return self.settled(user, before)
+
+    def message_shortcut(self, callback_id: str, message: Shown, user: str = MEMBER) -> Shown:
+        """Run a shortcut from a message's menu."""
+        before = len(self.slack.shown)
+        self.slack.message_shortcut(user, message.id, callback_id)
+        return self.settled(user, before)
+
+    def say(self, text: str, user: str = MEMBER) -> Shown:
+        """Write a message that everybody in the channel sees."""
+        self.slack.say(user, OPS, text)
+        return self.in_channel()[-1]
+
+    def in_channel(self) -> list[Shown]:
+        """What everybody sees in the channel now, the newest last."""
+        return [
+            shown_of(one) for one in self.slack.world.messages if (one.channel, one.only_for) == (OPS, None)
+        ]
+
+    def change_person(self, user: str, **marks: Any) -> None:
+        """Change somebody's account (``deleted=True``); Slack tells the app, if it asks to be told."""
+        self.slack.change_person(user, **marks)
+        self.executor.run()
 
     def tick(self, option: str, user: str = MEMBER) -> None:
         """Tick a box."""

@@ -163,13 +163,6 @@ def test_unforeseen_error_of_a_press_names_an_incident(free, monkeypatch):
     assert "Something went wrong (id " in free.enter("Integration Name", "my_").text
 
 
-def test_form_that_slack_does_not_open_is_told(team):
-    """When Slack does not open the form, the person is told where they typed."""
-    team.slack.failing["views.open"] = "internal_error"
-
-    assert "Something went wrong" in team.command("add").text
-
-
 def test_lost_answer_address_is_logged_without_it(free, caplog):
     """When Slack takes no answer, nothing is repeated of its address."""
     free.command("list")

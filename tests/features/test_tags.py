@@ -26,6 +26,16 @@ def test_tags_of_a_repository(free):
     assert "`1.0`  `latest`" in shown.text
 
 
+def test_a_next_page_that_cannot_be_read_is_told(free, registry):
+    """What was read is shown, with the reason why there may be more."""
+    reason = "The registry's next page could not be read (status 400), so there may be more."
+    registry.found = Tags("team/app", ("1", "2"), is_cut=True, cut_reason=reason)
+    shown = free.command("tags my_registry team/app")
+
+    assert "`1`  `2`" in shown.text
+    assert reason in shown.text
+
+
 def test_pages_of_tags(tagged):
     """Twenty a page, to the last and back, in the same message."""
     first = tagged.command("tags my_registry team/app")

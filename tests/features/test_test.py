@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core.errors import InvalidInput
-from bot.core.model import Outcome, Stage
+from bot.core.model import Outcome, Refused, Stage
 from bot.core.ports.registry import CheckResult
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import ACCEPTED, PROVED, REJECTED, UNREACHABLE
@@ -28,6 +28,44 @@ def test_verdict_and_reason(free, registry, result, verdict):
     assert shown.title == "Test of my_registry"
     assert verdict in shown.text
     assert f"{result.reason} {result.hint}".strip() in shown.text
+
+
+@pytest.mark.parametrize(
+    ("refused", "verdict"),
+    [
+        (Refused.ADDRESS, "*Quaymaster is kept out*"),
+        (Refused.CERTIFICATE, "*A client certificate is wanted*"),
+        (Refused.RATE, "*Asked too often*"),
+    ],
+)
+def test_what_never_looked_at_the_login_has_a_verdict_of_its_own(free, registry, refused, verdict):
+    """A firewall, a missing client certificate and a limit are no refused login, and not red."""
+    registry.result = replace(UNREACHABLE, refused=refused)
+    shown = free.command("test my_registry")
+
+    assert verdict in shown.text
+    assert ":warning: could not be checked" in free.command("list").text
+
+
+def test_a_refused_repository_leaves_no_red_mark(free, registry):
+    """The login was not refused; the list goes on saying so."""
+    registry.result = replace(ACCEPTED, stage=Stage.REPOSITORY, refused=Refused.REPOSITORY)
+    free.command("test my_registry acme/missing")
+
+    assert ":ballot_box_with_check: login accepted" in free.command("list").text
+
+
+def test_a_registrys_sentence_is_shown_as_plain_text(free, registry):
+    """No address in it becomes a link, and nothing in it is markup."""
+    registry.result = replace(REJECTED, reason="r.example says: see https://evil.example *now*")
+    shown = free.command("test my_registry")
+    texts = [one["text"] for one in shown.blocks if "evil.example" in str(one.get("text"))]
+
+    assert {
+        "type": "plain_text",
+        "emoji": False,
+        "text": f"{registry.result.reason} {REJECTED.hint}",
+    } in texts
 
 
 def test_each_step_has_its_line(free, registry):

@@ -47,7 +47,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path, run, place, kind):
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
-        f"{path} is no regular file; nothing was changed. Name a file, or leave FILE"
+        f"{path} is not a regular file; nothing was changed. Name a file, or leave FILE"
     )
     assert path.stat().st_ino == before.st_ino
     assert place.history("credential.hand_out") == []
@@ -159,7 +159,7 @@ def test_file_that_is_not_dockers_is_left_alone(run, tmp_path, held):
     result = run("docker-config", str(path))
 
     assert result.exit_code == 1
-    assert f"{path} is not docker's: it is no JSON object; nothing was changed." in result.stderr
+    assert f"{path} is not docker's: it is not a JSON object; nothing was changed." in result.stderr
     assert path.read_text() == held
 
 
@@ -171,3 +171,19 @@ def test_unwritable_place_is_told(run, tmp_path):
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_server_with_two_keys_is_told_once(run, place, tmp_path):
+    """A server whose default port is written out in a second key is named once."""
+    place.add("other", url="https://other.example.com")
+    place.link("other")
+    path = tmp_path / "config.json"
+    path.write_text('{"credsStore": "desktop"}')
+    result = run("docker-config", str(path))
+
+    assert json.loads(path.read_text())["auths"].keys() == {
+        SERVER,
+        "other.example.com",
+        "other.example.com:443",
+    }
+    assert "the logins of registry.example.com:5000, other.example.com here" in result.stderr

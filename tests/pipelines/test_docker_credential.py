@@ -95,7 +95,7 @@ def test_package_installs_it_by_its_name():
 
 
 def test_caller_that_never_ends_is_given_up(helper):
-    """A caller that opens the standard input and says nothing is answered after two seconds."""
+    """A caller that opens the standard input and says nothing is told so after two seconds."""
     before = time.monotonic()
     with subprocess.Popen(
         [str(helper.path), "get"],
@@ -107,7 +107,7 @@ def test_caller_that_never_ends_is_given_up(helper):
         status = running.wait(10)
         output = running.stdout.read()
 
-    assert (status, output) == (1, b"Quaymaster did not answer within 2 seconds.\n")
+    assert (status, output) == (1, b"Nobody said which server: type it, then Ctrl-D.\n")
     assert time.monotonic() - before < 3
 
 

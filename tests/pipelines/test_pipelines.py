@@ -77,8 +77,8 @@ def test_kubernetes_secret_without_namespace(run):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("env", "missing"), "There is no integration named “missing”."),
-        (("env", "team/app"), "This is no integration's name."),
+        (("env", "missing"), "There is no integration of this name."),
+        (("env", "team/app"), "This is not an integration's name."),
         (("kubernetes-secret", "Wrong_Name"), "Kubernetes would refuse this name or namespace."),
     ],
 )

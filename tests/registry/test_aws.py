@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bot.core.errors import LoginRejected, Unreachable
+from bot.core.errors import LoginRejected, TooManyRequests, Unreachable
 from bot.core.model import Outcome, Server, Stage
 from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
@@ -40,6 +40,8 @@ LOGIN = Login(
     {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "region": "us-east-1", "account_id": ACCOUNT},
     cache_key="i1:1",
 )
+
+PUBLIC_OPTIONS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE"}
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +189,7 @@ def test_an_aws_that_breaks_off_is_told() -> None:
         ("SignatureDoesNotMatch", LoginRejected, "does not belong"),
         ("AccessDeniedException", LoginRejected, "does not let it log in to ECR"),
         ("ExpiredTokenException", LoginRejected, "expired"),
-        ("ThrottlingException", Unreachable, "too often"),
+        ("ThrottlingException", TooManyRequests, "too often"),
         ("ServerException", Unreachable, "AWS answered ServerException"),
         ("<!channel>", Unreachable, "AWS answered an error"),
     ],
@@ -213,6 +215,31 @@ def test_a_profile_of_the_machine_has_no_say(monkeypatch: pytest.MonkeyPatch) ->
     assert identity.secret == Secret("password")
     assert "Credential=AKIAIOSFODNN7EXAMPLE/" in fake.requests[0].headers["authorization"]
     assert "/us-east-1/ecr/aws4_request" in fake.requests[0].headers["authorization"]
+
+
+@pytest.mark.parametrize("host", ["public.ecr.aws", "ecr-public.aws.com"])
+def test_ecr_public_has_an_api_of_its_own(host: str) -> None:
+    """Its password comes from another service, in one region, and not in a list."""
+    token = base64.b64encode(b"AWS:password").decode()
+    answer = reply(200, {"authorizationData": {"authorizationToken": token, "expiresAt": 1e10}})
+    login = replace(LOGIN, kind="ecr-public", server=Server("https", host), options=PUBLIC_OPTIONS)
+    with FakeRegistry(always(answer)) as fake:
+        identity = AwsLogins(fake.server.origin).identity(login, operation())
+
+    assert identity.secret == Secret("password")
+    assert "/us-east-1/ecr-public/aws4_request" in fake.requests[0].headers["authorization"]
+
+
+def test_ecr_public_names_both_permissions() -> None:
+    """Whoever reads of a missing permission sees which."""
+    refusal = reply(400, {"__type": "AccessDeniedException", "message": "no"})
+    public = Server("https", "public.ecr.aws")
+    login = replace(LOGIN, kind="ecr-public", server=public, options=PUBLIC_OPTIONS)
+    with (
+        FakeRegistry(always(refusal)) as fake,
+        pytest.raises(LoginRejected, match="ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"),
+    ):
+        AwsLogins(fake.server.origin).identity(login, operation())
 
 
 def test_an_error_over_the_wire_is_said_in_words() -> None:

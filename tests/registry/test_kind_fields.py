@@ -83,6 +83,10 @@ def test_a_google_key_is_taken_and_only_two_facts_of_it_shown() -> None:
         ('{"type": "authorized_user"}', "not a service account's key"),
         ("{}", "not a service account's key"),
         (json.dumps({**KEY, "private_key": ""}), "private_key is missing"),
+        (json.dumps({**KEY, "client_email": "a\n*Secret:* none"}), "its client_email cannot be one"),
+        (json.dumps({**KEY, "client_email": "a\u202e@b.example"}), "its client_email cannot be one"),
+        (json.dumps({**KEY, "project_id": "\x1b[2J"}), "its project_id cannot be one"),
+        (json.dumps({**KEY, "project_id": ["acme"]}), "its project_id cannot be one"),
         (json.dumps({"type": "service_account"}), "project_id, client_email, private_key is missing"),
     ],
 )

@@ -17,6 +17,7 @@ LABELS = {
     "private": "Private Docker Registry",
     "trusted": "Docker Trusted Registry",
     "ecr": "Amazon ECR",
+    "ecr-public": "Amazon ECR Public",
     "gcr": "Google GCR / Artifact Registry",
     "quay": "Quay.io",
     "ghcr": "GitHub Container Registry",
@@ -36,6 +37,7 @@ FORMS: Mapping[str, Mapping[str, str]] = {
         "region": "eu-central-1",
         "account_id": "123456789012",
     },
+    "ecr-public": {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": SECRET_KEY},
     "gcr": {"json_key": json.dumps(KEY), "host": "europe-docker.pkg.dev"},
     "quay": {"username": "acme+deploy", "password": "x"},
     "ghcr": {"username": "octocat", "password": "x"},
@@ -49,6 +51,7 @@ SERVERS = {
     "private": "https://registry.example.com:5000",
     "trusted": "https://dtr.example.com",
     "ecr": "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+    "ecr-public": "https://public.ecr.aws",
     "gcr": "https://europe-docker.pkg.dev",
     "quay": "https://quay.io",
     "ghcr": "https://ghcr.io",
@@ -76,7 +79,11 @@ def test_groups_are_those_of_the_filters_menu() -> None:
 
     assert list(grouped) == ["Docker", "ECR", "GCR", "Quay.io", "Other"]
     assert grouped["Docker"] == ["docker-hub", "private", "trusted"]
-    assert [grouped[group] for group in ("ECR", "GCR", "Quay.io")] == [["ecr"], ["gcr"], ["quay"]]
+    assert [grouped[group] for group in ("ECR", "GCR", "Quay.io")] == [
+        ["ecr", "ecr-public"],
+        ["gcr"],
+        ["quay"],
+    ]
     assert sum(map(len, grouped.values())) == len(KINDS)
 
 
@@ -89,6 +96,7 @@ def test_groups_are_those_of_the_filters_menu() -> None:
         ("trusted", "trusted"),
         ("dtr", "trusted"),
         ("ecr", "ecr"),
+        ("ecr-public", "ecr-public"),
         ("gcr", "gcr"),
         ("google", "gcr"),
         ("quay", "quay"),
@@ -178,6 +186,17 @@ def test_a_kind_can_be_drawn(kind: Kind) -> None:
         ("gcr", "host", "europe-docker.pkg.dev.evil.example"),
         ("acr", "registry", "acme.azurecr.io"),
         ("acr", "registry", "evil.example/"),
+        ("acr", "registry", "acme5.azurecr.com"),
+        ("acr", "registry", "acme5.azurecr.cn.evil.example"),
+        ("acr", "registry", "evil.example.azurecr.io"),
+        ("acr", "registry", "https://acme5.azurecr.cn"),
+        ("ghcr", "host", "octocorp.ghe.com"),
+        ("ghcr", "host", "containers.octocorp.ghe.com.evil.example"),
+        ("ghcr", "host", "containers.ghe.com"),
+        ("ecr", "endpoint", "Somewhere"),
+        ("docker-hub", "username", "ci\x1b[2J"),
+        ("docker-hub", "username", "ci\n*Secret:* none"),
+        ("docker-hub", "email", "ci@example.com\x07"),
     ],
 )
 def test_a_bad_value_stands_beside_its_field(kind: str, field: str, value: str) -> None:
@@ -186,7 +205,7 @@ def test_a_bad_value_stands_beside_its_field(kind: str, field: str, value: str) 
         draft(kind, **{field: value})
 
     assert list(caught.value.problems) == [field]
-    assert "xample" in caught.value.problems[field]
+    assert "xample" in caught.value.problems[field] or "Choose one of" in caught.value.problems[field]
     assert "marker" not in caught.value.problems[field]
 
 
@@ -205,6 +224,99 @@ def test_an_ecr_region_decides_its_domain(region: str, host: str) -> None:
     """Every partition's registry has its own domain, and each is one of Amazon's."""
     assert draft("ecr", region=region).server.host == host
     assert ECR_HOST.fullmatch(host)
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint", "host"),
+    [
+        ("us-west-2", "", "123456789012.dkr.ecr.us-west-2.amazonaws.com"),
+        ("us-west-2", "Dual-stack", "123456789012.dkr-ecr.us-west-2.on.aws"),
+        ("us-gov-west-1", "Dual-stack", "123456789012.dkr-ecr.us-gov-west-1.on.aws"),
+        ("cn-north-1", "Dual-stack", "123456789012.dkr-ecr.cn-north-1.on.amazonwebservices.com.cn"),
+        ("us-east-2", "FIPS", "123456789012.dkr.ecr-fips.us-east-2.amazonaws.com"),
+        ("us-gov-east-1", "FIPS", "123456789012.dkr.ecr-fips.us-gov-east-1.amazonaws.com"),
+        ("us-east-1", "Dual-stack and FIPS", "123456789012.dkr-ecr-fips.us-east-1.on.aws"),
+    ],
+)
+def test_an_ecr_endpoint_decides_the_rest(region: str, endpoint: str, host: str) -> None:
+    """Each edition of a registry has its own host, and each is one of Amazon's."""
+    assert draft("ecr", region=region, endpoint=endpoint).server.host == host
+    assert ECR_HOST.fullmatch(host)
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint"),
+    [
+        ("eu-central-1", "FIPS"),
+        ("cn-north-1", "FIPS"),
+        ("us-iso-east-1", "Dual-stack"),
+        ("eusc-de-east-1", "Dual-stack"),
+        ("eu-west-1", "Dual-stack and FIPS"),
+    ],
+)
+def test_an_endpoint_that_a_region_lacks_is_told(region: str, endpoint: str) -> None:
+    """No host is made up."""
+    with pytest.raises(InvalidFields, match=f"no .* endpoint in {region}"):
+        draft("ecr", region=region, endpoint=endpoint)
+
+
+def test_ecr_public_has_two_names() -> None:
+    """One of them is for IPv6 too."""
+    assert draft("ecr-public", endpoint="Dual-stack").server.host == "ecr-public.aws.com"
+
+
+@pytest.mark.parametrize(
+    ("typed", "host"),
+    [
+        ("acme5", "acme5.azurecr.io"),
+        ("ACME5.azurecr.io", "acme5.azurecr.io"),
+        ("acme5.azurecr.cn", "acme5.azurecr.cn"),
+        ("acme5.azurecr.us", "acme5.azurecr.us"),
+        ("acme5.azurecr.de", "acme5.azurecr.de"),
+        ("acme5-a1b2c3.azurecr.io", "acme5-a1b2c3.azurecr.io"),
+        ("acme5.eastus.geo.azurecr.io", "acme5.eastus.geo.azurecr.io"),
+    ],
+)
+def test_an_azure_registry_stays_in_its_cloud(typed: str, host: str) -> None:
+    """A registry of Azure China or US Government is never sought at somebody else's in the public cloud."""
+    assert draft("acr", registry=typed).server.host == host
+
+
+def test_no_advice_of_azures_leads_elsewhere() -> None:
+    """What is said of a wrong name does not tell to leave its cloud out."""
+    with pytest.raises(InvalidFields) as caught:
+        draft("acr", registry="acme5.azurecr.xx")
+
+    assert ".azurecr.cn" in caught.value.problems["registry"]
+    assert "without" not in caught.value.problems["registry"]
+
+
+def test_an_enterprise_with_data_residency_has_its_own_registry() -> None:
+    """ghcr.io is only GitHub's own."""
+    assert draft("ghcr", host="containers.Octocorp.ghe.com").server.host == "containers.octocorp.ghe.com"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("ghcr", {}),
+        ("ghcr", {"host": "containers.octocorp.ghe.com"}),
+        ("private", {"url": "https://ghcr.io"}),
+        ("harbor", {"url": "ghcr.io"}),
+    ],
+)
+def test_githubs_fine_grained_tokens_are_refused_with_the_reason(kind: str, fields: dict[str, str]) -> None:
+    """Its registry takes none, whatever the kind it is typed for."""
+    with pytest.raises(InvalidFields) as caught:
+        draft(kind, **fields, password="github_pat_marker")
+
+    assert "does not take fine-grained tokens" in caught.value.problems["password"]
+    assert "marker" not in caught.value.problems["password"]
+
+
+def test_another_registry_takes_any_password() -> None:
+    """What GitHub's registry refuses is no business of another's."""
+    assert draft("harbor", password="github_pat_x").credential
 
 
 def test_every_partitions_domain_is_amazons() -> None:
@@ -237,7 +349,17 @@ def test_google_keys_survive_byte_for_byte() -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["gcr.io", "eu.gcr.io", "europe-west1-docker.pkg.dev", "docker.us.rep.pkg.dev"]
+    "host",
+    [
+        "gcr.io",
+        "eu.gcr.io",
+        "asia.gcr.io",
+        "marketplace.gcr.io",
+        "us-docker.pkg.dev",
+        "europe-west1-docker.pkg.dev",
+        "docker.us.rep.pkg.dev",
+        "docker.europe-west3.rep.pkg.dev",
+    ],
 )
 def test_googles_hosts_are_taken(host: str) -> None:
     """The old registry and the new one, in every location."""

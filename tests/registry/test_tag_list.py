@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import InvalidInput, LoginRejected, RegistryFailure, Unreachable
+from bot.core.errors import InvalidInput, LoginRejected, RegistryFailure, RepositoryRefused, Unreachable
 from bot.core.ports.registry import Tags
 from bot.registry.client import RegistryClient
 from bot.registry.tag_list import next_page
+from tests.fakes.certificates import Authority
 from tests.fakes.real_registry import PRIVATE, TAGS, RealRegistry, running
-from tests.fakes.registry import FakeRegistry, Request, always, challenge, on_tags, reply
+from tests.fakes.registry import CLOSE, FakeRegistry, Request, always, challenge, on_tags, reply
 
 MEGABYTE = 1024 * 1024
 
@@ -51,12 +52,12 @@ def test_an_access_token_is_kept_for_its_login_only(client: RegistryClient, tmp_
 @pytest.mark.parametrize(
     ("name", "repository", "password", "error", "words"),
     [
-        ("basic_registry", "no/such", None, Unreachable, "has no repository no/such"),
-        ("token_registry", "no/such", None, Unreachable, "has no repository no/such"),
-        ("open_registry", "no/such", None, Unreachable, "has no repository no/such"),
-        ("basic_registry", PRIVATE, "wrong", LoginRejected, "does not let this login read"),
+        ("basic_registry", "no/such", None, RepositoryRefused, "has no repository no/such"),
+        ("token_registry", "no/such", None, RepositoryRefused, "has no repository no/such"),
+        ("open_registry", "no/such", None, RepositoryRefused, "has no repository no/such"),
+        ("basic_registry", PRIVATE, "wrong", LoginRejected, "refused this login"),
         ("token_registry", PRIVATE, "wrong", LoginRejected, "refused this login"),
-        ("token_registry", PRIVATE, "", LoginRejected, "does not let this login read"),
+        ("token_registry", PRIVATE, "", RepositoryRefused, "does not let this login read"),
     ],
 )
 def test_each_refusal_is_told_apart(
@@ -84,7 +85,7 @@ def test_what_is_no_registry_is_told(client: RegistryClient) -> None:
     assert len(fake.requests) == 1
 
 
-@pytest.mark.parametrize("name", ["Team", "team/app:1", "team//app", "../x", "team app", "é", "", "a" * 256])
+@pytest.mark.parametrize("name", ["Team", "team/app:", "team//app", "../x", "team app", "é", "", "a" * 256])
 def test_a_wrong_name_is_refused_before_anything_is_sent(client: RegistryClient, name: str) -> None:
     """A repository's name is judged here."""
     with FakeRegistry(always()) as fake, pytest.raises(InvalidInput, match="Example: team/app"):
@@ -152,6 +153,57 @@ def test_pages_are_followed(client: RegistryClient, target: str) -> None:
 
     with FakeRegistry(on_tags(behave)) as fake:
         assert read(client, fake).names == ("a", "b", "c")
+
+
+BEHIND_A_PROXY = [
+    "http://{host}/v2/team/app/tags/list?last=b",
+    "http://{host}:8080/v2/team/app/tags/list?last=b",
+]
+
+
+@pytest.mark.parametrize("target", BEHIND_A_PROXY)
+def test_a_page_of_a_registry_behind_a_proxy_is_followed(
+    client: RegistryClient, authority: Authority, target: str
+) -> None:
+    """A registry that takes itself for http is asked over https all the same, where it is."""
+
+    def behave(request: Request) -> Iterable[bytes]:
+        if "last=b" in request.path:
+            return [reply(200, {"tags": ["c"]})]
+        return [reply(200, {"tags": ["a", "b"]}, f'Link: <{target.format(host="localhost")}>; rel="next"')]
+
+    with FakeRegistry(on_tags(behave), tls=authority.issue()) as fake:
+        found = client.tags(fake.login(ca=authority.pem), "team/app", deadline_s=10)
+
+    assert found == Tags("team/app", ("a", "b", "c"))
+
+
+NEXT = 'Link: </repository/docker-proxy/v2/team/app/tags/list?last=b>; rel="next"'
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (reply(400), "could not be read (status 400), so there may be more."),
+        (reply(403, {"message": "not here"}), "could not be read (status 403; {place} says: not here), so"),
+        (reply(401), "could not be read (status 401), so"),
+        (reply(429), "could not be read (status 429), so"),
+        (reply(502), "could not be read (status 502), so"),
+        (reply(200, b"nonsense"), "gave a page that is no list of tags"),
+        (reply(302, b"", "Location: http://[x"), "redirects to an address that cannot be used"),
+        (CLOSE, "did not answer as a web server does"),
+    ],
+)
+def test_a_next_page_that_cannot_be_read_loses_nothing(
+    client: RegistryClient, answer: bytes, words: str
+) -> None:
+    """What was read is given, with the reason why there may be more."""
+    first = reply(200, {"tags": ["1", "2"]}, NEXT)
+    with FakeRegistry(on_tags(lambda request: [answer if "last=b" in request.path else first])) as fake:
+        found = read(client, fake)
+
+    assert (found.names, found.is_cut) == (("1", "2"), True)
+    assert words.format(place=fake.server.address) in found.cut_reason
 
 
 @pytest.mark.parametrize(

@@ -151,3 +151,66 @@ FORM = {
 }
 
 HOME = {"type": "home", "blocks": [{"type": "header", "text": plain("Your integrations")}, *LIST[1:]]}
+
+
+def picker(kind: str, label: str, **more: Any) -> dict[str, Any]:
+    """Return an input block with a menu or picker whose block_id and action_id are its kind."""
+    block = {key: more.pop(key) for key in ("optional", "dispatch_action") if key in more}
+    element = {"type": kind, "action_id": kind, **more}
+    return {"type": "input", "block_id": kind, "label": plain(label), "element": element, **block}
+
+
+KINDS = [
+    {"label": plain("Amazon"), "options": [option("ECR", "ecr"), option("ECR Public", "ecr-public")]},
+    {"label": plain("Google"), "options": [option("Artifact Registry", "gar")]},
+]
+SURE = {
+    "title": plain("Really?"),
+    "text": plain("It stops builds."),
+    "confirm": plain("Yes"),
+    "deny": plain("No"),
+}
+
+PICKERS = {
+    "type": "modal",
+    "title": plain("Every picker"),
+    "submit": plain("Save"),
+    "blocks": [
+        picker("multi_static_select", "Kinds", option_groups=KINDS),
+        picker("multi_external_select", "Teams", min_query_length=1, optional=True),
+        picker("users_select", "New owner", placeholder=plain("Choose a person"), optional=True),
+        picker("multi_users_select", "Who is told", initial_users=["U0TRYADMIN"], optional=True),
+        picker("conversations_select", "Where", default_to_current_conversation=True, optional=True),
+        picker("multi_channels_select", "Channels", optional=True),
+        picker("datepicker", "Ends on", optional=True),
+        picker("timepicker", "At", optional=True),
+        picker("datetimepicker", "Next check", optional=True),
+        picker("number_input", "Days", is_decimal_allowed=False, min_value="1", optional=True),
+        picker(
+            "radio_buttons",
+            "Who may fetch it",
+            options=[
+                {**option("All workflows", "all"), "description": plain("Every token of this workspace")},
+                option("Linked targets only", "linked"),
+            ],
+            initial_option={
+                **option("All workflows", "all"),
+                "description": plain("Every token of this workspace"),
+            },
+            dispatch_action=True,
+            confirm=SURE,
+        ),
+        {
+            "type": "actions",
+            "block_id": "more",
+            "elements": [button("push", "More", "more")],
+        },
+    ],
+}
+
+SECOND = {
+    "type": "modal",
+    "title": plain("On top"),
+    "close": plain("Back"),
+    "blocks": [section("Second form.")],
+}

@@ -11,13 +11,30 @@ from urllib.parse import parse_qs
 from urllib.request import Request, urlopen
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
+from bot.simulator.cast import Shortcut, SlackApp
 from bot.simulator.delivery import signature
 from bot.simulator.page import TryPage
 from bot.simulator.simulator import Simulator
 from bot.simulator.world import World
-from tests.simulator.blocks_sample import CONFIRMATION, FORM, HOME, LIST, TEAMS, plain, section
+from tests.simulator.blocks_sample import (
+    CONFIRMATION,
+    FORM,
+    HOME,
+    LIST,
+    PICKERS,
+    SECOND,
+    TEAMS,
+    plain,
+    section,
+)
 
 SECRET = "demo-signing-secret"
+DEMO = SlackApp(
+    shortcuts=(
+        Shortcut("global", "add", "Add an integration", "Opens the form"),
+        Shortcut("message", "which", "Which login is this?", "Reads image names"),
+    )
+)
 Reply = tuple[int, dict[str, str], bytes]
 
 
@@ -59,6 +76,8 @@ class DemoApp:
             self.pressed(payload)
         if payload["type"] == "block_suggestion":
             return {"options": [team for team in TEAMS if payload["value"] in team["value"]]}
+        if payload["type"] in ("shortcut", "message_action"):
+            self.slack("views.open", {"trigger_id": payload["trigger_id"], "view": PICKERS})
         if payload["type"] == "view_submission":
             return self.submitted(payload["view"]["state"]["values"])
         if payload["type"] == "event_callback" and payload["event"]["tab"] == "home":
@@ -69,6 +88,9 @@ class DemoApp:
         """Answer the slash command."""
         if payload["text"] == "too-long":
             return {"text": "", "blocks": [section("x" * 3001)]}
+        if payload["text"] == "pickers":
+            self.slack("views.open", {"trigger_id": payload["trigger_id"], "view": PICKERS})
+            return {}
         if payload["text"] == "add":
             self.slack("views.open", {"trigger_id": payload["trigger_id"], "view": FORM})
             return {}
@@ -79,6 +101,8 @@ class DemoApp:
         action = payload["actions"][0]
         if action["action_id"] == "add":
             self.slack("views.open", {"trigger_id": payload["trigger_id"], "view": FORM})
+        elif action["action_id"] == "push":
+            self.slack("views.push", {"trigger_id": payload["trigger_id"], "view": SECOND})
         elif action["action_id"] == "delete":
             self.replace(payload, CONFIRMATION)
         elif action["action_id"] == "menu":
@@ -88,7 +112,7 @@ class DemoApp:
 
     def submitted(self, values: dict[str, Any]) -> dict[str, Any]:
         """Answer the form: a password of ``wrong`` is refused beside its field."""
-        if values["password"]["password"]["value"] == "wrong":
+        if values.get("password", {}).get("password", {}).get("value") == "wrong":
             return {"response_action": "errors", "errors": {"password": "The registry refused this login."}}
         saved = [section("The integration will now be available to all your workflows.")]
         done = {"type": "modal", "title": plain("Saved"), "close": plain("Done"), "blocks": saved}
@@ -138,7 +162,7 @@ class Demo:
 @contextmanager
 def served(app: DemoApp, port: int = 0) -> Iterator[Demo]:
     """Serve the try page for a demo app on this machine."""
-    simulator = Simulator(app, SECRET, World(long_sections))
+    simulator = Simulator(app, SECRET, World(long_sections, app=DEMO))
     page = TryPage(simulator)
     server = Server(("127.0.0.1", port), Quiet)
     server.set_app(page)

@@ -70,11 +70,18 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def seated(browser: Browser) -> Iterator[Desk]:
-    """Open the page of a demo app; nothing that it logs may be an error."""
+def seated(browser: Browser, width: int = 1280, **emulated: Any) -> Iterator[Desk]:
+    """
+    Open the page of a demo app; nothing that it logs may be an error.
+
+    Args:
+        browser: Runs the page.
+        width: The window's, in pixels.
+        emulated: What else the browser pretends, such as ``color_scheme``.
+    """
     app = DemoApp()
     with served(app) as demo:
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page = browser.new_page(viewport={"width": width, "height": 800}, **emulated)
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: faults.append(line.text))

@@ -14,6 +14,7 @@ VIEW = {"id": "V1", "type": "modal", "callback_id": "add", "state": {"values": {
 BUTTON = {"type": "button", "action_id": "delete.ask", "block_id": "b1", "value": "17:3"}
 PRESS = {"type": "block_actions", **WHO, "enterprise": None, "actions": [BUTTON], "trigger_id": "1.2.x"}
 HOME = {"type": "event_callback", "team_id": "T1", "event": {"type": "app_home_opened", "user": "U1"}}
+ORG_WIDE = {"team": None, "enterprise": {"id": "E1"}, "is_enterprise_install": True}
 
 
 def as_text(payload):
@@ -36,6 +37,15 @@ PASSING = [
     PRESS | {"view": VIEW, "state": None, "channel": None},
     PRESS | {"actions": [BUTTON | {"selected_option": None}]},
     {"type": "view_submission", **WHO, "view": VIEW},
+    {"type": "view_submission", **WHO, "view": VIEW | {"state": None}},
+    {"type": "view_submission", **WHO, "view": VIEW | {"state": {"values": None}}},
+    PRESS | ORG_WIDE,
+    {
+        "type": "view_submission",
+        "user": {"id": "U1"},
+        **ORG_WIDE,
+        "view": VIEW | {"app_installed_team_id": "T1"},
+    },
     {"type": "view_closed", **WHO, "view": VIEW},
     {"type": "block_suggestion", **WHO, "action_id": "a", "value": ""},
     {"type": "shortcut", **WHO, "callback_id": "add"},
@@ -103,7 +113,12 @@ MISSHAPEN = [
     PRESS | {"actions": [BUTTON | {"selected_option": "x"}]},
     PRESS | {"user": "U1"},
     PRESS | {"user": {"id": ""}},
-    PRESS | {"team": None},
+    PRESS | {"team": None, "user": {"id": "U1"}},
+    PRESS | {"actions": [BUTTON | {"value": "[" * 1500}]},
+    PRESS | {"actions": [BUTTON | {"selected_option": {"value": "[" * 1500}}]},
+    PRESS | {"view": VIEW | {"private_metadata": '{"id": ' + "[" * 1500}},
+    PRESS | {"state": {"values": {"b": {"a": {"selected_option": 5}}}}},
+    PRESS | {"state": {"values": {"b": {"a": {"selected_options": [{"value": None}]}}}}},
     PRESS | {"team": {"id": 1}},
     PRESS | {"enterprise": "E1"},
     PRESS | {"view": []},

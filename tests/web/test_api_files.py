@@ -33,7 +33,7 @@ def test_environment_is_read_by_a_shell(place, token):
 
 
 def test_docker_config_holds_what_is_linked(place, token):
-    """The file holds ``auth`` for each linked server, Docker Hub under both its keys, and nothing else."""
+    """The file holds ``auth`` for each linked server, Docker Hub under all its keys, and nothing else."""
     place.add("hub", "docker-hub", **HUB)
     place.add("other", url="https://other.example.com")
     place.add("anonymous", url="https://open.example.com", username="", password="")
@@ -42,7 +42,8 @@ def test_docker_config_holds_what_is_linked(place, token):
     auths = place.ask("/v1/docker/config.json", token).json["auths"]
 
     hub = {"auth": base64.b64encode(b"acme:dckr_pat_x").decode()}
-    assert auths == {"https://index.docker.io/v1/": hub, "docker.io": hub}
+    names = ("docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com")
+    assert auths == dict.fromkeys(("https://index.docker.io/v1/", *names), hub)
     assert {entry.event.name for entry in place.history("credential.hand_out")} == {"anonymous", "hub"}
 
 

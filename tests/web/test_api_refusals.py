@@ -157,11 +157,22 @@ def test_token_in_the_path_is_not_repeated(place, token):
     assert token.encode() not in answer.body
 
 
-def test_unknown_name_is_repeated_as_it_was_written(place, token):
-    """A name beyond ASCII comes back readable; WSGI hands a path on as one character a byte."""
-    answer = place.ask("/v1/integrations/" + "größe".encode().decode("latin-1"), token)
+@pytest.mark.parametrize("word", ["größe".encode().decode("latin-1"), "hunter2", "%20"])
+def test_unknown_name_is_not_repeated(place, token, word):
+    """A word of the path may be a password that somebody put there, and pipelines keep what they print."""
+    answer = place.ask(f"/v1/integrations/{word}", token)
 
-    assert answer.json["message"] == "There is no integration named “größe”."
+    assert answer.json["message"] == "There is no integration of this name."
+    assert word not in answer.body.decode()
+
+
+@pytest.mark.parametrize("change", [str, str.lower])
+def test_token_as_the_server_is_not_repeated(place, token, change):
+    """Neither as it was written nor in lower case, from which its checksum would give it back."""
+    answer = place.ask(f"/v1/credentials?server={change(token)}", token)
+
+    assert answer.status in (400, 404)
+    assert token.lower() not in answer.body.decode().lower()
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH", "get"])
@@ -215,7 +226,7 @@ def test_error_is_three_lines_for_a_shell(place, token):
 
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.body.decode() == (
-        "not_found\nThere is no integration named “a b”.\nGET /v1/integrations lists those there are.\n"
+        "not_found\nThere is no integration of this name.\nGET /v1/integrations lists those there are.\n"
     )
 
 

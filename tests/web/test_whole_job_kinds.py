@@ -70,8 +70,8 @@ FORMS = {
             "Secret or token password": PASSWORD,
         },
         "Registry name",
-        "acmeprod.azurecr.io",
-        "without .azurecr.io",
+        "acmeprod.azurecr.example",
+        "or its whole login server",
     ),
     "gitlab": Form(
         {"Registry URL": BASIC, "User name": USERNAME, "Deploy token or access token": PASSWORD},
@@ -92,6 +92,9 @@ FORMS = {
         "holds a query",
     ),
 }
+
+NOT_IN_MOTO = ("ecr-public",)
+"""``tests/registry/test_aws.py`` asks for its passwords."""
 
 
 @pytest.fixture(scope="module")
@@ -132,11 +135,11 @@ def places(basic_registry: RealRegistry, tls_registry: RealRegistry) -> Mapping[
 
 
 def test_every_kind_has_a_form() -> None:
-    """No kind is left out below."""
-    assert list(FORMS) == list(KINDS)
+    """No kind is left out below but one that moto cannot play."""
+    assert [*FORMS, *NOT_IN_MOTO] == sorted(KINDS, key=[*FORMS, *NOT_IN_MOTO].index)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", [KINDS[each] for each in FORMS], ids=FORMS)
 def test_whole_life_of_a_kind(user: Person, kind: Kind, places: Mapping[str, str]) -> None:
     """Each kind is refused with its reason, added with a checked login, listed, edited, read and deleted."""
     right = {label: places.get(value, value) for label, value in FORMS[kind.id].right.items()}

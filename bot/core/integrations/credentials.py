@@ -74,7 +74,7 @@ def checked(
 
 def check_of(actor: Actor, result: CheckResult) -> Check:
     """Keep of a result what is stored with the integration."""
-    return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id)
+    return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id, result.refused)
 
 
 def field_of(draft: Draft, result: CheckResult) -> str:

@@ -213,7 +213,8 @@ def _login_in(content: Object, helper: str, store: str) -> tuple[PastedLogin, tu
     if helper:
         _refuse_helper(helper, has_login)
     if content.get("identitytoken") or content.get("registrytoken"):
-        raise InvalidInput("It holds an identity token, which ends by itself, and no password.", _BY_FORM)
+        hint = "Add a user name with a password or an access token by its form."
+        raise InvalidInput("It holds an identity token, which ends by itself, and no password.", hint)
     if auth:
         return _login_of_auth(auth)
     if isinstance(username, str) and isinstance(password, str):

@@ -143,8 +143,9 @@ def draft_of(
     username, password = login.username, login.password.reveal()
     if username == GOOGLE_KEY_IN_BASE64:
         username, password = GOOGLE_KEY, key_in_base64(password)
-    kind = kind_at(kinds, server.origin, username)
-    typed = {"url": server.origin, "host": server.address, "username": username}
+    kind = kind_at(kinds, server, username)
+    address = server.address
+    typed = {"url": server.origin, "host": address, "registry": address, "username": username}
     typed[kind.secret_field.key if kind.secret_field else "password"] = password
     return read_draft(kind, free_name(store, actor, server.address, before), typed)
 
@@ -157,9 +158,12 @@ def key_in_base64(password: str) -> str:
         raise InvalidInput("Its password is not base64 of a JSON key.", "Add it by its form.") from None
 
 
-def kind_at(kinds: Kinds, origin: str, username: str) -> Kind:
-    """The kind whose one server this is, Google's for its key, else a private registry."""
-    fixed = next((kind for kind in kinds.values() if kind.server == origin), None)
+def kind_at(kinds: Kinds, server: Server, username: str) -> Kind:
+    """The kind whose server this is, Google's for its key, else a private registry."""
+    fixed = next((kind for kind in kinds.values() if kind.server == server.origin), None)
+    if fixed is None and server.port is None and not server.is_plain:
+        own = (kind for kind in kinds.values() if kind.hosts and re.fullmatch(kind.hosts, server.host))
+        fixed = next(own, None)
     google = kinds["gcr"] if username == GOOGLE_KEY else None
     return fixed or google or kinds["private"]
 

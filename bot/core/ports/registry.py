@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.model import NO_OPTIONS, Outcome, Server, Stage
+from bot.core.model import NO_OPTIONS, Outcome, Refused, Server, Stage
 from bot.core.secrets import Credential, Secret
 
 
@@ -47,6 +47,12 @@ class CheckResult:
     steps: tuple[Step, ...] = ()
     realm: str | None = None
     """The origin of a token server that the realm rule does not allow, to be shown to the owner."""
+    refused: Refused | None = None
+    """What the registry refused, if it refused anything."""
+    certificate_ends: datetime | None = None
+    """When the registry's own TLS certificate ends; ``None`` = no TLS, or it was not reached."""
+    ca_ends: datetime | None = None
+    """When the first of the integration's CA certificates ends; ``None`` = it has none of an authority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,9 @@ class Tags:
     is_ordered: bool = False
     """True when the newest stand first; otherwise they are sorted by name."""
     is_cut: bool = False
-    """True when there are more than were read."""
+    """True when there are more than were read, or may be."""
+    cut_reason: str = ""
+    """Why reading stopped before the end, when it was not the number of tags: a sentence."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,11 +23,18 @@ class Person:
 class People(Protocol):
     """Who the people of a workspace are."""
 
-    def person(self, workspace: Workspace, user_id: str) -> Person:
-        """Ask Slack, or the memory of the last 5 minutes. Raises ``Busy`` when Slack is late."""
+    def person(self, workspace: Workspace, user_id: str, *, fresh: bool) -> Person:
+        """
+        Say who a person is at this moment, or, unless ``fresh``, within the last 5 minutes.
 
-    def is_in_group(self, workspace: Workspace, user_id: str, group_ids: Iterable[str]) -> bool:
-        """True when the person belongs to one of these Slack user groups."""
+        Raises:
+            Busy: Slack is late or failed. What is remembered never stands in for a fresh answer.
+        """
+
+    def is_in_group(
+        self, workspace: Workspace, user_id: str, group_ids: Iterable[str], *, fresh: bool
+    ) -> bool:
+        """Return whether the person belongs to one of these user groups: in the last 5 minutes, or 10 s."""
 
 
 class Executor(Protocol):

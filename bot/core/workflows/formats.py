@@ -10,24 +10,23 @@ import json
 import re
 import shlex
 from collections.abc import Iterable
+from dataclasses import replace
 
-from bot.core.addresses import docker_keys
+from bot.core.addresses import DEFAULT_PORTS, DOCKER_HUB, DOCKER_HUB_NAMES, docker_keys
 from bot.core.errors import InvalidInput
+from bot.core.model import Server
 from bot.core.workflows.fetch import HandOut
 
-LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-KUBERNETES_NAME = re.compile(rf"(?=.{{1,253}}$){LABEL}(\.{LABEL})*")
-KUBERNETES_NAMESPACE = re.compile(rf"(?=.{{1,63}}$){LABEL}")
-EXPIRY = "quaymaster/expires-at"
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_KUBERNETES_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+_KUBERNETES_NAMESPACE = re.compile(rf"(?=.{{1,63}}$){_LABEL}")
+_EXPIRY = "quaymaster/expires-at"
 
-STAYS_HERE = frozenset({"access_key_id", "role"})
+_STAYS_HERE = frozenset({"access_key_id", "role"})
 """Of ECR's fields: a workflow gets the passing password, and nothing of the keys it was made with."""
 
-GO_JSON = json.JSONEncoder(ensure_ascii=False)
-GO_ESCAPED = re.compile("[<>&\u2028\u2029]")
 
-
-def variable_prefix(name: str) -> str:
+def _variable_prefix(name: str) -> str:
     """``my-key-1`` gives ``MYKEY1``. A name of digits alone keeps them behind an underscore."""
     kept = re.sub(r"[^A-Z0-9_]", "", name.upper())
     return re.sub(r"^[0-9]+", "", kept) or f"_{kept}"
@@ -35,7 +34,7 @@ def variable_prefix(name: str) -> str:
 
 def fields_of(handed: HandOut) -> dict[str, str]:
     """The kind's own fields, those that are secret too."""
-    plain = {key: value for key, value in handed.integration.options.items() if key not in STAYS_HERE}
+    plain = {key: value for key, value in handed.integration.options.items() if key not in _STAYS_HERE}
     return plain | {key: secret.reveal() for key, secret in handed.credential.items()}
 
 
@@ -49,7 +48,7 @@ def variables(handed: HandOut) -> dict[str, str]:
     }
     if end := expiry_of([handed]):
         values["EXPIRES_AT"] = end
-    prefix = variable_prefix(handed.integration.name)
+    prefix = _variable_prefix(handed.integration.name)
     return {f"{prefix}_INTEGRATION_{key}": value for key, value in values.items()}
 
 
@@ -60,17 +59,12 @@ def shell_exports(handed: HandOut) -> str:
 
 def docker_credentials(server_url: str, handed: HandOut) -> str:
     """
-    Write what a credential helper prints for ``get``, to the letter as Go writes it for ``store``.
-
-    A helper without a JSON parser can then tell by comparing texts whether it is asked to store what is
-    here already. Empty username and secret mean: ask without logging in.
+    Write what a credential helper prints for ``get``. Empty username and secret mean: ask without logging in.
 
     Source: docker/docker-credential-helpers, ``credentials/credentials.go``.
     """
     username, secret = handed.login.username, handed.login.secret.reveal()
-    server_url, username, secret = map(GO_JSON.encode, (server_url, username, secret))
-    text = f'{{"ServerURL":{server_url},"Username":{username},"Secret":{secret}}}'
-    return GO_ESCAPED.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
+    return json.dumps({"ServerURL": server_url, "Username": username, "Secret": secret}, ensure_ascii=False)
 
 
 def docker_config(handed: Iterable[HandOut]) -> dict[str, object]:
@@ -81,11 +75,27 @@ def docker_config(handed: Iterable[HandOut]) -> dict[str, object]:
     """
     given = [one for one in handed if one.login.username]
     return {
-        "auths": {key: {"auth": basic(one)} for one in given for key in docker_keys(one.integration.server)}
+        "auths": {key: {"auth": _basic(one)} for one in given for key in config_keys(one.integration.server)}
     }
 
 
-def basic(handed: HandOut) -> str:
+def config_keys(server: Server) -> tuple[str, ...]:
+    """
+    Say under which keys docker, podman and kubelet look for this server's login in a file.
+
+    Each of them compares a port as text: for ``host:443/team/app`` none of them finds ``host``, nor the other
+    way round. For Docker Hub each of its names is looked up as it stands in the image's name.
+
+    Source: docker/cli, ``cli/config/configfile/file.go``; containers/image, ``pkg/docker/config``;
+    kubernetes, ``pkg/credentialprovider/keyring.go``, ``URLsMatch``.
+    """
+    if server == DOCKER_HUB:
+        return (*docker_keys(server), *sorted(DOCKER_HUB_NAMES - set(docker_keys(server))))
+    written_out = replace(server, port=server.port or DEFAULT_PORTS[server.scheme])
+    return tuple(dict.fromkeys((server.address, written_out.address)))
+
+
+def _basic(handed: HandOut) -> str:
     """``user:password`` in base64."""
     login = f"{handed.login.username}:{handed.login.secret.reveal()}"
     return base64.b64encode(login.encode()).decode()
@@ -98,7 +108,7 @@ def kubernetes_secret(name: str, namespace: str, handed: Iterable[HandOut]) -> d
     Raises:
         InvalidInput: A name that Kubernetes would refuse (RFC 1123).
     """
-    if not KUBERNETES_NAME.fullmatch(name) or not KUBERNETES_NAMESPACE.fullmatch(namespace or "default"):
+    if not _KUBERNETES_NAME.fullmatch(name) or not _KUBERNETES_NAMESPACE.fullmatch(namespace or "default"):
         raise InvalidInput(
             "Kubernetes would refuse this name or namespace.",
             "Use lower-case letters, digits and “-”. Example: name=registry-login&namespace=web-shop",
@@ -107,7 +117,7 @@ def kubernetes_secret(name: str, namespace: str, handed: Iterable[HandOut]) -> d
     data = base64.b64encode(json.dumps(docker_config(given)).encode()).decode()
     metadata: dict[str, object] = {"name": name, **({"namespace": namespace} if namespace else {})}
     if end := expiry_of(given):
-        metadata["annotations"] = {EXPIRY: end}
+        metadata["annotations"] = {_EXPIRY: end}
     return {
         "apiVersion": "v1",
         "kind": "Secret",

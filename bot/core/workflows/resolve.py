@@ -13,7 +13,6 @@ from bot.core.integrations.dependencies import as_typed
 from bot.core.kinds import NAME
 from bot.core.model import Actor, AuditEntry, Dependency, Integration, Server, Source, Target, Workspace
 from bot.core.ports.former_store import Store
-from bot.core.secret_detection import looks_secret
 from bot.core.workflows.tokens import Caller
 
 
@@ -155,8 +154,8 @@ def named(store: Store, caller: Caller, name: str) -> Integration:
     found = store.integration_named(caller.workspace, name) if NAME.fullmatch(name) else None
     if found is not None:
         return found
-    # A token in the wrong place is not repeated: pipelines keep what they print.
-    message = f"There is no integration named “{'…' if looks_secret(name) else shortened(name)}”."
+    # The word is not repeated: it may be a password in the wrong place, and pipelines keep what they print.
+    message = "There is no integration of this name."
     hint = new_name(store, caller, name)
     if hint:
         raise NotFound(message, hint)

@@ -5,6 +5,7 @@
 import { state, tell } from "./api.js";
 import { ChannelPlace } from "./channel.js";
 import { el, icon, swap } from "./dom.js";
+import { Drawer } from "./drawer.js";
 import { AppPlace } from "./home.js";
 import { CLOSE } from "./icons.js";
 import { refusal } from "./messages.js";
@@ -16,7 +17,7 @@ const FIRST_PERSON = "U0TRYADMIN";
 const RETRY_MS = 1000;
 const GONE = "That is not shown any more.";
 const REFUSALS = { element_not_found: GONE, message_not_found: GONE, not_found: GONE };
-const NOTE = "Try workspace · played on this computer";
+const NOTE = "Simulated Slack, on this computer only";
 
 class Page {
   constructor() {
@@ -24,6 +25,7 @@ class Page {
     this.history = [];
     this.seen = new Map();
     this.modal = new Modal(this);
+    this.drawer = new Drawer(document.getElementById("sidebar"));
     this.notes = document.getElementById("notes");
     this.begin();
   }
@@ -59,6 +61,7 @@ class Page {
     this.snapshot = snapshot;
     if (first) this.arrive();
     this.redraw();
+    if (first && document.activeElement === document.body) this.placeShown().focus();
   }
 
   /** Stay at the same place for another person, if they may see it. */
@@ -100,7 +103,7 @@ class Page {
     return new ChannelPlace(
       this,
       channels.find((channel) => channel.id === this.place),
-      app.commands,
+      app,
     );
   }
 
@@ -134,9 +137,15 @@ class Page {
 
   go(place) {
     this.place = place;
+    this.drawer.close();
     this.redraw();
     if (place === "app") this.openHome(this.placeShown().tab);
-    else this.placeShown().focus();
+    this.placeShown().focus();
+  }
+
+  /** Return a button that opens the sidebar where the window is too narrow to show it. */
+  sidebarButton() {
+    return this.drawer.button();
   }
 
   actAs(person) {
@@ -176,6 +185,14 @@ class Page {
 
   close(view, wholeStack) {
     return this.tell("close", { view, whole_stack: wholeStack });
+  }
+
+  shortcut(callbackId) {
+    return this.tell("shortcut", { callback_id: callbackId });
+  }
+
+  messageShortcut(ts, callbackId) {
+    return this.tell("message_shortcut", { ts, callback_id: callbackId });
   }
 
   openHome(tab) {

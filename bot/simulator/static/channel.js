@@ -3,20 +3,21 @@
 import { Composer } from "./composer.js";
 import { el } from "./dom.js";
 import { MessageList } from "./messages.js";
+import { welcome } from "./welcome.js";
 
 /** Shows one channel; "page" sends what the person does. */
 export class ChannelPlace {
-  constructor(page, channel, commands) {
+  constructor(page, channel, app) {
     const label = `#${channel.name}`;
     this.list = new MessageList(page, channel.id, label);
-    this.composer = new Composer(`Message ${label}`, commands, page.history, (text) =>
-      page.say(channel.id, text),
-    );
+    const say = (text) => page.say(channel.id, text);
+    this.composer = new Composer(`Message ${label}`, app, page, say);
     this.start = el(
       "div",
       { class: "start" },
       el("h2", {}, label),
       el("p", {}, `${channel.topic}. Type / to run a command.`),
+      channel.app ? welcome(app, say) : null,
     );
     this.list.node.prepend(this.start);
     this.node = el(
@@ -25,6 +26,7 @@ export class ChannelPlace {
       el(
         "header",
         { class: "place-head" },
+        page.sidebarButton(),
         el("h1", {}, el("span", { class: "hash", "aria-hidden": "true" }, "# "), channel.name),
         el("span", { class: "topic" }, channel.topic),
       ),

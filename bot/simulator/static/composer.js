@@ -1,23 +1,28 @@
 // Where a person writes: Enter sends, "/" offers the app's commands, the up arrow brings back the last one.
 
-import { el, icon } from "./dom.js";
+import { el, icon, newId } from "./dom.js";
 import { SEND, SLASH } from "./icons.js";
+import { openMenu } from "./menu.js";
 
-/** The composer of one channel; send(text) takes what was written. */
+/** The composer of one channel; send(text) takes what was written, "page" runs shortcuts. */
 export class Composer {
-  constructor(label, commands, history, send) {
-    this.commands = commands;
-    this.history = history;
+  constructor(label, app, page, send) {
+    this.commands = app.commands;
+    this.shortcuts = app.shortcuts.filter((shortcut) => shortcut.type === "global");
+    this.page = page;
+    this.history = page.history;
     this.send = send;
     this.recalled = 0;
     this.active = 0;
     this.field = el("textarea", {
       class: "composer-field",
       rows: 1,
+      role: "combobox",
       "aria-label": label,
       placeholder: label,
       "aria-autocomplete": "list",
       "aria-controls": "commands",
+      "aria-expanded": "false",
       "data-field": "composer",
       on: { input: () => this.typed(), keydown: (event) => this.pressed(event), blur: () => this.offer([]) },
     });
@@ -41,7 +46,13 @@ export class Composer {
     );
     const slash = el(
       "button",
-      { type: "button", class: "slash", "aria-label": "Run a command", on: { click: () => this.begin() } },
+      {
+        type: "button",
+        class: "slash",
+        "aria-label": this.shortcuts.length > 0 ? "Shortcuts and commands" : "Run a command",
+        "aria-haspopup": this.shortcuts.length > 0 ? "menu" : null,
+        on: { click: () => this.begin(slash) },
+      },
       icon(SLASH),
     );
     this.node = el(
@@ -57,7 +68,20 @@ export class Composer {
     );
   }
 
-  begin() {
+  begin(button) {
+    if (this.shortcuts.length === 0) return this.beginCommand();
+    const commands = this.commands.map((command) => ({
+      label: command.name,
+      choose: () => this.complete(command),
+    }));
+    const shortcuts = this.shortcuts.map(({ name, callback_id: id }) => ({
+      label: name,
+      choose: () => this.page.shortcut(id),
+    }));
+    return openMenu(button, [...shortcuts, ...commands]);
+  }
+
+  beginCommand() {
     this.write(this.field.value.startsWith("/") ? this.field.value : "/");
     this.field.focus();
   }
@@ -80,13 +104,17 @@ export class Composer {
     this.shown = commands;
     this.active = 0;
     this.offers.hidden = commands.length === 0;
-    this.offers.replaceChildren(...commands.map((command, index) => this.offered(command, index)));
+    this.field.setAttribute("aria-expanded", String(commands.length > 0));
+    const nodes = commands.map((command, index) => this.offered(command, index));
+    this.offers.replaceChildren(...nodes);
+    if (nodes.length > 0) this.field.setAttribute("aria-activedescendant", nodes[this.active].id);
+    else this.field.removeAttribute("aria-activedescendant");
   }
 
   offered(command, index) {
     const node = el(
       "div",
-      { class: "command", role: "option", "aria-selected": String(index === this.active) },
+      { id: newId("command"), class: "command", role: "option", "aria-selected": String(index === this.active) },
       el("img", { src: "/static/app.svg", alt: "", class: "avatar small" }),
       el(
         "div",

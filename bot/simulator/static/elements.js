@@ -22,11 +22,20 @@ const MAKERS = {
   url_text_input: (use) => textField(use),
   number_input: (use) => textField(use),
   static_select: (use) => optionSelect(use),
+  multi_static_select: (use) => optionSelect(use),
   external_select: (use) => externalSelect(use),
-  users_select: (use) => usersSelect(use),
+  multi_external_select: (use) => externalSelect(use),
+  users_select: (use) => listedSelect(use, people(use)),
+  multi_users_select: (use) => listedSelect(use, people(use)),
+  conversations_select: (use) => listedSelect(use, conversations(use)),
+  multi_conversations_select: (use) => listedSelect(use, conversations(use)),
+  channels_select: (use) => listedSelect(use, channels(use)),
+  multi_channels_select: (use) => listedSelect(use, channels(use)),
   checkboxes: (use) => ticks(use, "checkbox"),
   radio_buttons: (use) => ticks(use, "radio"),
-  datepicker: (use) => dateField(use),
+  datepicker: (use) => timeField(use, "date"),
+  timepicker: (use) => timeField(use, "time"),
+  datetimepicker: (use) => timeField(use, "datetime-local"),
   image: ({ element }) => picture(element),
 };
 
@@ -164,27 +173,51 @@ function externalSelect(use) {
   return baseSelect(use, { load, remote: true, minimum: element.min_query_length ?? DEFAULT_MINIMUM });
 }
 
-function usersSelect(use) {
-  const { around, key } = use;
-  const options = around.people.snapshot.people.map((person) => ({
-    text: { type: "plain_text", text: person.name },
-    value: person.id,
-  }));
-  around.values.offer(key, options);
+/** A menu whose options the workspace itself has. */
+function listedSelect(use, options) {
+  use.around.values.offer(use.key, options);
   return baseSelect(use, { load: async (query) => shownGroups([{ options }], query) });
 }
 
+function people({ around }) {
+  return around.people.snapshot.people.map(({ id, name }) => named(name, id));
+}
+
+function channels({ around }) {
+  return around.people.snapshot.channels.map(({ id, name }) => named(`#${name}`, id));
+}
+
+function conversations(use) {
+  const { include = ["public", "im"], exclude_bot_users: withoutBots = false } = use.element.filter ?? {};
+  const { snapshot } = use.around.people;
+  const direct = snapshot.people
+    .filter(({ bot }) => !(bot && withoutBots))
+    .map(({ id, name }) => named(name, id));
+  return [...(include.includes("public") ? channels(use) : []), ...(include.includes("im") ? direct : [])];
+}
+
+function named(text, value) {
+  return { text: { type: "plain_text", text, emoji: false }, value };
+}
+
 function baseSelect({ element, block, around, key, input }, more) {
+  const multiple = element.type.startsWith("multi_");
   return select({
     id: input.id,
     field: key,
     describedBy: input.describedBy,
+    invalid: input.error,
+    multiple,
     label: input.id
       ? null
       : lineOf(element.placeholder) || lineOf(block.text).replace(/[*_~`]/g, "") || PLEASE,
-    placeholder: lineOf(element.placeholder) || PLEASE,
-    clearable: block.optional === true,
-    chosen: () => lineOf(around.values.option(key, around.values.get(key))?.text),
+    placeholder: lineOf(element.placeholder) || (multiple ? "Select options" : PLEASE),
+    clearable: block.optional === true || multiple,
+    chosen: () =>
+      [around.values.get(key)]
+        .flat()
+        .filter(Boolean)
+        .map((value) => ({ value, label: lineOf(around.values.option(key, value)?.text) || value })),
     choose: (value) => changed({ element, block, around, key }, value),
     ...more,
   });
@@ -201,10 +234,12 @@ function shownGroups(groups, query) {
   return labelled.filter((group) => group.options.length > 0);
 }
 
+/** Take a new value, once the element's question is answered; returns whether it was. */
 async function changed({ element, block, around, key }, value) {
-  if (!(await askFirst(element.confirm, around.people))) return;
+  if (!(await askFirst(element.confirm, around.people))) return false;
   around.values.set(key, value);
   if (block.type !== "input" || block.dispatch_action) around.act(block, element, value);
+  return true;
 }
 
 function ticks(use, type) {
@@ -218,8 +253,9 @@ function ticks(use, type) {
       "data-field": `${key}/${index}`,
       "aria-invalid": use.input.error ? "true" : null,
     });
-    box.checked = [around.values.get(key)].flat().includes(option.value);
-    box.addEventListener("change", () => changed(use, ticked(rows, type)));
+    box.addEventListener("change", async () => {
+      if (!(await changed(use, ticked(rows, type)))) show();
+    });
     const described =
       option.description &&
       el("span", { class: "tick-description" }, textNodes(option.description, around.people));
@@ -230,7 +266,19 @@ function ticks(use, type) {
       el("span", {}, textNodes(option.text, around.people), described),
     );
   });
-  return el("div", { class: "ticks" }, rows);
+  const show = () => {
+    const chosen = [around.values.get(key)].flat();
+    for (const row of rows) row.firstChild.checked = chosen.includes(row.firstChild.value);
+  };
+  show();
+  // In a form the fieldset around it groups and names it.
+  const group = use.input.id
+    ? {}
+    : {
+        role: type === "radio" ? "radiogroup" : "group",
+        "aria-label": lineOf(use.block.text).replace(/[*_~`]/g, "") || PLEASE,
+      };
+  return el("div", { class: "ticks", ...group }, rows);
 }
 
 function ticked(rows, type) {
@@ -239,16 +287,31 @@ function ticked(rows, type) {
   return type === "radio" ? (values[0] ?? "") : values;
 }
 
-function dateField(use) {
-  const { around, key, input } = use;
+function timeField(use, type) {
+  const { element, around, key, input } = use;
   const node = el("input", {
     id: input.id,
     class: "field",
-    type: "date",
+    type,
     "data-field": key,
+    "aria-label": input.id ? null : lineOf(element.placeholder) || lineOf(use.block.text) || "Date",
     "aria-describedby": input.describedBy,
+    "aria-invalid": input.error ? "true" : null,
   });
-  node.value = around.values.get(key);
-  node.addEventListener("change", () => changed(use, node.value));
+  const show = () => {
+    const raw = around.values.get(key);
+    node.value = type === "datetime-local" && raw ? localTime(Number(raw)) : raw;
+  };
+  show();
+  node.addEventListener("change", async () => {
+    const seconds = type === "datetime-local" && node.value ? Date.parse(node.value) / 1000 : null;
+    if (!(await changed(use, seconds === null ? node.value : String(seconds)))) show();
+  });
   return node;
+}
+
+/** Return seconds since 1970 as a datetime-local field wants them, in the reader's time zone. */
+function localTime(seconds) {
+  const day = new Date(seconds * 1000);
+  return new Date(day.getTime() - day.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }

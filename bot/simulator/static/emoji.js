@@ -1,4 +1,7 @@
-// The :names: of emoji that the page can draw; others stay as they were typed.
+// The :names: of emoji that the page can show; others stay as they were typed.
+
+import { el } from "./dom.js";
+import { mark } from "./marks.js";
 
 const TABLE = `
 warning ⚠️|white_check_mark ✅|heavy_check_mark ✔️|ballot_box_with_check ☑️|x ❌|no_entry ⛔|no_entry_sign 🚫
@@ -23,7 +26,17 @@ const EMOJI = new Map(
     .map((entry) => entry.split(" ")),
 );
 
-/** Return the character of an emoji's name, or undefined. */
+/** Return an emoji as a node that screen readers name, or undefined. */
 export function emoji(name) {
+  const content = mark(name) ?? EMOJI.get(name);
+  return content && el("span", { class: "emoji", role: "img", "aria-label": spoken(name) }, content);
+}
+
+/** Return the character of an emoji's name, for places that hold only text, or undefined. */
+export function emojiCharacter(name) {
   return EMOJI.get(name);
+}
+
+function spoken(name) {
+  return name.replaceAll("_", " ");
 }

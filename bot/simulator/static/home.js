@@ -36,12 +36,17 @@ export class AppPlace {
       el(
         "header",
         { class: "place-head" },
+        page.sidebarButton(),
         el("img", { src: "/static/app.svg", alt: "", class: "avatar small" }),
         el("h1", {}, name),
       ),
       el("div", { class: "tabs", role: "tablist", "aria-label": name }, this.tabs),
       this.panel,
     );
+  }
+
+  focus() {
+    this.tabs.find((node) => node.tabIndex === 0)?.focus();
   }
 
   choose(tab) {
@@ -104,7 +109,7 @@ function waiting() {
   return el(
     "div",
     { class: "home empty" },
-    el("p", {}, "This is a work in progress. The app has not published its Home yet."),
+    el("p", {}, "The app has not published its Home tab yet."),
   );
 }
 

@@ -11,3 +11,7 @@ export const SEND =
 export const CARET = "M5.7 7.3 10 11.6l4.3-4.3 1.1 1.1L10 13.8 4.6 8.4z";
 export const WARNING = "M10 2.5 18.5 17.5h-17zM9.2 8v5h1.6V8zm0 6v1.6h1.6V14z";
 export const SLASH = "M12.3 3h1.7L7.7 17H6z";
+export const MENU = "M3 5h14v1.6H3zm0 4.2h14v1.6H3zm0 4.2h14V15H3z";
+export const FILE = "M5 2h7l4 4v12H5zm1.5 1.5v13h8V7H11V3.5z";
+export const REPLY = "M8 4.5v3c5 0 8.5 2.5 9.5 8-2-2.8-5-4-9.5-4v3L2.5 9.5z";
+export const BUBBLE = "M3 3.5h14v10h-8l-4 4v-4H3z";

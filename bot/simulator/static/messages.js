@@ -3,7 +3,8 @@
 import { renderBlocks } from "./blocks.js";
 import { clockTime, dayName, moment } from "./dates.js";
 import { el, icon, swap } from "./dom.js";
-import { EYE, WARNING } from "./icons.js";
+import { BUBBLE, DOTS, EYE, FILE, REPLY, WARNING } from "./icons.js";
+import { openMenu } from "./menu.js";
 import { mrkdwn } from "./text.js";
 import { Values } from "./values.js";
 
@@ -77,7 +78,9 @@ export class MessageList {
         { class: "message-body" },
         message.ephemeral && el("div", { class: "only-you" }, icon(EYE, 14), "Only visible to you"),
         this.head(author, message),
+        message.reply && el("div", { class: "only-you" }, icon(REPLY, 14), "Replied in a thread"),
         message.kind === "refused" ? refusal(message) : this.content(message, people, values),
+        message.files.map(attached),
         message.warning &&
           el("div", { class: "message-warning", role: "alert" }, icon(WARNING), message.warning),
       ),
@@ -101,7 +104,36 @@ export class MessageList {
           },
           "Dismiss message",
         ),
+      message.kind === "message" && !message.ephemeral && this.more(message),
     );
+  }
+
+  /** The menu of a message that everybody sees: the app's message shortcuts. */
+  more(message) {
+    const shortcuts = this.page.snapshot.app.shortcuts.filter((shortcut) => shortcut.type === "message");
+    if (shortcuts.length === 0) return null;
+    const button = el(
+      "button",
+      {
+        type: "button",
+        class: "dismiss more",
+        "aria-label": "More actions",
+        "aria-haspopup": "menu",
+        "aria-expanded": "false",
+        on: {
+          click: () =>
+            openMenu(
+              button,
+              shortcuts.map(({ name, callback_id: id }) => ({
+                label: name,
+                choose: () => this.page.messageShortcut(message.ts, id),
+              })),
+            ),
+        },
+      },
+      icon(DOTS, 18),
+    );
+    return button;
   }
 
   content(message, people, values) {
@@ -119,11 +151,29 @@ export class MessageList {
   }
 }
 
+function attached(file) {
+  return el(
+    "a",
+    { class: "file", href: `/files/${file.id}`, download: file.name },
+    icon(FILE, 20),
+    el(
+      "span",
+      {},
+      el("strong", {}, file.title),
+      el("span", { class: "file-note" }, `${file.name} · ${sizeOf(file.size)}`),
+    ),
+  );
+}
+
+function sizeOf(bytes) {
+  return bytes < 1024 ? `${bytes} bytes` : `${Math.round(bytes / 102.4) / 10} kB`;
+}
+
 /** Return the picture of a person or app. */
 export function avatar(person, small = false) {
   const size = small ? "small" : "";
   if (person.id === "USLACKBOT")
-    return el("span", { class: `avatar slackbot ${size}`, "aria-hidden": "true" }, "💬");
+    return el("span", { class: `avatar slackbot ${size}`, "aria-hidden": "true" }, icon(BUBBLE, 20));
   if (person.bot) return el("img", { class: `avatar ${size}`, src: "/static/app.svg", alt: "" });
   const initials = person.name
     .split(" ")

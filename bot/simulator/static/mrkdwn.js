@@ -4,10 +4,12 @@
 
 import { slackDate } from "./dates.js";
 import { el } from "./dom.js";
-import { emoji } from "./emoji.js";
+import { emoji, emojiCharacter } from "./emoji.js";
 
 const ENTITIES = { "&amp;": "&", "&lt;": "<", "&gt;": ">" };
 const SAFE_LINK = /^(?:https?:\/\/|mailto:)/i;
+
+const EMOJI_NAME = /(:[a-z0-9_+-]+:)/;
 
 const MARKS = {
   mrkdwn: [
@@ -16,7 +18,7 @@ const MARKS = {
     [/\*(?=\S)([^*\n]*[^*\s])\*(?!\w)/y, (match, people) => el("strong", {}, inline(match[1], people))],
     [/_(?=\S)([^_\n]*[^_\s])_(?!\w)/y, (match, people) => el("em", {}, inline(match[1], people))],
     [/~(?=\S)([^~\n]*[^~\s])~(?!\w)/y, (match, people) => el("s", {}, inline(match[1], people))],
-    [/:([a-z0-9_+-]+):/y, (match) => pictured(match)],
+    [/:([a-z0-9_+-]+):/y, (match) => emoji(match[1])],
   ],
   markdown: [
     [/`([^`\n]+)`/y, (match) => el("code", {}, match[1])],
@@ -27,7 +29,7 @@ const MARKS = {
       (match, people) => el("em", {}, inline(match[1], people, "markdown")),
     ],
     [/~~(?=\S)(.+?)~~/y, (match, people) => el("s", {}, inline(match[1], people, "markdown"))],
-    [/:([a-z0-9_+-]+):/y, (match) => pictured(match)],
+    [/:([a-z0-9_+-]+):/y, (match) => emoji(match[1])],
   ],
 };
 
@@ -50,7 +52,16 @@ export function markdown(text, people) {
 /** Return the nodes of a plain text: only :emoji: is drawn, and only where the text allows it. */
 export function plain(text, withEmoji = true) {
   if (!withEmoji) return [text];
-  return text.split(/(:[a-z0-9_+-]+:)/).map((part) => emoji(part.slice(1, -1)) ?? part);
+  return text.split(EMOJI_NAME).map((part) => emoji(part.slice(1, -1)) ?? part);
+}
+
+/** Return a plain text as characters alone, for places that hold no nodes. */
+export function plainLine(text, withEmoji = true) {
+  if (!withEmoji) return text;
+  return text
+    .split(EMOJI_NAME)
+    .map((part) => emojiCharacter(part.slice(1, -1)) ?? part)
+    .join("");
 }
 
 /** Undo Slack's three entities. */
@@ -121,11 +132,6 @@ function markAt(text, at, people, language) {
 
 function shown(text, language) {
   return document.createTextNode(language === "mrkdwn" ? unescaped(text) : text);
-}
-
-function pictured(match) {
-  const character = emoji(match[1]);
-  return character && el("span", { class: "emoji", role: "img", "aria-label": match[1] }, character);
 }
 
 function special(content, people) {

@@ -20,7 +20,7 @@ const CONTAINERS = {
 const PIECES = {
   text: (piece) => document.createTextNode(piece.text),
   link: (piece) => link(piece.url, piece.text ?? piece.url),
-  emoji: (piece) => document.createTextNode(emoji(piece.name) ?? `:${piece.name}:`),
+  emoji: (piece) => emoji(piece.name) ?? document.createTextNode(`:${piece.name}:`),
   user: (piece, people) =>
     el("span", { class: "mention" }, `@${people.name(piece.user_id) ?? piece.user_id}`),
   channel: (piece, people) =>

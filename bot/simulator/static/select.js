@@ -1,4 +1,4 @@
-// A menu with a field to search in: static, external and users selects.
+// A menu with a field to search in; with "multiple" what was chosen stands before the field, each to be removed.
 
 import { el, icon, newId } from "./dom.js";
 import { CARET, CLOSE } from "./icons.js";
@@ -10,7 +10,8 @@ const SEARCH_DELAY_MS = 200;
  * Return a select.
  *
  * load(query) gives groups [{label, options: [{label, value}]}], or null when they could not be had.
- * chosen() gives the label of the present choice or "", choose(value) takes a new one; "" clears it.
+ * chosen() gives the present choices [{label, value}]. choose(value) takes a new choice, "" clears it; with
+ * "multiple" it takes the list of all that are chosen from then on.
  */
 export function select({
   id,
@@ -22,8 +23,10 @@ export function select({
   choose,
   clearable,
   remote,
+  multiple = false,
   minimum = 0,
   describedBy,
+  invalid,
 }) {
   const listId = newId("list");
   const input = el("input", {
@@ -36,10 +39,13 @@ export function select({
     "aria-haspopup": "listbox",
     "aria-controls": listId,
     "aria-label": label,
+    "aria-autocomplete": "list",
     "aria-describedby": describedBy,
+    "aria-invalid": invalid ? "true" : null,
     "data-field": field,
     placeholder,
   });
+  const chips = el("span", { class: "chips" });
   const clear = el(
     "button",
     { type: "button", class: "select-clear", "aria-label": "Clear selection", hidden: true },
@@ -47,12 +53,13 @@ export function select({
   );
   const box = el(
     "div",
-    { class: "select" },
+    { class: `select ${multiple ? "multiple" : ""}` },
+    chips,
     input,
     clear,
     el("span", { class: "select-caret" }, icon(CARET)),
   );
-  new Select({ input, clear, listId, load, chosen, choose, clearable, remote, minimum });
+  new Select({ input, placeholder, chips, clear, listId, load, chosen, choose, clearable, remote, multiple, minimum });
   return box;
 }
 
@@ -66,7 +73,7 @@ class Select {
     this.input.addEventListener("input", () => this.search());
     this.input.addEventListener("keydown", (event) => this.pressed(event));
     this.input.addEventListener("blur", () => this.leave());
-    this.clear.addEventListener("click", () => this.take(""));
+    this.clear.addEventListener("click", () => this.put(this.multiple ? [] : ""));
   }
 
   expanded() {
@@ -74,8 +81,22 @@ class Select {
   }
 
   rest() {
-    this.input.value = this.chosen();
-    this.clear.hidden = !(this.clearable && this.input.value);
+    const chosen = this.chosen();
+    this.input.value = this.multiple ? "" : (chosen[0]?.label ?? "");
+    this.clear.hidden = !(this.clearable && chosen.length > 0);
+    if (!this.multiple) return;
+    this.chips.replaceChildren(...chosen.map((choice) => this.chip(choice)));
+    this.input.placeholder = chosen.length > 0 ? "" : this.placeholder;
+  }
+
+  chip({ label, value }) {
+    const remove = el(
+      "button",
+      { type: "button", class: "chip-remove", "aria-label": `Remove ${label}` },
+      icon(CLOSE, 12),
+    );
+    remove.addEventListener("click", () => this.toggle(value));
+    return el("span", { class: "chip" }, label, remove);
   }
 
   search() {
@@ -105,13 +126,17 @@ class Select {
     this.move(
       Math.max(
         0,
-        this.entries.findIndex((entry) => entry.label === this.chosen()),
+        this.entries.findIndex((entry) => this.isChosen(entry.value)),
       ),
     );
   }
 
+  isChosen(value) {
+    return this.chosen().some((choice) => choice.value === value);
+  }
+
   entry(option) {
-    const selected = option.label === this.chosen();
+    const selected = this.isChosen(option.value);
     const node = el(
       "div",
       { id: newId("option"), role: "option", class: "option", "aria-selected": String(selected) },
@@ -148,13 +173,28 @@ class Select {
     else if (event.key === "ArrowUp") expanded ? this.move(this.active - 1) : this.open("");
     else if (event.key === "Enter") expanded ? this.take(this.entries[this.active]?.value) : this.open("");
     else if (event.key === "Escape" && expanded) this.leave();
+    else if (event.key === "Backspace" && this.multiple && this.input.value === "") this.dropLast();
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  async take(value) {
-    if (value === undefined) return;
+  take(value) {
+    if (value === undefined) return undefined;
+    return this.multiple ? this.toggle(value) : this.put(value);
+  }
+
+  toggle(value) {
+    const chosen = this.chosen().map((choice) => choice.value);
+    return this.put(chosen.includes(value) ? chosen.filter((one) => one !== value) : [...chosen, value]);
+  }
+
+  dropLast() {
+    const last = this.chosen().at(-1);
+    if (last) this.toggle(last.value);
+  }
+
+  async put(value) {
     this.collapse();
     await this.choose(value);
     this.rest();

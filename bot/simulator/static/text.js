@@ -1,6 +1,6 @@
 // Text objects of Block Kit, and the names that mentions stand for.
 
-import { markdown, mrkdwn, plain } from "./mrkdwn.js";
+import { markdown, mrkdwn, plain, plainLine } from "./mrkdwn.js";
 
 /** Looks up who and what a mention means. */
 export class People {
@@ -29,7 +29,7 @@ export function textNodes(object, people) {
 
 /** Return a text object as one line without marks, for labels. */
 export function lineOf(object) {
-  return plain(object?.text ?? "", object?.emoji !== false).join("");
+  return plainLine(object?.text ?? "", object?.emoji !== false);
 }
 
 export { markdown, mrkdwn };

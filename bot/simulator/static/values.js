@@ -1,6 +1,6 @@
 // What is typed and chosen on one message, form or Home tab.
 //
-// A raw value is a text, an option's value, a list of options' values, or a user id.
+// A raw value is a text, an option's value, the id of a person or channel, or a list of these.
 
 /** The raw values of one surface, and the options its menus have offered. */
 export class Values {
@@ -20,7 +20,8 @@ export class Values {
         const key = fieldKey(blockId, actionId);
         const kept = this.touched.has(key) && before.has(key);
         this.raw.set(key, kept ? before.get(key) : rawOf(entry));
-        if (entry.selected_option) this.offer(key, [entry.selected_option]);
+        const chosen = entry.selected_options ?? [entry.selected_option].filter(Boolean);
+        if (chosen.length > 0) this.offer(key, chosen);
       }
     }
   }
@@ -61,7 +62,13 @@ export function fieldKey(blockId, actionId) {
   return JSON.stringify([blockId, actionId]);
 }
 
+const SINGLE = ["value", "selected_user", "selected_conversation", "selected_channel", "selected_date"];
+const OTHER = ["selected_time", "selected_date_time"];
+const SEVERAL = ["selected_users", "selected_conversations", "selected_channels"];
+
 function rawOf(entry) {
   if (entry.selected_options) return entry.selected_options.map((option) => option.value);
-  return entry.value ?? entry.selected_option?.value ?? entry.selected_user ?? entry.selected_date ?? "";
+  if (entry.selected_option) return entry.selected_option.value;
+  const name = [...SINGLE, ...OTHER, ...SEVERAL].find((each) => entry[each] !== null && each in entry);
+  return name ? entry[name] : "";
 }

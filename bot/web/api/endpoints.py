@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from bot.core.addresses import docker_keys, parse_server
+from bot.core.errors import InvalidInput
 from bot.core.model import Integration, name_key
+from bot.core.secret_detection import looks_secret
 from bot.core.workflows.fetch import DEADLINE_S, HandOut, hand_out_tags
 from bot.core.workflows.formats import (
     docker_config,
@@ -38,6 +40,8 @@ def credentials(call: Call) -> Reply:
     server_url = call.query.get("server")
     if server_url is None:
         return json_reply(logins_by_key(servers_answered(call.services.store, call.caller)))
+    if looks_secret(server_url):
+        raise InvalidInput("This is not a server's address.", "A token belongs in the Authorization header.")
     choice = choose(call.services.store, call.caller, parse_server(server_url))
     handed = call.hand_out(choice.integration)
     return Reply(docker_credentials(server_url, handed).encode(), JSON, headers=expiry_headers([handed]))

@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 
 from bot.core.ports.store import Store
+from storage.postgres.postgres_store import PostgresStore
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.fakes.real_postgres import RealPostgres, database, migrated, postgres
 from tests.storage.samples import KEYRING, Clock, QuickDisk
 
-STORES = ["open_tinydb"]
+__all__ = ["database", "migrated", "postgres"]
+
+STORES = ["open_tinydb", pytest.param("open_postgres", marks=pytest.mark.needs("postgres"))]
 Opener = Callable[[Clock], Store]
 
 
@@ -26,6 +30,12 @@ def clock() -> Clock:
 def open_tinydb(tmp_path: Path) -> Opener:
     """The embedded store."""
     return lambda clock: TinyDBStore(tmp_path / "data", KEYRING, clock=clock, disk=QuickDisk())
+
+
+@pytest.fixture
+def open_postgres(postgres: RealPostgres, database: str) -> Opener:
+    """The store of several machines."""
+    return lambda clock: PostgresStore(postgres.url(database), KEYRING, clock=clock)
 
 
 @pytest.fixture(params=STORES)

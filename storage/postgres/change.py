@@ -1,0 +1,266 @@
+"""A change of one workspace.
+
+What is only written waits until the block ends, and goes in one round trip; each statement brings what it
+counts on along, and the first that is not met ends the whole. A change that reads locks its workspace first:
+from then on nobody else changes it. Either way the workspace's row is what changes queue at, so a history
+stays one chain, and no two changes wait for each other in a circle.
+
+1. only writes -> (advance the head from the remembered one, writes, entries); again when the head has moved
+2. reads       -> (begin, lock the head), (question), … -> (writes, entries, commit)
+3. the connection ended before the answer -> ``settling`` finds out what came of it
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from bot.core.errors import AlreadyDone, Busy, HasDependencies, NameTaken, NotFound, Outdated
+from bot.core.model import Bar, Dependency, Event, Integration, News, Setting, Workspace
+from bot.core.ports.store import Stored
+from bot.core.workflows.token_format import WorkflowToken
+from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step, sentence_for
+from storage.postgres.heads import Extended, Head, extend
+from storage.postgres.ledger import Ledger
+from storage.postgres.noted_uses import Noted
+from storage.postgres.reading import PostgresReading, Rows
+from storage.postgres.rows import (
+    bar_row,
+    dependency_row,
+    entry_row,
+    integration_row,
+    news_row,
+    target_columns,
+    token_row,
+)
+from storage.postgres.sending import COLLIDED, TRIES, send
+from storage.postgres.settling import Sent, is_kept
+from storage.records import integration_from
+from storage.sealing import kid_of
+
+_REMEMBERED_FOR = timedelta(minutes=10)
+_TOKENS_KEPT_FOR = timedelta(days=90)
+T = TypeVar("T")
+
+
+class PostgresChange(PostgresReading):
+    """Implements ``bot.core.ports.store.Change``."""
+
+    def __init__(self, workspace: Workspace, ledger: Ledger, noted: Callable[[], Noted]) -> None:
+        super().__init__(workspace, self)
+        self.noted = noted
+        self._ws = workspace.key
+        self._ledger = ledger
+        self._log: list[tuple[Step, Rows | None]] = []
+        """Everything that was written (``None``) and asked, in order."""
+        self._events: list[Event] = []
+        self._borrowed = ExitStack()
+        self._connection: Connection | None = None
+        self._first = self._head = Head()
+        """The locked head, and what this change made of it so far."""
+        self._sent_log = self._sent_events = 0
+
+    @property
+    def written(self) -> list[Step]:
+        """Every statement that was written."""
+        return [step for step, rows in self._log if rows is None]
+
+    def put(self, value: Stored) -> None:
+        """Keep a value, as ``Change.put`` says."""
+        if isinstance(value, Integration):
+            if value.secret is not None:
+                kid_of(value.secret)
+            self.write(
+                "put_new_integration" if value.version == 1 else "put_integration", **integration_row(value)
+            )
+        elif isinstance(value, Dependency):
+            self.write("put_dependency", **dependency_row(value))
+        elif isinstance(value, WorkflowToken):
+            self.write("drop_old_tokens", before=value.created_at - _TOKENS_KEPT_FOR)
+            self.write("put_token", **token_row(value))
+        else:
+            self._put_small(value)
+
+    def _put_small(self, value: Bar | Setting | News) -> None:
+        if isinstance(value, Bar):
+            self.write("put_bar", **bar_row(value))
+        elif isinstance(value, Setting):
+            self.write("put_setting", name=value.name, value=value.value)
+        else:
+            self.write("put_news", **news_row(value))
+
+    def remove(self, value: Stored) -> None:
+        """Take a value away, as ``Change.remove`` says."""
+        if isinstance(value, Integration):
+            self.write("remove_integration", id=value.id, version=value.version, shown=value.name)
+        elif isinstance(value, Dependency | Bar):
+            name = "remove_dependency" if isinstance(value, Dependency) else "remove_bar"
+            self.write(name, id=value.integration_id, **target_columns(value.target))
+        elif isinstance(value, Setting):
+            self.write("remove_setting", name=value.name)
+        else:
+            self.write("remove_news" if isinstance(value, News) else "remove_token", id=value.id)
+
+    def record(self, event: Event) -> None:
+        """Append to the workspace's history."""
+        self._events.append(event)
+
+    def remember(self, request_id: str, outcome: str) -> None:
+        """Keep what this request came to, as ``Change.remember`` says."""
+        if request_id:
+            now = self._ledger.clock()
+            self.write("forget_requests", before=now - _REMEMBERED_FOR)
+            self.write("remember", id=request_id, outcome=outcome, at=now)
+
+    def write(self, name: str, /, **parameters: Any) -> None:
+        """Do a statement of ``queries.sql`` with this change."""
+        self._log.append(((name, {"ws": self._ws, **parameters}), None))
+
+    def ask(self, name: str, /, **parameters: Any) -> Rows:
+        """Ask inside the change; what it has written is seen."""
+        step = (name, {"ws": self._ws, **parameters})
+        return self._told(lambda: self._answer(step))
+
+    def keep(self) -> None:
+        """Make the change last, if there is anything to it."""
+        if self._events or any(rows is None for _, rows in self._log):
+            self._told(self._keep_locked if self._connection else self._keep_written)
+
+    def drop(self) -> None:
+        """Let go of the connection; what is not kept by now is gone."""
+        self._borrowed.close()
+        self._connection = None
+
+    # A change that only writes
+
+    def _keep_written(self) -> None:
+        written = self.written
+
+        def steps(before: Head, extended: Extended) -> list[Step]:
+            return [("advance", extended.advance(self._ws, before)), *written, *self._entries(extended)]
+
+        _, extended = send(self._ledger, self._ws, self._events, steps)
+        self._ledger.heads[self._ws] = extended.head
+
+    # A change that reads
+
+    def _answer(self, step: Step) -> Rows:
+        if self._connection is None and not (self.written or self._events):
+            rows = self._begin(step)[0]
+        else:
+            connection = self._begun()
+            rows = connection.ask(*self._take_unsent(), step)[-1]
+        self._log.append((step, rows))
+        self._sent_log = len(self._log)
+        return rows
+
+    def _begun(self) -> Connection:
+        """The connection of this change, its workspace locked."""
+        if self._connection is None:
+            self._begin()
+        assert self._connection  # noqa: S101 - for the type checker: it has begun
+        self._connection.deadline = time.monotonic() + PATIENCE_S
+        return self._connection
+
+    def _begin(self, *further: Step) -> list[Rows]:
+        """Borrow a connection and lock the workspace; give the rows of further steps."""
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                connection = self._borrowed.enter_context(self._ledger.pool.connection(deadline))
+                self._first, rows = self._ledger.lock(connection, self._ws, *further)
+            except Lost as lost:
+                self._borrowed.close()
+                if lost.is_final:
+                    raise
+            else:
+                self._head, self._connection = self._first, connection
+                return rows
+
+    def _take_unsent(self) -> list[Step]:
+        """What was written since the last round trip, with its entries at the end of the chain."""
+        written = [step for step, rows in self._log[self._sent_log :] if rows is None]
+        events = self._events[self._sent_events :]
+        self._sent_log, self._sent_events = len(self._log), len(self._events)
+        if not (written or events):
+            return []
+        before, extended = self._head, self._extended(self._head, events)
+        self._head = extended.head
+        return [("advance", extended.advance(self._ws, before)), *written, *self._entries(extended)]
+
+    def _keep_locked(self) -> None:
+        for left in reversed(range(TRIES + 1)):
+            connection = self._begun()
+            steps = self._take_unsent()
+            try:
+                connection.ask(*steps, ("commit", None))
+                break
+            except Refused as refused:
+                if refused.sqlstate not in COLLIDED or not left:
+                    raise
+            except Lost:
+                if is_kept(self._ledger, Sent(self._ws, self._first, self._head), connection.deadline):
+                    break
+            self._replay()
+        self._ledger.heads[self._ws] = self._head
+
+    def _replay(self) -> None:
+        """Do everything again in a new transaction, as long as each question has the answer it had."""
+        self.drop()
+        log, self._log = self._log, []
+        self._sent_log = self._sent_events = 0
+        for step, answer in log:
+            if answer is None:
+                self._log.append((step, None))
+            elif self._answer(step) != answer:
+                raise Busy
+
+    # Both
+
+    def _extended(self, head: Head, events: Sequence[Event]) -> Extended:
+        return extend(head, self._ws, events, self._ledger.keyring)
+
+    def _entries(self, extended: Extended) -> list[Step]:
+        return [("append_entry", {"ws": self._ws, **entry_row(entry)}) for entry in extended.entries]
+
+    def _told(self, act: Callable[[], T]) -> T:
+        """Act; what the database refuses becomes an error of the port."""
+        try:
+            return act()
+        except Lost as lost:
+            raise sentence_for(lost) from None
+        except Refused as refused:
+            error = self._explained(refused)
+        self.drop()  # to look up, outside of the failed transaction
+        raise error() from None
+
+    def _explained(self, refused: Refused) -> Callable[[], Exception]:
+        name, parameters = refused.step or ("", None)
+        given = parameters or {}
+        known: dict[tuple[str, str], Callable[[], Exception]] = {
+            ("QM001", "outdated"): lambda: Outdated(self._present(given["id"])),
+            ("QM001", "done"): lambda: AlreadyDone(
+                self._ledger.ask(self._ws, "outcome", id=given["id"])[0][0]
+            ),
+            ("QM001", "head"): Busy,
+            ("23505", "integrations_name"): lambda: NameTaken(given["doc"].obj["name"]),
+            ("23503", "bars_integration"): lambda: _is_gone("barred from"),
+            ("23503", "dependencies_integration"): lambda: _is_gone("linked to"),
+        }
+        if name == "remove_integration" and refused.sqlstate == "23503":
+            return lambda: HasDependencies(given["shown"], self._dependents(given["id"]))
+        what = refused.what if refused.sqlstate == "QM001" else refused.constraint
+        return known.get((refused.sqlstate, what), lambda: sentence_for(refused))
+
+    def _present(self, integration_id: str) -> Integration | None:
+        rows = self._ledger.ask(self._ws, "integration", id=integration_id)
+        return integration_from(*rows[0]) if rows else None
+
+    def _dependents(self, integration_id: str) -> int:
+        count: int = self._ledger.ask(self._ws, "dependency_count", id=integration_id)[0][0]
+        return max(1, count)  # what was linked at that moment may be gone already
+
+
+def _is_gone(how: str) -> NotFound:
+    return NotFound(f"That integration is gone, so nothing was {how} it.", "Choose another.")

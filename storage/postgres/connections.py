@@ -1,0 +1,283 @@
+"""Connections to PostgreSQL: a few that are lent out, each call bounded in time, each error a sentence.
+
+psycopg_pool is not used: it goes on waiting where a person must be answered within 2 seconds, and tries a
+server that came back after pauses that grow. Here whoever needs a connection opens one, or learns at once why
+there is none.
+"""
+
+import logging
+import queue
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+from psycopg.abc import RV, PQGen
+
+from bot.core.errors import Busy, InvalidInput, StoreFailure, StoreFull, StoreReadOnly
+from storage.postgres.statements import STATEMENTS
+
+PATIENCE_S = 1.8
+"""How long a person waits for the database at most, until it is said that it does not answer."""
+_CONNECT_S = 2
+_OPTIONS = (
+    "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1700ms -c lock_timeout=1500ms "
+    "-c idle_in_transaction_session_timeout=5s"
+)
+_ADVICE = "Nothing was changed. Try again in a moment; if this goes on, ask the operator."
+
+Row = tuple[Any, ...]
+Step = tuple[str, Mapping[str, Any] | None]
+"""A statement of ``queries.sql`` by its name, and its parameters."""
+
+log = logging.getLogger(__name__)
+
+
+class Lost(Exception):
+    """The connection ended, or was given up, before it was known what came of a statement."""
+
+    def __init__(self, message: str, *, is_late: bool = False, is_unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.is_late = is_late
+        """True when the database did not answer in time: asking again would take as long."""
+        self.is_unreachable = is_unreachable
+        """True when no connection could be opened; nothing was sent."""
+
+    @property
+    def is_final(self) -> bool:
+        """True when another connection would end the same way."""
+        return self.is_late or self.is_unreachable
+
+
+class Refused(Exception):
+    """The database refused one of several steps."""
+
+    def __init__(self, step: Step | None, error: psycopg.Error) -> None:
+        super().__init__(error.sqlstate)
+        self.step = step
+        """Which; ``None`` when it is not known."""
+        self.sqlstate = error.sqlstate or ""
+        self.what = error.diag.message_primary or ""
+        self.constraint = error.diag.constraint_name or ""
+
+
+class Connection(psycopg.Connection[Row]):
+    """A connection whose every wait ends at ``deadline``, in monotonic seconds."""
+
+    deadline: float = float("inf")
+    trips = 0
+    """How often an answer was waited for."""
+
+    @property
+    def is_in_transaction(self) -> bool:
+        """True between ``begin`` and ``commit``."""
+        return self.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for the database, never past the deadline."""
+        left = self.deadline - time.monotonic()
+        return super().wait(gen, interval, timeout if left == float("inf") else max(left, 0.001))
+
+    def ask(self, *steps: Step) -> list[list[Row]]:
+        """
+        Do steps in one round trip.
+
+        Returns:
+            The rows of each.
+
+        Raises:
+            Refused: One of them was refused; outside a transaction, nothing of them was kept.
+            Lost: The connection ended. It may be that they were done.
+        """
+        self.trips += 1
+        cursors: list[psycopg.Cursor[Row]] = []
+        try:
+            if len(steps) == 1:
+                cursors.append(self.execute(STATEMENTS[steps[0][0]].encode(), steps[0][1]))
+            else:
+                with self.pipeline():
+                    for name, parameters in steps:
+                        cursors.append(self.execute(STATEMENTS[name].encode(), parameters))
+        except psycopg.Error as error:
+            raise self._failure(steps, cursors, error) from None
+        return [one.fetchall() if one.description else [] for one in cursors]
+
+    def _failure(
+        self, steps: Sequence[Step], cursors: Sequence[psycopg.Cursor[Row]], error: psycopg.Error
+    ) -> Exception:
+        is_ended = self.broken or self.closed or (error.sqlstate or "").startswith("57P")
+        if error.sqlstate is None or is_ended:
+            self.close()
+            return Lost(type(error).__name__, is_late=isinstance(error, psycopg.errors._WaitTimeout))
+        done = [one.pgresult is not None and one.pgresult.status in _FINE for one in cursors]
+        place = done.index(False) if False in done else len(done)
+        return Refused(steps[place] if place < len(steps) else None, error)
+
+
+_FINE = (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK)
+
+
+@dataclass(slots=True)
+class _Slot:
+    """A place for one connection."""
+
+    connection: Connection | None = None
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self.connection:
+            self.connection.close()
+            self.connection = None
+
+
+class Pool:
+    """At most so many connections, opened when they are needed. Safe to share between threads."""
+
+    def __init__(self, url: str, size: int, options: str = "") -> None:
+        """Nothing is opened yet."""
+        self._url = connection_string(url, options)
+        self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()  # so that few connections are opened
+        self._slots = [_Slot() for _ in range(size)]
+        for slot in self._slots:
+            self._free.put(slot)
+        self.trips = 0
+        """How many round trips were made, connecting not counted."""
+        self.answered_at = 0.0
+        """When the database answered last, in monotonic seconds."""
+        self.has_failed = False
+        """True when it has not answered since a connection was lost."""
+        self._is_closed = False
+
+    @contextmanager
+    def connection(self, deadline: float) -> Iterator[Connection]:
+        """
+        Lend a connection, for calls that end by ``deadline``. A transaction that is left open is rolled back.
+
+        Raises:
+            Busy: All of them are lent out for too long.
+            Lost: The database cannot be reached.
+        """
+        slot = self._take(deadline)
+        try:
+            connection = slot.connection = slot.connection or connect(self._url)
+            connection.deadline = deadline
+            before = connection.trips
+            try:
+                yield connection
+                self.answered_at, self.has_failed = time.monotonic(), False
+            finally:
+                self.trips += connection.trips - before
+                _end(slot, connection)
+                if self._is_closed:
+                    slot.close()
+        except Lost:
+            self.has_failed = True
+            raise
+        finally:
+            self._free.put(slot)
+
+    def _take(self, deadline: float) -> _Slot:
+        try:
+            return self._free.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise Busy from None
+
+    def ask(self, *steps: Step) -> list[list[Row]]:
+        """
+        Ask what changes nothing, in one round trip; again when a connection proves to be dead.
+
+        Raises:
+            StoreFailure, Busy: As ``sentence_for`` says.
+        """
+        deadline = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                with self.connection(deadline) as connection:
+                    return connection.ask(*steps)
+            except Lost as lost:
+                if lost.is_final or time.monotonic() > deadline:
+                    raise sentence_for(lost) from None
+            except Refused as refused:
+                raise sentence_for(refused) from None
+
+    def close(self) -> None:
+        """Close what is open; what is lent out closes when it comes back."""
+        self._is_closed = True
+        for slot in self._slots:
+            slot.close()
+
+
+def _end(slot: _Slot, connection: Connection) -> None:
+    """Leave nothing of a borrower behind."""
+    if not connection.closed and connection.is_in_transaction:
+        try:
+            connection.ask(("rollback", None))
+        except (Lost, Refused):
+            connection.close()
+    if connection.closed:
+        slot.connection = None
+
+
+def connection_string(url: str, options: str = "") -> str:
+    """Add to an address what every connection is opened with; what it says itself of ``options`` stays."""
+    given = conninfo.conninfo_to_dict(url)
+    return conninfo.make_conninfo(
+        url,
+        **{
+            "connect_timeout": _CONNECT_S,
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 10,
+            "application_name": "quaymaster",
+            **{name: value for name, value in given.items() if value is not None},
+            "options": f"{_OPTIONS} {options} {given.get('options') or ''}".strip(),
+        },
+    )
+
+
+def connect(full: str) -> Connection:
+    """Open one connection. Raises ``Lost`` when that cannot be; its text names no password."""
+    try:
+        connection = Connection.connect(full, autocommit=True, prepare_threshold=0)
+    except psycopg.Error as error:
+        is_late = isinstance(error, psycopg.errors.ConnectionTimeout)
+        raise Lost(_first_line(error), is_late=is_late, is_unreachable=True) from None
+    connection.prepared_max = 200
+    return connection
+
+
+def _first_line(error: psycopg.Error) -> str:
+    """What libpq says, without what it says of where: hosts may be private, and the log has its own line."""
+    text = str(error).strip().rpartition("\n")[2]
+    return text.rpartition("failed: ")[2] or type(error).__name__
+
+
+def sentence_for(error: Lost | Refused) -> Exception:
+    """The error that a person is told."""
+    if isinstance(error, Lost):
+        if error.is_late:
+            return StoreFailure("The database does not answer.", _ADVICE)
+        return StoreFailure("The database cannot be reached.", _ADVICE)
+    make = _SENTENCES.get(error.sqlstate, _other)
+    return make(error)
+
+
+def _other(error: Refused) -> Exception:
+    log.error("the database refused a statement: %s", error.sqlstate)
+    return StoreFailure(f"The database refused it ({error.sqlstate}).", _ADVICE)
+
+
+_SENTENCES: Mapping[str, Callable[[Refused], Exception]] = {
+    "53100": lambda _: StoreFull(),
+    "25006": lambda _: StoreReadOnly(
+        "The database takes no changes at present; nothing was changed.", _ADVICE
+    ),
+    "55P03": lambda _: Busy(),
+    "57014": lambda _: StoreFailure("The database takes too long; nothing was changed.", _ADVICE),
+    "40001": lambda _: Busy(),
+    "40P01": lambda _: Busy(),
+    "22021": lambda _: InvalidInput("That text holds characters that cannot be kept.", "Type it again."),
+    "22P05": lambda _: InvalidInput("That text holds characters that cannot be kept.", "Type it again."),
+}

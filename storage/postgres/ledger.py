@@ -1,0 +1,46 @@
+"""What the changes of all workspaces share: connections, the keyring, the clock, and the heads seen last."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from storage.postgres.connections import Connection, Pool, Row, Step
+from storage.postgres.heads import Head
+from storage.sealing import Keyring
+
+
+class Ledger:
+    """Safe to share between threads."""
+
+    def __init__(self, pool: Pool, keyring: Keyring, clock: Callable[[], datetime]) -> None:
+        self.pool = pool
+        self.keyring = keyring
+        self.clock = clock
+        self.heads: dict[str, Head] = {}
+        """By workspace key; one that is out of date costs a second try."""
+
+    def head(self, connection: Connection, ws: str, *, is_locked: bool) -> Head:
+        """
+        Where a workspace's history ends; it is read only when it is not remembered.
+
+        A workspace that is new begins in the transaction that is left open then, as it is for a locked head.
+        """
+        known = self.heads.get(ws)
+        if known and not is_locked:
+            return known
+        if not is_locked:
+            found = Head.of(connection.ask(("set_workspace", {"ws": ws}), ("head", {"ws": ws}))[-1])
+            if found:
+                return found
+        return self.lock(connection, ws)[0]
+
+    def lock(self, connection: Connection, ws: str, *further: Step) -> tuple[Head, list[list[Row]]]:
+        """Begin a transaction that nobody else changes the workspace beside, and do further steps in it."""
+        given = {"ws": ws}
+        begun: list[Step] = [("begin_change", None), ("set_workspace", given), ("begin_workspace", given)]
+        _, _, _, head, *rows = connection.ask(*begun, ("locked_head", given), *further)
+        return Head(*head[0]), rows
+
+    def ask(self, ws: str, name: str, /, **parameters: Any) -> list[Row]:
+        """Ask one question outside of any change."""
+        return self.pool.ask(("set_workspace", {"ws": ws}), (name, {"ws": ws, **parameters}))[-1]

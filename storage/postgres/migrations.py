@@ -1,0 +1,119 @@
+"""Brings a database to the schema of this version: numbered files, each once, one process at a time.
+
+1. Take an advisory lock, so that replicas that start together do not migrate together.
+2. Refuse a schema that is newer than this program, and one whose files are not those that were applied.
+3. Apply what is missing, each file in a transaction of its own with its row in ``schema_versions``.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from bot.core.errors import StoreFailure
+
+SCHEMA = "quaymaster"
+_FOLDER = Path(__file__).parent / "migrations"
+_GRANTS = Path(__file__).parent / "grants.sql"
+_LOCK = 0x51554159
+"""The advisory lock of migrations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file."""
+
+    number: int
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Of the file's text, 64 hexadecimal digits."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migrations(folder: Path = _FOLDER) -> tuple[Migration, ...]:
+    """Give the migrations of a folder, the first one first."""
+    return tuple(
+        Migration(int(path.name[:4]), path.read_text("utf-8")) for path in sorted(folder.glob("*.sql"))
+    )
+
+
+def require_schema(connection: psycopg.Connection, known: tuple[Migration, ...]) -> tuple[Migration, ...]:
+    """
+    Compare a database with the migrations of this program.
+
+    Returns:
+        What is missing.
+
+    Raises:
+        StoreFailure: A newer Quaymaster has used the database, or its schema was made by other files.
+    """
+    applied = _applied(connection)
+    if applied and max(applied) > known[-1].number:
+        raise StoreFailure(
+            f"The database was brought to schema {max(applied)} by a newer Quaymaster; this one knows schema "
+            f"{known[-1].number}.",
+            "Start that version instead.",
+        )
+    for each in known:
+        if each.number in applied and applied[each.number] != each.sha256:
+            raise StoreFailure(
+                f"Migration {each.number} of the database is not the one of this program.",
+                "Use the program that made this database, or another database.",
+            )
+    return tuple(each for each in known if each.number not in applied)
+
+
+def migrate(
+    connection: psycopg.Connection, known: tuple[Migration, ...] | None = None, *, grant_to: str | None = None
+) -> int:
+    """
+    Apply what is missing.
+
+    Args:
+        connection: Of a role that may create the schema; in autocommit mode.
+        known: The migrations; ``None`` = those of this program.
+        grant_to: A role that is given what the server needs.
+
+    Returns:
+        How many migrations were applied.
+
+    Raises:
+        StoreFailure: The database cannot be brought to this schema.
+    """
+    connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
+    try:
+        missing = require_schema(connection, known or migrations())
+        for each in missing:
+            _apply(connection, each)
+        if grant_to:
+            role = sql.Identifier(grant_to).as_string(connection)
+            connection.execute(_GRANTS.read_text("utf-8").replace("{role}", role).encode())
+    finally:
+        connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
+    return len(missing)
+
+
+def _applied(connection: psycopg.Connection) -> dict[int, str]:
+    found = connection.execute("select to_regclass('quaymaster.schema_versions')").fetchone()
+    if found is None or found[0] is None:
+        return {}
+    return dict(connection.execute("select number, sha256 from quaymaster.schema_versions").fetchall())
+
+
+def _apply(connection: psycopg.Connection, migration: Migration) -> None:
+    with connection.transaction():
+        connection.execute(f"create schema if not exists {SCHEMA}".encode())
+        connection.execute(f"set local search_path = {SCHEMA}".encode())
+        connection.execute(
+            "create table if not exists schema_versions (number integer primary key, sha256 text not null,"
+            " at timestamptz not null default now())"
+        )
+        connection.execute(migration.text.encode())
+        connection.execute(
+            "insert into schema_versions (number, sha256) values (%s, %s)",
+            (migration.number, migration.sha256),
+        )

@@ -1,0 +1,252 @@
+"""The store for more than one machine: PostgreSQL, reached by ``DATABASE_URL``.
+
+read   -> one statement a question, one round trip each           reading.py
+change -> what it writes in one round trip; locked if it reads    change.py, sending.py, settling.py
+fetch  -> token and candidates in one; the use from memory        uses.py
+"""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import psycopg
+
+from bot.core.addresses import DEFAULT_PORTS
+from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
+from bot.core.model import Server, Workspace, name_key
+from bot.core.ports.store import Candidate, Fetch, Held
+from bot.core.secrets import Sealed
+from storage.postgres.change import PostgresChange
+from storage.postgres.connections import (
+    PATIENCE_S,
+    Lost,
+    Pool,
+    Step,
+    connect,
+    connection_string,
+    sentence_for,
+)
+from storage.postgres.ledger import Ledger
+from storage.postgres.migrations import migrate, migrations, require_schema
+from storage.postgres.reading import OneState, PostgresReading
+from storage.postgres.rows import dependency_of, token_of
+from storage.postgres.uses import Uses, workspace_of
+from storage.records import bar_from, integration_from
+from storage.sealing import Keyring
+
+_READERS, _WRITERS = 10, 6
+_READS_ONE_STATE = "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
+_FLUSH_S = 60.0
+_PROBE_S = 1.0
+_QUIET_S = 3.0
+_WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
+
+log = logging.getLogger(__name__)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+class PostgresStore:
+    """Implements ``bot.core.ports.store.Store``. Safe to share between threads; any number of processes."""
+
+    def __init__(self, url: str, keyring: Keyring, *, clock: Callable[[], datetime] = now) -> None:
+        """
+        Connect, and bring the schema up to date if the role may.
+
+        Args:
+            url: ``postgresql://…``; a password in it is never shown.
+            keyring: Must hold every key that a record is sealed under.
+            clock: Gives the time in UTC.
+
+        Raises:
+            StoreFailure: The database cannot be used; nothing was changed.
+            KeyringFailure: A loaded key is not the one that this store knows.
+        """
+        _prepare(url)
+        self._reads = Pool(url, _READERS, _READS_ONE_STATE)
+        self._ledger = Ledger(Pool(url, _WRITERS), keyring, clock)
+        self._uses = Uses(self._ledger)
+        self._changing = threading.local()
+        self._trouble: str | None = None
+        self._verify_keys(keyring)
+        self._closed = threading.Event()
+        self._clocks = [
+            threading.Thread(target=self._tick, args=tick, name=f"postgres-{tick[1].__name__}", daemon=True)
+            for tick in ((_FLUSH_S, self.flush), (_PROBE_S, self._probe))
+        ]
+        for thread in self._clocks:
+            thread.start()
+
+    def read(self, workspace: Workspace) -> PostgresReading:
+        """One consistent state of a workspace. A workspace that was never changed is empty."""
+        ws = workspace.key
+        return PostgresReading(
+            workspace, OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws))
+        )
+
+    @contextmanager
+    def change(self, workspace: Workspace) -> Iterator[PostgresChange]:
+        """Begin a change, as ``Store.change`` says."""
+        ws = require_key(workspace)
+        under_way: set[str] = self._changing.__dict__.setdefault("keys", set())
+        if ws in under_way:
+            raise RuntimeError(f"A change of {ws} is under way on this thread already.")
+        change = PostgresChange(workspace, self._ledger, lambda: self._uses.noted(ws))
+        under_way.add(ws)
+        try:
+            yield change
+            change.keep()
+            self._uses.forget(workspace, change.written)
+        finally:
+            under_way.discard(ws)
+            change.drop()
+
+    def workspaces(self) -> Iterator[Workspace]:
+        """Every workspace that was ever changed."""
+        everywhere: Step = ("set_workspace", {"ws": "*"})
+        rows = self._reads.ask(everywhere, ("workspaces", {"after": ""}))[-1]
+        while rows:
+            yield from (workspace_of(row[0]) for row in rows)
+            rows = self._reads.ask(everywhere, ("workspaces", {"after": rows[-1][0]}))[-1]
+
+    def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
+        """Find who holds a workflow token, and what it asks for, in one round trip."""
+        asked_at = time.monotonic()
+        token = {"token": token_id}
+        steps: list[Step] = [("set_token", token), ("set_workspace_of_token", token), ("held_token", token)]
+        *_, tokens, rows = self._reads.ask(*steps, _question(token_id, asked))
+        if not tokens:
+            return None
+        ws, *columns = tokens[0]
+        noted = self._uses.noted(ws)
+        candidates = tuple(
+            Candidate(
+                integration_from(row[0], row[1]),
+                noted.on(dependency_of(row[2], row[3])) if row[2] is not None else None,
+                bar_from(row[4]) if row[4] is not None else None,
+            )
+            for row in rows
+        )
+        held = Held(workspace_of(ws), noted.on_token(token_of(*columns)), candidates)
+        self._uses.decide(held, asked_at)
+        return held
+
+    def record_use(self, use: Fetch) -> None:
+        """Record a fetch, before it is answered."""
+        require_key(use.workspace)
+        self._uses.record(use)
+
+    def health(self) -> str | None:
+        """Say in one sentence why changes are refused; ``None`` when they are not."""
+        return self._trouble
+
+    def flush(self) -> None:
+        """Write last uses and counts: every minute, and when the process ends."""
+        self._uses.flush()
+
+    def close(self) -> None:
+        """Write last uses, and let go of the connections."""
+        self._closed.set()
+        for thread in self._clocks:
+            thread.join(PATIENCE_S)
+        self.flush()
+        self._reads.close()
+        self._ledger.pool.close()
+
+    def _tick(self, every_s: float, act: Callable[[], None]) -> None:
+        while not self._closed.wait(every_s):
+            try:
+                act()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the clock goes on
+                log.warning("could not %s: %s", act.__name__, type(error).__name__)
+
+    def _probe(self) -> None:
+        """Find out whether changes are taken, unless the last seconds have shown it."""
+        pools = self._reads, self._ledger.pool
+        is_idle = time.monotonic() - max(pool.answered_at for pool in pools) > _QUIET_S
+        if not (self._trouble or is_idle or any(pool.has_failed for pool in pools)):
+            return
+        try:
+            is_read_only = self._ledger.pool.ask(("probe", None))[0][0][0]
+            trouble = "The database takes no changes at present." if is_read_only else None
+        except QuaymasterError as error:
+            trouble = error.message
+        if trouble != self._trouble:
+            log.log(
+                logging.WARNING if trouble else logging.INFO, "database: %s", trouble or "takes changes again"
+            )
+        self._trouble = trouble
+
+    def _verify_keys(self, keyring: Keyring) -> None:
+        """Refuse a key that has a known id and is another; let the database know of new ones."""
+        known: dict[str, str] = dict(self._ledger.pool.ask(("key_checks", None))[0])
+        for kid in keyring.kids:
+            if kid in known and not _is_check_value(keyring, known[kid]):
+                raise KeyringFailure(
+                    f"Key {kid} is not the one this store knows. Nothing was changed.",
+                    "Load the key that this store was used with, from its copy.",
+                )
+        checks = keyring.check_values()
+        for kid in keyring.kids:
+            if kid not in known:
+                self._ledger.pool.ask(("keep_key_check", {"kid": kid, "check_value": checks[kid]}))
+
+
+def require_key(workspace: Workspace) -> str:
+    """The key of a workspace, if it can be one. Raises ``StoreFailure``."""
+    if not _WORKSPACE_KEY.fullmatch(workspace.key):
+        raise StoreFailure("That is no id of a Slack workspace.", "Open Quaymaster from Slack again.")
+    return workspace.key
+
+
+def _question(token_id: str, asked: Server | str | None) -> Step:
+    if asked is None:
+        return "held_all", {"token": token_id}
+    if isinstance(asked, str):
+        return "held_named", {"token": token_id, "key": name_key(asked)}
+    port = asked.port or DEFAULT_PORTS[asked.scheme]
+    return "held_at", {"token": token_id, "host": asked.host, "port": port, "or_80": asked.port is None}
+
+
+def _is_check_value(keyring: Keyring, check: str) -> bool:
+    try:
+        keyring.verify_check_value(Sealed(check))
+    except KeyringFailure:
+        return False
+    return True
+
+
+def _prepare(url: str) -> None:
+    """Bring the schema up to date, and refuse a role that would see past row-level security."""
+    try:
+        connection = connect(connection_string(url))
+    except Lost as lost:
+        raise sentence_for(lost) from None
+    with connection:
+        if require_schema(connection, migrations()):
+            _migrate_if_allowed(connection)
+        row = connection.execute(
+            "select rolsuper or rolbypassrls from pg_roles where rolname = current_user"
+        ).fetchone()
+        if row is None or row[0]:
+            raise StoreFailure(
+                "The role in DATABASE_URL may see past row-level security, which keeps workspaces apart.",
+                "Use a role that is no superuser and has no BYPASSRLS.",
+            )
+
+
+def _migrate_if_allowed(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+    try:
+        migrate(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        raise StoreFailure(
+            "The database lacks the schema of this version, and the role in DATABASE_URL may not change it.",
+            "Run “quaymaster store migrate” with a role that may, then start again.",
+        ) from None

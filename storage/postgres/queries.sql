@@ -1,0 +1,476 @@
+-- Every statement of the store, by name. Parameters are written %(name)s; "ws" is the workspace.
+-- Each compares ws although row-level security does too: the one is for the planner, the other for mistakes.
+
+-- name: begin_change
+begin
+
+-- name: commit
+commit
+
+-- name: rollback
+rollback
+
+-- name: set_workspace
+select set_config('quaymaster.ws', %(ws)s, true)
+
+-- name: set_token
+select set_config('quaymaster.token', %(token)s, true)
+
+-- name: set_workspace_of_token
+select set_config('quaymaster.ws',
+                  coalesce((select ws from tokens where id = %(token)s order by created_at limit 1), ''), true)
+
+-- name: workspaces
+select ws from workspaces where ws > %(after)s order by ws limit 1000
+
+-- name: revision
+select revision from workspaces where ws = %(ws)s
+
+-- name: head
+select revision, head_sequence, head_hash, head_kid, head_seal, last_change from workspaces where ws = %(ws)s
+
+-- name: locked_head
+select revision, head_sequence, head_hash, head_kid, head_seal, last_change from workspaces where ws = %(ws)s for update
+
+-- name: begin_workspace
+insert into workspaces (ws) values (%(ws)s) on conflict do nothing
+
+-- name: integration
+select id, doc from integrations where ws = %(ws)s and id = %(id)s
+
+-- name: integration_named
+select id, doc from integrations where ws = %(ws)s and name_key = %(key)s
+
+-- name: integrations_at
+select id, doc from integrations where ws = %(ws)s and host = %(host)s and port = %(port)s order by name_key
+
+-- name: integrations_after
+select id, doc, name_key from integrations where ws = %(ws)s and name_key > %(after)s order by name_key limit 500
+
+-- name: likely_names
+-- The names that share the most letter pairs with what was typed.
+select doc ->> 'name', name_key from integrations
+where ws = %(ws)s and name_key in (
+    select name_key from integrations where ws = %(ws)s
+    order by (select count(*) from unnest(%(pairs)s::text[]) pair where strpos(name_key, pair) > 0) desc, name_key
+    limit 60)
+
+-- name: integration_page
+-- Filter and count on the index alone, then fetch the rows of the page.
+with keys as materialized (
+    select name_key,
+           (%(kinds)s::text[] is null or kind = any (%(kinds)s)) and name_key like all (%(words)s::text[]) as fits
+    from integrations where ws = %(ws)s
+), counted as (
+    select count(*) as everything,
+           count(*) filter (where fits) as total,
+           count(*) filter (where fits and name_key <= %(after)s::text collate "C") as passed,
+           count(*) filter (where fits and name_key < %(before)s::text collate "C") as below
+    from keys
+), placed as (
+    select everything, total, case
+        when %(before)s::text is not null then greatest(below - %(size)s, 0)
+        when passed < total then passed
+        else greatest(total - %(size)s, 0)
+    end as start
+    from counted
+), page as (
+    select name_key from keys where fits order by name_key
+    offset (select start from placed) limit %(size)s
+)
+select i.id, i.doc, (select count(*) from dependencies d where d.ws = %(ws)s and d.integration = i.id),
+       start, total, everything
+from placed left join (page join integrations i on i.ws = %(ws)s and i.name_key = page.name_key) on true
+order by i.name_key
+
+-- name: unused
+-- "ids" and "times" are uses that are not written yet.
+with last as (
+    select i.id, i.doc, i.name_key, count(d.integration) as dependencies,
+           greatest(max(d.last_used_at), (select max(at) from unnest(%(ids)s::text[], %(times)s::timestamptz[]) n(id, at)
+                                          where n.id = i.id)) as at
+    from integrations i left join dependencies d on d.ws = %(ws)s and d.integration = i.id
+    where i.ws = %(ws)s and i.created_at < %(since)s
+    group by i.ws, i.id
+)
+select id, doc, dependencies, at, count(*) over ()
+from last where at is null or at < %(since)s order by name_key limit %(size)s
+
+-- name: dependency
+select doc, last_used_at from dependencies
+where ws = %(ws)s and integration = %(id)s and target_kind = %(target_kind)s and target_name = %(target_name)s
+
+-- name: dependency_count
+select count(*) from dependencies where ws = %(ws)s and integration = %(id)s
+
+-- name: bar
+select doc from bars
+where ws = %(ws)s and integration = %(id)s and target_kind = %(target_kind)s and target_name = %(target_name)s
+
+-- name: dependency_page
+with counted as (
+    select count(*) as total from dependencies where ws = %(ws)s and integration = %(id)s
+), placed as (
+    select total, greatest(least(%(number)s, (total - 1) / %(size)s), 0) as number from counted
+)
+select d.doc, d.last_used_at, placed.number, placed.total
+from placed left join lateral (
+    select * from dependencies where ws = %(ws)s and integration = %(id)s
+    order by target_kind, target_name offset placed.number * %(size)s limit %(size)s) d on true
+order by d.target_kind, d.target_name
+
+-- name: uses_of_target
+select i.id, i.doc, d.doc, d.last_used_at
+from dependencies d join integrations i on i.ws = %(ws)s and i.id = d.integration
+where d.ws = %(ws)s and d.target_kind = %(target_kind)s and d.target_name = %(target_name)s
+order by i.name_key
+
+-- name: targets
+with found as materialized (
+    select target_kind, target_name from dependencies
+    where ws = %(ws)s and (%(kind)s::smallint is null or target_kind = %(kind)s) and target_key like all (%(words)s::text[])
+    union
+    select target_kind, target_name from tokens
+    where ws = %(ws)s and (%(kind)s::smallint is null or target_kind = %(kind)s) and target_key like all (%(words)s::text[])
+), placed as (
+    select count(*) as total, greatest(least(%(number)s, (count(*) - 1) / %(size)s), 0) as number from found
+)
+select f.target_kind, f.target_name, placed.number, placed.total
+from placed left join lateral (
+    select * from found order by target_kind, target_name offset placed.number * %(size)s limit %(size)s) f on true
+order by f.target_kind, f.target_name
+
+-- name: token
+select id, doc, last_used_at from tokens where ws = %(ws)s and id = %(id)s
+
+-- name: token_page
+with found as materialized (
+    select id, created_at, revoked_at is null and expires_at > %(at)s as is_valid
+    from tokens where ws = %(ws)s and words like all (%(words)s::text[])
+), placed as (
+    select count(*) as total, count(*) filter (where is_valid) as valid,
+           greatest(least(%(number)s, (count(*) - 1) / %(size)s), 0) as number
+    from found
+), page as (
+    select id, is_valid from found order by is_valid desc, created_at desc, id desc
+    offset (select number * %(size)s from placed) limit %(size)s
+)
+select t.id, t.doc, t.last_used_at, placed.number, placed.total, placed.valid
+from placed left join (page join tokens t on t.ws = %(ws)s and t.id = page.id) on true
+order by page.is_valid desc, t.created_at desc, t.id desc
+
+-- name: tokens_of_target
+select id, doc, last_used_at from tokens
+where ws = %(ws)s and target_kind = %(target_kind)s and target_name = %(target_name)s
+order by created_at desc, id desc
+
+-- name: tokens_ending
+select id, doc, last_used_at from tokens
+where ws = %(ws)s and expires_at > %(at)s and expires_at <= %(until)s and revoked_at is null
+order by expires_at, id limit 1000
+
+-- name: tokens_after
+select id, doc, last_used_at from tokens where ws = %(ws)s and id > %(after)s order by id limit 500
+
+-- name: dependencies_after
+select doc, last_used_at, integration, target_kind, target_name from dependencies
+where ws = %(ws)s and (integration, target_kind, target_name) > (%(id)s, %(target_kind)s, %(target_name)s)
+order by integration, target_kind, target_name limit 500
+
+-- name: bars_after
+select doc, integration, target_kind, target_name from bars
+where ws = %(ws)s and (integration, target_kind, target_name) > (%(id)s, %(target_kind)s, %(target_name)s)
+order by integration, target_kind, target_name limit 500
+
+-- name: held_token
+select ws, id, doc, last_used_at from tokens where id = %(token)s order by created_at limit 1
+
+-- name: held_at
+-- What the token set before asks for: the integrations at a server, with how its target stands to each.
+-- Where there are none and the server names no port, those at port 80.
+with holder as materialized (
+    select ws, target_kind, target_name from tokens where id = %(token)s order by created_at limit 1
+), place as (
+    select case when %(or_80)s and not exists (
+        select from integrations where ws = (select ws from holder) and host = %(host)s and port = %(port)s
+    ) then 80 else %(port)s end as port
+)
+select i.id, i.doc, d.doc, d.last_used_at, b.doc
+from holder h join integrations i on i.ws = h.ws and i.host = %(host)s and i.port = (select port from place)
+left join dependencies d on d.ws = h.ws and d.integration = i.id
+    and d.target_kind = h.target_kind and d.target_name = h.target_name
+left join bars b on b.ws = h.ws and b.integration = i.id
+    and b.target_kind = h.target_kind and b.target_name = h.target_name
+order by i.name_key
+
+-- name: held_named
+with holder as materialized (
+    select ws, target_kind, target_name from tokens where id = %(token)s order by created_at limit 1
+)
+select i.id, i.doc, d.doc, d.last_used_at, b.doc
+from holder h join integrations i on i.ws = h.ws and i.name_key = %(key)s
+left join dependencies d on d.ws = h.ws and d.integration = i.id
+    and d.target_kind = h.target_kind and d.target_name = h.target_name
+left join bars b on b.ws = h.ws and b.integration = i.id
+    and b.target_kind = h.target_kind and b.target_name = h.target_name
+
+-- name: held_all
+with holder as materialized (
+    select ws, target_kind, target_name from tokens where id = %(token)s order by created_at limit 1
+)
+select i.id, i.doc, d.doc, d.last_used_at, b.doc
+from holder h join dependencies d on d.ws = h.ws and d.target_kind = h.target_kind and d.target_name = h.target_name
+join integrations i on i.ws = h.ws and i.id = d.integration
+left join bars b on b.ws = h.ws and b.integration = i.id
+    and b.target_kind = h.target_kind and b.target_name = h.target_name
+order by i.name_key
+
+-- name: history_page
+select hash, sequence, doc from audit
+where ws = %(ws)s and sequence < coalesce(%(before)s, 9223372036854775807)
+  and (%(actor)s::text is null or actor = %(actor)s)
+  and (%(target_kind)s::smallint is null or (target_kind = %(target_kind)s and target_name = %(target_name)s))
+  and (%(since)s::timestamptz is null or at >= %(since)s) and (%(until)s::timestamptz is null or at < %(until)s)
+order by sequence desc limit %(size)s + 1
+
+-- name: history_about
+-- The entries about an integration, by its id or its name; a name that none has today is what one was called.
+with present as materialized (
+    select id from integrations where ws = %(ws)s and name_key = %(key)s
+), ids as materialized (
+    select %(about)s as id
+    union select id from present
+    union select integration from audit
+    where ws = %(ws)s and name_key = %(key)s and integration is not null and not exists (select from present)
+), found as (
+    select sequence from audit where ws = %(ws)s and integration in (select id from ids)
+    union select sequence from audit where ws = %(ws)s and name_key = %(key)s
+)
+select a.hash, a.sequence, a.doc from found join audit a on a.ws = %(ws)s and a.sequence = found.sequence
+where a.sequence < coalesce(%(before)s, 9223372036854775807)
+  and (%(actor)s::text is null or a.actor = %(actor)s)
+  and (%(target_kind)s::smallint is null or (a.target_kind = %(target_kind)s and a.target_name = %(target_name)s))
+  and (%(since)s::timestamptz is null or a.at >= %(since)s) and (%(until)s::timestamptz is null or a.at < %(until)s)
+order by a.sequence desc limit %(size)s + 1
+
+-- name: history_after
+select hash, sequence, doc from audit where ws = %(ws)s and sequence > %(after)s order by sequence limit 1000
+
+-- name: deletion
+select hash, sequence, doc from audit
+where ws = %(ws)s and integration = %(id)s and action = 'integration.delete' and is_done
+order by sequence desc limit 1
+
+-- name: deletion_named
+select hash, sequence, doc from audit
+where ws = %(ws)s and name_key = %(key)s and action = 'integration.delete' and is_done
+order by sequence desc limit 1
+
+-- name: deletion_at
+select hash, sequence, doc from audit
+where ws = %(ws)s and server = %(server)s and action = 'integration.delete' and is_done
+order by sequence desc limit 1
+
+-- name: renaming
+select hash, sequence, doc from audit where ws = %(ws)s and former_key = %(key)s order by sequence desc limit 1
+
+-- name: setting
+select value from settings where ws = %(ws)s and name = %(name)s
+
+-- name: settings
+select name, value from settings where ws = %(ws)s order by name
+
+-- name: news
+select id, doc from news where ws = %(ws)s order by at, id limit %(size)s
+
+-- name: outcome
+select outcome from requests where ws = %(ws)s and id = %(id)s
+
+-- name: advance
+with advanced as (
+    update workspaces set revision = revision + 1, last_change = %(change)s, head_sequence = %(sequence)s,
+           head_hash = %(hash)s, head_kid = %(kid)s, head_seal = %(seal)s
+    where ws = %(ws)s and revision = %(revision)s returning 1
+)
+select expect(exists (select from advanced), 'head')
+
+-- name: put_new_integration
+with kept as (
+    insert into integrations (ws, id, name_key, kind, host, port, version, created_at, doc)
+    values (%(ws)s, %(id)s, %(key)s, %(kind)s, %(host)s, %(port)s, %(version)s, %(created_at)s, %(doc)s)
+    on conflict (ws, id) do update set name_key = excluded.name_key, kind = excluded.kind, host = excluded.host,
+        port = excluded.port, doc = excluded.doc
+    where integrations.version = 1 returning 1
+)
+select expect(exists (select from kept), 'outdated')
+
+-- name: put_integration
+with kept as (
+    update integrations set name_key = %(key)s, kind = %(kind)s, host = %(host)s, port = %(port)s,
+           version = %(version)s, doc = %(doc)s
+    where ws = %(ws)s and id = %(id)s and version in (%(version)s, %(version)s - 1) returning 1
+)
+select expect(exists (select from kept), 'outdated')
+
+-- name: remove_integration
+-- The foreign key stops it while anything depends on it, also what another transaction links at this moment.
+with gone as (
+    delete from integrations where ws = %(ws)s and id = %(id)s and version = %(version)s returning 1
+)
+select expect(exists (select from gone), 'outdated')
+
+-- name: put_dependency
+insert into dependencies (ws, integration, target_kind, target_name, target_key, last_used_at, doc)
+values (%(ws)s, %(id)s, %(target_kind)s, %(target_name)s, %(target_key)s, %(last_used_at)s, %(doc)s)
+on conflict (ws, integration, target_kind, target_name) do update
+set doc = excluded.doc, last_used_at = greatest(dependencies.last_used_at, excluded.last_used_at)
+
+-- name: remove_dependency
+delete from dependencies
+where ws = %(ws)s and integration = %(id)s and target_kind = %(target_kind)s and target_name = %(target_name)s
+
+-- name: put_bar
+insert into bars (ws, integration, target_kind, target_name, doc)
+values (%(ws)s, %(id)s, %(target_kind)s, %(target_name)s, %(doc)s)
+on conflict (ws, integration, target_kind, target_name) do update set doc = excluded.doc
+
+-- name: remove_bar
+delete from bars
+where ws = %(ws)s and integration = %(id)s and target_kind = %(target_kind)s and target_name = %(target_name)s
+
+-- name: put_token
+insert into tokens (ws, id, target_kind, target_name, target_key, words, created_at, expires_at, revoked_at,
+                    last_used_at, doc)
+values (%(ws)s, %(id)s, %(target_kind)s, %(target_name)s, %(target_key)s, %(words)s, %(created_at)s, %(expires_at)s,
+        %(revoked_at)s, %(last_used_at)s, %(doc)s)
+on conflict (ws, id) do update
+set target_kind = excluded.target_kind, target_name = excluded.target_name, target_key = excluded.target_key,
+    words = excluded.words, created_at = excluded.created_at, expires_at = excluded.expires_at,
+    revoked_at = excluded.revoked_at, doc = excluded.doc,
+    last_used_at = greatest(tokens.last_used_at, excluded.last_used_at)
+
+-- name: drop_old_tokens
+delete from tokens where ws = %(ws)s and coalesce(revoked_at, expires_at) < %(before)s
+
+-- name: remove_token
+delete from tokens where ws = %(ws)s and id = %(id)s
+
+-- name: put_setting
+insert into settings (ws, name, value) values (%(ws)s, %(name)s, %(value)s)
+on conflict (ws, name) do update set value = excluded.value
+
+-- name: remove_setting
+delete from settings where ws = %(ws)s and name = %(name)s
+
+-- name: put_news
+insert into news (ws, id, at, doc) values (%(ws)s, %(id)s, %(at)s, %(doc)s)
+on conflict (ws, id) do update set at = excluded.at, doc = excluded.doc
+
+-- name: remove_news
+delete from news where ws = %(ws)s and id = %(id)s
+
+-- name: append_entry
+insert into audit (ws, sequence, at, action, is_done, actor, integration, name_key, former_key, server, target_kind,
+                   target_name, hash, doc)
+values (%(ws)s, %(sequence)s, %(at)s, %(action)s, %(is_done)s, %(actor)s, %(integration)s, %(name_key)s, %(former_key)s,
+        %(server)s, %(target_kind)s, %(target_name)s, %(hash)s, %(doc)s)
+
+-- name: forget_requests
+delete from requests where ws = %(ws)s and at < %(before)s
+
+-- name: remember
+with kept as (
+    insert into requests (ws, id, outcome, at) values (%(ws)s, %(id)s, %(outcome)s, %(at)s)
+    on conflict do nothing returning 1
+)
+select expect(exists (select from kept), 'done')
+
+-- name: record_use
+-- A fetch: checked against the present, with the target's first and the hour's first kept for good, all at once.
+with fits as materialized (
+    select exists (
+            select from tokens where ws = %(ws)s and id = %(token)s and revoked_at is null
+            and expires_at = %(expires_at)s and target_kind = %(target_kind)s and target_name = %(target_name)s
+            and doc ->> 'approved_by' is not distinct from %(approved_by)s
+            and doc ->> 'declined_by' is not distinct from %(declined_by)s
+            for share)
+       and exists (select from integrations where ws = %(ws)s and id = %(id)s and version = %(version)s for key share)
+       and (not %(is_fetch)s or not exists (
+            select from bars where ws = %(ws)s and integration = %(id)s
+            and target_kind = %(target_kind)s and target_name = %(target_name)s))
+       and (not %(needs_link)s or exists (
+            select from dependencies where ws = %(ws)s and integration = %(id)s
+            and target_kind = %(target_kind)s and target_name = %(target_name)s and doc ? 'granted_by'
+            for share)) as is_met
+), linked as (
+    insert into dependencies (ws, integration, target_kind, target_name, target_key, last_used_at, doc)
+    select %(ws)s, %(id)s, %(target_kind)s, %(target_name)s, %(target_key)s, %(last_used_at)s, %(dependency)s
+    from fits where is_met and %(is_fetch)s
+    on conflict do nothing returning 1
+), first as (
+    insert into fetch_hours (ws, integration, token, action, result, hour, event)
+    select %(ws)s, %(id)s, %(token)s, %(action)s, %(result)s, %(hour)s, %(event)s from fits where is_met
+    on conflict do nothing returning 1
+), news as (
+    select exists (select from linked) or exists (select from first) as is_new
+), advanced as (
+    update workspaces set revision = revision + 1, last_change = %(change)s, head_sequence = %(sequence)s,
+           head_hash = %(hash)s, head_kid = %(kid)s, head_seal = %(seal)s
+    where ws = %(ws)s and revision = %(revision)s and (select is_new from news) returning 1
+), entered as (
+    insert into audit (ws, sequence, at, action, is_done, actor, integration, name_key, former_key, server, target_kind,
+                       target_name, hash, doc)
+    select %(ws)s, %(sequence)s, %(at)s, %(action)s, %(is_done)s, %(actor)s, %(integration)s, %(name_key)s, %(former_key)s,
+           %(server)s, %(event_target_kind)s, %(event_target_name)s, %(hash)s, %(doc)s
+    from advanced returning 1
+)
+select expect((select is_met from fits), 'use'),
+       expect(not (select is_new from news) or exists (select from entered), 'head'),
+       (select is_new from news), exists (select from first)
+
+-- name: keep_last_uses_of_tokens
+update tokens t set last_used_at = n.at
+from unnest(%(ids)s::text[], %(times)s::timestamptz[]) n(id, at)
+where t.ws = %(ws)s and t.id = n.id and (t.last_used_at is null or t.last_used_at < n.at)
+
+-- name: keep_last_uses
+update dependencies d set last_used_at = n.at
+from unnest(%(ids)s::text[], %(kinds)s::smallint[], %(names)s::text[], %(times)s::timestamptz[]) n(id, kind, name, at)
+where d.ws = %(ws)s and d.integration = n.id and d.target_kind = n.kind and d.target_name = n.name
+  and (d.last_used_at is null or d.last_used_at < n.at)
+
+-- name: add_to_hour
+update fetch_hours set more = more + %(more)s
+where ws = %(ws)s and integration = %(id)s and token = %(token)s and action = %(action)s and result = %(result)s
+  and hour = %(hour)s
+
+-- name: hours_over
+select event, hour, more from fetch_hours where ws = %(ws)s and hour <= %(before)s order by hour
+
+-- name: remove_hours
+delete from fetch_hours where ws = %(ws)s and hour <= %(before)s
+
+-- name: sealed_counts
+select split_part(doc ->> 'secret', '.', 2), count(*) from integrations where ws = %(ws)s and doc ? 'secret' group by 1
+
+-- name: integrations_sealed_otherwise
+select id, doc from integrations
+where ws = %(ws)s and doc ? 'secret' and split_part(doc ->> 'secret', '.', 2) <> %(kid)s order by id
+
+-- name: reseal_head
+update workspaces set head_kid = %(kid)s, head_seal = %(seal)s where ws = %(ws)s and head_sequence = %(sequence)s
+
+-- name: fence
+update workspaces set revision = revision + 1 where ws = %(ws)s and revision = %(revision)s
+
+-- name: entry_hash
+select hash from audit where ws = %(ws)s and sequence = %(sequence)s
+
+-- name: key_checks
+select kid, check_value from keys
+
+-- name: keep_key_check
+insert into keys (kid, check_value) values (%(kid)s, %(check_value)s) on conflict (kid) do nothing
+
+-- name: probe
+select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()

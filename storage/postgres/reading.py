@@ -1,0 +1,346 @@
+"""Answers the store's questions with a statement each: the collections of ``Reading``.
+
+A reading keeps no connection. Each question brings the workspace's revision along, read from the same
+snapshot. When it is not the one of the questions before, these are asked again in the snapshot of the new
+one: if their answers are the same, everything that was said is true of that state too.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any, Protocol, TypeVar
+
+from bot.core.addresses import DEFAULT_PORTS
+from bot.core.errors import Busy
+from bot.core.model import (
+    AuditEntry,
+    Bar,
+    Dependency,
+    Integration,
+    News,
+    Server,
+    Target,
+    TargetKind,
+    Workspace,
+    name_key,
+)
+from bot.core.queries import (
+    DependencyPage,
+    Filter,
+    HistoryPage,
+    HistoryQuery,
+    Listed,
+    Page,
+    TargetPage,
+    TokenPage,
+    Unused,
+    Use,
+    Window,
+)
+from bot.core.workflows.token_format import WorkflowToken
+from storage.postgres.connections import Row, Step
+from storage.postgres.noted_uses import Noted
+from storage.postgres.rows import (
+    dependency_of,
+    entry_of,
+    kind_number,
+    like_patterns,
+    target_columns,
+    target_from,
+    token_of,
+)
+from storage.records import bar_from, integration_from, news_from
+
+_MOST_NEWS = 100
+_IN_BATCHES = "_after"
+"""What the names of statements end with that are asked again and again until everything was read."""
+
+Rows = list[Row]
+T = TypeVar("T")
+
+
+class Asked(Protocol):
+    """Answers the named statements of ``queries.sql`` for one workspace."""
+
+    def ask(self, name: str, /, **parameters: Any) -> Rows:
+        """The rows of one statement."""
+
+    def noted(self) -> Noted:
+        """Last uses that are not written yet."""
+
+
+class _Integrations:
+    """Implements ``Integrations``."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def get(self, integration_id: str) -> Integration | None:
+        return _first(integration_from, self._asked.ask("integration", id=integration_id))
+
+    def named(self, name: str) -> Integration | None:
+        return _first(integration_from, self._asked.ask("integration_named", key=name_key(name)))
+
+    def nearest(self, name: str) -> tuple[str, ...]:
+        wanted = name_key(name)[:64]
+        pairs = sorted({wanted[place : place + 2] for place in range(0, max(1, len(wanted) - 1), 2)})
+        likely = {key: shown for shown, key in self._asked.ask("likely_names", pairs=pairs)}
+        return tuple(likely[key] for key in get_close_matches(wanted, sorted(likely), n=3))
+
+    def page(self, narrowed: Filter, window: Window) -> Page:
+        rows = self._asked.ask(
+            "integration_page",
+            kinds=None if narrowed.kinds is None else sorted(narrowed.kinds),
+            words=like_patterns(tuple(map(name_key, narrowed.words))),
+            after=window.after or "",
+            before=window.before,
+            size=window.size,
+        )
+        listed = tuple(Listed(integration_from(row[0], row[1]), row[2]) for row in rows if row[0] is not None)
+        return Page(listed, *rows[0][3:])
+
+    def at(self, server: Server) -> tuple[Integration, ...]:
+        port = server.port or DEFAULT_PORTS[server.scheme]
+        return tuple(
+            integration_from(*row) for row in self._asked.ask("integrations_at", host=server.host, port=port)
+        )
+
+    def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
+        noted = [(key, max(times.values())) for key, times in self._asked.noted().uses.items() if times]
+        rows = self._asked.ask(
+            "unused", since=since, size=size, ids=[key for key, _ in noted], times=[at for _, at in noted]
+        )
+        found = tuple(Unused(integration_from(row[0], row[1]), row[2], row[3]) for row in rows)
+        return (rows[0][4] if rows else 0), found
+
+    def all(self) -> Iterator[Integration]:
+        for row in _batches(
+            lambda after: self._asked.ask("integrations_after", after=after), ("",), slice(2, 3)
+        ):
+            yield integration_from(row[0], row[1])
+
+
+class _Dependencies:
+    """Implements ``Dependencies``."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def get(self, integration_id: str, target: Target) -> Dependency | None:
+        found = _first(
+            dependency_of, self._asked.ask("dependency", id=integration_id, **target_columns(target))
+        )
+        return self._asked.noted().on(found) if found else None
+
+    def bar(self, integration_id: str, target: Target) -> Bar | None:
+        return _first(bar_from, self._asked.ask("bar", id=integration_id, **target_columns(target)))
+
+    def page(self, integration_id: str, number: int, size: int) -> DependencyPage:
+        rows = self._asked.ask("dependency_page", id=integration_id, number=number, size=size)
+        noted = self._asked.noted()
+        shown = tuple(noted.on(dependency_of(row[0], row[1])) for row in rows if row[0] is not None)
+        return DependencyPage(shown, rows[0][2], rows[0][3], size)
+
+    def of_target(self, target: Target) -> tuple[Use, ...]:
+        noted = self._asked.noted()
+        return tuple(
+            Use(integration_from(row[0], row[1]), noted.on(dependency_of(row[2], row[3])))
+            for row in self._asked.ask("uses_of_target", **target_columns(target))
+        )
+
+    def targets(
+        self, kind: TargetKind | None = None, words: tuple[str, ...] = (), number: int = 0, size: int = 100
+    ) -> TargetPage:
+        rows = self._asked.ask(
+            "targets", kind=kind and kind_number(kind), words=like_patterns(words), number=number, size=size
+        )
+        shown = tuple(target_from(row[0], row[1]) for row in rows if row[0] is not None)
+        return TargetPage(shown, rows[0][2], rows[0][3], size)
+
+
+class _Tokens:
+    """Implements ``Tokens``."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def get(self, token_id: str) -> WorkflowToken | None:
+        return next(iter(self._shown(self._asked.ask("token", id=token_id))), None)
+
+    def page(self, at: datetime, words: tuple[str, ...], number: int, size: int) -> TokenPage:
+        rows = self._asked.ask("token_page", at=at, words=like_patterns(words), number=number, size=size)
+        shown = self._shown([row for row in rows if row[0] is not None])
+        number, total, valid = rows[0][3:]
+        return TokenPage(shown, number, total, valid, size)
+
+    def of_target(self, target: Target) -> tuple[WorkflowToken, ...]:
+        return self._shown(self._asked.ask("tokens_of_target", **target_columns(target)))
+
+    def ending(self, at: datetime, until: datetime) -> tuple[WorkflowToken, ...]:
+        return self._shown(self._asked.ask("tokens_ending", at=at, until=until))
+
+    def _shown(self, rows: Rows) -> tuple[WorkflowToken, ...]:
+        noted = self._asked.noted()
+        return tuple(noted.on_token(token_of(*row[:3])) for row in rows)
+
+
+class _History:
+    """Implements ``History``."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def page(self, query: HistoryQuery) -> HistoryPage:
+        target = target_columns(query.target) if query.target else {"target_kind": None, "target_name": None}
+        about = {} if query.about is None else {"about": query.about, "key": name_key(query.about)}
+        rows = self._asked.ask(
+            "history_about" if about else "history_page",
+            before=query.before,
+            actor=query.actor,
+            since=query.since,
+            until=query.until,
+            size=query.size,
+            **target,
+            **about,
+        )
+        entries = tuple(entry_of(*row) for row in rows[: query.size])
+        return HistoryPage(entries, entries[-1].sequence if len(rows) > query.size else None)
+
+    def deletion(self, integration_id: str) -> AuditEntry | None:
+        return _first(entry_of, self._asked.ask("deletion", id=integration_id))
+
+    def deletion_named(self, name: str) -> AuditEntry | None:
+        return _first(entry_of, self._asked.ask("deletion_named", key=name_key(name)))
+
+    def deletion_at(self, server: Server) -> AuditEntry | None:
+        return _first(entry_of, self._asked.ask("deletion_at", server=server.address))
+
+    def renaming(self, name: str) -> AuditEntry | None:
+        return _first(entry_of, self._asked.ask("renaming", key=name_key(name)))
+
+    def oldest_first(self) -> Iterator[AuditEntry]:
+        for row in _batches(lambda after: self._asked.ask("history_after", after=after), (0,), slice(1, 2)):
+            yield entry_of(*row)
+
+
+class _Settings:
+    """Implements ``Settings``."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def get(self, name: str) -> str | None:
+        rows = self._asked.ask("setting", name=name)
+        return rows[0][0] if rows else None
+
+    def all(self) -> Mapping[str, str]:
+        return MappingProxyType(dict(self._asked.ask("settings")))
+
+
+class PostgresReading:
+    """Implements ``bot.core.ports.store.Reading``."""
+
+    def __init__(self, workspace: Workspace, asked: Asked) -> None:
+        self._workspace = workspace
+        self._asked = asked
+
+    @property
+    def workspace(self) -> Workspace:
+        """Which."""
+        return self._workspace
+
+    @property
+    def integrations(self) -> _Integrations:
+        """The integrations."""
+        return _Integrations(self._asked)
+
+    @property
+    def dependencies(self) -> _Dependencies:
+        """The dependencies and bars."""
+        return _Dependencies(self._asked)
+
+    @property
+    def tokens(self) -> _Tokens:
+        """The workflow tokens."""
+        return _Tokens(self._asked)
+
+    @property
+    def history(self) -> _History:
+        """The audit entries."""
+        return _History(self._asked)
+
+    @property
+    def settings(self) -> _Settings:
+        """The workspace's settings."""
+        return _Settings(self._asked)
+
+    @property
+    def news(self) -> tuple[News, ...]:
+        """The news that was not sent yet, the oldest first, at most 100."""
+        return tuple(news_from(*row) for row in self._asked.ask("news", size=_MOST_NEWS))
+
+
+class OneState:
+    """Implements ``Asked``: every answer is true of one state of the workspace."""
+
+    def __init__(
+        self, ws: str, trip: Callable[[Sequence[Step]], list[Rows]], noted: Callable[[], Noted]
+    ) -> None:
+        """
+        Ask nothing yet.
+
+        Args:
+            ws: The workspace's key.
+            trip: Does steps in one round trip and one snapshot.
+            noted: Gives last uses that are not written yet.
+        """
+        self._ws = ws
+        self._trip = trip
+        self.noted = noted
+        self._lock = threading.Lock()
+        self._revision: object = None
+        self._answers: list[tuple[Step, Rows]] = []
+
+    def ask(self, name: str, /, **parameters: Any) -> Rows:
+        """Ask, or give the answer that was given before."""
+        step = (name, {"ws": self._ws, **parameters})
+        with self._lock:
+            for known, rows in self._answers:
+                if known == step:
+                    return rows
+            rows, revision = self._asked_with_revision(step)
+            if self._answers and revision != self._revision:
+                rows, revision = self._asked_again(step)
+            self._revision = revision
+            if not name.endswith(_IN_BATCHES):  # a whole history would be too much to remember
+                self._answers.append((step, rows))
+        return rows
+
+    def _asked_with_revision(self, step: Step) -> tuple[Rows, object]:
+        head = ("revision", {"ws": self._ws})
+        _, revision, rows = self._trip([("set_workspace", {"ws": self._ws}), head, step])
+        return rows, revision
+
+    def _asked_again(self, step: Step) -> tuple[Rows, object]:
+        """Ask everything at once, after a change; where what was said is so no more, there is no answer."""
+        before = [known for known, _ in self._answers]
+        head = ("revision", {"ws": self._ws})
+        _, revision, rows, *again = self._trip([("set_workspace", {"ws": self._ws}), head, step, *before])
+        if again != [rows for _, rows in self._answers]:
+            raise Busy("It was changed at this moment.", "Try again.")
+        return rows, revision
+
+
+def _first(read: Callable[..., T], rows: Rows) -> T | None:
+    """What ``read`` makes of the first row, if there is one."""
+    return read(*rows[0]) if rows else None
+
+
+def _batches(ask: Callable[..., Rows], start: tuple[Any, ...], key: slice) -> Iterator[Row]:
+    """The rows of one batch after the other; each begins after the columns ``key`` of the last row."""
+    rows = ask(*start)
+    while rows:
+        yield from rows
+        rows = ask(*rows[-1][key])

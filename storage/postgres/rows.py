@@ -1,0 +1,153 @@
+"""Values of the domain as rows, and back. The documents in them are those of ``storage/records.py``."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from psycopg.types.json import Jsonb
+
+from bot.core.access import Action
+from bot.core.addresses import DEFAULT_PORTS
+from bot.core.audit import former_name
+from bot.core.model import (
+    AuditEntry,
+    Bar,
+    Dependency,
+    Event,
+    Integration,
+    News,
+    Result,
+    Target,
+    TargetKind,
+    name_key,
+)
+from bot.core.workflows.token_format import WorkflowToken
+from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
+
+Parameters = dict[str, Any]
+
+_KINDS = tuple(TargetKind)
+
+
+def kind_number(kind: TargetKind) -> int:
+    """How a kind of target is kept, so that rows sort as people see them."""
+    return _KINDS.index(kind)
+
+
+def target_from(number: int, name: str) -> Target:
+    """Read a target's two columns."""
+    return Target(_KINDS[number], name)
+
+
+def target_columns(target: Target) -> Parameters:
+    """Write a target's two columns."""
+    return {"target_kind": kind_number(target.kind), "target_name": target.name}
+
+
+def like_patterns(words: tuple[str, ...]) -> list[str]:
+    """Patterns for ``like all``: each word somewhere, taken as it is."""
+    return [f"%{escaped}%" for escaped in map(_without_wildcards, words)]
+
+
+def _without_wildcards(word: str) -> str:
+    for special in "\\%_":
+        word = word.replace(special, f"\\{special}")
+    return word
+
+
+def integration_row(one: Integration) -> Parameters:
+    """Write an integration."""
+    return {
+        "id": one.id,
+        "key": one.key,
+        "kind": one.kind,
+        "host": one.server.host,
+        "port": one.server.port or DEFAULT_PORTS[one.server.scheme],
+        "version": one.version,
+        "created_at": one.created_at,
+        "doc": Jsonb(row_of(one)),
+    }
+
+
+def dependency_row(one: Dependency) -> Parameters:
+    """Write a dependency."""
+    return {
+        "id": one.integration_id,
+        **target_columns(one.target),
+        "target_key": one.target.name.casefold(),
+        "last_used_at": one.last_used_at,
+        "doc": _without_last_use(row_of(one)),
+    }
+
+
+def dependency_of(doc: Fields, last_used_at: datetime | None) -> Dependency:
+    """Read a dependency."""
+    return replace(dependency_from(doc), last_used_at=last_used_at)
+
+
+def bar_row(one: Bar) -> Parameters:
+    """Write a bar."""
+    return {"id": one.integration_id, **target_columns(one.target), "doc": Jsonb(row_of(one))}
+
+
+def token_row(one: WorkflowToken) -> Parameters:
+    """Write a workflow token."""
+    return {
+        "id": one.id,
+        **target_columns(one.target),
+        "target_key": one.target.name.casefold(),
+        "words": f"{one.target.kind.value} {one.target.name} {one.id} {one.created_by}".casefold(),
+        "created_at": one.created_at,
+        "expires_at": one.expires_at,
+        "revoked_at": one.revoked_at,
+        "last_used_at": one.last_used_at,
+        "doc": _without_last_use(row_of(one)),
+    }
+
+
+def token_of(token_id: str, doc: Fields, last_used_at: datetime | None) -> WorkflowToken:
+    """Read a workflow token."""
+    return replace(token_from(token_id, doc), last_used_at=last_used_at)
+
+
+def news_row(one: News) -> Parameters:
+    """Write a message that must leave."""
+    return {"id": one.id, "at": one.at, "doc": Jsonb(row_of(one))}
+
+
+def entry_row(entry: AuditEntry) -> Parameters:
+    """Write an audit entry."""
+    event = entry.event
+    former = event.former_name or former_name(event)
+    is_done = event.result is Result.DONE
+    return {
+        "sequence": entry.sequence,
+        "at": event.at,
+        "action": event.action,
+        "is_done": is_done,
+        "actor": event.actor,
+        "integration": event.integration_id,
+        "name_key": name_key(event.name),
+        "former_key": name_key(former) if former else None,
+        "server": (event.server or event.detail) if event.action == Action.DELETE and is_done else None,
+        "target_kind": kind_number(event.target.kind) if event.target else None,
+        "target_name": event.target.name if event.target else None,
+        "hash": entry.hash,
+        "doc": Jsonb({**event_row(event), "seal": entry.seal}),
+    }
+
+
+def entry_of(entry_hash: str, sequence: int, doc: Fields) -> AuditEntry:
+    """Read an audit entry."""
+    event = {name: value for name, value in doc.items() if name != "seal"}
+    return AuditEntry(sequence, event_from(event), entry_hash, doc.get("seal", ""))
+
+
+def event_doc(event: Event) -> Jsonb:
+    """Write an event."""
+    return Jsonb(event_row(event))
+
+
+def _without_last_use(fields: Mapping[str, Any]) -> Jsonb:
+    return Jsonb({name: value for name, value in fields.items() if name != "last_used_at"})
