@@ -1,19 +1,15 @@
 """What listeners and the web are given by name: the ports, and a few facts about this installation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from slack_sdk import WebClient
 
 from bot.core.kinds import Kinds
 from bot.core.model import Workspace
-from bot.core.ports.former_store import Store
-from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import Registry
+from bot.core.ports import Ports
 from bot.core.ports.slack import Executor, People
-from bot.core.workflows.fetch_counts import Tallies
 
 
 class Replies(Protocol):
@@ -34,9 +30,7 @@ class Replies(Protocol):
 class Services:
     """Everything a listener may reach. Built once, in ``bot/run/wiring.py``."""
 
-    store: Store
-    keyring: Keyring
-    registry: Registry
+    ports: Ports
     kinds: Kinds
     groups: tuple[str, ...]
     """The rows of the ``Filters`` menu after ``All``, in order."""
@@ -44,8 +38,6 @@ class Services:
     executor: Executor
     replies: Replies
     slack: Callable[[Workspace], WebClient]
-    now: Callable[[], datetime]
-    tallies: Tallies = field(default_factory=Tallies)
     base_url: str | None = None
     """Where pipelines reach this installation, without a slash at its end; ``None`` = nobody said."""
     admins: tuple[str, ...] = ()

@@ -5,17 +5,16 @@ payload -> choose_kind -> add_form -> redraw
 payload -> save -> add_integration -> saved -> ack
 """
 
-from collections.abc import Sequence
 from difflib import get_close_matches
 
 from slack_bolt import Ack
 
-from bot.core.access import Action, require
+from bot.core.access import require
+from bot.core.audit import Action
 from bot.core.errors import InvalidInput, quoted, shortened
-from bot.core.integrations.inventory import add_integration
+from bot.core.integrations.inventory import Saved, add_integration
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor, Integration, Server
-from bot.core.workflows.resolve import undecided
+from bot.core.model import Actor
 from bot.services import Services
 from handlers.blocks import View, state_value
 from handlers.command import Verb, Words
@@ -34,15 +33,14 @@ from handlers.form import (
     shown_values,
     skip_box,
     typed_draft,
-    undecided_note,
 )
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import ModalSurface, Surface
 
 OPEN = "add.open"
-SAVE = "add.save"
+_SAVE = "add.save"
 
-AVAILABLE = (
+_AVAILABLE = (
     "The integration will now be available to all your continuous integration and deployment workflows."
 )
 
@@ -54,18 +52,18 @@ def register(routes: Routes) -> None:
     routes.action(OPEN, ask_pressed)
     routes.action(KIND, choose_kind, does=Action.SEE)
     routes.action(TICK, tick, does=Action.SEE)
-    routes.form(SAVE, save)
+    routes.form(_SAVE, save)
 
 
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form, for the kind that was typed if one was."""
-    require(services.store, actor, Action.ADD)
+    require(services.ports, actor, Action.ADD)
     surface.open(add_form(services.kinds, kind_named(services.kinds, " ".join(words.rest))))
 
 
 def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form from the list's button."""
-    require(services.store, actor, Action.ADD)
+    require(services.ports, actor, Action.ADD)
     surface.open(add_form(services.kinds, kind_named(services.kinds, "")))
 
 
@@ -84,10 +82,8 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what the form says."""
     kind = chosen_kind(services.kinds, state_value(form.values, "kind", KIND))
     draft = typed_draft(form, kind)
-    added = add_integration(
-        services.store, services.keyring, services.registry, actor, draft, is_checked=is_check_wanted(form)
-    )
-    ack(response_action="update", view=saved(added, undecided(services.store, actor, [added])))
+    added = add_integration(services.ports, actor, draft, is_checked=is_check_wanted(form))
+    ack(response_action="update", view=saved(added))
 
 
 def kind_named(kinds: Kinds, words: str) -> Kind:
@@ -118,11 +114,11 @@ def add_form(kinds: Kinds, kind: Kind, name: str = "", values: dict[str, str] | 
         *plain_warning(known),
         skip_box(),
     ]
-    return form_view(SAVE, "Add Integration", blocks)
+    return form_view(_SAVE, "Add Integration", blocks)
 
 
-def saved(integration: Integration, undecided_servers: Sequence[Server]) -> View:
+def saved(added: Saved) -> View:
     """What the form becomes."""
-    check = integration.check
+    check = added.integration.check
     found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
-    return saved_view(integration, f"\n{AVAILABLE}", found, undecided_note(undecided_servers))
+    return saved_view(added, f"\n{_AVAILABLE}", found)

@@ -73,7 +73,7 @@ class Words:
         """Raise ``InvalidInput`` when more words than ``count`` follow the verb."""
         if len(self.rest) > count:
             word = shortened(self.rest[count])
-            hint = f"Put a name with spaces into quotation marks. {self.usage}".strip()
+            hint = f"Put a name with spaces in quotation marks. {self.usage}".strip()
             raise InvalidInput(f"“{word}” is one word too many.", hint)
 
 

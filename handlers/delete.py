@@ -7,15 +7,12 @@ payload -> confirm -> delete_integration -> deleted | confirmation -> replace
 payload -> cancel -> notice -> replace
 """
 
-import json
 from dataclasses import dataclass
 
 from slack_bolt import Ack
 
-from bot.core.access import Action
+from bot.core.audit import Action
 from bot.core.integrations.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
-from bot.core.integrations.dependencies import in_words
-from bot.core.integrations.inventory import find_integration
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
 from handlers.blocks import (
@@ -36,19 +33,19 @@ from handlers.blocks import (
     when,
 )
 from handlers.command import Verb, Words
-from handlers.error_answers import too_old
+from handlers.paging import pack, read_value, too_old, turning
 from handlers.phrases import last_used, origin, targets_depend
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
 ASK = "delete.ask"
-CONFIRM = "delete.confirm"
-CANCEL = "delete.cancel"
-REMOVE = "delete.remove"
-PREVIOUS = "delete.previous"
-NEXT = "delete.next"
+_CONFIRM = "delete.confirm"
+_CANCEL = "delete.cancel"
+_REMOVE = "delete.remove"
+_PREVIOUS = "delete.previous"
+_NEXT = "delete.next"
 
-HEADINGS = {
+_HEADINGS = {
     TargetKind.PROJECT: "Projects",
     TargetKind.ENVIRONMENT: "Environments",
     TargetKind.IMAGE: "Subscription images",
@@ -60,52 +57,53 @@ def register(routes: Routes) -> None:
     summary = "shows what depends on it; deletes only when nothing does"
     routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm")))
     routes.action(ASK, ask_pressed)
-    routes.action(PREVIOUS, turn, does=Action.SEE)
-    routes.action(NEXT, turn, does=Action.SEE)
-    routes.action(REMOVE, remove, changes=True)
-    routes.action(CONFIRM, confirm, changes=True)
-    routes.action(CANCEL, cancel)
+    routes.action(_PREVIOUS, turn, does=Action.SEE)
+    routes.action(_NEXT, turn, does=Action.SEE)
+    routes.action(_REMOVE, remove, changes=True)
+    routes.action(_CONFIRM, confirm, changes=True)
+    routes.action(_CANCEL, cancel)
 
 
 def ask(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``delete NAME`` with the confirmation."""
-    integration = find_integration(services.store, actor, words.name)
-    ack(**confirmation(plan_deletion(services.store, actor, integration.id)))
+    ack(**confirmation(plan_deletion(services.ports, actor, name=words.name)))
 
 
 def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer a row's Delete button with the confirmation."""
-    surface.show(confirmation(plan_deletion(services.store, actor, press.value)))
+    surface.show(confirmation(plan_deletion(services.ports, actor, press.value)))
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page of dependencies."""
-    asked = read_value(press.value)
-    surface.replace(confirmation(plan_deletion(services.store, actor, asked.id, asked.page)))
+    asked = read_value(Asked, press.value, "delete")
+    surface.replace(confirmation(plan_deletion(services.ports, actor, asked.id, asked.page)))
 
 
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one dependency away and show what is left."""
-    asked = read_value(press.value)
-    plan = remove_dependency(services.store, actor, asked.id, asked.target, asked.page)
+    asked = read_value(Asked, press.value, "delete")
+    plan = remove_dependency(services.ports, actor, asked.id, asked.target, asked.page)
     surface.replace(confirmation(plan))
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Delete, or show what has come in the way."""
-    asked = read_value(press.value)
-    in_the_way = delete_integration(services.store, actor, asked.id, asked.version)
-    surface.replace(confirmation(in_the_way) if in_the_way else deleted(asked, actor))
+    asked = read_value(Asked, press.value, "delete")
+    in_the_way = delete_integration(services.ports, actor, asked.id, asked.version)
+    surface.replace(confirmation(in_the_way) if in_the_way else _deleted(asked, actor))
 
 
 def cancel(press: Press, surface: Surface) -> None:
     """Leave everything as it is."""
-    surface.replace(notice(f"Cancelled: {code(read_value(press.value).name)} was not deleted."))
+    surface.replace(
+        notice(f"Cancelled: {code(read_value(Asked, press.value, 'delete').name)} was not deleted.")
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a button of the confirmation carries. It came through the client: nothing in it is trusted."""
+    """What a button of the confirmation carries."""
 
     id: str
     version: int
@@ -122,21 +120,9 @@ class Asked:
         return Target(TargetKind(self.kind), self.target_name)
 
 
-def read_value(value: str) -> Asked:
-    """Read a button's value. Raises ``InvalidInput`` for one that this version did not write."""
-    try:
-        parts = json.loads(value)
-        return Asked(str(parts[0]), int(parts[1]), str(parts[2]), int(parts[3]), *map(str, parts[4:6]))
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
-        raise too_old("delete") from error
-
-
-def value_of(integration: Integration, page: int = 0, target: Target | None = None) -> str:
-    """Write a button's value: ids and a version, never a state that would be trusted."""
-    more = [target.kind.value, target.name] if target else []
-    return json.dumps(
-        [integration.id, integration.version, integration.name, page, *more], ensure_ascii=False
-    )
+def _value_of(integration: Integration, page: int = 0, target: Target | None = None) -> str:
+    more = (target.kind.value, target.name) if target else ()
+    return pack(Asked(integration.id, integration.version, integration.name, page, *more))
 
 
 def confirmation(plan: DeletionPlan) -> Message:
@@ -146,20 +132,20 @@ def confirmation(plan: DeletionPlan) -> Message:
     if plan.note:
         blocks.append(context(escape(plan.note)))
     if page.total:
-        blocks += dependants(plan)
+        blocks += _dependants(plan)
     else:
         blocks += [
             section("*No dependency*\nDeleting cannot be undone: the credential is gone for good."),
             actions(
-                button("Yes", CONFIRM, value_of(integration), style="danger"),
-                button("Cancel", CANCEL, value_of(integration)),
+                button("Yes", _CONFIRM, _value_of(integration), style="danger"),
+                button("Cancel", _CANCEL, _value_of(integration)),
             ),
         ]
     total = f"{page.total} depend{'s' * (page.total == 1)} on it" if page.total else "No dependency"
     return message(f"Delete {integration.name}? {total}.", blocks)
 
 
-def dependants(plan: DeletionPlan) -> list[Block]:
+def _dependants(plan: DeletionPlan) -> list[Block]:
     """The dependencies of one page under their headings, and what to do about them."""
     integration, page = plan.integration, plan.dependencies
     blocks = [section(f"*{targets_depend(page.total)} on it* and would stop working. Remove each one first.")]
@@ -167,38 +153,29 @@ def dependants(plan: DeletionPlan) -> list[Block]:
     for dependency in page.rows:
         if dependency.target.kind is not shown:
             shown = dependency.target.kind
-            blocks.append(section(f"*{HEADINGS[shown]}*"))
-        blocks.append(dependency_block(integration, page.number, dependency))
-    return [*blocks, *turning(plan), actions(button("Cancel", CANCEL, value_of(integration)))]
+            blocks.append(section(f"*{_HEADINGS[shown]}*"))
+        blocks.append(_dependency_block(integration, page.number, dependency))
+    return [*blocks, *_pages(plan), actions(button("Cancel", _CANCEL, _value_of(integration)))]
 
 
-def dependency_block(integration: Integration, page: int, dependency: Dependency) -> Block:
+def _dependency_block(integration: Integration, page: int, dependency: Dependency) -> Block:
     """One dependency: where it came from, when last used, its settings, and how to remove it."""
     target = dependency.target
     facts = [origin(dependency), last_used(dependency.last_used_at)]
     if dependency.settings_url:
         facts.append(link(dependency.settings_url, "Settings"))
     remove_button = button(
-        "Remove", REMOVE, value_of(integration, page, target), label=f"Remove {in_words(target)}"
+        "Remove", _REMOVE, _value_of(integration, page, target), label=f"Remove {target.in_words}"
     )
     return section(f"{code(target.name)}\n{'  ·  '.join(facts)}", remove_button)
 
 
-def turning(plan: DeletionPlan) -> list[Block]:
+def _pages(plan: DeletionPlan) -> list[Block]:
     """The page buttons, where there is a page to turn to."""
-    page = plan.dependencies
-    first = page.number * page.size + 1
-    buttons = []
-    if page.number:
-        buttons.append(button("Previous", PREVIOUS, value_of(plan.integration, page.number - 1)))
-    if page.has_next:
-        buttons.append(button("Next", NEXT, value_of(plan.integration, page.number + 1)))
-    if not buttons:
-        return []
-    return [context(f"{first}–{first + len(page.rows) - 1} of {page.total}"), actions(*buttons)]
+    return turning(plan.dependencies, (_PREVIOUS, _NEXT), lambda number: _value_of(plan.integration, number))
 
 
-def deleted(asked: Asked, actor: Actor) -> Message:
+def _deleted(asked: Asked, actor: Actor) -> Message:
     """Say that it is gone, who did it, and when."""
     text = f":wastebasket: {bold(asked.name)} was deleted by {mention(actor.user_id)} {when(actor.at)}."
     return message(f"{asked.name} was deleted.", [section(text)])

@@ -4,15 +4,13 @@ payload -> ask | ask_pressed -> plan_edit -> edit_form -> open
 payload -> save -> edit_integration -> edited -> ack
 """
 
-from collections.abc import Sequence
-
 from slack_bolt import Ack
 
+from bot.core.errors import InvalidInput
 from bot.core.integrations.edits import EditPlan, edit_integration, plan_edit
-from bot.core.integrations.inventory import find_integration
+from bot.core.integrations.inventory import Saved
 from bot.core.kinds import Kind
-from bot.core.model import Actor, Integration, Server
-from bot.core.workflows.resolve import undecided
+from bot.core.model import Actor, Integration
 from bot.services import Services
 from handlers.blocks import Block, View, context, escape
 from handlers.command import Verb, Words
@@ -28,14 +26,13 @@ from handlers.form import (
     skip_box,
     typed_draft,
     typed_sharing,
-    undecided_note,
 )
 from handlers.phrases import targets_depend
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import Surface, with_facts
 
 OPEN = "edit.open"
-SAVE = "edit.save"
+_SAVE = "edit.save"
 
 
 def register(routes: Routes) -> None:
@@ -43,32 +40,37 @@ def register(routes: Routes) -> None:
     summary = "the form, filled in; an empty secret keeps the stored one"
     routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, ("change", "update", "rotate")), waits=True)
     routes.action(OPEN, ask_pressed)
-    routes.form(SAVE, save)
+    routes.form(_SAVE, save)
 
 
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form of the integration that was named."""
-    integration = find_integration(services.store, actor, words.name)
-    plan = plan_edit(services.store, actor, integration.id)
-    surface.open(edit_form(plan, services.kinds[integration.kind]))
+    plan = plan_edit(services.ports, actor, name=words.name)
+    surface.open(edit_form(plan, services.kinds[plan.integration.kind]))
 
 
 def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form from a row's Edit entry."""
-    plan = plan_edit(services.store, actor, press.value)
+    plan = plan_edit(services.ports, actor, press.value)
     surface.open(edit_form(plan, services.kinds[plan.integration.kind]))
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what has changed."""
-    plan = plan_edit(services.store, actor, str(form.facts.get("id")), form.facts.get("version"))
-    draft = typed_draft(
-        form, services.kinds[plan.integration.kind], keeps_secret=plan.integration.secret is not None
-    )
-    ports = (services.store, services.keyring, services.registry)
-    asked = (plan.integration, draft, typed_sharing(form))
-    done = edit_integration(*ports, actor, *asked, is_checked=is_check_wanted(form))
-    ack(response_action="update", view=edited(plan, done, undecided(services.store, actor, [done])))
+    plan = plan_edit(services.ports, actor, *_shown(form))
+    integration = plan.integration
+    draft = typed_draft(form, services.kinds[integration.kind], keeps_secret=integration.secret is not None)
+    sharing, is_checked = typed_sharing(form), is_check_wanted(form)
+    done = edit_integration(services.ports, actor, plan, draft, sharing, is_checked=is_checked)
+    ack(response_action="update", view=edited(plan, done))
+
+
+def _shown(form: Form) -> tuple[str, int]:
+    """Which integration the form was opened for, and its version. Raises ``InvalidInput`` without either."""
+    integration_id, version = form.facts.get("id"), form.facts.get("version")
+    if not isinstance(integration_id, str) or not isinstance(version, int):
+        raise InvalidInput("This form is too old.", "Close it and edit again.")
+    return integration_id, version
 
 
 def edit_form(plan: EditPlan, kind: Kind) -> View:
@@ -82,13 +84,13 @@ def edit_form(plan: EditPlan, kind: Kind) -> View:
         *plain_warning(values),
         sharing_boxes(integration),
         skip_box(),
-        context(consequence(plan.dependencies)),
+        context(_consequence(plan.dependencies)),
     ]
     facts = {"id": integration.id, "version": integration.version}
-    return with_facts(form_view(SAVE, "Edit Integration", blocks), facts)
+    return with_facts(form_view(_SAVE, "Edit Integration", blocks), facts)
 
 
-def consequence(count: int) -> str:
+def _consequence(count: int) -> str:
     """How many targets get what is saved, and by what their pipelines ask for it."""
     if not count:
         return "Nothing depends on it yet."
@@ -98,15 +100,14 @@ def consequence(count: int) -> str:
     )
 
 
-def edited(plan: EditPlan, integration: Integration, undecided_servers: Sequence[Server]) -> View:
+def edited(plan: EditPlan, done: Saved) -> View:
     """What the form becomes."""
-    check = integration.check
+    check = done.integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
-    notes = [*outdated(plan, integration), *undecided_note(undecided_servers)]
-    return saved_view(integration, " is saved.", found, notes)
+    return saved_view(done, " is saved.", found, _outdated(plan, done.integration))
 
 
-def outdated(plan: EditPlan, integration: Integration) -> list[Block]:
+def _outdated(plan: EditPlan, integration: Integration) -> list[Block]:
     """How many targets a new name or server concerns."""
     changed = plan.outdated_by(integration)
     text = (

@@ -1,8 +1,7 @@
 """What people are told when something goes wrong: what happened, what to do next, who can help."""
 
-from bot.core.errors import AlreadyDeleted, Busy, InvalidFields, InvalidInput, QuaymasterError
+from bot.core.errors import AlreadyDeleted, Busy, InvalidFields, QuaymasterError
 from handlers.blocks import Message, View, bold, escape, mention, message, modal, section, when
-from handlers.command import COMMAND
 
 
 def explained(error: QuaymasterError) -> Message:
@@ -25,11 +24,6 @@ def unexpected(incident: str) -> Message:
 def busy() -> Message:
     """Say politely that too much is being done at once."""
     return explained(Busy())
-
-
-def too_old(verb: str) -> InvalidInput:
-    """The error for a button whose value this version did not write; ``verb`` shows a new one."""
-    return InvalidInput("This button is too old.", f"Type {COMMAND} {verb} again.")
 
 
 def on_top(explanation: Message) -> View:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.core.errors import InvalidInput
 from bot.core.integrations.edits import Sharing
+from bot.core.integrations.inventory import Saved
 from bot.core.kinds import Draft, Field, Kind, Kinds, read_draft
 from bot.core.model import Integration, Server
 from handlers.blocks import (
@@ -50,19 +51,21 @@ def form_view(callback_id: str, title: str, blocks: list[Block]) -> View:
     return modal(title, blocks, callback_id=callback_id, submit=plain("Save"), close="Cancel")
 
 
-def saved_view(integration: Integration, done: str, check: str, notes: Sequence[Block] = ()) -> View:
+def saved_view(saved: Saved, done: str, check: str, notes: Sequence[Block] = ()) -> View:
     """
     What a form becomes when it is saved.
 
     Args:
-        integration: As it was saved.
+        saved: As it was saved.
         done: What was done, in mrkdwn, after its name.
         check: What the check found, or that there was none, as plain text.
         notes: What it means for others.
     """
+    integration = saved.integration
     blocks = [section(f":white_check_mark: *{escape(integration.name)}*{done}"), context(escape(check))]
     warning = plain_warning({"url": integration.server.origin})
-    return modal("Integration saved", [*blocks, *warning, *notes])
+    undecided = undecided_note([integration.server]) if saved.is_undecided else []
+    return modal("Integration saved", [*blocks, *warning, *notes, *undecided])
 
 
 def chosen_kind(kinds: Kinds, kind_id: str) -> Kind:

@@ -7,7 +7,7 @@ from functools import cache
 
 from slack_bolt import Ack
 
-from bot.core.access import Action
+from bot.core.audit import Action
 from handlers.add import OPEN as ADD
 from handlers.blocks import Message, actions, button, code, context, escape, header, message, section
 from handlers.command import Verb, Words

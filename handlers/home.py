@@ -5,7 +5,7 @@ payload -> home -> listing -> publish
 
 from bot.core.model import Actor
 from bot.services import Services
-from handlers.listing import decoded, listing
+from handlers.list import decoded, listing
 from handlers.routes import Routes
 from handlers.surfaces import HomeSurface
 

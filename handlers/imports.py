@@ -7,14 +7,20 @@ payload -> confirm -> preview_import, keep_import -> imported -> ack
 The pasted text stays in the form's own box between the two steps; nothing of it is kept before the second.
 """
 
-from collections.abc import Sequence
-
 from slack_bolt import Ack
 
-from bot.core.access import Action, require
-from bot.core.integrations.docker_import import FIELD, Finding, Found, digest_of, keep_import, preview_import
-from bot.core.model import Actor, Integration, Server
-from bot.core.workflows.resolve import undecided
+from bot.core.access import require
+from bot.core.audit import Action
+from bot.core.integrations.docker_import import (
+    FIELD,
+    Finding,
+    Found,
+    Imported,
+    digest_of,
+    keep_import,
+    preview_import,
+)
+from bot.core.model import Actor
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -56,25 +62,24 @@ def register(routes: Routes) -> None:
 
 def ask(surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form."""
-    require(services.store, actor, Action.ADD)
+    require(services.ports, actor, Action.ADD)
     surface.open(import_form(PREVIEW, "Preview", []))
 
 
 def preview(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Show what would come of what was pasted."""
     text = state_value(form.values, FIELD, VALUE)
-    found = preview_import(services.store, services.keyring, services.kinds, actor, text)
+    found = preview_import(services.ports, services.kinds, actor, text)
     ack(response_action="update", view=previewed(found, text))
 
 
 def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Import it, or preview again if the text or what it comes to has changed since."""
     text = state_value(form.values, FIELD, VALUE)
-    found = preview_import(services.store, services.keyring, services.kinds, actor, text)
+    found = preview_import(services.ports, services.kinds, actor, text)
     is_as_shown = form.facts.get("digest") == digest_of(text, found)
-    made = keep_import(services.store, services.keyring, actor, found) if is_as_shown else ()
-    done = imported(made, undecided(services.store, actor, made))
-    ack(response_action="update", view=done if is_as_shown else previewed(found, text))
+    view = imported(keep_import(services.ports, actor, found)) if is_as_shown else previewed(found, text)
+    ack(response_action="update", view=view)
 
 
 def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
@@ -110,9 +115,10 @@ def row(found: Found) -> str:
     return f"{code(found.key)}   {MARKS[found.finding]}\n{escape(found.reason)}"
 
 
-def imported(made: tuple[Integration, ...], undecided_servers: Sequence[Server]) -> View:
+def imported(done: Imported) -> View:
     """What the form becomes."""
+    made = done.integrations
     names = paragraphs(f"• {code(one.name)}   {code(one.server.address)}" for one in made)
     count = f"{len(made)} integration{'' if len(made) == 1 else 's'}"
     text = f":white_check_mark: {count} imported. `test` asks each registry."
-    return modal("Imported", [section(text), *names, *undecided_note(undecided_servers)])
+    return modal("Imported", [section(text), *names, *undecided_note(done.undecided)])

@@ -1,6 +1,6 @@
 """Record that a target depends on an integration, and take it back.
 
-payload -> link_typed -> link_target, tokens_of -> linked -> ack
+payload -> link_typed -> link_target -> linked -> ack
 payload -> unlink_typed -> unlink_named -> unlinked -> ack
 """
 
@@ -10,7 +10,6 @@ from slack_bolt import Ack
 
 from bot.core.integrations.dependencies import (
     Linked,
-    in_words,
     link_target,
     read_settings_url,
     read_target,
@@ -18,14 +17,13 @@ from bot.core.integrations.dependencies import (
 )
 from bot.core.model import Actor, Target
 from bot.core.workflows.token_format import WorkflowToken
-from bot.core.workflows.tokens import tokens_of
 from bot.services import Services
 from handlers.blocks import Block, Message, bold, code, context, escape, link, mention, message, section
 from handlers.command import Verb, Words
 from handlers.routes import Routes
 
 TARGET = "project|environment|image TARGET"
-MOST_NAMED = 10
+_MOST_NAMED = 10
 
 
 def register(routes: Routes) -> None:
@@ -44,9 +42,7 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
     target = typed_target(words)
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
-    done = link_target(services.store, actor, name, target, settings_url)
-    tokens = tokens_of(services.store, actor, target) if done.integration.linked_only else ()
-    ack(**linked(done, tokens))
+    ack(**linked(link_target(services.ports, actor, name, target, settings_url)))
 
 
 def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -54,7 +50,7 @@ def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> No
     words.at_most(3)
     target = typed_target(words)
     name = words.at(0, "The integration's name")
-    unlink_named(services.store, actor, name, target)
+    unlink_named(services.ports, actor, name, target)
     ack(**unlinked(name, target))
 
 
@@ -64,28 +60,28 @@ def typed_target(words: Words) -> Target:
     return read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
 
 
-def linked(done: Linked, tokens: Sequence[WorkflowToken]) -> Message:
+def linked(done: Linked) -> Message:
     """Say that the link is recorded, or was already; and of a closed integration, whom that lets in."""
     settings = done.dependency.settings_url
-    name, target = bold(done.integration.name), escape(in_words(done.dependency.target))
+    name, target = bold(done.integration.name), escape(done.dependency.target.in_words)
     verb = "now depends" if done.was_new else "already depends"
     more = f"  ({link(settings, 'Settings')})" if settings else ""
     text = f":link: {target} {verb} on {name}.{more}"
-    blocks = [section(text), *let_in(tokens)]
-    return message(f"{in_words(done.dependency.target)} {verb} on {done.integration.name}.", blocks)
+    blocks = [section(text), *_let_in(done.tokens)]
+    return message(f"{done.dependency.target.in_words} {verb} on {done.integration.name}.", blocks)
 
 
-def let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:
+def _let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:
     """Name the tokens that a link lets in: any member may have made them before."""
     if not tokens:
         return []
-    named = [f"{code(one.id)} by {mention(one.created_by)}" for one in tokens[:MOST_NAMED]]
-    more = f" and {len(tokens) - MOST_NAMED} more" if len(tokens) > MOST_NAMED else ""
+    named = [f"{code(one.id)} by {mention(one.created_by)}" for one in tokens[:_MOST_NAMED]]
+    more = f" and {len(tokens) - _MOST_NAMED} more" if len(tokens) > _MOST_NAMED else ""
     text = f":key: These workflow tokens fetch it from now on: {', '.join(named)}{more}."
     return [context(f"{text} `/integrations token revoke ID` ends one.")]
 
 
 def unlinked(name: str, target: Target) -> Message:
     """Say that the link is gone."""
-    text = f"{escape(in_words(target))} no longer depends on {bold(name)}."
-    return message(f"{in_words(target)} no longer depends on {name}.", [section(text)])
+    text = f"{escape(target.in_words)} no longer depends on {bold(name)}."
+    return message(f"{target.in_words} no longer depends on {name}.", [section(text)])

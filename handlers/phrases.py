@@ -1,38 +1,106 @@
-"""Lines that more than one message shows: a history's entry, where a dependency came from, its last use."""
+"""Sentences that more than one message shows: a history's entry, where a dependency came from, its last use.
 
-from datetime import datetime
+An event carries facts; the sentence is made here, when it is shown.
+"""
 
-from bot.core.model import AuditEntry, Dependency, Result, Source
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bot.core.audit import Action
+from bot.core.model import AuditEntry, Dependency, Event, Result, Source
 from handlers.blocks import code, escape, mention, when
 
-IN_WORDS = {
-    "integration.add": "added",
-    "integration.edit": "edited",
-    "integration.delete": "deleted",
-    "integration.test": "tested",
-    "integration.see": "looked at integrations",
-    "integration.tags": "read tags of",
-    "dependency.link": "linked",
-    "dependency.unlink": "unlinked",
-    "realm.allow": "allowed a token server for",
-    "credential.hand_out": "fetched",
-    "token.create": "created token",
-    "token.revoke": "revoked token",
-    "integration.import": "imported",
-    "integration.forget": "dropped the lost secret of",
-    "command.secret": "typed a secret in a command",
+_DID = {
+    Action.ADD: "added",
+    Action.EDIT: "edited",
+    Action.DELETE: "deleted",
+    Action.TEST: "tested",
+    Action.SEE: "looked at integrations",
+    Action.TAGS: "read tags of",
+    Action.LINK: "linked",
+    Action.UNLINK: "unlinked",
+    Action.ALLOW_REALM: "allowed a token server for",
+    Action.FETCH: "fetched",
+    Action.CREATE_TOKEN: "created a token",
+    Action.REVOKE_TOKEN: "revoked a token",
+    Action.IMPORT: "imported",
+    Action.FORGET: "dropped the lost secret of",
+    Action.TYPE_SECRET: "typed a secret in a command",
 }
 """What the history says of each action."""
+
+_TRIED = {
+    Action.ADD: "add",
+    Action.EDIT: "edit",
+    Action.DELETE: "delete",
+    Action.TEST: "test",
+    Action.SEE: "look at integrations",
+    Action.TAGS: "read tags of",
+    Action.LINK: "link",
+    Action.UNLINK: "unlink",
+    Action.ALLOW_REALM: "allow a token server for",
+    Action.FETCH: "fetch",
+    Action.CREATE_TOKEN: "create a token",
+    Action.REVOKE_TOKEN: "revoke a token",
+    Action.IMPORT: "import",
+}
+"""What follows "tried to"."""
 
 
 def history_line(entry: AuditEntry) -> str:
     """An entry of the history: when, who, what, of which integration."""
     event = entry.event
-    refused = ":no_entry: was refused: " if event.result is Result.REFUSED else ""
     name = f" {code(event.name)}" if event.name else ""
-    detail = f" ({escape(event.detail)})" if event.detail else ""
-    what = IN_WORDS.get(event.action, event.action)
-    return f"{when(event.at)}  {mention(event.actor)} {refused}{what}{name}{detail}"
+    facts = "; ".join(filter(None, (say(event) for say in _FACTS)))
+    detail = f" ({facts})" if facts else ""
+    return f"{when(event.at)}  {mention(event.actor)} {_what(event)}{name}{detail}"
+
+
+def _what(event: Event) -> str:
+    refused = ":no_entry: " if event.result is Result.REFUSED else ""
+    if event.action not in list(Action):
+        return f"{refused}{escape(event.action)}"
+    action = Action(event.action)
+    is_tried = refused and action in _TRIED
+    return f"{refused}tried to {_TRIED[action]}" if is_tried else f"{refused}{_DID[action]}"
+
+
+def _token(event: Event) -> str:
+    return (
+        f"token {code(event.token_id)}" if event.token_id and not event.actor.endswith(event.token_id) else ""
+    )
+
+
+def _target(event: Event) -> str:
+    if event.target is None:
+        return ""
+    is_for = event.action in (Action.FETCH, Action.TAGS, Action.CREATE_TOKEN, Action.REVOKE_TOKEN)
+    return f"{'for ' * is_for}{event.target.kind.value} {code(event.target.name)}"
+
+
+def _changed(event: Event) -> str:
+    was = f" (was {code(event.former_name)})"
+    return ", ".join(f"{part}{was}" if part == "name" else part for part in event.changed)
+
+
+def _more(event: Event) -> str:
+    if not event.more or event.hour is None:
+        return ""
+    end = event.hour + timedelta(hours=1)
+    times = "time" if event.more == 1 else "times"
+    return f"{event.more} more {times} from {event.hour:%H:%M} to {end:%H:%M} UTC"
+
+
+def _reason(event: Event) -> str:
+    return escape(event.reason)
+
+
+def _detail(event: Event) -> str:
+    return escape(event.detail)
+
+
+_FACTS: tuple[Callable[[Event], str], ...] = (_token, _target, _changed, _more, _reason, _detail)
+"""What an entry says in its brackets, in order."""
 
 
 def origin(dependency: Dependency) -> str:

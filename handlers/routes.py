@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
-from bot.core.access import Action
+from bot.core.audit import Action
 from bot.core.errors import UnknownVerb
 from handlers.command import Verb, Words, read_words
 

@@ -5,9 +5,9 @@ payload -> show | show_pressed -> show_integration -> shown -> ack | show
 
 from slack_bolt import Ack
 
-from bot.core.access import Action
-from bot.core.integrations.inventory import Details, find_integration, get_integration, show_integration
-from bot.core.kinds import Kind
+from bot.core.audit import Action
+from bot.core.integrations.inventory import Details, show_integration
+from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor, Integration
 from bot.services import Services
 from handlers.blocks import (
@@ -47,55 +47,54 @@ def register(routes: Routes) -> None:
 
 def show(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``show NAME``."""
-    integration = find_integration(services.store, actor, words.name)
-    ack(**shown(show_integration(services.store, actor, integration), services.kinds[integration.kind]))
+    ack(**shown(show_integration(services.ports, actor, name=words.name), services.kinds))
 
 
 def show_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer a row's Show entry."""
-    integration = get_integration(services.store, actor, press.value)
-    details = show_integration(services.store, actor, integration)
-    surface.show(shown(details, services.kinds[integration.kind]))
+    details = show_integration(services.ports, actor, integration_id=press.value)
+    surface.show(shown(details, services.kinds))
 
 
-def shown(details: Details, kind: Kind) -> Message:
+def shown(details: Details, kinds: Kinds) -> Message:
     """Everything there is to see, as a message."""
     integration = details.integration
-    blocks = [header(integration.name), *paragraphs(fields_of(integration, kind))]
+    kind = kinds[integration.kind]
+    blocks = [header(integration.name), *paragraphs(_fields_of(integration, kind))]
     blocks += [
-        row_of_buttons(integration),
+        _row_of_buttons(integration),
         divider(),
-        *dependencies_of(details),
+        *_dependencies_of(details),
         divider(),
-        *history_of(details),
+        *_history_of(details),
     ]
     return message(f"{integration.name}: {kind.label}, {integration.server.address}", blocks)
 
 
-def fields_of(integration: Integration, kind: Kind) -> list[str]:
+def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     """Each field on its line; a secret is said to be set, and nothing more."""
     plain = "   :unlock: not encrypted" if integration.server.is_plain else ""
     lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + plain)]
     lines += [("Username", code(integration.username))] if integration.username else []
     lines.append(("Secret", "set, sealed" if integration.secret else "none"))
-    lines += [(label_of(kind, key), code(value)) for key, value in integration.options.items()]
+    lines += [(_label_of(kind, key), code(value)) for key, value in integration.options.items()]
     lines += [("CA certificate", "set")] if integration.ca else []
     lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
     lines += [("Default", "for its server")] if integration.is_default else []
     lines += [("Handed to", "linked targets only")] if integration.linked_only else []
     lines.append(("Owner", mention(integration.owner)))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
-    lines.append(("Last check", last_check(integration)))
+    lines.append(("Last check", _last_check(integration)))
     return [f"*{label}:*  {value}" for label, value in lines]
 
 
-def label_of(kind: Kind, key: str) -> str:
+def _label_of(kind: Kind, key: str) -> str:
     """The label a field has in the form."""
     field = kind.field(key)
     return field.label if field else key.replace("_", " ").capitalize()
 
 
-def last_check(integration: Integration) -> str:
+def _last_check(integration: Integration) -> str:
     """What the last check found: when, by whom, in which words."""
     check = integration.check
     if check is None:
@@ -104,7 +103,7 @@ def last_check(integration: Integration) -> str:
     return f"{check.outcome.value} ({check.stage.value}), {who}: {escape(check.reason)}"
 
 
-def row_of_buttons(integration: Integration) -> Block:
+def _row_of_buttons(integration: Integration) -> Block:
     """What can be done next."""
     return actions(
         button("Edit", EDIT, integration.id),
@@ -113,7 +112,7 @@ def row_of_buttons(integration: Integration) -> Block:
     )
 
 
-def dependencies_of(details: Details) -> list[Block]:
+def _dependencies_of(details: Details) -> list[Block]:
     """The first dependencies, where each came from, and how many there are."""
     page = details.dependencies
     if not page.total:
@@ -129,7 +128,7 @@ def dependencies_of(details: Details) -> list[Block]:
     return paragraphs(lines)
 
 
-def history_of(details: Details) -> list[Block]:
+def _history_of(details: Details) -> list[Block]:
     """The last entries, newest first."""
     lines = [history_line(entry) for entry in details.history.entries] or ["empty"]
     return [section("*History*"), *map(context, lines)]

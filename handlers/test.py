@@ -4,8 +4,8 @@ payload -> test | test_pressed -> ask_registry -> so_far … tested -> show
 payload -> allow -> allow_realm -> notice -> replace
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bot.core.integrations.checks import allow_realm, ask_registry
 from bot.core.integrations.inventory import find_integration, get_integration
@@ -28,7 +28,7 @@ from handlers.blocks import (
     section,
 )
 from handlers.command import Verb, Words
-from handlers.error_answers import too_old
+from handlers.paging import pack, read_value
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -61,13 +61,13 @@ def register(routes: Routes) -> None:
 
 def test(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer ``test NAME [repository]``."""
-    integration = find_integration(services.store, actor, words.at(0, "The integration's name"))
+    integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
     answer(surface, services, actor, integration, words.optional(1) or None)
 
 
 def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer a row's Test entry."""
-    answer(surface, services, actor, get_integration(services.store, actor, press.value))
+    answer(surface, services, actor, get_integration(services.ports, actor, press.value))
 
 
 def answer(
@@ -85,26 +85,25 @@ def answer(
         steps.append(step)
         follower.update(so_far(integration, steps))
 
-    ports = (services.store, services.keyring, services.registry)
-    result = ask_registry(*ports, actor, integration.id, repository, on_step)
+    result = ask_registry(services.ports, actor, integration, repository, on_step)
     follower.finish(tested(integration, result, repository))
 
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Let the login be sent to a token server on another host."""
-    integration_id, version, realm = read_value(press.value)
-    edited = allow_realm(services.store, actor, integration_id, version, realm)
-    text = f"{bold(edited.name)} may now send its login to {code(realm)}. Test it again."
+    offer = read_value(Offer, press.value, "test")
+    edited = allow_realm(services.ports, actor, offer.id, offer.version, offer.realm)
+    text = f"{bold(edited.name)} may now send its login to {code(offer.realm)}. Test it again."
     surface.replace(notice(text))
 
 
-def read_value(value: str) -> tuple[str, int, str]:
-    """Read the Allow button's value. Raises ``InvalidInput`` for one that this version did not write."""
-    try:
-        integration_id, version, realm = json.loads(value)
-        return str(integration_id), int(version), str(realm)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise too_old("test") from error
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the Allow button carries: for which version of an integration, which token server."""
+
+    id: str
+    version: int
+    realm: str
 
 
 def so_far(integration: Integration, steps: Sequence[Step]) -> Message:
@@ -143,6 +142,6 @@ def allowing(integration: Integration, result: CheckResult) -> list[Block]:
     """The question to the owner when the registry's token server stands on another host."""
     if result.realm is None:
         return []
-    value = json.dumps([integration.id, integration.version, result.realm])
+    value = pack(Offer(integration.id, integration.version, result.realm))
     text = f"Nothing was sent to {code(result.realm)}. Is that this registry's own login server?"
     return [section(text), actions(button("Allow it", ALLOW, value))]

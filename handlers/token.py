@@ -2,20 +2,19 @@
 
 payload -> token -> create_token -> created -> ack
 payload -> token | turn -> list_tokens -> listed -> ack | replace
-payload -> token -> revoke_token -> revoked -> ack
+payload -> token -> revoke_token -> _revoked -> ack
 payload -> revoke_pressed -> revoke_token, list_tokens -> listed -> replace
 """
 
-import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slack_bolt import Ack
 
-from bot.core.access import Action
+from bot.core.audit import Action
 from bot.core.errors import InvalidInput, shortened
-from bot.core.integrations.dependencies import as_typed, in_words, read_target
+from bot.core.integrations.dependencies import read_target
 from bot.core.model import Actor
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
@@ -25,7 +24,6 @@ from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
-    actions,
     button,
     code,
     context,
@@ -37,37 +35,25 @@ from handlers.blocks import (
     when,
 )
 from handlers.command import Verb, Words
-from handlers.error_answers import too_old
+from handlers.paging import pack, read_value, turning
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
-REVOKE = "token.revoke"
-PREVIOUS = "token.previous"
-NEXT = "token.next"
-MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
-WORDS_LIMIT = 200
+_REVOKE = "token.revoke"
+_PREVIOUS = "token.previous"
+_NEXT = "token.next"
+_MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
+_WORDS_LIMIT = 200
 """Characters; what is looked for travels in each button."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which page of which tokens a list shows. It travels in button values, so it is read as input."""
+    """What a list's button carries: the token it is about, and which page of which tokens is shown."""
 
+    token_id: str = ""
     words: str = ""
     number: int = 0
-
-    def encoded(self, token_id: str = "") -> str:
-        """As a button's value, with the token it revokes."""
-        return json.dumps([token_id, self.words, self.number], ensure_ascii=False)
-
-
-def decoded(value: str) -> tuple[str, Asked]:
-    """Read a button's value. Raises ``InvalidInput`` for one that this version did not write."""
-    try:
-        token_id, words, number = json.loads(value)
-        return str(token_id), Asked(str(words)[:WORDS_LIMIT], int(number))
-    except (ValueError, TypeError, OverflowError) as error:
-        raise too_old("token list") from error
 
 
 def register(routes: Routes) -> None:
@@ -75,62 +61,64 @@ def register(routes: Routes) -> None:
     usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
     summary = "workflow tokens: what a pipeline shows to get credentials"
     routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",)))
-    routes.action(REVOKE, revoke_pressed)
-    routes.action(PREVIOUS, turn, does=Action.SEE)
-    routes.action(NEXT, turn, does=Action.SEE)
+    routes.action(_REVOKE, revoke_pressed)
+    routes.action(_PREVIOUS, turn, does=Action.SEE)
+    routes.action(_NEXT, turn, does=Action.SEE)
 
 
 def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``token create|list|revoke …``."""
     what = words.optional(0).lower() or "list"
-    if what not in ANSWERS:
+    if what not in _ANSWERS:
         raise InvalidInput("Say what to do with tokens: create, list or revoke.", words.usage)
-    ack(**ANSWERS[what](words, services, actor))
+    ack(**_ANSWERS[what](words, services, actor))
 
 
 def create(words: Words, services: Services, actor: Actor) -> Message:
     """Make a token and show it, once."""
     words.at_most(4)
     target = read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
-    made = create_token(services.store, actor, target, read_days(words.optional(3)))
+    made = create_token(services.ports, actor, target, read_days(words.optional(3)))
     return created(*made, services.base_url)
 
 
-def list_typed(words: Words, services: Services, actor: Actor) -> Message:
+def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
     """List the tokens, or those that hold the words that were typed."""
-    return page_of(Asked(MENTION.sub(r"\1", " ".join(words.rest[1:]))[:WORDS_LIMIT]), services, actor)
+    return _page_of(
+        Asked(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
+    )
 
 
-def page_of(asked: Asked, services: Services, actor: Actor) -> Message:
+def _page_of(asked: Asked, services: Services, actor: Actor) -> Message:
     """Look a page up and draw it."""
-    return listed(list_tokens(services.store, actor, asked.words.split(), asked.number), asked, actor)
+    return listed(list_tokens(services.ports, actor, asked.words.split(), asked.number), asked, actor)
 
 
 def revoke(words: Words, services: Services, actor: Actor) -> Message:
     """Revoke the token whose id was typed."""
     words.at_most(2)
-    return revoked(revoke_token(services.store, actor, words.at(1, "The token's id")))
+    return _revoked(revoke_token(services.ports, actor, words.at(1, "The token's id")))
 
 
-ANSWERS = {"create": create, "list": list_typed, "revoke": revoke}
+_ANSWERS = {"create": create, "list": _list_typed, "revoke": revoke}
 
 
 def revoke_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Revoke a token from the list, and show the list anew."""
-    token_id, asked = decoded(press.value)
-    revoke_token(services.store, actor, token_id)
-    surface.replace(page_of(asked, services, actor))
+    asked = read_value(Asked, press.value, "token list")
+    revoke_token(services.ports, actor, asked.token_id)
+    surface.replace(_page_of(asked, services, actor))
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page."""
-    surface.replace(page_of(decoded(press.value)[1], services, actor))
+    surface.replace(_page_of(read_value(Asked, press.value, "token list"), services, actor))
 
 
 def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
     """The only message that ever shows a token."""
     where = f", and `QUAYMASTER_URL` is {code(base_url)}" if base_url else ""
-    target = in_words(made.target)
+    target = made.target.in_words
     return message(
         f"A workflow token for {target}.",
         [
@@ -148,14 +136,14 @@ def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
 def listed(page: TokenPage, asked: Asked, actor: Actor) -> Message:
     """A page of tokens, those that work first."""
     if not page.total:
-        return nothing_to_list(asked.words)
+        return _nothing_to_list(asked.words)
     narrowed = f" with “{shortened(asked.words)}”" if asked.words else ""
     title = f"Workflow tokens{narrowed}: {page.valid} valid, {page.total - page.valid} ended"
-    rows = [token_block(one, asked, is_working=one.is_valid(actor.at)) for one in page.rows]
-    return message(title, [header(title), *rows, *turning(page, asked)])
+    rows = [_token_block(one, asked, is_working=one.is_valid(actor.at)) for one in page.rows]
+    return message(title, [header(title), *rows, *_pages(page, asked)])
 
 
-def nothing_to_list(words: str) -> Message:
+def _nothing_to_list(words: str) -> Message:
     """Say that there is none, or none that fits."""
     if words:
         people = " A person is found by *Copy member ID* in their profile." if "@" in words else ""
@@ -165,22 +153,13 @@ def nothing_to_list(words: str) -> Message:
     return message("No workflow token yet.", [section(text)])
 
 
-def turning(page: TokenPage, asked: Asked) -> list[Block]:
+def _pages(page: TokenPage, asked: Asked) -> list[Block]:
     """The page buttons, where there is a page to turn to, and where we are."""
-    buttons = []
-    if page.number:
-        buttons.append(button("Previous", PREVIOUS, Asked(asked.words, page.number - 1).encoded()))
-    if page.has_next:
-        buttons.append(button("Next", NEXT, Asked(asked.words, page.number + 1).encoded()))
-    first = page.number * page.size + 1
-    place = context(
-        f"{first}–{first + len(page.rows) - 1} of {page.total}.  "
-        "`/integrations token list web-shop` shows those of one target."
-    )
-    return [place, actions(*buttons, block_id=f"pages:{page.number}")] if buttons else []
+    more = "`/integrations token list web-shop` shows those of one target."
+    return turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(asked, number=number)), more)
 
 
-def token_block(token: WorkflowToken, asked: Asked, *, is_working: bool) -> Block:
+def _token_block(token: WorkflowToken, asked: Asked, *, is_working: bool) -> Block:
     """One token: its id, whom it speaks for, until when, last used."""
     used = f"last used {when(token.last_used_at)}" if token.last_used_at else "never used"
     end = (
@@ -189,14 +168,14 @@ def token_block(token: WorkflowToken, asked: Asked, *, is_working: bool) -> Bloc
         else f"*ended* {when(token.revoked_at or token.expires_at)}"
     )
     facts = f"{end}  ·  {used}  ·  by {mention(token.created_by)}"
-    value, label = asked.encoded(token.id), f"Revoke token {token.id}"
-    accessory = button("Revoke", REVOKE, value, style="danger", label=label) if is_working else None
-    return section(f"{code(token.id)}   {escape(in_words(token.target))}\n{facts}", accessory)
+    value, label = pack(replace(asked, token_id=token.id)), f"Revoke token {token.id}"
+    accessory = button("Revoke", _REVOKE, value, style="danger", label=label) if is_working else None
+    return section(f"{code(token.id)}   {escape(token.target.in_words)}\n{facts}", accessory)
 
 
-def revoked(token: WorkflowToken) -> Message:
+def _revoked(token: WorkflowToken) -> Message:
     """Say that a token is over."""
-    target = in_words(token.target)
+    target = token.target.in_words
     return message(
         f"Token {token.id} is revoked.",
         [section(f":no_entry: Token {code(token.id)} for {escape(target)} is revoked: it no longer works.")],
@@ -205,9 +184,9 @@ def revoked(token: WorkflowToken) -> Message:
 
 def reminder(token: WorkflowToken) -> dict[str, Any]:
     """What a token's creator is told before it ends."""
-    target = in_words(token.target)
+    target = token.target.in_words
     ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
-    make = code(f"/integrations token create {as_typed(token.target)}")
+    make = code(f"/integrations token create {token.target.as_typed}")
     advice = f"Make its successor with {make} and put it into the CI system before then."
     text = f"Workflow token {token.id} ends soon."
     return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}

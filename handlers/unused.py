@@ -5,8 +5,8 @@ payload -> unused -> list_unused -> shown -> ack
 
 from slack_bolt import Ack
 
-from bot.core.access import Action
-from bot.core.integrations.unused_integrations import list_unused, read_unused_days
+from bot.core.audit import Action
+from bot.core.integrations.inventory import list_unused, read_unused_days
 from bot.core.model import Actor
 from bot.core.queries import Unused
 from bot.services import Services
@@ -40,7 +40,7 @@ def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``unused [days]``."""
     words.at_most(1)
     days = read_unused_days(words.optional(0))
-    total, rows = list_unused(services.store, actor, days)
+    total, rows = list_unused(services.ports, actor, days)
     ack(**shown(total, rows, days))
 
 

@@ -34,7 +34,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from bot.core.errors import KeyringFailure
+from bot.core.errors import (
+    KeyMalformed,
+    KeyNotLoaded,
+    KeysMissing,
+    KeysUnreadable,
+    RecordUnreadable,
+    Unsealable,
+)
 from bot.core.secrets import Credential, Place, Sealed, Secret
 
 VERSION = "s1"
@@ -97,7 +104,7 @@ class Key:
         try:
             return self.data.decrypt(nonce, ciphertext, associated_data(self.head, place))
         except InvalidTag:
-            raise unreadable("it was altered, or belongs to another integration") from None
+            raise RecordUnreadable("it was altered, or belongs to another integration") from None
 
     def seal_hash(self, entry_hash: str) -> str:
         """Seal the hash of an audit entry (64 hexadecimal digits, as is the result)."""
@@ -115,7 +122,7 @@ class Keyring:
         """Load root keys of 32 bytes each; the first seals. Raises ``KeyringFailure`` when there is none."""
         keys = [Key.of(root) for root in roots]
         if not keys:
-            raise no_key()
+            raise KeysMissing
         self._primary = keys[0]
         self._keys = {key.kid: key for key in keys}
         self._warn_at_seals = warn_at_seals
@@ -160,7 +167,7 @@ class Keyring:
     def verify_check_value(self, check: Sealed) -> None:
         """Raise ``KeyringFailure`` unless a loaded key opens this check value."""
         if self._open(CHECK_PLACE, check) != CHECK_PLAIN:
-            raise unreadable("it is no key check value")
+            raise RecordUnreadable("it is no key check value")
 
     def seal_entry(self, entry_hash: str) -> str:
         """Seal the hash of an audit entry under the primary key: ``<key id>.<64 hexadecimal digits>``."""
@@ -193,21 +200,11 @@ class Keyring:
         kid, envelope = parts_of(sealed)
         key = self._keys.get(kid)
         if key is None:
-            raise KeyringFailure(
+            raise KeyNotLoaded(
                 f"This credential is sealed with key {kid}, which is not loaded.",
                 "Add that key to the keyring, or enter the credential again.",
             )
         return key.open(place, envelope)
-
-
-def unreadable(reason: str) -> KeyringFailure:
-    """Say why a sealed record does not open."""
-    return KeyringFailure(f"A sealed credential cannot be opened: {reason}.", "Enter the credential again.")
-
-
-def no_key() -> KeyringFailure:
-    """Say that there is no key, and how to make one."""
-    return KeyringFailure("No key is set.", "`quaymaster keys new` makes one; store it elsewhere too.")
 
 
 def kid_of(sealed: Sealed) -> str:
@@ -215,7 +212,7 @@ def kid_of(sealed: Sealed) -> str:
     version, _, rest = sealed.partition(".")
     kid, dot, _ = rest.partition(".")
     if version != VERSION or not dot:
-        raise unreadable("its form is unknown")
+        raise RecordUnreadable("its form is unknown")
     return kid
 
 
@@ -232,11 +229,11 @@ def parts_of(sealed: Sealed) -> tuple[str, bytes]:
     try:
         envelope = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise unreadable("its text is damaged") from None
+        raise RecordUnreadable("its text is damaged") from None
     if base64.urlsafe_b64encode(envelope).decode().rstrip("=") != text:
-        raise unreadable("its text is damaged")
+        raise RecordUnreadable("its text is damaged")
     if len(envelope) < NONCE_BYTES + TAG_BYTES:
-        raise unreadable("it is too short")
+        raise RecordUnreadable("it is too short")
     return kid, envelope
 
 
@@ -248,20 +245,20 @@ def padded(credential: Credential) -> bytes:
         plain = text.encode()
     except UnicodeEncodeError:
         # Without "from None" the error would carry the whole plaintext.
-        raise KeyringFailure("This credential holds characters that are no text.", "Type it again.") from None
+        raise Unsealable from None
     return plain + b" " * (-len(plain) % BLOCK_BYTES)
 
 
 def credential_from(plain: bytes) -> Credential:
     """Read what ``padded`` wrote. Raises ``KeyringFailure`` for anything else."""
     if len(plain) % BLOCK_BYTES:
-        raise unreadable("its padding is wrong")
+        raise RecordUnreadable("its padding is wrong")
     try:
         fields = json.loads(plain.decode())  # bytes would be looked at for five encodings
     except ValueError:
-        raise unreadable("it holds no credential") from None
+        raise RecordUnreadable("it holds no credential") from None
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
-        raise unreadable("it holds no credential")
+        raise RecordUnreadable("it holds no credential")
     return {name: Secret(text) for name, text in fields.items()}
 
 
@@ -287,7 +284,7 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
     lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
     words = [word.strip() for line in lines for word in line.split(",") if word.strip()]
     if not words:
-        raise no_key()
+        raise KeysMissing
     return tuple(parse_key(word, number) for number, word in enumerate(words, start=1))
 
 
@@ -298,7 +295,7 @@ def parse_key(word: str, number: int) -> bytes:
     except (binascii.Error, ValueError):
         root = b""
     if len(root) != ROOT_BYTES:
-        raise KeyringFailure(f"Key {number} is not 32 bytes in base64.", "`quaymaster keys new` makes one.")
+        raise KeyMalformed(f"Key {number} is not 32 bytes in base64.", "`quaymaster keys new` makes one.")
     return root
 
 
@@ -309,14 +306,14 @@ def read_keys_file(path: Path) -> tuple[bytes, ...]:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
             text = file.read()
     except OSError as error:
-        raise KeyringFailure(
+        raise KeysUnreadable(
             f"The key file {path} cannot be read: {error.strerror}.",
             "Set QUAYMASTER_KEYS_FILE to a file that this user may read.",
         ) from error
     except UnicodeDecodeError:
-        raise KeyringFailure(
-            f"The key file {path} holds something else than keys.", "`quaymaster keys new` makes one."
+        raise KeyMalformed(
+            f"The key file {path} holds something that is not a key.", "`quaymaster keys new` makes one."
         ) from None
     if mode & 0o077:
-        raise KeyringFailure(f"Others may read the key file {path}; run `chmod 600 {path}`.")
+        raise KeysUnreadable(f"Others may read the key file {path}.", f"Run `chmod 600 {path}`.")
     return parse_keys(text)

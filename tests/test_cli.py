@@ -192,7 +192,7 @@ def test_running_server_is_not_disturbed(run, settings, key_file, command):
 
     assert result.exit_code == 1
     assert result.stderr == (
-        f"A running Quaymaster holds {settings['QUAYMASTER_DATA_DIR']}: stop it, then run this again.\n"
+        f"A running Quaymaster holds {settings['QUAYMASTER_DATA_DIR']}. Stop it, then run this again.\n"
     )
 
 

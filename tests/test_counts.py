@@ -6,7 +6,7 @@ import pytest
 from slack_bolt.listener.custom_listener import CustomListener
 from slack_sdk.errors import SlackApiError
 
-import handlers.listing
+import handlers.list
 from bot.core.secrets import Secret
 from bot.run.wiring import web_client
 from bot.settings import Settings
@@ -100,7 +100,7 @@ def counted(monkeypatch, owner, name):
 def test_page_draws_no_more_than_ten(team, monkeypatch, typed):
     """However many there are, ten rows are drawn, none is decoded and no secret is opened."""
     team.add_many(500)
-    drawn = counted(monkeypatch, handlers.listing, "row_blocks")
+    drawn = counted(monkeypatch, handlers.list, "row_blocks")
     decoded = counted(monkeypatch, workspace, "value_in")
     opened = counted(monkeypatch, Keyring, "open")
     team.command(typed)
@@ -110,13 +110,15 @@ def test_page_draws_no_more_than_ten(team, monkeypatch, typed):
     assert opened == []
 
 
-@pytest.mark.parametrize(
-    "typed", [*READS, "link my_registry project late", "history", "help", "add", "test my_registry"]
-)
-def test_warm_command_is_acknowledged_without_the_network(stocked, registry, typed):
-    """Once Slack has said who somebody is, nothing is asked of anybody before the acknowledgement."""
+LOOKING = ("", "list", "filter docker", "show my_registry", "settings project linked", "history", "help")
+DOING = ("delete my_registry", "link my_registry project late", "add", "test my_registry")
+
+
+@pytest.mark.parametrize(("typed", "asked"), [*((one, 0) for one in LOOKING), *((one, 1) for one in DOING)])
+def test_warm_command_asks_only_who_somebody_is(stocked, registry, typed, asked):
+    """Looking asks nobody before the acknowledgement; what may change anything asks Slack for the role."""
     stocked.command("help")
-    before = len(stocked.slack.calls)
+    before = len(stocked.slack.calls) + asked
     trigger, reply = stocked.slack.grant("trigger", MEMBER), stocked.slack.grant("command", MEMBER)
     stocked.send(payloads.command(typed, MEMBER, trigger, reply))
 

@@ -10,9 +10,10 @@ from bot.core.errors import Busy, KeyringFailure, StoreFull, StoreReadOnly, Unre
 from bot.core.integrations.dependencies import read_target
 from bot.core.model import Stage
 from bot.core.ports.registry import Login
+from bot.core.queries import HistoryQuery
 from bot.core.workflows.token_format import SHAPE
 from bot.logs import JsonLines, Redactor
-from bot.run.schedule import remind, write_noted
+from bot.run.schedule import remind
 from tests.fakes.lookups import tokens_in
 from tests.fakes.outside import Outside, spellings, texts_of
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
@@ -120,7 +121,7 @@ def through_errors_of_the_registry(team, registry):
     """The registry fails in every way, one of them quoting what it was sent."""
     raised = [
         Busy(),
-        Unreachable("It does not answer.", stage=Stage.CONNECTION),
+        Unreachable("It does not answer.", "Try later.", stage=Stage.CONNECTION),
         RuntimeError(f"sent {MARKER}"),
     ]
     for registry.error in raised:
@@ -130,20 +131,26 @@ def through_errors_of_the_registry(team, registry):
         team.submit({**FORM, "Integration Name": "never", "Password": MARKER})
 
 
-def through_errors_of_the_store(team, monkeypatch):
+def through_errors_of_the_store(team, watched):
     """The store fails in every way, one of them quoting what it was given."""
-    errors = [StoreFull(), StoreReadOnly("The disk failed."), RuntimeError(f"given {MARKER}")]
+    errors = [
+        StoreFull(),
+        StoreReadOnly("The disk failed.", "Look at the log."),
+        RuntimeError(f"given {MARKER}"),
+    ]
     for error in errors:
-        monkeypatch.setattr(type(team.store), "transaction", lambda *_, error=error: raising(error))
+        watched.failing = {"change": error, "record_use": error}
         through_one_form(team)
-    monkeypatch.undo()
+    watched.failing = {}
 
 
 def through_errors_of_the_keyring(team, monkeypatch):
     """The keyring fails in every way, one of them quoting what it was given."""
-    for error in [KeyringFailure("The key is not loaded."), ValueError(f"cannot open {MARKER}")]:
+    for error in [KeyringFailure("The key is not loaded.", "Load it."), ValueError(f"cannot open {MARKER}")]:
         for method in ("open", "seal"):
-            monkeypatch.setattr(type(team.services.keyring), method, lambda *_, error=error: raising(error))
+            monkeypatch.setattr(
+                type(team.services.ports.keyring), method, lambda *_, error=error: raising(error)
+            )
         through_one_form(team)
         monkeypatch.undo()
 
@@ -176,14 +183,14 @@ def raising(error):
 
 
 @pytest.fixture
-def everything(marked, registry, outside, monkeypatch):
+def everything(marked, registry, outside, watched, monkeypatch):
     """All that left, in one text, after the marker went everywhere."""
     through_every_verb(marked, registry)
     through_every_form(marked, registry)
     through_every_odd_import(marked)
     through_errors_of_the_registry(marked, registry)
     registry.error = None
-    through_errors_of_the_store(marked, monkeypatch)
+    through_errors_of_the_store(marked, watched)
     through_errors_of_the_keyring(marked, monkeypatch)
     through_errors_of_slack(marked)
     through_the_text(marked)
@@ -194,7 +201,7 @@ def everything(marked, registry, outside, monkeypatch):
         "the log": outside.logged.getvalue(),
         "the log before anything is hidden": outside.unredacted.getvalue(),
         "the files": "\n".join(texts_of(outside.folder)),
-        "the history": repr(marked.store.history(ACME, size=1000)),
+        "the history": repr(marked.store.read(ACME).history.page(HistoryQuery(size=1000))),
         "reprs": repr([marked.services, registry.checked, marked.find("my_registry"), marked.store]),
     }
 
@@ -245,16 +252,18 @@ def test_login_shows_no_secret(marked, registry):
 
 
 @pytest.fixture
-def token(outside, marked, monkeypatch):
+def token(outside, marked, watched):
     """A workflow token that was made, listed, reminded of, mistyped into commands and revoked."""
     text = SHAPE.search(marked.command("token create project web-shop").text)[0]
     [place.clear() for place in (marked.slack.calls, marked.answers)]
-    marked.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.now())
+    marked.store.touch(
+        ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.ports.now()
+    )
     marked.slack.clock.advance(84 * 86_400)
-    write_noted(marked.services, marked.services.now())
+    marked.store.flush()
     remind(marked.services)
     [marked.command(typed) for typed in ("token list", f"token revoke {text}", f"show {text}", "history")]
-    through_errors_of_the_store(marked, monkeypatch)
+    through_errors_of_the_store(marked, watched)
     marked.command(f"token revoke {text[3:11]}")
     marked.slack.refused.clear()
     assert outside.logged.getvalue()
@@ -268,7 +277,7 @@ def test_token_is_nowhere_but_in_the_message_that_made_it(marked, token, outside
         "what was answered": "\n".join(answer.body for answer in marked.answers),
         "the log": outside.logged.getvalue() + outside.unredacted.getvalue(),
         "the files": "\n".join(texts_of(outside.folder)),
-        "the history": repr(marked.store.history(ACME, size=1000)),
+        "the history": repr(marked.store.read(ACME).history.page(HistoryQuery(size=1000))),
         "reprs": repr([marked.services, tokens_in(marked.store, ACME)]),
     }
 

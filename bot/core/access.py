@@ -4,56 +4,40 @@ Guests, bots, deactivated people and people of other workspaces are ``nobody``. 
 ``QUAYMASTER_EDITORS`` leaves out are viewers. Members change what they own; admins change everything.
 """
 
-from enum import StrEnum
+from typing import Any, NoReturn
 
-from bot.core.audit import refusal
+from bot.core.audit import Action, refusal
 from bot.core.errors import NotPermitted
 from bot.core.model import Actor, Integration, Role
-from bot.core.ports.former_store import Store
+from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 
+_RANK = {Role.NOBODY: 0, Role.VIEWER: 1, Role.MEMBER: 2, Role.ADMIN: 3}
 
-class Action(StrEnum):
-    """What an operation does; the value stands in the history."""
-
-    SEE = "integration.see"
-    TEST = "integration.test"
-    TAGS = "integration.tags"
-    ADD = "integration.add"
-    EDIT = "integration.edit"
-    DELETE = "integration.delete"
-    LINK = "dependency.link"
-    UNLINK = "dependency.unlink"
-    ISSUE = "token.create"
-    REVOKE = "token.revoke"
-
-
-RANK = {Role.NOBODY: 0, Role.VIEWER: 1, Role.MEMBER: 2, Role.ADMIN: 3}
-
-LEAST_ROLE = {
+_LEAST_ROLE = {
     Action.SEE: Role.VIEWER,
     Action.TEST: Role.VIEWER,
     Action.TAGS: Role.VIEWER,
     Action.ADD: Role.MEMBER,
     Action.LINK: Role.MEMBER,
-    Action.ISSUE: Role.MEMBER,
-    Action.REVOKE: Role.MEMBER,
+    Action.CREATE_TOKEN: Role.MEMBER,
+    Action.REVOKE_TOKEN: Role.MEMBER,
     Action.EDIT: Role.MEMBER,
     Action.UNLINK: Role.MEMBER,
     Action.DELETE: Role.MEMBER,
 }
 
-OWNERS_ONLY = frozenset({Action.EDIT, Action.DELETE, Action.UNLINK, Action.REVOKE})
+_OWNERS_ONLY = frozenset({Action.EDIT, Action.DELETE, Action.UNLINK, Action.REVOKE_TOKEN})
 """What a member may do only to a thing of their own."""
 
-IN_WORDS = {
+_IN_WORDS = {
     Action.SEE: "see integrations",
     Action.TEST: "test integrations",
     Action.TAGS: "read image tags",
     Action.ADD: "add integrations",
     Action.LINK: "link integrations",
-    Action.ISSUE: "create workflow tokens",
-    Action.REVOKE: "revoke other people's tokens",
+    Action.CREATE_TOKEN: "create workflow tokens",
+    Action.REVOKE_TOKEN: "revoke other people's tokens",
     Action.EDIT: "edit",
     Action.UNLINK: "remove dependencies of",
     Action.DELETE: "delete",
@@ -79,12 +63,12 @@ def role_of(person: Person, team_id: str, *, is_named_admin: bool, is_editor: bo
 
 def may(actor: Actor, action: Action, owner: str | None = None) -> bool:
     """Say whether an actor may do something, to a thing of ``owner`` if it is done to one."""
-    if RANK[actor.role] < RANK[LEAST_ROLE[action]]:
+    if _RANK[actor.role] < _RANK[_LEAST_ROLE[action]]:
         return False
-    return action not in OWNERS_ONLY or actor.role is Role.ADMIN or owner == actor.user_id
+    return action not in _OWNERS_ONLY or actor.role is Role.ADMIN or owner == actor.user_id
 
 
-def require(store: Store, actor: Actor, action: Action, integration: Integration | None = None) -> None:
+def require(ports: Ports, actor: Actor, action: Action, integration: Integration | None = None) -> None:
     """
     Let the actor pass, or record the refusal and raise.
 
@@ -92,36 +76,39 @@ def require(store: Store, actor: Actor, action: Action, integration: Integration
         NotPermitted: With the people who can help.
     """
     if not may(actor, action, integration.owner if integration else None):
-        raise refused(store, actor, action, integration)
+        refuse(ports, actor, action, _explanation(actor, action, integration), integration)
 
 
-def refused(
-    store: Store, actor: Actor, action: Action, integration: Integration | None, what: str = ""
-) -> NotPermitted:
-    """Record a refusal in the history and give the error that explains it. ``what`` names no integration."""
-    with store.transaction(actor.workspace) as change:
-        change.record(refusal(actor, action, integration, what or "not permitted"))
-    error = explanation(actor, action, integration)
-    error.is_recorded = True
-    return error
+def refuse(
+    ports: Ports,
+    actor: Actor,
+    action: Action,
+    error: NotPermitted,
+    integration: Integration | None = None,
+    **facts: Any,
+) -> NoReturn:
+    """Record that the actor was refused, with further fields of ``Event``, and raise ``error``."""
+    with ports.store.change(actor.workspace) as change:
+        change.record(refusal(actor, action, integration, reason="not permitted", **facts))
+    raise error
 
 
-def explanation(actor: Actor, action: Action, integration: Integration | None) -> NotPermitted:
+def _explanation(actor: Actor, action: Action, integration: Integration | None) -> NotPermitted:
     """Say why an actor may not, and who can help."""
     if actor.role is Role.NOBODY:
         return NotPermitted(
-            "Guests, bots and people of other workspaces cannot use integrations.",
+            "Guests, bots and people from other workspaces cannot use integrations.",
             "Ask a workspace admin.",
             actor.admins,
         )
-    if action in OWNERS_ONLY and actor.role is Role.MEMBER and integration:
+    if action in _OWNERS_ONLY and actor.role is Role.MEMBER and integration:
         return NotPermitted(
-            f"Only its owner or a workspace admin may {IN_WORDS[action]} “{integration.name}”.",
+            f"Only its owner or a workspace admin may {_IN_WORDS[action]} “{integration.name}”.",
             "Ask its owner.",
             (integration.owner, *actor.admins),
         )
     return NotPermitted(
-        f"You may look, but not {IN_WORDS[action]}.",
+        f"You may look, but not {_IN_WORDS[action]}.",
         "Ask a workspace admin to add you to the editors.",
         actor.admins,
     )

@@ -29,7 +29,6 @@ WEBSITES = {
         ("Docker Hub's website", "Choose Docker Hub, or write docker.io."),
     ),
     "github.com": ("GitHub's website", "GitHub's registry is ghcr.io."),
-    "gitlab.com": ("GitLab's website", "GitLab's registry is registry.gitlab.com."),
     "console.aws.amazon.com": ("a page of AWS", "Choose Amazon ECR."),
     "console.cloud.google.com": (
         "a page of Google Cloud",
@@ -37,7 +36,8 @@ WEBSITES = {
     ),
     "portal.azure.com": ("Azure's portal", "A registry's login server ends with .azurecr.io, .cn or .us."),
 }
-"""Addresses that people copy from their browser. Nobody's registry is there."""
+"""Addresses that people copy from their browser and where no registry is. At gitlab.com there is one: its
+dependency proxy."""
 
 NO_UNDERSCORE = "{}: docker, podman and skopeo cannot use a host name with an underscore."
 """Source: distribution/reference, ``regexp.go``, ``domain-name-component``."""

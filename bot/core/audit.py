@@ -6,12 +6,37 @@
 import hashlib
 import json
 import re
-from dataclasses import replace
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from bot.core.model import Actor, AuditEntry, Event, Integration, Result
 
 BEFORE_THE_FIRST = "0" * 64
+
+
+class Action(StrEnum):
+    """Every kind of action, as the history keeps it. ``bot/core/access.py`` says who may do which."""
+
+    SEE = "integration.see"
+    TEST = "integration.test"
+    TAGS = "integration.tags"
+    ADD = "integration.add"
+    EDIT = "integration.edit"
+    DELETE = "integration.delete"
+    IMPORT = "integration.import"
+    FORGET = "integration.forget"
+    """The operator dropped a secret whose key is lost."""
+    ALLOW_REALM = "realm.allow"
+    LINK = "dependency.link"
+    UNLINK = "dependency.unlink"
+    CREATE_TOKEN = "token.create"  # noqa: S105 - the name of an action
+    REVOKE_TOKEN = "token.revoke"  # noqa: S105 - the same
+    FETCH = "credential.hand_out"
+    TYPE_SECRET = "command.secret"  # noqa: S105 - the same
+    """Somebody typed a secret after the command."""
+
+
 RENAMED = re.compile(r"name \(was ([^)]+)\)")
 
 
@@ -76,8 +101,8 @@ def entry_hash(previous: str, workspace_key: str, sequence: int, event: Event) -
     return chain_hash(previous, {**event_fields(event), "seq": sequence, "workspace": workspace_key})
 
 
-def event(actor: Actor, action: str, integration: Integration | None = None, detail: str = "") -> Event:
-    """Describe what an actor did."""
+def event(actor: Actor, action: Action, integration: Integration | None = None, **facts: Any) -> Event:
+    """Describe what an actor did; ``facts`` are further fields of ``Event``."""
     return Event(
         action=action,
         actor=actor.user_id,
@@ -85,19 +110,15 @@ def event(actor: Actor, action: str, integration: Integration | None = None, det
         at=actor.at,
         integration_id=integration.id if integration else None,
         name=integration.name if integration else "",
-        detail=detail,
+        server=integration.server.address if integration else "",
         request_id=actor.request_id,
+        **facts,
     )
 
 
-def refusal(actor: Actor, action: str, integration: Integration | None = None, detail: str = "") -> Event:
+def refusal(actor: Actor, action: Action, integration: Integration | None = None, **facts: Any) -> Event:
     """Describe what an actor was refused."""
-    return replace(event(actor, action, integration, detail), result=Result.REFUSED)
-
-
-def renamed_from(name: str) -> str:
-    """What the detail of an edit that changed the name begins with: ``former_name`` reads it."""
-    return f"name (was {name})"
+    return event(actor, action, integration, result=Result.REFUSED, **facts)
 
 
 def former_name(event: Event) -> str | None:

@@ -3,17 +3,24 @@
     QuaymasterError
     ├── InvalidInput            what was typed cannot be used
     │   ├── InvalidFields       … each reason beside its field
-    │   ├── SecretInText        … a secret stood in the command's text
+    │   ├── SecretInText        … the command's text holds a secret
     │   └── UnknownVerb
     ├── NotFound                the thing named does not exist
     │   ├── UnknownIntegration
     │   ├── UnknownDependency
-    │   └── AlreadyDeleted      … and who deleted it is known
+    │   ├── AlreadyDeleted      … and who deleted it is known
+    │   ├── Deleted             … the same, for a workflow
+    │   └── NoSuchPath          … of the API
+    ├── WrongMethod             the API's path takes another method
     ├── NotPermitted            this person may not
+    │   └── LinkedOnly          … this target may not
+    ├── TokenRefused            a workflow token is not valid
+    ├── TooOften                asked too often
     ├── Conflict                the thing is no longer as it was shown
     │   ├── NameTaken
     │   ├── HasDependencies
     │   ├── Changed
+    │   ├── Ambiguous           … several integrations could answer
     │   ├── Outdated            … as a store finds it; operations turn it into a sentence
     │   ├── UseOutdated         … the same for a fetch
     │   └── AlreadyDone         … this very request was done before
@@ -23,7 +30,8 @@
     │   ├── Unreachable
     │   │   ├── AddressRefused
     │   │   ├── CertificateWanted
-    │   │   └── TooManyRequests
+    │   │   ├── TooManyRequests
+    │   │   └── RealmRefused    … its token server is on another host
     │   └── MalformedChallenge
     ├── Busy                    too much at once; nothing was done
     ├── StoreFailure            the store could not keep or find what it must
@@ -32,34 +40,33 @@
     │   ├── StoreInUse
     │   ├── StoreReadOnly
     │   └── OutcomeUnknown      … it may have been kept or not
-    ├── KeyringFailure          a key is missing, wrong or unreadable
-    └── SettingsError           a setting is missing or wrong
-
-A few more stand beside what raises them: ``Deleted``, ``Ambiguous`` and ``LinkedOnly`` in ``choices.py``,
-``TokenRefused`` in ``workflows.py``, ``TooOften`` in ``rates.py``, ``RealmRefused`` in
-``bot/registry/guard.py``, HTTP's in ``bot/web``.
+    ├── KeyringFailure          no secret can be sealed or opened
+    │   ├── KeysMissing         … there is no key
+    │   ├── KeysUnreadable      … the key file cannot be read, or others may read it
+    │   ├── KeyMalformed        … something that is not a key stands among the keys
+    │   ├── KeyNotLoaded        … it is sealed under a key that is not loaded
+    │   ├── RecordUnreadable    … what is sealed was altered, or belongs elsewhere
+    │   └── Unsealable          … the credential is not text
+    ├── SettingsError           a setting is missing or wrong
+    └── Unexpected              nobody foresaw it; only the log says what, under an id
 
 Each carries a message in the person's words, a hint that says what to do next, and its facts as
 attributes. Texts are plain (whoever shows them escapes them) and never hold a secret.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from bot.core.model import Integration, Outcome, Refused, Stage
+from bot.core.model import Integration, Outcome, Refused, Server, Stage, Target
 
 
 class QuaymasterError(Exception):
     """The root: a message, and a hint that says what to do next."""
 
-    hint: str = ""
-    people: tuple[str, ...] = ()
-    """Ids of people who can help; whoever shows the error names them."""
-    is_recorded: bool = False
-    """True once the refusal stands in the history."""
-
-    def __init__(self, message: str, hint: str = "", people: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, hint: str, people: tuple[str, ...] = ()) -> None:
+        """``people`` are the ids of those who can help; whoever shows the error names them."""
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -77,7 +84,7 @@ class InvalidFields(InvalidInput):
     """Fields of a form are wrong. ``problems`` maps a field's key to a sentence."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
-        super().__init__(" ".join(problems.values()))
+        super().__init__(" ".join(problems.values()), "")
         self.problems = dict(problems)
 
 
@@ -128,6 +135,22 @@ class UnknownDependency(NotFound):
     """The target does not depend on the integration."""
 
 
+class Deleted(NotFound):
+    """What a workflow asked for is gone; the hint says who deleted it, and when."""
+
+
+class NoSuchPath(NotFound):
+    """The API has no such path."""
+
+
+class WrongMethod(QuaymasterError):
+    """The API's path takes other methods only."""
+
+    def __init__(self, allowed: str) -> None:
+        super().__init__("This path does not take this method.", f"Use {allowed}.")
+        self.allowed = allowed
+
+
 class AlreadyDeleted(NotFound):
     """The integration is gone, and the history says who deleted it and when."""
 
@@ -140,6 +163,36 @@ class AlreadyDeleted(NotFound):
 
 class NotPermitted(QuaymasterError):
     """This person may not do this. ``people`` can."""
+
+
+class LinkedOnly(NotPermitted):
+    """The integration is for linked targets only, and this target is not linked."""
+
+    def __init__(self, integration: Integration, target: Target | None) -> None:
+        super().__init__(
+            f"“{integration.name}” is for linked targets only.",
+            f"Ask its owner: /integrations link {integration.name} {_typed(target)}",
+            (integration.owner,),
+        )
+
+
+class TokenRefused(QuaymasterError):
+    """Unknown, mistyped, ended, revoked: one and the same answer, so that a guess learns nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This workflow token is not valid.",
+            "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are.",
+        )
+
+
+class TooOften(QuaymasterError):
+    """Asked too often. ``wait_s`` is how many whole seconds to wait."""
+
+    def __init__(self, what: str, wait_s: float) -> None:
+        self.wait_s = max(1, math.ceil(wait_s))
+        unit = "second" if self.wait_s == 1 else "seconds"
+        super().__init__(what, f"Wait {self.wait_s} {unit}, then ask again.")
 
 
 class Conflict(QuaymasterError):
@@ -176,6 +229,21 @@ class Changed(Conflict):
         )
 
 
+class Ambiguous(Conflict):
+    """Several integrations could answer for a server, and nothing says which."""
+
+    def __init__(
+        self, server: Server, target: Target | None, names: tuple[str, ...], *, are_linked: bool = False
+    ) -> None:
+        super().__init__(
+            f"Several integrations could answer for {server.address}: {quoted(names)}.",
+            f"{'Unlink all but one' if are_linked else 'Link one'}: /integrations "
+            f"{'unlink' if are_linked else 'link'} NAME {_typed(target)}; "
+            "or tick one as the default: /integrations edit NAME",
+        )
+        self.names = names
+
+
 class Outdated(Conflict):
     """An integration is not as it was read: ``present`` is how it is by now, ``None`` = it is gone."""
 
@@ -205,11 +273,15 @@ class RegistryFailure(QuaymasterError):
     outcome: ClassVar[Outcome] = Outcome.UNREACHABLE
     refused: ClassVar[Refused | None] = None
 
-    def __init__(self, message: str, hint: str = "", stage: Stage = Stage.PING, says: str = "") -> None:
+    def __init__(self, message: str, hint: str, stage: Stage = Stage.PING, says: str = "") -> None:
         """``says``: the registry's own sentence, cleaned and named as its word; it follows the message."""
         super().__init__(f"{message} {says}".strip(), hint)
         self.stage = stage
         self.says = says
+
+    def about(self, name: str) -> "RegistryFailure":
+        """The same failure, told to somebody who may not know which integration was asked."""
+        return type(self)(f"“{name}”: {self.message}", self.hint, self.stage)
 
 
 class LoginRejected(RegistryFailure):
@@ -228,6 +300,19 @@ class RepositoryRefused(RegistryFailure):
 
 class Unreachable(RegistryFailure):
     """The question could not be asked: ``stage`` says at which step it failed."""
+
+
+class RealmRefused(Unreachable):
+    """The registry names a token server that the login may not go to."""
+
+    def __init__(self, message: str, hint: str, realm: str | None = None) -> None:
+        super().__init__(message, hint, Stage.REALM)
+        self.realm = realm
+        """Its origin, when an owner may allow it; ``None`` when nobody may."""
+
+    def about(self, name: str) -> "RealmRefused":
+        """The same failure, told to somebody who may not know which integration was asked."""
+        return RealmRefused(f"“{name}”: {self.message}", self.hint, self.realm)
 
 
 class AddressRefused(Unreachable):
@@ -289,11 +374,59 @@ class OutcomeUnknown(StoreFailure):
 
 
 class KeyringFailure(QuaymasterError):
-    """A key is missing, wrong or unreadable, or a sealed record does not open."""
+    """No secret can be sealed or opened."""
+
+
+class KeysMissing(KeyringFailure):
+    """There is no key."""
+
+    def __init__(self) -> None:
+        super().__init__("No key is set.", "`quaymaster keys new` makes one; store it elsewhere too.")
+
+
+class KeysUnreadable(KeyringFailure):
+    """The key file cannot be read, or others may read it too."""
+
+
+class KeyMalformed(KeyringFailure):
+    """Something that is not a key stands among the keys."""
+
+
+class KeyNotLoaded(KeyringFailure):
+    """A secret is sealed under a key that is not loaded."""
+
+
+class RecordUnreadable(KeyringFailure):
+    """What is sealed was altered, or belongs elsewhere."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"A sealed credential cannot be opened: {reason}.", "Enter the credential again.")
+
+
+class Unsealable(KeyringFailure):
+    """A credential holds characters that are not text."""
+
+    def __init__(self) -> None:
+        super().__init__("This credential holds characters that are not text.", "Type it again.")
 
 
 class SettingsError(QuaymasterError):
     """A setting is missing or wrong; the message names it and says what to write."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+
+
+class Unexpected(QuaymasterError):
+    """Nobody foresaw it; only the log says what happened, under this id."""
+
+    def __init__(self, error_id: str) -> None:
+        super().__init__("Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}")
+
+
+def _typed(target: Target | None) -> str:
+    """A target as it is typed; without one, what to type."""
+    return target.as_typed if target else "project|environment|image TARGET"
 
 
 def quoted(names: tuple[str, ...]) -> str:

@@ -21,7 +21,7 @@ NAME_PROBLEM = (
 )
 LINE_BREAK = (
     "This ends with a line break, which is almost always a slip: delete it. If it belongs to the secret, "
-    "tick “Save without checking”."
+    "select “Save without checking”."
 )
 FINE_GRAINED = (
     "GitHub's registry does not take fine-grained tokens (github_pat_…). Make a classic personal access "

@@ -4,6 +4,7 @@ All of them are frozen; what others are looked up with is a tuple, which is hash
 datetimes in UTC; ids are 32 random hexadecimal digits.
 """
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -234,6 +235,19 @@ class Target(NamedTuple):
 
     kind: TargetKind
     name: str
+
+    @property
+    def in_words(self) -> str:
+        """``project web-shop``."""
+        return f"{self.kind.value} {self.name}"
+
+    @property
+    def as_typed(self) -> str:
+        """As it is typed in a command: ``project web-shop``, ``project "web shop"``."""
+        name = self.name
+        if re.search(r"[\s\"']", name):
+            name = f"'{name}'" if '"' in name else f'"{name}"'
+        return f"{self.kind.value} {name}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,9 @@ _VERSION = re.compile(r"v?[0-9]+([.-]\w+)*(/.*)?|latest|stable|edge|main|master|
 _LONGEST_WORD = 16
 """A tag's single word is at most so long."""
 
+_PASSWORD = re.compile(r"(?!robot\$)(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])(?=.*[!$%^*])[^/:<>|]{12,}")
+"""A word of 12 characters and more that mixes letters of both cases, digits and signs that no name has."""
+
 _IN_A_URL = re.compile(r"://[^/\s:@]+:[^/\s@]+@(?!sha(256|512):)")
 """``https://user:password@host``, but not the image ``docker://app:1.0@sha256:…``."""
 
@@ -77,6 +80,8 @@ def looks_secret(text: str) -> bool:
     """True when text holds a known token, an assignment to a password, or a long random run."""
     text = visible(text)
     if _KNOWN.search(text) or _OWN.search(text) or _HEX.search(text) or _IN_A_URL.search(text):
+        return True
+    if any(map(_PASSWORD.fullmatch, re.split("[\\s\"'“”]+", text))):
         return True
     if any(not _is_image(match) for match in _ASSIGNED.finditer(text)):
         return True

@@ -16,7 +16,7 @@ SHORT = timedelta(hours=24)
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
 _ECR_HOST = (
     r"[0-9]{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9][a-z0-9_-]*\.(amazonaws\.(com(\.cn)?|eu)|on\.(aws|amazonwebservices\.com\.cn)"
-    r"|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)|public\.ecr\.aws|ecr-public\.aws\.com"
+    r"|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
 )
 """Source: awslabs/amazon-ecr-credential-helper, ``ecr-login/api/client.go``."""
 
@@ -46,6 +46,11 @@ class _Rule:
 
 
 _RULES = (
+    _Rule(
+        "A password of Amazon ECR Public lasts 12 hours only.",
+        "Add it as Amazon ECR Public, with an access key, or as a Private Docker Registry without a login.",
+        host=r"public\.ecr\.aws|ecr-public\.aws\.com",
+    ),
     _Rule(
         "A password of Amazon ECR lasts 12 hours only.",
         _ADD_ECR,
@@ -81,6 +86,17 @@ _RULES = (
         "A GitHub installation token, such as a workflow's GITHUB_TOKEN, lasts an hour only.",
         "Add a classic personal access token by the form, as GitHub Container Registry.",
         form="ghs_.*",
+    ),
+    _Rule(
+        "A GitHub App's user token lasts eight hours only.",
+        "Add a classic personal access token by the form, as GitHub Container Registry.",
+        form="ghu_.*",
+    ),
+    _Rule(
+        "An IAM token of Yandex Cloud lasts 12 hours only.",
+        "Add an authorized key by the form, with the user name json_key.",
+        host="cr.yandex",
+        username="iam",
     ),
     _Rule(
         "A token of “oc whoami -t” lasts a day only.",

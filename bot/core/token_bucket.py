@@ -1,22 +1,10 @@
 """Token buckets: how often somebody may ask. Nobody waits in a thread; they are told how long to wait."""
 
-import math
 from dataclasses import dataclass
-
-from bot.core.errors import QuaymasterError
 
 MINUTE_S = 60.0
 MOST_KEPT = 50_000
 """Buckets that are remembered; the oldest are forgotten first."""
-
-
-class TooOften(QuaymasterError):
-    """Asked too often. ``wait_s`` is how many whole seconds to wait."""
-
-    def __init__(self, what: str, wait_s: float) -> None:
-        self.wait_s = max(1, math.ceil(wait_s))
-        unit = "second" if self.wait_s == 1 else "seconds"
-        super().__init__(what, f"Wait {self.wait_s} {unit}, then ask again.")
 
 
 @dataclass(slots=True)

@@ -14,13 +14,13 @@ google/go-containerregistry, ``pkg/v1/remote/transport``.
 from collections.abc import Callable
 from urllib.parse import urljoin
 
-from bot.core.errors import Unreachable
+from bot.core.errors import RealmRefused, Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import Login
 from bot.registry.access_tokens import Identity, Token, TokenCache, TokenKey, fetch_token
 from bot.registry.answer import Answer
 from bot.registry.challenge import Challenge, parse_challenges, usable
-from bot.registry.guard import RealmRefused, allow_realm, joined
+from bot.registry.guard import allow_realm, joined
 from bot.registry.refusals import is_page, no_challenge, ping_refused
 from bot.registry.transport import SMALL, Wire
 

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from urllib.parse import urljoin, urlsplit
 
 from bot.core.addresses import literal_server
-from bot.core.errors import InvalidInput, Unreachable
+from bot.core.errors import InvalidInput, RealmRefused, Unreachable
 from bot.core.model import Server, Stage
 from bot.registry.deadline import Deadline, Lane
 
@@ -42,15 +42,6 @@ METADATA = tuple(
 )
 THIS_NETWORK = ip_network("0.0.0.0/8")
 COMPATIBLE, NAT64, SIX_TO_FOUR = (IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "2002::/16"))
-
-
-class RealmRefused(Unreachable):
-    """The registry names a token server that the login may not go to."""
-
-    def __init__(self, message: str, hint: str, realm: str | None = None) -> None:
-        super().__init__(message, hint, Stage.REALM)
-        self.realm = realm
-        """Its origin, when an owner may allow it; ``None`` when nobody may."""
 
 
 def resolve(host: str, port: int) -> Sequence[Endpoint]:

@@ -5,13 +5,13 @@ import binascii
 import re
 import textwrap
 
-_DASHES = "[-\u2010-\u2015\u2212]{1,10}"
+_DASH = "-\u2010-\u2015\u2212"
+_DASHES = f"[{_DASH}]{{1,10}}"
 """Editors make one long dash of two short ones."""
 
 _BLOCK = re.compile(
     rf"{_DASHES}\s*BEGIN (?P<label>(?:X509 |TRUSTED )?CERTIFICATE)\s*{_DASHES}"
-    rf"(?P<body>.*?){_DASHES}\s*END (?P=label)\s*{_DASHES}",
-    re.DOTALL,
+    rf"(?P<body>[^{_DASH}]*){_DASHES}\s*END (?P=label)\s*{_DASHES}"
 )
 _LINE_BREAK = re.compile(r"(?:\\r)?\\n|\\r")
 """As JSON, YAML and shells write one inside quotes."""

@@ -9,7 +9,8 @@ drip, and a cap that only counted bodies would let headers, chunk sizes and trai
 import errno
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -22,6 +23,7 @@ from bot.registry.certificates import (
     end_of,
     explained,
     has_other_names,
+    is_certificate_wanted,
     only_common_name,
 )
 from bot.registry.guard import Endpoint, Guard
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 CONNECT_S = 5.0
+LISTEN_S = 1.0
 
 
 class Meter:
@@ -130,15 +133,35 @@ class PinnedHTTPSConnection(HTTPSConnection):
             operation.finish(Stage.TLS, described(self.sock.version(), certificate))
 
     def _has_other_names(self) -> bool:
-        """Look at a certificate that was refused, on a connection over which nothing is sent."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
-            plain = dial(self.host, self.port, self._meter)
-            with plain, context.wrap_socket(plain, server_hostname=self.host) as looking:
-                return has_other_names(looking.getpeercert(binary_form=True) or b"")
+            with _looking(self.host, self.port, self._meter) as seen:
+                return has_other_names(seen.getpeercert(binary_form=True) or b"")
         except (OSError, RegistryFailure):
             return True
+
+
+def hears_that_a_certificate_is_wanted(host: str, port: int, meter: Meter) -> bool:
+    """
+    Shake hands, send nothing, and listen whether the server wants a client certificate.
+
+    In TLS 1.3 it says so after the handshake; with a request on its way, its reset may overtake its word.
+    """
+    try:
+        with _looking(host, port, meter) as heard:
+            heard.settimeout(min(LISTEN_S, meter.operation.wait_s()))
+            heard.recv(1)
+    except (OSError, RegistryFailure) as error:
+        return is_certificate_wanted(error)
+    return False
+
+
+@contextmanager
+def _looking(host: str, port: int, meter: Meter) -> Iterator[ssl.SSLSocket]:
+    """Open a TLS connection to learn about a server, not to trust it: nothing may be sent over it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with dial(host, port, meter) as plain, context.wrap_socket(plain, server_hostname=host) as secured:
+        yield secured
 
 
 def dial(host: str, port: int, meter: Meter) -> MeteredSocket:

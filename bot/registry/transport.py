@@ -15,7 +15,13 @@ from bot.registry.answer import Answer
 from bot.registry.certificates import is_certificate_wanted, no_client_certificate
 from bot.registry.guard import Guard, joined, origin_of
 from bot.registry.operation import Operation
-from bot.registry.sockets import Meter, PinnedHTTPConnection, PinnedHTTPSConnection, too_much
+from bot.registry.sockets import (
+    Meter,
+    PinnedHTTPConnection,
+    PinnedHTTPSConnection,
+    hears_that_a_certificate_is_wanted,
+    too_much,
+)
 
 HEADER_ROOM = 256 * 1024
 SMALL = 64 * 1024
@@ -103,7 +109,7 @@ class Wire:
             finally:
                 response.close()
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            raise self._broken(error) from error
+            raise self._cut_off(url, error) from error
 
     def _send(self, request: requests.PreparedRequest) -> requests.Response:
         origin = origin_of(request.url or "") or ""
@@ -164,10 +170,16 @@ class Wire:
             "If the registry is there, use that address.",
         )
 
-    def _broken(self, error: Exception | None = None) -> Unreachable:
-        # In TLS 1.3 the server's word on a missing client certificate comes with the first read.
-        if error is not None and is_certificate_wanted(error):
+    def _cut_off(self, url: str, error: Exception) -> Unreachable:
+        """Say why no answer came: over TLS, a missing client certificate looks like a broken connection."""
+        parts = urlsplit(url)
+        is_over_tls = parts.scheme == "https" and self.operation.deadline.left_s() > 0
+        place = (parts.hostname or "", parts.port or 443, self._meter)
+        if is_over_tls and (is_certificate_wanted(error) or hears_that_a_certificate_is_wanted(*place)):
             return CertificateWanted(*no_client_certificate(self.operation.host), self.operation.stage)
+        return self._broken()
+
+    def _broken(self) -> Unreachable:
         if self.operation.deadline.left_s() <= 0:
             return self.operation.late()
         return self._failure(

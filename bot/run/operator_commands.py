@@ -68,7 +68,7 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
     """
     keyring = load_keyring(settings)
     if kid in keyring.kids:
-        raise KeyringFailure(f"The key {kid} is loaded, so its secrets are not lost. Nothing was changed.")
+        raise KeyringFailure(f"The key {kid} is loaded, so its secrets are not lost.", "Nothing was changed.")
     with stopped_store(settings, lost_keys=(kid,)) as store:
         count = maintenance.forget(store, kid, datetime.now(UTC))
         store.seal_again(trusted=kid)
@@ -122,8 +122,10 @@ def stopped_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> I
 def stopped(directory: Path) -> Iterator[None]:
     """Say plainly that there is no such directory, or that a server holds it."""
     if not directory.is_dir():
-        raise StoreFailure(f"There is no data directory {directory}: set QUAYMASTER_DATA_DIR to it.")
+        raise StoreFailure(f"There is no data directory {directory}.", "Set QUAYMASTER_DATA_DIR to it.")
     try:
         yield
     except StoreInUse as error:
-        raise StoreInUse(f"A running Quaymaster holds {directory}: stop it, then run this again.") from error
+        raise StoreInUse(
+            f"A running Quaymaster holds {directory}.", "Stop it, then run this again."
+        ) from error

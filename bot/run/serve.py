@@ -12,6 +12,7 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 
 from bot.core.secrets import Secret
 from bot.logs import slack_logger, start_logging
+from bot.run.process import guard_memory, limit_memory, raise_descriptor_limit
 from bot.run.wiring import Wired, build_services
 from bot.settings import Settings
 from bot.slack.app import build_app
@@ -43,6 +44,9 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     Raises:
         QuaymasterError: The store, the keys or the address cannot be had; nothing was changed.
     """
+    guard_memory()
+    limit_memory()
+    raise_descriptor_limit()
     redactor = start_logging(settings.log_level)
     redactor.hide(secrets_of(settings))
     wired = build_services(settings)

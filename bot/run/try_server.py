@@ -22,6 +22,7 @@ from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role, Target, TargetKind, Workspace
 from bot.core.ports.registry import Registry
+from bot.core.queries import HistoryQuery
 from bot.core.secrets import Secret
 from bot.logs import slack_logger, start_logging
 from bot.registry.guard import LOOPBACK
@@ -190,14 +191,13 @@ def _settings(directory: Path, url: str, token: str) -> Settings:
 
 def _add_sample(services: Services) -> None:
     """Give an empty store one registry that a project, an environment and an image depend on."""
-    actor = Actor(Workspace(TEAM_ID), ADMIN.id, Role.ADMIN, services.now() - timedelta(days=40))
-    if services.store.history(actor.workspace, size=1).entries:
+    actor = Actor(Workspace(TEAM_ID), ADMIN.id, Role.ADMIN, services.ports.now() - timedelta(days=40))
+    if services.ports.store.read(actor.workspace).history.page(HistoryQuery(size=1)).entries:
         return
     draft = read_draft(services.kinds["private"], "my_private_registry", _SAMPLE)
-    ports = (services.store, services.keyring, services.registry)
-    add_integration(*ports, actor, draft, is_checked=False)
+    add_integration(services.ports, actor, draft, is_checked=False)
     for target, settings_url in _DEPENDANTS:
-        link_target(services.store, actor, draft.name, target, settings_url)
+        link_target(services.ports, actor, draft.name, target, settings_url)
 
 
 def _is_in_use(error: QuaymasterError) -> bool:

@@ -11,6 +11,7 @@ from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
 
 from bot.core.model import Workspace
+from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
@@ -61,21 +62,23 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
     # A lane of its own, so that a queue full of registry checks does not stop anybody from looking.
     people_lane = BoundedExecutor(threads=8, queue=200, name="people")
     services = Services(
-        store=store,
-        keyring=load_keyring(settings),
-        registry=CappedRegistry(registry or RegistryClient(KINDS, settings.allowed_networks)),
+        ports=Ports(
+            store,
+            load_keyring(settings),
+            CappedRegistry(registry or RegistryClient(KINDS, settings.allowed_networks)),
+            now,
+        ),
         kinds=KINDS,
         groups=GROUPS,
         people=SlackPeople(slack, people_lane),
         executor=executor,
         replies=SlackReplies(settings.slack_api_url),
         slack=slack,
-        now=now,
         base_url=settings.base_url,
         admins=settings.admins,
         editors=settings.editors,
     )
-    return Wired(services, store, executor, Housekeeping(services), client, people_lane)
+    return Wired(services, store, executor, Housekeeping(services, store.flush), client, people_lane)
 
 
 def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:

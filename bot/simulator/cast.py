@@ -1,14 +1,14 @@
 """Who is in a workspace: its people, its channels, its user groups, and the app."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = dict[str, Any]
 
 TEAM_ID = "T0TRY"
-TEAM_DOMAIN = "try"
-TEAM_NAME = "Try workspace"
+_TEAM_DOMAIN = "try"
+_TEAM_NAME = "Try workspace"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Command:
+class _Command:
     """A slash command as the app's manifest declares it."""
 
     name: str
@@ -68,8 +68,8 @@ class SlackApp:
 
     name: str = "Quaymaster"
     description: str = "Container-registry integrations"
-    commands: tuple[Command, ...] = (
-        Command("/integrations", "Manage registry integrations", "add | list | filter | delete | help"),
+    commands: tuple[_Command, ...] = (
+        _Command("/integrations", "Manage registry integrations", "add | list | filter | delete | help"),
     )
     shortcuts: tuple[Shortcut, ...] = ()
     events: frozenset[str] = frozenset({"app_home_opened"})
@@ -81,7 +81,7 @@ class SlackApp:
         """Read what a parsed Slack app manifest declares."""
         shown, features = manifest["display_information"], manifest["features"]
         commands = (
-            Command(row["command"], row["description"], row.get("usage_hint", ""))
+            _Command(row["command"], row["description"], row.get("usage_hint", ""))
             for row in features["slash_commands"]
         )
         shortcuts = (
@@ -128,8 +128,13 @@ class Cast:
         """Return whether a person sees a channel and may write there."""
         return channel in self.channels and person in self.channels[channel].members
 
+    def set_member(self, person: str, channel: str, is_member: bool) -> None:
+        """Let a person or the app join or leave a channel."""
+        members = self.channels[channel].members - {person} | ({person} if is_member else set())
+        self.channels[channel] = replace(self.channels[channel], members=members)
+
     def role(self, person: str) -> str:
-        """Return what the page calls a person's role."""
+        """Return what the page calls a person's role: one of ``ROLES``, or ``app``."""
         user = self.people[person]
         roles = (
             ("is_bot", "app"),
@@ -140,13 +145,23 @@ class Cast:
         return next((role for mark, role in roles if user.get(mark)), "member")
 
 
+_ORDINARY = {"is_admin": False, "is_restricted": False, "deleted": False}
+ROLES: dict[str, dict[str, bool]] = {
+    "admin": {**_ORDINARY, "is_admin": True},
+    "member": _ORDINARY,
+    "guest": {**_ORDINARY, "is_restricted": True},
+    "deactivated": {**_ORDINARY, "deleted": True},
+}
+"""What a person's user object says in each role."""
+
+
 ADMIN = Person("U0TRYADMIN", "ava", "Ava Lindqvist", is_admin=True)
 MEMBER = Person("U0TRYMARCO", "marco", "Marco Ruiz")
-SECOND_MEMBER = Person("U0TRYPRIYA", "priya", "Priya Nair")
+_SECOND_MEMBER = Person("U0TRYPRIYA", "priya", "Priya Nair")
 GUEST = Person("U0TRYGUEST", "gus", "Gus Turner", is_restricted=True)
 BOT_USER = Person("U0TRYBOT", "quaymaster", "Quaymaster", is_bot=True)
 
-_EVERYBODY = (ADMIN, MEMBER, SECOND_MEMBER, GUEST, BOT_USER)
+_EVERYBODY = (ADMIN, MEMBER, _SECOND_MEMBER, GUEST, BOT_USER)
 
 INTEGRATIONS = Channel(
     "C0TRYINTEG",
@@ -158,7 +173,7 @@ GENERAL = Channel(
     "C0TRYGENRL",
     "general",
     "Everything else; the app is not a member here",
-    frozenset({ADMIN.id, MEMBER.id, SECOND_MEMBER.id}),
+    frozenset({ADMIN.id, MEMBER.id, _SECOND_MEMBER.id}),
 )
 
 
@@ -166,9 +181,9 @@ def try_cast() -> Cast:
     """Return the workspace of the try page, as it is at the start."""
     return Cast(
         TEAM_ID,
-        TEAM_DOMAIN,
-        TEAM_NAME,
-        {person.id: user_object(person) for person in _EVERYBODY},
+        _TEAM_DOMAIN,
+        _TEAM_NAME,
+        {person.id: _user_object(person) for person in _EVERYBODY},
         {channel.id: channel for channel in (INTEGRATIONS, GENERAL)},
     )
 
@@ -178,7 +193,7 @@ def direct_channel(person_id: str) -> str:
     return "D" + person_id[1:]
 
 
-def user_object(person: Person) -> Json:
+def _user_object(person: Person) -> Json:
     """Return a person as ``users.info`` describes them."""
     return {
         "id": person.id,

@@ -21,7 +21,7 @@ Front = Callable[[bytes, dict[str, str]], tuple[int, Mapping[str, str], bytes]]
 PATIENCE_S = 3.0
 FORM = "application/x-www-form-urlencoded"
 # A front may still be reading from the app long after Slack would have hung up.
-CONNECTION_TIMEOUT_S = 30.0
+_CONNECTION_TIMEOUT_S = 30.0
 
 
 def http_front(url: str) -> Front:
@@ -30,7 +30,7 @@ def http_front(url: str) -> Front:
 
     def post(body: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         connection = http.client.HTTPConnection(
-            target.hostname or "127.0.0.1", target.port or 80, timeout=CONNECTION_TIMEOUT_S
+            target.hostname or "127.0.0.1", target.port or 80, timeout=_CONNECTION_TIMEOUT_S
         )
         try:
             connection.request("POST", target.path, body, headers)

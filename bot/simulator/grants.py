@@ -18,7 +18,7 @@ UrlKind = Literal["commands", "actions", "app"]
 
 
 @dataclass
-class Trigger:
+class _Trigger:
     """The right to open one form for a person; ``channel`` is what they looked at, if it was one."""
 
     person: str
@@ -45,17 +45,17 @@ class Grants:
     def __init__(self, clock: Callable[[], float], team_id: str) -> None:
         self._clock = clock
         self._team_id = team_id
-        self._triggers: dict[str, Trigger] = {}
+        self._triggers: dict[str, _Trigger] = {}
         self._urls: dict[str, ResponseUrl] = {}
         self._numbers = itertools.count(1)
 
     def trigger(self, person: str, channel: str = "") -> str:
         """Mint a trigger id for a person; it serves once, within three seconds."""
         trigger_id = f"{next(self._numbers)}.1700.{secrets.token_hex(16)}"
-        self._triggers[trigger_id] = Trigger(person, channel, self._clock())
+        self._triggers[trigger_id] = _Trigger(person, channel, self._clock())
         return trigger_id
 
-    def exchange(self, trigger_id: str) -> Trigger:
+    def exchange(self, trigger_id: str) -> _Trigger:
         """
         Use a trigger id up and return it, with the person it was minted for.
 

@@ -12,7 +12,7 @@ from typing import Any
 from bot.simulator.cast import Json
 from bot.simulator.kept_blocks import elements
 
-Key = tuple[str, str]
+_Key = tuple[str, str]
 
 # Element type -> its field in state.values, and the field that presets it.
 FIELDS = {
@@ -55,8 +55,8 @@ class Surface:
     """
 
     blocks: list[Json]
-    given: dict[Key, Any] = field(default_factory=dict)
-    offered: dict[Key, dict[str, Json]] = field(default_factory=dict)
+    given: dict[_Key, Any] = field(default_factory=dict)
+    offered: dict[_Key, dict[str, Json]] = field(default_factory=dict)
 
     def remember(self, values: Json) -> None:
         """Take over ``{block_id: {action_id: raw}}`` from the page."""
@@ -105,7 +105,7 @@ class Surface:
                 found[block["block_id"]] = problem
         return found
 
-    def _resolved(self, name: str, raw: Any, key: Key, element: Json) -> Any:
+    def _resolved(self, name: str, raw: Any, key: _Key, element: Json) -> Any:
         if name == "selected_date_time":
             return int(raw)
         if name not in ("selected_option", "selected_options"):

@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.simulator.cast import Json
 
-TEXT_DEFAULTS = {"plain_text": ("emoji", True), "mrkdwn": ("verbatim", False)}
+_TEXT_DEFAULTS = {"plain_text": ("emoji", True), "mrkdwn": ("verbatim", False)}
 
 
 class Refused(Exception):
@@ -79,6 +79,6 @@ def _with_text_defaults(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     filled = {key: _with_text_defaults(value) for key, value in node.items()}
-    if filled.get("type") in TEXT_DEFAULTS and isinstance(filled.get("text"), str):
-        filled.setdefault(*TEXT_DEFAULTS[filled["type"]])
+    if filled.get("type") in _TEXT_DEFAULTS and isinstance(filled.get("text"), str):
+        filled.setdefault(*_TEXT_DEFAULTS[filled["type"]])
     return filled

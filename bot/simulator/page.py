@@ -33,6 +33,7 @@ _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _STATIC = importlib.resources.files("bot.simulator") / "static"
 
 _FOR_THE_APP = ("/api/", "/hooks/", "/upload/")
+_RETRY_AFTER = [("Retry-After", "30")]
 _NOT_YOURS = (
     "This page is given only to the browser that first opens the address that quaymaster try printed.\n"
     "That address works once. For a new one, press Ctrl+C in the terminal and start quaymaster try again."
@@ -71,6 +72,7 @@ class TryPage:
         headers = [
             *guard.HEADERS,
             *arrival,
+            *(_RETRY_AFTER if status == HTTPStatus.TOO_MANY_REQUESTS else []),
             ("Content-Type", content_type),
             ("Content-Length", str(len(body))),
         ]
@@ -143,7 +145,8 @@ class TryPage:
         _, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition("Bearer ")
         token = bearer or str(args.pop("token", ""))
         args.pop("token", None)
-        return _json(self.simulator.web_api(method, args, token))
+        answer = self.simulator.web_api(method, args, token)
+        return _json(answer, 429 if answer.get("error") == "ratelimited" else 200)
 
     def _asked(self, environ: guard.Environ, what: str) -> _Reply:
         if not guard.has_token(environ, self.token):

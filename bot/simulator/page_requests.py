@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from bot.simulator.cast import Json
+from bot.simulator.cast import ROLES, Json
 from bot.simulator.kept_blocks import Refused
 from bot.simulator.simulator import Simulator
 
@@ -63,6 +63,13 @@ def _message_shortcut(simulator: Simulator, person: str, body: Said) -> None:
     simulator.message_shortcut(person, body["ts"], body["callback_id"])
 
 
+def _change(simulator: Simulator, _person: str, body: Said) -> None:
+    person, role = body["person"], body["role"]
+    if person not in simulator.world.cast.people or role not in ROLES:
+        raise Refused("user_not_found")
+    simulator.change_person(person, **ROLES[role])
+
+
 def _dismiss(simulator: Simulator, person: str, body: Said) -> None:
     simulator.dismiss(person, body["name"])
 
@@ -76,5 +83,6 @@ REQUESTS: dict[str, Callable[[Simulator, str, Said], Json | None]] = {
     "home": _home,
     "shortcut": _shortcut,
     "message_shortcut": _message_shortcut,
+    "change": _change,
     "dismiss": _dismiss,
 }

@@ -21,6 +21,7 @@ from bot.simulator.screen import snapshot
 from bot.simulator.world import Message, View, World
 
 _HTTP_OK = 200
+_MEMBERSHIP = {"/invite": (True, "invited"), "/remove": (False, "removed")}
 
 
 class Simulator:
@@ -72,12 +73,14 @@ class Simulator:
         if not self.world.cast.is_member(person, channel):
             raise Refused("not_in_channel")
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        if text.startswith("/"):
-            name, _, words = escaped.partition(" ")
+        name, _, words = escaped.partition(" ")
+        if name in _MEMBERSHIP:
+            self._invite(person, channel, name, words.strip())
+        elif text.startswith("/"):
             self.command(person, channel, name, words.strip())
-            return
-        with self.world.lock:
-            self.world.post(channel, person, escaped, [])
+        else:
+            with self.world.lock:
+                self.world.post(channel, person, escaped, [])
 
     def command(self, person: str, channel: str, name: str, words: str) -> None:
         """Send a slash command; ``words`` are as Slack hands them on, already escaped."""
@@ -264,6 +267,19 @@ class Simulator:
             "response_url": self._response_url(kind, person, channel, ts),
             "trigger_id": self.world.grants.trigger(person, channel),
         }
+
+    def _invite(self, person: str, channel: str, name: str, who: str) -> None:
+        """Run Slack's own ``/invite @somebody`` or ``/remove @somebody``."""
+        is_member, done = _MEMBERSHIP[name]
+        with self.world.lock:
+            cast = self.world.cast
+            found = next((one for one in cast.people if f"@{cast.handle(one)}" == who), None)
+            if found is None:
+                text = f"Type `{name}` and a name, such as `{name} @{cast.handle(BOT_USER.id)}`."
+                self.world.post(channel, BOT_USER.id, text, [], only_for=person, kind="slackbot")
+                return
+            cast.set_member(found, channel, is_member)
+            self.world.post(channel, person, f"{done} <@{found}>", [])
 
     def _response_url(self, kind: UrlKind, person: str, channel: str, ts: str | None) -> str:
         return self.world.base_url + self.world.grants.response_url(kind, person, channel, ts)

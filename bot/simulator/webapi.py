@@ -28,11 +28,11 @@ def call(world: World, method: str, args: Json) -> Json:
         return refused.answer()
 
 
-def api_test(_world: World, args: Json) -> Json:
+def _api_test(_world: World, args: Json) -> Json:
     return {"args": args}
 
 
-def auth_test(world: World, _args: Json) -> Json:
+def _auth_test(world: World, _args: Json) -> Json:
     return {
         "url": f"https://{world.cast.team_domain}.slack.com/",
         "team": world.cast.team_name,
@@ -44,28 +44,28 @@ def auth_test(world: World, _args: Json) -> Json:
     }
 
 
-def users_info(world: World, args: Json) -> Json:
+def _users_info(world: World, args: Json) -> Json:
     user = world.cast.people.get(args.get("user", ""))
     if user is None:
         raise Refused("user_not_found")
     return {"user": user}
 
 
-def usergroups_users_list(world: World, args: Json) -> Json:
+def _usergroups_users_list(world: World, args: Json) -> Json:
     members = world.cast.groups.get(args.get("usergroup", ""))
     if members is None:
         raise Refused("no_such_subteam")
     return {"users": members}
 
 
-def conversations_open(world: World, args: Json) -> Json:
+def _conversations_open(world: World, args: Json) -> Json:
     person = args.get("users", "")
     if person not in world.cast.people:
         raise Refused("user_not_found")
     return {"channel": {"id": direct_channel(person)}}
 
 
-def views_open(world: World, args: Json) -> Json:
+def _views_open(world: World, args: Json) -> Json:
     trigger = world.grants.exchange(args.get("trigger_id", ""))
     owner = trigger.person
     body = _admitted(world, owner, args, "modal", "views.open")
@@ -74,7 +74,7 @@ def views_open(world: World, args: Json) -> Json:
     return {"view": view_object(world, view)}
 
 
-def views_push(world: World, args: Json) -> Json:
+def _views_push(world: World, args: Json) -> Json:
     owner = world.grants.exchange(args.get("trigger_id", "")).person
     stack = world.stacks[owner]
     if not stack:
@@ -86,7 +86,7 @@ def views_push(world: World, args: Json) -> Json:
     return {"view": view_object(world, view)}
 
 
-def views_update(world: World, args: Json) -> Json:
+def _views_update(world: World, args: Json) -> Json:
     view = world.view(args.get("view_id") or args.get("external_id") or "")
     _expect_hash(view, args)
     body = _view_argument(args)
@@ -95,7 +95,7 @@ def views_update(world: World, args: Json) -> Json:
     return {"view": view_object(world, view)}
 
 
-def views_publish(world: World, args: Json) -> Json:
+def _views_publish(world: World, args: Json) -> Json:
     owner = args.get("user_id", "")
     if owner not in world.cast.people:
         raise Refused("user_not_found")
@@ -110,7 +110,7 @@ def views_publish(world: World, args: Json) -> Json:
     return {"view": view_object(world, shown)}
 
 
-def chat_post_message(world: World, args: Json) -> Json:
+def _chat_post_message(world: World, args: Json) -> Json:
     channel, person = _conversation(world, args.get("channel", ""))
     _accept_message(world, args, person, channel, "chat.postMessage")
     text, thread = args.get("text") or "", args.get("thread_ts") or ""
@@ -118,7 +118,7 @@ def chat_post_message(world: World, args: Json) -> Json:
     return {"channel": channel, "ts": message.ts, "message": message_object(world, message)}
 
 
-def chat_post_ephemeral(world: World, args: Json) -> Json:
+def _chat_post_ephemeral(world: World, args: Json) -> Json:
     channel, _ = _conversation(world, args.get("channel", ""))
     person = args.get("user", "")
     if channel in world.cast.channels and not world.cast.is_member(person, channel):
@@ -129,7 +129,7 @@ def chat_post_ephemeral(world: World, args: Json) -> Json:
     return {"message_ts": message.ts}
 
 
-def chat_update(world: World, args: Json) -> Json:
+def _chat_update(world: World, args: Json) -> Json:
     message = world.message(args.get("ts", ""), "")
     if message.author != BOT_USER.id:
         raise Refused("cant_update_message")
@@ -138,7 +138,7 @@ def chat_update(world: World, args: Json) -> Json:
     return {"channel": message.channel, "ts": message.ts, "text": message.text}
 
 
-def chat_delete(world: World, args: Json) -> Json:
+def _chat_delete(world: World, args: Json) -> Json:
     message = world.message(args.get("ts", ""), "")
     if message.author != BOT_USER.id:
         raise Refused("cant_delete_message")
@@ -146,7 +146,7 @@ def chat_delete(world: World, args: Json) -> Json:
     return {"channel": message.channel, "ts": message.ts}
 
 
-def conversations_info(world: World, args: Json) -> Json:
+def _conversations_info(world: World, args: Json) -> Json:
     channel = world.cast.channels.get(args.get("channel", ""))
     if channel is None:
         raise Refused("channel_not_found")
@@ -154,13 +154,13 @@ def conversations_info(world: World, args: Json) -> Json:
     return {"channel": {"id": channel.id, "name": channel.name, "is_channel": True, "is_member": is_member}}
 
 
-def files_get_upload_url_external(world: World, args: Json) -> Json:
+def _files_get_upload_url_external(world: World, args: Json) -> Json:
     length = str(args.get("length", ""))
     file = world.uploads.announce(args.get("filename", ""), int(length) if length.isdecimal() else 0)
     return {"upload_url": world.base_url + file.path, "file_id": file.id}
 
 
-def files_complete_upload_external(world: World, args: Json) -> Json:
+def _files_complete_upload_external(world: World, args: Json) -> Json:
     listed = args.get("files")
     if not isinstance(listed, list) or not listed:
         raise Refused("invalid_arguments")
@@ -175,22 +175,22 @@ def files_complete_upload_external(world: World, args: Json) -> Json:
 
 
 METHODS: dict[str, Callable[[World, Json], Json]] = {
-    "api.test": api_test,
-    "auth.test": auth_test,
-    "users.info": users_info,
-    "usergroups.users.list": usergroups_users_list,
-    "conversations.open": conversations_open,
-    "views.open": views_open,
-    "views.push": views_push,
-    "views.update": views_update,
-    "views.publish": views_publish,
-    "chat.postMessage": chat_post_message,
-    "chat.postEphemeral": chat_post_ephemeral,
-    "chat.update": chat_update,
-    "chat.delete": chat_delete,
-    "conversations.info": conversations_info,
-    "files.getUploadURLExternal": files_get_upload_url_external,
-    "files.completeUploadExternal": files_complete_upload_external,
+    "api.test": _api_test,
+    "auth.test": _auth_test,
+    "users.info": _users_info,
+    "usergroups.users.list": _usergroups_users_list,
+    "conversations.open": _conversations_open,
+    "views.open": _views_open,
+    "views.push": _views_push,
+    "views.update": _views_update,
+    "views.publish": _views_publish,
+    "chat.postMessage": _chat_post_message,
+    "chat.postEphemeral": _chat_post_ephemeral,
+    "chat.update": _chat_update,
+    "chat.delete": _chat_delete,
+    "conversations.info": _conversations_info,
+    "files.getUploadURLExternal": _files_get_upload_url_external,
+    "files.completeUploadExternal": _files_complete_upload_external,
 }
 
 

@@ -18,8 +18,8 @@ from bot.simulator.inputs import Surface
 from bot.simulator.kept_blocks import Refused, normalised
 from bot.simulator.uploads import File, Uploads
 
-Check = Callable[[str, Json], list[str]]
-Kind = Literal["message", "slackbot", "refused"]
+_Check = Callable[[str, Json], list[str]]
+_Kind = Literal["message", "slackbot", "refused"]
 
 MAX_STACK = 3
 _MAX_MESSAGES = 120
@@ -45,7 +45,7 @@ class Message:
     text: str
     surface: Surface
     only_for: str | None = None
-    kind: Kind = "message"
+    kind: _Kind = "message"
     details: list[str] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     thread_ts: str = ""
@@ -77,7 +77,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Note:
+class _Note:
     """Something the page says about a form or Home tab that Slack would not take."""
 
     id: str
@@ -102,7 +102,7 @@ class World:
 
     def __init__(
         self,
-        check: Check,
+        check: _Check,
         clock: Callable[[], float] = time.time,
         *,
         app: SlackApp | None = None,
@@ -121,7 +121,7 @@ class World:
         self.messages: list[Message] = []
         self.stacks: defaultdict[str, list[View]] = defaultdict(list)
         self.homes: dict[str, View] = {}
-        self.notes: list[Note] = []
+        self.notes: list[_Note] = []
         self._count = itertools.count(1)
 
     def changed(self) -> int:
@@ -238,7 +238,7 @@ class World:
 
     def note(self, title: str, details: list[str], person: str) -> None:
         """Tell a person something that belongs to no message and no form."""
-        self.notes.append(Note(secrets.token_hex(4), person, title, details))
+        self.notes.append(_Note(secrets.token_hex(4), person, title, details))
         self.changed()
 
     def _new_hash(self) -> str:

@@ -19,8 +19,8 @@ from typing import Any
 
 from slack_bolt import Ack, BoltContext, BoltResponse
 
-from bot.core.access import Action, asks_again, require, role_of
-from bot.core.audit import refusal
+from bot.core.access import asks_again, require, role_of
+from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields, InvalidInput, SecretInText, StoreFailure
 from bot.core.model import Actor, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
@@ -61,7 +61,7 @@ class Dispatch:
         """Answer a slash command."""
         text = str(body.get("text", ""))
         actor = self._actor(context, body, self._routes.done_by(text))
-        require(self._services.store, actor, Action.SEE)
+        require(self._services.ports, actor, Action.SEE)
         _refuse_secret(self._services, actor, text)
         verb, words = self._routes.read(text)
         surface = surface_of(self._services, actor.workspace, actor.user_id, body)
@@ -81,7 +81,7 @@ class Dispatch:
         """Run a press's listener, then publish the Home tab again if something changed there."""
         press = _read_press(body)
         actor = self._actor(context, body, self._routes.does.get(press.action_id))
-        require(self._services.store, actor, Action.SEE)
+        require(self._services.ports, actor, Action.SEE)
         listener = self._routes.actions.get(press.action_id)
         if listener is None:
             raise InvalidInput("This button is too old.", "Type /integrations to see the present state.")
@@ -93,14 +93,15 @@ class Dispatch:
         """Answer a submitted form."""
         deadline = time.monotonic() + _FORM_S
         actor = self._actor(context, body, None)
-        require(self._services.store, actor, Action.SEE)
+        require(self._services.ports, actor, Action.SEE)
         view = body["view"]
         listener = self._routes.forms.get(view.get("callback_id", ""))
         if listener is None:
             raise InvalidInput("This form is too old.", "Close it and open it again.")
         form = Form((view.get("state") or {}).get("values") or {}, read_facts(view))
         given = self._given(actor)
-        hurried = replace(self._services, registry=_Hurried(self._services.registry, deadline))
+        ports = self._services.ports
+        hurried = replace(self._services, ports=replace(ports, registry=_Hurried(ports.registry, deadline)))
         call(listener, {**given, "services": hurried, "ack": ack, "form": form})
         if HOME in form.facts:
             self._services.executor.submit(
@@ -226,7 +227,9 @@ def _actor_of(services: Services, workspace: Workspace, user_id: str, body: _Bod
         is_editor=not services.editors or is_among(services.editors),
     )
     people = tuple(admin for admin in services.admins if admin[:1] in "UW")
-    return Actor(workspace, user_id, role, services.now(), request_id=_request_id_of(body), admins=people)
+    return Actor(
+        workspace, user_id, role, services.ports.now(), request_id=_request_id_of(body), admins=people
+    )
 
 
 def _request_id_of(body: _Body) -> str:
@@ -242,8 +245,9 @@ def _refuse_secret(services: Services, actor: Actor, text: str) -> None:
     if looks_secret(text):
         token_ids = ids_in(text)
         # The advice to revoke it counts more than the entry, so a store that fails does not stand before it.
-        with suppress(StoreFailure), services.store.transaction(actor.workspace) as change:
-            change.record(refusal(actor, "command.secret", detail=" ".join(token_ids)))
+        with suppress(StoreFailure), services.ports.store.change(actor.workspace) as change:
+            for token_id in token_ids or ("",):
+                change.record(refusal(actor, Action.TYPE_SECRET, token_id=token_id))
         raise SecretInText(token_ids)
 
 

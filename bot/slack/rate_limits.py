@@ -8,8 +8,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from bot.core.errors import TooOften
 from bot.core.model import Workspace
-from bot.core.token_bucket import Buckets, TooOften
+from bot.core.token_bucket import Buckets
 
 PEOPLE_AT_ONCE = 10
 """So many people may use up their minute at the same time."""

@@ -2,14 +2,14 @@
 
 The SDK's client reconnects by itself when the connection is closed. It does not notice a connection that
 opens but never carries a pong, and it spins on one that ends without a word; and its first connection
-raises when Slack is down. So a watchdog of ours connects, looks every 5 seconds, and connects anew.
+raises when Slack is down. So a watchdog of ours connects, looks every second, and connects again.
 """
 
 import contextlib
 import logging
 import socket
 import time
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
@@ -19,14 +19,11 @@ from bot.core.secrets import Secret
 
 # As many as the web server's threads, for the same reason: a submitted form waits for a registry in one
 # of them, and 64 such forms must not hold up anybody else's acknowledgement. They start as needed.
-CONCURRENCY = 80
-RECEIVE_BYTES = 64 * 1024
+_CONCURRENCY = 80
+_RECEIVE_BYTES = 64 * 1024
 """The SDK reads a payload in pieces of this size, one level of recursion each."""
 
-LOOK_EVERY_S = 5
-SILENT_AFTER_S = 20
-"""Four pings without a pong."""
-LONGEST_PAUSE_S = 60.0
+_LONGEST_PAUSE_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +31,45 @@ log = logging.getLogger(__name__)
 class SocketMode:
     """A connection to Slack that is kept alive until it is stopped."""
 
-    def __init__(self, app: App, app_token: Secret, client: WebClient) -> None:
-        """``client`` knows Slack's address; the connection is asked for with ``app_token``."""
+    def __init__(
+        self,
+        app: App,
+        app_token: Secret,
+        client: WebClient,
+        *,
+        ping_every_s: float = 3.0,
+        look_every_s: float = 1.0,
+        silent_after_s: float = 9.0,
+        first_pause_s: float = 5.0,
+    ) -> None:
+        """
+        Args:
+            app: Answers the payloads.
+            app_token: The connection is asked for with it.
+            client: Knows Slack's address.
+            ping_every_s: How often Slack is asked for a sign of life.
+            look_every_s: How often the connection is looked at.
+            silent_after_s: So long after the last pong it is lost: three pings without an answer.
+            first_pause_s: How long to wait after a failed attempt; each further wait is twice as long.
+        """
         self._handler = SocketModeHandler(
             app,
             app_token.reveal(),
             web_client=client,
-            concurrency=CONCURRENCY,
-            ping_interval=LOOK_EVERY_S,
-            receive_buffer_size=RECEIVE_BYTES,
+            concurrency=_CONCURRENCY,
+            ping_interval=ping_every_s,
+            receive_buffer_size=_RECEIVE_BYTES,
         )
         self._client = self._handler.client
+        self._look_every_s = look_every_s
+        self._silent_after_s = silent_after_s
+        self._first_pause_s = first_pause_s
         self._stopped = Event()
-        self._session = ""
-        self._session_since = 0.0
+        self._lock = Lock()
+        self._heard: tuple[str, float | None] = ("", None)
+        """The session and the wall time of its last pong, as the SDK keeps it."""
+        self._heard_at = 0.0
+        """When that changed last, in monotonic seconds: the wall clock may be set."""
         self._watchdog = Thread(target=self._watch, name="socket-mode", daemon=True)
         # A thread of its own, because the SDK waits for its workers without a limit.
         self._closing = Thread(target=self._close, name="socket-mode-end", daemon=True)
@@ -57,7 +79,7 @@ class SocketMode:
         self._watchdog.start()
 
     def health(self) -> str | None:
-        """Give ``None`` while Slack answers, otherwise a sentence."""
+        """Return ``None`` while Slack answers, otherwise a sentence."""
         return None if self._is_alive() else "Slack's Socket Mode is not connected."
 
     def stop(self, timeout_s: float) -> None:
@@ -81,25 +103,47 @@ class SocketMode:
         self._client.close()
 
     def _watch(self) -> None:
-        pause_s = float(LOOK_EVERY_S)
+        lost_at: float | None = None  # None = it was never there
+        was_alive, has_complained = False, False
+        pause_s, again_at = self._first_pause_s, 0.0
         while not self._stopped.is_set():
-            is_well = self._is_alive() or self._connect()
-            pause_s = LOOK_EVERY_S if is_well else min(2 * pause_s, LONGEST_PAUSE_S)
-            self._stopped.wait(pause_s)
+            now = time.monotonic()
+            is_alive = self._is_alive()
+            if is_alive and not was_alive:
+                log.info(_arrived(now - lost_at if lost_at else None))
+                pause_s, again_at, has_complained = self._first_pause_s, 0.0, False
+            elif was_alive and not is_alive:
+                log.warning("Socket Mode: connection lost")
+                # The SDK itself replaces a connection that was closed, and notices a silent one only later.
+                is_silent = self._client.is_connected()
+                lost_at, again_at = now, now if is_silent else now + 2 * self._look_every_s
+            if not is_alive and now >= again_at and not self._connect(is_told=has_complained):
+                has_complained = True
+                again_at, pause_s = now + pause_s, min(2 * pause_s, _LONGEST_PAUSE_S)
+            was_alive = is_alive
+            self._stopped.wait(self._look_every_s)
 
-    def _connect(self) -> bool:
+    def _connect(self, *, is_told: bool) -> bool:
         try:
             self._client.connect_to_new_endpoint(force=True)
         except Exception as error:
-            log.error("Socket Mode cannot connect", exc_info=error)
+            if not is_told:
+                log.error("Socket Mode: cannot connect, trying again", exc_info=error)
             return False
-        return self._client.is_connected()
+        return bool(self._client.is_connected())
 
     def _is_alive(self) -> bool:
         session = self._client.current_session
         if session is None or not session.is_active():
             return False
-        if session.session_id != self._session:
-            self._session, self._session_since = session.session_id, time.time()
-        heard_at = max(session.last_ping_pong_time or 0.0, self._session_since)
-        return time.time() - heard_at < SILENT_AFTER_S
+        with self._lock:
+            heard = (session.session_id, session.last_ping_pong_time)
+            if heard != self._heard:
+                self._heard, self._heard_at = heard, time.monotonic()
+            return time.monotonic() - self._heard_at < self._silent_after_s
+
+
+def _arrived(away_s: float | None) -> str:
+    return (
+        "Socket Mode: connected" if away_s is None else f"Socket Mode: connected again after {away_s:.0f} s"
+    )

@@ -28,7 +28,6 @@ from storage.postgres.reading import PostgresReading, Rows
 from storage.postgres.rows import (
     bar_row,
     dependency_row,
-    entry_row,
     integration_row,
     news_row,
     target_columns,
@@ -140,8 +139,7 @@ class PostgresChange(PostgresReading):
         def steps(before: Head, extended: Extended) -> list[Step]:
             return [("advance", extended.advance(self._ws, before)), *written, *self._entries(extended)]
 
-        _, extended = send(self._ledger, self._ws, self._events, steps)
-        self._ledger.heads[self._ws] = extended.head
+        send(self._ledger, self._ws, self._events, steps)
 
     # A change that reads
 
@@ -168,6 +166,7 @@ class PostgresChange(PostgresReading):
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
+                self._borrowed.enter_context(self._ledger.turn(self._ws, deadline))
                 connection = self._borrowed.enter_context(self._ledger.pool.connection(deadline))
                 self._first, rows = self._ledger.lock(connection, self._ws, *further)
             except Lost as lost:
@@ -222,7 +221,7 @@ class PostgresChange(PostgresReading):
         return extend(head, self._ws, events, self._ledger.keyring)
 
     def _entries(self, extended: Extended) -> list[Step]:
-        return [("append_entry", {"ws": self._ws, **entry_row(entry)}) for entry in extended.entries]
+        return [("append_entry", row) for row in extended.rows(self._ws)]
 
     def _told(self, act: Callable[[], T]) -> T:
         """Act; what the database refuses becomes an error of the port."""

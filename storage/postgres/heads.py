@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bot.core.audit import BEFORE_THE_FIRST, entry_hash
 from bot.core.model import AuditEntry, Event
 from storage.postgres.connections import Row
-from storage.postgres.rows import Parameters
+from storage.postgres.rows import Parameters, entry_row
 from storage.sealing import Keyring
 
 
@@ -34,7 +34,14 @@ class Extended:
     """Events with their places behind a head."""
 
     entries: tuple[AuditEntry, ...]
+    seals: tuple[str, ...]
+    """The sealed hash of each entry: who has no key can add none."""
     head: Head
+
+    def rows(self, ws: str) -> list[Parameters]:
+        """The parameters of ``append_entry``, for each."""
+        pairs = zip(self.entries, self.seals, strict=True)
+        return [{"ws": ws, "entry_seal": seal, **entry_row(entry)} for entry, seal in pairs]
 
     def advance(self, ws: str, before: Head) -> Parameters:
         """The parameters of ``advance``."""
@@ -66,4 +73,9 @@ def extend(head: Head, ws: str, events: Sequence[Event], keyring: Keyring) -> Ex
         last = entry_hash(last, ws, sequence, event)
         entries.append(AuditEntry(sequence, event, last, keyring.seal_entry(last)))
     kid, seal = (keyring.primary, keyring.seal_head(last)) if entries else (head.kid, head.seal)
-    return Extended(tuple(entries), Head(head.revision + 1, sequence, last, kid, seal, secrets.token_hex(8)))
+    present = Head(head.revision + 1, sequence, last, kid, seal, secrets.token_hex(8))
+    return Extended(tuple(entries), tuple(_seal(entry, keyring) for entry in entries), present)
+
+
+def _seal(entry: AuditEntry, keyring: Keyring) -> str:
+    return f"{keyring.primary}.{keyring.seal_head(entry.hash)}"

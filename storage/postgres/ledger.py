@@ -1,9 +1,13 @@
 """What the changes of all workspaces share: connections, the keyring, the clock, and the heads seen last."""
 
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from bot.core.errors import Busy
 from storage.postgres.connections import Connection, Pool, Row, Step
 from storage.postgres.heads import Head
 from storage.sealing import Keyring
@@ -18,6 +22,23 @@ class Ledger:
         self.clock = clock
         self.heads: dict[str, Head] = {}
         """By workspace key; one that is out of date costs a second try."""
+        self._turns: dict[str, threading.Lock] = {}
+
+    @contextmanager
+    def turn(self, ws: str, deadline: float) -> Iterator[None]:
+        """
+        Wait for a thread's turn to change a workspace: those that waited at its row would hold connections.
+
+        Raises:
+            Busy: It does not come by ``deadline``, in monotonic seconds.
+        """
+        turn = self._turns.setdefault(ws, threading.Lock())
+        if not turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise Busy
+        try:
+            yield
+        finally:
+            turn.release()
 
     def head(self, connection: Connection, ws: str, *, is_locked: bool) -> Head:
         """

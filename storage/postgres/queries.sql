@@ -371,9 +371,9 @@ delete from news where ws = %(ws)s and id = %(id)s
 
 -- name: append_entry
 insert into audit (ws, sequence, at, action, is_done, actor, integration, name_key, former_key, server, target_kind,
-                   target_name, hash, doc)
+                   target_name, hash, seal, doc)
 values (%(ws)s, %(sequence)s, %(at)s, %(action)s, %(is_done)s, %(actor)s, %(integration)s, %(name_key)s, %(former_key)s,
-        %(server)s, %(target_kind)s, %(target_name)s, %(hash)s, %(doc)s)
+        %(server)s, %(target_kind)s, %(target_name)s, %(hash)s, %(entry_seal)s, %(doc)s)
 
 -- name: forget_requests
 delete from requests where ws = %(ws)s and at < %(before)s
@@ -387,21 +387,20 @@ select expect(exists (select from kept), 'done')
 
 -- name: record_use
 -- A fetch: checked against the present, with the target's first and the hour's first kept for good, all at once.
+-- The head is locked before, as every change does, so that nothing it checks is changed meanwhile.
 with fits as materialized (
     select exists (
             select from tokens where ws = %(ws)s and id = %(token)s and revoked_at is null
             and expires_at = %(expires_at)s and target_kind = %(target_kind)s and target_name = %(target_name)s
             and doc ->> 'approved_by' is not distinct from %(approved_by)s
-            and doc ->> 'declined_by' is not distinct from %(declined_by)s
-            for share)
-       and exists (select from integrations where ws = %(ws)s and id = %(id)s and version = %(version)s for key share)
+            and doc ->> 'declined_by' is not distinct from %(declined_by)s)
+       and exists (select from integrations where ws = %(ws)s and id = %(id)s and version = %(version)s)
        and (not %(is_fetch)s or not exists (
             select from bars where ws = %(ws)s and integration = %(id)s
             and target_kind = %(target_kind)s and target_name = %(target_name)s))
        and (not %(needs_link)s or exists (
             select from dependencies where ws = %(ws)s and integration = %(id)s
-            and target_kind = %(target_kind)s and target_name = %(target_name)s and doc ? 'granted_by'
-            for share)) as is_met
+            and target_kind = %(target_kind)s and target_name = %(target_name)s and doc ? 'granted_by')) as is_met
 ), linked as (
     insert into dependencies (ws, integration, target_kind, target_name, target_key, last_used_at, doc)
     select %(ws)s, %(id)s, %(target_kind)s, %(target_name)s, %(target_key)s, %(last_used_at)s, %(dependency)s
@@ -419,9 +418,9 @@ with fits as materialized (
     where ws = %(ws)s and revision = %(revision)s and (select is_new from news) returning 1
 ), entered as (
     insert into audit (ws, sequence, at, action, is_done, actor, integration, name_key, former_key, server, target_kind,
-                       target_name, hash, doc)
+                       target_name, hash, seal, doc)
     select %(ws)s, %(sequence)s, %(at)s, %(action)s, %(is_done)s, %(actor)s, %(integration)s, %(name_key)s, %(former_key)s,
-           %(server)s, %(event_target_kind)s, %(event_target_name)s, %(hash)s, %(doc)s
+           %(server)s, %(event_target_kind)s, %(event_target_name)s, %(hash)s, %(entry_seal)s, %(doc)s
     from advanced returning 1
 )
 select expect((select is_met from fits), 'use'),

@@ -7,9 +7,8 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from bot.core.access import Action
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.audit import former_name
+from bot.core.audit import Action, former_name
 from bot.core.model import (
     AuditEntry,
     Bar,

@@ -1,14 +1,15 @@
 """Sends a change that only writes: one round trip, from the head that was seen last.
 
-When somebody else has moved the head, it is read and the change is sent again; after three such misses it is
-locked first. What collided in the database is sent again at most three times.
+When another process has moved the head, it is locked, which tells where it is, and the change is sent again:
+reading it without the lock would cost as much and might miss again. What collided in the database is sent
+again at most three times.
 """
 
 import time
 from collections.abc import Callable, Sequence
 
 from bot.core.model import Event
-from storage.postgres.connections import PATIENCE_S, Lost, Refused, Step
+from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
 from storage.postgres.reading import Rows
@@ -20,8 +21,12 @@ COLLIDED = ("40001", "40P01")
 
 
 def send(
-    ledger: Ledger, ws: str, events: Sequence[Event], steps: Callable[[Head, Extended], list[Step]]
-) -> tuple[list[Rows], Extended]:
+    ledger: Ledger,
+    ws: str,
+    events: Sequence[Event],
+    steps: Callable[[Head, Extended], list[Step]],
+    is_advanced: Callable[[list[Rows]], bool] = lambda _: True,
+) -> list[Rows]:
     """
     Send a change.
 
@@ -30,9 +35,10 @@ def send(
         ws: The workspace's key.
         events: What is recorded with it.
         steps: The statements, from the head before and the extended one.
+        is_advanced: Tells from the rows of each statement whether the head was moved.
 
     Returns:
-        The rows of each statement, none when it had to be found out what came of it; and the extended head.
+        The rows of each statement; none when it had to be found out what came of it.
 
     Raises:
         Refused, Lost: Nothing was kept.
@@ -40,28 +46,35 @@ def send(
     """
     deadline = time.monotonic() + PATIENCE_S
     misses = 0
-    while True:
-        sent: Sent | None = None
-        try:
-            with ledger.pool.connection(deadline) as connection:
-                before = ledger.head(connection, ws, is_locked=misses > TRIES)
-                extended = extend(before, ws, events, ledger.keyring)
-                sent = Sent(ws, before, extended.head)
-                made = steps(before, extended)
-                if connection.is_in_transaction:
-                    return connection.ask(*made, ("commit", None))[:-1], extended
-                # One round trip outside of a transaction is one transaction.
-                return connection.ask(("set_workspace", {"ws": ws}), *made)[1:], extended
-        except Refused as refused:
-            ledger.heads.pop(ws, None)
-            misses += 1
-            if not _is_worth_another(refused) or misses > 2 * TRIES:
-                raise
-        except Lost as lost:
-            if sent is None and lost.is_final:
-                raise
-            if sent is not None and is_kept(ledger, sent, deadline):
-                return [], extended
+    with ledger.turn(ws, deadline):
+        while True:
+            sent: Sent | None = None
+            try:
+                with ledger.pool.connection(deadline) as connection:
+                    before = ledger.head(connection, ws, is_locked=misses > 0)
+                    extended = extend(before, ws, events, ledger.keyring)
+                    sent = Sent(ws, before, extended.head)
+                    rows = _send(connection, ws, steps(before, extended))
+                    if is_advanced(rows):
+                        ledger.heads[ws] = extended.head
+                    return rows
+            except Refused as refused:
+                ledger.heads.pop(ws, None)
+                misses += 1
+                if not _is_worth_another(refused) or misses > TRIES:
+                    raise
+            except Lost as lost:
+                if sent is None and lost.is_final:
+                    raise
+                if sent is not None and is_kept(ledger, sent, deadline):
+                    return []
+
+
+def _send(connection: Connection, ws: str, steps: list[Step]) -> list[Rows]:
+    if connection.is_in_transaction:
+        return connection.ask(*steps, ("commit", None))[:-1]
+    # One round trip outside of a transaction is one transaction.
+    return connection.ask(("set_workspace", {"ws": ws}), *steps)[1:]
 
 
 def _is_worth_another(refused: Refused) -> bool:

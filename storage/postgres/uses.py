@@ -22,10 +22,10 @@ from storage.postgres.connections import Lost, Refused, Step, sentence_for
 from storage.postgres.heads import Extended, Head
 from storage.postgres.ledger import Ledger
 from storage.postgres.noted_uses import Noted
+from storage.postgres.reading import Rows
 from storage.postgres.rows import (
     Parameters,
     dependency_row,
-    entry_row,
     event_doc,
     kind_number,
     target_columns,
@@ -114,23 +114,20 @@ class Uses:
 
     def _record_at_once(self, use: Fetch) -> bool:
         """Check and write; say whether it was the first of anything."""
+        ws = use.workspace.key
 
         def steps(before: Head, extended: Extended) -> list[Step]:
-            return [("record_use", _parameters(use, before, extended))]
+            return [("locked_head", {"ws": ws}), ("record_use", _parameters(use, before, extended))]
 
-        ws = use.workspace.key
         try:
-            rows, extended = send(self._ledger, ws, [use.event], steps)
+            rows = send(self._ledger, ws, [use.event], steps, _is_new)
         except Refused as refused:
             if refused.what == "use" or refused.sqlstate == "23503":
                 raise UseOutdated from None
             raise sentence_for(refused) from None
         except Lost as lost:
             raise sentence_for(lost) from None
-        is_new = not rows or bool(rows[0][0][2])
-        if is_new:
-            self._ledger.heads[ws] = extended.head
-        return is_new
+        return not rows or _is_new(rows)
 
     def flush(self) -> None:
         """Write what was noted and counted, and the lines of hours that are over. What fails stays noted."""
@@ -214,6 +211,11 @@ def _lets_pass(candidate: Candidate, use: Fetch) -> bool:
     return candidate.bar is None and link is not None and (bool(link.granted_by) or not use.needs_link)
 
 
+def _is_new(rows: list[Rows]) -> bool:
+    """True when ``record_use`` recorded a first."""
+    return bool(rows[-1][0][2])
+
+
 def _line_of(use: Fetch) -> _Line:
     hour = use.at.replace(minute=0, second=0, microsecond=0)
     event = use.event
@@ -221,7 +223,7 @@ def _line_of(use: Fetch) -> _Line:
 
 
 def _parameters(use: Fetch, before: Head, extended: Extended) -> Parameters:
-    entry = entry_row(extended.entries[0])
+    entry = extended.rows(use.workspace.key)[0]
     is_fetch = use.dependency is not None
     link = (
         dependency_row(use.dependency)

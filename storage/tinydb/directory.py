@@ -44,7 +44,7 @@ def prepare(directory: Path, disk: Disk) -> None:
         missing = [one for one in (directory, *directory.parents) if not one.exists()]
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(directory.stat().st_mode) & 0o077:
-            raise StoreFailure(f"Others may enter {directory}; run `chmod 700 {directory}`.")
+            raise StoreFailure(f"Others may enter {directory}.", f"Run `chmod 700 {directory}`.")
         (directory / "audit").mkdir(mode=0o700, exist_ok=True)
         flush_names(disk, directory)
         for made in missing:  # each new name outlives a power cut only with the directory it stands in

@@ -177,10 +177,10 @@ def loaded_keys(keyring: Keyring) -> str:
 
 def damaged(path: Path, workspace: str, reason: str) -> StoreDamaged:
     """Say which file is damaged, and which command repairs it."""
-    return StoreDamaged(f"{path} is damaged ({reason}); run `quaymaster store repair {workspace}`.")
+    return StoreDamaged(f"{path} is damaged ({reason}).", f"Run `quaymaster store repair {workspace}`.")
 
 
 def _newer(path: Path, format_number: int) -> StoreFailure:
     return StoreFailure(
-        f"{path} was written by a newer Quaymaster (format {format_number}); start that version instead."
+        f"{path} was written by a newer Quaymaster (format {format_number}).", "Start that version instead."
     )

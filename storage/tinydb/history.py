@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.core.access import Action
-from bot.core.audit import former_name
+from bot.core.audit import Action, former_name
 from bot.core.errors import StoreDamaged
 from bot.core.model import AuditEntry, Result, Server, name_key
 from bot.core.queries import HistoryPage, HistoryQuery
@@ -114,12 +113,12 @@ class Archive:
         path = self._path(first)
         data = self._volume.read(path)
         if data is None:
-            raise StoreDamaged(f"{path}, a part of the history, is missing; put it back from a backup.")
+            raise StoreDamaged(f"{path}, a part of the history, is missing.", "Put it back from a backup.")
         try:
             return decode(self._sealer, path, self._workspace_key, data)[1]
         except StoreDamaged:
             raise StoreDamaged(
-                f"{path}, a part of the history, is damaged; put it back from a backup."
+                f"{path}, a part of the history, is damaged.", "Put it back from a backup."
             ) from None
 
     def _path(self, first: int) -> Path:

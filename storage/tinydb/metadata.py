@@ -49,8 +49,8 @@ class Metadata:
         self._is_new = self._database.file.read() is None
         if self._is_new and workspace_keys(volume.directory):
             raise StoreDamaged(
-                f"{path} is missing although workspaces are kept beside it; put it back from a backup, "
-                f"or run `quaymaster store repair {META}`."
+                f"{path} is missing although workspaces are kept beside it.",
+                f"Put it back from a backup, or run `quaymaster store repair {META}`.",
             )
 
     @classmethod

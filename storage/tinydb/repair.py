@@ -52,14 +52,14 @@ def _repair_workspace(volume: Volume, sealer: Sealer, path: Path, key: str, at: 
         if _is_whole(volume, sealer, previous_of(path), key):
             done = _put_back(volume, path, at)
         elif path.exists() or previous_of(path).exists() or key not in metadata.workspaces:
-            raise StoreDamaged(f"No whole version before {path} is there; put it back from a backup.")
+            raise StoreDamaged(f"No whole version before {path} is there.", "Put it back from a backup.")
         else:
             metadata.mark(key, f"{path.name} was removed.", at, None)
             return [f"{path.name} is gone for good: Quaymaster starts without that workspace."]
     opened = OpenWorkspace(Shared(volume, sealer, lambda: at, {}, lambda _: None), key)
     fault = metadata.faults({key: opened}, sealer).get(key, "")
     if not fault and not done:
-        raise StoreFailure(f"{path} is not damaged; nothing was changed.")
+        raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
     metadata.mark(
         key, fault or f"{path.name} was damaged; the version before was put back.", at, opened.place[1:]
     )
@@ -68,7 +68,7 @@ def _repair_workspace(volume: Volume, sealer: Sealer, path: Path, key: str, at: 
 
 def _repair_metadata(volume: Volume, sealer: Sealer, path: Path, at: datetime) -> list[str]:
     if _is_whole(volume, sealer, path, META):
-        raise StoreFailure(f"{path} is not damaged; nothing was changed.")
+        raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
     if _is_whole(volume, sealer, previous_of(path), META):
         return _put_back(volume, path, at)
     kept = _keep_damaged(volume, path, at)

@@ -26,7 +26,6 @@ from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys
 from storage.tinydb.disk import REAL_DISK, Disk
 from storage.tinydb.durable_files import Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
-from storage.tinydb.former_methods import FormerMethods
 from storage.tinydb.history import Archive
 from storage.tinydb.last_used import LastUsed
 from storage.tinydb.metadata import Metadata
@@ -46,7 +45,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class TinyDBStore(FormerMethods):
+class TinyDBStore:
     """Implements ``bot.core.ports.store.Store``. Safe to share between threads; hold one a directory."""
 
     def __init__(

@@ -7,8 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.core.access import Action
-from bot.core.audit import event
+from bot.core.audit import Action, event
 from bot.core.model import (
     Actor,
     Dependency,

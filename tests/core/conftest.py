@@ -5,6 +5,7 @@ import pytest
 from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Target, TargetKind
+from bot.core.ports import Ports
 from bot.core.workflows.tokens import Caller, create_token
 from bot.registry.kind_table import KINDS
 from tests.core.actors import ACME, OWNER
@@ -25,13 +26,19 @@ def draft():
 
 
 @pytest.fixture
-def added(store, keyring, registry, draft):
-    """An integration of the owner's, in the store."""
-    return add_integration(store, keyring, registry, OWNER, draft(), is_checked=False)
+def ports(store, keyring, registry):
+    """The ports that operations use, in the morning."""
+    return Ports(store, keyring, registry, lambda: MORNING)
 
 
 @pytest.fixture
-def caller(store):
+def added(ports, draft):
+    """An integration of the owner's, in the store."""
+    return add_integration(ports, OWNER, draft(), is_checked=False).integration
+
+
+@pytest.fixture
+def caller(ports):
     """A workflow of the project."""
-    _, token = create_token(store, OWNER, WEB_SHOP, 90)
+    _, token = create_token(ports, OWNER, WEB_SHOP, 90)
     return Caller(ACME, token, MORNING)

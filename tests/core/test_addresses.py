@@ -107,7 +107,6 @@ def test_what_is_no_address_is_refused_with_the_reason(typed: str, reason: str) 
         ("hub.docker.com:443/", "Choose Docker Hub"),
         ("www.docker.com", "Choose Docker Hub"),
         ("github.com", "ghcr.io"),
-        ("https://gitlab.com/", "registry.gitlab.com"),
         ("portal.azure.com", "login server"),
         ("console.cloud.google.com", "gcr.io"),
     ],

@@ -1,19 +1,22 @@
 """Links, past Slack: what a target may be called, where its settings may be, who takes a link back."""
 
+from dataclasses import replace
+
 import pytest
 
 from bot.core.errors import AlreadyDeleted, InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import (
+    TargetUses,
+    find_uses,
     link_target,
-    nearest_targets,
     read_settings_url,
     read_target,
     unlink_if_linked,
     unlink_target,
-    uses_of,
 )
 from bot.core.model import Target, TargetKind
+from bot.core.queries import HistoryQuery
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, STRANGER, VIEWER, actor
 from tests.core.test_deletions import Overtaken
 
@@ -21,9 +24,9 @@ SHOP = Target(TargetKind.PROJECT, "web-shop")
 
 
 @pytest.fixture
-def linked(store, added):
+def linked(ports, added):
     """The added integration, which a colleague linked to a project."""
-    return link_target(store, COLLEAGUE, added.name, SHOP, "https://ci.example.com/settings").integration
+    return link_target(ports, COLLEAGUE, added.name, SHOP, "https://ci.example.com/settings").integration
 
 
 @pytest.mark.parametrize(
@@ -71,66 +74,65 @@ def test_what_is_no_settings_link(url):
 
 
 @pytest.mark.parametrize("who", [VIEWER, NOBODY])
-def test_who_may_not_link(store, added, who):
+def test_who_may_not_link(store, ports, added, who):
     """Viewers and outsiders record nothing."""
     with pytest.raises(NotPermitted):
-        link_target(store, who, added.name, SHOP)
+        link_target(ports, who, added.name, SHOP)
 
-    assert store.dependencies(ACME, added.id, 0, 10).total == 0
+    assert store.read(ACME).dependencies.page(added.id, 0, 10).total == 0
 
 
-def test_link_to_what_is_deleted_at_the_last_moment(store, added):
+def test_link_to_what_is_deleted_at_the_last_moment(store, ports, added):
     """A link is never recorded to an integration that is gone."""
-    overtaken = Overtaken(store, lambda: delete_integration(store, ADMIN, added.id, added.version))
+    overtaken = Overtaken(store, lambda: delete_integration(ports, ADMIN, added.id, added.version))
     with pytest.raises(AlreadyDeleted):
-        link_target(overtaken, COLLEAGUE, added.name, SHOP)
+        link_target(replace(ports, store=overtaken), COLLEAGUE, added.name, SHOP)
 
-    assert store.uses(ACME, SHOP) == ()
+    assert store.read(ACME).dependencies.of_target(SHOP) == ()
 
 
 @pytest.mark.parametrize("who", [OWNER, COLLEAGUE, ADMIN])
-def test_who_takes_a_link_back(store, linked, who):
+def test_who_takes_a_link_back(store, ports, linked, who):
     """The owner, an admin, and whoever recorded it."""
-    unlink_target(store, who, linked.id, SHOP)
+    unlink_target(ports, who, linked.id, SHOP)
 
-    assert store.dependencies(ACME, linked.id, 0, 10).total == 0
+    assert store.read(ACME).dependencies.page(linked.id, 0, 10).total == 0
 
 
 @pytest.mark.parametrize("who", [actor("U0THIRD"), VIEWER, NOBODY])
-def test_who_does_not(store, linked, who):
+def test_who_does_not(store, ports, linked, who):
     """Nobody else; and the attempt is recorded."""
     with pytest.raises(NotPermitted):
-        unlink_target(store, who, linked.id, SHOP)
+        unlink_target(ports, who, linked.id, SHOP)
 
-    assert store.dependencies(ACME, linked.id, 0, 10).total == 1
-    assert store.history(ACME).entries[0].event.result == "refused"
+    assert store.read(ACME).dependencies.page(linked.id, 0, 10).total == 1
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.result == "refused"
 
 
-def test_relink_by_another_keeps_who_was_first(store, linked):
+def test_relink_by_another_keeps_who_was_first(ports, linked):
     """Linking again with other settings does not change who added it, and so who may take it back."""
-    done = link_target(store, actor("U0THIRD"), linked.name, SHOP, "https://ci.example.com/other")
+    done = link_target(ports, actor("U0THIRD"), linked.name, SHOP, "https://ci.example.com/other")
 
     assert done.was_new is False
     assert done.dependency.added_by == COLLEAGUE.user_id
     assert done.dependency.settings_url == "https://ci.example.com/other"
 
 
-def test_late_unlink_is_a_sentence(store, linked):
+def test_late_unlink_is_a_sentence(ports, linked):
     """What was taken back already is told in a sentence, and nothing is raised."""
-    assert unlink_if_linked(store, OWNER, linked.id, SHOP) is None
-    assert "does not depend on" in unlink_if_linked(store, OWNER, linked.id, SHOP)
+    assert unlink_if_linked(ports, OWNER, linked.id, SHOP) is None
+    assert "does not depend on" in unlink_if_linked(ports, OWNER, linked.id, SHOP)
 
 
-def test_unknown_dependency_knows_the_nearest(store, linked):
+def test_unknown_dependency_knows_the_nearest(ports, linked):
     """A misspelt target is answered with one that looks like it, of its own kind only."""
     with pytest.raises(UnknownDependency, match="Did you mean “web-shop”"):
-        unlink_target(store, OWNER, linked.id, Target(TargetKind.PROJECT, "web-shp"))
+        unlink_target(ports, OWNER, linked.id, Target(TargetKind.PROJECT, "web-shp"))
     with pytest.raises(UnknownDependency, match="There is nothing to remove"):
-        unlink_target(store, OWNER, linked.id, Target(TargetKind.IMAGE, "web-shp"))
+        unlink_target(ports, OWNER, linked.id, Target(TargetKind.IMAGE, "web-shp"))
 
 
-def test_uses_are_of_one_workspace(store, linked):
+def test_uses_are_of_one_workspace(ports, linked):
     """Another workspace's target of the same name uses nothing of ours."""
-    assert [use.integration.id for use in uses_of(store, OWNER, SHOP)] == [linked.id]
-    assert uses_of(store, STRANGER, SHOP) == ()
-    assert nearest_targets(store, STRANGER, SHOP) == ()
+    assert [use.integration.id for use in find_uses(ports, OWNER, SHOP).uses] == [linked.id]
+    assert find_uses(ports, STRANGER, SHOP) == TargetUses(SHOP, ())

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.errors import InvalidInput
 from bot.core.integrations.docker_config import read_entries
@@ -75,6 +77,7 @@ KUBERNETES = {
     "yaml, string data": f"kind: Secret\nstringData:\n  .dockerconfigjson: |\n    {CONFIG}\ntype: x\n",
     "yaml, quoted string": yaml.safe_dump(secret(stringData={".dockerconfigjson": CONFIG}), width=1000),
     "yaml, double-quoted": f"kind: Secret\nstringData:\n  .dockerconfigjson: {json.dumps(CONFIG)}\n",
+    "yaml, tagged": f"kind: Secret\ndata:\n  .dockerconfigjson: !!binary |\n    {HALVES}\n",
     "yaml of a list": yaml.safe_dump({"kind": "List", "items": [DATA]}),
     "yaml of two": f"{yaml.safe_dump(secret(data={'x': 'eA=='}))}---\n{yaml.safe_dump(DATA)}",
     "yaml, applied before": (
@@ -238,12 +241,10 @@ def test_entries_without_a_login_say_why(content, said):
         ("registry[12].example.com", "stands for many hosts"),
         (f"{HOST}/team-a", f"it would be used for all of {HOST}. Add it by its form"),
         (f"https://{HOST}:5000/v2/team/app", f"used for all of {HOST}:5000"),
-        (
-            "https://hub.docker.com",
-            "a website, not a registry: no client looks here for a login. Add it as Docker Hub.",
-        ),
-        ("hub.docker.com/v2/", "Add it as Docker Hub."),
-        ("github.com", "Add it as GitHub Container Registry."),
+        ("https://hub.docker.com", "is Docker Hub's website, not a registry. Choose Docker Hub"),
+        ("hub.docker.com/v2/", "is Docker Hub's website"),
+        ("https://hub.docker.com/r/team/app", "is Docker Hub's website"),
+        ("github.com", "is GitHub's website, not a registry. GitHub's registry is ghcr.io."),
         ("https://index.docker.io/v1/access-token", "Docker Desktop keeps its own session here"),
         ("", "The address is empty."),
         ("https://ann:pw@registry.example.com", "secret"),
@@ -296,11 +297,13 @@ def test_login_beside_a_store_is_read_with_a_warning():
 
 
 def test_name_of_a_store_is_not_trusted():
-    """A name with a secret or control characters in it is not repeated."""
-    entry = entry_of({}, credsStore="ghp_" + "a1B2" * 9)
+    """A name with a secret in it, or with what a terminal or a shell would act on, is not repeated."""
+    shown = [
+        str(entry_of({}, credsStore=name).problem)
+        for name in ("ghp_" + "a1B2" * 9, "x\x1b[1m", "ci:pw", "$(id)")
+    ]
 
-    assert "ghp_" not in str(entry.problem)
-    assert "\x1b" not in str(entry_of({}, credsStore="x\x1b[1m").problem)
+    assert ["credential store “…”" in one for one in shown] == [True] * 4
 
 
 def test_token_that_ends_later_says_when():
@@ -330,6 +333,7 @@ def test_several_secrets_are_joined():
     [
         ("", "This is not JSON. Example:"),
         ("hello", "This is not JSON. Example:"),
+        ("~/.docker/config.json", "This is the name of a file. Paste what is in the file."),
         ('{"auths": {,}}', "This is not JSON: look at line 1, column 12."),
         ("{“auths”: {}}", "It has curly quotes"),
         ("null", "no login in “auths”"),
@@ -375,3 +379,23 @@ def test_texts_without_a_login_say_why(text, said):
 def test_refusal_repeats_nothing():
     """A text that cannot be read is not repeated, not even a part."""
     assert "hunter2" not in refused('{"auths": hunter2}') + refused("password: hunter2")
+
+
+TEXTS = st.text(max_size=20) | st.sampled_from(
+    ["auths", "auth", "username", "password", "items", "data", AUTH, HOST]
+)
+VALUES = st.recursive(
+    TEXTS | st.none() | st.integers() | st.booleans(),
+    lambda inner: st.dictionaries(TEXTS, inner, max_size=4) | st.lists(inner, max_size=3),
+)
+
+
+@given(VALUES.map(json.dumps) | VALUES.map(json.dumps).map(b64) | st.text())
+def test_whatever_is_pasted_ends_in_entries_or_a_sentence(text):
+    """No text ends in anything but entries or a refusal, and neither shows the password in it."""
+    try:
+        shown = repr(read_entries(text, NOW))
+    except InvalidInput as error:
+        shown = str(error)
+
+    assert PASSWORD not in shown

@@ -6,8 +6,9 @@ import json
 import pytest
 
 from bot.core.errors import InvalidFields, NotPermitted
-from bot.core.integrations.credentials import opened
-from bot.core.integrations.docker_import import MOST, Finding, digest_of, keep_import, preview_import
+from bot.core.integrations.credentials import open_credential
+from bot.core.integrations.docker_import import MOST_LOGINS, Finding, digest_of, keep_import, preview_import
+from bot.core.queries import HistoryQuery
 from bot.registry.kind_table import KINDS
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER
 
@@ -21,11 +22,11 @@ def file(*keys, password=PASSWORD, username="ci"):
 
 
 @pytest.fixture
-def preview(store, keyring):
+def preview(ports):
     """Preview a text."""
 
     def act(text, who=OWNER):
-        return preview_import(store, keyring, KINDS, who, text)
+        return preview_import(ports, KINDS, who, text)
 
     return act
 
@@ -39,49 +40,49 @@ def test_preview_keeps_nothing(store, preview):
     """Looking changes nothing."""
     preview(file("registry.example.com"))
 
-    assert store.history(ACME).entries == ()
+    assert store.read(ACME).history.page(HistoryQuery()).entries == ()
 
 
-def test_kept_login_is_sealed_for_its_place(store, keyring, preview):
+def test_kept_login_is_sealed_for_its_place(store, ports, keyring, preview):
     """Each login is sealed under the new integration's id and opens there."""
-    (made,) = keep_import(store, keyring, OWNER, preview(file("registry.example.com")))
-    kept = store.integration(ACME, made.id)
+    (made,) = keep_import(ports, OWNER, preview(file("registry.example.com"))).integrations
+    kept = store.read(ACME).integrations.get(made.id)
 
     assert kept == made
     assert PASSWORD not in kept.secret
-    assert opened(keyring, OWNER.workspace, kept)["password"].reveal() == PASSWORD
+    assert open_credential(keyring, OWNER.workspace, kept)["password"].reveal() == PASSWORD
 
 
 @pytest.mark.parametrize("who", [NOBODY, VIEWER])
-def test_whoever_may_not_add_imports_nothing(store, keyring, preview, who):
+def test_whoever_may_not_add_imports_nothing(store, ports, preview, who):
     """Neither step is for outsiders or viewers, even with a preview that somebody else made."""
     found = preview(file("registry.example.com"))
     with pytest.raises(NotPermitted):
         preview(file("registry.example.com"), who)
     with pytest.raises(NotPermitted):
-        keep_import(store, keyring, who, found)
+        keep_import(ports, who, found)
 
-    assert store.integration_named(ACME, "registry_example_com") is None
+    assert store.read(ACME).integrations.named("registry_example_com") is None
 
 
-def test_one_taken_name_keeps_nothing(store, keyring, preview):
+def test_one_taken_name_keeps_nothing(store, ports, preview):
     """Of two who keep at the same moment one gets all and the other nothing, with a word on it."""
     mine = preview(file("one.example.com", "two.example.com"))
     theirs = preview(file("two.example.com"), COLLEAGUE)
-    keep_import(store, keyring, COLLEAGUE, theirs)
+    keep_import(ports, COLLEAGUE, theirs)
     with pytest.raises(InvalidFields, match="“two_example_com” was added meanwhile, so nothing was imported"):
-        keep_import(store, keyring, OWNER, mine)
+        keep_import(ports, OWNER, mine)
 
-    assert store.integration_named(ACME, "one_example_com") is None
-    assert len(store.history(ACME).entries) == 1
+    assert store.read(ACME).integrations.named("one_example_com") is None
+    assert len(store.read(ACME).history.page(HistoryQuery()).entries) == 1
 
 
-def test_workspaces_are_compared_with_themselves_only(store, keyring, preview):
+def test_workspaces_are_compared_with_themselves_only(store, ports, preview):
     """What another workspace has is neither the same nor a conflict."""
-    keep_import(store, keyring, OWNER, preview(file("registry.example.com")))
+    keep_import(ports, OWNER, preview(file("registry.example.com")))
 
     assert findings(preview(file("registry.example.com"), STRANGER)) == [Finding.NEW]
-    assert store.integration_named(OTHER, "registry_example_com") is None
+    assert store.read(OTHER).integrations.named("registry_example_com") is None
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,7 @@ def test_other_texts_are_refused_unrepeated(preview, text):
 def test_more_than_forty_are_refused(preview):
     """The number is told, and what to do."""
     with pytest.raises(InvalidFields, match="It has 41 logins; import at most 40 at a time"):
-        preview(file(*(f"r{number}.example.com" for number in range(MOST + 1))))
+        preview(file(*(f"r{number}.example.com" for number in range(MOST_LOGINS + 1))))
 
 
 def test_found_prints_no_secret(preview):

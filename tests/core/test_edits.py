@@ -5,22 +5,24 @@ from dataclasses import replace
 import pytest
 
 from bot.core.errors import AlreadyDeleted, Changed, InvalidFields, NotPermitted
-from bot.core.integrations.credentials import opened
+from bot.core.integrations.credentials import open_credential
 from bot.core.integrations.deletions import delete_integration
-from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
+from bot.core.integrations.edits import EditPlan, Sharing, edit_integration, plan_edit
+from bot.core.queries import HistoryQuery
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, VIEWER
 
 AS_IT_WAS = Sharing()
 
 
 @pytest.fixture
-def edit(store, keyring, registry, draft, added):
+def edit(ports, draft, added):
     """Edit the added integration; named arguments are what was typed, an empty password keeps."""
 
     def act(who=OWNER, shown=None, sharing=AS_IT_WAS, **typed):
         changed = draft(keeps_secret=True, **{"password": "", **typed})
-        ports = (store, keyring, registry)
-        return edit_integration(*ports, who, shown or added, changed, sharing, is_checked=True)
+        reading = ports.store.read(ACME)
+        plan = EditPlan(shown or added, 0, reading)
+        return edit_integration(ports, who, plan, changed, sharing, is_checked=True).integration
 
     return act
 
@@ -78,9 +80,9 @@ def test_moved_integration_holds_only_what_was_typed(edit, keyring):
     """With the secret typed anew, nothing of the old one goes along."""
     moved = edit(url="registry.example.net", password="for the new")
 
-    assert {key: secret.reveal() for key, secret in opened(keyring, OWNER.workspace, moved).items()} == {
-        "password": "for the new"
-    }
+    assert {
+        key: secret.reveal() for key, secret in open_credential(keyring, OWNER.workspace, moved).items()
+    } == {"password": "for the new"}
 
 
 @pytest.mark.parametrize("who", [COLLEAGUE, VIEWER, NOBODY])
@@ -99,30 +101,31 @@ def test_stale_edit_is_refused_and_recorded(edit, store, added):
     with pytest.raises(Changed):
         edit(username="second", shown=added)
 
-    assert store.integration(ACME, added.id).username == "first"
-    assert store.history(ACME).entries[0].event.result == "refused"
+    assert store.read(ACME).integrations.get(added.id).username == "first"
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.result == "refused"
 
 
-def test_edit_of_the_deleted_says_who_deleted_it(edit, store, added):
+def test_edit_of_the_deleted_says_who_deleted_it(edit, store, ports, added):
     """What is gone is not brought back by an edit."""
-    delete_integration(store, ADMIN, added.id, added.version)
+    delete_integration(ports, ADMIN, added.id, added.version)
     with pytest.raises(AlreadyDeleted):
         edit(username="other")
 
-    assert store.integration(ACME, added.id) is None
+    assert store.read(ACME).integrations.get(added.id) is None
 
 
-def test_plan_of_an_older_version_is_refused(store, edit, added):
+def test_plan_of_an_older_version_is_refused(ports, edit, added):
     """A form that was opened before a change cannot be saved."""
     edit(name="renamed")
     with pytest.raises(InvalidFields, match="changed after you opened"):
-        plan_edit(store, OWNER, added.id, added.version)
+        plan_edit(ports, OWNER, added.id, added.version)
 
 
 def test_history_names_the_parts_and_not_their_content(edit, store):
     """The history says what was changed; of a secret only that."""
     edit(name="renamed", username="other", password="new secret", email="ci@example.com")
-    event = store.history(ACME).entries[0].event
+    event = store.read(ACME).history.page(HistoryQuery()).entries[0].event
 
-    assert event.detail == "name (was my_registry), username, secret, other fields"
+    assert event.changed == ("name", "username", "secret", "other fields")
+    assert event.former_name == "my_registry"
     assert "new secret" not in repr(event)

@@ -6,16 +6,15 @@ from datetime import timedelta
 import pytest
 
 from bot.core.addresses import parse_server
-from bot.core.errors import Busy, NotFound, Unreachable
+from bot.core.errors import Ambiguous, Busy, Deleted, LinkedOnly, NotFound, TokenRefused, Unreachable
 from bot.core.integrations.deletions import delete_integration
-from bot.core.integrations.dependencies import unlink_target
+from bot.core.integrations.dependencies import link_target, unlink_target
 from bot.core.model import Result, Source
 from bot.core.ports.registry import DockerLogin
+from bot.core.queries import HistoryQuery
 from bot.core.secrets import Secret
-from bot.core.workflows.fetch import hand_out, hand_out_tags, keep_tallies
-from bot.core.workflows.fetch_counts import Tallies
-from bot.core.workflows.resolve import Ambiguous, Deleted, LinkedOnly, choose, named
-from bot.core.workflows.tokens import Caller, TokenRefused, create_token, revoke_token
+from bot.core.workflows.fetch import fetch_at, fetch_named, fetch_tags
+from bot.core.workflows.tokens import Caller, create_token, revoke_token
 from tests.core.actors import ACME, OTHER, OWNER, STRANGER
 from tests.core.conftest import WEB_SHOP
 from tests.fakes.clock import MORNING
@@ -23,6 +22,7 @@ from tests.fakes.lookups import tokens_in
 from tests.fakes.scripted_registry import ScriptedRegistry
 
 HOUR = timedelta(hours=1)
+FIVE = timedelta(minutes=5)
 SERVER = parse_server("registry.example.com")
 
 
@@ -45,18 +45,23 @@ def registry():
 
 
 @pytest.fixture
-def tallies():
-    """Counts of this process."""
-    return Tallies()
+def ask(store):
+    """What a workflow is let in with, when it asks for a name or a server."""
+
+    def act(token, asked, after=timedelta(), workspace=ACME):
+        held = store.token_holder(token.id, asked)
+        return Caller(workspace, held.token, MORNING + after, held.candidates)
+
+    return act
 
 
 @pytest.fixture
-def fetch(store, keyring, registry, tallies, caller):
-    """Fetch an integration, some time after nine."""
+def fetch(ports, ask, caller):
+    """Fetch an integration by its name, some time after nine."""
 
-    def act(integration, after=timedelta(), who=None):
-        one = replace(who or caller, at=MORNING + after)
-        return hand_out(store, keyring, registry, tallies, one, integration)
+    def act(integration, after=timedelta(), token=None):
+        name = integration.name
+        return fetch_named(ports, ask(token or caller.token, name, after), name)
 
     return act
 
@@ -67,8 +72,8 @@ def change(store, added):
 
     def act(**changes):
         changed = replace(added, version=added.version + 1, **changes)
-        with store.transaction(ACME) as transaction:
-            transaction.put_integration(changed)
+        with store.change(ACME) as transaction:
+            transaction.put(changed)
         return changed
 
     return act
@@ -76,14 +81,16 @@ def change(store, added):
 
 def fetches(store, workspace=ACME):
     """The history's lines about fetches, oldest first."""
-    events = [one.event for one in reversed(store.history(workspace, size=100).entries)]
+    events = [
+        one.event for one in reversed(store.read(workspace).history.page(HistoryQuery(size=100)).entries)
+    ]
     return [one for one in events if one.action == "credential.hand_out"]
 
 
 def test_first_fetch_records_the_dependency(store, fetch, caller, added):
     """Before the first answer the target depends on it, as the token's creator's doing."""
     handed = fetch(added)
-    dependency = store.dependency(ACME, added.id, WEB_SHOP)
+    dependency = store.read(ACME).dependencies.get(added.id, WEB_SHOP)
 
     assert handed.login.secret.reveal() == "correct horse"
     assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, caller.token.created_by)
@@ -94,34 +101,25 @@ def test_hour_is_one_line(store, fetch, added):
     """The first fetch of an hour is written at once; the next hour's has a line of its own."""
     [fetch(added, timedelta(minutes=minute)) for minute in (0, 10, 59, 60, 61)]
 
-    assert [one.detail for one in fetches(store)] == ["to project web-shop"] * 2
-
-
-def test_rest_of_an_hour_is_counted(store, fetch, tallies, added):
-    """When the hour is over, one line says how many fetches followed."""
-    [fetch(added, timedelta(minutes=minute)) for minute in (0, 10, 20)]
-    keep_tallies(store, tallies.over(MORNING + HOUR), MORNING + HOUR)
-
-    assert fetches(store)[-1].detail == "to project web-shop, 2 more times from 09:00 to 10:00 UTC"
-    assert tallies.over(MORNING + HOUR) == []
+    assert [(one.target, one.more) for one in fetches(store)] == [(WEB_SHOP, 0)] * 2
 
 
 def test_later_fetches_keep_last_used_current(store, fetch, added):
     """Every fetch is seen at once, in the dependency and in the token."""
     fetch(added)
-    fetch(added, timedelta(minutes=5))
+    fetch(added, FIVE)
 
-    assert store.dependency(ACME, added.id, WEB_SHOP).last_used_at == MORNING + timedelta(minutes=5)
-    assert tokens_in(store, ACME)[0].last_used_at == MORNING + timedelta(minutes=5)
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP).last_used_at == MORNING + FIVE
+    assert tokens_in(store, ACME)[0].last_used_at == MORNING + FIVE
 
 
-def test_fetch_after_an_unlink_depends_again(store, fetch, added):
+def test_fetch_after_an_unlink_depends_again(store, ports, fetch, added):
     """Who removes a dependency that is in use sees it come back, even within the hour."""
     fetch(added)
-    unlink_target(store, OWNER, added.id, WEB_SHOP)
+    unlink_target(ports, OWNER, added.id, WEB_SHOP)
     fetch(added, timedelta(minutes=1))
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is not None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is not None
     assert len(fetches(store)) == 2
 
 
@@ -139,15 +137,22 @@ def test_linked_only_refuses_and_records_once_an_hour(store, fetch, change):
 
     assert people == [(OWNER.user_id,)] * 3
     assert [one.result for one in fetches(store)] == [Result.REFUSED] * 2
-    assert store.dependency(ACME, closed.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(closed.id, WEB_SHOP) is None
 
 
-def test_linked_target_passes(fetch, change, added):
-    """A target that depended on it before it was closed still gets it."""
-    fetch(added)
+def test_linked_target_passes(ports, fetch, change, added):
+    """A target that its owner linked gets a closed integration."""
+    link_target(ports, OWNER, added.name, WEB_SHOP)
     closed = change(linked_only=True)
 
     assert fetch(closed, HOUR).integration == closed
+
+
+def test_fetch_grants_nothing(fetch, change, added):
+    """What a target fetched while an integration was open gives it nothing once it is closed."""
+    fetch(added)
+
+    assert refused_with(fetch, change(linked_only=True), HOUR) == (OWNER.user_id,)
 
 
 def test_changed_meanwhile_hands_nothing_out(store, fetch, registry, change, added):
@@ -156,14 +161,14 @@ def test_changed_meanwhile_hands_nothing_out(store, fetch, registry, change, add
     with pytest.raises(Busy, match="changed at this moment"):
         fetch(added)
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
 @pytest.mark.parametrize("earlier", [0, 1])
-def test_revoked_meanwhile_gets_nothing(store, fetch, registry, caller, added, earlier):
+def test_revoked_meanwhile_gets_nothing(store, ports, fetch, registry, caller, added, earlier):
     """A token revoked while a login is got gets nothing, at its first fetch of an hour and at a later one."""
     [fetch(added) for _ in range(earlier)]
-    registry.meanwhile = lambda: revoke_token(store, OWNER, caller.token.id)
+    registry.meanwhile = lambda: revoke_token(ports, OWNER, caller.token.id)
     with pytest.raises(TokenRefused):
         fetch(added)
 
@@ -179,20 +184,20 @@ def test_changed_meanwhile_is_noticed_at_later_fetches_too(fetch, registry, chan
         fetch(added)
 
 
-def test_unlinked_meanwhile_stays_unlinked(store, fetch, registry, change, added):
+def test_unlinked_meanwhile_stays_unlinked(store, ports, fetch, registry, change, added):
     """An owner who unlinks a target from a closed integration is not undone by a fetch under way."""
-    fetch(added)
+    link_target(ports, OWNER, added.name, WEB_SHOP)
     closed = change(linked_only=True)
-    registry.meanwhile = lambda: unlink_target(store, OWNER, added.id, WEB_SHOP)
+    registry.meanwhile = lambda: unlink_target(ports, OWNER, added.id, WEB_SHOP)
     with pytest.raises(LinkedOnly):
         fetch(closed)
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
-def test_deleted_meanwhile_says_who(store, fetch, registry, added):
+def test_deleted_meanwhile_says_who(ports, fetch, registry, added):
     """What was deleted while its login was got is not handed out, and the error says by whom."""
-    registry.meanwhile = lambda: delete_integration(store, OWNER, added.id, added.version)
+    registry.meanwhile = lambda: delete_integration(ports, OWNER, added.id, added.version)
     with pytest.raises(Deleted) as gone:
         fetch(added)
 
@@ -211,20 +216,20 @@ def test_passing_password_leaves_without_the_keys(fetch, registry, added):
 
 def test_failure_names_the_integration_and_records_no_use(store, fetch, registry, added):
     """A pipeline that did not choose learns which integration failed; nothing depends on what failed."""
-    registry.error = Unreachable("It does not answer.")
+    registry.error = Unreachable("It does not answer.", "Try again later.")
     with pytest.raises(Unreachable, match="“my_registry”: It does not answer"):
         fetch(added)
 
-    assert store.dependency(ACME, added.id, WEB_SHOP) is None
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
-def test_reading_tags_is_using(store, keyring, registry, tallies, caller, added):
+def test_reading_tags_is_using(store, ports, ask, caller, added):
     """Tags read with a secret that stays here make a dependency all the same."""
-    tags = hand_out_tags(store, keyring, registry, tallies, caller, added, "team/app")
+    tags = fetch_tags(ports, ask(caller.token, added.name), added.name, "team/app")
 
     assert tags.names == ("1.0", "latest")
-    assert store.dependency(ACME, added.id, WEB_SHOP) is not None
-    assert store.history(ACME).entries[0].event.action == "integration.tags"
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is not None
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.action == "integration.tags"
 
 
 def test_login_is_kept_by_id_and_version(fetch, registry, change, added):
@@ -235,42 +240,32 @@ def test_login_is_kept_by_id_and_version(fetch, registry, change, added):
     assert [one.cache_key for one in registry.checked] == [f"{added.id}:1", f"{added.id}:2"]
 
 
-def test_two_tokens_of_a_target_have_lines_of_their_own(store, fetch, caller, added):
+def test_two_tokens_of_a_target_have_lines_of_their_own(store, ports, fetch, caller, added):
     """The history tells which token fetched."""
-    _, second = create_token(store, OWNER, WEB_SHOP, 1)
+    _, second = create_token(ports, OWNER, WEB_SHOP, 1)
     fetch(added)
-    fetch(added, who=Caller(ACME, second, MORNING))
+    fetch(added, token=second)
 
     assert [one.actor for one in fetches(store)] == [f"token {caller.token.id}", f"token {second.id}"]
 
 
-def test_workspaces_do_not_see_each_other(store, added):
+def test_workspaces_do_not_see_each_other(ports, ask, added):
     """A token of another workspace finds nothing here, by name or by host."""
-    _, token = create_token(store, STRANGER, WEB_SHOP, 1)
-    foreign = Caller(OTHER, token, MORNING)
+    _, token = create_token(ports, STRANGER, WEB_SHOP, 1)
 
     assert added.server == SERVER
     with pytest.raises(NotFound):
-        named(store, foreign, "my_registry")
+        fetch_named(ports, ask(token, "my_registry", workspace=OTHER), "my_registry")
     with pytest.raises(NotFound):
-        choose(store, foreign, SERVER)
+        fetch_at(ports, ask(token, SERVER, workspace=OTHER), SERVER)
 
 
-def test_ambiguous_host_names_the_candidates(store, caller, added):
+def test_ambiguous_host_names_the_candidates(store, ports, ask, caller, added):
     """Two that could answer are both named."""
     twin = replace(added, id="f" * 32, name="twin")
-    with store.transaction(ACME) as transaction:
-        transaction.put_integration(twin)
+    with store.change(ACME) as transaction:
+        transaction.put(twin)
     with pytest.raises(Ambiguous) as several:
-        choose(store, caller, SERVER)
+        fetch_at(ports, ask(caller.token, SERVER), SERVER)
 
     assert several.value.names == ("my_registry", "twin")
-
-
-def test_counts_put_back_are_not_lost(fetch, tallies, added):
-    """What could not be written is written in the next round, with what came since."""
-    [fetch(added, timedelta(minutes=minute)) for minute in (0, 10, 20)]
-    tallies.put_back(tallies.over(MORNING + HOUR))
-    ((_, more),) = tallies.over(MORNING + HOUR)
-
-    assert more == 2

@@ -10,7 +10,7 @@ from bot.core.errors import (
     NotPermitted,
     UnknownIntegration,
 )
-from bot.core.integrations.credentials import opened
+from bot.core.integrations.credentials import open_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.inventory import (
     add_integration,
@@ -25,11 +25,11 @@ from tests.fakes.scripted_registry import REJECTED
 
 
 @pytest.fixture
-def add(store, keyring, registry, draft):
+def add(ports, draft):
     """Add an integration as somebody."""
 
     def act(who=OWNER, is_checked=True, **typed):
-        return add_integration(store, keyring, registry, who, draft(**typed), is_checked=is_checked)
+        return add_integration(ports, who, draft(**typed), is_checked=is_checked).integration
 
     return act
 
@@ -38,7 +38,7 @@ def test_secret_is_sealed_for_its_own_integration(add, keyring):
     """What is kept opens for this integration of this workspace, and for no other."""
     first, second = add(), add(name="second", password="other")
 
-    assert opened(keyring, OWNER.workspace, first)["password"].reveal() == "correct horse"
+    assert open_credential(keyring, OWNER.workspace, first)["password"].reveal() == "correct horse"
     with pytest.raises(KeyringFailure):
         keyring.open(place_of(first), second.secret)
 
@@ -62,7 +62,7 @@ def test_same_request_adds_once(add, store):
     once, twice = add(actor(request_id="r1")), add(actor(request_id="r1"))
 
     assert twice == once
-    assert store.page(OWNER.workspace, Filter(), Window()).total == 1
+    assert store.read(OWNER.workspace).integrations.page(Filter(), Window()).total == 1
 
 
 def test_same_request_of_another_name_adds_nothing(add):
@@ -82,48 +82,48 @@ def test_refused_request_may_be_sent_again(add, registry):
     assert add(actor(request_id="r1")).name == "my_registry"
 
 
-def test_workspaces_do_not_see_each_other(add, store):
+def test_workspaces_do_not_see_each_other(ports, add):
     """The same name in two workspaces is two integrations, and neither sees the other's."""
     mine, theirs = add(), add(STRANGER)
 
-    assert find_integration(store, OWNER, "my_registry") == mine
-    assert find_integration(store, STRANGER, "my_registry") == theirs
+    assert find_integration(ports, OWNER, "my_registry") == mine
+    assert find_integration(ports, STRANGER, "my_registry") == theirs
     with pytest.raises(NotFound, match="does not exist in this workspace"):
-        get_integration(store, STRANGER, mine.id)
+        get_integration(ports, STRANGER, mine.id)
 
 
-def test_admin_of_another_workspace_deletes_nothing_here(add, store):
+def test_admin_of_another_workspace_deletes_nothing_here(add, store, ports):
     """An id from another workspace is unknown, even to an admin."""
     mine = add()
     with pytest.raises(NotFound):
-        delete_integration(store, STRANGER, mine.id, mine.version)
+        delete_integration(ports, STRANGER, mine.id, mine.version)
 
-    assert store.integration(OTHER, mine.id) is None
-    assert store.integration(OWNER.workspace, mine.id) == mine
+    assert store.read(OTHER).integrations.get(mine.id) is None
+    assert store.read(OWNER.workspace).integrations.get(mine.id) == mine
 
 
-def test_deleted_is_told_with_who_and_when(add, store):
+def test_deleted_is_told_with_who_and_when(ports, add):
     """What is gone is told apart from what never was."""
     mine = add()
-    delete_integration(store, ADMIN, mine.id, mine.version)
+    delete_integration(ports, ADMIN, mine.id, mine.version)
     with pytest.raises(AlreadyDeleted) as gone:
-        get_integration(store, COLLEAGUE, mine.id)
+        get_integration(ports, COLLEAGUE, mine.id)
 
     assert (gone.value.name, gone.value.deleted_by) == ("my_registry", ADMIN.user_id)
 
 
-def test_unknown_name_knows_the_nearest(add, store):
+def test_unknown_name_knows_the_nearest(ports, add):
     """At most three names that look like what was typed."""
     add(name="my_registry")
     with pytest.raises(UnknownIntegration) as unknown:
-        find_integration(store, OWNER, "my-registry")
+        find_integration(ports, OWNER, "my-registry")
 
     assert unknown.value.nearest == ("my_registry",)
 
 
 @pytest.mark.parametrize("window", [Window(after="zzz"), Window(before="aaa"), Window(after="my_registry")])
-def test_window_past_an_end_shows_rows(add, store, window):
+def test_window_past_an_end_shows_rows(ports, add, window):
     """A page that lies past an end shows what there is."""
     add()
 
-    assert len(list_integrations(store, OWNER, Filter(), window).rows) == 1
+    assert len(list_integrations(ports, OWNER, Filter(), window).rows) == 1

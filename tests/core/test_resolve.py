@@ -4,21 +4,21 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.errors import Ambiguous
 from bot.core.integrations.dependencies import link_target
 from bot.core.integrations.inventory import add_integration
 from bot.core.model import Source
-from bot.core.workflows.fetch import HAND_OUT, note_use
-from bot.core.workflows.fetch_counts import Tallies
-from bot.core.workflows.resolve import Ambiguous, choose
+from bot.core.workflows.fetch import fetch_named
+from bot.core.workflows.resolve import decide
 from tests.core.actors import ACME, OWNER
 from tests.core.conftest import WEB_SHOP
 from tests.fakes.clock import MORNING
 
 
 @pytest.fixture
-def add_twin(store, keyring, registry, draft):
+def add_twin(ports, draft):
     """Add a second integration of the same server."""
-    return lambda: add_integration(store, keyring, registry, OWNER, draft("twin"), is_checked=False)
+    return lambda: add_integration(ports, OWNER, draft("twin"), is_checked=False).integration
 
 
 @pytest.fixture
@@ -28,17 +28,23 @@ def twin(add_twin):
 
 
 @pytest.fixture
-def fetch(store, caller):
-    """Use an integration, as a fetch by its name does."""
-    return lambda one: note_use(store, Tallies(), caller, one, HAND_OUT)
+def fetch(ports, caller):
+    """Fetch an integration by its name."""
+
+    def act(one):
+        held = ports.store.token_holder(caller.token.id, one.name)
+        return fetch_named(ports, replace(caller, candidates=held.candidates), one.name)
+
+    return act
 
 
 @pytest.fixture
-def answer(store, caller, added):
+def answer(ports, caller, added):
     """The name and the reason of what answers for the server."""
 
     def act():
-        choice = choose(store, caller, added.server)
+        held = ports.store.token_holder(caller.token.id, added.server)
+        choice = decide(held.candidates, added.server, caller.target)
         return choice.integration.name, choice.reason
 
     return act
@@ -46,13 +52,13 @@ def answer(store, caller, added):
 
 def tick_default(store, one, *, is_default=True):
     """Make an integration the default of its server, past its form."""
-    with store.transaction(ACME) as change:
-        change.put_integration(replace(change.integration(one.id), is_default=is_default))
+    with store.change(ACME) as change:
+        change.put(replace(change.integrations.get(one.id), is_default=is_default))
 
 
-def test_fetching_another_by_name_leaves_the_link_alone(store, fetch, answer, added, twin):
+def test_fetching_another_by_name_leaves_the_link_alone(ports, fetch, answer, added, twin):
     """What people linked goes on answering, whatever else the target fetches."""
-    link_target(store, OWNER, added.name, WEB_SHOP)
+    link_target(ports, OWNER, added.name, WEB_SHOP)
     fetch(twin)
 
     assert answer() == ("my_registry", "it is linked to this target")
@@ -86,12 +92,12 @@ def test_two_uses_decide_nothing(fetch, answer, added, twin):
     assert several.value.names == ("my_registry", "twin")
 
 
-def test_link_makes_a_use_a_decision(store, fetch, answer, added, twin):
+def test_link_makes_a_use_a_decision(ports, fetch, answer, added, twin):
     """Linking what a workflow has used already is a link of its own, and decides."""
     fetch(added)
     fetch(twin)
-    done = link_target(store, OWNER, twin.name, WEB_SHOP)
-    again = link_target(store, OWNER, twin.name, WEB_SHOP)
+    done = link_target(ports, OWNER, twin.name, WEB_SHOP)
+    again = link_target(ports, OWNER, twin.name, WEB_SHOP)
 
     assert (done.was_new, again.was_new) == (True, False)
     assert done.dependency.source is Source.SLACK
@@ -99,10 +105,10 @@ def test_link_makes_a_use_a_decision(store, fetch, answer, added, twin):
     assert answer() == ("twin", "it is linked to this target")
 
 
-def test_two_links_are_told_apart_by_unlinking(store, answer, added, twin):
+def test_two_links_are_told_apart_by_unlinking(ports, answer, added, twin):
     """Between two links the hint is to take one back, not to make a third."""
-    link_target(store, OWNER, added.name, WEB_SHOP)
-    link_target(store, OWNER, twin.name, WEB_SHOP)
+    link_target(ports, OWNER, added.name, WEB_SHOP)
+    link_target(ports, OWNER, twin.name, WEB_SHOP)
 
     with pytest.raises(Ambiguous, match=r"Unlink all but one: /integrations unlink NAME project web-shop;"):
         answer()
@@ -110,7 +116,7 @@ def test_two_links_are_told_apart_by_unlinking(store, answer, added, twin):
 
 def test_closed_neighbours_leave_one_to_choose(store, answer, twin):
     """An integration for linked targets only does not make the other ambiguous."""
-    with store.transaction(ACME) as change:
-        change.put_integration(replace(twin, linked_only=True))
+    with store.change(ACME) as change:
+        change.put(replace(twin, linked_only=True))
 
     assert answer() == ("my_registry", "the others are for linked targets only")

@@ -36,6 +36,8 @@ def token(**claims):
         (HOST, "ci", "glcbt-64_abc", "ends with the job"),
         ("ghcr.io", "octocat", "ghs_0123", "an hour"),
         ("registry.apps.example.com", "kubeadmin", "sha256~abc", "a day"),
+        ("ghcr.io", "octocat", "ghu_0123", "eight hours"),
+        ("cr.yandex", "iam", "x", "12 hours"),
         ("de.icr.io", "iambearer", "x", "an hour"),
         (HOST, "<token>", "x", "identity token"),
         (HOST, "ci", token(exp=NOW.timestamp() + 3600), "ends at 2026-01-01 01:00 UTC"),

@@ -5,15 +5,15 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import InvalidInput, NotFound, NotPermitted
+from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenRefused
 from bot.core.model import Result, Role, Source, Target, TargetKind
+from bot.core.queries import HistoryQuery
 from bot.core.secrets import Secret
 from bot.core.workflows.token_format import hash_of, public_id, token_of
 from bot.core.workflows.tokens import (
-    TokenRefused,
-    caller_of,
     create_token,
     due_reminders,
+    identify_caller,
     keep_reminder,
     list_tokens,
     read_days,
@@ -29,11 +29,11 @@ WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
 
 
 @pytest.fixture
-def make(store):
+def make(ports):
     """Make a token of an owner; gives its text and what is kept."""
 
     def act(days=90, who=OWNER, target=WEB_SHOP):
-        text, token = create_token(store, who, target, days)
+        text, token = create_token(ports, who, target, days)
         return text.reveal(), token
 
     return act
@@ -80,60 +80,63 @@ def test_whoever_may_not_add_makes_no_token(store, make, who):
         make(who=who)
 
     assert tokens_in(store, ACME) == ()
-    assert store.history(ACME).entries[0].event.result is Result.REFUSED
+    assert store.read(ACME).history.page(HistoryQuery()).entries[0].event.result is Result.REFUSED
 
 
-def test_outsider_sees_no_list(store):
+def test_outsider_sees_no_list(ports):
     """An outsider learns of no token."""
     with pytest.raises(NotPermitted):
-        list_tokens(store, NOBODY)
+        list_tokens(ports, NOBODY)
 
 
 @pytest.mark.parametrize("who", [COLLEAGUE, VIEWER, NOBODY, replace(OWNER, role=Role.VIEWER)])
-def test_others_revoke_nothing(store, make, who):
+def test_others_revoke_nothing(store, ports, make, who):
     """Others end nobody's token; who is no editor any more not even their own."""
     text, token = make()
     with pytest.raises(NotPermitted):
-        revoke_token(store, who, token.id)
+        revoke_token(ports, who, token.id)
 
-    assert caller_of(store, text, MORNING).token == token
+    assert identify_caller(store, text, None, MORNING).token == token
 
 
 @pytest.mark.parametrize("who", [OWNER, ADMIN])
-def test_creator_and_admins_revoke(store, make, who):
+def test_creator_and_admins_revoke(store, ports, make, who):
     """Its creator and any admin end a token, once and for good."""
     text, token = make()
-    first = revoke_token(store, who, token.id)
-    again = revoke_token(store, replace(who, at=MORNING + HOUR), token.id)
+    first = revoke_token(ports, who, token.id)
+    again = revoke_token(ports, replace(who, at=MORNING + HOUR), token.id)
 
     assert first == again == replace(token, revoked_at=MORNING)
-    assert [one.event.action for one in store.history(ACME).entries] == ["token.revoke", "token.create"]
+    assert [one.event.action for one in store.read(ACME).history.page(HistoryQuery()).entries] == [
+        "token.revoke",
+        "token.create",
+    ]
     with pytest.raises(TokenRefused):
-        caller_of(store, text, MORNING)
+        identify_caller(store, text, None, MORNING)
 
 
 @pytest.mark.parametrize("token_id", ["", "nobodys1", "x" * 5000, "../../x"])
-def test_unknown_id_is_not_found(store, make, token_id):
+def test_unknown_id_is_not_found(ports, make, token_id):
     """An id of no token is told as such."""
     make()
     with pytest.raises(NotFound):
-        revoke_token(store, ADMIN, token_id)
+        revoke_token(ports, ADMIN, token_id)
 
 
-def test_token_of_another_workspace_is_not_found(store, make):
+def test_token_of_another_workspace_is_not_found(store, ports, make):
     """An admin of one workspace ends nothing in another, and learns nothing."""
     text, token = make()
     with pytest.raises(NotFound, match="There is no token with this id"):
-        revoke_token(store, STRANGER, token.id)
+        revoke_token(ports, STRANGER, token.id)
 
-    assert caller_of(store, text, MORNING).workspace == ACME
-    assert store.history(OTHER).entries == ()
+    assert identify_caller(store, text, None, MORNING).workspace == ACME
+    assert store.read(OTHER).history.page(HistoryQuery()).entries == ()
 
 
 def test_caller_is_whom_the_token_speaks_for(store, make):
     """A token says which workspace and target are speaking, and acts as a viewer under its id."""
     text, token = make()
-    caller = caller_of(store, text, MORNING + HOUR)
+    caller = identify_caller(store, text, None, MORNING + HOUR)
 
     assert (caller.workspace, caller.target) == (ACME, WEB_SHOP)
     assert caller.actor.user_id == f"token {token.id}"
@@ -144,8 +147,8 @@ def test_workspaces_keep_their_callers_apart(store, make):
     """Each token speaks in the workspace it was made in."""
     mine, theirs = make()[0], make(who=STRANGER)[0]
 
-    assert caller_of(store, mine, MORNING).workspace == ACME
-    assert caller_of(store, theirs, MORNING).workspace == OTHER
+    assert identify_caller(store, mine, None, MORNING).workspace == ACME
+    assert identify_caller(store, theirs, None, MORNING).workspace == OTHER
 
 
 @pytest.mark.parametrize(("at", "is_valid"), [(90 * DAY - timedelta(seconds=1), True), (90 * DAY, False)])
@@ -170,7 +173,7 @@ def test_refusals_are_all_the_same(store, make, spoil):
     """Whatever is wrong with a token, the answer is word for word the same."""
     text, at = spoil(*make())
     with pytest.raises(TokenRefused) as refused:
-        caller_of(store, text, at)
+        identify_caller(store, text, None, at)
 
     assert str(refused.value) == str(TokenRefused())
 
@@ -183,7 +186,7 @@ def test_forged_token_with_a_known_id_is_refused(store, make):
     assert public_id(forged.reveal()) == token.id
     assert hash_of(forged) != token.sha256
     with pytest.raises(TokenRefused):
-        caller_of(store, forged.reveal(), MORNING)
+        identify_caller(store, forged.reveal(), None, MORNING)
 
 
 def test_creator_is_reminded_twice(make, remind):
@@ -213,10 +216,10 @@ def test_short_lived_token_is_not_reminded_of_at_once(make, remind, days, count)
     assert sum(map(len, found)) == count
 
 
-def test_revoked_token_is_not_reminded_of(store, make, remind):
+def test_revoked_token_is_not_reminded_of(ports, make, remind):
     """What is over by will needs no successor."""
     _, token = make()
-    revoke_token(store, OWNER, token.id)
+    revoke_token(ports, OWNER, token.id)
 
     assert remind(token.expires_at - HOUR) == []
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from bot.core.model import Workspace
-from bot.core.ports.former_store import Store
+from bot.core.ports.store import Store
 from bot.core.workflows.token_format import WorkflowToken
 
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
@@ -12,4 +12,4 @@ BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 def tokens_in(store: Store, workspace: Workspace) -> tuple[WorkflowToken, ...]:
     """Every workflow token of a workspace, the newest first; those that were revoked at the end."""
-    return store.tokens(workspace, BEFORE_ALL, size=10_000).rows
+    return store.read(workspace).tokens.page(BEFORE_ALL, (), 0, 10_000).rows

@@ -8,8 +8,8 @@ from typing import Any
 from bot.simulator.world import Message, View
 
 Json = dict[str, Any]
-LISTS = ("blocks", "elements", "fields")
-SINGLE = ("text", "accessory", "element", "label", "hint", "title", "description")
+_LISTS = ("blocks", "elements", "fields")
+_SINGLE = ("text", "accessory", "element", "label", "hint", "title", "description")
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Shown:
     @property
     def controls(self) -> list[Control]:
         """Everything that can be pressed, chosen from or typed in."""
-        return [Control(block, element) for block in self.blocks for element in elements_of(block)]
+        return [Control(block, element) for block in self.blocks for element in _elements_of(block)]
 
     @property
     def buttons(self) -> list[str]:
@@ -139,7 +139,7 @@ class Shown:
         for block in self.blocks:
             seen = seen or near in "\n".join(texts([block]))
             found += [
-                one for one in map(Control, [block] * 9, elements_of(block)) if seen and one.option(entry)
+                one for one in map(Control, [block] * 9, _elements_of(block)) if seen and one.option(entry)
             ]
         assert found, f"no menu has the entry {entry!r}"
         return found[0]
@@ -163,14 +163,14 @@ def texts(blocks: list[Json], kind: str = "") -> Iterator[str]:
     for part in blocks:
         if isinstance(part.get("text"), str) and kind in ("", part.get("type")):
             yield part["text"]
-        for key in SINGLE:
+        for key in _SINGLE:
             if isinstance(part.get(key), dict):
                 yield from texts([part[key]], kind)
-        for key in LISTS:
+        for key in _LISTS:
             yield from texts(part.get(key, []), kind)
 
 
-def elements_of(block: Json) -> list[Json]:
+def _elements_of(block: Json) -> list[Json]:
     """The controls of one block."""
     if block["type"] == "actions":
         return list(block["elements"])

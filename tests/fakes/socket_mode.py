@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import queue
+import socket
 import struct
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +30,7 @@ class FakeSocketMode:
         self.refuses_with = ""
         """Slack's word with which ``apps.connections.open`` is refused; empty = it is not."""
         self.answers_pings = True
+        self.pongs = 0
 
     @property
     def api_url(self) -> str:
@@ -82,6 +84,10 @@ class Handler(BaseHTTPRequestHandler):
         """Send a message in one text frame."""
         self.send_frame(TEXT, json.dumps(message).encode())
 
+    def abort(self) -> None:
+        """End the connection without a word."""
+        self.connection.shutdown(socket.SHUT_RDWR)
+
     def send_frame(self, opcode: int, data: bytes) -> None:
         """Send one unmasked frame."""
         length = struct.pack("!B", len(data)) if len(data) < 126 else struct.pack("!BH", 126, len(data))
@@ -95,6 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         data = self.read_data(head[1])
         if head[0] & 0x0F == PING and self.fake.answers_pings:
             self.send_frame(PONG, data)
+            self.fake.pongs += 1
         if head[0] & 0x0F == TEXT:
             self.fake.received.put(json.loads(data))
         return True

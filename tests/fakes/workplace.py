@@ -15,12 +15,13 @@ from typing import Any, cast
 
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
-from bot.core.integrations.edits import Sharing, edit_integration
+from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, AuditEntry, Integration, Role, Target, TargetKind, Workspace
+from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
-from bot.core.workflows.fetch_counts import Tallies
+from bot.core.queries import HistoryQuery
 from bot.core.workflows.tokens import create_token, revoke_token
 from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
@@ -81,17 +82,18 @@ class Workplace:
         self.store = TinyDBStore(folder, self.keyring, disk=QuickDisk())
         self.rates = rates or Rates()
         self.services = Services(
-            store=self.store,
-            keyring=self.keyring,
-            registry=CappedRegistry(registry or RegistryClient(KINDS, ())),
+            ports=Ports(
+                self.store,
+                self.keyring,
+                CappedRegistry(registry or RegistryClient(KINDS, ())),
+                self.now,
+            ),
             kinds=KINDS,
             groups=GROUPS,
             people=cast(Any, None),
             executor=cast(Any, None),
             replies=cast(Any, None),
             slack=cast(Any, None),
-            now=self.now,
-            tallies=Tallies(),
         )
         self.api = workflow_api(self.services, self.rates)
 
@@ -131,59 +133,59 @@ class Workplace:
         """Add an integration, unchecked. Without fields, ``FIELDS``; those given replace them."""
         typed: Mapping[str, str] = {**FIELDS, **fields} if kind == "private" else fields
         draft = read_draft(KINDS[kind], name, typed)
-        ports = (self.store, self.keyring, self.services.registry)
-        add_integration(*ports, self.actor(workspace), draft, is_checked=False)
+        add_integration(self.services.ports, self.actor(workspace), draft, is_checked=False)
         return self.named(name, workspace)
 
     def named(self, name: str, workspace: Workspace = ACME) -> Integration:
         """The integration with this name."""
-        found = self.store.integration_named(workspace, name)
+        found = self.store.read(workspace).integrations.named(name)
         assert found is not None
         return found
 
     def mark(self, name: str, **changes: bool) -> None:
         """Tick ``linked_only`` or ``is_default``, as the form of ``edit`` does."""
-        with self.store.transaction(ACME) as change:
-            change.put_integration(replace(self.named(name), **cast(Any, changes)))
+        with self.store.change(ACME) as change:
+            change.put(replace(self.named(name), **cast(Any, changes)))
 
     def rename(self, name: str, new: str) -> None:
         """Give an integration another name; everything else stays."""
         known = self.named(name)
         draft = read_draft(KINDS[known.kind], new, {**FIELDS, "password": ""}, keeps_secret=True)
         sharing = Sharing(is_default=known.is_default, linked_only=known.linked_only)
-        ports = (self.store, self.keyring, self.services.registry)
-        edit_integration(*ports, self.actor(), known, draft, sharing, is_checked=False)
+        ports = self.services.ports
+        plan = plan_edit(ports, self.actor(), known.id)
+        edit_integration(ports, self.actor(), plan, draft, sharing, is_checked=False)
 
     def link(self, name: str, target: Target = WEB_SHOP) -> None:
         """Link a target to an integration."""
-        link_target(self.store, self.actor(), name, target)
+        link_target(self.services.ports, self.actor(), name, target)
 
     def delete(self, name: str) -> None:
         """Delete an integration, and what depends on it first."""
         known = self.named(name)
-        for row in self.store.dependencies(ACME, known.id, 0, 100).rows:
-            unlink_target(self.store, self.actor(), known.id, row.target)
-        assert delete_integration(self.store, self.actor(), known.id, known.version) is None
+        for row in self.store.read(ACME).dependencies.page(known.id, 0, 100).rows:
+            unlink_target(self.services.ports, self.actor(), known.id, row.target)
+        assert delete_integration(self.services.ports, self.actor(), known.id, known.version) is None
 
     def token(
         self, target: Target = WEB_SHOP, workspace: Workspace = ACME, *, days: int = 90, ago: int = 0
     ) -> str:
         """Make a token, ``ago`` days ago."""
         actor = replace(self.actor(workspace), at=self.now() - timedelta(days=ago))
-        return create_token(self.store, actor, target, days)[0].reveal()
+        return create_token(self.services.ports, actor, target, days)[0].reveal()
 
     def revoke(self, token: str) -> None:
         """Revoke a token."""
-        revoke_token(self.store, self.actor(), token[3:11])
+        revoke_token(self.services.ports, self.actor(), token[3:11])
 
     def history(self, action: str | None = None) -> list[AuditEntry]:
         """The newest entries, newest first; only those of an action if one is given."""
-        entries = self.store.history(ACME, size=100).entries
+        entries = self.store.read(ACME).history.page(HistoryQuery(size=100)).entries
         return [entry for entry in entries if action in (None, entry.event.action)]
 
     def targets_of(self, name: str) -> list[str]:
         """What depends on an integration."""
-        rows = self.store.dependencies(ACME, self.named(name).id, 0, 100).rows
+        rows = self.store.read(ACME).dependencies.page(self.named(name).id, 0, 100).rows
         return [row.target.name for row in rows]
 
 

@@ -5,12 +5,15 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 from slack_sdk import WebClient
 
 from bot.core.model import Workspace
+from bot.core.ports import Ports
+from bot.core.ports.store import Store
 from bot.core.secrets import Secret
 from bot.executor import BoundedExecutor
 from bot.logs import slack_logger
@@ -28,6 +31,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.slack import SIGNING_SECRET, TOKEN, Slack
 from tests.fakes.slack_server import SlackServer
+from tests.fakes.watched_store import WatchedStore
 from tests.features.promises import unheard
 from tests.features.team import SETTINGS, QuietExecutor, Team
 from tests.storage.disks import WatchedDisk
@@ -104,10 +108,17 @@ def store(tmp_path: Path, keyring: Keyring, clock: Clock, disk: WatchedDisk) -> 
 
 
 @pytest.fixture
+def watched(store: TinyDBStore) -> WatchedStore:
+    """The store, watched."""
+    return WatchedStore(store)
+
+
+@pytest.fixture
 def make_team(
     slack: Slack,
     registry: ScriptedRegistry,
     store: TinyDBStore,
+    watched: WatchedStore,
     keyring: Keyring,
     people: SlackPeople,
     client: WebClient,
@@ -120,16 +131,13 @@ def make_team(
     ) -> Team:
         executor = QuietExecutor()
         services = Services(
-            store=store,
-            keyring=keyring,
-            registry=registry,
+            ports=Ports(cast(Store, watched), keyring, registry, clock.now),
             kinds=KINDS,
             groups=GROUPS,
             people=people,
             executor=executor,
             replies=SlackReplies(f"{slack.url}/api/"),
             slack=lambda _: client,
-            now=clock.now,
             **settings,
         )
         bolt = build_app(

@@ -11,18 +11,18 @@ from bot.simulator.delivery import FORM, form_of_interaction, signature
 from tests.fakes.clock import Clock
 from tests.fakes.slack import OPS, SIGNING_SECRET, WatchedWorld
 
-WORLD = WatchedWorld(Clock())
+_WORLD = WatchedWorld(Clock())
 
 
 def command(text: str, user: str, trigger_id: str, response_url: str) -> bytes:
     """A slash command's form."""
     lent = {"response_url": response_url, "trigger_id": trigger_id}
-    return urlencode(sent_payloads.slash_command(WORLD, user, OPS, "/integrations", text, lent)).encode()
+    return urlencode(sent_payloads.slash_command(_WORLD, user, OPS, "/integrations", text, lent)).encode()
 
 
 def interaction(kind: str, user: str, trigger_id: str, **more: Any) -> bytes:
     """A form that holds one interaction."""
-    payload = {**sent_payloads.interaction(WORLD, kind, user), "trigger_id": trigger_id, **more}
+    payload = {**sent_payloads.interaction(_WORLD, kind, user), "trigger_id": trigger_id, **more}
     return form_of_interaction(payload)
 
 

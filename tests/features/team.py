@@ -14,8 +14,9 @@ from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Dependency, Integration, Role, Target, TargetKind, new_id
 from bot.core.model import Workspace as TeamWorkspace
-from bot.core.workflows.fetch import hand_out
-from bot.core.workflows.tokens import caller_of, create_token
+from bot.core.queries import HistoryQuery
+from bot.core.workflows.fetch import fetch_named
+from bot.core.workflows.tokens import create_token, identify_caller
 from bot.executor import run_logged
 from bot.services import Services
 from bot.simulator.delivery import FORM
@@ -61,7 +62,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def raw_of(surface: Surface, control: Control, value: Any) -> Any:
+def _raw_of(surface: Surface, control: Control, value: Any) -> Any:
     """What the page sends for a value: an option is told by its text, several by theirs."""
     options = [*control.options, *surface.offered.get(control.key, {}).values()]
     values = {one["text"]["text"]: one["value"] for one in options}
@@ -138,7 +139,7 @@ class Team:
     def leave(self, seen: Shown, control: Control, value: Any, user: str = "") -> None:
         """Leave a value in an input: a text, or an option or several by their texts."""
         surface = self.slack.present(user or seen.user, seen).surface
-        surface.given[control.key] = raw_of(surface, control, value)
+        surface.given[control.key] = _raw_of(surface, control, value)
 
     def search(self, name: str, query: str, user: str = MEMBER, on: Shown | None = None) -> list[str]:
         """Type into a menu that searches as one types, and give the options that it then offers."""
@@ -157,7 +158,7 @@ class Team:
         """
         seen = on or self.seen(user)
         control = seen.control(name)
-        raw = raw_of(self.slack.present(user, seen).surface, control, value)
+        raw = _raw_of(self.slack.present(user, seen).surface, control, value)
         return self.use(user, seen, control, raw)
 
     def shortcut(self, callback_id: str, user: str = MEMBER) -> Shown:
@@ -242,55 +243,51 @@ class Team:
 
     def actor(self, user: str = MEMBER, role: Role = Role.MEMBER) -> Actor:
         """Somebody who acts past Slack, to prepare a test."""
-        return Actor(ACME, user, role, self.services.now())
+        return Actor(ACME, user, role, self.services.ports.now())
 
     def add(self, name: str, owner: str = MEMBER, kind: str = "private", **typed: str) -> Integration:
         """Keep an integration, unchecked."""
         draft = read_draft(self.services.kinds[kind], name, {**TYPED, **typed})
-        ports = (self.store, self.services.keyring, self.services.registry)
-        return add_integration(*ports, self.actor(owner), draft, is_checked=False)
+        return add_integration(self.services.ports, self.actor(owner), draft, is_checked=False).integration
 
     def link(self, name: str, kind: str, target: str, settings_url: str | None = None) -> None:
         """Let a target depend on an integration."""
-        link_target(self.store, self.actor(), name, Target(TargetKind(kind), target), settings_url)
+        link_target(self.services.ports, self.actor(), name, Target(TargetKind(kind), target), settings_url)
 
     def fetch(self, name: str, kind: str, target: str, creator: str = MEMBER) -> None:
         """Let a workflow fetch an integration with a token that somebody has made for its target."""
-        services, at = self.services, self.services.now()
-        integration = self.find(name)
-        assert integration is not None
-        text, _ = create_token(self.store, self.actor(creator), Target(TargetKind(kind), target), 90)
-        ports = (self.store, services.keyring, services.registry, services.tallies)
-        hand_out(*ports, caller_of(self.store, text.reveal(), at), integration)
+        ports = self.services.ports
+        text, _ = create_token(ports, self.actor(creator), Target(TargetKind(kind), target), 90)
+        fetch_named(ports, identify_caller(ports.store, text.reveal(), name, ports.now()), name)
 
     def link_many(self, name: str, count: int, kind: str = "project") -> None:
         """Let many targets depend on an integration, in one change: ``target-00`` and so on."""
         integration = self.find(name)
         assert integration is not None
-        with self.store.transaction(ACME) as change:
+        with self.store.change(ACME) as change:
             for number in range(count):
                 target = Target(TargetKind(kind), f"target-{number:02}")
-                change.put_dependency(Dependency(integration.id, target, MEMBER, self.services.now()))
+                change.put(Dependency(integration.id, target, MEMBER, self.services.ports.now()))
 
     def unlink_all(self, name: str) -> None:
         """Take every dependency away, as a colleague might meanwhile."""
         integration = self.find(name)
         assert integration is not None
-        for dependency in self.store.dependencies(ACME, integration.id, 0, 1000).rows:
-            unlink_target(self.store, self.actor(), integration.id, dependency.target)
+        for dependency in self.store.read(ACME).dependencies.page(integration.id, 0, 1000).rows:
+            unlink_target(self.services.ports, self.actor(), integration.id, dependency.target)
 
     def add_many(self, count: int, kind: str = "private") -> None:
         """Keep many integrations in one change: ``registry-000`` and so on."""
         first = self.add("registry-000", kind=kind)
-        with self.store.transaction(ACME) as change:
+        with self.store.change(ACME) as change:
             for number in range(1, count):
-                change.put_integration(replace(first, id=new_id(), name=f"registry-{number:03}"))
+                change.put(replace(first, id=new_id(), name=f"registry-{number:03}"))
 
     def find(self, name: str) -> Integration | None:
         """The integration with this name, if there is one."""
-        return self.store.integration_named(ACME, name)
+        return self.store.read(ACME).integrations.named(name)
 
     def events(self) -> list[tuple[str, str, str]]:
         """Who did what with which result, the newest first."""
-        entries = self.store.history(ACME, size=1000).entries
+        entries = self.store.read(ACME).history.page(HistoryQuery(size=1000)).entries
         return [(one.event.actor, one.event.action, one.event.result.value) for one in entries]

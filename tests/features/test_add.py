@@ -86,7 +86,7 @@ def test_unreachable_registry_stands_beside_the_url(team, registry):
 
     assert "The certificate is not trusted." in shown.error("URL")
     assert "(Step: TLS.)" in shown.error("URL")
-    assert "tick “Save without checking”" in shown.error("URL")
+    assert "select “Save without checking”" in shown.error("URL")
     assert team.find("my_registry") is None
 
 

@@ -86,7 +86,7 @@ def test_role_taken_away_stops_every_button(free, button):
     free.slack.people[MEMBER]["is_restricted"] = True
     shown = free.press(button, on=asked)
 
-    assert "Guests, bots and people of other workspaces cannot use integrations." in shown.text
+    assert "Guests, bots and people from other workspaces cannot use integrations." in shown.text
     assert free.find("my_registry") is not None
 
 

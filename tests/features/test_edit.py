@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.integrations.credentials import opened
+from bot.core.integrations.credentials import open_credential
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED, UNREACHABLE
 from tests.features.team import TYPED
@@ -12,7 +12,9 @@ from tests.features.team import TYPED
 
 def password_of(team, name="my_registry"):
     """The stored password, opened."""
-    return opened(team.services.keyring, team.actor().workspace, team.find(name))["password"].reveal()
+    return open_credential(team.services.ports.keyring, team.actor().workspace, team.find(name))[
+        "password"
+    ].reveal()
 
 
 @pytest.fixture
@@ -101,7 +103,7 @@ def test_rename_keeps_dependencies_and_history(free):
     free.close()
 
     assert "project `web-shop`" in free.command("show renamed").text
-    assert "name (was my_registry)" in free.command("history renamed").text
+    assert "name (was `my_registry`)" in free.command("history renamed").text
 
 
 @pytest.mark.usefixtures("form")
@@ -285,8 +287,8 @@ def test_row_menu_opens_the_form(free):
 
 def test_lost_key_is_told(free, registry, form):
     """When the stored secret does not open, that is said, and nothing is changed."""
-    with free.store.transaction(free.actor().workspace) as change:
-        change.put_integration(broken(free.find("my_registry")))
+    with free.store.change(free.actor().workspace) as change:
+        change.put(broken(free.find("my_registry")))
     shown = free.submit({"Username": "other"}, on=form)
 
     assert shown.title == "Not saved"

@@ -102,7 +102,7 @@ def test_moved_default_stands_in_the_history_of_both(team):
     choose(team, "second", DEFAULT)
     team.close()
 
-    assert "edited `first` (default (now second))" in team.command("history first").text
+    assert "edited `first` (default; now second)" in team.command("history first").text
     assert "edited `second` (default)" in team.command("history second").text
 
 

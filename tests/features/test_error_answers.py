@@ -96,10 +96,9 @@ def test_payload_that_slack_does_not_send_reaches_no_listener(team, body):
 
 
 @pytest.fixture
-def full(free, monkeypatch):
+def full(free, watched):
     """A team whose disk is full."""
-
-    monkeypatch.setattr(type(free.store), "transaction", lambda *_: raised(StoreFull()))
+    watched.failing["change"] = StoreFull()
     return free
 
 
@@ -129,25 +128,20 @@ def test_secret_in_the_text_is_refused_on_a_full_disk_too(full):
     assert "Revoke that secret" in full.command("add my_registry password=hunter2horse").text
 
 
-def test_press_on_a_failing_store_is_told(free, monkeypatch):
+def test_press_on_a_failing_store_is_told(free, watched):
     """A press that cannot be kept leaves the message and says why beside it."""
     free.command("delete my_registry")
     error = StoreReadOnly("The disk reported an error.", "Ask the operator to look at the log.")
-    monkeypatch.setattr(type(free.store), "transaction", lambda *_: raised(error))
+    watched.failing["change"] = error
     shown = free.press("Yes")
 
     assert "The disk reported an error." in shown.text
     assert free.find("my_registry") is not None
 
 
-def raised(error):
-    """Raise an error from within an expression."""
-    raise error
-
-
-def test_unforeseen_error_of_a_command_names_an_incident(free, monkeypatch, caplog):
+def test_unforeseen_error_of_a_command_names_an_incident(free, watched, caplog):
     """An exception that nobody foresaw is told by its id, which stands in the log without its text."""
-    monkeypatch.setattr(type(free.store), "page", lambda *_: raised(RuntimeError(SECRET)))
+    watched.failing["read"] = RuntimeError(SECRET)
     shown = free.command("list")
 
     assert "Something went wrong (id " in shown.text
@@ -155,10 +149,10 @@ def test_unforeseen_error_of_a_command_names_an_incident(free, monkeypatch, capl
     assert SECRET not in shown.text + caplog.text
 
 
-def test_unforeseen_error_of_a_press_names_an_incident(free, monkeypatch):
+def test_unforeseen_error_of_a_press_names_an_incident(free, watched):
     """The same for a press, beside what was pressed."""
     free.command("list")
-    monkeypatch.setattr(type(free.store), "page", lambda *_: raised(RuntimeError(SECRET)))
+    watched.failing["read"] = RuntimeError(SECRET)
 
     assert "Something went wrong (id " in free.enter("Integration Name", "my_").text
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from bot.core.integrations.credentials import opened
+from bot.core.integrations.credentials import open_credential
 from tests.fakes.people import ADMIN, MEMBER
 
 SECRET = "hunter2horse"
@@ -46,7 +46,10 @@ def test_confirmed_preview_is_imported(team):
 
     assert "1 integration imported." in shown.text
     assert (stored.server.host, stored.username, stored.owner) == ("one.example.com", "ci", MEMBER)
-    assert opened(team.services.keyring, team.actor().workspace, stored)["password"].reveal() == SECRET
+    assert (
+        open_credential(team.services.ports.keyring, team.actor().workspace, stored)["password"].reveal()
+        == SECRET
+    )
 
 
 @pytest.mark.usefixtures("form")

@@ -52,8 +52,8 @@ def test_helper_without_a_name_is_none(paste):
 def closed(team):
     """An integration of a colleague's for linked targets only."""
     kept = team.add("closed", owner=COLLEAGUE, password=PASSWORD)
-    with team.store.transaction(ACME) as change:
-        change.put_integration(replace(kept, linked_only=True))
+    with team.store.change(ACME) as change:
+        change.put(replace(kept, linked_only=True))
     return team
 
 
@@ -118,8 +118,8 @@ def test_import_beside_another_warns(team, paste):
 def test_import_beside_what_leaves_no_doubt_does_not_warn(team, paste, ticks):
     """Beside a default, or beside one that is for linked targets only, it is clear what answers."""
     kept = team.add("my_registry", username="deploy")
-    with team.store.transaction(ACME) as change:
-        change.put_integration(replace(kept, **ticks))
+    with team.store.change(ACME) as change:
+        change.put(replace(kept, **ticks))
     paste({"registry.example.com": auth()})
 
     assert "none is the default" not in team.submit().text

@@ -4,8 +4,8 @@ from functools import partial
 
 import pytest
 
-from bot.core.integrations.credentials import opened
-from bot.core.integrations.docker_import import MOST
+from bot.core.integrations.credentials import open_credential
+from bot.core.integrations.docker_import import MOST_LOGINS
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
 from tests.features.pasting import BOX, PASSWORD, auth, file, pasted, row
 from tests.features.team import ACME
@@ -48,7 +48,7 @@ UNREADABLE = [
         auth(username="AWS"),
         "Add it as Amazon ECR, with an access key",
     ),
-    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR, with an access key"),
+    ("https://public.ecr.aws", auth(username="AWS"), "Add it as Amazon ECR Public, with an access key"),
 ]
 
 
@@ -84,7 +84,9 @@ def test_padding_is_no_part_of_a_password(team, paste, ending):
     """Docker's clients ignore zero bytes at the end, so they are not stored."""
     paste({"registry.example.com": auth(PASSWORD + ending)})
     team.submit()
-    stored = opened(team.services.keyring, team.actor().workspace, team.find("registry_example_com"))
+    stored = open_credential(
+        team.services.ports.keyring, team.actor().workspace, team.find("registry_example_com")
+    )
 
     assert stored["password"].reveal() == PASSWORD
 
@@ -94,7 +96,9 @@ def test_password_is_kept_to_the_letter(team, paste, password):
     """Colons, spaces and any letters belong to the password."""
     paste({"registry.example.com": auth(password)})
     team.submit()
-    stored = opened(team.services.keyring, team.actor().workspace, team.find("registry_example_com"))
+    stored = open_credential(
+        team.services.ports.keyring, team.actor().workspace, team.find("registry_example_com")
+    )
 
     assert stored["password"].reveal() == password
 
@@ -203,7 +207,7 @@ def test_markup_in_a_key_stays_text(paste, key):
 
 def test_longest_file_fits_the_preview_and_the_end(team, paste):
     """Forty long hosts are previewed and imported, and the last one stands on the last page."""
-    hosts = [f"registry-number-{number:02}.team-of-many.example.com" for number in range(MOST)]
+    hosts = [f"registry-number-{number:02}.team-of-many.example.com" for number in range(MOST_LOGINS)]
     shown = paste({host: {"auth": "YTpi"} for host in hosts})
     done = team.submit()
 
@@ -279,7 +283,7 @@ def test_guest_with_the_form_open_imports_nothing(team, paste, step):
     shown = team.submit({BOX: file({"registry.example.com": auth()})})
 
     assert "cannot use integrations" in shown.text
-    assert team.store.integration_named(ACME, "registry_example_com") is None
+    assert team.store.read(ACME).integrations.named("registry_example_com") is None
 
 
 def test_guest_gets_no_form(team):

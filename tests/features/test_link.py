@@ -162,8 +162,8 @@ def test_link_to_a_closed_integration_names_who_is_let_in(free):
     """A link to a closed integration lets in the tokens that its target has already: they are named."""
     free.command("token create project web-shop", COLLEAGUE)
     free.command("token create project web-shop-2", COLLEAGUE)
-    with free.store.transaction(ACME) as change:
-        change.put_integration(replace(free.find("my_registry"), linked_only=True))
+    with free.store.change(ACME) as change:
+        change.put(replace(free.find("my_registry"), linked_only=True))
     shown = free.command("link my_registry project web-shop")
     other = free.command("link my_registry project nobody")
 

@@ -5,7 +5,7 @@ import textwrap
 
 import pytest
 
-from bot.core.integrations.credentials import opened
+from bot.core.integrations.credentials import open_credential
 from tests.fakes.certificates import Authority
 
 FORM = {
@@ -84,7 +84,7 @@ def test_password_is_kept_to_the_letter(free, password):
     """Nothing is taken out of a password: whoever chose it may have meant it."""
     free.command("add private")
     free.submit({**FORM, "Password": password})
-    kept = opened(free.services.keyring, free.actor().workspace, free.find("pasted"))
+    kept = open_credential(free.services.ports.keyring, free.actor().workspace, free.find("pasted"))
 
     assert kept["password"].reveal() == password
 
@@ -96,7 +96,7 @@ def test_line_break_behind_a_password_is_asked_about(free, end):
     asked = free.submit({**FORM, "Password": f"x{end}"})
 
     assert "This ends with a line break, which is almost always a slip" in asked.error("Password")
-    assert "tick “Save without checking”" in asked.error("Password")
+    assert "select “Save without checking”" in asked.error("Password")
     assert free.find("pasted") is None
 
 
@@ -105,7 +105,7 @@ def test_line_break_that_belongs_there_is_kept(free):
     free.command("add private")
     free.tick("Save without checking")
     free.submit({**FORM, "Password": "x\n"})
-    kept = opened(free.services.keyring, free.actor().workspace, free.find("pasted"))
+    kept = open_credential(free.services.ports.keyring, free.actor().workspace, free.find("pasted"))
 
     assert kept["password"].reveal() == "x\n"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.token_bucket import TooOften
+from bot.core.errors import TooOften
 from bot.slack.rate_limits import PEOPLE_AT_ONCE, SlackRates
 from tests.fakes.people import ADMIN, MEMBER
 from tests.features.team import ACME

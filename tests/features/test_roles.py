@@ -20,7 +20,7 @@ def test_outsiders_get_nothing(linked, verb, user):
     """Whoever is no full member gets one sentence, whatever they type, and learns nothing."""
     shown = linked.command(f"{verb} my_registry project web-shop", user)
 
-    assert "Guests, bots and people of other workspaces cannot use integrations." in shown.text
+    assert "Guests, bots and people from other workspaces cannot use integrations." in shown.text
     assert "Ask a workspace admin." in shown.text
     assert "my_registry" not in shown.raw
     assert shown.buttons == []

@@ -122,8 +122,8 @@ def test_result_of_what_was_edited_meanwhile_is_not_kept(free, registry):
 
 def put(team, integration):
     """Keep an integration as a colleague might meanwhile."""
-    with team.store.transaction(team.actor().workspace) as change:
-        change.put_integration(integration)
+    with team.store.change(team.actor().workspace) as change:
+        change.put(integration)
 
 
 def test_viewer_may_test(make_team, registry):

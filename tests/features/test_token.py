@@ -164,7 +164,7 @@ def test_every_token_is_on_a_page(many):
 def test_revoke_stays_on_its_page(many):
     """The page on which a token was revoked is shown anew; what was looked for still narrows it."""
     many.command("token list target-0")
-    shown = many.press("Revoke token " + many.services.store.tokens(ACME, AT, size=50).rows[-1].id)
+    shown = many.press("Revoke token " + many.services.ports.store.tokens(ACME, AT, size=50).rows[-1].id)
 
     assert "Workflow tokens with “target-0”: 9 valid, 1 ended" in shown.title
     assert "*ended*" in shown.text
@@ -221,4 +221,4 @@ def test_words_too_many_are_refused(team, typed):
     shown = team.command(typed)
 
     assert ":warning:" in shown.text
-    assert "name with spaces into quotation marks" in shown.text
+    assert "name with spaces in quotation marks" in shown.text

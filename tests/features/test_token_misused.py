@@ -8,7 +8,7 @@ import pytest
 from bot.core.integrations.dependencies import read_target
 from bot.core.model import Workspace
 from bot.core.workflows.token_format import SHAPE
-from bot.core.workflows.tokens import caller_of, create_token
+from bot.core.workflows.tokens import create_token, identify_caller
 from tests.fakes.lookups import tokens_in
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER, OUTSIDERS
 from tests.features.team import ACME
@@ -19,12 +19,12 @@ ELSEWHERE = Workspace("T0OTHER")
 def made(team, user=MEMBER, target="web-shop", workspace=ACME):
     """Make a token for a project past Slack; gives its text."""
     actor = replace(team.actor(user), workspace=workspace)
-    return create_token(team.store, actor, read_target("project", target), 90)[0].reveal()
+    return create_token(team.services.ports, actor, read_target("project", target), 90)[0].reveal()
 
 
 def is_valid(team, text):
     """True when a workflow that shows this token is let in; otherwise that raises."""
-    return bool(caller_of(team.store, text, team.services.now()))
+    return bool(identify_caller(team.store, text, None, team.services.ports.now()))
 
 
 @pytest.fixture
@@ -44,15 +44,16 @@ def test_creation_is_recorded(team):
     text = SHAPE.search(shown.text)[0]
 
     assert team.events()[0] == (MEMBER, "token.create", "done")
-    assert f"{text[3:11]} for image registry.example.com/team/app" in team.command("history").text
+    said = f"(token `{text[3:11]}`; for image `registry.example.com/team/app`)"
+    assert said in team.command("history").text
 
 
 def test_token_for_a_closed_integrations_target_is_the_owners_to_make(free):
     """A member cannot open what is for linked targets only by making a token of one of them."""
     free.add("closed", owner=COLLEAGUE)
     free.link("closed", "project", "web-shop")
-    with free.store.transaction(ACME) as change:
-        change.put_integration(replace(free.find("closed"), linked_only=True))
+    with free.store.change(ACME) as change:
+        change.put(replace(free.find("closed"), linked_only=True))
     shown = free.command("token create project web-shop")
     recorded = free.events()[0]
     other = free.command("token create project other")
@@ -115,7 +116,7 @@ def test_no_token_says_how_to_make_one(team):
 def test_last_use_stands_in_the_list(team):
     """Each row says when its token was last used, at once."""
     text = made(team)
-    team.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], team.services.now())
+    team.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], team.services.ports.now())
 
     assert re.search(r"until <!date.*last used <!date", team.command("token list").text)
 
@@ -145,7 +146,7 @@ def test_typed_revoke_ends_it_at_once(team):
     shown = team.command(f"token revoke {text[3:11]}")
 
     assert f"Token `{text[3:11]}` for project web-shop is revoked" in shown.text
-    assert tokens_in(team.store, ACME)[0].revoked_at == team.services.now()
+    assert tokens_in(team.store, ACME)[0].revoked_at == team.services.ports.now()
 
 
 def test_revoking_again_keeps_the_first_time(team):
@@ -169,7 +170,8 @@ def test_member_may_not_revoke_a_colleagues_token(team):
     assert f"Who can help: <@{COLLEAGUE}>" in shown.text
     assert is_valid(team, text)
     assert team.events()[0] == (MEMBER, "token.revoke", "refused")
-    assert f"revoked token ({text[3:11]} for project web-shop)" in team.command("history").text
+    said = f"tried to revoke a token (token `{text[3:11]}`; for project `web-shop`; not permitted)"
+    assert said in team.command("history").text
 
 
 def test_token_of_another_workspace_does_not_exist(team):

@@ -22,7 +22,7 @@ def old(linked):
 
 def use(team, name="my_registry"):
     """Let the project's token use an integration now."""
-    team.store.touch(ACME, team.find(name).id, WEB_SHOP, "nobodys1", team.services.now())
+    team.store.touch(ACME, team.find(name).id, WEB_SHOP, "nobodys1", team.services.ports.now())
 
 
 def test_never_used_is_listed_with_all_that_matters(old):
@@ -61,7 +61,7 @@ def test_used_integration_is_not_listed(old):
 def test_last_use_is_told(old):
     """What was used long ago says when."""
     use(old)
-    at = old.services.now()
+    at = old.services.ports.now()
     old.slack.clock.advance(91 * DAY_S)
 
     assert f"last used <!date^{int(at.timestamp())}^" in old.command("unused").text
@@ -120,9 +120,9 @@ def test_delete_of_a_colleagues_is_refused(old):
 def test_long_lists_fit_into_a_message(team, count, rows, more):
     """Twenty rows are shown, however long their names are, and how many more there are."""
     first = replace(team.add("x"), username="c" * 255)
-    with team.store.transaction(ACME) as change:
+    with team.store.change(ACME) as change:
         for number in range(count - 1):
-            change.put_integration(replace(first, id=new_id(), name=f"{'n' * 60}{number:04}"))
+            change.put(replace(first, id=new_id(), name=f"{'n' * 60}{number:04}"))
     team.slack.clock.advance(100 * DAY_S)
     shown = team.command("unused")
 

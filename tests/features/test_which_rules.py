@@ -12,8 +12,8 @@ IMAGE = "registry.example.com/team/app"
 
 def mark(team, name, **ticks):
     """Tick the default or linked only, past Slack."""
-    with team.store.transaction(ACME) as change:
-        change.put_integration(replace(team.find(name), **ticks))
+    with team.store.change(ACME) as change:
+        change.put(replace(team.find(name), **ticks))
 
 
 @pytest.fixture
@@ -194,7 +194,7 @@ def test_asking_records_and_changes_nothing(free):
     free.command(f"which {IMAGE} project web-shop", ADMIN)
 
     assert free.events() == before
-    assert free.store.dependencies(ACME, free.find("my_registry").id, 0, 10).total == 0
+    assert free.store.read(ACME).dependencies.page(free.find("my_registry").id, 0, 10).total == 0
 
 
 def test_guest_learns_nothing(free):

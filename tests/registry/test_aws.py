@@ -109,7 +109,7 @@ class CountingLogins(AwsLogins):
     def _authorization(self, login: Login) -> Granted:
         self.asked += 1
         if self.is_cut_off:
-            raise Unreachable("AWS could not be reached.", stage=Stage.LOGIN)
+            raise Unreachable("AWS could not be reached.", "Try again later.", stage=Stage.LOGIN)
         return super()._authorization(login)
 
 

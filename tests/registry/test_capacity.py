@@ -88,7 +88,7 @@ def test_workflows_leave_places_to_people(capped, inner):
 
 def test_failure_gives_its_place_back(capped, inner):
     """A question that ends in an error leaves its place."""
-    inner.error = Unreachable("It does not answer.")
+    inner.error = Unreachable("It does not answer.", "Try again later.")
     for _ in range(MOST_FOR_A_TOKEN + 1):
         with pytest.raises(Unreachable):
             capped.docker_login(login("token"), deadline_s=1)

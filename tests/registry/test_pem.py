@@ -4,6 +4,7 @@ import base64
 import json
 import ssl
 import textwrap
+import time
 
 import pytest
 
@@ -75,6 +76,17 @@ def test_what_is_not_one_comes_back(text):
     """What cannot be read is not changed, and is told."""
     assert read_pem(text) == text
     assert pem_problem(text) is not None
+
+
+@pytest.mark.parametrize(
+    "part", ["-----BEGIN CERTIFICATE-----", "-----BEGIN CERTIFICATE-----A", "-----", "\\n", " "]
+)
+def test_hostile_text_takes_no_long_time(part):
+    """A text made of beginnings is read once, not once for each."""
+    before = time.monotonic()
+    read_pem(part * (60_000 // len(part)))
+
+    assert time.monotonic() - before < 1
 
 
 def test_private_key_is_not_dropped_silently():

@@ -1,30 +1,25 @@
 """What happens by the clock: counts and last uses are written, people are reminded of tokens that end."""
 
 from dataclasses import replace
-from datetime import timedelta
 from http.client import IncompleteRead
 
 import pytest
 
 from bot.core.errors import StoreFull
 from bot.core.integrations.dependencies import read_target
-from bot.core.model import Workspace
-from bot.core.workflows.fetch_counts import Tally
 from bot.core.workflows.tokens import create_token, revoke_token
-from bot.run.schedule import GONE, Housekeeping, attempt, remind, write_noted
+from bot.run.schedule import Housekeeping, remind
 from tests.fakes.lookups import tokens_in
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
-ELSEWHERE = Workspace("T0OTHER")
 DAY_S = 86_400
-HOUR = timedelta(hours=1)
 WEB_SHOP = read_target("project", "web-shop")
 
 
 def token(team, user=MEMBER, target=WEB_SHOP, days=90):
     """Make a token; gives what is kept of it."""
-    return create_token(team.store, team.actor(user), target, days)[1]
+    return create_token(team.services.ports, team.actor(user), target, days)[1]
 
 
 def days_later(team, days):
@@ -36,18 +31,6 @@ def days_later(team, days):
 def reminders(team, user=MEMBER):
     """The reminders that somebody got."""
     return [shown.text for shown in team.slack.shown if shown.user == user and "ends soon" in shown.line]
-
-
-def fetched(team, count, workspace=ACME):
-    """Count fetches in this hour."""
-    hour = team.services.now().replace(minute=0, second=0, microsecond=0)
-    tally = Tally(workspace, "i1", "my_registry", WEB_SHOP, "12345678", hour, "credential.hand_out")
-    [team.services.tallies.count(tally) for _ in range(count)]
-
-
-def details(team, workspace=ACME):
-    """What the history says of each entry."""
-    return [one.event.detail for one in team.store.history(workspace).entries]
 
 
 def test_creator_is_reminded_seven_days_and_one_day_before(team):
@@ -92,14 +75,16 @@ def test_each_creator_gets_their_own(team):
 
 def test_revoked_and_ended_tokens_are_not_reminded_of(team):
     """What is over needs nobody's attention."""
-    revoke_token(team.store, team.actor(), token(team).id)
+    revoke_token(team.services.ports, team.actor(), token(team).id)
     token(team, days=30)
     days_later(team, 84)
 
     assert reminders(team) == []
 
 
-@pytest.mark.parametrize("error", sorted(GONE))
+@pytest.mark.parametrize(
+    "error", ["account_inactive", "channel_not_found", "is_inactive", "user_disabled", "user_not_found"]
+)
 def test_creator_who_is_gone_is_asked_for_once(team, error):
     """Who cannot be reached any more is not tried again, and others still get theirs."""
     token(team, "U0VANISHED")
@@ -130,38 +115,35 @@ def test_slack_that_is_down_stops_nothing(team, caplog):
     token(team)
     team.slack.clock.advance(84 * DAY_S)
     offline = replace(team.services, slack=lambda _: raising(ConnectionRefusedError("no")))
-    attempt("remind of tokens", lambda: remind(offline))
+    in_rounds(Housekeeping(offline, bool, every_s=0.01), lambda: team.executor.tasks)
+    team.executor.run()
     remind(team.services)
 
     assert "could not remind of tokens: ConnectionRefusedError" in caplog.text
     assert len(reminders(team)) == 1
 
 
-def test_odd_failure_does_not_end_the_clock(team, caplog):
-    """Whatever a round meets, the next one comes, and the log names no more than its kind."""
-    rounds = []
-    store = replace(team.services, store=Failing(rounds))
-    keeping = Housekeeping(store, every_s=0.01)
+def in_rounds(keeping, is_done):
+    """Let the clock run until something is done."""
     keeping.start()
-    while len(rounds) < 3:
+    while not is_done():
         keeping._thread.join(0.01)
     keeping._stopped.set()
     keeping._thread.join(5)
 
+
+def test_odd_failure_does_not_end_the_clock(team, caplog):
+    """Whatever a round meets, the next one comes, and the log names no more than its kind."""
+    rounds = []
+
+    def flush():
+        rounds.append(1)
+        raise IncompleteRead(b"marker")
+
+    in_rounds(Housekeeping(team.services, flush, every_s=0.01), lambda: len(rounds) >= 3)
+
     assert "could not write what was noted: IncompleteRead" in caplog.text
     assert "marker" not in caplog.text
-
-
-class Failing:
-    """A store whose ``flush`` fails as nobody foresaw."""
-
-    def __init__(self, rounds):
-        self.rounds = rounds
-
-    def flush(self):
-        """Fail."""
-        self.rounds.append(1)
-        raise IncompleteRead(b"marker")
 
 
 def raising(error):
@@ -169,98 +151,20 @@ def raising(error):
     raise error
 
 
-def test_counts_are_written_when_their_hour_is_over(team):
-    """The first fetch has its own entry; the others become one line at the hour's end."""
-    fetched(team, 4)
-    write_noted(team.services, team.services.now())
-    before = details(team)
-    team.slack.clock.advance(3600)
-    write_noted(team.services, team.services.now())
-    write_noted(team.services, team.services.now())
-
-    assert before == []
-    assert len(details(team)) == 1
-    assert details(team)[0].startswith("to project web-shop, 3 more times from ")
-
-
-def test_single_fetch_needs_no_second_line(team):
-    """An hour with one fetch writes nothing more."""
-    fetched(team, 1)
-    write_noted(team.services, team.services.now() + HOUR)
-
-    assert details(team) == []
-
-
-def test_counts_that_could_not_be_written_are_kept(team, monkeypatch, caplog):
-    """When the disk is full the counts wait for the next round."""
-    fetched(team, 4)
-    monkeypatch.setattr(type(team.store), "transaction", lambda *_: raising(StoreFull()))
-    write_noted(team.services, team.services.now() + HOUR)
-    monkeypatch.undo()
-    write_noted(team.services, team.services.now() + HOUR)
-
-    assert "could not write counts: StoreFull" in caplog.text
-    assert [one.split(" from ")[0] for one in details(team)] == ["to project web-shop, 3 more times"]
-
-
-def test_one_workspaces_failure_is_no_others(team, monkeypatch):
-    """A workspace that cannot be written does not stand in the way of another."""
-    fetched(team, 2)
-    fetched(team, 3, ELSEWHERE)
-    whole = type(team.store).transaction
-    monkeypatch.setattr(
-        type(team.store),
-        "transaction",
-        lambda store, workspace: raising(StoreFull()) if workspace == ACME else whole(store, workspace),
-    )
-    write_noted(team.services, team.services.now() + HOUR)
-
-    assert details(team) == []
-    assert "2 more times" in details(team, ELSEWHERE)[0]
-
-
 def test_last_use_is_written(linked, disk):
-    """What was noted in memory is on disk after a round."""
-    integration = linked.find("my_registry")
-    linked.store.touch(ACME, integration.id, WEB_SHOP, "12345678", linked.services.now())
+    """What the store kept in memory is on disk after a round."""
+    linked.fetch("my_registry", "project", "web-shop")
+    linked.slack.clock.advance(60)
+    linked.fetch("my_registry", "project", "web-shop")
     disk.calls.clear()
-    write_noted(linked.services, linked.services.now())
+    Housekeeping(linked.services, linked.store.flush).stop(1)
 
     assert "sync file" in disk.calls
-    assert linked.store.dependency(ACME, integration.id, WEB_SHOP).last_used_at == linked.services.now()
 
 
-def test_round_without_news_touches_no_file(linked, disk):
-    """Nothing noted, nothing written."""
-    disk.calls.clear()
-    write_noted(linked.services, linked.services.now())
-
-    assert disk.calls == []
-
-
-def test_stop_writes_what_is_left(team):
-    """A stopped process loses neither counts of the running hour nor the thread."""
-    keeping = Housekeeping(team.services, every_s=3600)
-    keeping.start()
-    fetched(team, 3)
-    keeping.stop(5)
-
-    assert "2 more times" in details(team)[0]
-
-
-def test_stop_before_the_start_writes_too(team):
-    """A process that ends while it starts keeps what it has."""
-    fetched(team, 2)
-    Housekeeping(team.services).stop(1)
-
-    assert "1 more time from" in details(team)[0]
-
-
-def test_stop_survives_a_full_disk(team, monkeypatch, caplog):
+def test_stop_survives_a_full_disk(team, caplog):
     """What cannot be written at the end is logged, and the process ends all the same."""
-    fetched(team, 2)
-    monkeypatch.setattr(type(team.store), "flush", lambda _: raising(StoreFull()))
-    Housekeeping(team.services).stop(1)
+    Housekeeping(team.services, lambda: raising(StoreFull())).stop(1)
 
     assert "could not write what was noted: StoreFull" in caplog.text
 
@@ -269,12 +173,7 @@ def test_running_thread_reminds(team):
     """The thread itself does a round as often as it is told."""
     token(team)
     team.slack.clock.advance(84 * DAY_S)
-    keeping = Housekeeping(team.services, every_s=0.01)
-    keeping.start()
-    while not team.executor.tasks:
-        keeping._thread.join(0.01)
-    keeping._stopped.set()
-    keeping._thread.join(5)
+    in_rounds(Housekeeping(team.services, bool, every_s=0.01), lambda: team.executor.tasks)
     team.executor.run()
 
     assert len(reminders(team)) == 1

@@ -94,6 +94,17 @@ def test_escape_folds_the_sidebar(phone: Desk) -> None:
     expect(phone.page.get_by_role("button", name="general")).to_be_hidden()
 
 
+def test_somebody_leaves(desk: Desk) -> None:
+    """On the app's About tab somebody can be deactivated; then nobody acts as them."""
+    desk.page.get_by_role("button", name="Quaymaster", exact=True).click()
+    desk.page.get_by_role("tab", name="About").click()
+    desk.page.get_by_label("Marco Ruiz").select_option("deactivated")
+
+    expect(desk.page.get_by_label("Acting as").locator("option")).to_have_text(
+        ["Ava Lindqvist · admin", "Priya Nair · member", "Gus Turner · guest"]
+    )
+
+
 @pytest.mark.parametrize("words", ["list", "pickers", "too-long"])
 def test_nothing_is_wider_than_a_narrow_window(phone: Desk, words: str) -> None:
     """Nothing is cut off at 400 pixels: neither lists nor forms nor red boxes."""

@@ -275,6 +275,18 @@ def test_page_without_a_seat_is_told_to_come_again(stage: Stage) -> None:
     assert json.loads(text)["again_after_ms"] == 1000
 
 
+def test_role_is_changed_at_the_page(page: Opened, stage: Stage) -> None:
+    """The page lets whoever tries it deactivate somebody, and nobody who does not exist."""
+    target, token = f"/try/change?as={ADMIN.id}", {"HTTP_X_PAGE_TOKEN": page.token}
+    changed, _, text = ask(page, "POST", target, {"person": MEMBER.id, "role": "deactivated"}, **token)
+    unknown, _, _ = ask(page, "POST", target, {"person": "U0NOBODY", "role": "admin"}, **token)
+    roles = {one["id"]: one["role"] for one in json.loads(text)["state"]["people"]}
+
+    assert (changed, unknown) == (200, 400)
+    assert roles[MEMBER.id] == "deactivated"
+    assert stage.call("users.info", user=MEMBER.id)["user"]["deleted"] is True
+
+
 def test_slacks_client_library_can_talk_to_it() -> None:
     """slack_sdk's Web client and webhook client work against the page unchanged."""
     app = DemoApp()

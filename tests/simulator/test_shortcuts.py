@@ -120,6 +120,25 @@ def test_channel_says_whether_the_app_is_in_it(stage: Stage) -> None:
     assert stage.call("conversations.info", channel="C0NONE")["error"] == "channel_not_found"
 
 
+def test_app_is_invited_and_removed(stage: Stage) -> None:
+    """``/invite`` lets the app post in a channel, ``/remove`` ends that; the app itself hears of neither."""
+    outside = stage.call("chat.postMessage", channel=GENERAL.id, text="x")
+    stage.simulator.say(ADMIN.id, GENERAL.id, "/invite @quaymaster")
+    inside = stage.call("chat.postMessage", channel=GENERAL.id, text="x")
+    stage.simulator.say(ADMIN.id, GENERAL.id, "/remove @quaymaster")
+    again = stage.call("chat.postMessage", channel=GENERAL.id, text="x")
+
+    assert (outside["error"], inside["ok"], again["error"]) == ("not_in_channel", True, "not_in_channel")
+    assert stage.app.received == []
+
+
+def test_invitation_needs_a_name(stage: Stage) -> None:
+    """A name that nobody has is answered with an example."""
+    stage.simulator.say(ADMIN.id, GENERAL.id, "/invite @nobody")
+
+    assert stage.texts() == ["Type `/invite` and a name, such as `/invite @quaymaster`."]
+
+
 def announced(stage: Stage) -> tuple[str, str]:
     """Announce a file; gives its id and the path to send it to."""
     told = stage.call("files.getUploadURLExternal", filename="history.csv", length=len(CSV))

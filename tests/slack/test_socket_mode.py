@@ -1,5 +1,6 @@
 """Socket Mode: connected, acknowledged, watched over, and stopped without losing an answer."""
 
+import queue
 import threading
 import time
 
@@ -8,7 +9,6 @@ from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-import bot.slack.socket_mode
 from bot.core.secrets import Secret
 from bot.logs import slack_logger
 from bot.slack.socket_mode import SocketMode
@@ -70,13 +70,25 @@ def app(gate):
 
 
 @pytest.fixture
-def connection(slack, app, monkeypatch):
-    """A connection that looks often."""
-    monkeypatch.setattr(bot.slack.socket_mode, "LOOK_EVERY_S", 0.05)
-    mode = SocketMode(app, Secret("xapp-1"), WebClient(base_url=slack.api_url))
-    mode.start()
-    yield mode
-    mode.stop(5)
+def connect(slack, app):
+    """Open connections that look often; named arguments are their limits."""
+    opened = []
+
+    def begin(**limits):
+        client = WebClient(base_url=slack.api_url)
+        hurried = {"ping_every_s": 0.5, "look_every_s": 0.2, "silent_after_s": 3.0, "first_pause_s": 0.1}
+        opened.append(SocketMode(app, Secret("xapp-1"), client, **(hurried | limits)))
+        opened[-1].start()
+        return opened[-1]
+
+    yield begin
+    [mode.stop(5) for mode in opened]
+
+
+@pytest.fixture
+def connection(connect):
+    """A connection."""
+    return connect()
 
 
 def wait_for(condition, tries=200):
@@ -96,7 +108,7 @@ def test_command_is_acknowledged_in_its_envelope(slack, connection):
     assert connection.health() is None
 
 
-def test_connects_anew_after_a_disconnect(slack, connection):
+def test_connects_again_after_a_disconnect(slack, connection):
     """When Slack announces the end of a connection, the next one is opened and serves."""
     slack.opened.get(timeout=5).send({"type": "disconnect", "reason": "refresh_requested"})
     slack.opened.get(timeout=5).send(envelope("e2"))
@@ -105,32 +117,62 @@ def test_connects_anew_after_a_disconnect(slack, connection):
     assert wait_for(lambda: connection.health() is None)
 
 
-def test_silent_connection_is_replaced(slack, connection, monkeypatch):
-    """A connection that carries no pong is unhealthy and is replaced."""
-    assert wait_for(lambda: connection.health() is None)
-    slack.opened.get(timeout=5)
-    slack.answers_pings = False
-    monkeypatch.setattr(bot.slack.socket_mode, "SILENT_AFTER_S", 0.2)
-    replaced = slack.opened.get(timeout=5)
-    replaced.send(envelope("e3"))
-
-    assert slack.received.get(timeout=5)["envelope_id"] == "e3"
-
-
-def test_slack_that_is_down_at_the_start_is_tried_again(slack, app, monkeypatch, caplog):
-    """Without Slack the start succeeds, health says what is missing, and the connection comes about later."""
-    monkeypatch.setattr(bot.slack.socket_mode, "LOOK_EVERY_S", 0.05)
-    slack.refuses_with = "internal_error"
+def test_silent_connection_is_unhealthy_within_ten_seconds_and_replaced(slack, app):
+    """With the limits as they are in service, a connection whose pongs end is told and replaced."""
     mode = SocketMode(app, Secret("xapp-1"), WebClient(base_url=slack.api_url))
     mode.start()
-    assert wait_for(lambda: "Socket Mode cannot connect" in caplog.messages)
-    trouble = mode.health()
-    slack.refuses_with = ""
-    recovered = wait_for(lambda: mode.health() is None)
+    slack.opened.get(timeout=5)
+    assert wait_for(lambda: slack.pongs > 0, tries=400)
+    slack.answers_pings = False
+    before = time.monotonic()
+    assert wait_for(mode.health, tries=600)
+    took_s = time.monotonic() - before
+    answered = answered_on_a_new_connection(slack)
     mode.stop(5)
 
+    assert took_s < 10
+    assert answered
+
+
+def answered_on_a_new_connection(slack, tries=3):
+    """True once a command on a connection that was opened later is acknowledged."""
+    slack.opened.get(timeout=10).send(envelope("e3"))
+    try:
+        return slack.received.get(timeout=3)["envelope_id"] == "e3"
+    except queue.Empty:
+        return tries > 0 and answered_on_a_new_connection(slack, tries - 1)
+
+
+def test_connection_is_logged_once_each(slack, connect, caplog):
+    """The log says once that it is connected, that it is lost, and when it is back."""
+    caplog.set_level("INFO", "bot.slack.socket_mode")
+    connect()
+    first = slack.opened.get(timeout=5)
+    assert wait_for(lambda: "Socket Mode: connected" in caplog.messages)
+    slack.refuses_with = "internal_error"
+    first.abort()
+    assert wait_for(lambda: "Socket Mode: connection lost" in caplog.messages, tries=400)
+    time.sleep(0.5)
+    slack.refuses_with = ""
+    assert wait_for(lambda: caplog.messages[-1].startswith("Socket Mode: connected again after"))
+
+    ours = [message for message in caplog.messages if message.startswith("Socket Mode")]
+    assert ours[0] == "Socket Mode: connected"
+    assert sorted(ours[1:3]) == ["Socket Mode: cannot connect, trying again", "Socket Mode: connection lost"]
+    assert ours[3] in {f"Socket Mode: connected again after {seconds} s" for seconds in (1, 2, 3)}
+    assert len(ours) == 4
+
+
+def test_slack_that_is_down_at_the_start_is_tried_again(slack, connect, caplog):
+    """Without Slack the start succeeds, health says what is missing, and the connection comes about later."""
+    slack.refuses_with = "internal_error"
+    mode = connect()
+    assert wait_for(lambda: "Socket Mode: cannot connect, trying again" in caplog.messages)
+    trouble = mode.health()
+    slack.refuses_with = ""
+
     assert trouble == "Slack's Socket Mode is not connected."
-    assert recovered
+    assert wait_for(lambda: mode.health() is None)
 
 
 def test_stop_acknowledges_what_is_running(slack, connection, gate):

@@ -59,7 +59,7 @@ def test_damaged_file_stops_the_start(filled: Path, damage: Callable[[bytes], by
     before = contents(filled)
 
     with pytest.raises(
-        StoreDamaged, match=rf"^{path} is damaged \(.*\); run `quaymaster store repair T1`\.$"
+        StoreDamaged, match=rf"^{path} is damaged \(.*\). Run `quaymaster store repair T1`\.$"
     ):
         opened(filled)
     assert contents(filled) == before

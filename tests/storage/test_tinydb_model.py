@@ -47,7 +47,7 @@ class Model:
     def link(self, integration_id: str, target: Target) -> None:
         """Keep a dependency."""
         if integration_id not in self.names:
-            raise NotFound("")
+            raise NotFound("", "")
         self.links.add((integration_id, target))
 
 

@@ -17,6 +17,8 @@ from bot.core.model import Stage
 from bot.web.api.endpoints import ENDPOINTS
 from tests.fakes.workplace import OTHER, PASSWORD, SERVER
 
+HINT = "Do something else."
+
 ASK = f"/v1/credentials?server={SERVER}"
 TAGS = "/v1/integrations/my_registry/tags?repository=team/app"
 UNAUTHORIZED = {
@@ -190,12 +192,18 @@ def test_other_methods_are_refused(place, token, path, method):
     ("error", "expected"),
     [
         (LoginRejected("AWS does not know this key.", "Check it."), (502, "registry_refused")),
-        (MalformedChallenge("That is no challenge."), (502, "registry_refused")),
-        (Unreachable("AWS took too long.", stage=Stage.LOGIN), (504, "registry_unreachable")),
-        (Unreachable("There is no such repository.", stage=Stage.REPOSITORY), (502, "registry_refused")),
-        (Busy("Too many registries are being asked."), (503, "busy")),
-        (KeyringFailure("The credential does not open."), (500, "credential_unreadable")),
-        (StoreDamaged("The file is damaged."), (503, "store_unavailable")),
+        (MalformedChallenge("That is no challenge.", HINT), (502, "registry_refused")),
+        (Unreachable("AWS took too long.", HINT, stage=Stage.LOGIN), (504, "registry_unreachable")),
+        (
+            Unreachable("There is no such repository.", HINT, stage=Stage.REPOSITORY),
+            (502, "registry_refused"),
+        ),
+        (Busy("Too many registries are being asked.", HINT), (503, "busy")),
+        (
+            KeyringFailure("The credential does not open.", HINT),
+            (500, "credential_unreadable"),
+        ),
+        (StoreDamaged("The file is damaged.", HINT), (503, "store_unavailable")),
         (RuntimeError("marker-4711"), (500, "internal_error")),
     ],
 )
@@ -250,7 +258,7 @@ def test_log_holds_no_token_query_or_secret(place, token, registry, caplog):
     place.add()
     place.ask(ASK, token)
     place.ask(ASK, token[:-1])
-    registry.error = KeyringFailure("It does not open.")
+    registry.error = KeyringFailure("It does not open.", HINT)
     place.ask(ASK, token)
     registry.error = RuntimeError("broken")
     place.ask(ASK, token)

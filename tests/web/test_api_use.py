@@ -1,7 +1,5 @@
 """Using is depending: what the API writes down before it answers, and what it only counts."""
 
-import threading
-import time
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,10 +7,10 @@ import pytest
 
 from bot.core.errors import StoreFull
 from bot.core.model import Result, Source
-from bot.core.workflows.fetch import keep_tallies
 from bot.web.api.routing import workflow_api
 from tests.fakes.lookups import tokens_in
-from tests.fakes.workplace import ACME, PRODUCTION, SERVER, WEB_SHOP, lines
+from tests.fakes.watched_store import WatchedStore
+from tests.fakes.workplace import ACME, PRODUCTION, SERVER, WEB_SHOP
 from tests.web.conftest import NINE
 
 ASK = f"/v1/credentials?server={SERVER}"
@@ -27,7 +25,7 @@ def used(place):
 def test_first_fetch_records_the_dependency(place, token, used):
     """A target's first fetch makes it depend: from a workflow, added by the token's creator, used now."""
     place.ask(ASK, token)
-    dependency = place.store.dependency(ACME, used.id, WEB_SHOP)
+    dependency = place.store.read(ACME).dependencies.get(used.id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, "U1")
     assert (dependency.added_at, dependency.last_used_at) == (NINE, NINE)
@@ -36,18 +34,14 @@ def test_first_fetch_records_the_dependency(place, token, used):
 def test_dependency_is_on_disk_before_the_answer(place, token, used):
     """When the use cannot be written down, nothing is handed out."""
 
-    class FullStore:
-        def __getattr__(self, name):
-            return getattr(place.store, name)
-
-        def transaction(self, workspace):
-            raise StoreFull
-
-    place.api = workflow_api(replace(place.services, store=FullStore()))
+    full = WatchedStore(place.store)
+    full.failing["record_use"] = StoreFull()
+    ports = replace(place.services.ports, store=full)
+    place.api = workflow_api(replace(place.services, ports=ports))
     answer = place.ask(ASK, token)
 
     assert answer.error == (503, "store_unavailable")
-    assert place.store.dependency(ACME, used.id, WEB_SHOP) is None
+    assert place.store.read(ACME).dependencies.get(used.id, WEB_SHOP) is None
 
 
 def test_later_fetches_write_nothing_but_are_seen(place, token, used):
@@ -57,7 +51,7 @@ def test_later_fetches_write_nothing_but_are_seen(place, token, used):
     place.ask(ASK, token)
 
     assert len(place.history("credential.hand_out")) == 1
-    assert place.store.dependency(ACME, used.id, WEB_SHOP).last_used_at == place.at
+    assert place.store.read(ACME).dependencies.get(used.id, WEB_SHOP).last_used_at == place.at
     assert tokens_in(place.store, ACME)[0].last_used_at == place.at
 
 
@@ -69,47 +63,24 @@ def test_hour_of_fetches_is_two_lines_of_history(place, token):
     place.ask(ASK, other)
     place.at = NINE + timedelta(hours=1)
     place.ask(ASK, token)
-    keep_tallies(place.store, place.services.tallies.over(place.at), place.at)
+    place.store.flush()
 
     mine, theirs = f"token {token[3:11]}", f"token {other[3:11]}"
-    assert lines(place.history("credential.hand_out")) == [
-        f"{mine} credential.hand_out my_registry to project web-shop, 4 more times from 09:00 to 10:00 UTC",
-        f"{mine} credential.hand_out my_registry to project web-shop",
-        f"{theirs} credential.hand_out my_registry to environment production",
-        f"{mine} credential.hand_out my_registry to project web-shop",
+    events = [entry.event for entry in place.history("credential.hand_out")]
+    assert [(one.actor, one.target, one.more) for one in events] == [
+        (mine, WEB_SHOP, 4),
+        (mine, WEB_SHOP, 0),
+        (theirs, PRODUCTION, 0),
+        (mine, WEB_SHOP, 0),
     ]
-
-
-def wait_for(batches, count):
-    """Wait until so many changes wait for the disk."""
-    for _ in range(1000):
-        if len(batches._waiting.get(ACME, ())) == count:
-            return
-        time.sleep(0.01)
-    pytest.fail(f"{count} changes did not come to wait")
-
-
-@pytest.mark.usefixtures("used")
-def test_fetches_at_the_same_time_write_once(place, token):
-    """Of thirty first fetches that wait for the disk at the same moment one is written; all are answered."""
-    answers = []
-    threads = [
-        threading.Thread(target=lambda: answers.append(place.ask(ASK, token).status)) for _ in range(30)
-    ]
-    with place.store.transaction(ACME):
-        [thread.start() for thread in threads]
-        wait_for(place.services.tallies.firsts, 30)
-    [thread.join() for thread in threads]
-
-    assert answers == [200] * 30
-    assert len(place.history("credential.hand_out")) == 1
+    assert events[0].hour == NINE
 
 
 def test_dependency_that_was_removed_comes_back_with_the_next_fetch(place, token, used):
     """A target whose dependency was removed and that fetches again depends again, within the hour too."""
     place.ask(ASK, token)
-    with place.store.transaction(ACME) as change:
-        change.remove_dependency(used.id, WEB_SHOP)
+    with place.store.change(ACME) as change:
+        change.remove(change.dependencies.get(used.id, WEB_SHOP))
     place.ask(ASK, token)
 
     assert place.targets_of("my_registry") == ["web-shop"]
@@ -121,7 +92,7 @@ def test_link_that_a_person_made_stays_theirs(place, token):
     place.link("my_registry")
     place.at = NINE + timedelta(days=1)
     place.ask(ASK, token)
-    dependency = place.store.dependency(ACME, place.named("my_registry").id, WEB_SHOP)
+    dependency = place.store.read(ACME).dependencies.get(place.named("my_registry").id, WEB_SHOP)
 
     assert (dependency.source, dependency.added_at) == (Source.SLACK, NINE)
     assert dependency.last_used_at == place.at
@@ -231,8 +202,8 @@ def test_integration_changed_while_aws_is_asked_is_not_handed_out(place, token, 
 def edit(place):
     """Change an integration, as ``edit`` does."""
     known = place.named("my_registry")
-    with place.store.transaction(ACME) as change:
-        change.put_integration(replace(known, version=known.version + 1))
+    with place.store.change(ACME) as change:
+        change.put(replace(known, version=known.version + 1))
 
 
 def test_integration_deleted_while_aws_is_asked_is_not_handed_out(place, token, registry):

@@ -52,10 +52,10 @@ class Drip:
     def __init__(self, where, begun, many, every_s=0.1, byte=b"a"):
         self.where, self.begun, self.every_s, self.byte = where, begun, every_s, byte
         self.stopped = threading.Event()
-        self.sockets = [self.opened() for _ in range(many)]
+        self.sockets = [self.open_credential() for _ in range(many)]
         self.thread = threading.Thread(target=self.go_on)
 
-    def opened(self):
+    def open_credential(self):
         """One more connection."""
         one = socket.create_connection(self.where, timeout=3)
         one.sendall(self.begun)
@@ -72,7 +72,7 @@ class Drip:
             one.sendall(self.byte if self.begun else b"")
         except OSError:
             one.close()
-            return self.opened()
+            return self.open_credential()
         return one
 
     def __enter__(self):

@@ -156,7 +156,7 @@ def be_refused_as_guest(person: Person, name: str) -> None:
     person.act_as(GUEST)
     expect(messages).to_have_count(0)
     refused = person.command(f"delete {name}")
-    expect(refused).to_contain_text("Guests, bots and people of other workspaces cannot use integrations.")
+    expect(refused).to_contain_text("Guests, bots and people from other workspaces cannot use integrations.")
     expect(refused).to_contain_text("Ask a workspace admin")
     person.act_as(ADMIN)
     expect(messages).to_have_count(before)

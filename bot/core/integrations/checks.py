@@ -4,27 +4,23 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core.access import Action, require
-from bot.core.audit import event
+from bot.core.access import require
+from bot.core.audit import Action, event
 from bot.core.errors import Changed, InvalidInput
-from bot.core.integrations.credentials import check_of, login_of, opened
-from bot.core.integrations.inventory import get_integration
+from bot.core.integrations.credentials import check_of, login_of, open_credential
+from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration
-from bot.core.ports.former_store import Store
-from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import CheckResult, Registry, Step, Tags, ignore_step
+from bot.core.ports import Ports
+from bot.core.ports.registry import CheckResult, Step, Tags, ignore_step
 
-TEST_DEADLINE_S = 10.0
-REALM_ALLOWED = "realm.allow"
-ORIGIN = re.compile(r"(https?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
+_DEADLINE_S = 10.0
+_ORIGIN = re.compile(r"(https?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 
 def ask_registry(
-    store: Store,
-    keyring: Keyring,
-    registry: Registry,
+    ports: Ports,
     actor: Actor,
-    integration_id: str,
+    integration: Integration,
     repository: str | None = None,
     on_step: Callable[[Step], None] = ignore_step,
 ) -> CheckResult:
@@ -32,38 +28,38 @@ def ask_registry(
     Ask the registry whether a stored login works, within 10 s, and keep the answer.
 
     Args:
-        store, keyring, registry: The ports.
+        ports: The ports.
         actor: Anybody who may see integrations.
-        integration_id: Which one.
+        integration: Which one.
         repository: A repository to prove the login with.
         on_step: Called with each step as it finishes.
 
     Raises:
-        NotPermitted, AlreadyDeleted, NotFound, KeyringFailure. What a registry does is in the result.
+        NotPermitted, KeyringFailure. What a registry does is in the result.
     """
-    integration = get_integration(store, actor, integration_id)
-    require(store, actor, Action.TEST)
-    login = login_of(integration, opened(keyring, actor.workspace, integration))
-    result = registry.check(login, deadline_s=TEST_DEADLINE_S, repository=repository, on_step=on_step)
-    keep_result(store, actor, integration, result)
+    require(ports, actor, Action.TEST)
+    login = login_of(integration, open_credential(ports.keyring, actor.workspace, integration))
+    result = ports.registry.check(login, deadline_s=_DEADLINE_S, repository=repository, on_step=on_step)
+    _keep_result(ports, actor, integration, result)
     return result
 
 
-def keep_result(store: Store, actor: Actor, tested: Integration, result: CheckResult) -> None:
+def _keep_result(ports: Ports, actor: Actor, tested: Integration, result: CheckResult) -> None:
     """Store a result as the last check, unless the integration was changed while it was tested."""
-    with store.transaction(actor.workspace) as change:
-        present = change.integration(tested.id)
-        if present is not None and present.version == tested.version:
-            change.put_integration(replace(present, check=check_of(actor, result)))
-        change.record(event(actor, Action.TEST, tested, f"{result.outcome.value} at {result.stage.value}"))
+    with ports.store.change(actor.workspace) as change:
+        now = change.integrations.get(tested.id)
+        if now is not None and now.version == tested.version:
+            change.put(replace(now, check=check_of(actor, result)))
+        found = f"{result.outcome.value} at {result.stage.value}"
+        change.record(event(actor, Action.TEST, tested, reason=found))
 
 
-def allow_realm(store: Store, actor: Actor, integration_id: str, version: int, realm: str) -> Integration:
+def allow_realm(ports: Ports, actor: Actor, integration_id: str, version: int, realm: str) -> Integration:
     """
     Let an integration's login be sent to a token server on another host, from now on.
 
     Args:
-        store: The store.
+        ports: The ports.
         actor: The owner or an admin.
         integration_id: Which one.
         version: The version the person was shown.
@@ -71,31 +67,26 @@ def allow_realm(store: Store, actor: Actor, integration_id: str, version: int, r
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound, Changed.
+        InvalidInput: It is not an origin.
     """
-    integration = get_integration(store, actor, integration_id)
-    origin = ORIGIN.fullmatch(realm)
-    if origin is None or (origin[1] == "http" and not integration.server.is_plain):
+    require(ports, actor, Action.SEE)
+    shown = present(ports.store.read(actor.workspace), integration_id)
+    origin = _ORIGIN.fullmatch(realm)
+    if origin is None or (origin[1] == "http" and not shown.server.is_plain):
         raise InvalidInput("This is not the address of a token server.", "Run /integrations test again.")
-    require(store, actor, Action.EDIT, integration)
-    with store.transaction(actor.workspace) as change:
-        present = change.integration(integration_id)
-        if present is None or present.version != version:
-            raise Changed(integration.name)
-        allowed = tuple(dict.fromkeys((*present.trusted_realms, realm)))
-        edited = replace(present, trusted_realms=allowed, version=version + 1, updated_at=actor.at)
-        change.put_integration(edited)
-        change.record(event(actor, REALM_ALLOWED, integration, realm))
+    require(ports, actor, Action.EDIT, shown)
+    with ports.store.change(actor.workspace) as change:
+        now = present(change, integration_id)
+        if now.version != version:
+            raise Changed(shown.name)
+        allowed = tuple(dict.fromkeys((*now.trusted_realms, realm)))
+        edited = replace(now, trusted_realms=allowed, version=version + 1, updated_at=actor.at)
+        change.put(edited)
+        change.record(event(actor, Action.ALLOW_REALM, edited, reason=realm))
     return edited
 
 
-def read_tags(
-    store: Store,
-    keyring: Keyring,
-    registry: Registry,
-    actor: Actor,
-    integration: Integration,
-    repository: str,
-) -> Tags:
+def read_tags(ports: Ports, actor: Actor, integration: Integration, repository: str) -> Tags:
     """
     Read the tags of a repository with an integration's login, within 10 s.
 
@@ -103,7 +94,7 @@ def read_tags(
         NotPermitted, KeyringFailure.
         RegistryFailure: With the step that failed.
     """
-    require(store, actor, Action.TAGS)
-    credential = opened(keyring, actor.workspace, integration)
+    require(ports, actor, Action.TAGS)
+    credential = open_credential(ports.keyring, actor.workspace, integration)
     login = login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
-    return registry.tags(login, repository, deadline_s=TEST_DEADLINE_S)
+    return ports.registry.tags(login, repository, deadline_s=_DEADLINE_S)

@@ -1,29 +1,28 @@
 """Credentials: seal and open them, put a login together, ask the registry whether it works."""
 
-from bot.core.access import Action
-from bot.core.audit import refusal
+from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Check, Integration, Outcome, Workspace
-from bot.core.ports.former_store import Store
+from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import CheckResult, Login, Registry
+from bot.core.ports.registry import CheckResult, Login
 from bot.core.secrets import Credential, Place, Sealed
 
-FORM_DEADLINE_S = 2.2
+_FORM_DEADLINE_S = 2.2
 """Slack waits 3 s for a form; the rest is for the network and the disk."""
 
-SKIP_HINT = "To store it all the same, tick “Save without checking”."
+_SKIP_HINT = "To save it anyway, select “Save without checking”."
 
 
-def sealed(
+def seal_credential(
     keyring: Keyring, workspace: Workspace, integration_id: str, credential: Credential
 ) -> Sealed | None:
     """Seal a credential for one integration; an empty one is none."""
     return keyring.seal(Place(workspace.key, integration_id), credential) if credential else None
 
 
-def opened(keyring: Keyring, workspace: Workspace, integration: Integration) -> Credential:
+def open_credential(keyring: Keyring, workspace: Workspace, integration: Integration) -> Credential:
     """Open an integration's credential; one without a secret has an empty one."""
     if integration.secret is None:
         return {}
@@ -47,29 +46,25 @@ def login_of(
     )
 
 
-def checked(
-    store: Store,
-    registry: Registry,
-    actor: Actor,
-    draft: Draft,
-    integration: Integration,
-    credential: Credential,
+def check_login(
+    ports: Ports, actor: Actor, draft: Draft, integration: Integration, credential: Credential
 ) -> Check:
     """
     Ask the registry within the form's deadline.
 
     Raises:
-        InvalidFields: Beside the secret when the login was refused, else beside the server.
+        InvalidFields: Beside the secret when the login was refused, else beside the server. What failed is
+            in the history.
     """
-    result = registry.check(login_of(integration, credential), deadline_s=FORM_DEADLINE_S)
+    result = ports.registry.check(login_of(integration, credential), deadline_s=_FORM_DEADLINE_S)
     if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
         return check_of(actor, result)
-    if result.outcome is Outcome.REJECTED:
-        # A registry that could not be asked refused nobody: nothing to write while a form waits.
-        action = Action.ADD if integration.version == 1 else Action.EDIT
-        with store.transaction(actor.workspace) as change:
-            change.record(refusal(actor, action, integration, "the registry refused the login"))
-    raise InvalidFields({field_of(draft, result): " ".join(filter(None, sentences(result)))})
+    action = Action.ADD if integration.version == 1 else Action.EDIT
+    is_refused = result.outcome is Outcome.REJECTED
+    why = "the registry refused the login" if is_refused else f"no check: {result.stage.value}"
+    with ports.store.change(actor.workspace) as change:
+        change.record(refusal(actor, action, integration, reason=why))
+    raise InvalidFields({_field_of(draft, result): " ".join(filter(None, _sentences(result)))})
 
 
 def check_of(actor: Actor, result: CheckResult) -> Check:
@@ -77,15 +72,15 @@ def check_of(actor: Actor, result: CheckResult) -> Check:
     return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id, result.refused)
 
 
-def field_of(draft: Draft, result: CheckResult) -> str:
+def _field_of(draft: Draft, result: CheckResult) -> str:
     """Choose the field beside which a failed check stands."""
     rejected = result.outcome is Outcome.REJECTED
     field = draft.kind.secret_field if rejected else draft.kind.server_field
     return field.key if field else "kind"
 
 
-def sentences(result: CheckResult) -> tuple[str, ...]:
+def _sentences(result: CheckResult) -> tuple[str, ...]:
     """Say what failed, at which step, and what to do."""
     if result.outcome is Outcome.REJECTED:
         return (result.reason, result.hint)
-    return (result.reason, result.hint, f"(Step: {result.stage.value}.)", SKIP_HINT)
+    return (result.reason, result.hint, f"(Step: {result.stage.value}.)", _SKIP_HINT)

@@ -10,6 +10,7 @@ Sources: docker/cli, ``cli/config/configfile/file.go``; containers/image, ``pkg/
 ``pkg/credentialprovider/config.go``; kubernetes.io, *Pull an Image from a Private Registry*.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,11 +35,7 @@ _HELPER_HINTS = {
 }
 """What these helpers print ends within hours."""
 
-_WEBSITES = {
-    **dict.fromkeys(("hub.docker.com", "app.docker.com", "www.docker.com", "docker.com"), "Docker Hub"),
-    **dict.fromkeys(("github.com", "www.github.com"), "GitHub Container Registry"),
-}
-"""Websites that people take for the registry of a kind."""
+_HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +126,10 @@ def _part(config: Object, key: str) -> Object:
 
 
 def _named(value: object) -> str:
-    """The name of a helper, fit to be shown."""
-    text = "".join(filter(str.isprintable, value)) if isinstance(value, str) else ""
-    return "…" if looks_secret(text) else shortened(text, 40)
+    """The name of a helper, fit to be shown and to be pasted into a shell."""
+    if not isinstance(value, str) or not value:
+        return ""
+    return value if _HELPER_NAME.fullmatch(value) and not looks_secret(value) else "…"
 
 
 def _place_of(key: str) -> Server | str:
@@ -188,10 +186,6 @@ def _server(key: str) -> Server:
         raise InvalidInput(
             "It stands for many hosts, as Kubernetes reads it.",
             "Name one host each: repeat the entry for every host.",
-        )
-    if name := _WEBSITES.get(authority.lower()):
-        raise InvalidInput(
-            "This is a website, not a registry: no client looks here for a login.", f"Add it as {name}."
         )
     if f"{slash}{path}".lower() in PATHS:
         return parse_server(key)

@@ -1,30 +1,31 @@
 """Edit an integration: an empty secret keeps the stored one, a changed server needs it typed again."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from bot.core.access import Action, may, require
-from bot.core.audit import event, refusal, renamed_from
-from bot.core.errors import Changed, InvalidFields, NameTaken
-from bot.core.integrations.credentials import checked, opened, sealed
-from bot.core.integrations.inventory import get_integration, missing, refuse_taken_name
+from bot.core.access import may, require
+from bot.core.audit import Action, event, refusal
+from bot.core.errors import Changed, InvalidFields, NameTaken, UnknownIntegration
+from bot.core.integrations.credentials import check_login, open_credential, seal_credential
+from bot.core.integrations.inventory import Saved, present, refuse_taken_name
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Integration
-from bot.core.ports.former_store import Store, Transaction
+from bot.core.model import Actor, Event, Integration
+from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import Registry
+from bot.core.ports.store import Change, Reading
 from bot.core.secrets import Credential, Secret
+from bot.core.workflows.resolve import is_undecided
 
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """What the edit form's ticks say about who gets the credential."""
+    """What the form says about who gets the credential."""
 
     is_default: bool = False
     """It answers for its server when a target has no link of its own."""
     linked_only: bool = False
-    """Only targets that are linked already may fetch it."""
+    """Only targets that are linked may fetch it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,8 @@ class EditPlan:
 
     integration: Integration
     dependencies: int
+    reading: Reading = field(repr=False, compare=False)
+    """The state that it is from: what is submitted is held against it before anything is changed."""
 
     def outdated_by(self, edited: Integration) -> tuple[str, ...]:
         """By which of its name and its server pipelines no longer find it; none if nothing depends on it."""
@@ -41,45 +44,44 @@ class EditPlan:
         return tuple(part for part, is_changed in changed.items() if is_changed and self.dependencies)
 
 
-def plan_edit(store: Store, actor: Actor, integration_id: str, version: int | None = None) -> EditPlan:
+def plan_edit(
+    ports: Ports, actor: Actor, integration_id: str = "", version: int | None = None, *, name: str = ""
+) -> EditPlan:
     """
     Look an integration up for the person who wants to edit it.
 
     Args:
-        store: The store.
+        ports: The ports.
         actor: The owner or an admin.
-        integration_id: Which one.
+        integration_id: Which one, as a button or a form names it.
         version: The version the person was shown; ``None`` before a form is shown.
+        name: Which one, as it is typed; then there is no id.
 
     Raises:
-        NotPermitted, AlreadyDeleted, NotFound.
+        NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
         InvalidFields: It was changed after the form was opened.
     """
-    integration = get_integration(store, actor, integration_id)
-    require(store, actor, Action.EDIT, integration)
-    if version is not None and version != integration.version:
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    found = reading.integrations.named(name) if name else present(reading, integration_id)
+    if found is None:
+        raise UnknownIntegration(name, reading.integrations.nearest(name))
+    require(ports, actor, Action.EDIT, found)
+    if version is not None and version != found.version:
         raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})
-    return EditPlan(integration, store.dependencies(actor.workspace, integration_id, 0, 1).total)
+    return EditPlan(found, reading.dependencies.page(found.id, 0, 1).total, reading)
 
 
 def edit_integration(
-    store: Store,
-    keyring: Keyring,
-    registry: Registry,
-    actor: Actor,
-    integration: Integration,
-    draft: Draft,
-    sharing: Sharing,
-    *,
-    is_checked: bool,
-) -> Integration:
+    ports: Ports, actor: Actor, plan: EditPlan, draft: Draft, sharing: Sharing, *, is_checked: bool
+) -> Saved:
     """
     Change an integration; what an empty secret field means is "keep it".
 
     Args:
-        store, keyring, registry: The ports.
+        ports: The ports.
         actor: The owner or an admin.
-        integration: As it was when the form was shown.
+        plan: As it was when the form was submitted.
         draft: The form's content.
         sharing: The form's ticks.
         is_checked: False stores a changed login without asking the registry.
@@ -88,25 +90,24 @@ def edit_integration(
         InvalidFields: A changed server needs the secret again; the name is taken; the check failed.
         Changed: Somebody else changed it meanwhile.
     """
-    require(store, actor, Action.EDIT, integration)
-    refuse_taken_name(store, actor, draft.name, own_id=integration.id)
-    refuse_moved_secret(integration, draft)
-    credential = {**opened_if_kept(keyring, actor, integration, draft), **draft.credential}
-    edited = merged(actor, keyring, integration, draft, credential)
+    integration = plan.integration
+    require(ports, actor, Action.EDIT, integration)
+    refuse_taken_name(plan.reading, draft.name, own_id=integration.id)
+    _refuse_moved_secret(integration, draft)
+    credential = {**_kept_credential(ports.keyring, actor, integration, draft), **draft.credential}
+    edited = _merge_draft(actor, ports.keyring, integration, draft, credential)
     edited = replace(edited, is_default=sharing.is_default, linked_only=sharing.linked_only)
-    refuse_foreign_default(store, actor, edited)
-    if is_new_login(integration, edited, draft):
-        check = None
-        if is_checked:
-            check = checked(store, registry, actor, draft, edited, credential)
+    _refuse_foreign_default(plan.reading, actor, edited)
+    if _is_new_login(integration, edited, draft):
+        check = check_login(ports, actor, draft, edited, credential) if is_checked else None
         edited = replace(edited, check=check)
-    return keep_edited(store, actor, integration, edited)
+    return _keep_edited(ports, actor, integration, edited)
 
 
-def refuse_moved_secret(integration: Integration, draft: Draft) -> None:
+def _refuse_moved_secret(integration: Integration, draft: Draft) -> None:
     """A stored secret goes to the server it was typed for, and to no other."""
-    field = draft.kind.secret_field
-    if integration.secret is None or draft.server == integration.server or field is None:
+    secret_field = draft.kind.secret_field
+    if integration.secret is None or draft.server == integration.server or secret_field is None:
         return
     reason = f"The server changed, so type this again: it is kept for {integration.server.address} only."
     problems = {
@@ -115,28 +116,28 @@ def refuse_moved_secret(integration: Integration, draft: Draft) -> None:
         if f.is_secret and f.is_required and f.key not in draft.credential
     }
     if not draft.credential and not problems:
-        problems = {field.key: reason}
+        problems = {secret_field.key: reason}
     if problems:
         raise InvalidFields(problems)
 
 
-def opened_if_kept(
+def _kept_credential(
     keyring: Keyring, actor: Actor, integration: Integration, draft: Draft
 ) -> Mapping[str, Secret]:
     """Open the stored credential when at least one field of it is kept."""
-    wanted = {field.key for field in draft.kind.fields if field.is_secret}
+    wanted = {one.key for one in draft.kind.fields if one.is_secret}
     if wanted <= set(draft.credential) or draft.server != integration.server:
         return {}
-    return opened(keyring, actor.workspace, integration)
+    return open_credential(keyring, actor.workspace, integration)
 
 
-def merged(
+def _merge_draft(
     actor: Actor, keyring: Keyring, integration: Integration, draft: Draft, credential: Credential
 ) -> Integration:
     """The integration as it will be: re-sealed only when a secret was typed."""
     is_moved = draft.server != integration.server
     secret = (
-        sealed(keyring, actor.workspace, integration.id, credential)
+        seal_credential(keyring, actor.workspace, integration.id, credential)
         if draft.credential
         else integration.secret
     )
@@ -146,7 +147,7 @@ def merged(
         server=draft.server,
         username=draft.username,
         secret=secret,
-        options=kept_options(integration, draft),
+        options=_kept_options(integration, draft),
         ca=draft.ca,
         trusted_realms=() if is_moved else integration.trusted_realms,
         updated_at=actor.at,
@@ -154,7 +155,7 @@ def merged(
     )
 
 
-def kept_options(integration: Integration, draft: Draft) -> Mapping[str, str]:
+def _kept_options(integration: Integration, draft: Draft) -> Mapping[str, str]:
     """The typed options; while the secret is kept, also what was read out of it when it was typed."""
     if draft.credential:
         return draft.options
@@ -162,37 +163,38 @@ def kept_options(integration: Integration, draft: Draft) -> Mapping[str, str]:
     return MappingProxyType({**derived, **draft.options})
 
 
-def is_new_login(old: Integration, new: Integration, draft: Draft) -> bool:
+def _is_new_login(old: Integration, new: Integration, draft: Draft) -> bool:
     """True when what the registry would be asked has changed, so that the last check says nothing now."""
     before = (old.server, old.username, dict(old.options), old.ca)
     return bool(draft.credential) or before != (new.server, new.username, dict(new.options), new.ca)
 
 
-def keep_edited(store: Store, actor: Actor, shown: Integration, edited: Integration) -> Integration:
+def _keep_edited(ports: Ports, actor: Actor, shown: Integration, edited: Integration) -> Saved:
     """Keep an edited integration and its audit entry, unless somebody was faster."""
     try:
-        with store.transaction(actor.workspace) as change:
-            present = change.integration(shown.id)
-            if present is not None and present.version == shown.version:
-                change.put_integration(edited)
-                give_up_default(store, change, actor, edited)
-                change.record(event(actor, Action.EDIT, edited, what_changed(shown, edited)))
-                return edited
-            change.record(refusal(actor, Action.EDIT, shown, "it was changed or deleted meanwhile"))
+        with ports.store.change(actor.workspace) as change:
+            is_unchanged = present(change, shown.id).version == shown.version
+            if is_unchanged:
+                change.put(edited)
+                _give_up_default(change, actor, edited)
+                change.record(_what_changed(actor, shown, edited))
+                return Saved(edited, is_undecided(change, edited.server))
+            reason = "it was changed meanwhile"
+            change.record(refusal(actor, Action.EDIT, shown, reason=reason))
     except NameTaken as error:
         raise InvalidFields({"name": str(error)}) from error
-    raise Changed(shown.name) if present else missing(store, actor, shown.id)
+    raise Changed(shown.name)
 
 
-def other_defaults(store: Store, actor: Actor, edited: Integration) -> list[Integration]:
+def _other_defaults(reading: Reading, edited: Integration) -> Iterator[Integration]:
     """The integrations that answer for the same server by default now."""
-    there = store.integrations_at(actor.workspace, edited.server) if edited.is_default else ()
-    return [one for one in there if one.is_default and one.id != edited.id]
+    there = reading.integrations.at(edited.server) if edited.is_default else ()
+    return (one for one in there if one.is_default and one.id != edited.id)
 
 
-def refuse_foreign_default(store: Store, actor: Actor, edited: Integration) -> None:
+def _refuse_foreign_default(reading: Reading, actor: Actor, edited: Integration) -> None:
     """Nobody takes a server's default away from an integration that they may not edit."""
-    for holder in other_defaults(store, actor, edited):
+    for holder in _other_defaults(reading, edited):
         if not may(actor, Action.EDIT, holder.owner):
             reason = (
                 f"“{holder.name}” is the default for this server; its owner or an admin must give that up."
@@ -200,23 +202,27 @@ def refuse_foreign_default(store: Store, actor: Actor, edited: Integration) -> N
             raise InvalidFields({"name": reason})
 
 
-def give_up_default(store: Store, change: Transaction, actor: Actor, edited: Integration) -> None:
+def _give_up_default(change: Change, actor: Actor, edited: Integration) -> None:
     """A server has one default: the one that was chosen last, by somebody who may edit both."""
-    refuse_foreign_default(store, actor, edited)
-    for holder in other_defaults(store, actor, edited):
-        present = change.integration(holder.id)
-        if present is not None:
-            change.put_integration(replace(present, is_default=False, version=present.version + 1))
-            change.record(event(actor, Action.EDIT, present, f"default (now {edited.name})"))
+    _refuse_foreign_default(change, actor, edited)
+    for holder in list(_other_defaults(change, edited)):
+        former = replace(holder, is_default=False, version=holder.version + 1)
+        change.put(former)
+        reason = f"now {edited.name}"
+        change.record(event(actor, Action.EDIT, former, changed=("default",), reason=reason))
 
 
-def what_changed(old: Integration, new: Integration) -> str:
+def _what_changed(actor: Actor, old: Integration, new: Integration) -> Event:
     """Name the parts that an edit changed, without their content where that could be sensitive."""
-    parts = [renamed_from(old.name)] if old.name != new.name else []
-    parts += ["server"] if old.server != new.server else []
-    parts += ["username"] if old.username != new.username else []
-    parts += ["secret"] if old.secret != new.secret else []
-    parts += ["other fields"] if (dict(old.options), old.ca) != (dict(new.options), new.ca) else []
-    parts += ["default"] if old.is_default != new.is_default else []
-    parts += ["linked targets only"] if old.linked_only != new.linked_only else []
-    return ", ".join(parts) or "nothing"
+    parts = {
+        "name": old.name != new.name,
+        "server": old.server != new.server,
+        "username": old.username != new.username,
+        "secret": old.secret != new.secret,
+        "other fields": (dict(old.options), old.ca) != (dict(new.options), new.ca),
+        "default": old.is_default != new.is_default,
+        "linked targets only": old.linked_only != new.linked_only,
+    }
+    changed = tuple(part for part, is_changed in parts.items() if is_changed)
+    former_name = old.name if old.name != new.name else ""
+    return event(actor, Action.EDIT, new, changed=changed, former_name=former_name)

@@ -1,21 +1,36 @@
-"""Add, find, list and show integrations.
+"""Add, find, list and show integrations, and read their history.
 
-A login is checked before the transaction and kept inside it: a registry is never waited for while a
-workspace is locked, and what the check relied on is looked at again before anything is kept.
+A login is checked before the change and kept inside it: a registry is never waited for while a workspace is
+locked, and what the check relied on is looked at again before anything is kept.
 """
 
+import re
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import NoReturn
 
-from bot.core.access import Action, require
-from bot.core.audit import event
-from bot.core.errors import AlreadyDeleted, InvalidFields, NameTaken, NotFound, UnknownIntegration
-from bot.core.integrations.credentials import checked, sealed
+from bot.core.access import require
+from bot.core.audit import Action, event
+from bot.core.errors import (
+    AlreadyDeleted,
+    AlreadyDone,
+    InvalidFields,
+    InvalidInput,
+    NameTaken,
+    NotFound,
+    UnknownIntegration,
+)
+from bot.core.integrations.credentials import check_login, seal_credential
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration, new_id
-from bot.core.ports.former_store import Store
+from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import Registry
-from bot.core.queries import DependencyPage, Filter, HistoryPage, Page, Window
+from bot.core.ports.store import Reading
+from bot.core.queries import DependencyPage, Filter, HistoryPage, HistoryQuery, Page, Unused, Window
+from bot.core.workflows.resolve import is_undecided
+
+_DEFAULT_DAYS = 90
+_MOST_UNUSED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,106 +42,138 @@ class Details:
     history: HistoryPage
 
 
-def list_integrations(store: Store, actor: Actor, narrowed: Filter, window: Window) -> Page:
-    """Give one page of the integrations that a filter lets through."""
-    require(store, actor, Action.SEE)
-    page = store.page(actor.workspace, narrowed, window)
-    is_past_an_end = not page.rows or (window.before is not None and not page.has_previous)
-    return store.page(actor.workspace, narrowed, Window(size=window.size)) if is_past_an_end else page
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An integration as it was kept."""
+
+    integration: Integration
+    is_undecided: bool
+    """True when a target that depends on none of its server's integrations gets an error for their number."""
 
 
-def find_integration(store: Store, actor: Actor, name: str) -> Integration:
+def list_integrations(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> Page:
+    """Return one page of the integrations that a filter lets through. Raises ``NotPermitted``."""
+    require(ports, actor, Action.SEE)
+    return ports.store.read(actor.workspace).integrations.page(narrowed, window)
+
+
+def find_integration(ports: Ports, actor: Actor, name: str) -> Integration:
     """
     Find an integration by its name, whatever its case.
 
     Raises:
+        NotPermitted.
         UnknownIntegration: With the nearest names.
     """
-    require(store, actor, Action.SEE)
-    found = store.integration_named(actor.workspace, name)
+    require(ports, actor, Action.SEE)
+    integrations = ports.store.read(actor.workspace).integrations
+    found = integrations.named(name)
     if found is None:
-        raise UnknownIntegration(name, store.nearest_names(actor.workspace, name))
+        raise UnknownIntegration(name, integrations.nearest(name))
     return found
 
 
-def get_integration(store: Store, actor: Actor, integration_id: str) -> Integration:
+def get_integration(ports: Ports, actor: Actor, integration_id: str) -> Integration:
     """
     Get the integration a button was made for.
 
     Raises:
+        NotPermitted.
         AlreadyDeleted: With who deleted it.
         NotFound: This workspace never had it.
     """
-    require(store, actor, Action.SEE)
-    found = store.integration(actor.workspace, integration_id)
-    if found is None:
-        raise missing(store, actor, integration_id)
-    return found
+    require(ports, actor, Action.SEE)
+    return present(ports.store.read(actor.workspace), integration_id)
 
 
-def missing(store: Store, actor: Actor, integration_id: str) -> NotFound:
-    """Say why there is no integration with this id."""
-    entry = store.deletion(actor.workspace, integration_id)
+def present(reading: Reading, integration_id: str) -> Integration:
+    """The integration as a reading or a change has it. Raises ``AlreadyDeleted``, ``NotFound``."""
+    return reading.integrations.get(integration_id) or raise_missing(reading, integration_id)
+
+
+def raise_missing(reading: Reading, integration_id: str) -> NoReturn:
+    """Say why there is no integration with this id. Raises ``AlreadyDeleted``, ``NotFound``."""
+    entry = reading.history.deletion(integration_id)
     if entry is None:
-        return NotFound(
+        raise NotFound(
             "This integration does not exist in this workspace.", "/integrations list shows those there are."
         )
-    return AlreadyDeleted(entry.event.name, entry.event.actor, entry.event.at)
+    raise AlreadyDeleted(entry.event.name, entry.event.actor, entry.event.at)
 
 
-def show_integration(store: Store, actor: Actor, integration: Integration) -> Details:
-    """Collect what there is to see of an integration: its dependencies and its history's last lines."""
-    require(store, actor, Action.SEE)
+def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_id: str = "") -> Details:
+    """
+    Collect what there is to see of an integration: its dependencies and its history's last lines.
+
+    Args:
+        ports: The ports.
+        actor: Anybody who may see integrations.
+        name: Which one, as it is typed.
+        integration_id: Which one, as a button names it; used when there is no name.
+
+    Raises:
+        NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    found = reading.integrations.named(name) if name else present(reading, integration_id)
+    if found is None:
+        raise UnknownIntegration(name, reading.integrations.nearest(name))
     return Details(
-        integration,
-        store.dependencies(actor.workspace, integration.id, 0, 10),
-        store.history(actor.workspace, about=integration.id, size=5),
+        found,
+        reading.dependencies.page(found.id, 0, 10),
+        reading.history.page(HistoryQuery(about=found.id, size=5)),
     )
 
 
-def add_integration(
-    store: Store, keyring: Keyring, registry: Registry, actor: Actor, draft: Draft, *, is_checked: bool
-) -> Integration:
+def add_integration(ports: Ports, actor: Actor, draft: Draft, *, is_checked: bool) -> Saved:
     """
     Check a login and keep it as a new integration.
 
     The same request sent twice adds once.
 
     Args:
-        store, keyring, registry: The ports.
+        ports: The ports.
         actor: Becomes the owner.
         draft: The form's content.
         is_checked: False stores it without asking the registry.
 
     Raises:
+        NotPermitted.
         InvalidFields: The name is taken, or the registry did not accept the login; nothing is kept.
     """
-    require(store, actor, Action.ADD)
-    if done := earlier(store, actor):
-        return done
-    refuse_taken_name(store, actor, draft.name)
-    integration = drafted(actor, keyring, draft)
-    if is_checked:
-        check = checked(store, registry, actor, draft, integration, draft.credential)
+    require(ports, actor, Action.ADD)
+    holder = ports.store.read(actor.workspace).integrations.named(draft.name)
+    integration = draft_integration(actor, ports.keyring, draft)
+    # A taken name may be this very request's, sent again: then the change below says so before it is asked
+    # for, and the registry is not asked twice.
+    if is_checked and not holder:
+        check = check_login(ports, actor, draft, integration, draft.credential)
         integration = replace(integration, check=check)
-    return keep_new(store, actor, integration)
+    try:
+        with ports.store.change(actor.workspace) as change:
+            change.remember(actor.request_id, integration.id)
+            if holder:
+                raise NameTaken(holder.name)
+            change.put(integration)
+            change.record(event(actor, Action.ADD, integration, reason=_how_checked(integration)))
+            return Saved(integration, is_undecided(change, integration.server))
+    except NameTaken as error:
+        raise InvalidFields({"name": str(error)}) from error
+    except AlreadyDone as error:
+        reading = ports.store.read(actor.workspace)
+        made = present(reading, error.outcome)
+        return Saved(made, is_undecided(reading, made.server))
 
 
-def earlier(store: Store, actor: Actor) -> Integration | None:
-    """Give what this very request has already added, if it has."""
-    with store.transaction(actor.workspace) as change:
-        made = change.outcome(actor.request_id) if actor.request_id else None
-        return change.integration(made) if made else None
-
-
-def refuse_taken_name(store: Store, actor: Actor, name: str, own_id: str = "") -> None:
+def refuse_taken_name(reading: Reading, name: str, own_id: str = "") -> None:
     """Raise ``InvalidFields`` at the name when another integration has it."""
-    holder = store.integration_named(actor.workspace, name)
+    holder = reading.integrations.named(name)
     if holder and holder.id != own_id:
         raise InvalidFields({"name": str(NameTaken(holder.name))})
 
 
-def drafted(actor: Actor, keyring: Keyring, draft: Draft) -> Integration:
+def draft_integration(actor: Actor, keyring: Keyring, draft: Draft) -> Integration:
     """Make a new integration of a draft, its credential sealed for the id it gets."""
     integration_id = new_id()
     return Integration(
@@ -135,7 +182,7 @@ def drafted(actor: Actor, keyring: Keyring, draft: Draft) -> Integration:
         kind=draft.kind.id,
         server=draft.server,
         username=draft.username,
-        secret=sealed(keyring, actor.workspace, integration_id, draft.credential),
+        secret=seal_credential(keyring, actor.workspace, integration_id, draft.credential),
         owner=actor.user_id,
         created_at=actor.at,
         created_by=actor.user_id,
@@ -145,21 +192,38 @@ def drafted(actor: Actor, keyring: Keyring, draft: Draft) -> Integration:
     )
 
 
-def keep_new(store: Store, actor: Actor, integration: Integration) -> Integration:
-    """Keep a new integration and its audit entry in one transaction."""
-    try:
-        with store.transaction(actor.workspace) as change:
-            if (made := change.outcome(actor.request_id)) and (done := change.integration(made)):
-                return done
-            change.put_integration(integration)
-            change.record(event(actor, Action.ADD, integration, how_checked(integration)))
-            if actor.request_id:
-                change.remember(actor.request_id, integration.id)
-    except NameTaken as error:
-        raise InvalidFields({"name": str(error)}) from error
-    return integration
-
-
-def how_checked(integration: Integration) -> str:
+def _how_checked(integration: Integration) -> str:
     """A word for the history on whether the login was checked."""
     return f"check: {integration.check.outcome.value}" if integration.check else "not checked"
+
+
+def read_unused_days(text: str) -> int:
+    """Read a number of days; empty means 90. Raises ``InvalidInput``."""
+    if not text:
+        return _DEFAULT_DAYS
+    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= 3650):
+        raise InvalidInput("Say for how many days, 1 to 3650.", "Example: /integrations unused 30")
+    return int(text)
+
+
+def list_unused(ports: Ports, actor: Actor, days: int) -> tuple[int, tuple[Unused, ...]]:
+    """Count the integrations that nothing has used for so many days, and return the first 20."""
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    return reading.integrations.unused(actor.at - timedelta(days=days), _MOST_UNUSED)
+
+
+def read_history(
+    ports: Ports, actor: Actor, about: str | None = None, before: int | None = None
+) -> HistoryPage:
+    """
+    Read ten entries, newest first: refused attempts too, and those of integrations that are gone.
+
+    Args:
+        ports: The ports.
+        actor: Anybody who may see integrations.
+        about: An integration's name, present or past; ``None`` = all of the workspace.
+        before: Only entries with a smaller sequence number.
+    """
+    require(ports, actor, Action.SEE)
+    return ports.store.read(actor.workspace).history.page(HistoryQuery(about=about, before=before))

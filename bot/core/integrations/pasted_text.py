@@ -28,7 +28,10 @@ _YAML_VALUE = re.compile(
 )
 _YAML_SECRET = re.compile(r"^[ \t-]*kind:[ \t]*[\"']?(?P<sealed>Sealed)?Secret\b", re.MULTILINE)
 _YAML_BLOCK = re.compile(r"[|>][1-9+-]{0,2}[ \t]*(?:#.*)?")
+_YAML_TAG = re.compile(r"!!\w+[ \t]+")
 _YAML_SINGLE_QUOTED = re.compile(r"'((?:[^']|'')*)'")
+
+_PATH = re.compile(r"[~./\\:\w-]{1,200}\.(json|ya?ml|dockercfg)")
 
 Object = Mapping[str, object]
 
@@ -175,6 +178,8 @@ def _refuse_text(text: str, error: Exception) -> Never:
             "It has curly quotes, which an editor or a chat put there.",
             "Copy it again, from the file itself.",
         )
+    if _PATH.fullmatch(text):
+        refuse("This is the name of a file.", "Paste what is in the file.")
     if text.startswith("{") and isinstance(error, json.JSONDecodeError):
         refuse(f"This is not JSON: look at line {error.lineno}, column {error.colno}.")
     refuse("This is not JSON.")
@@ -206,6 +211,7 @@ def _yaml_below(lines: Sequence[str], indent: int) -> Iterator[str]:
 
 def _yaml_scalar(first: str, below: Sequence[str]) -> str:
     """Read a scalar: a block, quoted in either way, or plain."""
+    first = _YAML_TAG.sub("", first)
     if _YAML_BLOCK.fullmatch(first):
         return "\n".join(below)
     whole = " ".join([first, *(line.strip() for line in below)])

@@ -1,32 +1,38 @@
 """Hand a credential out to a workflow. Using an integration is depending on it.
 
-1. Find the integration: by name, or the one that answers for a server (``bot/core/workflows/resolve.py``).
-2. Get what docker must send (for ECR that asks AWS).
-3. A target's first fetch records the dependency, and each hour's first fetch an audit entry, on disk, before
-   the answer is sent; later fetches only keep "last used" current.
+1. The token's look-up brings what is asked for: by name, by server, or all that its target depends on.
+2. Decide which integration answers, and that the target may fetch it (``bot/core/workflows/resolve.py``).
+3. Get what docker must send (for ECR that asks AWS).
+4. Record the use before the answer is sent; it is held against the present once more.
 """
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
-from bot.core.access import Action
-from bot.core.audit import event, refusal
-from bot.core.errors import Busy, RegistryFailure
-from bot.core.integrations.credentials import login_of, opened
-from bot.core.integrations.dependencies import in_words
-from bot.core.model import Dependency, Event, Integration, Result, Source, Workspace
-from bot.core.ports.former_store import Store, Transaction
-from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import DockerLogin, Login, Registry, Tags
+from bot.core.audit import Action, event, refusal
+from bot.core.errors import Busy, Conflict, NotFound, NotPermitted, RegistryFailure, TokenRefused, UseOutdated
+from bot.core.integrations.credentials import login_of, open_credential
+from bot.core.model import Dependency, Integration, Server, Source
+from bot.core.ports import Ports
+from bot.core.ports.registry import DockerLogin, Login, Tags
+from bot.core.ports.store import Candidate, Fetch
+from bot.core.queries import Filter, Window
 from bot.core.secrets import Credential
-from bot.core.workflows.fetch_counts import HOUR, Tallies, Tally
-from bot.core.workflows.resolve import LinkedOnly, missing
-from bot.core.workflows.tokens import Caller, TokenRefused
+from bot.core.workflows.resolve import (
+    candidates_at,
+    decide,
+    obstacle,
+    raise_gone,
+    raise_not_named,
+    raise_nothing_at,
+)
+from bot.core.workflows.tokens import Caller
 
-HAND_OUT = "credential.hand_out"
-DEADLINE_S = 8.0
+_DEADLINE_S = 8.0
+_OFFERS_A_PAGE = 100
+_MOST_OFFERED = 1000
 
 T = TypeVar("T")
 
@@ -41,145 +47,121 @@ class HandOut:
     """All secret fields; empty for kinds whose secret never leaves (ECR)."""
 
 
-def hand_out(
-    store: Store,
-    keyring: Keyring,
-    registry: Registry,
-    tallies: Tallies,
-    caller: Caller,
-    integration: Integration,
-    *,
-    deadline_s: float = DEADLINE_S,
-) -> HandOut:
+def fetch_at(ports: Ports, caller: Caller, server: Server) -> HandOut:
     """
-    Hand an integration's credential out.
+    Hand out what answers for the server that the caller asks for.
 
     Raises:
-        LinkedOnly, NotFound, Busy, TokenRefused, KeyringFailure, StoreFailure.
+        Ambiguous, NotPermitted, NotFound, Busy, TokenRefused, KeyringFailure, StoreFailure.
         RegistryFailure: AWS gave no password.
     """
-    require_link(store, tallies, caller, integration)
-    credential = opened(keyring, caller.workspace, integration)
-    stored = login_for(caller, integration, credential)
-    login = asked_of(integration, lambda: registry.docker_login(stored, deadline_s=deadline_s))
-    note_use(store, tallies, caller, integration, HAND_OUT)
-    return HandOut(integration, login, {} if login.expires_at else credential)
+    if not caller.candidates:
+        raise_nothing_at(ports.store.read(caller.workspace), server)
+    return _hand_out(ports, caller, _decide(ports, caller, caller.candidates, server), _DEADLINE_S)
 
 
-def hand_out_tags(
-    store: Store,
-    keyring: Keyring,
-    registry: Registry,
-    tallies: Tallies,
-    caller: Caller,
-    integration: Integration,
-    repository: str,
-) -> Tags:
+def fetch_named(ports: Ports, caller: Caller, name: str) -> HandOut:
+    """Hand out the integration that the caller asks for by its name. Raises as ``fetch_at``."""
+    return _hand_out(ports, caller, _named(ports, caller, name), _DEADLINE_S)
+
+
+def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
+    """
+    Hand out what answers for each server that the caller's target depends on: all or nothing.
+
+    The deadline is one for all, because a thread waits for it.
+
+    Raises:
+        NotFound: The target depends on nothing.
+        Ambiguous, and as ``fetch_at``.
+    """
+    end = time.monotonic() + _DEADLINE_S
+    if not caller.candidates:
+        target = caller.target.as_typed
+        raise NotFound(
+            f"{target} is linked to no integration.", f"Link one: /integrations link NAME {target}"
+        )
+    reading = ports.store.read(caller.workspace)
+    servers = dict.fromkeys(one.integration.server for one in caller.candidates)
+    chosen = [
+        _decide(ports, caller, candidates_at(reading, server, caller.target), server) for server in servers
+    ]
+    return [_hand_out(ports, caller, one, max(0.1, end - time.monotonic())) for one in chosen]
+
+
+def fetch_tags(ports: Ports, caller: Caller, name: str, repository: str) -> Tags:
     """
     Read a repository's tags for a workflow. The secret stays here; the workflow depends on it all the same.
 
     Raises:
-        InvalidInput, LinkedOnly, NotFound, Busy, KeyringFailure, StoreFailure, RegistryFailure.
+        InvalidInput, and as ``fetch_at``.
     """
-    require_link(store, tallies, caller, integration)
-    login = login_for(caller, integration, opened(keyring, caller.workspace, integration))
-    tags = asked_of(integration, lambda: registry.tags(login, repository, deadline_s=DEADLINE_S))
-    note_use(store, tallies, caller, integration, Action.TAGS)
+    candidate = _named(ports, caller, name)
+    login = _login_for(ports, caller, candidate)
+    tags = _ask(candidate, lambda: ports.registry.tags(login, repository, deadline_s=_DEADLINE_S))
+    _record(ports, caller, candidate, Action.TAGS)
     return tags
 
 
-def login_for(caller: Caller, integration: Integration, credential: Credential) -> Login:
+def _named(ports: Ports, caller: Caller, name: str) -> Candidate:
+    """What the caller asks for by its name, if it may have it. Raises ``NotFound``, ``NotPermitted``."""
+    if not caller.candidates:
+        raise_not_named(ports.store.read(caller.workspace), name, caller.token)
+    candidate = caller.candidates[0]
+    if error := obstacle(candidate, caller.target):
+        _refuse(ports, caller, candidate.integration, error)
+    return candidate
+
+
+def _decide(ports: Ports, caller: Caller, candidates: tuple[Candidate, ...], server: Server) -> Candidate:
+    """Decide which answers for a server; that the caller may fetch none of them is recorded."""
+    try:
+        return decide(candidates, server, caller.target).candidate
+    except NotPermitted as error:
+        _refuse(ports, caller, candidates[0].integration, error)
+
+
+def _refuse(ports: Ports, caller: Caller, integration: Integration, error: NotPermitted) -> NoReturn:
+    """Record that the caller was refused, each hour's first time, and raise ``error``."""
+    facts = {"target": caller.target, "token_id": caller.token.id, "reason": error.message}
+    tried = refusal(caller.actor, Action.FETCH, integration, **facts)
+    ports.store.record_use(Fetch(caller.workspace, integration, caller.token, caller.at, tried))
+    raise error
+
+
+def _hand_out(ports: Ports, caller: Caller, candidate: Candidate, deadline_s: float) -> HandOut:
+    login = _login_for(ports, caller, candidate)
+    docker = _ask(candidate, lambda: ports.registry.docker_login(login, deadline_s=deadline_s))
+    _record(ports, caller, candidate, Action.FETCH)
+    return HandOut(candidate.integration, docker, {} if docker.expires_at else login.credential)
+
+
+def _login_for(ports: Ports, caller: Caller, candidate: Candidate) -> Login:
     """The login, with a name under which what AWS or a token server gives may be kept."""
+    integration = candidate.integration
+    credential = open_credential(ports.keyring, caller.workspace, integration)
     return login_of(integration, credential, f"{integration.id}:{integration.version}", caller.token.id)
 
 
-def asked_of(integration: Integration, ask: Callable[[], T]) -> T:
+def _ask(candidate: Candidate, ask: Callable[[], T]) -> T:
     """Ask a registry. A failure names the integration: a pipeline may not know which one answers."""
     try:
         return ask()
     except RegistryFailure as error:
-        error.message = f"“{integration.name}”: {error.message}"
-        raise
+        raise error.about(candidate.integration.name) from error
 
 
-def require_link(store: Store, tallies: Tallies, caller: Caller, integration: Integration) -> None:
-    """Let the caller pass, or record the refusal (each hour's first) and raise ``LinkedOnly``."""
-    if not integration.linked_only or store.is_linked(caller.workspace, integration.id, caller.target):
-        return
-    tally = tally_of(caller, integration, HAND_OUT)._replace(result=Result.REFUSED)
-    if not tallies.count_more(tally):
-        with store.transaction(caller.workspace) as change:
-            detail = f"linked targets only: {in_words(caller.target)}"
-            change.record(refusal(caller.actor, HAND_OUT, integration, detail))
-        tallies.count(tally)
-    raise LinkedOnly(integration, caller.target)
-
-
-def note_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, action: str) -> None:
+def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) -> None:
     """
-    Record a use before it is answered: on disk if it is a first one, else in memory.
+    Record a use before it is answered.
 
     Raises:
-        NotFound, Busy, TokenRefused, LinkedOnly: It was deleted or changed, the token revoked or the target
-            unlinked, while its registry was asked.
+        NotFound, Busy, TokenRefused, NotPermitted: The integration was deleted or changed, the token revoked
+            or the link taken back, while its registry was asked.
     """
-    require_unchanged(store, caller, integration)
-    tally = tally_of(caller, integration, action)
-    is_known = store.is_linked(caller.workspace, integration.id, caller.target)
-    if not (is_known and tallies.count_more(tally)):
-        keep_use(store, tallies, caller, integration, tally)
-        tallies.count(tally)
-    store.touch(caller.workspace, integration.id, caller.target, caller.token.id, caller.at)
-
-
-def require_unchanged(store: Store, caller: Caller, integration: Integration) -> None:
-    """Let pass what is still as it was read. Raises ``NotFound``, ``Busy``, ``TokenRefused``."""
-    held = store.holder_of(caller.token.id)
-    if held is None or held[1].revoked_at:
-        raise TokenRefused
-    refuse_changed(store, caller, integration, store.integration(caller.workspace, integration.id))
-
-
-def refuse_changed(store: Store, caller: Caller, read: Integration, present: Integration | None) -> None:
-    """Refuse an integration that was deleted or changed since it was read. Raises ``NotFound``, ``Busy``."""
-    if present is None:
-        message, hint = f"“{read.name}” is gone.", "GET /v1/integrations lists those there are."
-        raise missing(store, caller.workspace, read.name, message, hint)
-    if present.version != read.version:
-        raise Busy(f"“{read.name}” was changed at this moment; nothing was handed out.")
-
-
-def tally_of(caller: Caller, integration: Integration, action: str) -> Tally:
-    """The line of history this fetch belongs to."""
-    hour = caller.at.replace(minute=0, second=0, microsecond=0)
-    return Tally(
-        caller.workspace, integration.id, integration.name, caller.target, caller.token.id, hour, action
-    )
-
-
-def keep_use(store: Store, tallies: Tallies, caller: Caller, integration: Integration, tally: Tally) -> None:
-    """Record the dependency if it is new, and the hour's first use, in one transaction."""
-
-    def change(transaction: Transaction) -> None:
-        refuse_changed(store, caller, integration, transaction.integration(integration.id))
-        token = transaction.token(caller.token.id)
-        if token is None or token.revoked_at:
-            raise TokenRefused
-        is_first = transaction.dependency(integration.id, caller.target) is None
-        if is_first and integration.linked_only:
-            raise LinkedOnly(integration, caller.target)
-        if is_first:
-            transaction.put_dependency(first_use(caller, integration))
-        if is_first or tallies.is_new(tally):
-            detail = f"to {in_words(caller.target)}"
-            transaction.record(event(caller.actor, tally.action, integration, detail))
-
-    tallies.firsts.write(store, caller.workspace, (tally, integration.version), change)
-
-
-def first_use(caller: Caller, integration: Integration) -> Dependency:
-    """The dependency that a target's first fetch brings about."""
-    return Dependency(
+    integration = candidate.integration
+    fetched = event(caller.actor, action, integration, target=caller.target, token_id=caller.token.id)
+    first = Dependency(
         integration.id,
         caller.target,
         added_by=caller.token.created_by,
@@ -187,24 +169,91 @@ def first_use(caller: Caller, integration: Integration) -> Dependency:
         source=Source.WORKFLOW,
         last_used_at=caller.at,
     )
+    try:
+        ports.store.record_use(
+            Fetch(
+                caller.workspace,
+                integration,
+                caller.token,
+                caller.at,
+                fetched,
+                dependency=first,
+                needs_link=integration.linked_only,
+            )
+        )
+    except UseOutdated:
+        _raise_outdated(ports, caller, integration)
 
 
-def keep_tallies(store: Store, done: Iterable[tuple[Tally, int]], at: datetime) -> None:
-    """Write the counts of hours that are over into each workspace's history."""
-    by_workspace: dict[Workspace, list[Event]] = {}
-    for tally, more in done:
-        by_workspace.setdefault(tally.workspace, []).append(counted(tally, more, at))
-    for workspace, events in by_workspace.items():
-        with store.transaction(workspace) as change:
-            for one in events:
-                change.record(one)
-
-
-def counted(tally: Tally, more: int, at: datetime) -> Event:
-    """One line for all fetches of an hour after its first."""
-    hour = f"{tally.hour:%H:%M} to {tally.hour + HOUR:%H:%M} UTC"
-    detail = f"to {in_words(tally.target)}, {more} more {'time' if more == 1 else 'times'} from {hour}"
-    actor = f"token {tally.token_id}"
-    return Event(
-        tally.action, actor, Source.WORKFLOW, at, tally.integration_id, tally.name, detail, tally.result
+def _raise_outdated(ports: Ports, caller: Caller, read: Integration) -> NoReturn:
+    """Say what is not as it was when the fetch was decided."""
+    reading = ports.store.read(caller.workspace)
+    token = reading.tokens.get(caller.token.id)
+    if token is None or not token.is_valid(caller.at):
+        raise TokenRefused
+    now = reading.integrations.get(read.id)
+    if now is None:
+        raise_gone(reading, read)
+    dependencies = reading.dependencies
+    candidate = Candidate(
+        now, dependencies.get(now.id, caller.target), dependencies.bar(now.id, caller.target)
     )
+    raise obstacle(candidate, caller.target) or Busy(
+        f"“{read.name}” was changed at this moment; nothing was handed out.", "Try again."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An integration that the caller's target may fetch."""
+
+    integration: Integration
+    is_linked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OfferPage:
+    """A page of offers, sorted by name. It may hold fewer than a page although others follow."""
+
+    offers: tuple[Offer, ...]
+    next_after: str | None
+    """Pass it as ``after`` to read on; ``None`` at the end."""
+
+
+def list_offers(ports: Ports, caller: Caller, after: str | None = None) -> OfferPage:
+    """Return what the caller may fetch: what is linked to its target, and what is open to it."""
+    page = ports.store.read(caller.workspace).integrations.page(
+        Filter(), Window(after=after, size=_OFFERS_A_PAGE)
+    )
+    linked = {one.integration.id: one for one in caller.candidates}
+    rows = [linked.get(row.integration.id) or Candidate(row.integration) for row in page.rows]
+    offers = tuple(
+        Offer(row.integration, row.dependency is not None)
+        for row in rows
+        if obstacle(row, caller.target) is None and (after is None or row.integration.key > after)
+    )
+    return OfferPage(offers, page.rows[-1].integration.key if page.has_next else None)
+
+
+def list_servers(ports: Ports, caller: Caller) -> list[Integration]:
+    """For each server that the caller gets an answer for, the integration that answers."""
+    servers = dict.fromkeys(one.integration.server for one in _every_offer(ports, caller))
+    reading = ports.store.read(caller.workspace)
+    found = []
+    for server in servers:
+        try:
+            found.append(decide(candidates_at(reading, server, caller.target), server, caller.target))
+        except (Conflict, NotPermitted):
+            continue
+    return [choice.integration for choice in found]
+
+
+def _every_offer(ports: Ports, caller: Caller) -> Iterator[Offer]:
+    """The offers of at most 1,000 integrations."""
+    after: str | None = None
+    for _ in range(_MOST_OFFERED // _OFFERS_A_PAGE):
+        page = list_offers(ports, caller, after)
+        yield from page.offers
+        after = page.next_after
+        if after is None:
+            return

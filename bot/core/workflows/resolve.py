@@ -5,75 +5,150 @@ Of those a target may fetch: the one that people linked to it, else the default,
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
-from bot.core.access import Action, require
+from bot.core.access import require
 from bot.core.addresses import parse_server, server_of_image
-from bot.core.errors import Conflict, NotFound, NotPermitted, quoted, shortened
-from bot.core.integrations.dependencies import as_typed
+from bot.core.audit import Action
+from bot.core.errors import Ambiguous, Deleted, LinkedOnly, NotFound, NotPermitted, shortened
 from bot.core.kinds import NAME
-from bot.core.model import Actor, AuditEntry, Dependency, Integration, Server, Source, Target, Workspace
-from bot.core.ports.former_store import Store
-from bot.core.workflows.tokens import Caller
+from bot.core.model import (
+    Actor,
+    AuditEntry,
+    Dependency,
+    Event,
+    Integration,
+    Server,
+    Source,
+    Target,
+    name_key,
+)
+from bot.core.ports import Ports
+from bot.core.ports.store import Candidate, Reading
+from bot.core.workflows.token_format import WorkflowToken
 
-
-class Deleted(NotFound):
-    """What was asked for was there once; the hint says who deleted it, and when."""
-
-
-class Ambiguous(Conflict):
-    """Several integrations could answer for a server, and nothing says which."""
-
-    def __init__(
-        self, server: Server, target: Target | None, names: tuple[str, ...], *, are_linked: bool = False
-    ) -> None:
-        super().__init__(
-            f"Several integrations could answer for {server.address}: {quoted(names)}.",
-            f"{'Unlink all but one' if are_linked else 'Link one'}: /integrations "
-            f"{'unlink' if are_linked else 'link'} NAME {named_target(target)}; "
-            "or tick one as the default: /integrations edit NAME",
-        )
-        self.names = names
-
-
-class LinkedOnly(NotPermitted):
-    """The integration is for linked targets only."""
-
-    def __init__(self, integration: Integration, target: Target | None) -> None:
-        super().__init__(
-            f"“{integration.name}” is for linked targets only.",
-            f"Ask its owner: /integrations link {integration.name} {named_target(target)}",
-            (integration.owner,),
-        )
-
-
-def named_target(target: Target | None) -> str:
-    """A target as it is typed; without one, what to type."""
-    return as_typed(target) if target else "project|environment|image TARGET"
+_MOST_RENAMINGS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Which integration answers for a server, and why."""
 
-    integration: Integration
+    candidate: Candidate
     reason: str
 
+    @property
+    def integration(self) -> Integration:
+        """The integration."""
+        return self.candidate.integration
 
-def choose(store: Store, caller: Caller, server: Server) -> Choice:
+
+def obstacle(candidate: Candidate, target: Target | None) -> NotPermitted | None:
+    """What keeps a target from fetching an integration; ``None`` = nothing."""
+    dependency = candidate.dependency
+    if candidate.integration.linked_only and not (dependency and dependency.granted_by):
+        return LinkedOnly(candidate.integration, target)
+    return None
+
+
+def decide(candidates: Sequence[Candidate], server: Server, target: Target | None) -> Choice:
     """
-    Decide which integration answers for a server.
+    Apply the rule to the integrations of a server; there is at least one.
+
+    A link that a person made is a decision. A use that was only recorded is not: it lets the default move,
+    and counts where nothing else decides, so that one more integration stops no pipeline.
 
     Raises:
-        Ambiguous, LinkedOnly.
+        Ambiguous.
+        NotPermitted: The target may fetch none of them.
+    """
+    allowed = [one for one in candidates if obstacle(one, target) is None]
+    if not allowed:
+        raise obstacle(candidates[0], target) or LinkedOnly(candidates[0].integration, target)
+    if len(allowed) == 1:
+        return Choice(allowed[0], _only_reason(candidates))
+    linked = [one for one in allowed if _is_link(one.dependency)]
+    if choice := _chosen(linked or allowed, "it is linked to this target" if linked else ""):
+        return choice
+    used = [one for one in allowed if one.dependency]
+    if len(used) == 1:
+        return Choice(used[0], "this target has used it before")
+    names = tuple(one.integration.name for one in linked or allowed)
+    raise Ambiguous(server, target, names, are_linked=bool(linked))
+
+
+def _is_link(dependency: Dependency | None) -> bool:
+    """True for a dependency that a person made; a workflow's is only a use that was recorded."""
+    return dependency is not None and dependency.source is not Source.WORKFLOW
+
+
+def _only_reason(there: Sequence[Candidate]) -> str:
+    """Say why there was nothing to choose from."""
+    others = "the others are for linked targets only"
+    return "it is the only one for this server" if len(there) == 1 else others
+
+
+def _chosen(candidates: Sequence[Candidate], reason: str) -> Choice | None:
+    """Choose the only one, or the default among several."""
+    if len(candidates) == 1:
+        return Choice(candidates[0], reason)
+    default = next((one for one in candidates if one.integration.is_default), None)
+    why = f"it is the default for this server{f' and {reason}' if reason else ''}"
+    return Choice(default, why) if default else None
+
+
+def candidates_at(reading: Reading, server: Server, target: Target | None) -> tuple[Candidate, ...]:
+    """
+    The integrations of a server, as a target stands to them.
+
+    Without one there, those at port 80: docker names such a registry by its host alone, as one with TLS.
+    """
+    there = reading.integrations.at(server)
+    if not there and server.port is None:
+        there = reading.integrations.at(replace(server, scheme="http"))
+    return tuple(_candidate(reading, one, target) for one in there)
+
+
+def _candidate(reading: Reading, integration: Integration, target: Target | None) -> Candidate:
+    if target is None:
+        return Candidate(integration)
+    dependencies = reading.dependencies
+    return Candidate(
+        integration, dependencies.get(integration.id, target), dependencies.bar(integration.id, target)
+    )
+
+
+def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | None) -> Choice:
+    """
+    Tell a person which integration answers for a server, for a target or for any.
+
+    Raises:
+        NotPermitted, Ambiguous.
         NotFound: No integration of this server; the hint says who deleted the last one.
     """
-    return decide(store, caller.workspace, server, caller.target)
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    candidates = candidates_at(reading, server, target)
+    if not candidates:
+        raise_nothing_at(reading, server)
+    return decide(candidates, server, target)
 
 
-def explain_choice(store: Store, actor: Actor, server: Server, target: Target | None) -> Choice:
-    """Tell a person which integration answers for a server, for a target or for any. Raises as ``choose``."""
-    require(store, actor, Action.SEE)
-    return decide(store, actor.workspace, server, target)
+def is_undecided(reading: Reading, server: Server) -> bool:
+    """True when a target that depends on none of a server's integrations gets an error for their number."""
+    try:
+        decide(candidates_at(reading, server, None), server, None)
+    except Ambiguous:
+        return True
+    except NotPermitted:
+        return False
+    return False
+
+
+def undecided_servers(reading: Reading, integrations: Iterable[Integration]) -> tuple[Server, ...]:
+    """Those of the integrations' servers where no integration is chosen for a target that depends on none."""
+    servers = dict.fromkeys(one.server for one in integrations)
+    return tuple(server for server in servers if is_undecided(reading, server))
 
 
 def server_asked_for(text: str) -> Server:
@@ -83,7 +158,7 @@ def server_asked_for(text: str) -> Server:
     Docker would take ``registry.example.com:5000`` for an image of Docker Hub; a person means the server.
 
     Raises:
-        InvalidInput: It holds an address that is none.
+        InvalidInput: It holds an invalid address.
     """
     scheme, separator, rest = text.partition("://")
     if separator:
@@ -93,111 +168,61 @@ def server_asked_for(text: str) -> Server:
     return parse_server(text) if is_alone else server_of_image(text)
 
 
-def decide(store: Store, workspace: Workspace, server: Server, target: Target | None) -> Choice:
-    """
-    Apply the rule to the integrations of a server.
-
-    A link that a person made is a decision. A use that was only recorded is none: it lets the default move,
-    and counts where nothing else decides, so that one more integration stops no pipeline.
-    """
-    there = store.integrations_at(workspace, server) or without_tls(store, workspace, server)
-    used = [one for one in there if target and store.is_linked(workspace, one.id, target)]
-    allowed = [one for one in there if not one.linked_only or one in used]
-    if not there:
-        raise nothing_at(store, workspace, server)
-    if not allowed:
-        raise LinkedOnly(there[0], target)
-    if len(allowed) == 1:
-        return Choice(allowed[0], only_reason(there))
-    linked = [one for one in used if target and is_link(store.dependency(workspace, one.id, target))]
-    if choice := chosen(linked or allowed, "it is linked to this target" if linked else ""):
-        return choice
-    if len(used) == 1:
-        return Choice(used[0], "this target has used it before")
-    names = tuple(one.name for one in linked or allowed)
-    raise Ambiguous(server, target, names, are_linked=bool(linked))
-
-
-def is_link(dependency: Dependency | None) -> bool:
-    """True for a dependency that a person made; a workflow's is only a use that was recorded."""
-    return dependency is not None and dependency.source is not Source.WORKFLOW
-
-
-def only_reason(there: Sequence[Integration]) -> str:
-    """Say why there was nothing to choose from."""
-    others = "the others are for linked targets only"
-    return "it is the only one for this server" if len(there) == 1 else others
-
-
-def without_tls(store: Store, workspace: Workspace, server: Server) -> tuple[Integration, ...]:
-    """What there is at port 80: docker names such a registry by its host alone, as it does one with TLS."""
-    return () if server.port else store.integrations_at(workspace, replace(server, scheme="http"))
-
-
-def chosen(candidates: Sequence[Integration], reason: str) -> Choice | None:
-    """Choose the only one, or the default among several."""
-    if len(candidates) == 1:
-        return Choice(candidates[0], reason)
-    default = next((one for one in candidates if one.is_default), None)
-    why = f"it is the default for this server{f' and {reason}' if reason else ''}"
-    return Choice(default, why) if default else None
-
-
-def nothing_at(store: Store, workspace: Workspace, server: Server) -> NotFound:
-    """Say that nothing answers for a server, and who deleted what did."""
+def raise_nothing_at(reading: Reading, server: Server) -> NoReturn:
+    """Say that nothing answers for a server, and who deleted what did. Raises ``NotFound``."""
     message = f"No integration answers for {shortened(server.address, 200)}."
-    return gone(store.deletion_at(workspace, server), message, "Add one: /integrations add")
+    raise _gone(reading.history.deletion_at(server), message, "Add one: /integrations add")
 
 
-def named(store: Store, caller: Caller, name: str) -> Integration:
-    """Find an integration by its name. Raises ``NotFound``; the hint says its new name, or who deleted it."""
-    found = store.integration_named(caller.workspace, name) if NAME.fullmatch(name) else None
-    if found is not None:
-        return found
-    # The word is not repeated: it may be a password in the wrong place, and pipelines keep what they print.
+def raise_not_named(reading: Reading, name: str, token: WorkflowToken) -> NoReturn:
+    """
+    Say to a workflow that no integration has this name, and what is called so no more. Raises ``NotFound``.
+
+    The new name of one is told only to a token whose target may fetch it.
+    """
+    # A token in the wrong place is not repeated: pipelines keep what they print.
     message = "There is no integration of this name."
-    hint = new_name(store, caller, name)
-    if hint:
+    deletion = reading.history.deletion_named(name) if NAME.fullmatch(name) else None
+    if hint := _new_name(reading, name, token, deletion.sequence if deletion else 0):
         raise NotFound(message, hint)
-    raise missing(store, caller.workspace, name, message, "GET /v1/integrations lists those there are.")
+    raise _gone(deletion, message, "GET /v1/integrations lists those there are.")
 
 
-def new_name(store: Store, caller: Caller, old_name: str) -> str:
-    """Say what is called otherwise now, to a caller that may fetch it; to any other nothing."""
-    found = store.renaming(caller.workspace, old_name)
-    if found is None:
+def raise_gone(reading: Reading, integration: Integration) -> NoReturn:
+    """Say to a workflow that an integration is gone by now, and who deleted it. Raises ``NotFound``."""
+    message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists those there are."
+    raise _gone(reading.history.deletion(integration.id), message, hint)
+
+
+def _new_name(reading: Reading, old_name: str, token: WorkflowToken, since: int) -> str:
+    """Say what gave a name up after an entry; nothing, when there is none or the target may not fetch it."""
+    renaming = _last_renaming(reading, old_name, since)
+    found = reading.integrations.get(renaming.integration_id or "") if renaming else None
+    if renaming is None or found is None or found.key != name_key(renaming.name):
         return ""
-    present, since = found
-    if present.linked_only and not store.is_linked(caller.workspace, present.id, caller.target):
+    if obstacle(_candidate(reading, found, token.target), token.target):
         return ""
-    return f"It is called “{present.name}” since {since:%Y-%m-%d %H:%M} UTC."
+    return f"It is called “{found.name}” since {renaming.at:%Y-%m-%d %H:%M} UTC."
 
 
-def missing(store: Store, workspace: Workspace, name: str, message: str, hint: str) -> NotFound:
-    """Give the error for a name that nothing has; if what had it was deleted, the hint says by whom, when."""
-    return gone(store.deletion_named(workspace, name), message, hint)
+def _last_renaming(reading: Reading, old_name: str, since: int) -> Event | None:
+    """The last of the renamings after an entry that begin with a name, one after the other."""
+    last: Event | None = None
+    for _ in range(_MOST_RENAMINGS):
+        entry = reading.history.renaming(last.name if last else old_name)
+        if (
+            entry is None
+            or entry.sequence < since
+            or (last and entry.event.integration_id != last.integration_id)
+        ):
+            break
+        last = entry.event
+    return last
 
 
-def gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
-    """Give the error for what is not there; of what was deleted, the hint says by whom and when."""
+def _gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
+    """The error for what is not there; of what was deleted, the hint says by whom and when."""
     if deletion is None:
         return NotFound(message, hint)
     who = f"“{deletion.event.name}” was deleted by {deletion.event.actor}"
     return Deleted(message, f"{who} on {deletion.event.at:%Y-%m-%d %H:%M} UTC.", (deletion.event.actor,))
-
-
-def undecided(store: Store, actor: Actor, integrations: Iterable[Integration]) -> tuple[Server, ...]:
-    """Give those of the integrations' servers where none is chosen for a target that depends on none."""
-    servers = dict.fromkeys(one.server for one in integrations)
-    return tuple(server for server in servers if is_undecided(store, actor, server))
-
-
-def is_undecided(store: Store, actor: Actor, server: Server) -> bool:
-    """True when a target that depends on none of a server's integrations gets an error for their number."""
-    try:
-        explain_choice(store, actor, server, None)
-    except Ambiguous:
-        return True
-    except (NotFound, NotPermitted):
-        return False
-    return False

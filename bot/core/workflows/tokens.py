@@ -4,32 +4,24 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
-from bot.core.access import Action, may, refused, require
-from bot.core.audit import event
-from bot.core.errors import InvalidInput, NotFound, NotPermitted, QuaymasterError
-from bot.core.integrations.dependencies import in_words, may_link
-from bot.core.model import Actor, Integration, Role, Source, Target, Workspace
-from bot.core.ports.former_store import Store
+from bot.core.access import may, refuse, require
+from bot.core.audit import Action, event
+from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenRefused
+from bot.core.integrations.dependencies import may_link
+from bot.core.model import Actor, Integration, Role, Server, Source, Target, Workspace
+from bot.core.ports import Ports
+from bot.core.ports.store import Candidate, Reading, Store
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
 from bot.core.workflows.token_format import WorkflowToken, hash_of, is_same, new_token, public_id
 
-DEFAULT_DAYS = 90
-MOST_DAYS = 365
-TOKENS_A_PAGE = 20
-REMINDERS = (timedelta(days=7), timedelta(days=1))
+_DEFAULT_DAYS = 90
+_MOST_DAYS = 365
+_TOKENS_A_PAGE = 20
+_REMINDERS = (timedelta(days=7), timedelta(days=1))
 """How long before its end a token's creator is reminded."""
-
-
-class TokenRefused(QuaymasterError):
-    """Unknown, mistyped, expired, revoked: one and the same answer, so that a guess learns nothing."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "This workflow token is not valid.",
-            "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are.",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +31,8 @@ class Caller:
     workspace: Workspace
     token: WorkflowToken
     at: datetime
+    candidates: tuple[Candidate, ...] = ()
+    """What it asks for, from the moment the token was looked up."""
 
     @property
     def target(self) -> Target:
@@ -60,17 +54,17 @@ def read_days(text: str) -> int:
         InvalidInput: Not a whole number from 1 to 365.
     """
     if not text:
-        return DEFAULT_DAYS
-    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MOST_DAYS):
+        return _DEFAULT_DAYS
+    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= _MOST_DAYS):
         raise InvalidInput(
-            f"A token lasts 1 to {MOST_DAYS} days.",
-            f"Leave the number out for {DEFAULT_DAYS}; put a name with spaces into quotation marks. "
+            f"A token lasts 1 to {_MOST_DAYS} days.",
+            f"Leave the number out for {_DEFAULT_DAYS}; put a name with spaces in quotation marks. "
             'Example: /integrations token create project "web shop" 30',
         )
     return int(text)
 
 
-def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple[Secret, WorkflowToken]:
+def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple[Secret, WorkflowToken]:
     """
     Make a token that speaks for a target.
 
@@ -81,10 +75,7 @@ def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple
         NotPermitted: Also when the target is linked to an integration for linked targets only that the actor
             may link nothing to: the token would open it.
     """
-    require(store, actor, Action.ISSUE)
-    for use in store.uses(actor.workspace, target):
-        if not may_link(actor, use.integration):
-            raise owners_issue(store, actor, target, use.integration)
+    require(ports, actor, Action.CREATE_TOKEN)
     text = new_token()
     token = WorkflowToken(
         id=public_id(text.reveal()) or "",
@@ -93,36 +84,41 @@ def create_token(store: Store, actor: Actor, target: Target, days: int) -> tuple
         created_by=actor.user_id,
         created_at=actor.at,
         expires_at=actor.at + timedelta(days=days),
-        reminded=reminders_before(timedelta(days=days)),
+        reminded=_reminders_before(timedelta(days=days)),
     )
-    with store.transaction(actor.workspace) as change:
-        change.put_token(token)
-        change.record(event(actor, Action.ISSUE, detail=token_in_words(token)))
+    with ports.store.change(actor.workspace) as change:
+        # Inside: an owner who links at this moment is told of the token, or it is not made.
+        closed = _closed_to(change, actor, target)
+        if closed is None:
+            change.put(token)
+            change.record(event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target))
+    if closed is not None:
+        _refuse_closed(ports, actor, target, closed)
     return text, token
 
 
-def owners_issue(store: Store, actor: Actor, target: Target, integration: Integration) -> NotPermitted:
-    """Record that somebody tried to make a token for a closed integration's target, and give the error."""
-    error = refused(store, actor, Action.ISSUE, integration)
-    error.message = (
-        f"{in_words(target)} is linked to “{integration.name}”, which is for linked targets "
+def _closed_to(reading: Reading, actor: Actor, target: Target) -> Integration | None:
+    """An integration that the target is linked to and the actor may link nothing to."""
+    uses = reading.dependencies.of_target(target)
+    return next((use.integration for use in uses if not may_link(actor, use.integration)), None)
+
+
+def _refuse_closed(ports: Ports, actor: Actor, target: Target, integration: Integration) -> NoReturn:
+    """Record that somebody tried to make a token for a closed integration's target, and raise."""
+    message = (
+        f"{target.in_words} is linked to “{integration.name}”, which is for linked targets "
         "only: its owner or an admin makes the tokens of those."
     )
-    error.hint, error.people = "Ask its owner.", (integration.owner, *actor.admins)
-    return error
+    error = NotPermitted(message, "Ask its owner.", (integration.owner, *actor.admins))
+    refuse(ports, actor, Action.CREATE_TOKEN, error, integration, target=target)
 
 
-def token_in_words(token: WorkflowToken) -> str:
-    """``1234abcd for project web-shop``."""
-    return f"{token.id} for {in_words(token.target)}"
-
-
-def list_tokens(store: Store, actor: Actor, words: Iterable[str] = (), number: int = 0) -> TokenPage:
+def list_tokens(ports: Ports, actor: Actor, words: Iterable[str] = (), number: int = 0) -> TokenPage:
     """
-    Give a page of the workspace's tokens: those that work first, of both the newest first.
+    Return a page of the workspace's tokens: those that work first, of both the newest first.
 
     Args:
-        store: The store.
+        ports: The ports.
         actor: Anybody who may see integrations.
         words: Each must occur in a token's target, its id or its creator's id, whatever the case.
         number: The page, from 0; past the end gives the last.
@@ -130,19 +126,12 @@ def list_tokens(store: Store, actor: Actor, words: Iterable[str] = (), number: i
     Raises:
         NotPermitted.
     """
-    require(store, actor, Action.SEE)
+    require(ports, actor, Action.SEE)
     folded = tuple(word.casefold() for word in words)
-    return store.tokens(actor.workspace, actor.at, words=folded, number=number, size=TOKENS_A_PAGE)
+    return ports.store.read(actor.workspace).tokens.page(actor.at, folded, number, _TOKENS_A_PAGE)
 
 
-def tokens_of(store: Store, actor: Actor, target: Target) -> tuple[WorkflowToken, ...]:
-    """Give the valid tokens that speak for a target, of 1,000 at most. Raises ``NotPermitted``."""
-    require(store, actor, Action.SEE)
-    page = store.tokens(actor.workspace, actor.at, words=(target.name.casefold(),), size=1000)
-    return tuple(one for one in page.rows if one.target == target and one.is_valid(actor.at))
-
-
-def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
+def revoke_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
     """
     Revoke a token, at once and for good. Revoking it twice is no error.
 
@@ -150,64 +139,65 @@ def revoke_token(store: Store, actor: Actor, token_id: str) -> WorkflowToken:
         NotFound: This workspace has no token of this id.
         NotPermitted: Neither its creator nor an admin.
     """
-    require(store, actor, Action.SEE)
-    found = store.holder_of(token_id)
-    known = found[1] if found and found[0] == actor.workspace else None
+    require(ports, actor, Action.SEE)
+    known = ports.store.read(actor.workspace).tokens.get(token_id)
     if known is None:
         raise NotFound(
             "There is no token with this id.", "/integrations token list shows the ids, 8 characters each."
         )
-    if not may(actor, Action.REVOKE, known.created_by):
-        error = refused(store, actor, Action.REVOKE, None, token_in_words(known))
-        error.hint, error.people = "Ask its creator or a workspace admin.", (known.created_by, *actor.admins)
-        raise error
-    with store.transaction(actor.workspace) as change:
-        present = change.token(token_id) or known
-        if present.revoked_at is None:
-            present = replace(present, revoked_at=actor.at)
-            change.put_token(present)
-            change.record(event(actor, Action.REVOKE, detail=token_in_words(present)))
-    return present
+    facts: dict[str, Any] = {"token_id": known.id, "target": known.target}
+    if not may(actor, Action.REVOKE_TOKEN, known.created_by):
+        people = (known.created_by, *actor.admins)
+        message = "You may look, but not revoke other people's tokens."
+        error = NotPermitted(message, "Ask its creator or a workspace admin.", people)
+        refuse(ports, actor, Action.REVOKE_TOKEN, error, **facts)
+    with ports.store.change(actor.workspace) as change:
+        token = change.tokens.get(token_id) or known
+        if token.revoked_at is None:
+            token = replace(token, revoked_at=actor.at)
+            change.put(token)
+            change.record(event(actor, Action.REVOKE_TOKEN, **facts))
+    return token
 
 
-def caller_of(store: Store, text: str, at: datetime) -> Caller:
+def identify_caller(store: Store, text: str, asked: Server | str | None, at: datetime) -> Caller:
     """
-    Find out who speaks.
+    Find out who speaks, and what they ask for, in one question to the store.
 
     Args:
         store: The store.
-        text: What stood behind ``Authorization: Bearer``.
+        text: What follows ``Authorization: Bearer``.
+        asked: A server, an integration's name, or ``None`` for what the target depends on.
         at: Now.
 
     Raises:
         TokenRefused: The same for every reason, after the same work.
     """
     token_id = public_id(text)
-    found = store.holder_of(token_id) if token_id else None
-    token = found[1] if found else None
-    if not is_same(Secret(text), token) or found is None or not found[1].is_valid(at):
+    held = store.token_holder(token_id, asked) if token_id else None
+    if not is_same(Secret(text), held.token if held else None) or held is None or not held.token.is_valid(at):
         raise TokenRefused
-    return Caller(found[0], found[1], at)
+    return Caller(held.workspace, held.token, at, held.candidates)
 
 
 def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, WorkflowToken], ...]:
     """Tokens whose creator must be reminded now, each once 7 days and once 1 day before its end."""
-    due = {}
-    for number, left in enumerate(REMINDERS, start=1):
-        for workspace, token in store.ending_tokens(at, at + left, number):
-            due[workspace, token.id] = (workspace, token)
-    return tuple(due.values())
+    return tuple(
+        (workspace, token)
+        for workspace in store.workspaces()
+        for token in store.read(workspace).tokens.ending(at, at + _REMINDERS[0])
+        if token.reminded < _reminders_before(token.expires_at - at)
+    )
 
 
-def reminders_before(left: timedelta) -> int:
-    """How many reminders lie behind a token with so much time left; one made that short-lived gets none."""
-    return sum(left <= before for before in REMINDERS)
+def _reminders_before(left: timedelta) -> int:
+    """How many reminders are due with so much time left; a token made that short-lived gets none."""
+    return sum(left <= before for before in _REMINDERS)
 
 
 def keep_reminder(store: Store, workspace: Workspace, token: WorkflowToken, at: datetime) -> None:
     """Note that a token's creator was reminded, so that they are not told twice."""
-    passed = reminders_before(token.expires_at - at)
-    with store.transaction(workspace) as change:
-        present = change.token(token.id)
-        if present is not None:
-            change.put_token(replace(present, reminded=passed))
+    with store.change(workspace) as change:
+        known = change.tokens.get(token.id)
+        if known is not None:
+            change.put(replace(known, reminded=_reminders_before(token.expires_at - at)))

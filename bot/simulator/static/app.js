@@ -195,6 +195,10 @@ class Page {
     return this.tell("message_shortcut", { ts, callback_id: callbackId });
   }
 
+  changeRole(person, role) {
+    return this.tell("change", { person, role });
+  }
+
   openHome(tab) {
     return this.tell("home", { tab });
   }

@@ -6,6 +6,7 @@ import { WARNING } from "./icons.js";
 import { MessageList } from "./messages.js";
 import { Values } from "./values.js";
 
+const ROLES = ["admin", "member", "guest", "deactivated"];
 const TABS = { home: "Home", messages: "Messages", about: "About" };
 
 /** Shows one app; "page" sends what the person does. */
@@ -73,12 +74,43 @@ export class AppPlace {
     this.panel.setAttribute("aria-labelledby", `tab-${this.tab}`);
     if (this.tab === "home") return this.showHome(snapshot.home, people);
     this.drawn = "";
-    if (this.tab === "about") return this.panel.replaceChildren(about(snapshot.app));
+    if (this.tab === "about") return swap(this.panel, () => this.panel.replaceChildren(this.about(snapshot)));
     this.conversation.show(snapshot, people);
     return this.panel.replaceChildren(
       this.conversation.node,
       el("p", { class: "composer-off" }, "Sending messages to this app has been turned off."),
     );
+  }
+
+  about({ app, people }) {
+    const commands = app.commands.map((command) =>
+      el("li", {}, el("code", {}, `${command.name} ${command.hint}`), ` ${command.description}`),
+    );
+    return el(
+      "div",
+      { class: "home" },
+      el("h2", {}, app.name),
+      el("p", {}, app.description),
+      el("ul", {}, commands),
+      el("h2", {}, "People of this workspace"),
+      el("p", {}, "Change somebody's role to see what the app makes of it, or deactivate them as if they had left."),
+      el(
+        "ul",
+        { class: "roles" },
+        people.filter((person) => !person.bot).map((person) => this.role(person)),
+      ),
+    );
+  }
+
+  role(person) {
+    const id = `role-${person.id}`;
+    const options = ROLES.map((role) => el("option", { value: role, selected: role === person.role }, role));
+    const choice = el(
+      "select",
+      { id, "data-field": id, on: { change: () => this.page.changeRole(person.id, choice.value) } },
+      options,
+    );
+    return el("li", {}, el("label", { for: id }, person.name), choice);
   }
 
   showHome(view, people) {
@@ -110,18 +142,5 @@ function waiting() {
     "div",
     { class: "home empty" },
     el("p", {}, "The app has not published its Home tab yet."),
-  );
-}
-
-function about(app) {
-  const commands = app.commands.map((command) =>
-    el("li", {}, el("code", {}, `${command.name} ${command.hint}`), ` ${command.description}`),
-  );
-  return el(
-    "div",
-    { class: "home" },
-    el("h2", {}, app.name),
-    el("p", {}, app.description),
-    el("ul", {}, commands),
   );
 }

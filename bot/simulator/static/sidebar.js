@@ -40,7 +40,7 @@ function row(page, place, picture, name) {
 
 function actingAs(page, snapshot, people) {
   const options = snapshot.people
-    .filter((person) => !person.bot)
+    .filter(({ id, bot, role }) => id === snapshot.me || !(bot || role === "deactivated"))
     .map((person) =>
       el(
         "option",

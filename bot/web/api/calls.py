@@ -6,35 +6,22 @@ from functools import cache
 from urllib.parse import unquote_plus
 
 from bot.core.errors import InvalidInput
-from bot.core.model import Integration
-from bot.core.workflows.fetch import DEADLINE_S, HandOut, hand_out
-from bot.core.workflows.resolve import named
+from bot.core.ports import Ports
 from bot.core.workflows.tokens import Caller
-from bot.services import Services
 
-LONGEST_QUERY = 4096
+_LONGEST_QUERY = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """What an endpoint is given."""
 
-    services: Services
+    ports: Ports
     caller: Caller
     name: str
     """The integration that the path names; empty when it names none."""
     query: Mapping[str, str] = field(repr=False)
     """By parameter; somebody may have put a token there."""
-
-    def integration(self) -> Integration:
-        """The integration that the path names. Raises ``NotFound``."""
-        return named(self.services.store, self.caller, self.name)
-
-    def hand_out(self, integration: Integration, deadline_s: float = DEADLINE_S) -> HandOut:
-        """Hand an integration out to the caller. Raises what the core's ``hand_out`` does."""
-        services = self.services
-        ports = (services.store, services.keyring, services.registry, services.tallies)
-        return hand_out(*ports, self.caller, integration, deadline_s=deadline_s)
 
 
 def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
@@ -46,8 +33,8 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
     """
     parts = [part.partition("=") for part in text.split("&")] if text else []
     values = {unquote_plus(name): value for name, _, value in parts}
-    takes = takes_in_words(required, optional)
-    if not values.keys() <= {*required, *optional} or len(text) > LONGEST_QUERY:
+    takes = _takes_in_words(required, optional)
+    if not values.keys() <= {*required, *optional} or len(text) > _LONGEST_QUERY:
         raise InvalidInput("The query holds something that this path does not take.", takes)
     if len(values) != len(parts):
         raise InvalidInput("The query holds a parameter more than once.", takes)
@@ -62,7 +49,7 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
 
 
 @cache
-def takes_in_words(required: tuple[str, ...], optional: tuple[str, ...]) -> str:
+def _takes_in_words(required: tuple[str, ...], optional: tuple[str, ...]) -> str:
     """Say what a path takes."""
     names = [*required, *(f"{name} (optional)" for name in optional)]
     return f"It takes {', '.join(names)}." if names else "It takes none."

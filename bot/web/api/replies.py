@@ -8,21 +8,25 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bot.core.errors import (
+    Ambiguous,
     Busy,
     Conflict,
+    Deleted,
     InvalidInput,
     KeyringFailure,
+    LinkedOnly,
+    NoSuchPath,
     NotFound,
     NotPermitted,
     QuaymasterError,
     RegistryFailure,
     StoreFailure,
+    TokenRefused,
+    TooOften,
     Unreachable,
+    WrongMethod,
 )
 from bot.core.model import Stage
-from bot.core.token_bucket import TooOften
-from bot.core.workflows.resolve import Ambiguous, Deleted, LinkedOnly
-from bot.core.workflows.tokens import TokenRefused
 from bot.web.json_answers import DATA_HEADERS, STATUS_LINES
 
 if TYPE_CHECKING:
@@ -43,18 +47,6 @@ class Reply:
     content_type: str = JSON
     status: HTTPStatus = HTTPStatus.OK
     headers: Headers = ()
-
-
-class NoSuchPath(QuaymasterError):
-    """The API has no such path."""
-
-
-class WrongMethod(QuaymasterError):
-    """The path is only read."""
-
-    def __init__(self, allowed: str) -> None:
-        super().__init__("This path does not take this method.", f"Use {allowed}.")
-        self.allowed = allowed
 
 
 STATUSES: tuple[tuple[type[QuaymasterError], HTTPStatus, str], ...] = (

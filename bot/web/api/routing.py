@@ -17,13 +17,23 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
-from bot.core.token_bucket import TooOften
-from bot.core.workflows.tokens import Caller, TokenRefused, caller_of
+from bot.core.errors import (
+    InvalidInput,
+    KeyringFailure,
+    NoSuchPath,
+    QuaymasterError,
+    StoreFailure,
+    TokenRefused,
+    TooOften,
+    Unexpected,
+    WrongMethod,
+)
+from bot.core.model import Server
+from bot.core.workflows.tokens import Caller, identify_caller
 from bot.services import Services
 from bot.web.api.calls import Call, read_query
 from bot.web.api.endpoints import ENDPOINTS, Endpoint
-from bot.web.api.replies import JSON, NoSuchPath, Reply, WrongMethod, error_reply, send
+from bot.web.api.replies import JSON, Reply, error_reply, send
 from bot.web.api.token_limits import Rates
 
 if TYPE_CHECKING:
@@ -58,7 +68,7 @@ class _WorkflowApi:
     """The API. It answers each request on the thread it came on."""
 
     def __init__(self, services: Services, rates: Rates) -> None:
-        self._services = services
+        self._ports = services.ports
         self._rates = rates
         self._files = {
             path: Reply(files(package).joinpath(name).read_bytes(), content_type)
@@ -75,7 +85,7 @@ class _WorkflowApi:
         except Exception as error:
             error_id = secrets.token_hex(4)
             log.error("request failed", exc_info=error, extra={"error_id": error_id})
-            reply = error_reply(_unexpected(error_id), as_text=_wants_text(environ))
+            reply = error_reply(Unexpected(error_id), as_text=_wants_text(environ))
         return send(start_response, reply, is_head=environ["REQUEST_METHOD"] == "HEAD")
 
     def _reply(self, environ: "WSGIEnvironment") -> Reply:
@@ -87,15 +97,25 @@ class _WorkflowApi:
         endpoint, name = _route(path)
         # HEAD would have to hand something out and then not send it.
         _require_method(environ, "GET")
-        caller = self._caller(environ)
-        query = read_query(environ.get("QUERY_STRING", ""), endpoint.required, endpoint.optional)
-        return endpoint.answer(Call(self._services, caller, name, query))
+        query: dict[str, str] = {}
+        asked = problem = None
+        try:
+            query = read_query(environ.get("QUERY_STRING", ""), endpoint.required, endpoint.optional)
+            asked = endpoint.asked(name, query)
+        except InvalidInput as error:
+            problem = error
+        caller = self._caller(environ, asked)
+        if problem:
+            # Only now: what is wrong with a query is told to whoever shows a valid token.
+            raise problem
+        return endpoint.answer(Call(self._ports, caller, name, query))
 
-    def _caller(self, environ: "WSGIEnvironment") -> Caller:
+    def _caller(self, environ: "WSGIEnvironment", asked: Server | str | None) -> Caller:
         """Find out who calls. Raises ``TokenRefused``, ``TooOften``."""
         shown = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
         try:
-            caller = caller_of(self._services.store, shown.group(1) if shown else "", self._services.now())
+            token = shown.group(1) if shown else ""
+            caller = identify_caller(self._ports.store, token, asked, self._ports.now())
         except TokenRefused:
             address = environ.get("REMOTE_ADDR", "")
             self._rates.fail(address)
@@ -139,10 +159,3 @@ def _log_trouble(error: QuaymasterError) -> None:
 def _wants_text(environ: "WSGIEnvironment") -> bool:
     """True for a script that reads an error as three lines of text."""
     return bool(environ.get("HTTP_ACCEPT") == "text/plain")
-
-
-def _unexpected(error_id: str) -> QuaymasterError:
-    """Say that something failed; only the log says what, under this id."""
-    return QuaymasterError(
-        "Something went wrong inside Quaymaster.", f"Tell the operator this id: {error_id}"
-    )

@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from ipaddress import IPv6Address, ip_address
 
-from bot.core.token_bucket import MOST_KEPT, Buckets, TooOften
+from bot.core.errors import TooOften
+from bot.core.token_bucket import MOST_KEPT, Buckets
 
 _ASKS_A_MINUTE = 600
 _FAILURES_A_MINUTE = 10

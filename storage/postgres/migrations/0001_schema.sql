@@ -85,7 +85,8 @@ create table audit (
     server      text,                          -- of a deletion: the address
     target_kind smallint,
     target_name text collate "C",
-    hash        text not null,
+    hash        text not null,                 -- covers the entry before
+    seal        text not null,                 -- of the hash, under a key that is never here
     doc         jsonb not null,
     constraint audit_key primary key (ws, sequence)
 );

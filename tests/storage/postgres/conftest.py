@@ -17,18 +17,26 @@ Opener = Callable[[], PostgresStore]
 
 @pytest.fixture
 def wire(postgres: RealPostgres) -> Iterator[Wire]:
-    """The wire to the server."""
+    """A wire to the server."""
     with Wire(postgres.port) as wire:
         yield wire
 
 
 @pytest.fixture
-def opener(database: str, wire: Wire) -> Iterator[Opener]:
+def wired(database: str, wire: Wire) -> Iterator[PostgresStore]:
+    """An empty store behind the wire."""
+    store = PostgresStore(f"postgresql://{SERVER_ROLE}@127.0.0.1:{wire.port}/{database}", KEYRING)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def opener(database: str, postgres: RealPostgres) -> Iterator[Opener]:
     """Opens stores of one database, each a replica of the others."""
     with ExitStack() as opened:
 
         def open_one() -> PostgresStore:
-            store = PostgresStore(f"postgresql://{SERVER_ROLE}@127.0.0.1:{wire.port}/{database}", KEYRING)
+            store = PostgresStore(postgres.url(database), KEYRING)
             opened.callback(store.close)
             return store
 

@@ -18,19 +18,19 @@ pytestmark = pytest.mark.needs("postgres")
 
 
 @pytest.fixture(autouse=True)
-def one(store: PostgresStore) -> Integration:
+def one(wired: PostgresStore) -> Integration:
     """An integration that a token's target depends on, in a store that has done everything once."""
     one, gone = integration("one"), integration("gone")
-    with store.change(T1) as change:
+    with wired.change(T1) as change:
         change.put(one)
         change.put(dependency(one))
         change.put(token())
         change.put(gone)
         change.record(event(one))
-    with store.change(T1) as change:
+    with wired.change(T1) as change:
         change.remove(gone)
         change.record(event(gone, "integration.delete"))
-    store.token_holder(TOKEN_ID, one.server)
+    wired.token_holder(TOKEN_ID, one.server)
     return one
 
 
@@ -57,59 +57,59 @@ def delete(store: Store, one: Integration) -> None:
         change.record(event(one, "integration.delete"))
 
 
-def test_page_is_one_round_trip(store: PostgresStore, wire: Wire, one: Integration) -> None:
+def test_page_is_one_round_trip(wired: PostgresStore, wire: Wire, one: Integration) -> None:
     """A page of the list, its total and each row's dependencies come in one round trip."""
     narrowed = Filter(kinds=frozenset({one.kind}), words=("o",))
 
-    assert trips(wire, lambda: store.read(T1).integrations.page(narrowed, Window())) == 1
+    assert trips(wire, lambda: wired.read(T1).integrations.page(narrowed, Window())) == 1
 
 
-def test_hand_out_is_one_round_trip(store: PostgresStore, wire: Wire, one: Integration) -> None:
+def test_hand_out_is_one_round_trip(wired: PostgresStore, wire: Wire, one: Integration) -> None:
     """A fetch that is no first one asks once: who holds the token, and what it may have."""
 
     def hand_out() -> None:
-        held = store.token_holder(TOKEN_ID, one.server)
+        held = wired.token_holder(TOKEN_ID, one.server)
         assert held
         fetched = replace(event(one, "credential.hand_out"), result=Result.DONE)
         link = held.candidates[0].dependency
-        store.record_use(Fetch(T1, one, held.token, NOON, fetched, link))
+        wired.record_use(Fetch(T1, one, held.token, NOON, fetched, link))
 
     hand_out()
 
     assert trips(wire, hand_out) == 1
 
 
-def test_save_is_one_round_trip(store: PostgresStore, wire: Wire) -> None:
+def test_save_is_one_round_trip(wired: PostgresStore, wire: Wire) -> None:
     """The change of *Save*, its entry and its request's id are one round trip."""
-    assert trips(wire, lambda: save(store, "another")) == 1
+    assert trips(wire, lambda: save(wired, "another")) == 1
 
 
-def test_delete_with_its_check_is_one_round_trip(store: PostgresStore, wire: Wire) -> None:
+def test_delete_with_its_check_is_one_round_trip(wired: PostgresStore, wire: Wire) -> None:
     """Deleting, and making sure that nothing depends on it, is one round trip."""
     two = integration("two")
-    with store.change(T1) as change:
+    with wired.change(T1) as change:
         change.put(two)
 
-    assert trips(wire, lambda: delete(store, two)) == 1
+    assert trips(wire, lambda: delete(wired, two)) == 1
 
 
-def test_refused_delete_is_two_round_trips(store: PostgresStore, wire: Wire, one: Integration) -> None:
+def test_refused_delete_is_two_round_trips(wired: PostgresStore, wire: Wire, one: Integration) -> None:
     """A delete that is refused asks once more: how many depend on it."""
-    with store.change(T1) as change:
+    with wired.change(T1) as change:
         change.put(dependency(one, IMAGE))
 
     def refused() -> None:
         with pytest.raises(HasDependencies, match="2 targets depend"):
-            delete(store, one)
+            delete(wired, one)
 
     assert trips(wire, refused) == 2
 
 
-def test_change_that_reads_locks_first(store: PostgresStore, wire: Wire, one: Integration) -> None:
+def test_change_that_reads_locks_first(wired: PostgresStore, wire: Wire, one: Integration) -> None:
     """A change that reads takes a round trip for each question, the first of which locks, and one to keep."""
 
     def change_what_is_read() -> None:
-        with store.change(T1) as change:
+        with wired.change(T1) as change:
             present = change.integrations.get(one.id)
             assert present
             change.put(replace(present, note="seen"))
@@ -117,23 +117,23 @@ def test_change_that_reads_locks_first(store: PostgresStore, wire: Wire, one: In
     assert trips(wire, change_what_is_read) == 2
 
 
-def test_question_asked_twice_is_asked_once(store: PostgresStore, wire: Wire, one: Integration) -> None:
+def test_question_asked_twice_is_asked_once(wired: PostgresStore, wire: Wire, one: Integration) -> None:
     """One reading answers the same question from what it said before."""
-    reading = store.read(T1)
+    reading = wired.read(T1)
 
     assert trips(wire, lambda: (reading.integrations.get(one.id), reading.integrations.get(one.id))) == 1
 
 
-def test_change_without_content_costs_nothing(store: PostgresStore, wire: Wire) -> None:
+def test_change_without_content_costs_nothing(wired: PostgresStore, wire: Wire) -> None:
     """A change that does nothing is no round trip."""
 
     def nothing() -> None:
-        with store.change(T1):
+        with wired.change(T1):
             pass
 
     assert trips(wire, nothing) == 0
 
 
-def test_long_history_slows_no_page(store: PostgresStore, wire: Wire) -> None:
+def test_long_history_slows_no_page(wired: PostgresStore, wire: Wire) -> None:
     """A page of the history is one round trip."""
-    assert trips(wire, lambda: store.read(T1).history.page(HistoryQuery(about="one"))) == 1
+    assert trips(wire, lambda: wired.read(T1).history.page(HistoryQuery(about="one"))) == 1

@@ -1,0 +1,27 @@
+"""A store that counts what is asked of it, and fails when it is told to."""
+
+from typing import Any
+
+from bot.core.ports.store import Store
+
+
+class WatchedStore:
+    """The port ``Store`` before a real one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.calls: list[str] = []
+        self.failing: dict[str, Exception] = {}
+        """What the next calls of a method raise, by its name, instead of answering."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Count a call of a method, then let the store answer."""
+        method = getattr(self._store, name)
+
+        def watched(*arguments: Any, **named: Any) -> Any:
+            self.calls.append(name)
+            if name in self.failing:
+                raise self.failing[name]
+            return method(*arguments, **named)
+
+        return watched
