@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot.core.errors import KeyringFailure, StoreFailure
-from bot.core.model import Server, Workspace
+from bot.core.model import Server, Target, Workspace
 from bot.core.ports.store import Change, Fetch, Held, Reading
 from storage.maintenance import count_by_key
 from storage.sealing import Keyring
@@ -36,7 +36,6 @@ from storage.tinydb.workspace import Clock, Holders, OpenWorkspace, Shared
 
 _EMPTY = Snapshot()
 _NOBODY = LastUsed()
-_FLUSH_EVERY_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +77,6 @@ class TinyDBStore:
         self._opening = threading.Lock()
         self._holders: Holders = {}
         self._counts = UseCounts(clock)
-        self._ending = threading.Event()
-        self._flusher: threading.Thread | None = None
         prepare(directory, disk)
         self._held = lock(directory)
         try:
@@ -131,25 +128,29 @@ class TinyDBStore:
 
     def close(self) -> None:
         """Write what was noted, and let go of the directory. Every change is on disk already."""
-        self._ending.set()
-        if self._flusher:
-            self._flusher.join()
         try:
             self._counts.end()
-            self._write_everything()
+            self.flush()
         finally:
             self._held.close()
 
     def flush(self) -> None:
         """
-        Write what was noted: last uses, and counts of hours that are over.
+        Write what was noted: last uses, counts of hours that are over, how far each workspace has come.
 
-        It happens every minute by itself. It raises no ``StoreFailure``: that is logged, and what could not
-        be written stays noted.
+        Call it every minute. It raises no ``StoreFailure``: that is logged, and what could not be written
+        stays noted.
         """
         for opened in list(self._open.values()):
             self._counts.write_over(opened)
             opened.flush()
+        self._keep_places(list(self._open.values()))
+
+    def note_use(
+        self, workspace: Workspace, integration_id: str, target: Target, token_id: str, at: datetime
+    ) -> None:
+        """Note when a target and its token last used an integration, and nothing else of it."""
+        self._workspace(workspace).used.note(integration_id, target, token_id, at)
 
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a workspace's history once and was accepted, a sentence each."""
@@ -179,18 +180,7 @@ class TinyDBStore:
             opened = self._open.get(workspace.key)
             if opened is None:
                 opened = self._open[workspace.key] = OpenWorkspace(self._shared, workspace.key)
-            if self._flusher is None:
-                self._flusher = threading.Thread(target=self._flush_often, name="flusher", daemon=True)
-                self._flusher.start()
         return opened
-
-    def _flush_often(self) -> None:
-        while not self._ending.wait(_FLUSH_EVERY_S):
-            self._write_everything()
-
-    def _write_everything(self) -> None:
-        self.flush()
-        self._keep_places(list(self._open.values()))
 
     def _remember_place(self, opened: OpenWorkspace) -> None:
         self._keep_places([opened])

@@ -65,7 +65,7 @@ def test_token_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> Non
     many = [f"id{number:06d}" for number in range(10_000)]
     keep(tinydb, *map(token, many))
     for token_id in [*many, TOKEN_ID]:
-        tinydb.touch(T1, "i1", PROJECT, token_id, LATER + timedelta(seconds=1))
+        tinydb.note_use(T1, "i1", PROJECT, token_id, LATER + timedelta(seconds=1))
 
     assert instructions(lambda: tinydb.token_holder(TOKEN_ID)) == few
 
@@ -90,7 +90,7 @@ def test_noting_a_use_is_the_same_work_whatever_is_noted(tinydb: TinyDBStore) ->
     touch(tinydb, one)
     few = instructions(lambda: touch(tinydb, one, LATER + timedelta(seconds=1)))
     for number in range(10_000):
-        tinydb.touch(T1, f"i{number}", PROJECT, f"id{number:06d}", LATER)
+        tinydb.note_use(T1, f"i{number}", PROJECT, f"id{number:06d}", LATER)
 
     assert instructions(lambda: touch(tinydb, one, LATER + timedelta(seconds=2))) == few
 

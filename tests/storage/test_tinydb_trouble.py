@@ -13,7 +13,6 @@ from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import PowerCut, SmallDisk, WatchedDisk
 from tests.storage.samples import (
     KEYRING,
-    PROJECT,
     T1,
     T2,
     add,
@@ -191,15 +190,15 @@ def test_version_before_gives_way(full: FullDisk, directory: Path) -> None:
     full.disk.capacity += 4096
     add(full.store, integration("small"))
 
-    assert full.store.integration_named(T1, "small")
+    assert full.store.read(T1).integrations.named("small")
     assert not (directory / "T1.db.prev").exists()
     assert (directory / ".reserve").exists()
 
 
 def test_full_disk_lets_delete(full: FullDisk) -> None:
     """On a disk that stays full, dependencies and integrations can be removed again and again."""
-    with full.store.transaction(T1) as change:
-        change.remove_dependency(full.one.id, PROJECT)
+    with full.store.change(T1) as change:
+        change.remove(dependency(full.one))
     full.fill()
     delete(full.store, full.one)
     full.fill()
@@ -217,7 +216,7 @@ def test_room_again_needs_no_restart(full: FullDisk, directory: Path) -> None:
     add(full.store, integration("after"))
 
     assert full.store.health() is None
-    assert full.store.integration_named(T1, "after")
+    assert full.store.read(T1).integrations.named("after")
     assert (directory / ".reserve").stat().st_size >= MIB
 
 
