@@ -56,6 +56,8 @@ class Source(StrEnum):
     SLACK = "slack"
     WORKFLOW = "workflow"
     COMMAND_LINE = "command line"
+    CLOCK = "clock"
+    """Nobody asked: the watch, a reminder."""
 
 
 @dataclass(frozen=True, slots=True)

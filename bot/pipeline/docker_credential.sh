@@ -17,6 +17,7 @@ no_server='no credentials server URL'
 check_url='Check QUAYMASTER_URL, or try again.'
 get_a_token='To get one: /integrations token create project|environment|image TARGET'
 nobody='Nobody said which server: type it, then Ctrl-D.'
+no_login='Nobody said which login to store: type it as JSON, then Ctrl-D.'
 read_only='This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack.'
 newline='
 '
@@ -389,6 +390,7 @@ case $1 in
   *) quiet "$name: unknown action; use store, get, erase, list or version" ;;
 esac
 
+[ "$1" != store ] || nobody=$no_login
 [ ! -t 0 ] || printf '%s: %s\n' "$name" "$nobody" >&2
 # Callers end without a newline, for which `read` fails although it has read.
 read -r input 2>/dev/null || :

@@ -145,7 +145,7 @@ class TryApp:
             }
         )
         _add_sample(self.wired.services)
-        self.wired.housekeeping.start()
+        self.wired.clockwork.start()
 
     def _listen(self, port: int) -> Server:
         last = min(port + _PORTS_TRIED, _LAST_PORT)
@@ -168,7 +168,7 @@ class TryApp:
     def close(self) -> None:
         """Finish what runs, and let go of the folder."""
         self.wired.executor.close(2.0)
-        self.wired.housekeeping.stop(2.0)
+        self.wired.clockwork.stop(2.0)
         self.wired.store.close()
 
 

@@ -32,8 +32,8 @@ class OwnWorkspace:
         Args:
             client: Knows the token.
             lane: Runs the question.
-            known: The workspaces that the store holds. One that joins an Enterprise Grid gets an enterprise
-                id, and keeps what it has under its former key.
+            known: The workspaces that the store holds. A workspace that joins an Enterprise Grid gets an
+                enterprise id; what it had is still found under its key without one.
         """
         self._client = client
         self._known = known

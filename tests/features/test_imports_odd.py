@@ -63,6 +63,21 @@ def test_what_cannot_be_imported_says_why(paste, key, entry, said):
     assert shown.content["submit"]["text"] == "Preview"
 
 
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"one.example.com": {}, "two.example.com": {}}, "None of this can be imported as it is."),
+        ({"my.example.com": auth()}, "All of this is there already."),
+        ({"my.example.com": auth("other"), "two.example.com": {}}, "Nothing here is new."),
+    ],
+)
+def test_nothing_to_import_says_why(team, paste, entries, said):
+    """A preview without anything new fits what was pasted."""
+    team.add("my_registry", url="https://my.example.com", password=PASSWORD)
+
+    assert said in paste(entries).text
+
+
 def test_credential_helpers_are_named(paste):
     """What lives in a helper or in a store of the machine is listed as such, beside what can be imported."""
     entries = {"registry.example.com": auth(), "ghcr.io": {}}

@@ -70,7 +70,7 @@ def test_other_workspaces_are_refused(said, named):
 
 
 def test_workspace_that_joins_a_grid_keeps_what_it_has():
-    """A workspace that the store knew before it belonged to an enterprise is found under its former key."""
+    """A workspace that the store knew before it joined an enterprise keeps its former key."""
     assert own(GRID, known=[Workspace("T9"), Workspace("T1")])[0].workspace_of("T1", "E1") == Workspace("T1")
 
 
