@@ -5,6 +5,7 @@ app -> Simulator.web_api | response_url -> World -> page
 """
 
 import json
+import re
 import secrets
 from collections.abc import Callable
 from typing import Any
@@ -21,6 +22,7 @@ from bot.simulator.screen import snapshot
 from bot.simulator.world import Message, View, World
 
 _HTTP_OK = 200
+_MENTIONED = re.compile(r"(?<!\S)([@#])([\w.-]+)")
 _MEMBERSHIP = {"/invite": (True, "invited"), "/remove": (False, "removed")}
 
 
@@ -77,10 +79,21 @@ class Simulator:
         if name in _MEMBERSHIP:
             self._invite(person, channel, name, words.strip())
         elif text.startswith("/"):
-            self.command(person, channel, name, words.strip())
+            self.command(person, channel, name, self._mentioned(words.strip()))
         else:
             with self.world.lock:
                 self.world.post(channel, person, escaped, [])
+
+    def _mentioned(self, words: str) -> str:
+        """Turn the names of people and channels into mentions, as Slack does where the app asks for it."""
+        people = {one["name"]: f"@{user_id}" for user_id, one in self.world.cast.people.items()}
+        channels = {one.name: f"#{one.id}" for one in self.world.cast.channels.values()}
+
+        def mention(found: re.Match[str]) -> str:
+            known = (people if found[1] == "@" else channels).get(found[2])
+            return f"<{known}|{found[2]}>" if known else found[0]
+
+        return _MENTIONED.sub(mention, words)
 
     def command(self, person: str, channel: str, name: str, words: str) -> None:
         """Send a slash command; ``words`` are as Slack hands them on, already escaped."""
