@@ -98,10 +98,10 @@ class Routes:
         verb = self.find(first)
         return verb, Words(verb.name, tuple(rest), usage_of(verb))
 
-    def done_by(self, text: str) -> Action | None:
-        """Return what a command does at most; ``None`` = anything."""
+    def read_if_known(self, text: str) -> tuple[Verb, Words] | None:
+        """Read a command as ``read`` does; ``None`` = its verb is unknown."""
         try:
-            return self.does.get(self.read(text)[0].name)
+            return self.read(text)
         except UnknownVerb:
             return None
 

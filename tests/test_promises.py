@@ -8,6 +8,7 @@ from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.news import draw_closed, draw_news
 from handlers.routes import Routes
+from tests.fakes.people import ADMIN
 from tests.fakes.scripted_registry import REJECTED
 from tests.features.promises import ROUTES, action_ids
 from tests.features.test_add import FORM
@@ -86,6 +87,7 @@ def walked(team, registry):
     team.press("Next", on=team.command("tags registry-000 team/app"))
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
+    team.command("history", ADMIN)
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]
     team.press("Next", on=team.command("token list"))

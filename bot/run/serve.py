@@ -98,6 +98,7 @@ def serve_wired(
     wsgi = metrics.measured_requests(wsgi) if metrics else wsgi
     server = Server(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
     wired.clockwork.start()
+    own.ask_ahead()
     if socket_mode:
         socket_mode.start()
     serve(server, lambda url: say(f"Quaymaster listens on {url}"))

@@ -74,10 +74,11 @@ class Dispatch:
     def command(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a slash command."""
         text = str(body.get("text", ""))
-        actor = self._actor(context, body, self._routes.done_by(text))
+        known = self._routes.read_if_known(text)
+        actor = self._actor(context, body, self._routes.does.get(known[0].name) if known else None)
         require(self._services.ports, actor, Action.SEE)
         _refuse_secret(self._services, actor, text)
-        verb, words = self._routes.read(text)
+        verb, words = known or self._routes.read(text)
         surface = surface_of(self._services, actor.workspace, actor.user_id, body)
         available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
         if verb.name not in self._routes.waiting:

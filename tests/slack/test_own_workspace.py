@@ -82,6 +82,16 @@ def test_slack_is_asked_once():
     assert token.asked == 1
 
 
+def test_question_is_asked_ahead():
+    """What was asked at the start is not asked again, and a Slack that is down does not stop the start."""
+    workspaces, token = own(PLAIN)
+    workspaces.ask_ahead()
+    workspaces.workspace_of("T1", None)
+    own(PLAIN, failing=[ConnectionResetError()])[0].ask_ahead()
+
+    assert token.asked == 1
+
+
 def test_slack_that_is_down_is_asked_again():
     """While Slack does not answer, nobody is served and nobody is refused for good."""
     workspaces, _ = own(PLAIN, failing=[ConnectionResetError()])
