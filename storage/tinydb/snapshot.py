@@ -134,7 +134,7 @@ class Snapshot:
         self.keys: list[str] = []
         """All name keys, sorted."""
         self.texts: list[str] = []
-        """What words are looked for in: each begins with a name key's line, so the order is that of ``keys``."""
+        """What words are looked for in, sorted: each begins with a name key's line."""
         self.servers: Groups[tuple[str, int], Integration] = Groups(key_of)
         """By host and effective port: two addresses of one registry are one place."""
         self.dependents: Groups[str, Dependency] = Groups(dependency_order)
