@@ -1,6 +1,9 @@
 """Counted guards: how much is done for one request, whatever the machine's speed."""
 
 import ssl
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from slack_bolt.listener.custom_listener import CustomListener
@@ -196,3 +199,11 @@ def test_unknown_person_over_tls_is_an_error_of_slack(tls_slack):
 
     with pytest.raises(SlackApiError, match="invalid_auth"):
         web_client(settings).users_info(user=MEMBER)
+
+
+def test_benchmark_knows_its_measures():
+    """The benchmark finds everything it measures."""
+    line = [sys.executable, "-m", "tests.bench", "--help"]
+    told = subprocess.run(line, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
+
+    assert "steady" in told.stdout
