@@ -11,6 +11,7 @@ from handlers import (
     link,
     list,  # noqa: A004 - the same
     news,
+    picker,
     show,
     tags,
     target_settings,
@@ -22,7 +23,7 @@ from handlers import (
 from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, delete, link, target_settings)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home)
+FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home, picker)
 """In the order help lists them."""
 
 

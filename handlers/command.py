@@ -1,8 +1,8 @@
 """The slash command's text: words, verbs, and what people mean when they misspell them."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from bot.core.errors import InvalidInput, shortened
 from bot.core.visible_text import visible
@@ -27,6 +27,8 @@ class Verb:
     """What follows the verb in the example."""
     summary: str
     aliases: tuple[str, ...] = ()
+    opens: Mapping[tuple[str, ...], Callable[..., None]] = field(default_factory=dict)
+    """What opens a form instead, by the words that follow the verb: ``()`` = nothing does."""
 
     @property
     def typed(self) -> str:

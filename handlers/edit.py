@@ -27,6 +27,7 @@ from handlers.form import (
     typed_draft,
     typed_sharing,
 )
+from handlers.picker import open_picker
 from handlers.phrases import targets_depend
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import Surface, with_facts
@@ -38,7 +39,8 @@ _SAVE = "edit.save"
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry and the form."""
     summary = "the form, filled in; an empty secret keeps the stored one"
-    routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, ("change", "update", "rotate")), waits=True)
+    opens, aliases = {(): open_picker("Edit", OPEN)}, ("change", "update", "rotate")
+    routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, aliases, opens), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.form(_SAVE, save)
 

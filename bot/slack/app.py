@@ -58,6 +58,8 @@ def build_app(
     app.command(_ANYTHING)(dispatch.command)
     app.action(_ANYTHING)(dispatch.press)
     app.view(_ANYTHING)(dispatch.form)
+    app.options(_ANYTHING)(dispatch.suggest)
+    app.shortcut(_ANYTHING)(dispatch.shortcut)
     app.event("app_home_opened")(dispatch.home_opened)
     app.error(dispatch.failed)
     return app
