@@ -7,6 +7,7 @@ there is none.
 
 import logging
 import queue
+import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,12 +21,14 @@ from psycopg.abc import RV, PQGen
 from bot.core.errors import Busy, InvalidInput, StoreFailure, StoreFull, StoreReadOnly
 from storage.postgres.statements import STATEMENTS
 
-PATIENCE_S = 1.8
+PATIENCE_S = 1.6
 """How long a person waits for the database at most, until it is said that it does not answer."""
 _CONNECT_S = 2
 _OPTIONS = (
-    "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1700ms -c lock_timeout=1500ms "
-    "-c idle_in_transaction_session_timeout=5s"
+    "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1500ms -c lock_timeout=1400ms "
+    "-c idle_in_transaction_session_timeout=5s "
+    # A process that vanished in the middle of a change holds its locks no longer than this.
+    "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 )
 _ADVICE = "Nothing was changed. Try again in a moment; if this goes on, ask the operator."
 
@@ -75,6 +78,11 @@ class Connection(psycopg.Connection[Row]):
     def is_in_transaction(self) -> bool:
         """True between ``begin`` and ``commit``."""
         return self.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+
+    @property
+    def has_heard(self) -> bool:
+        """True when the server has said something unasked: as good as always that it ends the connection."""
+        return bool(select.select([self.pgconn.socket], [], [], 0)[0])
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the database, never past the deadline."""
@@ -162,6 +170,8 @@ class Pool:
         """
         slot = self._take(deadline)
         try:
+            if slot.connection and slot.connection.has_heard:
+                slot.close()
             connection = slot.connection = slot.connection or connect(self._url)
             connection.deadline = deadline
             before = connection.trips
