@@ -76,6 +76,7 @@ class PostgresStore:
         self._changing = threading.local()
         self._trouble: str | None = None
         self._verify_keys(keyring)
+        self._reads.ask(("probe", None))  # so that each pool has a connection open
         self._closed = threading.Event()
         self._clocks = [
             threading.Thread(target=self._tick, args=tick, name=f"postgres-{tick[1].__name__}", daemon=True)
