@@ -10,6 +10,7 @@ from handlers import (
     imports,
     link,
     list,  # noqa: A004 - the same
+    news,
     show,
     tags,
     target_settings,
@@ -21,7 +22,7 @@ from handlers import (
 from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, delete, link, target_settings)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, help, home)
+FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home)
 """In the order help lists them."""
 
 

@@ -25,9 +25,11 @@ _LEAST_ROLE = {
     Action.EDIT: Role.MEMBER,
     Action.UNLINK: Role.MEMBER,
     Action.DELETE: Role.MEMBER,
+    Action.MUTE: Role.MEMBER,
+    Action.NOTIFY: Role.ADMIN,
 }
 
-_OWNERS_ONLY = frozenset({Action.EDIT, Action.DELETE, Action.UNLINK, Action.REVOKE_TOKEN})
+_OWNERS_ONLY = frozenset({Action.EDIT, Action.DELETE, Action.UNLINK, Action.REVOKE_TOKEN, Action.MUTE})
 """What a member may do only to a thing of their own."""
 
 _IN_WORDS = {
@@ -41,6 +43,8 @@ _IN_WORDS = {
     Action.EDIT: "edit",
     Action.UNLINK: "remove dependencies of",
     Action.DELETE: "delete",
+    Action.MUTE: "mute",
+    Action.NOTIFY: "choose where news goes",
 }
 
 

@@ -33,6 +33,11 @@ class Action(StrEnum):
     CREATE_TOKEN = "token.create"  # noqa: S105 - the name of an action
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - the same
     FETCH = "credential.hand_out"
+    HEALTH = "integration.health"
+    """What the watch believes of an integration changed."""
+    MUTE = "integration.mute"
+    NOTIFY = "news.channel"
+    """The channel that news goes to was chosen or switched off."""
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same
     """Somebody typed a secret after the command."""
 

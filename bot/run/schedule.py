@@ -22,6 +22,32 @@ _GONE = frozenset({"user_not_found", "account_inactive", "is_inactive", "channel
 log = logging.getLogger(__name__)
 
 
+class Ticker:
+    """A thread that does the same again and again until it is stopped. Whatever fails, it goes on."""
+
+    def __init__(self, name: str, every_s: float, step: Callable[[], None]) -> None:
+        """``step`` is called ``every_s`` seconds after it ended last."""
+        self._name = name
+        self._every_s = every_s
+        self._step = step
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End, within the time; a step that is under way is left to itself after it."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._every_s):
+            _attempt(f"do a step of the {self._name}", self._step)
+
+
 class Housekeeping:
     """One thread that does a round every minute until it is stopped; the last round writes what is left."""
 

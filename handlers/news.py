@@ -1,0 +1,191 @@
+"""News: a channel hears of each change, and of each login that stops working; ``notify`` chooses the channel.
+
+payload -> notify -> choose_channel -> _chosen -> show
+payload -> mute_pressed -> mute_integration -> _muted -> show
+the clock -> draw_news | draw_closed -> chat.postMessage
+"""
+
+import re
+from collections.abc import Sequence
+
+from slack_sdk.errors import SlackApiError
+
+from bot.core.access import require
+from bot.core.audit import Action
+from bot.core.errors import InvalidInput
+from bot.core.integrations.watch import mute_integration
+from bot.core.model import Actor, Dependency, Event, Health, Integration, News
+from bot.core.news import choose_channel
+from bot.core.ports.store import Reading
+from bot.services import Services
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    escape,
+    mention,
+    message,
+    notice,
+    section,
+    when,
+)
+from handlers.command import COMMAND, Verb, Words
+from handlers.edit import OPEN as EDIT
+from handlers.phrases import event_line, last_used
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+from handlers.test import OPEN as TEST
+
+MUTE = "news.mute"
+
+_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#@]{1,80})")
+_MOST_NAMED = 15
+_HEADINGS = {
+    Health.REFUSED: ":x: {server} refuses the login of {names}.",
+    Health.UNREACHABLE: ":warning: {server} does not answer, so nobody can pull with {names}.",
+    Health.WORKS: ":white_check_mark: {names} works again.",
+}
+_MEANINGS = {
+    Health.REFUSED: "An expired robot account, a revoked token and a wrong password look the same from here. "
+    "Make a new credential at the registry, then press *Edit* and enter it.",
+    Health.UNREACHABLE: "The login itself was not refused. Check the registry and the network.",
+}
+
+
+def register(routes: Routes) -> None:
+    """Add the verb and the Mute button."""
+    summary = "tell a channel about every change, and about logins that stop working (admins)"
+    verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",))
+    routes.verb(verb, waits=True)
+    routes.action(MUTE, mute_pressed)
+
+
+def notify(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer ``notify #channel|off``: post there first, so that nothing is kept that cannot work."""
+    words.at_most(1)
+    typed = words.at(0, "The channel")
+    require(services.ports, actor, Action.NOTIFY)
+    channel = "" if typed.lower() == "off" else _greet(services, actor, typed)
+    choose_channel(services.ports, actor, channel)
+    surface.show(_chosen(channel))
+
+
+def mute_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer Mute 24 h."""
+    surface.show(_muted(mute_integration(services.ports, actor, press.value)))
+
+
+def _greet(services: Services, actor: Actor, typed: str) -> str:
+    """Post to a channel and return its id, which Slack names in its answer."""
+    found = _CHANNEL.fullmatch(typed)
+    if found is None:
+        raise InvalidInput("That is not a channel.", f"Example: {COMMAND} notify #registries")
+    client = services.slack(actor.workspace)
+    text = f"{mention(actor.user_id)} lets me post news about registry integrations here."
+    try:
+        answer = client.chat_postMessage(channel=found[1] or f"#{found[2]}", text=text, unfurl_links=False)
+    except SlackApiError as error:
+        reason = error.response.get("error")
+        if reason in ("not_in_channel", "channel_not_found"):
+            hint = "Invite Quaymaster to the channel (`/invite @Quaymaster`), then type this again."
+            raise InvalidInput(f"I cannot post in {escape(typed)}.", hint) from error
+        raise
+    return str(answer.get("channel"))
+
+
+def _chosen(channel: str) -> Message:
+    if not channel:
+        return notice("News is off. Nothing is posted to a channel.")
+    return notice(f"News about integrations goes to <#{channel}> from now on.")
+
+
+def _muted(integration: Integration) -> Message:
+    until = integration.watch.muted_until
+    text = f"{bold(integration.name)} is muted" + (f" until {when(until)}." if until else ".")
+    return notice(f"{text} It is still checked.")
+
+
+def draw_news(reading: Reading, group: Sequence[News]) -> Message:
+    """Draw one message of news that belongs together: the same thing, of one server, to one recipient."""
+    events = [one.event for one in group]
+    if events[0].action == Action.HEALTH:
+        return _public(_health(reading, events))
+    lines = [event_line(one) for one in events[:_MOST_NAMED]]
+    more = len(events) - len(lines)
+    lines += [f"… and {more} more"] if more else []
+    return _public(message(lines[0], [section("\n".join(lines))]))
+
+
+def draw_closed(channel: str) -> Message:
+    """Draw what admins are told, once, of a channel that cannot be posted to."""
+    text = (
+        f":warning: I cannot post news in <#{channel}> any more, so it goes nowhere. Invite me there again, "
+        f"or choose another channel: `{COMMAND} notify #channel`"
+    )
+    return _public(notice(text))
+
+
+def _public(drawn: Message) -> Message:
+    """``chat.postMessage`` takes no ``response_type``."""
+    return {name: part for name, part in drawn.items() if name != "response_type"}
+
+
+def _health(reading: Reading, events: Sequence[Event]) -> Message:
+    health = Health(events[0].reason)
+    names = _names([one.name for one in events])
+    heading = _HEADINGS[health].format(server=code(events[0].server), names=names)
+    present = [one for one in (reading.integrations.get(each.integration_id or "") for each in events) if one]
+    blocks = [section(heading)]
+    if len(present) == 1:
+        blocks += _one(reading, present[0], health)
+    elif health is not Health.WORKS:
+        blocks += _several(reading, present, health)
+    plain = heading.replace("*", "").replace("`", "").replace("&amp;", "&")
+    return message(plain, blocks)
+
+
+def _one(reading: Reading, integration: Integration, health: Health) -> list[Block]:
+    facts = [f"Owner: {mention(integration.owner)}"]
+    if integration.watch.since:
+        facts.append(f"since {when(integration.watch.since)}")
+    if health is Health.WORKS:
+        return [context("  ·  ".join(facts))]
+    reason = [escape(integration.check.reason)] if integration.check else []
+    page = reading.dependencies.page(integration.id, 0, _MOST_NAMED)
+    hit = [f"• {_dependant(one)}" for one in page.rows]
+    hit += [f"… and {page.total - len(page.rows)} more"] if page.has_next else []
+    who = "*It hits:*\n" + "\n".join(hit) if hit else "Nothing depends on it."
+    buttons = actions(
+        button("Test", TEST, integration.id, label=f"Test {integration.name}"),
+        button("Edit", EDIT, integration.id, label=f"Edit {integration.name}"),
+        button("Mute 24 h", MUTE, integration.id, label=f"Mute {integration.name} for 24 hours"),
+    )
+    told = "\n".join([*reason, _MEANINGS[health]])
+    return [section(told), section(who), context("  ·  ".join(facts)), buttons]
+
+
+def _several(reading: Reading, integrations: Sequence[Integration], health: Health) -> list[Block]:
+    lines = []
+    for one in integrations[:_MOST_NAMED]:
+        total = reading.dependencies.page(one.id, 0, 1).total
+        lines.append(f"• {bold(one.name)}, {mention(one.owner)}: {total} depend{'s' * (total == 1)} on it")
+    more = len(integrations) - len(lines)
+    lines += [f"… and {more} more"] if more else []
+    return [
+        section("\n".join(lines)),
+        section(_MEANINGS[health]),
+        context(f"`{COMMAND} list broken` shows them all."),
+    ]
+
+
+def _names(names: Sequence[str]) -> str:
+    return bold(names[0]) if len(names) == 1 else f"{len(names)} integrations"
+
+
+def _dependant(dependency: Dependency) -> str:
+    target = dependency.target
+    return f"{target.kind.value} {code(target.name)}, {last_used(dependency.last_used_at)}"
