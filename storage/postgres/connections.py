@@ -119,7 +119,7 @@ class Connection(psycopg.Connection[Row]):
         is_ended = self.broken or self.closed or (error.sqlstate or "").startswith("57P")
         if error.sqlstate is None or is_ended:
             self.close()
-            return Lost(type(error).__name__, is_late=isinstance(error, psycopg.errors._WaitTimeout))
+            return Lost(type(error).__name__, is_late=time.monotonic() >= self.deadline)
         done = [one.pgresult is not None and one.pgresult.status in _FINE for one in cursors]
         place = done.index(False) if False in done else len(done)
         return Refused(steps[place] if place < len(steps) else None, error)

@@ -221,7 +221,7 @@ class _History:
         return _first(entry_of, self._asked.ask("renaming", key=name_key(name)))
 
     def oldest_first(self) -> Iterator[AuditEntry]:
-        for row in _batches(lambda after: self._asked.ask("history_after", after=after), (0,), slice(1, 2)):
+        for row in _batches(lambda after: self._asked.ask("history_after", after=after), (0,), slice(2, 3)):
             yield entry_of(*row)
 
 
