@@ -21,11 +21,14 @@ from bot.core.model import Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
 from storage.maintenance import count_by_key
+from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange
 from storage.postgres.connections import (
     PATIENCE_S,
+    Connection,
     Lost,
     Pool,
+    Refused,
     Step,
     connect,
     connection_string,
@@ -37,11 +40,13 @@ from storage.postgres.reading import OneState, PostgresReading
 from storage.postgres.rows import dependency_of, token_of
 from storage.postgres.upkeep import fault_at_end, seal_again
 from storage.postgres.uses import Uses, workspace_of
-from storage.records import bar_from, integration_from
+from storage.records import Value, bar_from, integration_from
 from storage.sealing import Keyring
+from storage.transfer import Contents
 
 _READERS, _WRITERS = 10, 6
 _READS_ONE_STATE = "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
+_PATIENT = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
 _FLUSH_S = 60.0
 _PROBE_S = 1.0
 _QUIET_S = 3.0
@@ -81,6 +86,7 @@ class PostgresStore:
                 loaded.
         """
         _prepare(url)
+        self._url = url
         self._reads = Pool(url, _READERS, _READS_ONE_STATE)
         self._ledger = Ledger(Pool(url, _WRITERS), keyring, clock)
         self._uses = Uses(self._ledger)
@@ -171,6 +177,25 @@ class PostgresStore:
         self.flush()
         self._reads.close()
         self._ledger.pool.close()
+
+    def values(self, workspace: Workspace) -> Iterator[Value]:
+        """Everything of a workspace, from one state; the audit entries in order."""
+        with self._alone(_READS_ONE_STATE) as connection:
+            yield from values_of(connection, workspace.key)
+
+    def fill(self, contents: Contents) -> None:
+        """Keep everything as it is, in one transaction. Raises a ``StoreFailure``; then nothing was kept."""
+        with self._alone() as connection:
+            fill(connection, self._ledger.keyring, contents)
+
+    @contextmanager
+    def _alone(self, options: str = "") -> Iterator[Connection]:
+        """A connection of its own that may take as long as it needs."""
+        try:
+            with connect(connection_string(self._url, f"{options} {_PATIENT}")) as connection:
+                yield connection
+        except (Lost, Refused) as error:
+            raise sentence_for(error) from None
 
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a history once and was accepted: nothing is, here."""

@@ -170,7 +170,7 @@ where ws = %(ws)s and expires_at > %(at)s and expires_at <= %(until)s and revoke
 order by expires_at, id limit 1000
 
 -- name: tokens_after
-select id, doc, last_used_at from tokens where ws = %(ws)s and id > %(after)s order by id limit 500
+select id, doc, last_used_at, id from tokens where ws = %(ws)s and id > %(after)s order by id limit 500
 
 -- name: dependencies_after
 select doc, last_used_at, integration, target_kind, target_name from dependencies
@@ -254,7 +254,7 @@ where a.sequence < coalesce(%(before)s, 9223372036854775807)
 order by a.sequence desc limit %(size)s + 1
 
 -- name: history_after
-select hash, seal, sequence, doc from audit where ws = %(ws)s and sequence > %(after)s order by sequence limit 1000
+select hash, seal, sequence, doc, sequence from audit where ws = %(ws)s and sequence > %(after)s order by sequence limit 1000
 
 -- name: newest_entry
 select sequence, hash from audit where ws = %(ws)s order by sequence desc limit 1

@@ -222,7 +222,7 @@ class _History:
 
     def oldest_first(self) -> Iterator[AuditEntry]:
         for row in _batches(lambda after: self._asked.ask("history_after", after=after), (0,), slice(2, 3)):
-            yield entry_of(*row)
+            yield entry_of(*row[:4])
 
 
 class _Settings:
