@@ -92,7 +92,7 @@ def migrate(
             _apply(connection, each)
         if grant_to:
             role = sql.Identifier(grant_to).as_string(connection)
-            connection.execute(_GRANTS.read_text("utf-8").replace("{role}", role).encode())
+            connection.execute(_GRANTS.read_text("utf-8").replace("{role}", role).encode(), prepare=False)
     finally:
         connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
     return len(missing)
@@ -131,7 +131,7 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
             "create table if not exists schema_versions (number integer primary key, sha256 text not null,"
             " at timestamptz not null default now())"
         )
-        connection.execute(migration.text.encode())
+        connection.execute(migration.text.encode(), prepare=False)
         connection.execute(
             "insert into schema_versions (number, sha256) values (%s, %s)",
             (migration.number, migration.sha256),

@@ -92,8 +92,13 @@ class PostgresStore:
         self._uses = Uses(self._ledger)
         self._changing = threading.local()
         self._trouble: str | None = None
-        self._verify_keys(keyring, lost_keys)
-        self._reads.ask(("probe", None))  # so that each pool has a connection open
+        try:
+            self._verify_keys(keyring, lost_keys)
+            self._reads.ask(("probe", None))  # so that each pool has a connection open
+        except BaseException:
+            self._reads.close()
+            self._ledger.pool.close()
+            raise
         self._closed = threading.Event()
         self._clocks = [
             threading.Thread(target=self._tick, args=tick, name=f"postgres-{tick[1].__name__}", daemon=True)
@@ -297,7 +302,7 @@ def _is_check_value(keyring: Keyring, check: str) -> bool:
 def _prepare(url: str) -> None:
     """Bring the schema up to date, and refuse a role that would see past row-level security."""
     try:
-        connection = connect(connection_string(url))
+        connection = connect(connection_string(url, _PATIENT))  # another process may be migrating
     except Lost as lost:
         raise sentence_for(lost) from None
     with connection:

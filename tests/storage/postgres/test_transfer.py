@@ -1,4 +1,4 @@
-"""Everything of a store goes into another and back: equal exports, the history whole, tokens and seals working."""
+"""Everything of a store goes into another and back: equal exports, a whole history, working seals."""
 
 import hashlib
 from collections.abc import Callable
