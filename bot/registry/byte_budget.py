@@ -48,7 +48,7 @@ class Allowance:
         self._hold(count)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release everything."""
         self._hold(0)
 
     def _hold(self, count: int) -> None:
