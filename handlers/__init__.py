@@ -10,9 +10,11 @@ from handlers import (
     imports,
     link,
     list,  # noqa: A004 - the same
+    news,
     show,
     tags,
     target_settings,
+    targets,
     test,
     token,
     unused,
@@ -20,8 +22,8 @@ from handlers import (
 )
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, delete, link, target_settings)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, help, home)
+FIRST = (list, add, show, edit, delete, link, target_settings, targets)
+FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, help, home, news)
 """In the order help lists them."""
 
 

@@ -68,7 +68,7 @@ TOKEN_FIELDS = frozenset({
     "sha256", "kind", "name", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at",
     "reminded", "approved_by", "declined_by",
 })
-BAR_FIELDS = frozenset({"integration", "kind", "name", "by", "at"})
+BAR_FIELDS = frozenset({"integration", "kind", "name", "by", "at", "removed"})
 SETTING_FIELDS = frozenset({"value"})
 NEWS_FIELDS = frozenset({"to", "at", "event", "attempts"})
 # fmt: on
@@ -287,20 +287,23 @@ def event_from(fields: Fields) -> Event:
 
 def bar_fields(bar: Bar) -> Fields:
     """Write a bar."""
-    return {
-        "integration": bar.integration_id,
-        "kind": bar.target.kind.value,
-        "name": bar.target.name,
-        "by": bar.by,
-        "at": timestamp(bar.at),
-    }
+    return filled(
+        integration=bar.integration_id,
+        kind=bar.target.kind.value,
+        name=bar.target.name,
+        by=bar.by,
+        at=timestamp(bar.at),
+        removed=dependency_fields(bar.removed) if bar.removed else None,
+    )
 
 
 def bar_from(fields: Fields) -> Bar:
     """Read what ``bar_fields`` wrote."""
     refuse_unknown(fields, BAR_FIELDS)
     target = Target(TargetKind(fields["kind"]), fields["name"])
-    return Bar(fields["integration"], target, fields["by"], datetime.fromisoformat(fields["at"]))
+    removed = dependency_from(fields["removed"]) if "removed" in fields else None
+    at = datetime.fromisoformat(fields["at"])
+    return Bar(fields["integration"], target, fields["by"], at, removed)
 
 
 def setting_fields(setting: Setting) -> Fields:

@@ -10,6 +10,7 @@ from slack_sdk.errors import SlackApiError
 from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import due_reminders, keep_reminder
 from bot.services import Services
+from handlers.news import send_soon
 from handlers.token import reminder
 
 EVERY_S = 60.0
@@ -48,10 +49,15 @@ class Housekeeping:
         number = 0
         while not self._stopped.wait(self._every_s):
             _attempt("write what was noted", self._flush)
+            _attempt("send news", self._send_news)
             if number % _REMIND_EVERY == 0:
                 # On the executor: Slack may let a batch of messages wait for minutes.
                 self._services.executor.submit(self._remind, on_full=_wait_for_the_next_round)
             number += 1
+
+    def _send_news(self) -> None:
+        for workspace in self._services.ports.store.workspaces():
+            send_soon(self._services, workspace)
 
     def _remind(self) -> None:
         _attempt("remind of tokens", lambda: remind(self._services))

@@ -77,6 +77,7 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
         base_url=settings.base_url,
         admins=settings.admins,
         editors=settings.editors,
+        default_linked_only=settings.default_linked_only,
     )
     return Wired(services, store, executor, Housekeeping(services, store.flush), client, people_lane)
 

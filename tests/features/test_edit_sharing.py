@@ -3,10 +3,11 @@
 import pytest
 
 from bot.core.model import TargetKind
-from handlers.form import DEFAULT, LINKED_ONLY, SHARING
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
+DEFAULT, LINKED_ONLY = "default", "linked"
+DEFAULT_TICK = "Default for its server: it answers targets without a link of their own"
 IMAGE = "registry.example.com/team/app"
 
 
@@ -19,14 +20,16 @@ def choose(team, name, *ticks, user=MEMBER, **typed):
 
 def put(team, form, *ticks):
     """Leave exactly these ticks in an open form."""
-    control = form.menu(SHARING[DEFAULT])
-    team.leave(form, control, [SHARING[tick] for tick in ticks])
+    team.leave(form, form.menu(DEFAULT_TICK), [DEFAULT_TICK] * (DEFAULT in ticks))
+    access = "Linked targets only" if LINKED_ONLY in ticks else "All workflows"
+    team.leave(form, form.menu(access), access)
 
 
 def ticked(form):
     """The ticks a form starts with."""
-    initial = form.menu(SHARING[DEFAULT]).element.get("initial_options", [])
-    return [one["value"] for one in initial]
+    initial = form.menu(DEFAULT_TICK).element.get("initial_options", [])
+    access = form.menu("All workflows").element["initial_option"]
+    return [one["value"] for one in [*initial, access] if one["value"] != "all"]
 
 
 @pytest.fixture
