@@ -2,6 +2,7 @@
 
 from handlers import (
     add,
+    decide,
     delete,
     edit,
     help,  # noqa: A004 - the file is named for what the person types
@@ -10,7 +11,6 @@ from handlers import (
     imports,
     link,
     list,  # noqa: A004 - the same
-    news,
     show,
     tags,
     target_settings,
@@ -23,7 +23,7 @@ from handlers import (
 from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, delete, link, target_settings, targets)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, help, home, news)
+FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, help, home, decide)
 """In the order help lists them."""
 
 

@@ -1,10 +1,9 @@
 """Messages that people get because of what others did: a request to decide, a link that was removed.
 
 news in the store -> send_news -> news_message -> chat.postMessage
-payload -> allow -> allow_link -> notice -> replace
-payload -> approve | decline -> approve_token | decline_token -> notice -> replace
 
-A message is a row of the same change as what it tells, and leaves afterwards, at least once.
+``handlers/decide.py`` is what the buttons do. A message is a row of the same change as what it tells, and
+leaves afterwards, at least once.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +13,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.core.audit import Action
-from bot.core.integrations.dependencies import allow_link
-from bot.core.model import Actor, Event, News, Target, TargetKind, Workspace
-from bot.core.workflows.tokens import approve_token, decline_token
+from bot.core.model import Event, News, Target, TargetKind, Workspace
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -27,27 +24,17 @@ from handlers.blocks import (
     code,
     mention,
     message,
-    notice,
     section,
 )
-from handlers.paging import pack, read_value, too_old
-from handlers.routes import Press, Routes
-from handlers.surfaces import Surface
+from handlers.paging import pack, too_old
 
-_ALLOW = "news.allow"
-_APPROVE = "news.approve"
-_DECLINE = "news.decline"
+ALLOW = "decide.allow"
+APPROVE = "decide.approve"
+DECLINE = "decide.decline"
 
 _MOST_ATTEMPTS = 1000
 _GONE = frozenset({"user_not_found", "account_inactive", "is_inactive", "channel_not_found", "user_disabled"})
 """Slack's ways of saying that a person cannot be reached any more."""
-
-
-def register(routes: Routes) -> None:
-    """Add the buttons of the messages."""
-    routes.action(_ALLOW, allow, changes=True)
-    routes.action(_APPROVE, approve, changes=True)
-    routes.action(_DECLINE, decline, changes=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +58,6 @@ class Request:
     """What an Approve or a Decline button carries: which token."""
 
     token_id: str
-
-
-def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Grant what somebody noted."""
-    noted = read_value(Noted, press.value, "link")
-    done = allow_link(services.ports, actor, noted.id, noted.target)
-    text = f":white_check_mark: {code(noted.target.in_words)} may fetch {bold(done.integration.name)}."
-    surface.replace(notice(text))
-
-
-def approve(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Approve a token."""
-    token = approve_token(services.ports, actor, read_value(Request, press.value, "token list").token_id)
-    text = f":white_check_mark: Token {code(token.id)} for {code(token.target.in_words)} is approved."
-    surface.replace(notice(text))
-
-
-def decline(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Decline a token."""
-    token = decline_token(services.ports, actor, read_value(Request, press.value, "token list").token_id)
-    text = f":no_entry: Token {code(token.id)} for {code(token.target.in_words)} is declined."
-    surface.replace(notice(text))
 
 
 def send_news(services: Services, workspace: Workspace) -> None:
@@ -153,7 +118,7 @@ def _noted(event: Event) -> tuple[str, list[Block]]:
     )
     target = event.target or Target(TargetKind.PROJECT, "")
     value = pack(Noted(event.integration_id or "", target.kind.value, target.name))
-    return text, [actions(button("Allow", _ALLOW, value, style="primary"))]
+    return text, [actions(button("Allow", ALLOW, value, style="primary"))]
 
 
 def _linked(event: Event) -> tuple[str, list[Block]]:
@@ -189,8 +154,8 @@ def request_buttons(token_id: str) -> list[Block]:
     value = pack(Request(token_id))
     return [
         actions(
-            button("Approve", _APPROVE, value, style="primary", label=f"Approve token {token_id}"),
-            button("Decline", _DECLINE, value, label=f"Decline token {token_id}"),
+            button("Approve", APPROVE, value, style="primary", label=f"Approve token {token_id}"),
+            button("Decline", DECLINE, value, label=f"Decline token {token_id}"),
         )
     ]
 

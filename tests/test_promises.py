@@ -5,6 +5,7 @@ import pytest
 from bot.core.ports.registry import Tags
 from handlers import FEATURES
 from handlers.routes import Routes
+from tests.fakes.people import ADMIN, COLLEAGUE
 from tests.features.promises import ROUTES, action_ids
 from tests.features.test_add import FORM
 from tests.features.test_imports import config
@@ -71,6 +72,14 @@ def walked(team, registry):
     team.press("Next", on=team.command("tags registry-000 team/app"))
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
+    team.press("Remove project target-13", on=team.command("delete registry-000"))
+    team.command("link registry-001 project target-14")
+    team.command("link registry-000 project targe-15")
+    team.command("link registry-002 project noted", COLLEAGUE)
+    team.command("token create project noted", COLLEAGUE)
+    team.command("token create project note")
+    team.command("token list noted", ADMIN)
+    team.press("Next", on=team.command("targets"))
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]
     team.press("Next", on=team.command("token list"))

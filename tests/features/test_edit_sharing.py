@@ -2,12 +2,13 @@
 
 import pytest
 
-from bot.core.model import TargetKind
+from bot.core.model import Target, TargetKind
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
 DEFAULT, LINKED_ONLY = "default", "linked"
 DEFAULT_TICK = "Default for its server: it answers targets without a link of their own"
+EVIL = Target(TargetKind.PROJECT, "evil")
 IMAGE = "registry.example.com/team/app"
 
 
@@ -220,11 +221,12 @@ def test_former_owner_of_the_form_ticks_nothing(free):
 
 @pytest.mark.parametrize(("user", "is_linked"), [(COLLEAGUE, False), (MEMBER, True), (ADMIN, True)])
 def test_linked_only_is_linked_by_its_owner(free, user, is_linked):
-    """Whoever could link a target of theirs could fetch the secret, so only the owner and admins do."""
+    """Whoever could link a target of theirs could fetch the secret, so others only note it."""
     choose(free, "my_registry", LINKED_ONLY)
     free.close()
 
     shown = free.command("link my_registry project evil", user)
 
-    assert ("now depends" in shown.text) is is_linked
-    assert (free.store.targets(ACME, TargetKind.PROJECT) == ("evil",)) is is_linked
+    dependency = free.store.read(ACME).dependencies.get(free.find("my_registry").id, EVIL)
+    assert ("This is a note" not in shown.text) is is_linked
+    assert (dependency.granted_by == user) is is_linked

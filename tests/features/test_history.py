@@ -15,7 +15,7 @@ def test_newest_first(free):
     free.command("link my_registry project web-shop", COLLEAGUE)
     first, second = lines(free.command("history"))
 
-    assert f"<@{COLLEAGUE}> linked `my_registry` (project `web-shop`)" in first
+    assert f"<@{COLLEAGUE}> noted a link to `my_registry` (project `web-shop`)" in first
     assert f"<@{MEMBER}> added `my_registry` (not checked)" in second
 
 

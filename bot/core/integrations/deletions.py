@@ -106,7 +106,7 @@ def remove_dependency(ports: Ports, actor: Actor, integration_id: str, target: T
     tokens = ports.store.read(actor.workspace).tokens.of_target(target)
     working = [one.id for one in tokens if one.is_valid(actor.at)][:_MOST_NAMED]
     whose = f" Its workflow tokens get an error from now on: {', '.join(working)}." if working else ""
-    return f"Removed {target.in_words}: it may not fetch this until it is linked again.{whose}"
+    return f"Removed {target.in_words}. It may not fetch this until it is linked again.{whose}"
 
 
 def remove_all(ports: Ports, actor: Actor, integration_id: str) -> int:
