@@ -1,7 +1,7 @@
 """The log: one JSON object a line on standard error, and no secret in any of them.
 
 1. A field whose name says that it holds a secret is hidden, in ``extra`` and in text alike.
-2. What looks like a token, a hooks address or an ``Authorization`` value is hidden wherever it stands.
+2. What looks like a token, a hooks address or an ``Authorization`` value is hidden wherever it occurs.
 3. Secrets this process holds (``hide``) are hidden in plain, in base64 and percent-encoded.
 4. Of an exception we did not write, only its type and where it was raised are kept: its text may quote
    what was sent or received. Our own errors never hold a secret.
@@ -91,7 +91,7 @@ class Redactor(logging.Filter):
         self._live = tuple(sorted(forms | set(self._live), key=len, reverse=True))
 
     def text(self, text: str) -> str:
-        """Give a text without what must not be seen."""
+        """Return a text without what must not be seen."""
         text = text[:_LONGEST_TEXT]
         for live in self._live:
             text = text.replace(live, _HIDDEN)
@@ -100,7 +100,7 @@ class Redactor(logging.Filter):
         return text
 
     def value(self, name: str, value: object) -> object:
-        """Give the value of a field: hidden when its name says so, otherwise searched."""
+        """Return the value of a field: hidden when its name says so, otherwise searched."""
         if _NAMED_SO.fullmatch(name):
             return _HIDDEN
         if isinstance(value, dict):
@@ -110,7 +110,7 @@ class Redactor(logging.Filter):
         return value if isinstance(value, int | float | None) else self.text(str(value))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Put the redacted message in the record's place, so that no handler behind sees the other."""
+        """Replace the record's message by the redacted one, so that no later handler sees the original."""
         record.msg, record.args = self.text(_message_of(record)), None
         for name in vars(record).keys() - _OWN_FIELDS:
             setattr(record, name, self.value(name, getattr(record, name)))
@@ -118,7 +118,7 @@ class Redactor(logging.Filter):
 
 
 def _message_of(record: logging.LogRecord) -> str:
-    """Give a record's message; one whose arguments do not fit must not stop the work that logged it."""
+    """Return a record's message; one whose arguments do not fit must not stop the work that logged it."""
     try:
         return record.getMessage()
     except (TypeError, ValueError, KeyError):
@@ -203,7 +203,7 @@ class JsonLines(logging.Formatter):
         self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
-        """Give the line."""
+        """Return the line."""
         fields: dict[str, Any] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -226,7 +226,7 @@ def described(error: BaseException) -> list[str]:
 
 
 def _safe_text(error: BaseException) -> str:
-    """Give an exception's text if it cannot hold what was sent or received."""
+    """Return an exception's text if it cannot hold what was sent or received."""
     if isinstance(error, QuaymasterError):
         return str(error)
     if isinstance(error, OSError) and type(error).__module__ == "builtins":

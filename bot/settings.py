@@ -78,6 +78,10 @@ class Settings(StoreSettings):
     """True: what is added is for linked targets only, unless the form says otherwise."""
     rate_limit: int = _PRESSES_A_MINUTE
     """How many commands, presses and forms a person may send a minute."""
+    metrics: tuple[str, int] | None = None
+    """Where ``/metrics`` listens: a host and a port; ``None`` = nowhere."""
+    is_watching: bool = True
+    """Whether every integration is checked by the clock."""
     log_level: str = "INFO"
 
     @classmethod
@@ -102,6 +106,8 @@ class Settings(StoreSettings):
             allowed_networks=networks_of(environ),
             default_linked_only=default_access_of(environ),
             rate_limit=rate_limit_of(environ),
+            metrics=metrics_of(environ),
+            is_watching=is_watching(environ),
             log_level=log_level_of(environ),
         )
 
@@ -124,6 +130,25 @@ def written(environ: Environment, name: str) -> str:
 def items_of(environ: Environment, name: str) -> tuple[str, ...]:
     """Read a comma list; blanks and empty items do not count."""
     return tuple(item.strip() for item in written(environ, name).split(",") if item.strip())
+
+
+def metrics_of(environ: Environment) -> tuple[str, int] | None:
+    """Read where ``/metrics`` listens."""
+    text = written(environ, "QUAYMASTER_METRICS")
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit() or not 0 <= int(port[:6]) <= 65535:
+        raise SettingsError("QUAYMASTER_METRICS is not an address: write one like 127.0.0.1:9464.")
+    return host.strip("[]"), int(port)
+
+
+def is_watching(environ: Environment) -> bool:
+    """Read whether every integration is checked by the clock."""
+    text = written(environ, "QUAYMASTER_WATCH").lower() or "on"
+    if text not in ("on", "off"):
+        raise SettingsError("QUAYMASTER_WATCH must be on or off.")
+    return text == "on"
 
 
 def refuse_database(environ: Environment) -> None:

@@ -11,6 +11,7 @@ from handlers import (
     imports,
     link,
     list,  # noqa: A004 - the same
+    news,
     show,
     tags,
     target_settings,
@@ -23,7 +24,7 @@ from handlers import (
 from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, delete, link, target_settings, targets)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, help, home, decide)
+FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home, decide)
 """In the order help lists them."""
 
 

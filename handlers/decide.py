@@ -6,11 +6,12 @@ payload -> approve | decline -> approve_token | decline_token -> notice -> repla
 
 from bot.core.integrations.dependencies import allow_link
 from bot.core.model import Actor
+from bot.core.workflows.fetch import silence_first_fetches
 from bot.core.workflows.tokens import approve_token, decline_token
 from bot.services import Services
 from handlers.blocks import bold, code, notice
-from handlers.news import ALLOW, APPROVE, DECLINE, Noted, Request, send_soon
 from handlers.paging import read_value
+from handlers.requests import ALLOW, APPROVE, DECLINE, QUIET, Noted, Quiet, Request
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -20,6 +21,7 @@ def register(routes: Routes) -> None:
     routes.action(ALLOW, allow, changes=True)
     routes.action(APPROVE, approve, changes=True)
     routes.action(DECLINE, decline, changes=True)
+    routes.action(QUIET, be_quiet)
 
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -28,7 +30,6 @@ def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> N
     done = allow_link(services.ports, actor, noted.id, noted.target)
     text = f":white_check_mark: {code(noted.target.in_words)} may fetch {bold(done.integration.name)}."
     surface.show(notice(text))
-    send_soon(services, actor.workspace)
 
 
 def approve(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -36,7 +37,6 @@ def approve(press: Press, surface: Surface, services: Services, actor: Actor) ->
     token = approve_token(services.ports, actor, read_value(Request, press.value, "token list").token_id)
     text = f":white_check_mark: Token {code(token.id)} for {code(token.target.in_words)} is approved."
     surface.show(notice(text))
-    send_soon(services, actor.workspace)
 
 
 def decline(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -44,4 +44,9 @@ def decline(press: Press, surface: Surface, services: Services, actor: Actor) ->
     token = decline_token(services.ports, actor, read_value(Request, press.value, "token list").token_id)
     text = f":no_entry: Token {code(token.id)} for {code(token.target.in_words)} is declined."
     surface.show(notice(text))
-    send_soon(services, actor.workspace)
+
+
+def be_quiet(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Tell no more of the first fetches of an integration."""
+    name = silence_first_fetches(services.ports, actor, read_value(Quiet, press.value, "list").id).name
+    surface.show(notice(f"You hear no more of new targets that fetch {bold(name)}."))

@@ -43,7 +43,6 @@ from handlers.blocks import (
     when,
 )
 from handlers.command import Verb, Words
-from handlers.news import send_soon
 from handlers.paging import pack, read_value, too_old, turning
 from handlers.phrases import last_used, origin, targets_depend
 from handlers.routes import Press, Routes
@@ -103,7 +102,6 @@ def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> 
     asked = read_value(Asked, press.value, "delete")
     note = remove_dependency(services.ports, actor, asked.id, asked.target)
     surface.replace(confirmation(_plan(services, actor, asked, note)))
-    send_soon(services, actor.workspace)
 
 
 def remove_everything(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -112,7 +110,6 @@ def remove_everything(press: Press, surface: Surface, services: Services, actor:
     count = remove_all(services.ports, actor, asked.id)
     note = f"Removed {count}: none of them may fetch this until it is linked again."
     surface.replace(confirmation(_plan(services, actor, asked, note)))
-    send_soon(services, actor.workspace)
 
 
 def undo(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

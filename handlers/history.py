@@ -1,20 +1,28 @@
-"""Who did what, when: the newest first, refused attempts too.
+"""Who did what, when: the newest first, refused attempts too; narrowed by what is typed.
 
-payload -> history -> read_history -> told -> ack
-payload -> turn -> read_history -> told -> replace
+payload -> history -> _read_question, read_history -> told -> ack
+payload -> turn -> _read_question, read_history -> told -> replace
+payload -> export -> read_whole_history -> csv_of -> files.completeUploadExternal
 """
 
-from dataclasses import dataclass
+import csv
+import io
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
 from slack_bolt import Ack
+from slack_sdk.errors import SlackApiError
 
 from bot.core.audit import Action
-from bot.core.integrations.inventory import read_history
-from bot.core.model import Actor
-from bot.core.queries import HistoryPage
+from bot.core.errors import InvalidInput, NotPermitted, quoted
+from bot.core.integrations.dependencies import read_target
+from bot.core.integrations.inventory import nearest_names, read_history, read_whole_history
+from bot.core.model import Actor, AuditEntry, Role
+from bot.core.queries import HistoryPage, HistoryQuery
 from bot.services import Services
-from handlers.blocks import Message, actions, button, context, header, message, section
-from handlers.command import Verb, Words
+from handlers.blocks import Message, actions, button, context, header, message, notice, section
+from handlers.command import COMMAND, Verb, Words, read_words
 from handlers.paging import pack, unpack
 from handlers.phrases import history_line
 from handlers.routes import Press, Routes
@@ -22,45 +30,154 @@ from handlers.surfaces import Surface
 
 _OLDER = "history.older"
 _NEWEST = "history.newest"
+_EXPORT = "history.export"
+_WORDS_LIMIT = 200
+"""Characters; what is asked for travels in each button."""
+_PERSON = re.compile(r"<@(\w+)(?:\|([^>]*))?>")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_TARGET_KINDS = ("project", "environment", "env", "image")
+_MOST_EXPORTED = 100_000
+_COLUMNS = ("sequence", "at", "actor", "action", "result", "integration", "what")
 
 
 def register(routes: Routes) -> None:
-    """Add the verb and the page buttons."""
-    summary = "who did what, when; refused attempts too"
-    routes.verb(Verb("history", history, "[NAME]", "my_registry", summary, ("log", "audit")), does=Action.SEE)
+    """Add the verb, the page buttons and the export."""
+    summary = "who did what, when; refused attempts too; by name, person, target, token and date"
+    usage = "[NAME] [@person] [project|environment|image TARGET] [token ID] [since DATE] [until DATE]"
+    verb = Verb("history", history, usage, "my_registry since 2026-10-01", summary, ("log", "audit"))
+    routes.verb(verb, does=Action.SEE)
     routes.action(_OLDER, turn, does=Action.SEE)
     routes.action(_NEWEST, turn, does=Action.SEE)
-
-
-def history(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
-    """Answer ``history [NAME]``."""
-    about = " ".join(words.rest) or None
-    ack(**told(read_history(services.ports, actor, about), about))
-
-
-def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Show older entries, or the newest again."""
-    place = unpack(Place, press.value) or Place()
-    page = read_history(services.ports, actor, place.about, place.before)
-    surface.replace(told(page, place.about, is_first=place.before is None))
+    routes.action(_EXPORT, export, does=Action.SEE)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a page button carries: of what, and before which entry."""
+    """What a page button carries: which words were typed, and before which entry."""
 
-    about: str | None = None
+    words: str = ""
     before: int | None = None
 
 
-def told(page: HistoryPage, about: str | None, *, is_first: bool = True) -> Message:
+def history(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
+    """Answer ``history …``."""
+    ack(**_answer(services, actor, Place(_joined(words.rest)), words.usage))
+
+
+def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show older entries, or the newest again."""
+    surface.replace(_answer(services, actor, unpack(Place, press.value) or Place()))
+
+
+def export(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Send everything that was asked for as a CSV file, to an admin alone."""
+    if actor.role is not Role.ADMIN:
+        raise NotPermitted("Only admins can export the history.", "Ask a workspace admin.", actor.admins)
+    place = unpack(Place, press.value) or Place()
+    entries = read_whole_history(services.ports, actor, _read_question(place.words), _MOST_EXPORTED)
+    _send_file(services, actor, csv_of(entries))
+    surface.show(notice(f"The history is in your conversation with me: {len(entries)} entries."))
+
+
+def _answer(services: Services, actor: Actor, place: Place, usage: str = "") -> Message:
+    query = replace(_read_question(place.words, usage), before=place.before)
+    page = read_history(services.ports, actor, query)
+    near = nearest_names(services.ports, actor, query.about) if query.about and not page.entries else ()
+    return told(page, place, near, is_admin=actor.role is Role.ADMIN)
+
+
+def _joined(words: tuple[str, ...]) -> str:
+    text = " ".join(f'"{word}"' if " " in word else word for word in words)
+    if len(text) > _WORDS_LIMIT:
+        raise InvalidInput("That is too much to look for.", f"Use at most {_WORDS_LIMIT} characters.")
+    return text
+
+
+def _read_question(text: str, usage: str = "") -> HistoryQuery:
+    """Read which entries the words ask for. Raises ``InvalidInput``."""
+    query = HistoryQuery()
+    names: list[str] = []
+    words = list(read_words(text))
+    while words:
+        word = words.pop(0)
+        lower = word.lower()
+        if found := _PERSON.fullmatch(word):
+            query = replace(query, actor=found[1])
+        elif lower in ("since", "until") and words and _DATE.fullmatch(words[0]):
+            query = _with_date(query, lower, words.pop(0), usage)
+        elif lower == "token" and words:
+            query = replace(query, actor=f"token {words.pop(0)}")
+        elif lower in _TARGET_KINDS and words:
+            query = replace(query, target=read_target(lower, words.pop(0)))
+        else:
+            names.append(word)
+    return replace(query, about=" ".join(names) or None)
+
+
+def _with_date(query: HistoryQuery, word: str, day: str, usage: str) -> HistoryQuery:
+    try:
+        at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    except ValueError:
+        raise InvalidInput(f"“{day}” is not a date.", usage or "Write it as 2026-10-01.") from None
+    # "until" a day takes the whole day in.
+    return replace(query, since=at) if word == "since" else replace(query, until=at + timedelta(days=1))
+
+
+def told(page: HistoryPage, place: Place, near: tuple[str, ...] = (), *, is_admin: bool = False) -> Message:
     """A page of the history as a message."""
-    title = f"History of {about}" if about else "History"
-    lines = [context(history_line(entry)) for entry in page.entries] or [section("Nothing has happened yet.")]
+    asked = _PERSON.sub(lambda found: f"@{found[2] or found[1]}", place.words)
+    title = f"History of {asked}" if asked else "History"
+    lines = [context(history_line(entry)) for entry in page.entries] or [section(_nothing(place, near))]
     buttons = []
-    if not is_first:
-        buttons.append(button("Newest", _NEWEST, pack(Place(about))))
+    if place.before is not None:
+        buttons.append(button("Newest", _NEWEST, pack(replace(place, before=None))))
     if page.older is not None:
-        buttons.append(button("Older", _OLDER, pack(Place(about, page.older))))
+        buttons.append(button("Older", _OLDER, pack(replace(place, before=page.older))))
+    if is_admin and page.entries:
+        buttons.append(button("Export", _EXPORT, pack(replace(place, before=None))))
     blocks = [header(title), *lines]
     return message(title, [*blocks, actions(*buttons)] if buttons else blocks)
+
+
+def _nothing(place: Place, near: tuple[str, ...]) -> str:
+    if place.before is not None:
+        return "There is nothing older."
+    if not place.words:
+        return "Nothing has happened yet."
+    hint = f"Did you mean {quoted(near)}?" if near else f"`{COMMAND} history` shows everything."
+    return f"Nothing in the history matches that. {hint}"
+
+
+def csv_of(entries: tuple[AuditEntry, ...]) -> str:
+    """The entries as CSV, the newest first; what a spreadsheet would run as a formula is made plain text."""
+    written = io.StringIO()
+    rows = csv.writer(written)
+    rows.writerow(_COLUMNS)
+    for entry in entries:
+        event = entry.event
+        target = f"{event.target.kind.value} {event.target.name}" if event.target else ""
+        facts = (event.reason, event.detail, target, event.token_id, *event.changed)
+        what = "; ".join(filter(None, facts))
+        at = event.at.isoformat(timespec="seconds")
+        row = (entry.sequence, at, event.actor, event.action, event.result.value, event.name, what)
+        rows.writerow([_plain_cell(cell) for cell in row])
+    return written.getvalue()
+
+
+def _plain_cell(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t") else cell
+
+
+def _send_file(services: Services, actor: Actor, text: str) -> None:
+    client = services.slack(actor.workspace)
+    try:
+        # A person's id is no conversation; the answer to a message names the one.
+        asked = client.chat_postMessage(channel=actor.user_id, text="Here is the history you asked for.")
+        client.files_upload_v2(channel=str(asked["channel"]), filename="quaymaster-history.csv", content=text)
+    except SlackApiError as error:
+        if error.response.get("error") == "missing_scope":
+            raise InvalidInput(
+                "Quaymaster may not send files in this workspace.",
+                "Ask a workspace admin to add the scope files:write to the app.",
+            ) from error
+        raise

@@ -13,7 +13,7 @@ from bot.core.workflows.tokens import find_requests
 from bot.services import Services
 from handlers.blocks import Block, code, context, divider, mention, section
 from handlers.list import decoded, listing
-from handlers.news import request_buttons
+from handlers.requests import request_buttons
 from handlers.routes import Routes
 from handlers.surfaces import HomeSurface
 

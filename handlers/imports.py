@@ -106,12 +106,22 @@ def previewed(found: tuple[Found, ...], text: str, linked_only: bool) -> View:
     new = sum(one.finding is Finding.NEW for one in found)
     rows = [section(row(one)) for one in found]
     if not new:
-        return import_form(PREVIEW, "Preview", [*rows, context("Nothing here is new.")])
+        return import_form(PREVIEW, "Preview", [*rows, context(_nothing_new(found))])
     note = context("New ones are stored without checking. Conflicts stay as they are: edit those by hand.")
     return with_facts(
         import_form(CONFIRM, f"Import {new}", [*rows, access_menu(linked_only=linked_only), note]),
         {"digest": digest_of(text, found)},
     )
+
+
+def _nothing_new(found: tuple[Found, ...]) -> str:
+    """Say why there is nothing to import."""
+    findings = {one.finding for one in found}
+    if findings == {Finding.SAME}:
+        return "All of this is there already."
+    if findings == {Finding.UNREADABLE}:
+        return "None of this can be imported as it is."
+    return "Nothing here is new."
 
 
 def row(found: Found) -> str:

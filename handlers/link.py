@@ -37,7 +37,6 @@ from handlers.blocks import (
     section,
 )
 from handlers.command import Verb, Words
-from handlers.news import send_soon
 from handlers.paging import pack, read_value
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
@@ -71,7 +70,6 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
     ack(**_answer(services, actor, name, target, settings_url))
-    send_soon(services, actor.workspace)
 
 
 def _answer(services: Services, actor: Actor, name: str, target: Target, settings_url: str | None) -> Message:
@@ -88,7 +86,6 @@ def link_surely(press: Press, surface: Surface, services: Services, actor: Actor
     target = read_target(sure.kind, sure.target)
     url = read_settings_url(sure.settings_url)
     surface.replace(linked(link_target(services.ports, actor, sure.name, target, url, is_sure=True)))
-    send_soon(services, actor.workspace)
 
 
 def link_alike(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -97,7 +94,6 @@ def link_alike(press: Press, surface: Surface, services: Services, actor: Actor)
     target, url = read_target(sure.kind, sure.target), read_settings_url(sure.settings_url)
     done = link_target(services.ports, actor, sure.name, target, url)
     surface.replace(linked(done) if done.is_kept else replacing(done, url))
-    send_soon(services, actor.workspace)
 
 
 def cancel(surface: Surface) -> None:
@@ -122,7 +118,6 @@ def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> No
     name = words.at(0, "The integration's name")
     unlink_named(services.ports, actor, name, target)
     ack(**unlinked(name, target))
-    send_soon(services, actor.workspace)
 
 
 def typed_target(words: Words) -> Target:

@@ -68,6 +68,11 @@ _MARKS = {
 }
 
 
+_MOST_DRAWN = 500
+_drawn: dict[str, tuple[Integration, int, list[Block]]] = {}
+"""Rows by integration id: the same page is asked for far more often than a row of it changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What a list shows."""
@@ -161,7 +166,7 @@ def _listed(page: Page, state: State, services: Services) -> Message:
     if page.everything:
         blocks += _controls(state, services.groups)
     for row in page.rows:
-        blocks += row_blocks(row, services.kinds[row.integration.kind])
+        blocks += _drawn_once(row, services.kinds[row.integration.kind])
     if not page.rows:
         blocks.append(section(_empty(page, state)))
     blocks += _page_turning(page, state)
@@ -202,6 +207,20 @@ def _controls(state: State, groups: tuple[str, ...]) -> list[Block]:
         labelled("Integration Name", box, first_page.encoded("words"), optional=True, dispatch_action=True),
         divider(),
     ]
+
+
+def _drawn_once(row: Listed, kind: Kind) -> list[Block]:
+    """A row as it was drawn last, as long as it is the same. Nobody changes blocks once they are drawn."""
+    integration = row.integration
+    known = _drawn.get(integration.id)
+    # A change makes a new object, so what the same one holds was not changed.
+    if known and known[0] is integration and known[1] == row.dependencies:
+        return known[2]
+    if len(_drawn) >= _MOST_DRAWN:
+        _drawn.clear()
+    blocks = row_blocks(row, kind)
+    _drawn[integration.id] = (integration, row.dependencies, blocks)
+    return blocks
 
 
 def row_blocks(row: Listed, kind: Kind) -> list[Block]:

@@ -1,19 +1,22 @@
-"""Messages that people get because of what others did: a request to decide, a link that was removed.
+"""News: a channel hears of each change, and of each login that stops working; ``notify`` chooses the channel.
 
-news in the store -> send_news -> news_message -> chat.postMessage
-
-``handlers/decide.py`` is what the buttons do. A message is a row of the same change as what it tells, and
-leaves afterwards, at least once.
+payload -> notify -> choose_channel -> _chosen -> show
+payload -> mute_pressed -> mute_integration -> _muted -> show
+the clock -> draw_news | draw_closed -> chat.postMessage
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Sequence
 
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.core.access import require
 from bot.core.audit import Action
-from bot.core.model import Event, News, Target, TargetKind, Workspace
+from bot.core.errors import InvalidInput
+from bot.core.integrations.watch import mute_integration
+from bot.core.model import Actor, Dependency, Event, Health, Integration, News
+from bot.core.news import choose_channel
+from bot.core.ports.store import Reading
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -22,156 +25,170 @@ from handlers.blocks import (
     bold,
     button,
     code,
+    context,
+    escape,
     mention,
     message,
+    notice,
     section,
+    when,
 )
-from handlers.paging import pack, too_old
+from handlers.command import COMMAND, Verb, Words
+from handlers.edit import OPEN as EDIT
+from handlers.phrases import event_line, last_used
+from handlers.requests import draw_requests, is_request
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+from handlers.test import OPEN as TEST
 
-ALLOW = "decide.allow"
-APPROVE = "decide.approve"
-DECLINE = "decide.decline"
+MUTE = "news.mute"
 
-_MOST_ATTEMPTS = 1000
-_GONE = frozenset({"user_not_found", "account_inactive", "is_inactive", "channel_not_found", "user_disabled"})
-"""Slack's ways of saying that a person cannot be reached any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """What an Allow button carries: which link."""
-
-    id: str
-    kind: str
-    name: str
-
-    @property
-    def target(self) -> Target:
-        """The target. Raises ``InvalidInput``."""
-        if self.kind not in list(TargetKind):
-            raise too_old("link")
-        return Target(TargetKind(self.kind), self.name)
+_CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#@]{1,80})")
+_MOST_NAMED = 15
+_HEADINGS = {
+    Health.REFUSED: ":x: {server} refuses the login of {names}.",
+    Health.UNREACHABLE: ":warning: {server} does not answer, so nobody can pull with {names}.",
+    Health.WORKS: ":white_check_mark: {names} works again.",
+}
+_MEANINGS = {
+    Health.REFUSED: "An expired robot account, a revoked token and a wrong password look the same from here. "
+    "Make a new credential at the registry, then press *Edit* and enter it.",
+    Health.UNREACHABLE: "The login itself was not refused. Check the registry and the network.",
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What an Approve or a Decline button carries: which token."""
-
-    token_id: str
-
-
-def send_news(services: Services, workspace: Workspace) -> None:
-    """
-    Send what waits, the oldest first, and take away what was sent or can never be.
-
-    What Slack does not take now waits for the next time.
-    """
-    store = services.ports.store
-    for news in store.read(workspace).news:
-        is_done = _post(services.slack(workspace), news)
-        with store.change(workspace) as change:
-            if is_done or news.attempts >= _MOST_ATTEMPTS:
-                change.remove(news)
-            else:
-                change.put(replace(news, attempts=news.attempts + 1))
+def register(routes: Routes) -> None:
+    """Add the verb and the Mute button."""
+    summary = "tell a channel about every change, and about logins that stop working (admins)"
+    verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",))
+    routes.verb(verb, waits=True)
+    routes.action(MUTE, mute_pressed)
 
 
-def send_soon(services: Services, workspace: Workspace) -> None:
-    """Send what waits after the acknowledgement, where there is something; the clock sends what is left."""
-    if services.ports.store.read(workspace).news:
-        services.executor.submit(lambda: send_news(services, workspace), on_full=_leave_to_the_clock)
+def notify(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer ``notify #channel|off``: post there first, so that nothing is kept that cannot work."""
+    words.at_most(1)
+    typed = words.at(0, "The channel")
+    require(services.ports, actor, Action.NOTIFY)
+    channel = "" if typed.lower() == "off" else _greet(services, actor, typed)
+    choose_channel(services.ports, actor, channel)
+    surface.show(_chosen(channel))
 
 
-def _leave_to_the_clock() -> None:
-    """Do nothing: the clock sends what waits each minute."""
+def mute_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer Mute 24 h."""
+    surface.show(_muted(mute_integration(services.ports, actor, press.value)))
 
 
-def _post(client: WebClient, news: News) -> bool:
-    """Send one message. False = try again later; who is gone is not tried again."""
+def _greet(services: Services, actor: Actor, typed: str) -> str:
+    """Post to a channel and return its id, which Slack names in its answer."""
+    found = _CHANNEL.fullmatch(typed)
+    if found is None:
+        raise InvalidInput("That is not a channel.", f"Example: {COMMAND} notify #registries")
+    client = services.slack(actor.workspace)
+    text = f"{mention(actor.user_id)} lets me post news about registry integrations here."
     try:
-        told = news_message(news.event)
-        client.chat_postMessage(channel=news.to, unfurl_links=False, text=told["text"], blocks=told["blocks"])
+        answer = client.chat_postMessage(channel=found[1] or f"#{found[2]}", text=text, unfurl_links=False)
     except SlackApiError as error:
-        return error.response.get("error") in _GONE
-    return True
+        reason = error.response.get("error")
+        if reason in ("not_in_channel", "channel_not_found"):
+            hint = "Invite Quaymaster to the channel (`/invite @Quaymaster`), then type this again."
+            raise InvalidInput(f"I cannot post in {escape(typed)}.", hint) from error
+        raise
+    return str(answer.get("channel"))
 
 
-def news_message(event: Event) -> Message:
-    """What a person is told, with what they can do about it."""
-    make = _MESSAGES.get(Action(event.action)) if event.action in list(Action) else None
-    text, blocks = make(event) if make else (f"{event.action} {event.name}", [])
-    return message(text.replace("*", "").replace("`", ""), [section(text), *blocks])
+def _chosen(channel: str) -> Message:
+    if not channel:
+        return notice("News is off. Nothing is posted to a channel.")
+    return notice(f"News about integrations goes to <#{channel}> from now on.")
 
 
-def _who(event: Event) -> str:
-    return mention(event.actor)
+def _muted(integration: Integration) -> Message:
+    until = integration.watch.muted_until
+    text = f"{bold(integration.name)} is muted" + (f" until {when(until)}." if until else ".")
+    return notice(f"{text} It is still checked.")
 
 
-def _target(event: Event) -> str:
-    return code(event.target.in_words) if event.target else "a target"
+def draw_news(reading: Reading, group: Sequence[News]) -> Message:
+    """Draw one message of news that belongs together: the same thing, of one server, to one recipient."""
+    events = [one.event for one in group]
+    if group[0].to.startswith(("U", "W")) and is_request(events[0]):
+        return _public(draw_requests(events))
+    if events[0].action == Action.HEALTH:
+        return _public(_health(reading, events))
+    lines = [event_line(one) for one in events[:_MOST_NAMED]]
+    more = len(events) - len(lines)
+    lines += [f"… and {more} more"] if more else []
+    return _public(message(lines[0], [section("\n".join(lines))]))
 
 
-def _noted(event: Event) -> tuple[str, list[Block]]:
+def draw_closed(channel: str) -> Message:
+    """Draw what admins are told, once, of a channel that cannot be posted to."""
     text = (
-        f":link: {_who(event)} noted that {_target(event)} depends on {bold(event.name)}. "
-        "It may fetch it when you allow that."
+        f":warning: I cannot post news in <#{channel}> any more, so it goes nowhere. Invite me there again, "
+        f"or choose another channel: `{COMMAND} notify #channel`"
     )
-    target = event.target or Target(TargetKind.PROJECT, "")
-    value = pack(Noted(event.integration_id or "", target.kind.value, target.name))
-    return text, [actions(button("Allow", ALLOW, value, style="primary"))]
+    return _public(notice(text))
 
 
-def _linked(event: Event) -> tuple[str, list[Block]]:
-    return (
-        f":link: {_who(event)} linked {_target(event)} to {bold(event.name)}. It gets this login from now on "
-        "in place of the one that you linked.",
-        [],
+def _public(drawn: Message) -> Message:
+    """``chat.postMessage`` takes no ``response_type``."""
+    return {name: part for name, part in drawn.items() if name != "response_type"}
+
+
+def _health(reading: Reading, events: Sequence[Event]) -> Message:
+    health = Health(events[0].reason)
+    names = _names([one.name for one in events])
+    heading = _HEADINGS[health].format(server=code(events[0].server), names=names)
+    present = [one for one in (reading.integrations.get(each.integration_id or "") for each in events) if one]
+    blocks = [section(heading)]
+    if len(present) == 1:
+        blocks += _one(reading, present[0], health)
+    elif health is not Health.WORKS:
+        blocks += _several(reading, present, health)
+    plain = heading.replace("*", "").replace("`", "").replace("&amp;", "&")
+    return message(plain, blocks)
+
+
+def _one(reading: Reading, integration: Integration, health: Health) -> list[Block]:
+    facts = [f"Owner: {mention(integration.owner)}"]
+    if integration.watch.since:
+        facts.append(f"since {when(integration.watch.since)}")
+    if health is Health.WORKS:
+        return [context("  ·  ".join(facts))]
+    reason = [escape(integration.check.reason)] if integration.check else []
+    page = reading.dependencies.page(integration.id, 0, _MOST_NAMED)
+    hit = [f"• {_dependant(one)}" for one in page.rows]
+    hit += [f"… and {page.total - len(page.rows)} more"] if page.has_next else []
+    who = "*It hits:*\n" + "\n".join(hit) if hit else "Nothing depends on it."
+    buttons = actions(
+        button("Test", TEST, integration.id, label=f"Test {integration.name}"),
+        button("Edit", EDIT, integration.id, label=f"Edit {integration.name}"),
+        button("Mute 24 h", MUTE, integration.id, label=f"Mute {integration.name} for 24 hours"),
     )
+    told = "\n".join([*reason, _MEANINGS[health]])
+    return [section(told), section(who), context("  ·  ".join(facts)), buttons]
 
 
-def _allowed(event: Event) -> tuple[str, list[Block]]:
-    return f":white_check_mark: {_who(event)} allowed that {_target(event)} fetches {bold(event.name)}.", []
-
-
-def _removed(event: Event) -> tuple[str, list[Block]]:
-    return (
-        f":wastebasket: {_who(event)} removed {_target(event)}, which you linked, from {bold(event.name)}. "
-        "It may not fetch this until it is linked again.",
-        [],
-    )
-
-
-def _asked(event: Event) -> tuple[str, list[Block]]:
-    text = (
-        f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)} and asks "
-        "that it may fetch what is open to all workflows."
-    )
-    return text, request_buttons(event.token_id)
-
-
-def request_buttons(token_id: str) -> list[Block]:
-    """The buttons with which an admin decides on a token."""
-    value = pack(Request(token_id))
+def _several(reading: Reading, integrations: Sequence[Integration], health: Health) -> list[Block]:
+    lines = []
+    for one in integrations[:_MOST_NAMED]:
+        total = reading.dependencies.page(one.id, 0, 1).total
+        lines.append(f"• {bold(one.name)}, {mention(one.owner)}: {total} depend{'s' * (total == 1)} on it")
+    more = len(integrations) - len(lines)
+    lines += [f"… and {more} more"] if more else []
     return [
-        actions(
-            button("Approve", APPROVE, value, style="primary", label=f"Approve token {token_id}"),
-            button("Decline", DECLINE, value, label=f"Decline token {token_id}"),
-        )
+        section("\n".join(lines)),
+        section(_MEANINGS[health]),
+        context(f"`{COMMAND} list broken` shows them all."),
     ]
 
 
-def _decided(event: Event) -> tuple[str, list[Block]]:
-    is_approval = event.action == Action.APPROVE_TOKEN
-    mark, verb = (":white_check_mark:", "approved") if is_approval else (":no_entry:", "declined")
-    return f"{mark} {_who(event)} {verb} your workflow token {code(event.token_id)} for {_target(event)}.", []
+def _names(names: Sequence[str]) -> str:
+    return bold(names[0]) if len(names) == 1 else f"{len(names)} integrations"
 
 
-_MESSAGES: Mapping[Action, Callable[[Event], tuple[str, list[Block]]]] = {
-    Action.NOTE: _noted,
-    Action.LINK: _linked,
-    Action.ALLOW: _allowed,
-    Action.UNLINK: _removed,
-    Action.CREATE_TOKEN: _asked,
-    Action.APPROVE_TOKEN: _decided,
-    Action.DECLINE_TOKEN: _decided,
-}
+def _dependant(dependency: Dependency) -> str:
+    target = dependency.target
+    return f"{target.kind.value} {code(target.name)}, {last_used(dependency.last_used_at)}"

@@ -21,9 +21,10 @@ T = TypeVar("T")
 
 def pack(value: Any) -> str:
     """Write a dataclass of texts, numbers and ``None`` as a JSON list, without the defaults at its end."""
-    facts = [getattr(value, one.name) for one in fields(value)]
-    defaults = [one.default for one in fields(value)]
-    while facts and defaults[len(facts) - 1] is not MISSING and facts[-1] == defaults[len(facts) - 1]:
+    kind: Any = type(value)
+    known = _fields_of(kind)
+    facts = [getattr(value, one.name) for one, _ in known]
+    while facts and facts[-1] == known[len(facts) - 1][0].default:
         facts.pop()
     return _encode(facts)
 

@@ -31,6 +31,9 @@ _DID = {
     Action.REVOKE_TOKEN: "revoked a token",
     Action.IMPORT: "imported",
     Action.FORGET: "dropped the lost secret of",
+    Action.HEALTH: "found out about the login of",
+    Action.MUTE: "muted",
+    Action.NOTIFY: "chose where news goes",
     Action.TYPE_SECRET: "typed a secret in a command",
 }
 """What the history says of each action."""
@@ -55,17 +58,23 @@ _TRIED = {
     Action.CREATE_TOKEN: "create a token",
     Action.REVOKE_TOKEN: "revoke a token",
     Action.IMPORT: "import",
+    Action.MUTE: "mute",
+    Action.NOTIFY: "choose where news goes",
 }
 """What follows "tried to"."""
 
 
 def history_line(entry: AuditEntry) -> str:
     """An entry of the history: when, who, what, of which integration."""
-    event = entry.event
+    return f"{when(entry.event.at)}  {event_line(entry.event)}"
+
+
+def event_line(event: Event) -> str:
+    """What happened: who, what, of which integration."""
     name = f" {code(event.name)}" if event.name else ""
     facts = "; ".join(filter(None, (say(event) for say in _FACTS)))
     detail = f" ({facts})" if facts else ""
-    return f"{when(event.at)}  {mention(event.actor)} {_what(event)}{name}{detail}"
+    return f"{mention(event.actor)} {_what(event)}{name}{detail}"
 
 
 def _what(event: Event) -> str:

@@ -16,6 +16,8 @@ from bot.core.errors import UnknownVerb
 from handlers.command import Verb, Words, read_words
 
 Listener = Callable[..., None]
+Ask = Callable[[Callable[[], None]], None]
+"""Hands over what waits for a registry: it runs after the listener, on a lane of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,10 @@ class Routes:
         verb = self.find(first)
         return verb, Words(verb.name, tuple(rest), usage_of(verb))
 
-    def done_by(self, text: str) -> Action | None:
-        """Return what a command does at most; ``None`` = anything."""
+    def read_if_known(self, text: str) -> tuple[Verb, Words] | None:
+        """Read a command as ``read`` does; ``None`` = its verb is unknown."""
         try:
-            return self.does.get(self.read(text)[0].name)
+            return self.read(text)
         except UnknownVerb:
             return None
 

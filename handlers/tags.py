@@ -28,7 +28,7 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
-from handlers.routes import Press, Routes
+from handlers.routes import Ask, Press, Routes
 from handlers.surfaces import Surface
 
 OPEN = "tags.open"
@@ -68,11 +68,11 @@ def register(routes: Routes) -> None:
     routes.action(_WORDS, narrow)
 
 
-def tags(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+def tags(words: Words, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Answer ``tags NAME REPOSITORY``."""
     integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
     place = Place(integration.id, words.at(1, "The repository"))
-    surface.show(answer(services, actor, integration, place))
+    ask(lambda: surface.show(answer(services, actor, integration, place)))
 
 
 def explain(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -81,18 +81,19 @@ def explain(press: Press, surface: Surface, services: Services, actor: Actor) ->
     surface.show(notice(f"Name the repository: {code(f'/integrations tags {name} team/app')}"))
 
 
-def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def turn(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Show another page."""
     place = read_value(Place, press.value, "tags")
     integration = get_integration(services.ports, actor, place.id)
-    surface.replace(answer(services, actor, integration, place))
+    ask(lambda: surface.replace(answer(services, actor, integration, place)))
 
 
-def narrow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def narrow(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Show only tags with the typed words."""
     old = read_value(Place, press.block_id, "tags")
     integration = get_integration(services.ports, actor, old.id)
-    surface.replace(answer(services, actor, integration, Place(old.id, old.repository, press.value[:40])))
+    place = Place(old.id, old.repository, press.value[:40])
+    ask(lambda: surface.replace(answer(services, actor, integration, place)))
 
 
 def answer(services: Services, actor: Actor, integration: Integration, place: Place) -> Message:

@@ -29,8 +29,8 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value
-from handlers.routes import Press, Routes
-from handlers.surfaces import Surface
+from handlers.routes import Ask, Press, Routes
+from handlers.surfaces import Follower, Surface
 
 OPEN = "test.open"
 ALLOW = "test.allow"
@@ -59,26 +59,28 @@ def register(routes: Routes) -> None:
     routes.action(ALLOW, allow, changes=True)
 
 
-def test(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+def test(words: Words, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Answer ``test NAME [repository]``."""
     integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
-    answer(surface, services, actor, integration, words.optional(1) or None)
+    follower = surface.follow()
+    ask(lambda: answer(follower, services, actor, integration, words.optional(1) or None))
 
 
-def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Answer a row's Test entry."""
-    answer(surface, services, actor, get_integration(services.ports, actor, press.value))
+    integration = get_integration(services.ports, actor, press.value)
+    follower = surface.follow()
+    ask(lambda: answer(follower, services, actor, integration))
 
 
 def answer(
-    surface: Surface,
+    follower: Follower,
     services: Services,
     actor: Actor,
     integration: Integration,
     repository: str | None = None,
 ) -> None:
     """Ask, show the steps while they finish, then the verdict."""
-    follower = surface.follow()
     steps: list[Step] = []
 
     def on_step(step: Step) -> None:

@@ -38,8 +38,8 @@ from handlers.blocks import (
     when,
 )
 from handlers.command import Verb, Words
-from handlers.news import request_buttons, send_soon
 from handlers.paging import pack, read_value, turning
+from handlers.requests import request_buttons
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -107,7 +107,6 @@ def create_pressed(press: Press, surface: Surface, services: Services, actor: Ac
 
 def _create(services: Services, actor: Actor, target: Target, days: int) -> Message:
     made = create_token(services.ports, actor, target, days)
-    send_soon(services, actor.workspace)
     return created(*made, services.base_url)
 
 

@@ -42,7 +42,7 @@ class Log:
 
 @pytest.fixture
 def log():
-    """Our logging on a stream of its own; the former set-up returns afterwards."""
+    """Our logging on a stream of its own; the set-up from before returns afterwards."""
     loggers = [logging.root, *(logging.getLogger(name) for name in list(logging.root.manager.loggerDict))]
     before = [(logger, logger.level) for logger in loggers]
     handlers = list(logging.root.handlers)
@@ -175,7 +175,7 @@ def test_safe_texts_are_kept(error, line):
 
 
 def test_causes_are_described():
-    """An error's cause is described behind it."""
+    """An error's cause is described after it."""
     try:
         raise SettingsError("PORT is not a port.") from ValueError(MARKER)
     except SettingsError as error:

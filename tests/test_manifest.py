@@ -35,7 +35,7 @@ def test_the_only_command_is_declared():
     assert command["command"] == COMMAND
     assert len(command["description"]) <= 100
     assert len(command["usage_hint"]) <= 100
-    assert command["should_escape"] is False
+    assert command["should_escape"] is True
 
 
 def test_every_request_goes_to_one_address():

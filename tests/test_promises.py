@@ -3,9 +3,13 @@
 import pytest
 
 from bot.core.ports.registry import Tags
+from bot.run.outbox import Outbox
+from bot.run.watcher import Watcher
 from handlers import FEATURES
+from handlers.news import draw_closed, draw_news
 from handlers.routes import Routes
 from tests.fakes.people import ADMIN, COLLEAGUE
+from tests.fakes.scripted_registry import REJECTED
 from tests.features.promises import ROUTES, action_ids
 from tests.features.test_add import FORM
 from tests.features.test_imports import config
@@ -55,6 +59,24 @@ def test_ids_say_operation_and_step(action_id):
     assert len(action_id) + 33 <= 150
 
 
+def hear_of_a_refused_login(team, registry):
+    """Let the clock find that a login is refused, and tell its owner."""
+    watcher = Watcher(team.services.ports)
+    outbox = Outbox(team.services, draw_news, draw_closed)
+    registry.result = REJECTED
+    for minutes in (1, 11, 2):
+        team.slack.clock.advance(minutes * 60)
+        [watcher.step() for _ in range(60)]
+        outbox.step()
+
+
+def tell_requests(team):
+    """Tell people what others ask of them, and owners of a new target."""
+    team.fetch("registry-000", "project", "new-target")
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
+
+
 @pytest.fixture
 def walked(team, registry):
     """A team that has walked through every screen there is."""
@@ -80,6 +102,8 @@ def walked(team, registry):
     team.command("token create project note")
     team.command("token list noted", ADMIN)
     team.press("Next", on=team.command("targets"))
+    tell_requests(team)
+    team.command("history", ADMIN)
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]
     team.press("Next", on=team.command("token list"))
@@ -91,6 +115,7 @@ def walked(team, registry):
     team.close()
     team.command("add private")
     team.submit(FORM)
+    hear_of_a_refused_login(team, registry)
     return team
 
 

@@ -26,6 +26,8 @@ EVERYTHING = ENOUGH | {
     "QUAYMASTER_ADMINS": "U1, W2",
     "QUAYMASTER_EDITORS": "U3,S4,",
     "QUAYMASTER_ALLOWED_NETWORKS": "127.0.0.1,10.0.0.0/8",
+    "QUAYMASTER_METRICS": "[::1]:9464",
+    "QUAYMASTER_WATCH": "off",
     "QUAYMASTER_RATE_LIMIT": "120",
     "LOG_LEVEL": "debug",
 }
@@ -53,6 +55,9 @@ WRONG = [
     ("SLACK_SIGNING_SECRET", " "),
     ("QUAYMASTER_TRUSTED_PROXY", "*"),
     ("QUAYMASTER_TRUSTED_PROXY", "proxy.example.com"),
+    ("QUAYMASTER_METRICS", "9464"),
+    ("QUAYMASTER_METRICS", "localhost:https"),
+    ("QUAYMASTER_WATCH", "sometimes"),
     ("QUAYMASTER_RATE_LIMIT", "0"),
     ("QUAYMASTER_RATE_LIMIT", "many"),
     ("QUAYMASTER_RATE_LIMIT", "12345678"),
@@ -95,6 +100,8 @@ def test_every_setting_is_read():
         admins=("U1", "W2"),
         editors=("U3", "S4"),
         allowed_networks=(ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8")),
+        metrics=("::1", 9464),
+        is_watching=False,
         rate_limit=120,
         log_level="DEBUG",
     )

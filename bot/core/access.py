@@ -31,6 +31,8 @@ _LEAST_ROLE = {
     Action.EDIT: Role.MEMBER,
     Action.UNLINK: Role.MEMBER,
     Action.DELETE: Role.MEMBER,
+    Action.MUTE: Role.MEMBER,
+    Action.NOTIFY: Role.ADMIN,
 }
 
 _OWNERS_ONLY = frozenset(
@@ -42,6 +44,7 @@ _OWNERS_ONLY = frozenset(
         Action.UNLINK,
         Action.RESTORE,
         Action.REVOKE_TOKEN,
+        Action.MUTE,
     }
 )
 """What a member may do only to a thing of their own."""
@@ -63,6 +66,8 @@ _IN_WORDS = {
     Action.EDIT: "edit",
     Action.UNLINK: "remove dependencies of",
     Action.DELETE: "delete",
+    Action.MUTE: "mute",
+    Action.NOTIFY: "choose where news goes",
 }
 
 

@@ -41,6 +41,11 @@ class Action(StrEnum):
     DECLINE_TOKEN = "token.decline"  # noqa: S105 - the same
     RENAME_TARGET = "target.rename"
     FETCH = "credential.hand_out"
+    HEALTH = "integration.health"
+    """What the watch believes of an integration changed."""
+    MUTE = "integration.mute"
+    NOTIFY = "news.channel"
+    """The channel that news goes to was chosen or switched off."""
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same
     """Somebody typed a secret after the command."""
 

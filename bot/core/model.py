@@ -56,6 +56,8 @@ class Source(StrEnum):
     SLACK = "slack"
     WORKFLOW = "workflow"
     COMMAND_LINE = "command line"
+    CLOCK = "clock"
+    """Nobody asked: the watch, a reminder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,3 +353,5 @@ class AuditEntry:
     event: Event
     hash: str
     """64 hexadecimal digits."""
+    seal: str = ""
+    """The hash, sealed by the store that keeps the entry: who has no key can add none."""

@@ -40,6 +40,7 @@ _LONGEST = 2000
 CHECK_URL = "Check QUAYMASTER_URL, or try again."
 _GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
 _NOBODY = "Nobody said which server: type it, then Ctrl-D."
+_NO_LOGIN = "Nobody said which login to store: type it as JSON, then Ctrl-D."
 _LIKE_A_TOKEN = re.compile("qm_[0-9a-z]{16,}", re.IGNORECASE)  # a host's name comes back in lower case
 READ_ONLY = "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
 
@@ -275,21 +276,16 @@ def run(arguments: "list[str]") -> str:
 def _hear(verb: str) -> str:
     """Read what the caller says: a server's line, or for ``store`` a login. People are told what to type."""
     is_terminal = os.isatty(0)
+    nobody = _NO_LOGIN if verb == "store" else _NOBODY
     if is_terminal:
-        os.write(2, f"{NAME}: {_NOBODY}\n".encode())
+        os.write(2, f"{NAME}: {nobody}\n".encode())
     _LISTENING.acquire()
-    start_new_thread(_watch, (_TYPING_S if is_terminal else DEADLINE_S, _NOBODY, _LISTENING))
-    with open(0, "rb", buffering=0, closefd=False) as given:
-        if is_terminal:
-            said = given.read(_LARGEST_INPUT)  # ends with the line
-        else:
-            said = (
-                b"".join(iter(lambda: given.read(_LARGEST_INPUT), b""))
-                if verb == "store"
-                else given.readline()
-            )
+    start_new_thread(_watch, (_TYPING_S if is_terminal else DEADLINE_S, nobody, _LISTENING))
+    with open(0, "rb", closefd=False) as given:
+        whole = given.read if verb == "store" else given.readline
+        said = (given.read1 if is_terminal else whole)(_LARGEST_INPUT)  # at a terminal one line is all
     _LISTENING.release()
-    return (said or b"")[:_LARGEST_INPUT].decode("utf-8", "replace").strip()
+    return said.decode("utf-8", "replace").strip()
 
 
 _SPEAKING = allocate_lock()  # whoever takes it has the last word

@@ -17,13 +17,10 @@ no_server='no credentials server URL'
 check_url='Check QUAYMASTER_URL, or try again.'
 get_a_token='To get one: /integrations token create project|environment|image TARGET'
 nobody='Nobody said which server: type it, then Ctrl-D.'
+no_login='Nobody said which login to store: type it as JSON, then Ctrl-D.'
 read_only='This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack.'
 newline='
 '
-tab=$(printf '\t')
-carriage_return=$(printf '\r')
-backspace=$(printf '\b')
-form_feed=$(printf '\f')
 
 # quiet SENTENCE: for the caller no failure, so people are told nothing.
 quiet() {
@@ -305,10 +302,10 @@ read_escape() {
   case $mark in
     [\"\\/]) text=$text$mark ;;
     n) text=$text$newline ;;
-    t) text=$text$tab ;;
-    r) text=$text$carriage_return ;;
-    b) text=$text$backspace ;;
-    f) text=$text$form_feed ;;
+    t) put_bytes 9 ;;
+    r) put_bytes 13 ;;
+    b) put_bytes 8 ;;
+    f) put_bytes 12 ;;
     u) read_code_point ;;
     *) return 1 ;;
   esac
@@ -389,6 +386,7 @@ case $1 in
   *) quiet "$name: unknown action; use store, get, erase, list or version" ;;
 esac
 
+[ "$1" != store ] || nobody=$no_login
 [ ! -t 0 ] || printf '%s: %s\n' "$name" "$nobody" >&2
 # Callers end without a newline, for which `read` fails although it has read.
 read -r input 2>/dev/null || :

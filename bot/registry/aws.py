@@ -96,9 +96,13 @@ class AwsLogins:
         """Give the same to a docker client, with its end. Takes and raises what ``granted`` does."""
         return in_docker(self.granted(login, operation))
 
-    def kept_login(self, login: Login) -> DockerLogin | None:
-        """Give a docker client the password that is kept; ``None`` when AWS is to be asked for one."""
-        kept = self._fresh(login)
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
+        """
+        Give a docker client the password that is kept; ``None`` when AWS is to be asked for one.
+
+        ``while_valid``: also one past half its life, while it lasts.
+        """
+        kept = self._valid(login) if while_valid else self._fresh(login)
         return in_docker(kept) if kept else None
 
     def granted(self, login: Login, operation: Operation) -> Granted:
@@ -123,17 +127,20 @@ class AwsLogins:
         return self._fresh(login) or self._renewed(login, operation)
 
     def _fresh(self, login: Login) -> Granted | None:
+        kept = self._valid(login)
+        return kept if kept and kept.is_fresh(self._now()) else None
+
+    def _valid(self, login: Login) -> Granted | None:
         with self._lock:
             kept = self._kept.get(login.cache_key)
-        return kept if kept and kept.is_fresh(self._now()) else None
+        return kept if kept and kept.until > self._now() else None
 
     def _renewed(self, login: Login, operation: Operation) -> Granted:
         try:
             granted = self._asked(login, operation)
         except Unreachable:
-            with self._lock:
-                kept = self._kept.get(login.cache_key)
-            if kept is None or kept.until <= self._now():
+            kept = self._valid(login)
+            if kept is None:
                 raise
             return kept
         if login.cache_key:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
-from bot.core.errors import RegistryFailure, Unreachable
+from bot.core.errors import Busy, RegistryFailure, Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import Tags
 from bot.registry.answer import Answer
@@ -25,6 +25,8 @@ PAGE_BYTES = 4 * 1024 * 1024
 PAGE_VALUES = 60_000
 MOST_PAGES = 100
 MOST_TAGS = 50_000
+_BYTES_A_TAG = 150
+"""About what a name costs in memory, with its place in the table."""
 NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 TAG = re.compile(rf"(?!sha256-[0-9a-f]{{64}}(?:\.[a-z]+)?\Z){NAME}")
 """A tag, but not one that stands for a digest, as cosign makes them. A digest itself holds a colon."""
@@ -65,7 +67,7 @@ class TagReader:
             seen.add(url)
             try:
                 url = self._read_page(url)
-            except RegistryFailure as failure:
+            except (RegistryFailure, Busy) as failure:
                 if not self._has_begun:
                     raise
                 return self._stopped(f"could not be read: {failure.message}")
@@ -77,6 +79,7 @@ class TagReader:
         """Read one page, and say where the next one is. Raises ``RegistryFailure`` or ``_NoNextPage``."""
         answer = self._further_page(url) if self._has_begun else self._first_page(url)
         self._tags.update(self._tags_of(answer))
+        self._talk.wire.allowance.keep(len(self._tags) * _BYTES_A_TAG)
         self._has_begun = True
         target = next_page(answer.headers.get("Link", ""))
         return None if target is None else self._on_own_origin(joined(answer.url, target))

@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from bot.core.errors import CertificateWanted, Unreachable
 from bot.registry.answer import Answer
+from bot.registry.byte_budget import Allowance, ByteBudget
 from bot.registry.certificates import is_certificate_wanted, no_client_certificate
 from bot.registry.guard import Guard, joined, origin_of
 from bot.registry.operation import Operation
@@ -61,16 +62,25 @@ class PinnedAdapter(HTTPAdapter):
 class Wire:
     """The connections of one operation. Each goes where the guard allows and ends with the operation."""
 
-    def __init__(self, operation: Operation, guard: Guard, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        guard: Guard,
+        context: ssl.SSLContext,
+        budget: ByteBudget | None = None,
+    ) -> None:
+        """``budget``: shared with other operations; ``None`` = one of its own."""
         self.operation = operation
+        self.allowance = Allowance(budget or ByteBudget())
         self._meter = Meter(operation, guard)
         self._adapter = PinnedAdapter(self._meter, context)
         self._kept: set[str] = set()
         """Origins that have answered, so that a connection to them may have been kept."""
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and give the bytes back."""
         self._adapter.close()
+        self.allowance.close()
 
     def fetch(self, url: str, authorization: str | None = None, limit: int | None = SMALL) -> Answer:
         """
@@ -151,6 +161,7 @@ class Wire:
                 break
             if len(body) > limit:
                 raise too_much(self.operation)
+            self.allowance.read(len(body))
         return bytes(body)
 
     def _has_waited(self, answer: Answer) -> bool:

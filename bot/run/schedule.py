@@ -10,7 +10,6 @@ from slack_sdk.errors import SlackApiError
 from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import due_reminders, keep_reminder
 from bot.services import Services
-from handlers.news import send_soon
 from handlers.token import reminder
 
 EVERY_S = 60.0
@@ -21,6 +20,32 @@ _GONE = frozenset({"user_not_found", "account_inactive", "is_inactive", "channel
 """Slack's ways of saying that a person cannot be reached any more."""
 
 log = logging.getLogger(__name__)
+
+
+class Ticker:
+    """A thread that does the same again and again until it is stopped. Whatever fails, it goes on."""
+
+    def __init__(self, name: str, every_s: float, step: Callable[[], None]) -> None:
+        """``step`` is called ``every_s`` seconds after it ended last."""
+        self._name = name
+        self._every_s = every_s
+        self._step = step
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End, within the time; a step that is under way is left to itself after it."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._every_s):
+            _attempt(f"do a step of the {self._name}", self._step)
 
 
 class Housekeeping:
@@ -49,15 +74,10 @@ class Housekeeping:
         number = 0
         while not self._stopped.wait(self._every_s):
             _attempt("write what was noted", self._flush)
-            _attempt("send news", self._send_news)
             if number % _REMIND_EVERY == 0:
                 # On the executor: Slack may let a batch of messages wait for minutes.
                 self._services.executor.submit(self._remind, on_full=_wait_for_the_next_round)
             number += 1
-
-    def _send_news(self) -> None:
-        for workspace in self._services.ports.store.workspaces():
-            send_soon(self._services, workspace)
 
     def _remind(self) -> None:
         _attempt("remind of tokens", lambda: remind(self._services))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from slack_bolt import App
 from slack_bolt.adapter.wsgi import SlackRequestHandler
 
+from bot.core.errors import QuaymasterError
 from bot.core.secrets import Secret
 from bot.logs import slack_logger, start_logging
 from bot.run.process import guard_memory, limit_memory, raise_descriptor_limit
@@ -26,6 +27,8 @@ from bot.web.server import HEALTH_PATH, SLACK_PATH, Server, dispatcher, serve
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
+
+    from bot.run.metrics import Metrics, Page
 
 END_S = 9.0
 """The whole of the end: running requests, then tasks. A supervisor's patience is 10 s."""
@@ -49,14 +52,35 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     raise_descriptor_limit()
     redactor = start_logging(settings.log_level)
     redactor.hide(secrets_of(settings))
-    wired = build_services(settings)
+    metrics = _metrics() if settings.metrics else None
+    wired = build_services(settings, metrics=metrics)
     try:
-        serve_wired(settings, wired, say)
+        page = _serve_metrics(metrics, settings) if metrics else None
+        serve_wired(settings, wired, say, metrics)
+        if page:
+            page()
     finally:
         wired.store.close()
 
 
-def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) -> None:
+def _metrics() -> "Metrics":
+    from bot.run.metrics import Metrics
+
+    return Metrics()
+
+
+def _serve_metrics(metrics: "Metrics", settings: Settings) -> "Page":
+    host, port = settings.metrics or ("", 0)
+    try:
+        return metrics.serve(host, port)
+    except OSError as error:
+        message = f"Quaymaster cannot serve metrics on {host} port {port}: {str(error.strerror).lower()}."
+        raise QuaymasterError(message, "Set QUAYMASTER_METRICS to another address.") from error
+
+
+def serve_wired(
+    settings: Settings, wired: Wired, say: Callable[[str], None], metrics: "Metrics | None" = None
+) -> None:
     """Serve with services that are open."""
     secret = settings.slack_signing_secret
     own = OwnWorkspace(wired.client, wired.people_lane, wired.store.workspaces)
@@ -70,8 +94,11 @@ def serve_wired(settings: Settings, wired: Wired, say: Callable[[str], None]) ->
     socket_mode = socket_mode_of(settings, wired, app)
     checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
     mounts = {**mounts_of(settings, app, checks), WORKFLOWS_PATH: workflow_api(wired.services)}
-    server = Server(dispatcher(mounts), settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
-    wired.housekeeping.start()
+    wsgi = dispatcher(mounts)
+    wsgi = metrics.measured_requests(wsgi) if metrics else wsgi
+    server = Server(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
+    wired.clockwork.start()
+    own.ask_ahead()
     if socket_mode:
         socket_mode.start()
     serve(server, lambda url: say(f"Quaymaster listens on {url}"))
@@ -102,7 +129,7 @@ def finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> Non
     if socket_mode:
         socket_mode.stop(max(0.5, (deadline - time.monotonic()) / 2))
     wired.executor.close(max(0.5, deadline - time.monotonic()))
-    wired.housekeeping.stop(max(0.5, deadline - time.monotonic()))
+    wired.clockwork.stop(max(0.5, deadline - time.monotonic()))
 
 
 def give_up() -> None:

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
@@ -13,11 +14,12 @@ from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
 from bot.core.model import Workspace
 from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
+from bot.core.ports.store import Store
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import GROUPS, KINDS
-from bot.run.schedule import Housekeeping
+from bot.run.clockwork import Clockwork
 from bot.services import Services
 from bot.settings import Settings, StoreSettings
 from bot.slack.members import SlackPeople
@@ -25,6 +27,9 @@ from bot.slack.refusals import ShortRateLimitRetry
 from bot.slack.response_url import SlackReplies
 from storage.sealing import Keyring, parse_keys, read_keys_file
 from storage.tinydb.tinydb_store import TinyDBStore
+
+if TYPE_CHECKING:
+    from bot.run.metrics import Metrics
 
 SLACK_TIMEOUT_S = 10
 
@@ -38,19 +43,22 @@ class Wired:
     services: Services
     store: TinyDBStore
     executor: BoundedExecutor
-    housekeeping: Housekeeping
+    clockwork: Clockwork
     client: WebClient
     people_lane: BoundedExecutor
     """Asks Slack what requests wait for."""
 
 
-def build_services(settings: Settings, registry: Registry | None = None) -> Wired:
+def build_services(
+    settings: Settings, registry: Registry | None = None, metrics: "Metrics | None" = None
+) -> Wired:
     """
     Open the store and put everything together.
 
     Args:
         settings: The operator's.
         registry: Who asks registries; ``None`` = a client that goes where the settings allow.
+        metrics: Measures the ports; ``None`` = nobody does.
 
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
@@ -61,11 +69,17 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
     executor = BoundedExecutor()
     # A lane of its own, so that a queue full of registry checks does not stop anybody from looking.
     people_lane = BoundedExecutor(threads=8, queue=200, name="people")
+    registry = registry or RegistryClient(KINDS, settings.allowed_networks)
+    port: Store = store
+    if metrics:
+        registry = metrics.measured_registry(registry)
+        metrics.watch_integrations(store, now)
+        port = metrics.measured_store(store)
     services = Services(
         ports=Ports(
-            store,
+            port,
             load_keyring(settings),
-            CappedRegistry(registry or RegistryClient(KINDS, settings.allowed_networks)),
+            CappedRegistry(registry),
             now,
         ),
         kinds=KINDS,
@@ -79,7 +93,8 @@ def build_services(settings: Settings, registry: Registry | None = None) -> Wire
         editors=settings.editors,
         default_linked_only=settings.default_linked_only,
     )
-    return Wired(services, store, executor, Housekeeping(services, store.flush), client, people_lane)
+    clockwork = Clockwork(services, registry, store.flush, is_watching=settings.is_watching)
+    return Wired(services, store, executor, clockwork, client, people_lane)
 
 
 def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:

@@ -178,7 +178,7 @@ GENERAL = Channel(
 
 
 def try_cast() -> Cast:
-    """Return the workspace of the try page, as it is at the start."""
+    """Return the workspace of the try page, in its first state."""
     return Cast(
         TEAM_ID,
         _TEAM_DOMAIN,

@@ -229,6 +229,9 @@ def _expect_hash(view: View, args: Json) -> None:
 
 def _conversation(world: World, channel: str) -> tuple[str, str]:
     """Return the channel to post to, and the person when it is a direct conversation."""
+    if channel.startswith("#"):
+        known = (one.id for one in world.cast.channels.values() if one.name == channel[1:])
+        channel = next(known, channel)
     if channel in world.cast.channels:
         if not world.cast.is_member(BOT_USER.id, channel):
             raise Refused("not_in_channel")

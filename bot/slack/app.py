@@ -39,7 +39,7 @@ def build_app(
 
     Args:
         services: The ports.
-        signing_secret: Slack's signing secret; Bolt checks it again behind our own front.
+        signing_secret: Slack's signing secret; Bolt checks it again after our own front.
         rates: How often people may ask.
         workspaces: Which workspace a request belongs to; by default whichever it names.
         logger: Where Bolt logs, at WARNING: at lower levels it prints payloads.
@@ -68,8 +68,8 @@ def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResul
     return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token="")
 
 
-# Bolt looks up the argument names of a middleware that is a function anew for each request, and builds every
-# argument there could be: a class costs a tenth of that.
+# A class, because for a function Bolt looks up the argument names at each request and builds every argument
+# there could be, which costs ten times as much.
 
 
 class _PayloadWord(Middleware):

@@ -7,7 +7,7 @@
 5. The payload has a shape that Slack sends (``bot/slack/payloads.py``).
 
 Bolt parses a body before it checks the signature, and logs the whole body of a request it refuses; so
-our own check comes first and logs no word of a body. Bolt's stays on behind it.
+our own check comes first and logs no word of a body. Bolt then checks again.
 """
 
 import hmac

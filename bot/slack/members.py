@@ -1,8 +1,8 @@
-"""Who the people of a workspace are: asked of Slack, and remembered for whoever only looks.
+"""Who the people of a workspace are: asked of Slack, and remembered for those who only look.
 
 What changes, creates or reveals something asks at that moment (``bot/core/access.py`` says what does). Slack
-lets an app ask 20 times a minute for the members of groups, so their answers are at least 10 seconds old
-before it is asked again.
+lets an app ask only 20 times a minute for the members of groups, so even then a group's members may be those
+of 10 seconds ago.
 """
 
 import time

@@ -18,7 +18,7 @@ _DEEPEST = 100
 
 
 class Misshapen(Exception):
-    """The payload is none that Slack sends. ``reason`` repeats nothing of it."""
+    """Slack does not send such a payload. ``reason`` repeats nothing of it."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -192,7 +192,7 @@ def _check_form(decoded: str) -> None:
 
 
 def _is_given(field: str, marked: str) -> bool:
-    """Say whether a form, with ``&`` put before and behind it, holds a field that is not empty."""
+    """Return whether a form, with ``&`` put before and after it, holds a field that is not empty."""
     return f"&{field}=" in marked and f"&{field}=&" not in marked
 
 

@@ -1,7 +1,7 @@
 """Questions to Slack whose answers several requests need: asked once at a time, remembered for a while.
 
 Whoever needs an answer waits on their own thread, within Slack's three seconds; the question itself runs on a
-lane of its own. An answer that comes too late for whoever asked is still remembered.
+lane of its own. An answer that comes too late for the one who asked is still remembered.
 """
 
 import logging
@@ -137,7 +137,7 @@ def _late() -> Busy:
 
 
 def _failure(error: Exception) -> QuaymasterError:
-    """Name what an operator must mend; anything else may be over at the next try."""
+    """Name what an operator must fix; anything else may be over at the next try."""
     known = explained_refusal(error)
     if known is not None and (known is error or isinstance(known, SettingsError)):
         return known

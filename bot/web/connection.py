@@ -39,8 +39,8 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no ty
         except ValueError:
             # A host such as "[x]", or a length of thousands of digits.
             raise ParsingError("unreadable") from None
-        # Two lengths, or a transfer coding where there is none: proxies may read the body's end elsewhere
-        # (RFC 9112, section 6.1).
+        # With two lengths, or a transfer coding that HTTP/1.0 does not have, a proxy may see the body end
+        # somewhere else (RFC 9112, section 6.1).
         if (self.chunked and "CONTENT_LENGTH" in self.headers) or "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("two lengths")
         if self.body_rcv is None:
@@ -49,7 +49,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no ty
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc]
-    """Answers a request that no application gets to see: waitress's own words would repeat its headers."""
+    """Answers a request that no application sees. Waitress's own answer would repeat its headers."""
 
     def execute(self) -> None:
         """Answer as the API answers errors."""
@@ -66,12 +66,12 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
-    """A connection that knows by monotonic time since when it waits for its client."""
+    """A connection that knows, in monotonic time, since when it has been waiting for its client."""
 
     parser_class = _Request
     error_task_class = _Refusal
     waits_since: float
-    """When it was opened, or its last answer was ready; it means nothing while a request runs."""
+    """When it was opened or its last answer was ready. It means nothing while a request runs."""
     _is_running = False
     _begun_at: float | None = None
     """When the first byte after that came."""
@@ -82,7 +82,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
 
     @property
     def is_waiting(self) -> bool:
-        """True while nothing runs for it: it is idle, sends a request or reads an answer."""
+        """True while nothing runs for it: its client is idle, sends a request, or reads an answer."""
         return not (self._is_running or self.requests)
 
     @property
@@ -91,7 +91,7 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return self.request.body_bytes_received if self.request else 0
 
     def is_late(self, now: float, request_s: float) -> bool:
-        """Say whether the client has had its time. No number of single bytes makes it longer."""
+        """Return whether the client has used up its time. Sending single bytes does not extend it."""
         if not self.is_waiting:
             return False
         if self.total_outbufs_len:

@@ -1,4 +1,4 @@
-"""``/healthz``: whether this process can do its work, for whoever supervises it."""
+"""``/healthz``: whether this process can do its work, for its supervisor."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Health = Callable[[], str | None]
-"""Gives ``None`` while all is well, otherwise one sentence that says what is not."""
+"""Returns ``None`` while all is well, otherwise one sentence that says what is wrong."""
 
 
 def health_page(health: Health) -> "WSGIApplication":

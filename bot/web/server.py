@@ -45,8 +45,8 @@ _SETTINGS = {
     "outbuf_overflow": 16 * _LARGEST_BODY,
     "asyncore_use_poll": True,  # `select` fails beyond 1,024 descriptors
     "ident": None,
-    # Waitress counts these by a clock that can be set back, from the last byte, and at its limit it lets
-    # nobody in. `Server` closes connections in their place.
+    # Waitress counts from the last byte, by a clock that can be set back, and accepts nobody at its limit.
+    # `Server` closes connections instead.
     "connection_limit": _NEVER,
     "channel_timeout": _NEVER,
     # The header is read here, by `_behind`: waitress answers a malformed one itself and logs its value.
@@ -55,7 +55,7 @@ _SETTINGS = {
 
 _MOST_CONNECTIONS = 1000
 _DESCRIPTORS_FOR_OTHERS = 200
-"""Descriptors that stay free for the store, for registries and for Slack."""
+"""Descriptors left for the store, for registries and for Slack."""
 _MOST_HALF_SENT_BYTES = 64 * 1024 * 1024
 _LOOK_EVERY_S = 1.0
 
@@ -104,11 +104,11 @@ def _nothing() -> None:
 
 class Server:
     """
-    A waitress server on a socket of ours, which nobody can fill, and with a stop that finishes what runs.
+    A waitress server that slow clients cannot fill, and that finishes running requests when it stops.
 
-    A request has ``request_s`` to arrive whole, however its bytes are spread. When there are too
-    many connections, the address with most waiting ones loses its longest waiting one: whoever holds
-    connections open takes them from themselves.
+    A request has ``request_s`` to arrive whole, however its bytes are spread. When there are too many
+    connections, the address that holds the most waiting ones loses its longest waiting one, so clients that
+    hold connections open take them from themselves.
     """
 
     def __init__(
@@ -186,8 +186,8 @@ class Server:
 
     def _turn(self, timeout_s: float) -> None:
         wasyncore.loop(timeout=timeout_s, use_poll=True, map=self._map, count=1)
-        # Between two turns, never within one: a descriptor that is closed while the loop holds the answers
-        # of its poll may be given to a new connection, which would then be closed for the old one's sake.
+        # Between two turns, never within one: while the loop holds the results of its poll, a descriptor that
+        # is closed may be reused for a new connection, which would then get the old one's result.
         now = time.monotonic()
         if now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
@@ -233,7 +233,7 @@ def _most_connections() -> int:
 
 
 def _behind(trusted_proxy: str, wsgi: "WSGIApplication") -> "WSGIApplication":
-    """Make a request's address the one that the proxy tells. Nobody else is believed, nor is garbage."""
+    """Take a request's address from the proxy's header. No other client is believed, and no garbage is."""
     trusted = _address_in(trusted_proxy)
 
     def told(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -41,6 +41,7 @@ from bot.core.queries import (
 )
 from bot.core.workflows.token_format import WorkflowToken
 from storage.postgres.connections import Row, Step
+from storage.postgres.noted_uses import Noted
 from storage.postgres.rows import (
     dependency_of,
     entry_of,
@@ -51,7 +52,6 @@ from storage.postgres.rows import (
     token_of,
 )
 from storage.records import bar_from, integration_from, news_from
-from storage.tinydb.last_used import Noted
 
 _MOST_NEWS = 100
 _IN_BATCHES = "_after"

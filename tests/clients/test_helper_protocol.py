@@ -171,18 +171,30 @@ def test_answer_that_holds_a_token_is_not_repeated(helper, token):
     assert heard(said) == (1, *told("You sent qm_…, and qm_….", "qm_short stays"))
 
 
-def test_person_at_a_terminal_is_told_what_to_type(helper):
-    """Whoever starts it by hand reads at once that it waits for a server, and no false reason."""
+@pytest.mark.parametrize(
+    ("verb", "sentence"),
+    [
+        ("get", "Nobody said which server: type it, then Ctrl-D."),
+        ("erase", "Nobody said which server: type it, then Ctrl-D."),
+        ("store", "Nobody said which login to store: type it as JSON, then Ctrl-D."),
+    ],
+)
+@pytest.mark.parametrize("end", [b"\n", b"\x04\x04"])
+def test_person_at_a_terminal_is_told_what_to_type(helper, verb, sentence, end):
+    """Whoever starts it by hand reads at once what it waits for, and no false reason."""
     screen, terminal = os.openpty()
     with subprocess.Popen(
-        [str(helper.path), "get"], stdin=terminal, stdout=terminal, stderr=terminal, env=helper.env
+        [str(helper.path), verb], stdin=terminal, stdout=terminal, stderr=terminal, env=helper.env
     ):
         first = os.read(screen, 1000).decode()
-        os.write(screen, b"nowhere.example.com\n")
-        rest = read_until(screen, "keychain")
+        os.write(screen, b"nowhere.example.com" + end)
+        rest = read_until(screen, ENDS[verb])
 
-    assert first.strip() == f"{NAME}: Nobody said which server: type it, then Ctrl-D."
-    assert NOT_FOUND.strip() in rest
+    assert first.strip() == f"{NAME}: {sentence}"
+    assert ENDS[verb] in rest
+
+
+ENDS = {"get": NOT_FOUND.strip(), "erase": "Nothing was erased.", "store": NO_SERVER.strip()}
 
 
 def read_until(screen, word):

@@ -20,12 +20,13 @@ OWNING = (
     Action.UNLINK,
     Action.RESTORE,
     Action.REVOKE_TOKEN,
+    Action.MUTE,
 )
-ADMINISTERING = (Action.APPROVE_TOKEN, Action.DECLINE_TOKEN, Action.RENAME_TARGET)
+ADMINISTERING = (Action.APPROVE_TOKEN, Action.DECLINE_TOKEN, Action.RENAME_TARGET, Action.NOTIFY)
 
 
 PERMITTED = (*READING, *ADDING, *OWNING, *ADMINISTERING)
-RECORDED = (Action.IMPORT, Action.FORGET, Action.ALLOW_REALM, Action.FETCH, Action.TYPE_SECRET)
+RECORDED = (Action.IMPORT, Action.FORGET, Action.ALLOW_REALM, Action.FETCH, Action.TYPE_SECRET, Action.HEALTH)
 """What the history names and no role decides: part of another action, an operator's, or a workflow's."""
 
 

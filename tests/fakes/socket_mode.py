@@ -37,8 +37,10 @@ class FakeSocketMode:
         """The address of the Web API, as ``SLACK_API_URL`` has it."""
         return f"{self.origin}/api/"
 
-    def answer_open(self, token: str) -> dict:
-        """Answer ``apps.connections.open``."""
+    def answer(self, path: str, token: str) -> dict:
+        """Answer ``auth.test`` or ``apps.connections.open``."""
+        if path.endswith("auth.test"):
+            return {"ok": True, "team_id": "T1", "user_id": "UBOT"}
         self.tokens.append(token)
         if self.refuses_with:
             return {"ok": False, "error": self.refuses_with}
@@ -59,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Answer a Web API call."""
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        body = json.dumps(self.fake.answer_open(self.headers.get("Authorization", ""))).encode()
+        body = json.dumps(self.fake.answer(self.path, self.headers.get("Authorization", ""))).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

@@ -7,6 +7,8 @@ from bot.core.model import Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.token_format import SHAPE
 from bot.core.workflows.tokens import identify_caller
+from bot.run.outbox import Outbox
+from handlers.news import draw_closed, draw_news
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
@@ -22,6 +24,12 @@ def fetch(team, text, name="my_registry"):
     """Fetch by name, as a pipeline does; what went wrong is raised."""
     ports = team.services.ports
     return fetch_named(ports, identify_caller(ports.store, text, name, ports.now()), name)
+
+
+def deliver(team):
+    """Let a minute pass, and send what waits."""
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
 
 
 def dependency(team):
@@ -55,6 +63,7 @@ def test_declined_token_goes_on_being_refused(free):
     """Declining is told to the creator, and the token reaches nothing more."""
     text = token(free, COLLEAGUE)
     free.press(f"Decline token {text[3:11]}", ADMIN, on=free.command("token list", ADMIN))
+    deliver(free)
 
     assert "declined your workflow token" in free.seen(COLLEAGUE).text
     with pytest.raises(NotApproved):
@@ -80,6 +89,7 @@ def test_admins_of_the_settings_are_told(make_team):
     """The people whom the settings name as admins get the request with its buttons."""
     team = make_team(admins=(ADMIN,))
     token(team, COLLEAGUE)
+    deliver(team)
     shown = team.seen(ADMIN)
     team.press("Approve", ADMIN, on=shown)
 
@@ -93,7 +103,9 @@ def test_link_by_another_is_a_note_until_the_owner_allows_it(free):
     noted = free.command("link my_registry project web-shop", COLLEAGUE)
     with pytest.raises(NotApproved):
         fetch(free, text)
+    deliver(free)
     free.press("Allow", on=free.seen(MEMBER))
+    deliver(free)
 
     assert "This is a note" in noted.text
     assert dependency(free).granted_by == MEMBER
@@ -104,8 +116,10 @@ def test_link_by_another_is_a_note_until_the_owner_allows_it(free):
 def test_note_is_asked_about_once(free):
     """Noting again sends no second message."""
     free.command("link my_registry project web-shop", COLLEAGUE)
+    deliver(free)
     before = len(free.slack.called("chat.postMessage"))
     free.command("link my_registry project web-shop", COLLEAGUE)
+    deliver(free)
 
     assert len(free.slack.called("chat.postMessage")) == before == 1
 
@@ -113,6 +127,7 @@ def test_note_is_asked_about_once(free):
 def test_stranger_allows_nothing(free):
     """Only the owner and admins allow, whoever holds the button."""
     free.command("link my_registry project web-shop", COLLEAGUE)
+    deliver(free)
     free.press("Allow", COLLEAGUE, on=free.seen(MEMBER))
 
     assert dependency(free).granted_by is None
@@ -195,6 +210,7 @@ def test_who_linked_is_told_of_a_removal(free):
     """Somebody whose link an owner removes is told."""
     free.command("link my_registry project web-shop", COLLEAGUE)
     free.press("Remove project web-shop", on=free.command("delete my_registry"))
+    deliver(free)
 
     assert "removed `project web-shop`, which you linked, from *my_registry*" in free.seen(COLLEAGUE).text
 
@@ -217,6 +233,7 @@ def test_link_that_takes_a_login_away_asks_its_owner(free):
     free.command("link my_registry project web-shop")
     free.add("mine", owner=COLLEAGUE)
     shown = free.command("link mine project web-shop", COLLEAGUE)
+    deliver(free)
     request = free.seen(MEMBER)
     before = free.command("which registry.example.com/a project web-shop").text
     free.press("Allow", on=request)
@@ -292,3 +309,28 @@ def test_sweep_is_a_group_of_its_own(free):
 
     assert "Fetched along with everything else, never alone" in swept
     assert "Fetched along with everything else" not in alone
+
+
+def test_owner_hears_of_a_new_target_once(free):
+    """The first fetch of a target is told to the owner, several within a minute in one message."""
+    texts = [token(free, ADMIN, target) for target in ("web-shop", "billing")]
+    [fetch(free, text) for text in (*texts, *texts)]
+    deliver(free)
+    shown = free.seen(MEMBER)
+    [fetch(free, text) for text in texts]
+    deliver(free)
+
+    assert "`project web-shop` fetched *my_registry* for the first time." in shown.text
+    assert "`project billing` fetched *my_registry* for the first time." in shown.text
+    assert len(free.slack.called("chat.postMessage")) == 1
+
+
+def test_owner_may_switch_that_off(free):
+    """One press, and new targets of this integration are told no more."""
+    fetch(free, token(free, ADMIN))
+    deliver(free)
+    free.press("Don't tell me again", on=free.seen(MEMBER))
+    fetch(free, token(free, ADMIN, "billing"))
+    deliver(free)
+
+    assert len(free.slack.called("chat.postMessage")) == 1

@@ -1,8 +1,16 @@
 """The history: who did what, when, the newest first, refused attempts too."""
 
+import csv
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
+from bot.core.model import Target, TargetKind
+from bot.core.queries import HistoryQuery
+from handlers.history import csv_of
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+from tests.features.team import ACME
 
 
 def lines(shown):
@@ -84,13 +92,18 @@ def test_empty_history_writes_nothing(team):
     assert team.events() == []
 
 
-@pytest.mark.parametrize("about", ["x" * 3000, "<!channel>", "*bold* `code`", '"quoted"'])
+@pytest.mark.parametrize("about", ["x" * 190, "<!channel>", "*bold* `code`", '"quoted"'])
 def test_unknown_names_have_no_history(free, about):
-    """A name that never was has no history, however long or strange it is."""
+    """A name that never was has no history, however strange it is."""
     shown = free.command(f"history {about}")
 
-    assert "Nothing has happened yet." in shown.text
+    assert "Nothing in the history matches that." in shown.text
     assert lines(shown) == []
+
+
+def test_endless_question_is_refused(free):
+    """What would not fit into a page button is refused with the limit."""
+    assert "Use at most 200 characters." in free.command(f"history {'x' * 3000}").text
 
 
 def test_namesake_has_a_history_of_its_own_in_show(free):
@@ -108,3 +121,96 @@ def test_namesake_has_a_history_of_its_own_in_show(free):
 def test_other_words_for_history(free, verb):
     """People's other words for it do the same."""
     assert free.command(verb).title == "History"
+
+
+def test_history_of_a_person(free):
+    """`history @person` shows what that person did, and nothing else."""
+    free.command("link my_registry project web-shop", COLLEAGUE)
+    shown = free.command(f"history <@{COLLEAGUE}|colleague>")
+
+    assert len(lines(shown)) == 1
+    assert f"<@{COLLEAGUE}> linked" in shown.text
+
+
+def test_history_of_a_target(free):
+    """`history project NAME` shows what concerns that target."""
+    free.command("link my_registry project web-shop")
+    free.command("link my_registry project other")
+    shown = free.command("history project web-shop")
+
+    assert len(lines(shown)) == 1
+    assert "`web-shop`" in shown.text
+
+
+def test_history_of_a_token(free):
+    """`history token ID` shows what was fetched with that token."""
+    free.fetch("my_registry", "project", "web-shop")
+    used = free.store.read(ACME).tokens.of_target(Target(TargetKind.PROJECT, "web-shop"))[0]
+    shown = free.command(f"history token {used.id}")
+
+    assert len(lines(shown)) == 1
+    assert "fetched `my_registry`" in shown.text
+
+
+def test_history_between_dates(free):
+    """`since` and `until` take whole days in."""
+    today = free.services.ports.now().date()
+    tomorrow = today + timedelta(days=1)
+
+    assert len(lines(free.command(f"history my_registry since {today} until {today}"))) == 1
+    assert "Nothing in the history matches" in free.command(f"history since {tomorrow}").text
+
+
+def test_date_that_is_none_is_named(free):
+    """A day that no calendar has is refused with the reason."""
+    assert "“2026-02-31” is not a date." in free.command("history since 2026-02-31").text
+
+
+def test_misspelled_name_is_corrected(free):
+    """When nothing matches a name, the nearest names are shown."""
+    assert "Did you mean “my_registry”?" in free.command("history my_registri").text
+
+
+def test_older_keeps_to_what_was_asked(free):
+    """Older goes on with the same person."""
+    free.link_many("my_registry", 15)
+    [free.command(f"unlink my_registry project target-{number:02}") for number in range(15)]
+    free.command(f"history <@{MEMBER}>")
+    shown = free.press("Older")
+
+    assert len(lines(shown)) == 6
+    assert shown.title == f"History of @{MEMBER}"
+
+
+def test_admin_exports_the_history(free):
+    """*Export* sends an admin a CSV file with every entry that was asked for."""
+    free.command("link my_registry project web-shop")
+    free.command("history my_registry", ADMIN)
+    answer = free.press("Export", ADMIN)
+    (sent,) = [file for one in free.slack.world.messages for file in one.files]
+    rows = list(csv.reader(sent.content.decode().splitlines()))
+
+    assert "2 entries" in answer.text
+    assert [row[3] for row in rows[1:]] == ["dependency.link", "integration.add"]
+    assert rows[1][6] == "project web-shop"
+
+
+def test_members_have_no_export(free):
+    """Members are shown no Export button."""
+    assert "Export" not in free.command("history").buttons
+
+
+def test_cells_of_an_export_are_no_formulas(free):
+    """A target that begins like a formula is plain text in a spreadsheet."""
+    entry = free.store.read(ACME).history.page(HistoryQuery()).entries[0]
+    forged = replace(entry, event=replace(entry.event, name='=HYPERLINK("x")'))
+
+    assert "'=HYPERLINK" in csv_of((forged,))
+
+
+def test_export_says_what_is_missing(free):
+    """Where the app may not send files, the sentence names the scope."""
+    free.slack.failing["files.getUploadURLExternal"] = "missing_scope"
+    free.command("history", ADMIN)
+
+    assert "files:write" in free.press("Export", ADMIN).text

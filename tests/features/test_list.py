@@ -2,6 +2,7 @@
 
 import pytest
 
+from handlers.list import State, listing
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 
 
@@ -245,3 +246,24 @@ def test_list_is_of_this_workspace_only(mixed):
 def test_everybody_sees_the_same_rows(mixed):
     """Members and admins see every integration, whoever owns it."""
     assert names(mixed.command("list", ADMIN)) == names(mixed.command("list", COLLEAGUE))
+
+
+def test_row_is_drawn_again_only_once_it_has_changed(mixed):
+    """A page that is shown again has the very rows it had, but for the one that got a dependency."""
+    first = row_sections(mixed)
+    again = row_sections(mixed)
+    mixed.link("my_quay", "project", "web-shop")
+    changed = row_sections(mixed)
+
+    assert len(first) == 5
+    assert all(one is other for one, other in zip(first, again, strict=True))
+    assert ["my_quay" in one["text"]["text"] for one in changed] == [
+        one is not other for one, other in zip(changed, first, strict=True)
+    ]
+
+
+def row_sections(team):
+    """The first block of each row on the first page, as it is drawn now."""
+    blocks = listing(team.services, team.actor(), State())["blocks"]
+    places = [place for place, block in enumerate(blocks) if block.get("block_id", "").startswith("row:")]
+    return [blocks[place - 1] for place in places]

@@ -1,8 +1,11 @@
 """Showing an integration: every field but the secret, its dependencies, its last history."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes.people import COLLEAGUE, MEMBER
+from tests.fakes.scripted_registry import REJECTED
 from tests.features.team import SETTINGS, TYPED
 
 LONG_LINK = f"https://ci.example.com/{'y' * 900}"
@@ -127,3 +130,13 @@ def test_unknown_name_is_answered_with_the_nearest(free):
 def test_long_unknown_name_is_cut(team):
     """A very long name is not repeated whole."""
     assert "x" * 65 not in team.command("show " + "x" * 3000).text
+
+
+def test_half_a_character_stops_no_answer(team, registry):
+    """A registry's words that are not whole UTF-16 are shown as they came."""
+    team.add("my_registry")
+    registry.result = replace(REJECTED, reason="half a \ud83d")
+    team.command("test my_registry")
+    shown = team.command("show my_registry")
+
+    assert "half a \ud83d" in shown.text

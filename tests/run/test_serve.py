@@ -62,12 +62,21 @@ class Process:
 
 
 @pytest.fixture
-def env(tmp_path):
+def slack():
+    """Slack's Web API and its end of Socket Mode."""
+    fake = FakeSocketMode()
+    yield fake
+    fake.close()
+
+
+@pytest.fixture
+def env(tmp_path, slack):
     """Settings that are enough, and no other of ours."""
     ours = ("QUAYMASTER_", "SLACK_", "DATABASE_URL")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours)} | {
         "SLACK_BOT_TOKEN": "xoxb-marker-token",
         "SLACK_SIGNING_SECRET": SECRET,
+        "SLACK_API_URL": slack.api_url,
         "QUAYMASTER_KEYS": new_key(),
         "QUAYMASTER_DATA_DIR": str(tmp_path / "data"),
         "PORT": "0",
@@ -175,15 +184,25 @@ def test_port_in_use_is_refused(start):
     assert log.count("\n") == 1
 
 
-def test_socket_mode_without_a_signing_secret(start):
+def test_replay_after_a_restart_is_refused(start):
+    """A request that was served before a restart is not served again after it."""
+    first = start()
+    headers = signed(CHALLENGE)
+    served, _ = first.ask("POST", "/slack/events", CHALLENGE, headers)
+    first.end(signal.SIGTERM)
+    time.sleep(1)
+    again, _ = start().ask("POST", "/slack/events", CHALLENGE, headers)
+
+    assert (served, again) == (200, 409)
+
+
+def test_socket_mode_without_a_signing_secret(start, slack):
     """With only an app token it connects to Slack, says so in its health, and serves no ``/slack/events``."""
-    slack = FakeSocketMode()
-    process = start(SLACK_APP_TOKEN="xapp-marker", SLACK_SIGNING_SECRET="", SLACK_API_URL=slack.api_url)
+    process = start(SLACK_APP_TOKEN="xapp-marker", SLACK_SIGNING_SECRET="")
     slack.opened.get(timeout=10)
     is_healthy = process.becomes_healthy()
     missing, _ = process.ask("POST", "/slack/events", b"{}")
     status, took_s, log = process.end(signal.SIGTERM)
-    slack.close()
 
     assert slack.tokens == ["Bearer xapp-marker"]
     assert (is_healthy, missing) == (True, 404)

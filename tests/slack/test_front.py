@@ -14,7 +14,7 @@ COMMAND = b"command=%2Fintegrations&text=list&team_id=T1&user_id=U1&trigger_id=1
 
 
 class Bolt:
-    """Stands where Bolt stands and counts what gets through."""
+    """Takes the place of Bolt and counts what gets through."""
 
     def __init__(self):
         self.bodies = []
@@ -66,7 +66,7 @@ def sign(timestamp, body):
 
 @pytest.fixture
 def bolt():
-    """What stands behind the front."""
+    """What the front passes requests to."""
     return Bolt()
 
 

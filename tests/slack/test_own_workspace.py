@@ -70,7 +70,7 @@ def test_other_workspaces_are_refused(said, named):
 
 
 def test_workspace_that_joins_a_grid_keeps_what_it_has():
-    """A workspace that the store knew before it belonged to an enterprise is found under its former key."""
+    """A workspace that the store knew before it joined an enterprise keeps its former key."""
     assert own(GRID, known=[Workspace("T9"), Workspace("T1")])[0].workspace_of("T1", "E1") == Workspace("T1")
 
 
@@ -78,6 +78,16 @@ def test_slack_is_asked_once():
     """Slack is asked once, however many requests come."""
     workspaces, token = own(PLAIN)
     [workspaces.workspace_of("T1", None) for _ in range(5)]
+
+    assert token.asked == 1
+
+
+def test_question_is_asked_ahead():
+    """What was asked at the start is not asked again, and a Slack that is down does not stop the start."""
+    workspaces, token = own(PLAIN)
+    workspaces.ask_ahead()
+    workspaces.workspace_of("T1", None)
+    own(PLAIN, failing=[ConnectionResetError()])[0].ask_ahead()
 
     assert token.asked == 1
 

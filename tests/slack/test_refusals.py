@@ -59,5 +59,5 @@ def test_slack_that_is_broken_is_told(answer):
 
 
 def test_anything_else_is_not_slacks():
-    """An error that does not come from Slack is left to whoever names an incident."""
+    """An error that does not come from Slack is not explained as one."""
     assert explained_refusal(KeyError("x")) is None

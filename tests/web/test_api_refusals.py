@@ -141,7 +141,7 @@ def test_missing_parameter_is_named(place, token, path):
     ],
 )
 def test_unknown_path(place, token, path):
-    """A path that is none is answered 404, with a code of its own and where to read on."""
+    """An unknown path is answered 404, with a code of its own and where to read on."""
     assert place.ask(path, token).error == (404, "no_such_path")
 
 
@@ -152,7 +152,7 @@ def test_unknown_name(place, token, name):
 
 
 def test_token_in_the_path_is_not_repeated(place, token):
-    """A token that stands where a name belongs does not reach the pipeline's log."""
+    """A token in the place of a name does not reach the pipeline's log."""
     answer = place.ask(f"/v1/integrations/{token}/env", token)
 
     assert answer.error == (404, "not_found")

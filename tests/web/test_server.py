@@ -271,6 +271,6 @@ def test_port_in_use_is_one_sentence():
 
 
 def test_unknown_host_is_one_sentence():
-    """A host that is none of this machine's is named too."""
+    """A host that does not belong to this machine is named too."""
     with pytest.raises(QuaymasterError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
         Server(says(""), "192.0.2.1", 0)

@@ -13,7 +13,7 @@ ASK = f"/v1/credentials?server={SERVER}"
 
 
 class Seconds:
-    """A clock that stands until it is moved."""
+    """A clock that moves when it is told to."""
 
     def __init__(self):
         self.now = 1000.0

@@ -22,7 +22,7 @@ from bot.core.errors import (
 )
 from bot.core.integrations.credentials import check_login, seal_credential
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Integration, new_id
+from bot.core.model import Actor, AuditEntry, Integration, new_id
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.store import Reading
@@ -31,6 +31,7 @@ from bot.core.workflows.resolve import is_undecided
 
 _DEFAULT_DAYS = 90
 _MOST_UNUSED = 20
+_EXPORTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,17 +220,33 @@ def list_unused(ports: Ports, actor: Actor, days: int) -> tuple[int, tuple[Unuse
     return reading.integrations.unused(actor.at - timedelta(days=days), _MOST_UNUSED)
 
 
-def read_history(
-    ports: Ports, actor: Actor, about: str | None = None, before: int | None = None
-) -> HistoryPage:
+def read_history(ports: Ports, actor: Actor, query: HistoryQuery) -> HistoryPage:
     """
-    Read ten entries, newest first: refused attempts too, and those of integrations that are gone.
+    Read a page of entries, newest first: refused attempts too, and those of integrations that are gone.
 
-    Args:
-        ports: The ports.
-        actor: Anybody who may see integrations.
-        about: An integration's name, present or past; ``None`` = all of the workspace.
-        before: Only entries with a smaller sequence number.
+    Raises:
+        NotPermitted.
     """
     require(ports, actor, Action.SEE)
-    return ports.store.read(actor.workspace).history.page(HistoryQuery(about=about, before=before))
+    return ports.store.read(actor.workspace).history.page(query)
+
+
+def read_whole_history(ports: Ports, actor: Actor, query: HistoryQuery, most: int) -> tuple[AuditEntry, ...]:
+    """Read every entry that fits, the newest ``most`` of them. Raises ``NotPermitted``."""
+    require(ports, actor, Action.SEE)
+    history = ports.store.read(actor.workspace).history
+    found: list[AuditEntry] = []
+    before: int | None = None
+    while len(found) < most:
+        page = history.page(replace(query, before=before, size=_EXPORTED_AT_ONCE))
+        found += page.entries
+        before = page.older
+        if before is None:
+            break
+    return tuple(found[:most])
+
+
+def nearest_names(ports: Ports, actor: Actor, name: str) -> tuple[str, ...]:
+    """Return at most three names of integrations that look like ``name``. Raises ``NotPermitted``."""
+    require(ports, actor, Action.SEE)
+    return ports.store.read(actor.workspace).integrations.nearest(name)

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeVar
 
+from bot.core.access import require
 from bot.core.audit import Action, event, refusal
 from bot.core.errors import Busy, Conflict, NotFound, NotPermitted, RegistryFailure, TokenRefused, UseOutdated
 from bot.core.integrations.credentials import login_of, open_credential
-from bot.core.model import Dependency, Integration, Server, Source
+from bot.core.integrations.inventory import present
+from bot.core.model import Actor, Dependency, Event, Integration, News, Server, Setting, Source, new_id
 from bot.core.ports import Ports
-from bot.core.ports.registry import DockerLogin, Login, Tags
+from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
 from bot.core.ports.store import Candidate, Fetch
 from bot.core.queries import Filter, Window
 from bot.core.secrets import Credential
@@ -142,7 +144,11 @@ def _login_for(ports: Ports, caller: Caller, candidate: Candidate) -> Login:
     """The login, with a name under which what AWS or a token server gives may be kept."""
     integration = candidate.integration
     credential = open_credential(ports.keyring, caller.workspace, integration)
-    return login_of(integration, credential, f"{integration.id}:{integration.version}", caller.token.id)
+    key, target = caller.workspace.key, caller.target
+    asker = Asker(
+        f"{key}/{caller.token.created_by}", integration.id, f"{key}/{target.kind.value}/{target.name}"
+    )
+    return login_of(integration, credential, asker, f"{integration.id}:{integration.version}")
 
 
 def _ask(candidate: Candidate, ask: Callable[[], T]) -> T:
@@ -185,6 +191,34 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         ports.store.record_use(use)
     except UseOutdated:
         _raise_outdated(ports, caller, integration)
+    if known is None and action is Action.FETCH:
+        _tell_owner(ports, caller, integration, fetched)
+
+
+def _tell_owner(ports: Ports, caller: Caller, integration: Integration, fetched: Event) -> None:
+    """Let the owner know of a new target, unless they have had enough of that."""
+    with ports.store.change(caller.workspace) as change:
+        if change.settings.get(_quiet_name(integration.id)) is None:
+            change.put(News(new_id(), integration.owner, caller.at, fetched))
+
+
+def _quiet_name(integration_id: str) -> str:
+    return f"quiet {integration_id}"
+
+
+def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> Integration:
+    """
+    Tell the owner no more of new targets that fetch an integration.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    integration = present(ports.store.read(actor.workspace), integration_id)
+    require(ports, actor, Action.EDIT, integration)
+    with ports.store.change(actor.workspace) as change:
+        change.put(Setting(_quiet_name(integration_id), "1"))
+    return integration
 
 
 def _raise_outdated(ports: Ports, caller: Caller, read: Integration) -> NoReturn:

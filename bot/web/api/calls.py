@@ -50,6 +50,6 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
 
 @cache
 def _takes_in_words(required: tuple[str, ...], optional: tuple[str, ...]) -> str:
-    """Say what a path takes."""
+    """Return the sentence about what a path takes."""
     names = [*required, *(f"{name} (optional)" for name in optional)]
     return f"It takes {', '.join(names)}." if names else "It takes none."

@@ -132,7 +132,7 @@ def kubernetes(call: Call) -> Reply:
 
 
 def _expiry_headers(handed: Iterable[HandOut]) -> Headers:
-    """Say in a header when what was handed out ends, for formats that have no place for it."""
+    """Put into a header when a handed-out login expires, for formats that have no place for it."""
     end = expiry_of(handed)
     return ((EXPIRES, end),) if end else ()
 

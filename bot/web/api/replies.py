@@ -76,7 +76,7 @@ def json_reply(fields: object, headers: Headers = ()) -> Reply:
 
 
 def refusal_of(error: QuaymasterError) -> tuple[HTTPStatus, str]:
-    """Give an error's status and code."""
+    """Return an error's status and code."""
     if isinstance(error, RegistryFailure) and error.stage is Stage.REPOSITORY:
         # The registry was reached: it does not show the repository, or not to this login.
         return HTTPStatus.BAD_GATEWAY, "registry_refused"

@@ -106,7 +106,7 @@ class _WorkflowApi:
             problem = error
         caller = self._caller(environ, asked)
         if problem:
-            # Only now: what is wrong with a query is told to whoever shows a valid token.
+            # Only now: what is wrong with a query is told only to those with a valid token.
             raise problem
         return endpoint.answer(Call(self._ports, caller, name, query))
 

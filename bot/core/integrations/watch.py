@@ -1,0 +1,180 @@
+"""The watch: every integration is checked by the clock, and people are told when what is believed changes.
+
+find_due -> ask_due (one integration at a time) -> keep_findings
+
+1. ``find_due`` lists what is due, the longest waiting first.
+2. ``ask_due`` asks the registry. Nothing is locked meanwhile.
+3. ``keep_findings`` looks again at what was asked: an integration that was changed or deleted meanwhile keeps
+   nothing. A host that does not answer says the same of each integration there, so that a dead host is asked
+   once a round, not once for each of them.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from bot.core.access import require
+from bot.core.audit import Action, event
+from bot.core.integrations.credentials import login_of, open_credential
+from bot.core.integrations.health import INTERVAL, is_news, mark_told, observe
+from bot.core.integrations.inventory import present
+from bot.core.model import (
+    Actor,
+    Check,
+    Event,
+    Health,
+    Integration,
+    Outcome,
+    Refused,
+    Source,
+    Stage,
+    Workspace,
+)
+from bot.core.news import channel_of, record_news
+from bot.core.ports import Ports
+from bot.core.ports.registry import CheckResult
+from bot.core.ports.store import Change
+
+CLOCK = "quaymaster"
+"""Who acts by the clock, as the history names it."""
+DEADLINE_S = 10.0
+SWITCH = "watch"
+"""The setting that switches the watch off for a whole workspace: ``off``."""
+
+_MUTED_FOR = timedelta(hours=24)
+_BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
+_OF_THE_HOST = frozenset({Stage.ADDRESS, Stage.CONNECTION, Stage.TLS})
+"""Where a check fails for every login of the host alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """An integration whose check is due."""
+
+    workspace: Workspace
+    integration: Integration
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check by the clock found."""
+
+    asked: Integration
+    result: CheckResult
+
+    @property
+    def health(self) -> Health | None:
+        """What it says of the integration; ``None`` = nothing: too many requests, or no free place."""
+        is_silent = self.result.refused is Refused.RATE
+        return None if is_silent else _HEALTH[self.result.outcome]
+
+    @property
+    def is_of_the_host(self) -> bool:
+        """True when every other login of this host would have found the same."""
+        return self.result.outcome is Outcome.UNREACHABLE and self.result.stage in _OF_THE_HOST
+
+
+_HEALTH = {
+    Outcome.PROVED: Health.WORKS,
+    Outcome.ACCEPTED: Health.WORKS,
+    Outcome.REJECTED: Health.REFUSED,
+    Outcome.UNREACHABLE: Health.UNREACHABLE,
+}
+
+
+def find_due(ports: Ports, at: datetime) -> list[Due]:
+    """Return every integration whose check is due, the longest waiting first."""
+    due = [one for workspace in ports.store.workspaces() for one in _due_in(ports, workspace, at)]
+    return sorted(due, key=lambda one: one.integration.watch.next_at or _BEFORE_EVERYTHING)
+
+
+def ask_due(ports: Ports, due: Due) -> Finding | None:
+    """
+    Ask one registry, within 10 s.
+
+    Returns:
+        What it found; ``None`` when the integration is not due any more. Raises ``KeyringFailure``.
+    """
+    asked = ports.store.read(due.workspace).integrations.get(due.integration.id)
+    if asked is None or asked.watch.is_off or asked.watch.next_at != due.integration.watch.next_at:
+        return None
+    credential = open_credential(ports.keyring, due.workspace, asked)
+    return Finding(asked, ports.registry.check(login_of(asked, credential), deadline_s=DEADLINE_S))
+
+
+def keep_findings(
+    ports: Ports, workspace: Workspace, findings: Iterable[Finding], interval: timedelta = INTERVAL
+) -> None:
+    """Keep what checks found in one change, with the news of what changed. Raises ``StoreFailure``."""
+    at = ports.now()
+    with ports.store.change(workspace) as change:
+        channel = channel_of(change)
+        for finding in findings:
+            for integration in _concerned(change, finding):
+                _keep(change, integration, finding, at, interval, channel)
+
+
+def _due_in(ports: Ports, workspace: Workspace, at: datetime) -> Iterator[Due]:
+    reading = ports.store.read(workspace)
+    if reading.settings.get(SWITCH) == "off":
+        return
+    for one in reading.integrations.all():
+        if not one.watch.is_off and (one.watch.next_at is None or one.watch.next_at <= at):
+            yield Due(workspace, one)
+
+
+def _concerned(change: Change, finding: Finding) -> tuple[Integration, ...]:
+    found = change.integrations.get(finding.asked.id)
+    if found is None or found.version != finding.asked.version:
+        return ()
+    if not finding.is_of_the_host:
+        return (found,)
+    return tuple(one for one in change.integrations.at(found.server) if not one.watch.is_off)
+
+
+def _keep(
+    change: Change,
+    integration: Integration,
+    finding: Finding,
+    at: datetime,
+    interval: timedelta,
+    channel: str,
+) -> None:
+    result = finding.result
+    watch = observe(integration.watch, finding.health, at, interval)
+    is_told = is_news(watch, at)
+    if is_told:
+        watch = mark_told(watch)
+    check = Check(result.outcome, result.stage, result.reason, at, CLOCK, result.refused)
+    change.put(replace(integration, watch=watch, check=check if finding.health else integration.check))
+    told = Event(
+        action=Action.HEALTH,
+        actor=CLOCK,
+        source=Source.CLOCK,
+        at=at,
+        integration_id=integration.id,
+        name=integration.name,
+        server=integration.server.address,
+        reason=watch.health.value,
+    )
+    if is_told:
+        record_news(change, told, (channel, integration.owner))
+    elif watch.health is not integration.watch.health:
+        change.record(told)
+
+
+def mute_integration(ports: Ports, actor: Actor, integration_id: str) -> Integration:
+    """
+    Tell nobody of an integration's health for 24 hours. It is still checked.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    integration = present(ports.store.read(actor.workspace), integration_id)
+    require(ports, actor, Action.MUTE, integration)
+    with ports.store.change(actor.workspace) as change:
+        now = change.integrations.get(integration_id) or integration
+        muted = replace(now, watch=replace(now.watch, muted_until=actor.at + _MUTED_FOR))
+        change.put(muted)
+        change.record(event(actor, Action.MUTE, muted))
+    return muted

@@ -1,0 +1,81 @@
+"""News: what people hear of without asking. It is kept in the change that it tells, and sent after it."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.core.access import require
+from bot.core.audit import Action, event
+from bot.core.model import Actor, Event, News, Setting, Workspace, new_id
+from bot.core.ports import Ports
+from bot.core.ports.store import Change, Reading
+
+CHANNEL = "notify"
+"""The setting with the id of the channel that news goes to; empty or not set = no channel."""
+WAIT = timedelta(minutes=1)
+"""How long news waits for more that says the same."""
+MOST_TOGETHER = 50
+MOST_ATTEMPTS = 50
+"""After so many failed attempts news is dropped; at one a minute, that is most of an hour."""
+
+
+def channel_of(reading: Reading) -> str:
+    """Return the id of the channel that news goes to; empty = none."""
+    return reading.settings.get(CHANNEL) or ""
+
+
+def record_news(change: Change, event: Event, to: Iterable[str]) -> None:
+    """
+    Record an event, and keep a message about it for each of these channels and people.
+
+    Args:
+        change: The change it tells.
+        event: What happened; the sentence is made when it is sent.
+        to: Ids of channels and people, empty ones left out. Whoever did it is not told.
+    """
+    change.record(event)
+    for recipient in dict.fromkeys(to):
+        if recipient and recipient != event.actor:
+            change.put(News(new_id(), recipient, event.at, event))
+
+
+def choose_channel(ports: Ports, actor: Actor, channel: str) -> None:
+    """
+    Let news go to a channel from now on; an empty one switches it off.
+
+    Raises:
+        NotPermitted: Only admins may.
+    """
+    require(ports, actor, Action.NOTIFY)
+    with ports.store.change(actor.workspace) as change:
+        change.put(Setting(CHANNEL, channel))
+        change.record(event(actor, Action.NOTIFY, reason=channel or "off"))
+
+
+def take_news(reading: Reading, at: datetime) -> Iterator[tuple[News, ...]]:
+    """
+    Group the news that is ready to leave: what says the same of one server to one recipient is one message.
+
+    News waits for a minute, so that a host with 50 integrations makes one message and not 50.
+    """
+    groups: dict[tuple[str, str, str, str], list[News]] = {}
+    for one in reading.news:
+        told = one.event
+        groups.setdefault((one.to, told.action, told.server, told.reason), []).append(one)
+    for group in groups.values():
+        if at - group[0].at >= WAIT or len(group) >= MOST_TOGETHER:
+            yield tuple(group[:MOST_TOGETHER])
+
+
+def mark_sent(ports: Ports, workspace: Workspace, news: Iterable[News]) -> None:
+    """Take news away that was sent, or that nobody can get. Raises ``StoreFailure``."""
+    with ports.store.change(workspace) as change:
+        for one in news:
+            change.remove(one)
+
+
+def mark_tried(ports: Ports, workspace: Workspace, news: Iterable[News]) -> None:
+    """Count an attempt to send news that failed. Raises ``StoreFailure``."""
+    with ports.store.change(workspace) as change:
+        for one in news:
+            change.put(replace(one, attempts=one.attempts + 1))

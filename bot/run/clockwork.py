@@ -1,0 +1,67 @@
+"""Everything that happens by the clock: housekeeping and reminders, the watch, news that waits to be sent."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from bot.core.ports.registry import Registry
+from bot.run.outbox import Outbox
+from bot.run.schedule import Housekeeping, Ticker
+from bot.run.watcher import Watcher
+from bot.services import Services
+from handlers.news import draw_closed, draw_news
+
+_WATCH_EVERY_S = 1.0
+"""At most one question to a registry a second."""
+_SEND_EVERY_S = 5.0
+
+
+class Clockwork:
+    """The threads of the clock. Of several processes only the leader watches and sends."""
+
+    def __init__(
+        self,
+        services: Services,
+        registry: Registry,
+        flush: Callable[[], None],
+        *,
+        is_watching: bool = True,
+        is_leader: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """
+        Put the threads together; ``start`` lets them run.
+
+        Args:
+            services: What the clock works with.
+            registry: Asks registries for the watch alone, so that it never takes a place from people.
+            flush: Writes what the store may have kept in memory for a minute.
+            is_watching: False = no integration is ever checked by the clock.
+            is_leader: Whether this process does what only one of several may do.
+        """
+        self.housekeeping = Housekeeping(services, flush)
+        self._watcher = Watcher(replace(services.ports, registry=registry))
+        self._outbox = Outbox(services, draw_news, draw_closed)
+        self._is_leader = is_leader
+        steps = [Ticker("news", _SEND_EVERY_S, self._if_leader(self._outbox.step))]
+        if is_watching:
+            steps.append(Ticker("watch", _WATCH_EVERY_S, self._if_leader(self._watcher.step)))
+        self._tickers = steps
+
+    def start(self) -> None:
+        """Begin."""
+        self.housekeeping.start()
+        for ticker in self._tickers:
+            ticker.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """End, within the time, and keep what waits to be kept."""
+        for ticker in self._tickers:
+            ticker.stop(timeout_s / 4)
+        self._watcher.finish()
+        self.housekeeping.stop(timeout_s / 2)
+
+    def _if_leader(self, step: Callable[[], None]) -> Callable[[], None]:
+        def led() -> None:
+            if self._is_leader():
+                step()
+
+        return led

@@ -1,0 +1,260 @@
+"""``/metrics``: what this process does, in numbers, for Prometheus. Off unless ``QUAYMASTER_METRICS`` is set.
+
+Each port is wrapped where it is put together, so that nothing else knows of metrics. Labels have few values,
+all of them the product's own words: no name of a person or an integration, no address, no secret.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bot.core.errors import QuaymasterError
+from bot.core.model import Server, Workspace
+from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
+from bot.core.ports.store import Change, Fetch, Held, Reading, Store
+
+if TYPE_CHECKING:
+    from wsgiref.simple_server import WSGIServer
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+KINDS = {
+    "/slack/events": "slack",
+    "/healthz": "health",
+    "/v1/credentials": "fetch",
+    "/v1/integrations": "integrations",
+}
+"""What a request is called, by the beginning of its path; every other is ``other``."""
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """The numbers of one process."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.registry = CollectorRegistry()
+        self._requests = self._histogram("request_seconds", "Requests over HTTP.", "kind", "outcome")
+        self._store = self._histogram("store_seconds", "Calls of the store.", "call")
+        self._store_errors = self._counter("store_errors", "Calls of the store that failed.", "call", "error")
+        self._questions = self._histogram("registry_seconds", "Questions to registries.", "question")
+        self._checks = self._counter("checks", "Checks of logins, by what they found.", "outcome")
+        self._fetches = self._counter("fetches", "Fetches by workflows.", "result")
+        build = Gauge("quaymaster_build_info", "Always 1.", ["version"], registry=self.registry)
+        build.labels(version("quaymaster")).set(1)
+
+    def serve(self, host: str, port: int) -> "Page":
+        """Listen on an address of its own, until the page is called. Raises ``OSError`` if it is taken."""
+        server, thread = start_http_server(port, addr=host, registry=self.registry)
+        return Page(server, thread)
+
+    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Add a number that is read when it is asked for."""
+        Gauge(f"quaymaster_{name}", text, registry=self.registry).set_function(read)
+
+    def watch_integrations(self, store: Store, now: Callable[[], datetime]) -> None:
+        """Add what the store says of each integration, by its id, read when it is asked for."""
+        self.registry.register(_Integrations(store, now))
+
+    def measured_requests(self, application: "WSGIApplication") -> "WSGIApplication":
+        """Wrap the web server's application: how many requests of each kind, how they ended, how long."""
+
+        def measured(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+            begun = time.perf_counter()
+            kind = _kind_of(environ.get("PATH_INFO", ""))
+            outcome = "error"
+
+            def noted(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
+                nonlocal outcome
+                outcome = _outcome_of(status)
+                return start_response(status, headers, *rest)
+
+            try:
+                return application(environ, noted)
+            finally:
+                self._requests.labels(kind, outcome).observe(time.perf_counter() - begun)
+
+        return measured
+
+    def measured_store(self, store: Store) -> Store:
+        """Wrap the store."""
+        return _MeasuredStore(store, self)
+
+    def measured_registry(self, registry: Registry) -> Registry:
+        """Wrap what asks registries."""
+        return _MeasuredRegistry(registry, self)
+
+    def count_check(self, outcome: str) -> None:
+        """Count a check."""
+        self._checks.labels(outcome).inc()
+
+    def count_fetch(self, result: str) -> None:
+        """Count a fetch by a workflow."""
+        self._fetches.labels(result).inc()
+
+    @contextmanager
+    def store_call(self, call: str) -> Iterator[None]:
+        """Measure a call of the store."""
+        with self._store.labels(call).time():
+            try:
+                yield
+            except QuaymasterError as error:
+                self._store_errors.labels(call, type(error).__name__).inc()
+                raise
+
+    @contextmanager
+    def question(self, name: str) -> Iterator[None]:
+        """Measure a question to a registry."""
+        with self._questions.labels(name).time():
+            yield
+
+    def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
+        return Histogram(f"quaymaster_{name}", text, labels, registry=self.registry, buckets=SECONDS)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"quaymaster_{name}", text, labels, registry=self.registry)
+
+
+class Page:
+    """A served ``/metrics``; calling it ends it."""
+
+    def __init__(self, server: "WSGIServer", thread: Thread) -> None:
+        self._server = server
+        self._thread = thread
+        host, port = server.server_address[:2]
+        self.url = f"http://{host!s}:{port}/metrics"
+
+    def __call__(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _kind_of(path: str) -> str:
+    return next((kind for beginning, kind in KINDS.items() if path.startswith(beginning)), "other")
+
+
+def _outcome_of(status: str) -> str:
+    return {"2": "done", "3": "done", "4": "refused"}.get(status[:1], "error")
+
+
+class _Integrations(Collector):
+    """The health of each integration, when its login ends, and the news that waits."""
+
+    def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is read before the page is asked for."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Read every workspace once."""
+        health = GaugeMetricFamily(
+            "quaymaster_integration_health",
+            "1 for what is believed of an integration's login.",
+            labels=["integration", "health"],
+        )
+        ends = GaugeMetricFamily(
+            "quaymaster_integration_ends_timestamp_seconds",
+            "When an integration's login ends, as far as it is known.",
+            labels=["integration"],
+        )
+        waiting = 0.0
+        for workspace in self._store.workspaces():
+            reading = self._store.read(workspace)
+            waiting = max([waiting, *((self._now() - one.at).total_seconds() for one in reading.news)])
+            for one in reading.integrations.all():
+                health.add_metric([one.id, one.watch.health.value], 1)
+                if one.ends_on:
+                    end = datetime.combine(one.ends_on, datetime.min.time(), UTC)
+                    ends.add_metric([one.id], end.timestamp())
+        yield from (health, ends)
+        yield GaugeMetricFamily("quaymaster_news_oldest_seconds", "How long the oldest news waits.", waiting)
+
+
+class _MeasuredStore:
+    """Implements ``bot.core.ports.store.Store`` over another."""
+
+    def __init__(self, store: Store, metrics: Metrics) -> None:
+        self._inner = store
+        self._metrics = metrics
+
+    def read(self, workspace: Workspace) -> Reading:
+        """Measured up to the reading's beginning; what it is asked later belongs to whoever asks."""
+        with self._metrics.store_call("read"):
+            return self._inner.read(workspace)
+
+    @contextmanager
+    def change(self, workspace: Workspace) -> Iterator[Change]:
+        """Measured as a whole: waiting, the block, and the disk or the commit."""
+        with self._metrics.store_call("change"), self._inner.change(workspace) as change:
+            yield change
+
+    def workspaces(self) -> Iterator[Workspace]:
+        """Not measured: the schedule's."""
+        return self._inner.workspaces()
+
+    def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
+        """Measured."""
+        with self._metrics.store_call("token_holder"):
+            return self._inner.token_holder(token_id, asked)
+
+    def record_use(self, use: Fetch) -> None:
+        """Measured, and counted by its result."""
+        with self._metrics.store_call("record_use"):
+            self._inner.record_use(use)
+        self._metrics.count_fetch(use.event.result.value)
+
+    def health(self) -> str | None:
+        """As it is."""
+        return self._inner.health()
+
+    def close(self) -> None:
+        """As it is."""
+        self._inner.close()
+
+
+class _MeasuredRegistry:
+    """Implements ``bot.core.ports.registry.Registry`` over another."""
+
+    def __init__(self, registry: Registry, metrics: Metrics) -> None:
+        self._inner = registry
+        self._metrics = metrics
+
+    def check(
+        self,
+        login: Login,
+        *,
+        deadline_s: float,
+        repository: str | None = None,
+        on_step: Callable[[Step], None] = ignore_step,
+    ) -> CheckResult:
+        """Measured, and counted by its outcome."""
+        with self._metrics.question("check"):
+            found = self._inner.check(login, deadline_s=deadline_s, repository=repository, on_step=on_step)
+        self._metrics.count_check(found.outcome.value)
+        return found
+
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
+        """As it is: nobody is asked."""
+        return self._inner.kept_login(login, while_valid=while_valid)
+
+    def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
+        """Measured."""
+        with self._metrics.question("docker_login"):
+            return self._inner.docker_login(login, deadline_s=deadline_s)
+
+    def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
+        """Measured."""
+        with self._metrics.question("tags"):
+            return self._inner.tags(login, repository, deadline_s=deadline_s)

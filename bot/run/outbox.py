@@ -1,0 +1,100 @@
+"""Sends news: each at least once, in order, and never again once it is marked as sent.
+
+A process that is killed between sending and marking sends one message twice; it never loses one.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from slack_sdk.errors import SlackApiError
+
+from bot.core.errors import QuaymasterError
+from bot.core.model import News, Workspace
+from bot.core.news import MOST_ATTEMPTS, mark_sent, mark_tried, take_news
+from bot.core.ports.store import Reading
+from bot.services import Services
+
+_GONE = frozenset(
+    {"user_not_found", "account_inactive", "is_inactive", "user_disabled", "messages_tab_disabled"}
+)
+"""Slack's ways of saying that a person cannot be reached any more."""
+_CLOSED = frozenset(
+    {"channel_not_found", "not_in_channel", "is_archived", "restricted_action", "no_permission"}
+)
+"""Slack's ways of saying that a channel cannot be posted to."""
+
+Draw = Callable[[Reading, Sequence[News]], Mapping[str, Any]]
+"""Draws one message of news that belongs together."""
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Sends what waits. ``step`` does one round; whoever does the clock's work calls it every few seconds."""
+
+    def __init__(
+        self, services: Services, draw: Draw, draw_closed: Callable[[str], Mapping[str, Any]]
+    ) -> None:
+        """
+        Put together what sending needs.
+
+        Args:
+            services: The ports and Slack.
+            draw: Draws news.
+            draw_closed: Draws what admins are told of a channel that cannot be posted to.
+        """
+        self._services = services
+        self._draw = draw
+        self._draw_closed = draw_closed
+        self._closed: set[tuple[Workspace, str]] = set()
+        """Channels whose admins were told that they cannot be posted to."""
+
+    def step(self) -> None:
+        """Send everything that is ready."""
+        ports = self._services.ports
+        for workspace in ports.store.workspaces():
+            reading = ports.store.read(workspace)
+            for group in take_news(reading, ports.now()):
+                try:
+                    self._send(workspace, reading, group)
+                except QuaymasterError as error:
+                    log.warning("news waits: %s", error.message)
+                    return
+
+    def _send(self, workspace: Workspace, reading: Reading, group: tuple[News, ...]) -> None:
+        to = self._recipient(workspace, reading, group[0])
+        try:
+            for each in to:
+                self._post(workspace, each, self._draw(reading, group))
+        except SlackApiError as error:
+            self._give_up_or_wait(workspace, group, str(error.response.get("error")))
+        except OSError as error:
+            log.warning("Slack could not be reached, so news waits: %s", type(error).__name__)
+            mark_tried(self._services.ports, workspace, group)
+        else:
+            self._closed.discard((workspace, group[0].to))
+            mark_sent(self._services.ports, workspace, group)
+
+    def _recipient(self, workspace: Workspace, reading: Reading, news: News) -> tuple[str, ...]:
+        """The channel or person; instead of a person who has left, the admins."""
+        if not news.to.startswith(("U", "W")):
+            return (news.to,)
+        person = self._services.people.person(workspace, news.to, fresh=False)
+        return self._services.admins if person.is_deleted else (news.to,)
+
+    def _give_up_or_wait(self, workspace: Workspace, group: tuple[News, ...], code: str) -> None:
+        ports, channel = self._services.ports, group[0].to
+        log.warning("news was not taken by Slack: %s", code)
+        if code in _CLOSED and (workspace, channel) not in self._closed:
+            self._closed.add((workspace, channel))
+            for admin in self._services.admins:
+                self._post(workspace, admin, self._draw_closed(channel))
+        if code in _GONE | _CLOSED or group[0].attempts >= MOST_ATTEMPTS:
+            mark_sent(ports, workspace, group)
+        else:
+            mark_tried(ports, workspace, group)
+
+    def _post(self, workspace: Workspace, to: str, message: Mapping[str, Any]) -> None:
+        client = self._services.slack(workspace)
+        client.chat_postMessage(channel=to, unfurl_links=False, unfurl_media=False, **message)

@@ -1,0 +1,200 @@
+"""What a channel and an owner hear of: logins that stop working, and work again."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.core.model import Outcome, Refused, Stage
+from bot.core.ports.registry import CheckResult
+from bot.run.outbox import Outbox
+from bot.run.watcher import Watcher
+from bot.simulator.cast import BOT_USER
+from handlers.news import draw_closed, draw_news
+from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+from tests.fakes.slack import OPS
+from tests.features.team import ACME
+
+HOURS_S = 3600
+WORKS = CheckResult(Outcome.PROVED, Stage.LOGIN, "This login works.")
+REFUSED = CheckResult(
+    Outcome.REJECTED, Stage.LOGIN, "The registry refused this login.", refused=Refused.LOGIN
+)
+SILENT = CheckResult(Outcome.UNREACHABLE, Stage.CONNECTION, "Nothing answers at this address.")
+
+
+@pytest.fixture(autouse=True)
+def invited(slack):
+    """The app is a member of the channel."""
+    channels = slack.world.cast.channels
+    channels[OPS] = replace(channels[OPS], members=channels[OPS].members | {BOT_USER.id})
+
+
+@pytest.fixture
+def clockwork(team):
+    """The watch and the outbox, without a clock of their own."""
+    ports = team.services.ports
+    return Watcher(ports), Outbox(team.services, draw_news, draw_closed)
+
+
+def pass_time(team, clockwork, hours=0.0, rounds=4):
+    """Let time pass, a quarter of it in each round, and do what is due in each."""
+    watcher, outbox = clockwork
+    for _ in range(rounds):
+        team.slack.clock.advance(max(hours * HOURS_S / rounds, 61))
+        for _ in range(60):
+            watcher.step()
+        team.slack.clock.advance(61)
+        outbox.step()
+
+
+def heard(team, user):
+    """The messages that somebody got from the app by the clock."""
+    return [shown.text for shown in team.slack.shown if shown.user == user and shown.place == "message"]
+
+
+def said(team):
+    """What everybody can read in the channel."""
+    return [one.text for one in team.in_channel()]
+
+
+def test_admin_chooses_the_channel(team):
+    """After `notify #ops` the channel says who let the news in, and the answer says where it goes."""
+    answer = team.command("notify #ops", ADMIN)
+
+    assert f"News about integrations goes to <#{OPS}>" in answer.text
+    assert f"<@{ADMIN}> lets me post news" in said(team)[-1]
+    assert team.store.read(ACME).settings.get("notify") == OPS
+
+
+def test_only_admins_choose_the_channel(team):
+    """A member is refused, and nothing is posted."""
+    answer = team.command("notify #ops")
+
+    assert "not choose where news goes" in answer.text
+    assert said(team) == []
+
+
+def test_news_can_be_switched_off(team):
+    """After `notify off` no channel is chosen."""
+    team.command("notify #ops", ADMIN)
+
+    assert "News is off" in team.command("notify off", ADMIN).text
+    assert not team.store.read(ACME).settings.get("notify")
+
+
+def test_unknown_channel_is_named(team):
+    """A channel that I am not in is not kept; the answer says how to invite me."""
+    team.slack.failing["chat.postMessage"] = "not_in_channel"
+    answer = team.command("notify #secret", ADMIN)
+
+    assert "I cannot post in #secret" in answer.text
+    assert "/invite @Quaymaster" in answer.text
+
+
+def test_refused_login_is_told_with_whom_it_hits(team, registry, clockwork):
+    """A revoked login is told within one interval: which, why, and everything that depends on it."""
+    team.command("notify #ops", ADMIN)
+    team.add("harbor")
+    team.fetch("harbor", "project", "web-shop")
+    registry.result = WORKS
+    pass_time(team, clockwork)
+    registry.result = REFUSED
+    pass_time(team, clockwork, hours=7, rounds=8)
+
+    (told,) = said(team)[1:]
+    assert "refuses the login of *harbor*" in told
+    assert "project `web-shop`, last used <!date" in told
+    assert "An expired robot account, a revoked token and a wrong password look the same" in told
+    assert heard(team, MEMBER)[-1] == told
+
+
+def test_works_again_is_told(team, registry, clockwork):
+    """A login that works again is told once, too."""
+    team.command("notify #ops", ADMIN)
+    team.add("harbor")
+    registry.result = REFUSED
+    pass_time(team, clockwork, hours=1)
+    registry.result = WORKS
+    pass_time(team, clockwork, hours=7)
+
+    assert [text.splitlines()[0] for text in said(team)[1:]] == [
+        ":x: registry.example.com refuses the login of harbor.",
+        ":white_check_mark: harbor works again.",
+    ]
+
+
+def test_dead_host_is_one_message(team, registry, clockwork):
+    """Fifty integrations of one host that does not answer make one message."""
+    team.command("notify #ops", ADMIN)
+    team.add_many(50)
+    registry.result = SILENT
+    pass_time(team, clockwork, hours=1)
+
+    (told,) = said(team)[1:]
+    assert "does not answer, so nobody can pull with 50 integrations" in told
+    assert len(registry.checked) < 5
+
+
+def test_too_many_requests_say_nothing(team, registry, clockwork):
+    """A registry that asks for patience refused nobody: nothing is told."""
+    team.command("notify #ops", ADMIN)
+    team.add("harbor")
+    registry.result = CheckResult(
+        Outcome.UNREACHABLE, Stage.LOGIN, "Too many requests.", refused=Refused.RATE
+    )
+    pass_time(team, clockwork, hours=24)
+
+    assert said(team)[1:] == []
+
+
+def test_muted_integration_is_not_told_for_a_day(team, registry, clockwork):
+    """*Mute 24 h* keeps an integration's news back for a day."""
+    team.command("notify #ops", ADMIN)
+    team.add("harbor")
+    registry.result = REFUSED
+    pass_time(team, clockwork, hours=1)
+    answer = team.press("Mute harbor for 24 hours", MEMBER, on=team.in_channel()[-1])
+    registry.result = WORKS
+    pass_time(team, clockwork, hours=7)
+
+    assert "*harbor* is muted until" in answer.text
+    assert len(said(team)) == 2
+
+
+def test_others_may_not_mute(team, registry, clockwork):
+    """Only the owner and admins mute an integration."""
+    team.command("notify #ops", ADMIN)
+    team.add("harbor")
+    registry.result = REFUSED
+    pass_time(team, clockwork, hours=1)
+
+    assert (
+        "Only its owner" in team.press("Mute harbor for 24 hours", COLLEAGUE, on=team.in_channel()[-1]).text
+    )
+
+
+def test_closed_channel_is_said_to_admins_once(make_team, registry):
+    """A channel that cannot be posted to any more is said to the admins, once."""
+    team = make_team(admins=(ADMIN,))
+    work = Watcher(team.services.ports), Outbox(team.services, draw_news, draw_closed)
+    team.command("notify #ops", ADMIN)
+    team.add("harbor", COLLEAGUE)
+    team.slack.world.cast.channels.pop(OPS)
+    registry.result = REFUSED
+    pass_time(team, work, hours=1)
+
+    assert len([text for text in heard(team, ADMIN) if "cannot post news" in text]) == 1
+
+
+def test_owner_who_left_is_replaced_by_the_admins(make_team, registry):
+    """News of an integration whose owner has left goes to the admins."""
+    team = make_team(admins=(ADMIN,))
+    work = Watcher(team.services.ports), Outbox(team.services, draw_news, draw_closed)
+    team.add("harbor", COLLEAGUE)
+    team.slack.people[COLLEAGUE]["deleted"] = True
+    team.slack.clock.advance(timedelta(minutes=6).total_seconds())
+    registry.result = REFUSED
+    pass_time(team, work, hours=1)
+
+    assert "refuses the login of *harbor*" in heard(team, ADMIN)[-1]
