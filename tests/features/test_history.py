@@ -129,7 +129,7 @@ def test_history_of_a_person(free):
     shown = free.command(f"history <@{COLLEAGUE}|colleague>")
 
     assert len(lines(shown)) == 1
-    assert f"<@{COLLEAGUE}> linked" in shown.text
+    assert f"<@{COLLEAGUE}> noted a link" in shown.text
 
 
 def test_history_of_a_target(free):
