@@ -38,7 +38,7 @@ KEPT_FOR_NEWCOMERS = 8
 """Of the workflows' places: for those who have none yet."""
 
 MOST_WAITING_FOR_A_CREATOR = 2
-QUEUE_S = 1.0
+_QUEUE_S = 1.0
 
 _WAIT = "Wait for its answer, then try again."
 
@@ -111,7 +111,7 @@ class _Places:
         """
         keys = Counter(_keys_of(asker))
         with self._changed:
-            waited_s = self._waited_s(asker, min(QUEUE_S, deadline_s / 2)) if asker.target else 0.0
+            waited_s = self._waited_s(asker, min(_QUEUE_S, deadline_s / 2)) if asker.target else 0.0
             if reason := self._lack(asker):
                 raise Busy(reason, _WAIT)
             self._taken += keys

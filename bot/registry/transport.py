@@ -24,14 +24,14 @@ from bot.registry.sockets import (
     too_much,
 )
 
-HEADER_ROOM = 256 * 1024
+_HEADER_ROOM = 256 * 1024
 SMALL = 64 * 1024
-CHUNK = 32 * 1024
-MOST_HOPS = 3
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CHUNK = 32 * 1024
+_MOST_HOPS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class PinnedAdapter(HTTPAdapter):
+class _PinnedAdapter(HTTPAdapter):
     """requests' own adapter, with pinned connections and one ready TLS context.
 
     It is used without a ``Session``. A session reads a redirect's whole body, unpacked, even when it is
@@ -73,7 +73,7 @@ class Wire:
         self.operation = operation
         self.allowance = Allowance(budget or ByteBudget())
         self._meter = Meter(operation, guard)
-        self._adapter = PinnedAdapter(self._meter, context)
+        self._adapter = _PinnedAdapter(self._meter, context)
         self._kept: set[str] = set()
         """Origins that have answered, so that a connection to them may have been kept."""
 
@@ -96,12 +96,12 @@ class Wire:
         Raises:
             Unreachable: Nothing usable came back.
         """
-        for _ in range(MOST_HOPS + 1):
+        for _ in range(_MOST_HOPS + 1):
             answer = self.get(url, authorization, limit)
             if answer.status == 429 and self._has_waited(answer):
                 answer = self.get(url, authorization, limit)
             target = answer.headers.get("Location")
-            if answer.status not in REDIRECTS or target is None:
+            if answer.status not in _REDIRECTS or target is None:
                 return answer
             url = self._next_hop(url, target)
         raise self._failure(
@@ -111,7 +111,7 @@ class Wire:
     def get(self, url: str, authorization: str | None, limit: int | None) -> Answer:
         """Ask once. Raises ``Unreachable``."""
         request = self._prepared(url, authorization)
-        self._meter.bytes_left = HEADER_ROOM + (limit or SMALL)
+        self._meter.bytes_left = _HEADER_ROOM + (limit or SMALL)
         try:
             response = self._send(request)
             try:
@@ -155,7 +155,7 @@ class Wire:
                 "A proxy in between may have packed it; it must not.",
             )
         body = bytearray()
-        while chunk := response.raw.read(CHUNK, decode_content=False):
+        while chunk := response.raw.read(_CHUNK, decode_content=False):
             body += chunk
             if limit is None:
                 break

@@ -79,21 +79,12 @@ class Simulator:
         if name in _MEMBERSHIP:
             self._invite(person, channel, name, words.strip())
         elif text.startswith("/"):
-            self.command(person, channel, name, self._mentioned(words.strip()))
+            escaping = {command.name for command in self.world.app.commands if command.should_escape}
+            words = self._mentioned(words) if name in escaping else words
+            self.command(person, channel, name, words.strip())
         else:
             with self.world.lock:
-                self.world.post(channel, person, escaped, [])
-
-    def _mentioned(self, words: str) -> str:
-        """Turn the names of people and channels into mentions, as Slack does where the app asks for it."""
-        people = {one["name"]: f"@{user_id}" for user_id, one in self.world.cast.people.items()}
-        channels = {one.name: f"#{one.id}" for one in self.world.cast.channels.values()}
-
-        def mention(found: re.Match[str]) -> str:
-            known = (people if found[1] == "@" else channels).get(found[2])
-            return f"<{known}|{found[2]}>" if known else found[0]
-
-        return _MENTIONED.sub(mention, words)
+                self.world.post(channel, person, self._mentioned(escaped), [])
 
     def command(self, person: str, channel: str, name: str, words: str) -> None:
         """Send a slash command; ``words`` are as Slack hands them on, already escaped."""
@@ -280,6 +271,17 @@ class Simulator:
             "response_url": self._response_url(kind, person, channel, ts),
             "trigger_id": self.world.grants.trigger(person, channel),
         }
+
+    def _mentioned(self, words: str) -> str:
+        """Turn the names of people and channels into mentions, as Slack does in messages."""
+        people = {one["name"]: f"@{user_id}" for user_id, one in self.world.cast.people.items()}
+        channels = {one.name: f"#{one.id}" for one in self.world.cast.channels.values()}
+
+        def mention(found: re.Match[str]) -> str:
+            known = (people if found[1] == "@" else channels).get(found[2])
+            return f"<{known}|{found[2]}>" if known else found[0]
+
+        return _MENTIONED.sub(mention, words)
 
     def _invite(self, person: str, channel: str, name: str, who: str) -> None:
         """Run Slack's own ``/invite @somebody`` or ``/remove @somebody``."""

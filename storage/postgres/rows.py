@@ -21,6 +21,7 @@ from bot.core.model import (
     TargetKind,
     name_key,
 )
+from bot.core.queries import lasting_marks, search_text
 from bot.core.workflows.token_format import WorkflowToken
 from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
 
@@ -65,6 +66,10 @@ def integration_row(one: Integration) -> Parameters:
         "port": one.server.port or DEFAULT_PORTS[one.server.scheme],
         "version": one.version,
         "created_at": one.created_at,
+        "search": search_text(one),
+        "owner": one.owner,
+        "marks": sorted(lasting_marks(one)),
+        "ends_on": one.ends_on,
         "doc": Jsonb(row_of(one)),
     }
 

@@ -52,13 +52,8 @@ def convert_workspaces(volume: Volume, sealer: Sealer) -> list[Converted]:
     return [_convert(volume, sealer, key) for key in workspace_keys(volume.directory)]
 
 
-def keep_former(volume: Volume, path: Path) -> None:
-    """Keep a file of format 1 under a second name, unless that was done already."""
-    if not _kept(path).exists():
-        volume.disk.link(path, _kept(path))
-
-
-def _kept(path: Path) -> Path:
+def former_of(path: Path) -> Path:
+    """Where a file of format 1 is kept."""
     return path.with_name(f"{path.name}.format1")
 
 
@@ -66,9 +61,10 @@ def _convert(volume: Volume, sealer: Sealer, key: str) -> Converted:
     path = workspace_path(volume.directory, key)
     paths = [*sorted((volume.directory / "audit").glob(f"{key}-*.db")), path]
     for each in paths:
-        keep_former(volume, each)
-    sequence, tables = _tables(volume, _kept(path), key)
-    archived = [_tables(volume, _kept(each), key)[1] for each in paths[:-1]]
+        if not former_of(each).exists():
+            volume.disk.link(each, former_of(each))
+    sequence, tables = _tables(volume, former_of(path), key)
+    archived = [_tables(volume, former_of(each), key)[1] for each in paths[:-1]]
     former = _former_entries([*archived, tables])
     fault = _fault(key, former, tables, sealer)
     values = list(_values(tables))

@@ -11,6 +11,7 @@ from storage.tinydb.directory import META, lock, workspace_keys, workspace_path
 from storage.tinydb.disk import REAL_DISK, Disk
 from storage.tinydb.durable_files import Volume, previous_of
 from storage.tinydb.file_format import Sealer
+from storage.tinydb.history import EVERY_SEAL
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.tables import QuaymasterFile
 from storage.tinydb.workspace import OpenWorkspace, Shared
@@ -60,6 +61,8 @@ def _repair_workspace(volume: Volume, sealer: Sealer, path: Path, key: str, at: 
     fault = metadata.faults({key: opened}, sealer).get(key, "")
     if not fault and not done:
         raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
+    if opened.fault(sealer).endswith("is not sealed."):
+        opened.seal_again(EVERY_SEAL)
     metadata.mark(
         key, fault or f"{path.name} was damaged; the version before was put back.", at, opened.place[1:]
     )

@@ -21,7 +21,7 @@ from bot.core.model import Server, Target, Workspace
 from bot.core.ports.store import Change, Fetch, Held, Reading
 from storage.maintenance import count_by_key
 from storage.sealing import Keyring
-from storage.tinydb.conversion import convert_workspaces, is_former, keep_former
+from storage.tinydb.conversion import convert_workspaces, former_of, is_former
 from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys
 from storage.tinydb.disk import REAL_DISK, Disk
 from storage.tinydb.durable_files import Volume
@@ -217,8 +217,9 @@ class TinyDBStore:
         volume = self._shared.volume
         converted = convert_workspaces(volume, self._shared.sealer)
         path = volume.directory / f"{META}.db"
-        keep_former(volume, path)
+        former = volume.read(path) or b""
         Metadata.write_new(volume, self._shared.sealer, converted)
+        volume.replace(former_of(path), [former])
         log.warning("The data directory was converted; the former files are kept as *.format1.")
 
     def _refuse_missing_keys(self, lost_keys: Collection[str]) -> None:

@@ -164,9 +164,8 @@ class OpenWorkspace:
             return ""
         newest = history[-1]
         is_lost = newest.seal.partition(".")[0] in sealer.lost_keys
-        if is_lost or sealer.keyring.is_entry(newest.hash, newest.seal):
-            return ""
-        return f"Entry {newest.sequence} is not sealed."
+        is_sealed = is_lost or sealer.keyring.is_entry(newest.hash, newest.seal)
+        return "" if is_sealed else f"Entry {newest.sequence} is not sealed."
 
     def flush(self) -> None:
         """Write the uses that were noted. When that fails it is logged, and everything stays noted."""

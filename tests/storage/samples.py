@@ -235,3 +235,11 @@ def contents(directory: Path) -> dict[str, bytes]:
         for path in files
         if path.name not in (".reserve", ".lock")
     }
+
+
+def password_of(store: Store, one: Integration, keyring: Keyring = KEYRING) -> str:
+    """The password of an integration, as the store has it now."""
+    kept = store.read(T1).integrations.get(one.id)
+    assert kept is not None
+    assert kept.secret is not None
+    return keyring.open(Place(T1.key, one.id), kept.secret)["password"].reveal()
