@@ -159,6 +159,5 @@ def store() -> None:
 def repair(workspace: str) -> None:
     """Put the last whole version of a damaged WORKSPACE file back. Stop the server before."""
     from bot.run.operator_commands import repair_workspace
-    from bot.settings import data_dir_of
 
-    click.echo("\n".join(repair_workspace(data_dir_of(os.environ), workspace)))
+    click.echo("\n".join(repair_workspace(store_settings(), workspace)))

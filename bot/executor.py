@@ -19,19 +19,25 @@ log = logging.getLogger(__name__)
 class BoundedExecutor:
     """Runs tasks on a few threads, keeps a few more waiting, and turns the rest away politely."""
 
-    def __init__(self, threads: int = 16, queue: int = 200, name: str = "work") -> None:
+    def __init__(
+        self, threads: int = 16, queue: int = 200, name: str = "work", registry_threads: int = 32
+    ) -> None:
         self._work = Lane(name, threads, queue)
+        # What waits for a registry waits here, so that opening a form never waits behind it.
+        self._registries = Lane(f"{name}-registries", registry_threads, queue)
         self._overflow = Lane(f"{name}-overflow", 1, queue)
 
-    def submit(self, task: Task, *, on_full: Task) -> None:
+    def submit(self, task: Task, *, on_full: Task, asks_registry: bool = False) -> None:
         """
         Queue a task. Never waits and never raises.
 
         Args:
             task: Runs on one of the threads. What it raises is logged.
             on_full: Runs instead, on the overflow lane, when the queue is full or the executor is closed.
+            asks_registry: True = it may wait for a registry, and has the lane of those that do.
         """
-        if self._work.offer(task, on_full):
+        lane = self._registries if asks_registry else self._work
+        if lane.offer(task, on_full):
             return
         if not self._overflow.offer(on_full, nothing):
             log.error("a task was turned away and nobody could be told")
@@ -44,10 +50,12 @@ class BoundedExecutor:
         """
         deadline = time.monotonic() + timeout_s
         # One fifth of the time is kept for telling people that their task did not begin.
-        for turn_away in self._work.close(deadline - timeout_s / 5):
-            self._overflow.offer(turn_away, nothing)
+        # The work lane first: what it finishes may still hand something to the other.
+        for lane in (self._work, self._registries):
+            for turn_away in lane.close(deadline - timeout_s / 5):
+                self._overflow.offer(turn_away, nothing)
         self._overflow.close(deadline)
-        if still_running := self._work.running + self._overflow.running:
+        if still_running := sum(lane.running for lane in (self._work, self._registries, self._overflow)):
             log.error("tasks still running at the end: %d", still_running)
 
 

@@ -21,7 +21,8 @@ T = TypeVar("T")
 
 def pack(value: Any) -> str:
     """Write a dataclass of texts, numbers and ``None`` as a JSON list, without the defaults at its end."""
-    known = _fields_of(type(value))
+    kind: Any = type(value)
+    known = _fields_of(kind)
     facts = [getattr(value, one.name) for one, _ in known]
     while facts and facts[-1] == known[len(facts) - 1][0].default:
         facts.pop()

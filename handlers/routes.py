@@ -16,6 +16,8 @@ from bot.core.errors import UnknownVerb
 from handlers.command import Verb, Words, read_words
 
 Listener = Callable[..., None]
+Ask = Callable[[Callable[[], None]], None]
+"""Hands over what waits for a registry: it runs after the listener, on a lane of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
-from handlers.routes import Press, Routes
+from handlers.routes import Ask, Press, Routes
 from handlers.surfaces import Surface
 
 OPEN = "tags.open"
@@ -40,7 +40,7 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class _Place:
     """Which tags a message shows. It travels in button values."""
 
     id: str
@@ -68,11 +68,11 @@ def register(routes: Routes) -> None:
     routes.action(_WORDS, narrow)
 
 
-def tags(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+def tags(words: Words, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Answer ``tags NAME REPOSITORY``."""
     integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
-    place = Place(integration.id, words.at(1, "The repository"))
-    surface.show(answer(services, actor, integration, place))
+    place = _Place(integration.id, words.at(1, "The repository"))
+    ask(lambda: surface.show(answer(services, actor, integration, place)))
 
 
 def explain(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -81,27 +81,28 @@ def explain(press: Press, surface: Surface, services: Services, actor: Actor) ->
     surface.show(notice(f"Name the repository: {code(f'/integrations tags {name} team/app')}"))
 
 
-def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def turn(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Show another page."""
-    place = read_value(Place, press.value, "tags")
+    place = read_value(_Place, press.value, "tags")
     integration = get_integration(services.ports, actor, place.id)
-    surface.replace(answer(services, actor, integration, place))
+    ask(lambda: surface.replace(answer(services, actor, integration, place)))
 
 
-def narrow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def narrow(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Show only tags with the typed words."""
-    old = read_value(Place, press.block_id, "tags")
+    old = read_value(_Place, press.block_id, "tags")
     integration = get_integration(services.ports, actor, old.id)
-    surface.replace(answer(services, actor, integration, Place(old.id, old.repository, press.value[:40])))
+    place = _Place(old.id, old.repository, press.value[:40])
+    ask(lambda: surface.replace(answer(services, actor, integration, place)))
 
 
-def answer(services: Services, actor: Actor, integration: Integration, place: Place) -> Message:
+def answer(services: Services, actor: Actor, integration: Integration, place: _Place) -> Message:
     """Read the tags and draw a page of them."""
     found = read_tags(services.ports, actor, integration, place.repository)
-    return tagged(integration, found, place)
+    return _tagged(integration, found, place)
 
 
-def tagged(integration: Integration, found: Tags, place: Place) -> Message:
+def _tagged(integration: Integration, found: Tags, place: _Place) -> Message:
     """A page of tags as a message."""
     names = [name for name in found.names if place.words.lower() in name.lower()]
     page = _TagPage(max(0, min(place.page, (len(names) - 1) // _SHOWN)), len(names))
@@ -122,7 +123,7 @@ def tagged(integration: Integration, found: Tags, place: Place) -> Message:
     return message(f"{found.repository}: {total}", [*blocks, *pages])
 
 
-def _box(place: Place, total: int) -> list[Block]:
+def _box(place: _Place, total: int) -> list[Block]:
     """The box that narrows the tags, where there are more than a page."""
     first_page = pack(replace(place, page=0))
     if total <= _SHOWN or len(first_page) > 255:

@@ -29,19 +29,19 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value
-from handlers.routes import Press, Routes
-from handlers.surfaces import Surface
+from handlers.routes import Ask, Press, Routes
+from handlers.surfaces import Follower, Surface
 
 OPEN = "test.open"
-ALLOW = "test.allow"
+_ALLOW = "test.allow"
 
-VERDICTS = {
+_VERDICTS = {
     Outcome.PROVED: ":white_check_mark: *Proved*: this login opens what an anonymous request cannot.",
     Outcome.ACCEPTED: ":ballot_box_with_check: *Accepted*: nothing refused this login, nothing proved it.",
     Outcome.REJECTED: ":x: *Rejected*: the registry refused this login.",
     Outcome.UNREACHABLE: ":warning: *Unreachable or misconfigured*: the registry could not be asked.",
 }
-REFUSALS = {
+_REFUSALS = {
     Refused.ADDRESS: ":no_entry: *Quaymaster is kept out*: nobody looked at this login.",
     Refused.CERTIFICATE: ":no_entry: *A client certificate is wanted*: nobody looked at this login.",
     Refused.RATE: ":hourglass: *Asked too often*: nobody looked at this login.",
@@ -56,49 +56,51 @@ def register(routes: Routes) -> None:
         Verb("test", test, "NAME [repository]", "my_registry team/app", summary, ("check",)), waits=True
     )
     routes.action(OPEN, test_pressed, changes=True)
-    routes.action(ALLOW, allow, changes=True)
+    routes.action(_ALLOW, allow, changes=True)
 
 
-def test(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+def test(words: Words, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Answer ``test NAME [repository]``."""
     integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
-    answer(surface, services, actor, integration, words.optional(1) or None)
+    follower = surface.follow()
+    ask(lambda: answer(follower, services, actor, integration, words.optional(1) or None))
 
 
-def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Answer a row's Test entry."""
-    answer(surface, services, actor, get_integration(services.ports, actor, press.value))
+    integration = get_integration(services.ports, actor, press.value)
+    follower = surface.follow()
+    ask(lambda: answer(follower, services, actor, integration))
 
 
 def answer(
-    surface: Surface,
+    follower: Follower,
     services: Services,
     actor: Actor,
     integration: Integration,
     repository: str | None = None,
 ) -> None:
     """Ask, show the steps while they finish, then the verdict."""
-    follower = surface.follow()
     steps: list[Step] = []
 
     def on_step(step: Step) -> None:
         steps.append(step)
-        follower.update(so_far(integration, steps))
+        follower.update(_so_far(integration, steps))
 
     result = ask_registry(services.ports, actor, integration, repository, on_step)
-    follower.finish(tested(integration, result, repository))
+    follower.finish(_tested(integration, result, repository))
 
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Let the login be sent to a token server on another host."""
-    offer = read_value(Offer, press.value, "test")
+    offer = read_value(_Offer, press.value, "test")
     edited = allow_realm(services.ports, actor, offer.id, offer.version, offer.realm)
     text = f"{bold(edited.name)} may now send its login to {code(offer.realm)}. Test it again."
     surface.replace(notice(text))
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class _Offer:
     """What the Allow button carries: for which version of an integration, which token server."""
 
     id: str
@@ -106,9 +108,9 @@ class Offer:
     realm: str
 
 
-def so_far(integration: Integration, steps: Sequence[Step]) -> Message:
+def _so_far(integration: Integration, steps: Sequence[Step]) -> Message:
     """The steps that are finished, while the others run."""
-    lines = "\n".join(step_line(step) for step in steps)
+    lines = "\n".join(_step_line(step) for step in steps)
     waiting = ":hourglass_flowing_sand: waiting for the next step"
     return message(
         f"Testing {integration.name} …",
@@ -116,11 +118,11 @@ def so_far(integration: Integration, steps: Sequence[Step]) -> Message:
     )
 
 
-def tested(integration: Integration, result: CheckResult, repository: str | None) -> Message:
+def _tested(integration: Integration, result: CheckResult, repository: str | None) -> Message:
     """The verdict, the steps, and what to do."""
-    steps = "\n".join(step_line(step) for step in result.steps)
-    verdict = REFUSALS.get(result.refused) if result.refused else None
-    blocks = [header(f"Test of {integration.name}"), section(verdict or VERDICTS[result.outcome])]
+    steps = "\n".join(_step_line(step) for step in result.steps)
+    verdict = _REFUSALS.get(result.refused) if result.refused else None
+    blocks = [header(f"Test of {integration.name}"), section(verdict or _VERDICTS[result.outcome])]
     if steps:
         blocks.append(section(steps))
     # Plain: a registry's own sentence may stand in it, and no address of its becomes a link.
@@ -128,20 +130,20 @@ def tested(integration: Integration, result: CheckResult, repository: str | None
     if result.outcome is Outcome.ACCEPTED and repository is None:
         example = f"`/integrations test {integration.name} team/app`"
         blocks.append(context(f"Name a private repository to prove it: {example}"))
-    blocks += allowing(integration, result)
+    blocks += _allowing(integration, result)
     return message(f"{integration.name}: {result.outcome.value}. {result.reason}", blocks)
 
 
-def step_line(step: Step) -> str:
+def _step_line(step: Step) -> str:
     """One step on one line."""
     mark = ":white_check_mark:" if step.is_ok else ":x:"
     return f"{mark} *{step.stage.value}*   {escape(step.text)}"
 
 
-def allowing(integration: Integration, result: CheckResult) -> list[Block]:
+def _allowing(integration: Integration, result: CheckResult) -> list[Block]:
     """The question to the owner when the registry's token server stands on another host."""
     if result.realm is None:
         return []
-    value = pack(Offer(integration.id, integration.version, result.realm))
+    value = pack(_Offer(integration.id, integration.version, result.realm))
     text = f"Nothing was sent to {code(result.realm)}. Is that this registry's own login server?"
-    return [section(text), actions(button("Allow it", ALLOW, value))]
+    return [section(text), actions(button("Allow it", _ALLOW, value))]

@@ -1,83 +1,168 @@
-"""Seals every credential anew under the primary key, after a new key was put first.
+"""What an operator does to a whole store, whichever store it is: re-seal, count, forget a lost key, verify.
 
-May be stopped and run again: each batch is a change of its own, and a record that is sealed under the
-primary key already is passed over. It changes no version: nobody's button grows stale by it.
+Each is a loop over ``workspaces()`` and ``change()``: it may be stopped and run again, and others read and
+change meanwhile.
 """
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
-from bot.core.errors import KeyringFailure
-from bot.core.model import Integration
-from bot.core.secrets import Place, Sealed
+from bot.core.audit import BEFORE_THE_FIRST, entry_hash
+from bot.core.errors import KeyringFailure, StoreDamaged
+from bot.core.model import AuditEntry, Check, Event, Integration, Outcome, Source, Stage, Workspace
+from bot.core.ports.store import Change, Reading, Store
+from bot.core.secrets import Place
 from storage.sealing import Keyring, kid_of
-from storage.tinydb.transaction import Draft
-from storage.tinydb.workspace import OpenWorkspace
 
-BATCH = 100
-MOST_NAMED = 10
+_BATCH = 100
+_MOST_NAMED = 10
+_OPERATOR = "operator"
+_NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit it and type a new secret."  # noqa: S105
+_ALL_MISSING = "Every entry is missing."
 
 
-def reseal_all(workspaces: Iterable[OpenWorkspace], keyring: Keyring) -> int:
+def count_by_key(store: Store) -> dict[str, int]:
+    """How many credentials are sealed under each key, by key id."""
+    kids = (
+        kid_of(one.secret)
+        for workspace in store.workspaces()
+        for one in store.read(workspace).integrations.all()
+        if one.secret
+    )
+    return dict(Counter(kids))
+
+
+def reseal(store: Store, keyring: Keyring) -> int:
     """
-    Seal anew what is not sealed under the primary key.
+    Seal again every credential that is not sealed under the primary key.
 
-    Args:
-        workspaces: Where the records are.
-        keyring: Holds the old keys and, first, the new one.
+    It changes no version: nobody's button grows stale by it.
 
     Returns:
-        How many records were sealed anew.
+        How many were sealed again.
 
     Raises:
-        KeyringFailure: Some records need a key that is not loaded; the others were sealed anew.
+        KeyringFailure: Some need a key that is not loaded; the others were sealed again.
     """
     count = 0
     left: list[str] = []
-    for opened in workspaces:
-        opened.keyring = keyring
-        old = [one for one in opened.view.by_id.values() if needs_reseal(one, keyring)]
-        ready = [one.id for one in old if keyring.has_key_for(sealed(one))]
-        left += [f"{one.name} (key {kid_of(sealed(one))})" for one in old if one.id not in set(ready)]
-        for start in range(0, len(ready), BATCH):
-            count += reseal_batch(opened, ready[start : start + BATCH])
-        opened.seal_head_anew()
+    for workspace in store.workspaces():
+        old = [one for one in store.read(workspace).integrations.all() if _needs_reseal(one, keyring)]
+        ready = [one.id for one in old if one.secret and keyring.has_key_for(one.secret)]
+        left += [
+            f"{one.name} (key {kid_of(one.secret)})" for one in old if one.secret and one.id not in set(ready)
+        ]
+        for start in range(0, len(ready), _BATCH):
+            with store.change(workspace) as change:
+                count += sum(_reseal_one(change, keyring, one) for one in ready[start : start + _BATCH])
     if left:
-        raise unopened(count, left)
+        named = ", ".join(left[:_MOST_NAMED]) + (", …" if len(left) > _MOST_NAMED else "")
+        raise KeyringFailure(
+            f"Sealed again: {count}. Sealed with a key that is not loaded, and left: {named}.",
+            "Add that key to the keyring and run this again, or enter those credentials again.",
+        )
     return count
 
 
-def reseal_batch(opened: OpenWorkspace, ids: Iterable[str]) -> int:
-    """Seal some integrations of one workspace anew, in one change; say how many it still concerned."""
-    with opened.change() as draft:
-        return sum(reseal_one(draft, opened, integration_id) for integration_id in ids)
-
-
-def reseal_one(draft: Draft, opened: OpenWorkspace, integration_id: str) -> bool:
-    """Seal one integration anew; False when it was deleted or given a new secret meanwhile."""
-    present = draft.integration(integration_id)
-    if present is None or not needs_reseal(present, opened.keyring):
+def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
+    """Seal one integration again; False when it was deleted or given a new secret meanwhile."""
+    present = change.integrations.get(integration_id)
+    if present is None or present.secret is None or not keyring.needs_reseal(present.secret):
         return False
-    place = Place(opened.key, integration_id)
-    credential = opened.keyring.open(place, sealed(present))
-    draft.put_integration(replace(present, secret=opened.keyring.seal(place, credential)))
+    place = Place(change.workspace.key, integration_id)
+    credential = keyring.open(place, present.secret)
+    change.put(replace(present, secret=keyring.seal(place, credential)))
     return True
 
 
-def needs_reseal(integration: Integration, keyring: Keyring) -> bool:
-    """True when its secret is sealed under another key than the primary."""
+def _needs_reseal(integration: Integration, keyring: Keyring) -> bool:
     return integration.secret is not None and keyring.needs_reseal(integration.secret)
 
 
-def sealed(integration: Integration) -> Sealed:
-    """The secret of an integration that has one."""
-    return integration.secret or Sealed("")
+def forget(store: Store, kid: str, at: datetime) -> int:
+    """
+    Go on without a lost key: drop every secret that is sealed under it, one change a workspace.
+
+    Args:
+        store: The store.
+        kid: The id of the lost key.
+        at: Now.
+
+    Returns:
+        How many integrations need a new secret; each says so, and the history names it.
+    """
+    return sum(_forget_in(store, workspace, kid, at) for workspace in store.workspaces())
 
 
-def unopened(count: int, left: list[str]) -> KeyringFailure:
-    """Name the records that no loaded key opens."""
-    named = ", ".join(left[:MOST_NAMED]) + (", …" if len(left) > MOST_NAMED else "")
-    return KeyringFailure(
-        f"Sealed anew: {count}. Sealed with a key that is not loaded, and left: {named}.",
-        "Add that key to the keyring and run this again, or enter those credentials anew.",
+def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> int:
+    with store.change(workspace) as change:
+        lost = [one for one in change.integrations.all() if one.secret and kid_of(one.secret) == kid]
+        for one in lost:
+            check = Check(Outcome.UNREACHABLE, Stage.LOGIN, _NEEDS_A_SECRET, at, _OPERATOR)
+            change.put(replace(one, secret=None, check=check, updated_at=at, version=one.version + 1))
+            change.record(Event("integration.forget", _OPERATOR, Source.COMMAND_LINE, at, one.id, one.name))
+    return len(lost)
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found of one workspace's history."""
+
+    workspace_key: str
+    entries: int
+    """How many entries are as they were written, from the first on."""
+    fault: str = ""
+    """What is wrong after them, in a sentence; empty = nothing."""
+
+
+def verify(store: Store, keyring: Keyring) -> tuple[Verified, ...]:
+    """
+    Verify each workspace's history: each entry's hash covers the one before and is sealed with a loaded key.
+
+    What it cannot show: everything put back as it was at an earlier time.
+    """
+    found = [_verified(store.read(workspace), keyring) for workspace in store.workspaces()]
+    return tuple(sorted(found, key=lambda one: one.workspace_key))
+
+
+def _verified(reading: Reading, keyring: Keyring) -> Verified:
+    key = reading.workspace.key
+    last: AuditEntry | None = None
+    try:
+        for entry in reading.history.oldest_first():
+            if fault := _fault_in(key, last, entry, keyring):
+                return Verified(key, last.sequence if last else 0, fault)
+            last = entry
+    except StoreDamaged as error:
+        return Verified(key, last.sequence if last else 0, error.message)
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        return Verified(key, last.sequence if last else 0, "The next entry cannot be read.")
+    if last is None and _holds_anything(reading):
+        return Verified(key, 0, _ALL_MISSING)
+    return Verified(key, last.sequence if last else 0)
+
+
+def _fault_in(key: str, last: AuditEntry | None, entry: AuditEntry, keyring: Keyring) -> str:
+    """Say what is wrong with an entry after another; nothing = empty."""
+    expected = last.sequence + 1 if last else 1
+    if entry.sequence != expected:
+        return f"Entry {expected} is missing."
+    previous = last.hash if last else BEFORE_THE_FIRST
+    if entry.hash != entry_hash(previous, key, entry.sequence, entry.event):
+        return f"Entry {entry.sequence} is not as it was written."
+    kid = entry.seal.partition(".")[0]
+    if kid and kid not in keyring.kids:
+        return f"Entry {entry.sequence} is sealed with key {kid}, which is not loaded."
+    if not keyring.is_entry(entry.hash, entry.seal):
+        return f"Entry {entry.sequence} is not sealed."
+    return ""
+
+
+def _holds_anything(reading: Reading) -> bool:
+    everything: tuple[Iterator[object] | Sequence[object], ...] = (
+        reading.integrations.all(),
+        reading.dependencies.targets(size=1).rows,
     )
+    return any(True for part in everything for _ in part)

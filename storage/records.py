@@ -1,4 +1,4 @@
-"""Values of the domain as plain JSON, and back.
+"""The values a store keeps as rows of plain JSON, and back: a codec derived from each value's fields.
 
 What equals its default is left out; what is absent is read as its default. An unknown field is refused:
 a newer form of the data has a higher format number, and is never read by halves.
@@ -6,32 +6,25 @@ a newer form of the data has a higher format number, and is never read by halves
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from datetime import date, datetime
-from functools import lru_cache
-from types import MappingProxyType
-from typing import Any
+from enum import StrEnum
+from functools import cache, lru_cache
+from types import MappingProxyType, UnionType
+from typing import Any, Generic, NamedTuple, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from bot.core.audit import event_fields, timestamp
+from bot.core.audit import timestamp
 from bot.core.model import (
     AuditEntry,
     Bar,
-    Check,
     Dependency,
     Event,
     Integration,
     News,
-    Outcome,
-    Refused,
-    Result,
     Server,
     Setting,
-    Source,
-    Stage,
     Target,
-    TargetKind,
 )
-from bot.core.secrets import Sealed
 from bot.core.workflows.token_format import WorkflowToken
 
 Fields = Mapping[str, Any]
@@ -39,311 +32,235 @@ Fields = Mapping[str, Any]
 
 INTEGRATIONS = "integrations"
 DEPENDENCIES = "dependencies"
-AUDIT = "audit"
-REQUESTS = "requests"
 TOKENS = "tokens"
 BARS = "bars"
 SETTINGS = "settings"
 NEWS = "news"
+REQUESTS = "requests"
+AUDIT = "audit"
 HEAD = "head"
 """The tables of a workspace; the last holds the seal of the newest audit entry's hash."""
-
-# fmt: off
-INTEGRATION_FIELDS = frozenset({
-    "name", "kind", "scheme", "host", "port", "username", "secret", "owner", "created_at", "created_by",
-    "updated_at", "version", "options", "ca", "check", "trusted_realms", "linked_only", "is_default", "note",
-    "ends_on",
-})
-CHECK_FIELDS = frozenset({"outcome", "stage", "reason", "at", "by", "refused"})
-DEPENDENCY_FIELDS = frozenset({
-    "integration", "kind", "name", "added_by", "added_at", "source", "settings_url", "last_used_at",
-    "granted_by", "is_swept",
-})
-ENTRY_FIELDS = frozenset({
-    "sequence", "hash", "action", "actor", "source", "at", "target", "name", "detail", "result", "request",
-    "former_name", "server", "to", "token", "changed", "reason", "person", "more", "hour",
-})
-REQUEST_FIELDS = frozenset({"outcome", "at"})
-TOKEN_FIELDS = frozenset({
-    "sha256", "kind", "name", "created_by", "created_at", "expires_at", "revoked_at", "last_used_at",
-    "reminded", "approved_by", "declined_by",
-})
-BAR_FIELDS = frozenset({"integration", "kind", "name", "by", "at"})
-SETTING_FIELDS = frozenset({"value"})
-NEWS_FIELDS = frozenset({"to", "at", "event", "attempts"})
-# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request that was carried out, and what it came to."""
 
+    id: str
     outcome: str
     at: datetime
 
 
-def integration_fields(integration: Integration) -> Fields:
-    """Write an integration; its id is the key it is kept under."""
-    return filled(
-        name=integration.name,
-        kind=integration.kind,
-        **asdict(integration.server),
-        username=integration.username,
-        secret=integration.secret,
-        owner=integration.owner,
-        created_at=timestamp(integration.created_at),
-        created_by=integration.created_by,
-        updated_at=timestamp(integration.updated_at),
-        version=integration.version,
-        options=dict(integration.options),
-        ca=integration.ca,
-        check=check_fields(integration.check) if integration.check else None,
-        trusted_realms=list(integration.trusted_realms),
-        linked_only=integration.linked_only,
-        is_default=integration.is_default,
-        note=integration.note,
-        ends_on=integration.ends_on.isoformat() if integration.ends_on else None,
-    )
+Value = Integration | Dependency | Bar | WorkflowToken | Setting | News | Request | AuditEntry
+"""What a row holds."""
+
+T = TypeVar("T")
 
 
-def integration_from(integration_id: str, fields: Fields) -> Integration:
-    """Read what ``integration_fields`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
-    refuse_unknown(fields, INTEGRATION_FIELDS)
-    created, updated = fields["created_at"], fields["updated_at"]
-    created_at = datetime.fromisoformat(created)
-    return Integration(
-        id=integration_id,
-        name=fields["name"],
-        kind=sys.intern(fields["kind"]),
-        server=server(fields["scheme"], fields["host"], fields.get("port")),
-        username=sys.intern(fields.get("username", "")),
-        secret=Sealed(fields["secret"]) if "secret" in fields else None,
-        owner=sys.intern(fields["owner"]),
-        created_at=created_at,
-        created_by=sys.intern(fields["created_by"]),
-        updated_at=created_at if created == updated else datetime.fromisoformat(updated),
-        **{name: read(fields[name]) for name, read in WITH_DEFAULTS.items() if name in fields},
-    )
+class _Form(NamedTuple):
+    """How values of one type are written and read."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+
+class _Part(NamedTuple):
+    """One field of a value."""
+
+    name: str
+    form: _Form
+    default: Any
+    """``None`` for a field without a default, which is always written unless it is ``None``."""
+
+
+class Codec(Generic[T]):
+    """Writes the values of one class as JSON objects and reads them again."""
+
+    def __init__(self, kind: type[T], without: str = "") -> None:
+        """Derive it from the fields of a dataclass, ``without`` the one that the row's key holds."""
+        hints = get_type_hints(kind)
+        parts = [_part(one, hints[one.name]) for one in fields(kind) if one.name != without]  # type: ignore[arg-type]
+        self._kind = kind
+        self._parts = parts
+        self._readers = {one.name: one.form.read for one in parts}
+        self._absent = {one.name: one.default for one in parts}
+
+    def write(self, value: T) -> Fields:
+        """The fields that differ from their defaults, as JSON values."""
+        written: dict[str, Any] = {}
+        for name, form, default in self._parts:
+            field = getattr(value, name)
+            if field is not None and field != default:
+                written[name] = form.write(field)
+        return written
+
+    def read(self, row: Fields, **key: str) -> T:
+        """Read what ``write`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
+        readers = self._readers
+        return self._kind(**(self._absent | {name: readers[name](row[name]) for name in row} | key))
+
+
+def _part(field: Field[Any], hint: Any) -> _Part:
+    default = field.default_factory() if field.default_factory is not MISSING else field.default
+    form = _form(hint)
+    if hint is str and field.name in _SHARED:
+        form = _Form(form.write, sys.intern)
+    return _Part(field.name, form, None if default is MISSING else default)
+
+
+_SHARED = frozenset({"kind", "username", "owner", "created_by", "added_by", "by", "actor", "action"})
+"""Texts that many values have in common: one copy of each saves memory."""
+
+
+@cache
+def _form(hint: Any) -> _Form:
+    """Find the form of a type. Raises ``TypeError`` for one that no value has had so far."""
+    if get_origin(hint) in (Union, UnionType):
+        return _form(next(one for one in get_args(hint) if one is not type(None)))
+    if isinstance(hint, NewType):
+        return _form(hint.__supertype__)
+    plain = _PLAIN.get(hint) or _PLAIN.get(get_origin(hint))
+    if plain:
+        return plain
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return _Form(str, hint)
+    if is_dataclass(hint):
+        nested: Codec[Any] = Codec(hint)  # type: ignore[arg-type]
+        return _Form(nested.write, nested.read)
+    raise TypeError(f"no form for {hint}")
+
+
+def _checked(kind: type) -> Callable[[Any], Any]:
+    """Pass a value of a type as it is."""
+
+    def read(value: Any) -> Any:
+        if type(value) is not kind:
+            raise TypeError(f"a {kind.__name__} was expected")
+        return value
+
+    return read
+
+
+@lru_cache(maxsize=4096)
+def _moment(text: str) -> datetime:
+    """Read a time; equal ones that follow each other are one object, because memory counts."""
+    return datetime.fromisoformat(text)
 
 
 @lru_cache(maxsize=1024)
-def server(scheme: str, host: str, port: int | None) -> Server:
-    """Make a server once: thousands of integrations share a few, and memory counts."""
+def _server(scheme: str, host: str, port: int | None = None) -> Server:
+    """Make a server once: thousands of integrations share a few."""
     return Server(scheme, host, port)
 
 
-def check_fields(check: Check) -> Fields:
-    """Write the result of a check."""
-    always = {
-        "outcome": check.outcome.value,
-        "stage": check.stage.value,
-        "reason": check.reason,
-        "at": timestamp(check.at),
-        "by": check.by,
-    }
-    return {**always, **filled(refused=check.refused.value if check.refused else None)}
+def _target(parts: list[str]) -> Target:
+    kind, name = parts
+    return Target(_form(get_type_hints(Target)["kind"]).read(kind), sys.intern(name))
 
 
-def check_from(fields: Fields) -> Check:
-    """Read what ``check_fields`` wrote."""
-    refuse_unknown(fields, CHECK_FIELDS)
-    return Check(
-        outcome=Outcome(fields["outcome"]),
-        stage=Stage(fields["stage"]),
-        reason=fields["reason"],
-        at=datetime.fromisoformat(fields["at"]),
-        by=sys.intern(fields["by"]),
-        refused=Refused(fields["refused"]) if "refused" in fields else None,
-    )
-
-
-WITH_DEFAULTS: Mapping[str, Callable[[Any], Any]] = {
-    "version": int,
-    "options": MappingProxyType,
-    "ca": str,
-    "check": check_from,
-    "trusted_realms": tuple,
-    "linked_only": bool,
-    "is_default": bool,
-    "note": str,
-    "ends_on": date.fromisoformat,
+_PLAIN: dict[Any, _Form] = {
+    str: _Form(str, _checked(str)),
+    int: _Form(int, _checked(int)),
+    bool: _Form(bool, _checked(bool)),
+    datetime: _Form(timestamp, _moment),
+    date: _Form(date.isoformat, date.fromisoformat),
+    tuple: _Form(list, tuple),
+    Mapping: _Form(dict, MappingProxyType),
+    Server: _Form(
+        lambda one: [one.scheme, one.host] + ([one.port] if one.port else []), lambda row: _server(*row)
+    ),
+    Target: _Form(lambda one: [one.kind.value, one.name], _target),
 }
-"""How to read the fields of an integration that may be absent."""
+_PLAIN[get_origin(Mapping[str, str])] = _PLAIN[Mapping]
 
 
-def dependency_key(integration_id: str, target: Target) -> str:
-    """The key a dependency is kept under: one for each integration and target."""
-    return f"{integration_id}/{target.kind.value}/{target.name}"
+class _Table(NamedTuple):
+    """A table: what its rows are, and which field of a value is the row's key."""
+
+    name: str
+    codec: Codec[Any]
+    key: str
 
 
-def dependency_fields(dependency: Dependency) -> Fields:
-    """Write a dependency."""
-    return filled(
-        integration=dependency.integration_id,
-        kind=dependency.target.kind.value,
-        name=dependency.target.name,
-        added_by=dependency.added_by,
-        added_at=timestamp(dependency.added_at),
-        source=dependency.source.value,
-        settings_url=dependency.settings_url,
-        last_used_at=timestamp(dependency.last_used_at) if dependency.last_used_at else None,
-        granted_by=dependency.granted_by,
-        is_swept=dependency.is_swept,
-    )
+_TABLES: dict[type, _Table] = {
+    Integration: _Table(INTEGRATIONS, Codec(Integration, without="id"), "id"),
+    Dependency: _Table(DEPENDENCIES, Codec(Dependency), ""),
+    Bar: _Table(BARS, Codec(Bar), ""),
+    WorkflowToken: _Table(TOKENS, Codec(WorkflowToken, without="id"), "id"),
+    Setting: _Table(SETTINGS, Codec(Setting, without="name"), "name"),
+    News: _Table(NEWS, Codec(News, without="id"), "id"),
+    Request: _Table(REQUESTS, Codec(Request, without="id"), "id"),
+    AuditEntry: _Table(AUDIT, Codec(AuditEntry), ""),
+}
+_EVENT = Codec(Event)
+_BY_NAME = {table.name: table for table in _TABLES.values()}
 
 
-def dependency_from(fields: Fields) -> Dependency:
-    """Read what ``dependency_fields`` wrote."""
-    refuse_unknown(fields, DEPENDENCY_FIELDS)
-    used = fields.get("last_used_at")
-    return Dependency(
-        integration_id=fields["integration"],
-        target=Target(TargetKind(fields["kind"]), fields["name"]),
-        added_by=sys.intern(fields["added_by"]),
-        added_at=datetime.fromisoformat(fields["added_at"]),
-        source=Source(fields["source"]),
-        settings_url=fields.get("settings_url"),
-        last_used_at=datetime.fromisoformat(used) if used else None,
-        granted_by=fields.get("granted_by"),
-        is_swept=fields.get("is_swept", False),
-    )
+def integration_from(integration_id: str, row: Fields) -> Integration:
+    """Read an integration."""
+    found: Integration = _BY_NAME[INTEGRATIONS].codec.read(row, id=integration_id)
+    return found
 
 
-def token_fields(token: WorkflowToken) -> Fields:
-    """Write a workflow token; its id is the key it is kept under."""
-    return filled(
-        sha256=token.sha256,
-        kind=token.target.kind.value,
-        name=token.target.name,
-        created_by=token.created_by,
-        created_at=timestamp(token.created_at),
-        expires_at=timestamp(token.expires_at),
-        revoked_at=timestamp(token.revoked_at) if token.revoked_at else None,
-        last_used_at=timestamp(token.last_used_at) if token.last_used_at else None,
-        reminded=token.reminded,
-        approved_by=token.approved_by,
-        declined_by=token.declined_by,
-    )
+def dependency_from(row: Fields) -> Dependency:
+    """Read a dependency."""
+    found: Dependency = _BY_NAME[DEPENDENCIES].codec.read(row)
+    return found
 
 
-def token_from(token_id: str, fields: Fields) -> WorkflowToken:
-    """Read what ``token_fields`` wrote."""
-    refuse_unknown(fields, TOKEN_FIELDS)
-    return WorkflowToken(
-        id=token_id,
-        sha256=fields["sha256"],
-        target=Target(TargetKind(fields["kind"]), sys.intern(fields["name"])),
-        created_by=sys.intern(fields["created_by"]),
-        created_at=datetime.fromisoformat(fields["created_at"]),
-        expires_at=datetime.fromisoformat(fields["expires_at"]),
-        revoked_at=time_in(fields, "revoked_at"),
-        last_used_at=time_in(fields, "last_used_at"),
-        reminded=fields.get("reminded", 0),
-        approved_by=fields.get("approved_by"),
-        declined_by=fields.get("declined_by"),
-    )
+def bar_from(row: Fields) -> Bar:
+    """Read a bar."""
+    found: Bar = _BY_NAME[BARS].codec.read(row)
+    return found
 
 
-def time_in(fields: Fields, name: str) -> datetime | None:
-    """Read a time that may be absent."""
-    return datetime.fromisoformat(fields[name]) if name in fields else None
+def token_from(token_id: str, row: Fields) -> WorkflowToken:
+    """Read a workflow token."""
+    found: WorkflowToken = _BY_NAME[TOKENS].codec.read(row, id=token_id)
+    return found
 
 
-def entry_fields(entry: AuditEntry) -> Fields:
-    """Write an audit entry."""
-    return {"sequence": entry.sequence, "hash": entry.hash, **event_fields(entry.event)}
+def news_from(news_id: str, row: Fields) -> News:
+    """Read a message that must leave."""
+    found: News = _BY_NAME[NEWS].codec.read(row, id=news_id)
+    return found
 
 
-def entry_from(fields: Fields) -> AuditEntry:
-    """Read what ``entry_fields`` wrote."""
-    refuse_unknown(fields, ENTRY_FIELDS)
-    return AuditEntry(fields["sequence"], event_from(fields), fields["hash"])
+def event_row(event: Event) -> Fields:
+    """An event as a row."""
+    return _EVENT.write(event)
 
 
-def event_from(fields: Fields) -> Event:
-    """Read what ``event_fields`` wrote."""
-    to = fields.get("to")
-    return Event(
-        action=sys.intern(fields["action"]),
-        actor=sys.intern(fields["actor"]),
-        source=Source(fields["source"]),
-        at=datetime.fromisoformat(fields["at"]),
-        integration_id=fields.get("target"),
-        name=fields.get("name", ""),
-        detail=fields.get("detail", ""),
-        result=Result(fields["result"]),
-        request_id=fields.get("request", ""),
-        former_name=fields.get("former_name", ""),
-        server=fields.get("server", ""),
-        target=Target(TargetKind(to[0]), to[1]) if to else None,
-        token_id=fields.get("token", ""),
-        changed=tuple(fields.get("changed", ())),
-        reason=fields.get("reason", ""),
-        person=fields.get("person", ""),
-        more=fields.get("more", 0),
-        hour=time_in(fields, "hour"),
-    )
+def event_from(row: Fields) -> Event:
+    """Read an event."""
+    return _EVENT.read(row)
 
 
-def bar_fields(bar: Bar) -> Fields:
-    """Write a bar."""
-    return {
-        "integration": bar.integration_id,
-        "kind": bar.target.kind.value,
-        "name": bar.target.name,
-        "by": bar.by,
-        "at": timestamp(bar.at),
-    }
+def place_of(value: Value) -> tuple[str, str]:
+    """The table of a value, and its row's key."""
+    table = _TABLES[type(value)]
+    if isinstance(value, AuditEntry):
+        return table.name, str(value.sequence)
+    if isinstance(value, Dependency | Bar):
+        kind, name = value.target
+        return table.name, f"{value.integration_id}/{kind.value}/{name}"
+    return table.name, getattr(value, table.key)
 
 
-def bar_from(fields: Fields) -> Bar:
-    """Read what ``bar_fields`` wrote."""
-    refuse_unknown(fields, BAR_FIELDS)
-    target = Target(TargetKind(fields["kind"]), fields["name"])
-    return Bar(fields["integration"], target, fields["by"], datetime.fromisoformat(fields["at"]))
+def row_of(value: Value) -> Fields:
+    """A value as a row."""
+    return _TABLES[type(value)].codec.write(value)
 
 
-def setting_fields(setting: Setting) -> Fields:
-    """Write a setting; its name is the key it is kept under."""
-    return {"value": setting.value}
+def value_in(table: str, key: str, row: Fields) -> Value | None:
+    """
+    Read a row of a table; ``None`` for a table that holds no values.
 
-
-def setting_from(fields: Fields) -> str:
-    """Read the value of what ``setting_fields`` wrote."""
-    refuse_unknown(fields, SETTING_FIELDS)
-    return str(fields["value"])
-
-
-def news_fields(news: News) -> Fields:
-    """Write a message that must leave; its id is the key it is kept under."""
-    event = event_fields(news.event)
-    return filled(to=news.to, at=timestamp(news.at), event=event, attempts=news.attempts)
-
-
-def news_from(news_id: str, fields: Fields) -> News:
-    """Read what ``news_fields`` wrote."""
-    refuse_unknown(fields, NEWS_FIELDS)
-    at = datetime.fromisoformat(fields["at"])
-    return News(news_id, fields["to"], at, event_from(fields["event"]), fields.get("attempts", 0))
-
-
-def request_fields(request: Request) -> Fields:
-    """Write a remembered request."""
-    return {"outcome": request.outcome, "at": timestamp(request.at)}
-
-
-def request_from(fields: Fields) -> Request:
-    """Read what ``request_fields`` wrote."""
-    refuse_unknown(fields, REQUEST_FIELDS)
-    return Request(fields["outcome"], datetime.fromisoformat(fields["at"]))
-
-
-def filled(**fields: object) -> Fields:
-    """Leave out what is empty."""
-    return {name: value for name, value in fields.items() if value}
-
-
-def refuse_unknown(fields: Fields, known: frozenset[str]) -> None:
-    """Raise ``ValueError`` when a field is not one of the known ones."""
-    if not fields.keys() <= known:
-        raise ValueError(f"unknown fields {sorted(fields.keys() - known)}")
+    Raises:
+        KeyError, ValueError, TypeError, AttributeError: It is not a row of ours.
+    """
+    found = _BY_NAME.get(table)
+    if found is None:
+        return None
+    value: Value = found.codec.read(row, **({found.key: key} if found.key else {}))
+    return value

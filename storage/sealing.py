@@ -2,7 +2,7 @@
 
     root     32 random bytes, written in base64; the first key loaded (the primary) seals
     derive   HKDF-SHA256(key = root, salt = none, info = "quaymaster/v1/" + purpose), 32 bytes
-             purposes: "kid", "data", "audit", "cursor"; never one key for two purposes
+             purposes: "kid", "data", "audit", "file", "cursor"; never one key for two purposes
     kid      base32(derive("kid")[:5]), lower case, 8 letters and digits: the key's id, from the key itself
     record   "s1." kid "." base64url without "="( nonce[12] | ciphertext | tag[16] ), AES-256-GCM
     AAD      for each of ("quaymaster s1", kid, workspace, integration id, field):
@@ -80,6 +80,7 @@ class Key:
     kid: str
     data: AESGCM = field(repr=False)
     audit: bytes = field(repr=False)
+    file: bytes = field(repr=False)
     head: bytes = field(repr=False)
     """What the associated data of its records begin with."""
 
@@ -88,7 +89,8 @@ class Key:
         """Derive everything once: derivation at each request would cost more than sealing."""
         kid = base64.b32encode(derive(root, "kid")[:5]).decode().lower()
         head = with_length(f"quaymaster {VERSION}") + with_length(kid)
-        return cls(kid, AESGCM(derive(root, "data")), derive(root, "audit"), head)
+        keys = (AESGCM(derive(root, "data")), derive(root, "audit"), derive(root, "file"))
+        return cls(kid, *keys, head)
 
     def seal(self, place: Place, plain: bytes, nonce: bytes) -> Sealed:
         """Seal bytes. ``nonce`` is 12 bytes that this key has never sealed with."""
@@ -104,9 +106,13 @@ class Key:
         except InvalidTag:
             raise RecordUnreadable("it was altered, or belongs to another integration") from None
 
-    def seal_head(self, head: str) -> str:
-        """Seal a history's newest hash (64 hexadecimal digits, as is the result)."""
-        return hmac.digest(self.audit, bytes.fromhex(head), "sha256").hex()
+    def seal_hash(self, entry_hash: str) -> str:
+        """Seal the hash of an audit entry (64 hexadecimal digits, as is the result)."""
+        return hmac.digest(self.audit, bytes.fromhex(entry_hash), "sha256").hex()
+
+    def sign_file(self, head: str) -> str:
+        """Authenticate the header of a file; the result is 64 hexadecimal digits."""
+        return hmac.digest(self.file, head.encode(), "sha256").hex()
 
 
 class Keyring:
@@ -163,14 +169,32 @@ class Keyring:
         if self._open(CHECK_PLACE, check) != CHECK_PLAIN:
             raise RecordUnreadable("it is no key check value")
 
+    def seal_entry(self, entry_hash: str) -> str:
+        """Seal the hash of an audit entry under the primary key: ``<key id>.<64 hexadecimal digits>``."""
+        return f"{self.primary}.{self._primary.seal_hash(entry_hash)}"
+
+    def is_entry(self, entry_hash: str, seal: str) -> bool:
+        """True when ``seal`` is the seal of this hash under a loaded key."""
+        kid, _, sealed = seal.partition(".")
+        key = self._keys.get(kid)
+        return key is not None and hmac.compare_digest(key.seal_hash(entry_hash).encode(), sealed.encode())
+
     def seal_head(self, head: str) -> str:
         """Seal a history's newest hash under the primary key, so that a cut or rewritten end shows."""
-        return self._primary.seal_head(head)
+        return self._primary.seal_hash(head)
 
     def is_head(self, kid: str, head: str, seal: str) -> bool:
         """True when ``seal`` is the seal of this hash under the loaded key ``kid``."""
+        return self.is_entry(head, f"{kid}.{seal}")
+
+    def sign_file(self, head: str) -> str:
+        """Authenticate the header of a file under the primary key: 64 hexadecimal digits."""
+        return self._primary.sign_file(head)
+
+    def is_file(self, kid: str, head: str, mac: str) -> bool:
+        """True when the loaded key ``kid`` has authenticated this header."""
         key = self._keys.get(kid)
-        return key is not None and hmac.compare_digest(key.seal_head(head), seal)
+        return key is not None and hmac.compare_digest(key.sign_file(head).encode(), mac.encode())
 
     def _open(self, place: Place, sealed: Sealed) -> bytes:
         kid, envelope = parts_of(sealed)

@@ -48,6 +48,7 @@ def main() -> None:
         chromium() as browser,
     ):
         page = browser.new_page(viewport=SIZE)
+        page.set_default_timeout(10_000)
         page.goto(address)
         private_registry(page, registry)
         other_kinds(page)
@@ -63,8 +64,10 @@ def trying() -> Iterator[str]:
     command = [sys.executable, "-m", "bot", "try", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
-        yield next(line.strip() for line in program.stdout if "?key=" in line)
-        program.terminate()
+        try:
+            yield next(line.strip() for line in program.stdout if "?key=" in line)
+        finally:
+            program.terminate()
 
 
 def private_registry(page: Page, registry: RealRegistry) -> None:

@@ -14,7 +14,7 @@ from bot.cli import main
 from bot.core.model import Event, Integration, Server, Source, Workspace
 from bot.core.secrets import Place, Secret
 from storage.sealing import Keyring, parse_keys, read_keys_file
-from storage.tinydb.file_format import decode, header
+from storage.tinydb.file_format import Sealer, decode, header
 from storage.tinydb.tinydb_store import TinyDBStore
 
 ROOT = Path(__file__).parents[1]
@@ -109,7 +109,7 @@ def test_rotation_from_end_to_end(run, settings, key_file):
 
     assert rotated.stdout.startswith(f"Key {new} now stands first in {key_file}.")
     assert before == f"{new}  seals 0 (first)\n{old}  seals 1\n"
-    assert resealed == "Credentials sealed anew: 1.\n"
+    assert resealed == "Credentials sealed again: 1.\n"
     assert after == f"{new}  seals 1 (first)\n{old}  seals 0\n"
     assert alone.stdout == f"{new}  seals 1 (first)\n"
 
@@ -254,9 +254,10 @@ def test_history_is_verified(run, settings, home):
     store.close()
     whole = run("audit", "verify", **settings)
     path = home / "data" / "T1.db"
-    sequence, body = decode(path, ACME.key, path.read_bytes())
+    sealer = Sealer(Keyring(read_keys_file(Path(settings["QUAYMASTER_KEYS_FILE"]))))
+    sequence, body = decode(sealer, path, ACME.key, path.read_bytes())
     body = body.replace(b'"integration.test"', b'"integration.edit"')
-    path.write_bytes(header(ACME.key, sequence, body) + body)
+    path.write_bytes(header(sealer, ACME.key, sequence, body) + body)
     forged = run("audit", "verify", **settings)
 
     assert (whole.exit_code, whole.stdout) == (0, "T1: entries verified: 1.\n")

@@ -1,6 +1,9 @@
 """Counted guards: how much is done for one request, whatever the machine's speed."""
 
 import ssl
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from slack_bolt.listener.custom_listener import CustomListener
@@ -11,7 +14,7 @@ from bot.core.secrets import Secret
 from bot.run.wiring import web_client
 from bot.settings import Settings
 from storage.sealing import Keyring
-from storage.tinydb import loading
+from storage.tinydb import workspace
 from tests.fakes.certificates import Authority
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED
@@ -28,7 +31,6 @@ CHANGES = {
     "refused deletion": lambda team: team.command("delete my_registry", COLLEAGUE),
     "secret in the text": lambda team: team.command("add password=hunter2horse"),
     "remove": lambda team: team.press("Remove", on=team.command("delete my_registry")),
-    "delete": lambda team: team.press("Yes", on=team.command("delete other")),
     "edit": lambda team: (team.command("edit other"), team.submit({"Integration Name": "renamed"})),
     "add": lambda team: (team.command("add private"), team.submit(FORM | {"Integration Name": "new"})),
 }
@@ -51,6 +53,17 @@ def test_each_change_is_one_file_flushed_once(stocked, disk, change):
     change(stocked)
 
     assert disk.calls.count("create") == 1
+    assert disk.calls.count("sync file") == 1
+    assert disk.calls.count("sync directory") == 1
+
+
+def test_deletion_writes_a_spare_without_the_secret(stocked, disk):
+    """A deletion flushes one file too; beside it a spare takes the place of the one that had the secret."""
+    pressed = stocked.command("delete other")
+    disk.calls.clear()
+    stocked.press("Yes", on=pressed)
+
+    assert disk.calls.count("create") == 2
     assert disk.calls.count("sync file") == 1
     assert disk.calls.count("sync directory") == 1
 
@@ -87,16 +100,16 @@ def counted(monkeypatch, owner, name):
 
 
 @pytest.mark.parametrize("typed", ["list", "filter docker", "filter registry"])
-def test_page_draws_no_more_than_ten(team, monkeypatch, typed):
-    """However many there are, ten rows are drawn, none is decoded and no secret is opened."""
+def test_page_draws_no_more_than_fifteen(team, monkeypatch, typed):
+    """However many there are, fifteen rows are drawn, none is decoded and no secret is opened."""
     team.add_many(500)
     drawn = counted(monkeypatch, handlers.list, "row_blocks")
-    decoded = counted(monkeypatch, loading, "integration_from")
+    decoded = counted(monkeypatch, workspace, "value_in")
     opened = counted(monkeypatch, Keyring, "open")
     team.command(typed)
 
-    assert len(drawn) == 10
-    assert len(decoded) <= 10
+    assert len(drawn) == 15
+    assert len(decoded) <= 15
     assert opened == []
 
 
@@ -186,3 +199,11 @@ def test_unknown_person_over_tls_is_an_error_of_slack(tls_slack):
 
     with pytest.raises(SlackApiError, match="invalid_auth"):
         web_client(settings).users_info(user=MEMBER)
+
+
+def test_benchmark_knows_its_measures():
+    """The benchmark finds everything it measures."""
+    line = [sys.executable, "-m", "tests.bench", "--help"]
+    told = subprocess.run(line, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
+
+    assert "steady" in told.stdout

@@ -50,6 +50,35 @@ def test_tasks_run_side_by_side():
     executor.close(2)
 
 
+def test_what_waits_for_a_registry_is_in_nobodys_way(gate):
+    """Registries that do not answer hold up only what waits for registries."""
+    executor = BoundedExecutor(threads=1, queue=2, registry_threads=1)
+    done = threading.Event()
+    told = threading.Event()
+    [executor.submit(gate.wait, on_full=pytest.fail, asks_registry=True) for _ in range(3)]
+    executor.submit(gate.wait, on_full=told.set, asks_registry=True)
+    executor.submit(done.set, on_full=pytest.fail)
+
+    assert done.wait(2)
+    assert told.wait(2)
+    assert not gate.is_set()
+    gate.set()
+    executor.close(5)
+
+
+def test_a_task_hands_on_to_the_registries_lane_while_closing(executor):
+    """What was begun before the close is finished, on whichever lane."""
+    done = []
+
+    def hand_on():
+        executor.submit(lambda: done.append(1), on_full=pytest.fail, asks_registry=True)
+
+    executor.submit(hand_on, on_full=pytest.fail)
+    executor.close(2)
+
+    assert done == [1]
+
+
 def test_full_queue_is_told_at_once(executor, gate):
     """When every thread is busy and the queue is full, the overflow is told while the others still work."""
     told = threading.Event()

@@ -77,7 +77,7 @@ def walked(team, registry):
     team.link_many("registry-000", 40)
     team.command("list")
     team.press("Next")
-    team.pick("Show", near="registry-010")
+    team.press("Show registry-015")
     team.press("Next", on=team.command("delete registry-000"))
     team.press("Yes", on=team.command("delete registry-024"))
     team.command("settings project target-00")

@@ -256,7 +256,7 @@ def token(outside, marked, watched):
     """A workflow token that was made, listed, reminded of, mistyped into commands and revoked."""
     text = SHAPE.search(marked.command("token create project web-shop").text)[0]
     [place.clear() for place in (marked.slack.calls, marked.answers)]
-    marked.store.touch(
+    marked.store.note_use(
         ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.ports.now()
     )
     marked.slack.clock.advance(84 * 86_400)

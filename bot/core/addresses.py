@@ -12,8 +12,8 @@ from typing import NamedTuple, Never
 from bot.core.errors import InvalidInput
 from bot.core.model import Server
 
-EXAMPLE = "Example: https://registry.example.com:5000"
-LONGEST = 300
+_EXAMPLE = "Example: https://registry.example.com:5000"
+_LONGEST = 300
 DEFAULT_PORTS = {"https": 443, "http": 80}
 PATHS = frozenset({"", "/", "/v1", "/v1/", "/v2", "/v2/"})
 
@@ -21,9 +21,9 @@ DOCKER_HUB = Server("https", "registry-1.docker.io")
 DOCKER_HUB_NAMES = frozenset(
     {"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
 )
-DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "docker.io")
+_DOCKER_HUB_KEYS = ("https://index.docker.io/v1/", "docker.io")
 
-WEBSITES = {
+_WEBSITES = {
     **dict.fromkeys(
         ("hub.docker.com", "app.docker.com", "www.docker.com", "docker.com"),
         ("Docker Hub's website", "Choose Docker Hub, or write docker.io."),
@@ -42,13 +42,13 @@ dependency proxy."""
 NO_UNDERSCORE = "{}: docker, podman and skopeo cannot use a host name with an underscore."
 """Source: distribution/reference, ``regexp.go``, ``domain-name-component``."""
 
-UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
-LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-HOST = re.compile(rf"{LABEL}(?:\.{LABEL})*")
-PORT = re.compile(r"[0-9]{1,5}")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u2028\u2029\\]")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_PORT = re.compile(r"[0-9]{1,5}")
 
 
-class Parts(NamedTuple):
+class _Parts(NamedTuple):
     """An address cut at its punctuation; nothing in it is judged yet."""
 
     scheme: str
@@ -70,18 +70,18 @@ def parse_server(text: str) -> Server:
         InvalidInput: With a sentence and an example. User info is never repeated.
     """
     server = literal_server(text)
-    if server.host in WEBSITES:
-        website, advice = WEBSITES[server.host]
-        refuse(f"{server.host} is {website}, not a registry.", advice)
+    if server.host in _WEBSITES:
+        website, advice = _WEBSITES[server.host]
+        _refuse(f"{server.host} is {website}, not a registry.", advice)
     if "_" in server.host:
-        refuse(NO_UNDERSCORE.format(server.host), "Give it a name with hyphens instead.")
+        _refuse(NO_UNDERSCORE.format(server.host), "Give it a name with hyphens instead.")
     return DOCKER_HUB if server.host in DOCKER_HUB_NAMES and server.port is None else server
 
 
 def literal_server(text: str) -> Server:
     """Read any server's address as ``parse_server`` does, but take each of Docker Hub's names for itself."""
-    parts = split(text.strip())
-    host, port = host_and_port(parts.authority)
+    parts = _split(text.strip())
+    host, port = _host_and_port(parts.authority)
     return Server(parts.scheme, host, None if port == DEFAULT_PORTS[parts.scheme] else port)
 
 
@@ -109,61 +109,61 @@ def docker_keys(server: Server) -> tuple[str, ...]:
 
     Source: docker/cli#5378; containers/image, ``pkg/docker/config``.
     """
-    return DOCKER_HUB_KEYS if server == DOCKER_HUB else (server.address,)
+    return _DOCKER_HUB_KEYS if server == DOCKER_HUB else (server.address,)
 
 
-def split(text: str) -> Parts:
+def _split(text: str) -> _Parts:
     """Cut an address into scheme, authority and path. Raises ``InvalidInput``."""
     if not text:
-        refuse("The address is empty.")
-    if len(text) > LONGEST:
-        refuse(f"The address is longer than {LONGEST} characters.")
-    if UNPRINTABLE.search(text):
-        refuse("The address holds a space, a backslash or an invisible character.")
+        _refuse("The address is empty.")
+    if len(text) > _LONGEST:
+        _refuse(f"The address is longer than {_LONGEST} characters.")
+    if _UNPRINTABLE.search(text):
+        _refuse("The address holds a space, a backslash or an invisible character.")
     scheme, separator, rest = text.partition("://")
     scheme, rest = (scheme.lower(), rest) if separator else ("https", text)
     if scheme not in DEFAULT_PORTS:
-        refuse("The address begins with something other than https:// or http://.")
+        _refuse("The address begins with something other than https:// or http://.")
     authority, slash, path = rest.partition("/")
-    refuse_extras(authority, slash + path)
-    return Parts(scheme, authority, slash + path)
+    _refuse_extras(authority, slash + path)
+    return _Parts(scheme, authority, slash + path)
 
 
-def refuse_extras(authority: str, path: str) -> None:
+def _refuse_extras(authority: str, path: str) -> None:
     """Refuse what has no place in an address. Raises ``InvalidInput``."""
     if "@" in authority:
-        refuse("The address holds a user name or a password; those have fields of their own.")
+        _refuse("The address holds a user name or a password; those have fields of their own.")
     if {"?", "#"} & set(authority + path):
-        refuse("The address holds a query or a fragment (“?” or “#”).")
+        _refuse("The address holds a query or a fragment (“?” or “#”).")
     if path.lower() not in PATHS:
-        refuse("The address holds a path; give only the server.")
+        _refuse("The address holds a path; give only the server.")
 
 
-def host_and_port(authority: str) -> tuple[str, int | None]:
+def _host_and_port(authority: str) -> tuple[str, int | None]:
     """Read ``host``, ``host:port``, ``[IPv6]`` or ``[IPv6]:port``. Raises ``InvalidInput``."""
     if authority.startswith("["):
         inside, bracket, after = authority[1:].partition("]")
         if not bracket or (after and not after.startswith(":")):
-            refuse("The IPv6 address does not end with “]”.")
-        return ipv6(inside), port_number(after[1:]) if after else None
+            _refuse("The IPv6 address does not end with “]”.")
+        return _ipv6(inside), _port_number(after[1:]) if after else None
     host, colon, port = authority.partition(":")
     if ":" in port:
-        refuse("An IPv6 address stands in brackets.", "Example: https://[fd00::5]:5000")
-    return host_name(host), port_number(port) if colon else None
+        _refuse("An IPv6 address stands in brackets.", "Example: https://[fd00::5]:5000")
+    return _host_name(host), _port_number(port) if colon else None
 
 
-def ipv6(text: str) -> str:
+def _ipv6(text: str) -> str:
     """Bring an IPv6 address to its short form. Raises ``InvalidInput``."""
     try:
         address = IPv6Address(text)
     except ValueError:
-        refuse("This is not an IPv6 address.", "Example: https://[fd00::5]:5000")
+        _refuse("This is not an IPv6 address.", "Example: https://[fd00::5]:5000")
     if address.scope_id is not None:
-        refuse("An IPv6 address with a zone (“%”) means nothing on another machine.")
+        _refuse("An IPv6 address with a zone (“%”) means nothing on another machine.")
     return str(address)
 
 
-def host_name(text: str) -> str:
+def _host_name(text: str) -> str:
     """
     Bring a host name to lower case ASCII, without a final dot. Raises ``InvalidInput``.
 
@@ -172,19 +172,19 @@ def host_name(text: str) -> str:
     try:
         host = text.encode("idna").decode("ascii").lower().removesuffix(".")
     except UnicodeError:
-        refuse("The host name cannot be written in a name server's alphabet.")
-    if len(host) > 253 or not HOST.fullmatch(host):
-        refuse("The host name is missing or not a name.")
+        _refuse("The host name cannot be written in a name server's alphabet.")
+    if len(host) > 253 or not _HOST.fullmatch(host):
+        _refuse("The host name is missing or not a name.")
     return host
 
 
-def port_number(text: str) -> int:
+def _port_number(text: str) -> int:
     """Read a port. Raises ``InvalidInput``."""
-    if not PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
-        refuse("The port is not a number from 1 to 65535.")
+    if not _PORT.fullmatch(text) or not 1 <= int(text) <= 65535:
+        _refuse("The port is not a number from 1 to 65535.")
     return int(text)
 
 
-def refuse(message: str, hint: str = EXAMPLE) -> Never:
+def _refuse(message: str, hint: str = _EXAMPLE) -> Never:
     """Raise ``InvalidInput`` with an example."""
     raise InvalidInput(message, hint)

@@ -16,14 +16,14 @@ from bot.core.secrets import Credential, Secret
 from bot.core.visible_text import visible
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-NAME_PROBLEM = (
+_NAME_PROBLEM = (
     "Use letters, digits, “-” and “_”, starting with a letter or digit, at most 64. Example: my_registry"
 )
-LINE_BREAK = (
+_LINE_BREAK = (
     "This ends with a line break, which is almost always a slip: delete it. If it belongs to the secret, "
     "select “Save without checking”."
 )
-FINE_GRAINED = (
+_FINE_GRAINED = (
     "GitHub's registry does not take fine-grained tokens (github_pat_…). Make a classic personal access "
     "token with read:packages; it begins with ghp_."
 )
@@ -139,52 +139,52 @@ def read_draft(
     Raises:
         InvalidFields: With a sentence for each wrong field.
     """
-    values = {field.key: cleaned(field, typed.get(field.key) or "") for field in kind.fields}
+    values = {field.key: _cleaned(field, typed.get(field.key) or "") for field in kind.fields}
     problems = {
         field.key: problem
         for field in kind.fields
-        if (problem := problem_with(field, values[field.key], keeps_secret)) is not None
+        if (problem := _problem_with(field, values[field.key], keeps_secret)) is not None
     }
     slips = {} if keeps_line_break else _line_breaks(kind, values)
-    problems = {**missing_parts(kind, values, keeps_secret), **slips, **problems}
+    problems = {**_missing_parts(kind, values, keeps_secret), **slips, **problems}
     name = visible(name).strip()
     if not NAME.fullmatch(name):
-        problems["name"] = NAME_PROBLEM
+        problems["name"] = _NAME_PROBLEM
     is_addressed = not any(f"{{{key}}}" in kind.server for key in problems)
-    server = read_server(kind, values, problems) if is_addressed else None
+    server = _read_server(kind, values, problems) if is_addressed else None
     if server is not None:
         problems.update(_useless_tokens(kind, values, server))
     if problems or server is None:
         raise InvalidFields(problems)
-    return assembled(kind, name, values, server)
+    return _assembled(kind, name, values, server)
 
 
-def cleaned(field: Field, value: str) -> str:
+def _cleaned(field: Field, value: str) -> str:
     """Trim what is not a secret: spaces around an address are a slip, spaces in a password are part of it."""
     value = value if field.is_secret else visible(value).strip()
     return field.read(value) if field.read else value
 
 
-def problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
+def _problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
     """Say what is wrong with a field's value, or ``None``."""
     if not value:
         is_missing = field.is_required and not (field.is_secret and keeps_secret)
-        return f"{field.label} is missing.{example_of(field)}" if is_missing else None
+        return f"{field.label} is missing.{_example_of(field)}" if is_missing else None
     if field.is_secret and "\0" in value:
         return "This holds a zero byte, which no client can send. Copy it again."
     if field.choices and value not in field.choices:
         return f"Choose one of {', '.join(field.choices)}."
     if field.pattern and not re.fullmatch(field.pattern, value):
-        return f"{field.problem or 'This does not look right.'}{example_of(field)}"
+        return f"{field.problem or 'This does not look right.'}{_example_of(field)}"
     if not field.is_secret and not field.is_multiline and not value.isprintable():
-        return f"This holds a character that cannot be shown.{example_of(field)}"
+        return f"This holds a character that cannot be shown.{_example_of(field)}"
     return field.problem_with(value) if field.problem_with else None
 
 
 def _line_breaks(kind: Kind, values: Mapping[str, str]) -> dict[str, str]:
     """Ask about a line break at a password's end: copying adds one, and hardly anybody means it."""
     secrets = (one for one in kind.fields if one.is_secret and not one.is_multiline)
-    return {one.key: LINE_BREAK for one in secrets if values[one.key].endswith(("\n", "\r"))}
+    return {one.key: _LINE_BREAK for one in secrets if values[one.key].endswith(("\n", "\r"))}
 
 
 def _useless_tokens(kind: Kind, values: Mapping[str, str], server: Server) -> dict[str, str]:
@@ -192,10 +192,10 @@ def _useless_tokens(kind: Kind, values: Mapping[str, str], server: Server) -> di
     if not _GITHUB_REGISTRY.fullmatch(server.host):
         return {}
     secrets = (field.key for field in kind.fields if field.is_secret)
-    return {key: FINE_GRAINED for key in secrets if values[key].strip().startswith("github_pat_")}
+    return {key: _FINE_GRAINED for key in secrets if values[key].strip().startswith("github_pat_")}
 
 
-def missing_parts(kind: Kind, values: Mapping[str, str], keeps_secret: bool) -> dict[str, str]:
+def _missing_parts(kind: Kind, values: Mapping[str, str], keeps_secret: bool) -> dict[str, str]:
     """Name the empty fields of those that are filled in together or not at all."""
     parts = [field for field in kind.fields if field.key in kind.together]
     empty = [field for field in parts if not values[field.key] and not (field.is_secret and keeps_secret)]
@@ -205,12 +205,12 @@ def missing_parts(kind: Kind, values: Mapping[str, str], keeps_secret: bool) -> 
     return {field.key: f"{field.label} is missing: fill in {labels}, or neither." for field in empty}
 
 
-def example_of(field: Field) -> str:
+def _example_of(field: Field) -> str:
     """The example as the end of a sentence."""
     return f" Example: {field.example}" if field.example else ""
 
 
-def read_server(kind: Kind, values: Mapping[str, str], problems: dict[str, str]) -> Server | None:
+def _read_server(kind: Kind, values: Mapping[str, str], problems: dict[str, str]) -> Server | None:
     """Make the server from the kind's template; a bad address goes to ``problems``."""
     try:
         return parse_server(kind.address(values) if kind.address else kind.server.format_map(values))
@@ -220,7 +220,7 @@ def read_server(kind: Kind, values: Mapping[str, str], problems: dict[str, str])
         return None
 
 
-def assembled(kind: Kind, name: str, values: Mapping[str, str], server: Server) -> Draft:
+def _assembled(kind: Kind, name: str, values: Mapping[str, str], server: Server) -> Draft:
     """Sort a form's values into a draft: what is secret, what makes the login, what is kept as an option."""
     credential = {f.key: Secret(values[f.key]) for f in kind.fields if f.is_secret and values[f.key]}
     used = {"username"} | ({"url"} if "{url}" in kind.server else set())

@@ -351,3 +351,5 @@ class AuditEntry:
     event: Event
     hash: str
     """64 hexadecimal digits."""
+    seal: str = ""
+    """The hash, sealed by the store that keeps the entry: who has no key can add none."""

@@ -1,20 +1,71 @@
 """What is looked up: filters, pages of integrations, dependencies and history."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 
-from bot.core.model import AuditEntry, Dependency, Integration, Target
+from bot.core.model import AuditEntry, Dependency, Integration, Outcome, Target, name_key
 from bot.core.workflows.token_format import WorkflowToken
+
+
+class Mark(StrEnum):
+    """What a list can be narrowed to beside words; the value is what people type."""
+
+    BROKEN = "broken"
+    """Its login was refused, or its registry did not answer."""
+    UNCHECKED = "unchecked"
+    ENDING = "ending"
+    """Its login ends within ``ENDING_WITHIN``, or has ended."""
+    UNUSED = "unused"
+    """It is older than ``UNUSED_FOR``, and nothing has used it since."""
+    OPEN = "open"
+    """Every workflow may fetch it."""
+
+
+ENDING_WITHIN = timedelta(days=30)
+UNUSED_FOR = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to. Empty = everything."""
+    """What a list is narrowed to: everything that is given must fit. Empty = everything."""
 
     kinds: frozenset[str] | None = None
     """Ids of kinds; ``None`` = all of them."""
     words: tuple[str, ...] = ()
-    """Each must occur in the name, whatever its case."""
+    """Each must occur in the name, the server's address or the kind's id, whatever its case."""
+    alike: tuple[frozenset[str], ...] = ()
+    """For each word the ids of kinds that it names as well; shorter than ``words`` = none for the rest."""
+    owner: str | None = None
+    marks: frozenset[Mark] = frozenset()
+    today: date | None = None
+    """What ``ENDING`` and ``UNUSED`` are held against."""
+
+
+def search_text(integration: Integration) -> str:
+    """Return what words are looked for in: name key, address and kind, each on a line, the name first."""
+    return f"{integration.key}\n{integration.server.address}\n{integration.kind}\n"
+
+
+def needles_of(narrowed: Filter) -> tuple[tuple[str, ...], ...]:
+    """Return for each word the texts of which one must occur in an integration's ``search_text``."""
+    alike = (*narrowed.alike, *[frozenset[str]()] * len(narrowed.words))
+    return tuple(
+        (name_key(word), *(f"\n{kind}\n" for kind in sorted(kinds)))
+        for word, kinds in zip(narrowed.words, alike, strict=False)
+    )
+
+
+def lasting_marks(integration: Integration) -> frozenset[Mark]:
+    """Return the marks of an integration that no passing time changes."""
+    check = integration.check
+    is_broken = check is not None and check.outcome in (Outcome.REJECTED, Outcome.UNREACHABLE)
+    marks = {
+        Mark.BROKEN: is_broken,
+        Mark.UNCHECKED: check is None,
+        Mark.OPEN: not integration.linked_only,
+    }
+    return frozenset(mark for mark, fits in marks.items() if fits)
 
 
 @dataclass(frozen=True, slots=True)

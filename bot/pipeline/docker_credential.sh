@@ -21,10 +21,6 @@ no_login='Nobody said which login to store: type it as JSON, then Ctrl-D.'
 read_only='This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack.'
 newline='
 '
-tab=$(printf '\t')
-carriage_return=$(printf '\r')
-backspace=$(printf '\b')
-form_feed=$(printf '\f')
 
 # quiet SENTENCE: for the caller no failure, so people are told nothing.
 quiet() {
@@ -306,10 +302,10 @@ read_escape() {
   case $mark in
     [\"\\/]) text=$text$mark ;;
     n) text=$text$newline ;;
-    t) text=$text$tab ;;
-    r) text=$text$carriage_return ;;
-    b) text=$text$backspace ;;
-    f) text=$text$form_feed ;;
+    t) put_bytes 9 ;;
+    r) put_bytes 13 ;;
+    b) put_bytes 8 ;;
+    f) put_bytes 12 ;;
     u) read_code_point ;;
     *) return 1 ;;
   esac

@@ -26,9 +26,9 @@ from bot.registry.refusals import login_refused, trouble
 from bot.registry.transport import Wire
 
 SHORTEST_S, LONGEST_S, EARLY_S = 60, 3600, 5
-MOST_TOKENS = 1000
-PRINTABLE = re.compile(r"[\x21-\x7e]+")
-ACTION = re.compile(r"[a-z*]{1,20}")
+_MOST_TOKENS = 1000
+_PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_ACTION = re.compile(r"[a-z*]{1,20}")
 _NO_SCOPE = frozenset({400, 422})
 _SCOPE = re.compile(r"\bscopes?\b", re.I)
 
@@ -100,7 +100,7 @@ class TokenCache:
         with self._lock:
             self._tokens[key] = (self._clock() + token.lifetime_s - EARLY_S, token)
             self._tokens.move_to_end(key)
-            if len(self._tokens) > MOST_TOKENS:
+            if len(self._tokens) > _MOST_TOKENS:
                 self._tokens.popitem(last=False)
 
 
@@ -137,7 +137,7 @@ def _read_token(operation: Operation, answer: Answer) -> Token:
     value = answer.json()
     fields = value if isinstance(value, dict) else {}
     text = fields.get("token") or fields.get("access_token")
-    if not isinstance(text, str) or not PRINTABLE.fullmatch(text):
+    if not isinstance(text, str) or not _PRINTABLE.fullmatch(text):
         raise _no_token(operation, answer, has_scope=True)
     operation.hide(Secret(text))
     return Token(Secret(text), lifetime(fields.get("expires_in")), granted_by(text, fields.get("scope")))
@@ -163,20 +163,20 @@ def granted_by(token: str, scope: object) -> Mapping[str, tuple[str, ...]]:
     for entry in scope.split() if isinstance(scope, str) else ():
         kind, _, rest = entry.partition(":")
         name, _, actions = rest.rpartition(":")
-        note(granted, kind, name, actions.split(","))
-    for claim in access_claims(token):
+        _note(granted, kind, name, actions.split(","))
+    for claim in _access_claims(token):
         if isinstance(claim, dict):
-            note(granted, claim.get("type"), claim.get("name"), claim.get("actions"))
+            _note(granted, claim.get("type"), claim.get("name"), claim.get("actions"))
     return granted
 
 
-def note(granted: dict[str, tuple[str, ...]], kind: object, name: object, actions: object) -> None:
+def _note(granted: dict[str, tuple[str, ...]], kind: object, name: object, actions: object) -> None:
     """Write down the actions of a repository; what has another shape is nothing."""
     if kind == "repository" and isinstance(name, str) and isinstance(actions, list):
-        granted[name] = tuple(a for a in actions if isinstance(a, str) and ACTION.fullmatch(a))
+        granted[name] = tuple(a for a in actions if isinstance(a, str) and _ACTION.fullmatch(a))
 
 
-def access_claims(token: str) -> list[object]:
+def _access_claims(token: str) -> list[object]:
     """The ``access`` claims of a JWT; none when it is something else."""
     parts = token.split(".")
     if len(parts) != 3:

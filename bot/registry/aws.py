@@ -35,23 +35,23 @@ ECR_HOST = re.compile(
 )
 """An ECR registry's host, to be matched in full (``ecr-login/api/client.go``)."""
 
-PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
+_PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
 _PUBLIC_REGION = "us-east-1"
 """Where ECR Public grants its passwords, whoever asks."""
 
-CALLS: Lane["Granted"] = Lane(places=8, name="aws")
+_CALLS: Lane["Granted"] = Lane(places=8, name="aws")
 _DUAL_STACK = (".on.aws", ".on.amazonwebservices.com.cn", "ecr-public.aws.com")
-CALL_S = 5.0
-NO_FILES = dict.fromkeys(("profile", "config_file", "credentials_file"), (None, None, None, None))
+_CALL_S = 5.0
+_NO_FILES = dict.fromkeys(("profile", "config_file", "credentials_file"), (None, None, None, None))
 """botocore's settings for where its own settings are: nowhere, whatever the environment says."""
-SESSION = "quaymaster"
-USERNAME = "AWS"
+_SESSION = "quaymaster"
+_USERNAME = "AWS"
 
-WRONG_KEY = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"})
-WRONG_SECRET = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"})
-NO_PERMISSION = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
-EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken"})
-TOO_OFTEN = frozenset(
+_WRONG_KEY = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId"})
+_WRONG_SECRET = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"})
+_NO_PERMISSION = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation"})
+_EXPIRED = frozenset({"ExpiredTokenException", "ExpiredToken"})
+_TOO_OFTEN = frozenset(
     {"ThrottlingException", "Throttling", "RequestLimitExceeded", "TooManyRequestsException"}
 )
 
@@ -69,9 +69,9 @@ class Granted:
         return now < self.since + (self.until - self.since) / 2
 
 
-def in_docker(granted: Granted) -> DockerLogin:
+def _in_docker(granted: Granted) -> DockerLogin:
     """A password as a docker client sends it, with its end."""
-    return DockerLogin(USERNAME, granted.secret, datetime.fromtimestamp(granted.until, UTC))
+    return DockerLogin(_USERNAME, granted.secret, datetime.fromtimestamp(granted.until, UTC))
 
 
 class AwsLogins:
@@ -90,16 +90,20 @@ class AwsLogins:
 
     def identity(self, login: Login, operation: Operation) -> Identity:
         """Give the login that the registry takes. Takes and raises what ``granted`` does."""
-        return Identity(USERNAME, self.granted(login, operation).secret)
+        return Identity(_USERNAME, self.granted(login, operation).secret)
 
     def docker_login(self, login: Login, operation: Operation) -> DockerLogin:
         """Give the same to a docker client, with its end. Takes and raises what ``granted`` does."""
-        return in_docker(self.granted(login, operation))
+        return _in_docker(self.granted(login, operation))
 
-    def kept_login(self, login: Login) -> DockerLogin | None:
-        """Give a docker client the password that is kept; ``None`` when AWS is to be asked for one."""
-        kept = self._fresh(login)
-        return in_docker(kept) if kept else None
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
+        """
+        Give a docker client the password that is kept; ``None`` when AWS is to be asked for one.
+
+        ``while_valid``: also one past half its life, while it lasts.
+        """
+        kept = self._valid(login) if while_valid else self._fresh(login)
+        return _in_docker(kept) if kept else None
 
     def granted(self, login: Login, operation: Operation) -> Granted:
         """
@@ -113,7 +117,7 @@ class AwsLogins:
             LoginRejected: AWS refused the keys, the role or the permission.
             Unreachable: AWS did not answer, or the server is no ECR registry.
         """
-        is_amazons = ECR_HOST.fullmatch(login.server.host) or login.server.host in PUBLIC_HOSTS
+        is_amazons = ECR_HOST.fullmatch(login.server.host) or login.server.host in _PUBLIC_HOSTS
         if not is_amazons or login.server.is_plain:
             raise Unreachable(
                 f"{login.server.address} is not a registry of Amazon ECR, so nothing was sent to it.",
@@ -123,17 +127,20 @@ class AwsLogins:
         return self._fresh(login) or self._renewed(login, operation)
 
     def _fresh(self, login: Login) -> Granted | None:
+        kept = self._valid(login)
+        return kept if kept and kept.is_fresh(self._now()) else None
+
+    def _valid(self, login: Login) -> Granted | None:
         with self._lock:
             kept = self._kept.get(login.cache_key)
-        return kept if kept and kept.is_fresh(self._now()) else None
+        return kept if kept and kept.until > self._now() else None
 
     def _renewed(self, login: Login, operation: Operation) -> Granted:
         try:
             granted = self._asked(login, operation)
         except Unreachable:
-            with self._lock:
-                kept = self._kept.get(login.cache_key)
-            if kept is None or kept.until <= self._now():
+            kept = self._valid(login)
+            if kept is None:
                 raise
             return kept
         if login.cache_key:
@@ -147,7 +154,7 @@ class AwsLogins:
 
     def _asked(self, login: Login, operation: Operation) -> Granted:
         try:
-            return CALLS.run(lambda: self._authorization(login), operation.wait_s())
+            return _CALLS.run(lambda: self._authorization(login), operation.wait_s())
         except TimeoutError:
             raise Unreachable(
                 f"AWS took longer than {operation.deadline.seconds:g} seconds.",
@@ -162,7 +169,7 @@ class AwsLogins:
         step = "assume the role"
         try:
             keys = self._keys(login)
-            service = "ecr-public" if login.server.host in PUBLIC_HOSTS else "ecr"
+            service = "ecr-public" if login.server.host in _PUBLIC_HOSTS else "ecr"
             more = " and sts:GetServiceBearerToken" if service == "ecr-public" else ""
             step = f"log in to ECR (permission {service}:GetAuthorizationToken{more})"
             answer = self._client(service, login, keys).get_authorization_token()
@@ -187,7 +194,7 @@ class AwsLogins:
         if not role:
             return own
         client = self._client("sts", login, own)
-        keys = client.assume_role(RoleArn=role, RoleSessionName=SESSION)["Credentials"]
+        keys = client.assume_role(RoleArn=role, RoleSessionName=_SESSION)["Credentials"]
         return {
             "aws_access_key_id": keys["AccessKeyId"],
             "aws_secret_access_key": keys["SecretAccessKey"],
@@ -201,10 +208,10 @@ class AwsLogins:
 
         # At DEBUG botocore logs answers whole, and an answer holds the password.
         logging.getLogger("botocore").setLevel(logging.WARNING)
-        session = botocore.session.Session(session_vars=NO_FILES)
+        session = botocore.session.Session(session_vars=_NO_FILES)
         config = Config(
-            connect_timeout=CALL_S,
-            read_timeout=CALL_S,
+            connect_timeout=_CALL_S,
+            read_timeout=_CALL_S,
             retries={"total_max_attempts": 1},
             proxies={},
             ignore_configured_endpoint_urls=True,
@@ -226,24 +233,24 @@ def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:
         until = data["expiresAt"].timestamp()
     except (KeyError, IndexError, ValueError, AttributeError):
         username = password = ""
-    if username != USERNAME or not password:
+    if username != _USERNAME or not password:
         raise Unreachable("AWS gave an answer without a login.", "Try again later.", Stage.LOGIN)
     return Granted(Secret(password), now, until)
 
 
 def refusal(code: str, step: str) -> RegistryFailure:
     """Say an AWS error in words, with what to do."""
-    if code in WRONG_KEY:
+    if code in _WRONG_KEY:
         message, hint = "AWS does not know this access key id.", "Check it, and that it was not deleted."
-    elif code in WRONG_SECRET:
+    elif code in _WRONG_SECRET:
         message = "AWS says that the secret access key does not belong to the access key id."
         hint = "Type it again. If it is right, check the clock of Quaymaster's machine."
-    elif code in NO_PERMISSION:
+    elif code in _NO_PERMISSION:
         message = f"AWS knows the key, but does not let it {step}."
         hint = "Ask whoever manages the AWS account for that permission."
-    elif code in EXPIRED:
+    elif code in _EXPIRED:
         message, hint = "AWS says that these keys have expired.", "Make new ones, and edit the integration."
-    elif code in TOO_OFTEN:
+    elif code in _TOO_OFTEN:
         return TooManyRequests("AWS has been asked too often.", "Try again in a minute.", Stage.LOGIN)
     else:
         words = code if re.fullmatch(r"[A-Za-z.]{1,64}", code) else "an error"

@@ -1,33 +1,54 @@
-"""A cap on how many registries are asked at the same time, so that waiting never uses up the threads.
+"""Who may ask registries now, so that waiting never uses up the threads and nobody keeps the others waiting.
 
-People and workflows share the places, but workflows get half of them at most, and a few for each token: a
-pipeline whose registry hangs keeps neither a person from saving a form nor another pipeline from its login.
+1. A person asks two questions at a time, and people ask an integration's registry one question at a time.
+   What is one too many is refused at once: an answer is on its way already.
+2. A workflow has a share for its target and for its token's creator. What is one too many waits for a moment,
+   in a short queue. The last places are kept for targets and creators that have none.
+3. People have places of their own, and so do workflows. A login that is kept takes no place; where there
+   is no place, one that is due for renewal is given while it lasts.
 """
 
-import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Condition
 
 from bot.core.errors import Busy
-from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
+from bot.core.ports.registry import (
+    Asker,
+    CheckResult,
+    DockerLogin,
+    Login,
+    Registry,
+    Step,
+    Tags,
+    ignore_step,
+)
 
-MOST_AT_ONCE = 64
-"""``bot/web/server.py`` has 16 threads more than this for everything that does not wait."""
+MOST_FOR_PEOPLE = 32
+MOST_FOR_WORKFLOWS = 24
+MOST_WAITING = 8
+"""Together 64: ``bot/web/server.py`` has 16 threads more for everything that does not wait."""
 
-MOST_FOR_WORKFLOWS = 32
-MOST_FOR_A_TOKEN = 4
+MOST_FOR_A_PERSON = 2
+MOST_FOR_A_TARGET = 4
+MOST_FOR_A_CREATOR = 8
+KEPT_FOR_NEWCOMERS = 8
+"""Of the workflows' places: for those who have none yet."""
+
+MOST_WAITING_FOR_A_CREATOR = 2
+_QUEUE_S = 1.0
+
+_WAIT = "Wait for its answer, then try again."
 
 
 class CappedRegistry:
     """The port ``Registry``, refusing politely what would be one question too many."""
 
-    def __init__(self, registry: Registry, most: int = MOST_AT_ONCE) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._most = most
-        self._lock = threading.Lock()
-        self._taken = 0
-        self._by_token: Counter[str] = Counter()
+        self._places = _Places()
 
     def check(
         self,
@@ -37,46 +58,110 @@ class CappedRegistry:
         repository: str | None = None,
         on_step: Callable[[Step], None] = ignore_step,
     ) -> CheckResult:
-        """Ask whether a login works. Raises ``Busy`` when too many are being asked."""
-        with self._place(login.token_id):
-            return self._registry.check(login, deadline_s=deadline_s, repository=repository, on_step=on_step)
+        """Ask whether a login works. Raises ``Busy`` when it is one question too many."""
+        with self._places.taken(login.asker, deadline_s) as left_s:
+            return self._registry.check(login, deadline_s=left_s, repository=repository, on_step=on_step)
 
-    def kept_login(self, login: Login) -> DockerLogin | None:
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
         """What docker must send, where nobody need be asked for it."""
-        return self._registry.kept_login(login)
+        return self._registry.kept_login(login, while_valid=while_valid)
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """What docker must send. Raises ``Busy``, but only where somebody must be asked for it."""
         kept = self.kept_login(login)
         if kept:
             return kept
-        with self._place(login.token_id):
-            return self._registry.docker_login(login, deadline_s=deadline_s)
+        try:
+            with self._places.taken(login.asker, deadline_s) as left_s:
+                return self._registry.docker_login(login, deadline_s=left_s)
+        except Busy:
+            lasting = self.kept_login(login, while_valid=True)
+            if lasting is None:
+                raise
+            return lasting
 
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
-        """Read the tags of a repository. Raises ``Busy`` when too many are being asked."""
-        with self._place(login.token_id):
-            return self._registry.tags(login, repository, deadline_s=deadline_s)
+        """Read the tags of a repository. Raises ``Busy`` when it is one question too many."""
+        with self._places.taken(login.asker, deadline_s) as left_s:
+            return self._registry.tags(login, repository, deadline_s=left_s)
+
+
+class _Places:
+    """The places in which registries are asked, and who has how many of them."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._taken: Counter[tuple[str, str]] = Counter()
+        self._waiting: Counter[str] = Counter()
 
     @contextmanager
-    def _place(self, token_id: str) -> Iterator[None]:
-        with self._lock:
-            if self._is_full(token_id):
-                raise Busy("Too many registries are being asked right now; nothing was changed.")
-            self._taken += 1
-            self._by_token[token_id] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._taken -= 1
-                self._by_token -= Counter([token_id])  # leaves out what is zero
+    def taken(self, asker: Asker, deadline_s: float) -> Iterator[float]:
+        """
+        Hold a place for as long as the block runs.
 
-    def _is_full(self, token_id: str) -> bool:
-        """Say whether there is no place for a token, or for a person, who has none."""
-        if self._taken >= self._most:
-            return True
-        workflows = self._taken - self._by_token[""]
-        return token_id != "" and (
-            workflows >= MOST_FOR_WORKFLOWS or self._by_token[token_id] >= MOST_FOR_A_TOKEN
+        Args:
+            asker: For whom.
+            deadline_s: Seconds for everything, the queue included.
+
+        Returns:
+            The seconds that are left once there is a place.
+
+        Raises:
+            Busy: There is none.
+        """
+        keys = Counter(_keys_of(asker))
+        with self._changed:
+            waited_s = self._waited_s(asker, min(_QUEUE_S, deadline_s / 2)) if asker.target else 0.0
+            if reason := self._lack(asker):
+                raise Busy(reason, _WAIT)
+            self._taken += keys
+        try:
+            yield deadline_s - waited_s
+        finally:
+            with self._changed:
+                self._taken -= keys  # leaves out what is zero
+                self._changed.notify_all()
+
+    def _waited_s(self, asker: Asker, wait_s: float) -> float:
+        """Wait for a place, unless too many do; return for how long."""
+        is_too_long = (
+            self._waiting.total() >= MOST_WAITING or self._waiting[asker.person] >= MOST_WAITING_FOR_A_CREATOR
         )
+        if is_too_long or not self._lack(asker):
+            return 0.0
+        self._waiting[asker.person] += 1
+        begin = time.monotonic()
+        try:
+            self._changed.wait_for(lambda: not self._lack(asker), wait_s)
+            return min(wait_s, time.monotonic() - begin)
+        finally:
+            self._waiting -= Counter([asker.person])
+
+    def _lack(self, asker: Asker) -> str:
+        """Say what there is no place for; nothing when there is one."""
+        return self._lack_for_workflow(asker) if asker.target else self._lack_for_person(asker)
+
+    def _lack_for_person(self, asker: Asker) -> str:
+        if asker.person and self._taken["person", asker.person] >= MOST_FOR_A_PERSON:
+            return f"You are asking {MOST_FOR_A_PERSON} registries already; nothing was changed."
+        if asker.integration and self._taken["integration", asker.integration]:
+            return "The registry of this integration is being asked at this moment; nothing was changed."
+        if self._taken["people", ""] >= MOST_FOR_PEOPLE:
+            return "Too many registries are being asked right now; nothing was changed."
+        return ""
+
+    def _lack_for_workflow(self, asker: Asker) -> str:
+        of_target, of_creator = self._taken["target", asker.target], self._taken["creator", asker.person]
+        if of_target >= MOST_FOR_A_TARGET or of_creator >= MOST_FOR_A_CREATOR:
+            return "Too many registries are being asked for this target or its token's creator right now."
+        kept = KEPT_FOR_NEWCOMERS if of_target or of_creator else 0
+        if self._taken["workflows", ""] >= MOST_FOR_WORKFLOWS - kept:
+            return "Too many registries are being asked right now."
+        return ""
+
+
+def _keys_of(asker: Asker) -> tuple[tuple[str, str], ...]:
+    """What a question counts for."""
+    if asker.target:
+        return ("workflows", ""), ("target", asker.target), ("creator", asker.person)
+    return ("people", ""), ("person", asker.person), ("integration", asker.integration)

@@ -10,7 +10,7 @@ from bot.core.model import Stage
 
 # Codes of X509_verify_cert_error_string(3).
 NOT_YET_VALID, EXPIRED = 9, 10
-UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
+_UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 WRONG_NAME = frozenset({62, 64})
 
 _SUBJECT_ALTERNATIVE_NAME = bytes.fromhex("0603551d11")
@@ -18,8 +18,8 @@ _SUBJECT_ALTERNATIVE_NAME = bytes.fromhex("0603551d11")
 
 _CERTIFICATE_ALERTS = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"})
 
-ASK_OPERATOR = "Ask whoever runs the registry to renew the certificate."
-PLAIN_REASONS = frozenset(
+_ASK_OPERATOR = "Ask whoever runs the registry to renew the certificate."
+_PLAIN_REASONS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
 )
 
@@ -31,10 +31,10 @@ def described(version: str | None, certificate: Mapping[str, Any] | None) -> str
     until = str(certificate.get("notAfter", ""))
     parts = until.split()
     day = f"{parts[1]} {parts[0]} {parts[3]}" if len(parts) >= 4 else until
-    return f"{version}, certificate by {issuer_of(certificate.get('issuer', ()))}, valid until {day}"
+    return f"{version}, certificate by {_issuer_of(certificate.get('issuer', ()))}, valid until {day}"
 
 
-def issuer_of(names: Iterable[Iterable[tuple[str, str]]]) -> str:
+def _issuer_of(names: Iterable[Iterable[tuple[str, str]]]) -> str:
     """Pick the name people know an issuer by."""
     flat = {key: value for group in names for key, value in group}
     name = flat.get("organizationName") or flat.get("commonName") or "an issuer without a name"
@@ -111,8 +111,8 @@ def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
     if is_certificate_wanted(error):
         return CertificateWanted(*no_client_certificate(host), stage)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Unreachable(*certificate_problem(error.verify_code, host), stage)
-    if isinstance(error, ssl.SSLError) and error.reason in PLAIN_REASONS:
+        return Unreachable(*_certificate_problem(error.verify_code, host), stage)
+    if isinstance(error, ssl.SSLError) and error.reason in _PLAIN_REASONS:
         return Unreachable(
             f"{host} does not speak TLS on this port.",
             "If it is meant to be plain http, write http:// before the address.",
@@ -125,10 +125,10 @@ def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
     )
 
 
-def certificate_problem(code: int, host: str) -> tuple[str, str]:
+def _certificate_problem(code: int, host: str) -> tuple[str, str]:
     """Give the sentence and the hint for a certificate that was not believed."""
     if code == EXPIRED:
-        return f"The certificate of {host} has expired.", ASK_OPERATOR
+        return f"The certificate of {host} has expired.", _ASK_OPERATOR
     if code == NOT_YET_VALID:
         return f"The certificate of {host} is not valid yet.", "Check the clocks of both machines."
     if code in WRONG_NAME:
@@ -136,9 +136,9 @@ def certificate_problem(code: int, host: str) -> tuple[str, str]:
             f"The certificate of {host} is for another host.",
             "Use the name that the certificate holds.",
         )
-    if code in UNKNOWN_AUTHORITY:
+    if code in _UNKNOWN_AUTHORITY:
         return (
             f"The certificate of {host} is from an authority that is not known here.",
             "Paste that authority's certificate into the field “CA certificate”.",
         )
-    return f"The certificate of {host} was not accepted.", ASK_OPERATOR
+    return f"The certificate of {host} was not accepted.", _ASK_OPERATOR

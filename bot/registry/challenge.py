@@ -8,15 +8,15 @@ from types import MappingProxyType
 from bot.core.errors import MalformedChallenge
 from bot.core.model import Stage
 
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-EQUALS = re.compile(r"[ \t]*=[ \t]*")
-QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-BARE = re.compile(r'[^\s",]+')
-TOKEN68 = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))")
-COMMAS = re.compile(r"[ \t,]*")
-END = re.compile(r"[ \t]*(?:,|$)")
-ESCAPE = re.compile(r"\\(.)", re.DOTALL)
-LONGEST = 8192
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_EQUALS = re.compile(r"[ \t]*=[ \t]*")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_BARE = re.compile(r'[^\s",]+')
+_TOKEN68 = re.compile(r"[ \t]+[A-Za-z0-9._~+/-]+=*(?=[ \t]*(?:,|$))")
+_COMMAS = re.compile(r"[ \t,]*")
+_END = re.compile(r"[ \t]*(?:,|$)")
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_LONGEST = 8192
 """Reading 64 KiB of made-up schemes would take half a second of everybody's time."""
 
 
@@ -63,47 +63,47 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 
     Source: RFC 9110, sections 11.2, 11.3 and 11.6.1.
     """
-    if len(header) > LONGEST:
-        raise malformed("it is too long")
+    if len(header) > _LONGEST:
+        raise _malformed("it is too long")
     found: list[tuple[str, dict[str, str]]] = []
-    position = past(COMMAS, header, 0)
+    position = _past(_COMMAS, header, 0)
     while position < len(header):
-        name = TOKEN.match(header, position)
+        name = _TOKEN.match(header, position)
         if name is None:
-            raise malformed("a name is missing")
-        equals = EQUALS.match(header, name.end())
+            raise _malformed("a name is missing")
+        equals = _EQUALS.match(header, name.end())
         if equals is None:
             found.append((name.group().lower(), {}))
-            position = after_scheme(header, name.end())
+            position = _after_scheme(header, name.end())
             continue
         if not found:
-            raise malformed("it names no scheme")
-        value, position = read_value(header, equals.end())
+            raise _malformed("it names no scheme")
+        value, position = _read_value(header, equals.end())
         found[-1][1].setdefault(name.group().lower(), value)
     return tuple(Challenge(scheme, MappingProxyType(parameters)) for scheme, parameters in found)
 
 
-def after_scheme(header: str, position: int) -> int:
+def _after_scheme(header: str, position: int) -> int:
     """Step over a scheme's ``token68``, if one follows, to the next name. Raises ``MalformedChallenge``."""
-    after = past(TOKEN68, header, position)
+    after = _past(_TOKEN68, header, position)
     if header[after : after + 1] not in ("", " ", "\t", ","):
-        raise malformed("a scheme runs into something else")
-    return past(COMMAS, header, after)
+        raise _malformed("a scheme runs into something else")
+    return _past(_COMMAS, header, after)
 
 
-def read_value(header: str, position: int) -> tuple[str, int]:
+def _read_value(header: str, position: int) -> tuple[str, int]:
     """Read a parameter's value and step to the next name. Raises ``MalformedChallenge``."""
-    pattern = QUOTED if header.startswith('"', position) else BARE
+    pattern = _QUOTED if header.startswith('"', position) else _BARE
     match = pattern.match(header, position)
     if match is None:
-        raise malformed("a quoted value does not end" if pattern is QUOTED else "a value is missing")
-    value = ESCAPE.sub(r"\1", match.group(1)) if pattern is QUOTED else match.group()
-    if not END.match(header, match.end()):
-        raise malformed("a comma is missing")
-    return value, past(COMMAS, header, match.end())
+        raise _malformed("a quoted value does not end" if pattern is _QUOTED else "a value is missing")
+    value = _ESCAPE.sub(r"\1", match.group(1)) if pattern is _QUOTED else match.group()
+    if not _END.match(header, match.end()):
+        raise _malformed("a comma is missing")
+    return value, _past(_COMMAS, header, match.end())
 
 
-def past(pattern: re.Pattern[str], header: str, position: int) -> int:
+def _past(pattern: re.Pattern[str], header: str, position: int) -> int:
     """Step over a match; stay when there is none."""
     match = pattern.match(header, position)
     return position if match is None else match.end()
@@ -120,11 +120,11 @@ def usable(challenges: tuple[Challenge, ...]) -> tuple[Challenge, ...]:
     bearer = [each for each in challenges if each.scheme == "bearer" and each.realm]
     basic = [each for each in challenges if each.scheme == "basic"]
     if not bearer and not basic:
-        raise malformed("it offers neither Basic nor a Bearer realm")
+        raise _malformed("it offers neither Basic nor a Bearer realm")
     return (*bearer, *basic)
 
 
-def malformed(reason: str) -> MalformedChallenge:
+def _malformed(reason: str) -> MalformedChallenge:
     """Say that a challenge cannot be read. The header is not repeated: it is a stranger's text."""
     return MalformedChallenge(
         f"The server asks for a login in a way that cannot be used: {reason}.",

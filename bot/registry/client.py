@@ -19,6 +19,7 @@ from bot.core.ports.registry import CheckResult, DockerLogin, Login, Step, Tags,
 from bot.core.secrets import Secret
 from bot.registry.access_tokens import Identity, TokenCache
 from bot.registry.aws import AwsLogins
+from bot.registry.byte_budget import ByteBudget
 from bot.registry.certificates import first_end_of
 from bot.registry.conversation import Conversation
 from bot.registry.deadline import Clock, Deadline
@@ -62,6 +63,7 @@ class RegistryClient:
         self._guard = Guard(allowed_networks, resolver)
         self._clock = clock
         self._trust = Trust()
+        self._budget = ByteBudget()
         self._tokens = TokenCache(clock)
         self._aws = AwsLogins(aws_endpoint, now)
 
@@ -101,10 +103,10 @@ class RegistryClient:
             found = CheckResult(Outcome.UNREACHABLE, failure.stage, failure.message, failure.hint, steps)
         return replace(found, certificate_ends=operation.certificate_ends, ca_ends=first_end_of(login.ca))
 
-    def kept_login(self, login: Login) -> DockerLogin | None:
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
         """What docker must send: what is stored; for ECR a password that AWS granted a while ago, if any."""
         if login.kind in AWS_KINDS:
-            return self._aws.kept_login(login)
+            return self._aws.kept_login(login, while_valid=while_valid)
         return DockerLogin(login.username, self._secret(login) or Secret(""))
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
@@ -146,7 +148,7 @@ class RegistryClient:
 
     @contextmanager
     def _conversation(self, login: Login, operation: Operation) -> Iterator[Conversation]:
-        wire = Wire(operation, self._guard, self._trust.context(login.ca))
+        wire = Wire(operation, self._guard, self._trust.context(login.ca), self._budget)
         identify = cache(lambda: self._identity(login, operation))
         try:
             yield Conversation(wire, login, self._trusted(login), identify, self._tokens)

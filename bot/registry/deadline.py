@@ -7,7 +7,7 @@ from queue import Empty, SimpleQueue
 from typing import Generic, Never, TypeVar
 
 Clock = Callable[[], float]
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 class Deadline:
@@ -23,7 +23,7 @@ class Deadline:
         return max(0.0, self._end - self._clock())
 
 
-class Lane(Generic[T]):
+class Lane(Generic[_T]):
     """Runs uninterruptible calls on daemon threads, a limited number at once.
 
     ``getaddrinfo`` and botocore know no deadline of ours. A call that is late is left alone on its
@@ -34,7 +34,7 @@ class Lane(Generic[T]):
         self._places = threading.BoundedSemaphore(places)
         self._name = name
 
-    def run(self, call: Callable[[], T], timeout_s: float) -> T:
+    def run(self, call: Callable[[], _T], timeout_s: float) -> _T:
         """
         Call, and wait for the answer at most ``timeout_s`` seconds.
 
@@ -45,7 +45,7 @@ class Lane(Generic[T]):
         end = time.monotonic() + timeout_s
         if not self._places.acquire(timeout=timeout_s):
             raise TimeoutError
-        answers: SimpleQueue[Callable[[], T]] = SimpleQueue()
+        answers: SimpleQueue[Callable[[], _T]] = SimpleQueue()
         threading.Thread(target=self._work, args=(call, answers), name=self._name, daemon=True).start()
         try:
             answer = answers.get(timeout=max(0.0, end - time.monotonic()))
@@ -53,23 +53,23 @@ class Lane(Generic[T]):
             raise TimeoutError from None
         return answer()
 
-    def _work(self, call: Callable[[], T], answers: "SimpleQueue[Callable[[], T]]") -> None:
+    def _work(self, call: Callable[[], _T], answers: "SimpleQueue[Callable[[], _T]]") -> None:
         try:
-            answers.put(outcome_of(call))
+            answers.put(_outcome_of(call))
         finally:
             self._places.release()
 
 
-def outcome_of(call: Callable[[], T]) -> Callable[[], T]:
+def _outcome_of(call: Callable[[], _T]) -> Callable[[], _T]:
     """Make the call now; give a function that returns, or raises, what came of it."""
     try:
         value = call()
     except Exception as error:  # noqa: BLE001 - nothing is swallowed: the waiting thread raises it again
-        return raising(error)
+        return _raising(error)
     return lambda: value
 
 
-def raising(error: Exception) -> Callable[[], Never]:
+def _raising(error: Exception) -> Callable[[], Never]:
     """Give a function that raises ``error``."""
 
     def again() -> Never:

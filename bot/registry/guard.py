@@ -14,23 +14,23 @@ from bot.core.errors import InvalidInput, RealmRefused, Unreachable
 from bot.core.model import Server, Stage
 from bot.registry.deadline import Deadline, Lane
 
-Address = IPv4Address | IPv6Address
+_Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 Endpoint = tuple[str, int]
 """A literal address and a port."""
 Resolver = Callable[[str, int], Sequence[Endpoint]]
 """From a host name and a port to endpoints. Raises ``OSError``."""
 
-MOST_ADDRESSES = 8
-LOOKUPS: Lane[Sequence[Endpoint]] = Lane(places=32, name="lookup")
+_MOST_ADDRESSES = 8
+_LOOKUPS: Lane[Sequence[Endpoint]] = Lane(places=32, name="lookup")
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
-LINK_LOCAL = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"))
-METADATA_NETWORKS = (
+_LINK_LOCAL = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"))
+_METADATA_NETWORKS = (
     ip_network("fd00:ec2::/32"),  # AWS: instance metadata, pod identity, time, …
     ip_network("fd20:ce::/64"),  # Google
 )
-METADATA = tuple(
+_METADATA = tuple(
     ip_address(text)
     for text in (
         "169.254.169.254",  # AWS, Azure, Google, Oracle, …
@@ -40,7 +40,7 @@ METADATA = tuple(
         "192.0.0.192",  # Oracle, older images
     )
 )
-THIS_NETWORK = ip_network("0.0.0.0/8")
+_THIS_NETWORK = ip_network("0.0.0.0/8")
 COMPATIBLE, NAT64, SIX_TO_FOUR = (IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "2002::/16"))
 
 
@@ -74,23 +74,23 @@ class Guard:
                 "QUAYMASTER_ALLOWED_NETWORKS.",
                 Stage.ADDRESS,
             )
-        return allowed[:MOST_ADDRESSES]
+        return allowed[:_MOST_ADDRESSES]
 
     def _looked_up(self, host: str, port: int, deadline: Deadline) -> Sequence[Endpoint]:
-        if is_literal(host):
+        if _is_literal(host):
             return ((host, port),)
         try:
-            found = LOOKUPS.run(lambda: self._resolver(host, port), deadline.left_s())
+            found = _LOOKUPS.run(lambda: self._resolver(host, port), deadline.left_s())
         except TimeoutError:
-            raise unknown_host(f"The name server did not say in time where {host} is.") from None
+            raise _unknown_host(f"The name server did not say in time where {host} is.") from None
         except (OSError, UnicodeError):
-            raise unknown_host(f"No name server knows {host}.") from None
+            raise _unknown_host(f"No name server knows {host}.") from None
         if not found:
-            raise unknown_host(f"No name server knows {host}.")
+            raise _unknown_host(f"No name server knows {host}.")
         return found
 
 
-def is_literal(host: str) -> bool:
+def _is_literal(host: str) -> bool:
     """True for an address in its usual form, which needs no name server."""
     try:
         ip_address(host)
@@ -99,7 +99,7 @@ def is_literal(host: str) -> bool:
     return True
 
 
-def unknown_host(message: str) -> Unreachable:
+def _unknown_host(message: str) -> Unreachable:
     """Say that a name could not be resolved."""
     return Unreachable(message, "Check the spelling of the address, then try again.", Stage.ADDRESS)
 
@@ -116,20 +116,20 @@ def refusal_of(text: str, allowed: Sequence[Network]) -> str | None:
     Returns:
         ``None`` when it may be connected to, or a few words that say what it is.
     """
-    address = unmapped(ip_address(text.partition("%")[0]))
+    address = _unmapped(ip_address(text.partition("%")[0]))
     named = [network for network in allowed if address in network]
-    if address in METADATA or any(address in network for network in METADATA_NETWORKS):
+    if address in _METADATA or any(address in network for network in _METADATA_NETWORKS):
         return None if any(network.num_addresses == 1 for network in named) else "a metadata service"
-    for words, special in (("a loopback address", LOOPBACK), ("a link-local address", LINK_LOCAL)):
+    for words, special in (("a loopback address", LOOPBACK), ("a link-local address", _LINK_LOCAL)):
         if any(address in network for network in special):
-            return None if any(is_inside(network, special) for network in named) else words
-    if address.is_multicast or address.is_unspecified or address.is_reserved or address in THIS_NETWORK:
+            return None if any(_is_inside(network, special) for network in named) else words
+    if address.is_multicast or address.is_unspecified or address.is_reserved or address in _THIS_NETWORK:
         return "an address that no server can have"
     is_public = address.is_global and not getattr(address, "is_site_local", False)
     return None if named or is_public else "an address that is not public"
 
 
-def unmapped(address: Address) -> Address:
+def _unmapped(address: _Address) -> _Address:
     """
     Find the IPv4 address that an IPv6 address stands for, if it stands for one.
 
@@ -146,7 +146,7 @@ def unmapped(address: Address) -> Address:
     return address
 
 
-def is_inside(network: Network, special: Sequence[Network]) -> bool:
+def _is_inside(network: Network, special: Sequence[Network]) -> bool:
     """True when a network lies wholly within one of these."""
     return any(
         isinstance(network, IPv4Network) == isinstance(outer, IPv4Network)

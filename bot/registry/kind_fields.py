@@ -10,14 +10,14 @@ from dataclasses import replace
 from bot.core.kinds import Field
 from bot.registry.pem import read_pem
 
-LONGEST_PEM = 64 * 1024
+_LONGEST_PEM = 64 * 1024
 _SHOWN_OF_A_KEY = {
     "client_email": r"[A-Za-z0-9._%+-]{1,128}@[A-Za-z0-9.-]{1,253}",
     "project_id": r"[a-z0-9.:-]{1,128}",
 }
 """What is shown of a key to every member, and so must be no more than what it says it is."""
-PEM_EXAMPLE = "Example: -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----"
-JSON_KEY_EXAMPLE = 'Example: {"type": "service_account", "project_id": "acme", …}'
+_PEM_EXAMPLE = "Example: -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----"
+_JSON_KEY_EXAMPLE = 'Example: {"type": "service_account", "project_id": "acme", …}'
 
 
 def pem_problem(text: str) -> str | None:
@@ -29,13 +29,13 @@ def pem_problem(text: str) -> str | None:
     text = read_pem(text)
     if "PRIVATE KEY" in text:
         return "This holds a private key, which belongs to nobody else. Paste only the certificate."
-    if len(text) > LONGEST_PEM:
-        return f"This is longer than {LONGEST_PEM // 1024} KiB; paste only the authority's certificate."
+    if len(text) > _LONGEST_PEM:
+        return f"This is longer than {_LONGEST_PEM // 1024} KiB; paste only the authority's certificate."
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=text)
     except (ssl.SSLError, TypeError, ValueError):
-        return f"This is not a certificate in PEM. {PEM_EXAMPLE}"
+        return f"This is not a certificate in PEM. {_PEM_EXAMPLE}"
     # get_ca_certs leaves out a server's own certificate; the TLS handshake will say when that has expired.
     ends = [str(each.get("notAfter", "")) for each in context.get_ca_certs()]
     if any(ssl.cert_time_to_seconds(end) < time.time() for end in ends if end):
@@ -50,14 +50,14 @@ def read_json_key(text: str) -> str:
 
 def json_key_problem(text: str) -> str | None:
     """Say what is wrong with a Google service account's key, or ``None``; the key is never repeated."""
-    key = json_key(text)
+    key = _json_key(text)
     if key is None:
-        return f"This is not JSON. Paste the whole key file. {JSON_KEY_EXAMPLE}"
+        return f"This is not JSON. Paste the whole key file. {_JSON_KEY_EXAMPLE}"
     if key.get("type") != "service_account":
-        return f"This is not a service account's key: its type is another. {JSON_KEY_EXAMPLE}"
+        return f"This is not a service account's key: its type is another. {_JSON_KEY_EXAMPLE}"
     missing = [name for name in ("project_id", "client_email", "private_key") if not key.get(name)]
     if missing:
-        return f"This key is not whole: {', '.join(missing)} is missing. {JSON_KEY_EXAMPLE}"
+        return f"This key is not whole: {', '.join(missing)} is missing. {_JSON_KEY_EXAMPLE}"
     odd = [name for name, form in _SHOWN_OF_A_KEY.items() if not re.fullmatch(form, str(key[name]))]
     if odd:
         return f"This is not a key as Google makes them: its {' and '.join(odd)} cannot be one."
@@ -66,11 +66,11 @@ def json_key_problem(text: str) -> str | None:
 
 def json_key_facts(values: Mapping[str, str]) -> Mapping[str, str]:
     """Give what may be shown of a Google key: whose it is and of which project."""
-    key = json_key(values.get("json_key", "")) or {}
+    key = _json_key(values.get("json_key", "")) or {}
     return {name: str(key[name]) for name in _SHOWN_OF_A_KEY if name in key}
 
 
-def json_key(text: str) -> Mapping[str, object] | None:
+def _json_key(text: str) -> Mapping[str, object] | None:
     """Read a JSON object; ``None`` when the text is none."""
     try:
         value = json.loads(text)

@@ -26,17 +26,17 @@ from bot.registry.kind_fields import (
 GROUPS = ("Docker", "ECR", "GCR", "Quay.io", "Other")
 """The rows of the ``Filters`` menu."""
 
-GITHUB_HOST = r"ghcr\.io|containers\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.ghe\.com"
+_GITHUB_HOST = r"ghcr\.io|containers\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.ghe\.com"
 """Source: GitHub's documents on its container registry; an enterprise with data residency has a host."""
 
-GOOGLE_HOST = (
+_GOOGLE_HOST = (
     r"(?:[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?\.)?gcr\.io|[a-z0-9][a-z0-9-]{1,39}-docker\.pkg\.dev"
     r"|docker\.[a-z0-9-]{2,40}\.rep\.pkg\.dev"
 )
 """Source: GoogleCloudPlatform/docker-credential-gcr, ``config/const.go``; Google's documents on locations."""
 
 _AZURE_NAME = r"[a-z0-9][a-z0-9-]{3,61}[a-z0-9]"
-AZURE_HOST = rf"{_AZURE_NAME}(?:\.[a-z0-9]{{2,40}}\.geo)?\.azurecr\.(?:io|cn|us|de)"
+_AZURE_HOST = rf"{_AZURE_NAME}(?:\.[a-z0-9]{{2,40}}\.geo)?\.azurecr\.(?:io|cn|us|de)"
 """
 The clouds: public, China (.cn), US Government (.us), and Germany (.de), which ended in 2021.
 
@@ -111,7 +111,7 @@ def _github_address(values: Mapping[str, str]) -> str:
     return f"https://{values['host'] or 'ghcr.io'}"
 
 
-DOCKER_HUB = Kind(
+_DOCKER_HUB = Kind(
     "docker-hub",
     "Docker Hub",
     "Docker",
@@ -130,7 +130,7 @@ PRIVATE = Kind(
     together=("username", "password"),
 )
 
-TRUSTED = Kind(
+_TRUSTED = Kind(
     "trusted",
     "Docker Trusted Registry",
     "Docker",
@@ -177,7 +177,7 @@ _ENDPOINT = Field(
     initial=STANDARD,
 )
 
-ECR = Kind(
+_ECR = Kind(
     "ecr",
     "Amazon ECR",
     "ECR",
@@ -208,7 +208,7 @@ ECR = Kind(
     address=_ecr_address,
 )
 
-ECR_PUBLIC = Kind(
+_ECR_PUBLIC = Kind(
     "ecr-public",
     "Amazon ECR Public",
     "ECR",
@@ -225,7 +225,7 @@ ECR_PUBLIC = Kind(
     address=_ecr_public_address,
 )
 
-GOOGLE = Kind(
+_GOOGLE = Kind(
     "gcr",
     "Google GCR / Artifact Registry",
     "GCR",
@@ -245,7 +245,7 @@ GOOGLE = Kind(
             hint="The part of an image's name before the first slash.",
             example="europe-docker.pkg.dev",
             read=str.lower,
-            pattern=GOOGLE_HOST,
+            pattern=_GOOGLE_HOST,
             problem="This is not a host of Google's registries, without https:// and without a path.",
         ),
     ),
@@ -255,7 +255,7 @@ GOOGLE = Kind(
     derive=json_key_facts,
 )
 
-QUAY = Kind(
+_QUAY = Kind(
     "quay",
     "Quay.io",
     "Quay.io",
@@ -272,7 +272,7 @@ QUAY = Kind(
     words=("quay", "quay.io"),
 )
 
-GITHUB = Kind(
+_GITHUB = Kind(
     "ghcr",
     "GitHub Container Registry",
     "Other",
@@ -286,18 +286,18 @@ GITHUB = Kind(
             hint="Only for an enterprise with data residency; empty means ghcr.io.",
             example="containers.octocorp.ghe.com",
             read=str.lower,
-            pattern=GITHUB_HOST,
+            pattern=_GITHUB_HOST,
             problem="Leave it empty for ghcr.io. With data residency it is containers.SUBDOMAIN.ghe.com. For "
             "GitHub Enterprise Server choose Private Docker Registry.",
         ),
     ),
     server="https://{host}",
     words=("ghcr", "github", "ghcr.io"),
-    hosts=GITHUB_HOST,
+    hosts=_GITHUB_HOST,
     address=_github_address,
 )
 
-AZURE = Kind(
+_AZURE = Kind(
     "acr",
     "Azure Container Registry",
     "Other",
@@ -308,7 +308,7 @@ AZURE = Kind(
             hint="The part before .azurecr.io. For Azure China or US Government the whole login server.",
             example="acmeimages.azurecr.io",
             read=str.lower,
-            pattern=rf"{_AZURE_NAME}|{AZURE_HOST}",
+            pattern=rf"{_AZURE_NAME}|{_AZURE_HOST}",
             problem="Write the registry's name (5 to 63 letters, digits and hyphens), or its whole login "
             "server as Azure shows it: it ends with .azurecr.io, .azurecr.cn or .azurecr.us. For a domain of "
             "your own choose Private Docker Registry.",
@@ -322,11 +322,11 @@ AZURE = Kind(
     ),
     server="https://{registry}.azurecr.io",
     words=("acr", "azure", "azurecr"),
-    hosts=AZURE_HOST,
+    hosts=_AZURE_HOST,
     address=_azure_address,
 )
 
-GITLAB = Kind(
+_GITLAB = Kind(
     "gitlab",
     "GitLab Container Registry",
     "Other",
@@ -346,7 +346,7 @@ GITLAB = Kind(
     "gitlab.example.com:5050; a project's page “Container registry” shows it.",
 )
 
-HARBOR = Kind(
+_HARBOR = Kind(
     "harbor",
     "Harbor",
     "Other",
@@ -364,7 +364,7 @@ HARBOR = Kind(
     words=("harbor",),
 )
 
-JFROG = Kind(
+_JFROG = Kind(
     "jfrog",
     "JFrog Artifactory",
     "Other",
@@ -377,12 +377,25 @@ JFROG = Kind(
     words=("jfrog", "artifactory"),
 )
 
-ROWS = (DOCKER_HUB, PRIVATE, TRUSTED, ECR, ECR_PUBLIC, GOOGLE, QUAY, GITHUB, AZURE, GITLAB, HARBOR, JFROG)
+_ROWS = (
+    _DOCKER_HUB,
+    PRIVATE,
+    _TRUSTED,
+    _ECR,
+    _ECR_PUBLIC,
+    _GOOGLE,
+    _QUAY,
+    _GITHUB,
+    _AZURE,
+    _GITLAB,
+    _HARBOR,
+    _JFROG,
+)
 
-AWS_KINDS = frozenset({ECR.id, ECR_PUBLIC.id})
+AWS_KINDS = frozenset({_ECR.id, _ECR_PUBLIC.id})
 """Those whose registry takes a password that AWS grants for hours."""
 
-KINDS: Mapping[str, Kind] = MappingProxyType({kind.id: kind for kind in ROWS})
+KINDS: Mapping[str, Kind] = MappingProxyType({kind.id: kind for kind in _ROWS})
 """Every kind by its id, in the order of the menu."""
 
 KNOWN_REALMS: Mapping[str, tuple[str, ...]] = MappingProxyType(

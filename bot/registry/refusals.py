@@ -37,7 +37,7 @@ _CERTIFICATE_STATUSES = frozenset({400, 401, 403, 421, 495, 496})
 _NO_CERTIFICATE = "Quaymaster cannot give one. Ask whoever runs the registry for a way in without it."
 _LET_IN = "Ask whoever runs the registry or the network to let Quaymaster's address in."
 _LATER = "Try again later; nothing is known about the login."
-CHECK_ADDRESS = "Check the address, and leave out any path."
+_CHECK_ADDRESS = "Check the address, and leave out any path."
 
 
 def login_refused(operation: Operation, answer: Answer) -> RegistryFailure:
@@ -80,7 +80,7 @@ def ping_refused(operation: Operation, answer: Answer) -> RegistryFailure:
     if status in (401, 403, 407, 451):
         message = f"{host} refuses Quaymaster's address or every request (status {status})."
         return AddressRefused(message, _LET_IN, Stage.PING, says)
-    hint = f"{CHECK_ADDRESS} {operation.address_hint}".strip()
+    hint = f"{_CHECK_ADDRESS} {operation.address_hint}".strip()
     if says:
         message = f"{host} does not answer /v2/ as a registry does (status {status})."
         return Unreachable(message, hint, Stage.PING, says)

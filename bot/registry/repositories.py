@@ -9,9 +9,9 @@ from bot.registry.answer import Answer
 from bot.registry.operation import Operation
 from bot.registry.refusals import trouble
 
-COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-NAME = re.compile(rf"{COMPONENT}(?:/{COMPONENT})*")
-LONGEST = 255
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_NAME = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_LONGEST = 255
 
 _DIGEST = re.compile(r"@[a-z0-9+._-]+:[0-9a-fA-F]{32,128}\Z")
 _TAG = re.compile(r":[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\Z")
@@ -47,7 +47,7 @@ def repository_name(text: str, server: Server) -> str:
             f"“{first[:64]}” names another registry; this integration is for {server.address}.",
             "Choose the integration of that registry, or leave its address out. Example: team/app",
         )
-    if len(name) > LONGEST or not NAME.fullmatch(name):
+    if len(name) > _LONGEST or not _NAME.fullmatch(name):
         raise InvalidInput(
             "This is not the name of a repository: lower case letters and digits, with “/”, “.”, “_” and "
             "“-” between them.",

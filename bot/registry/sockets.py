@@ -32,8 +32,8 @@ from bot.registry.operation import Operation
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-CONNECT_S = 5.0
-LISTEN_S = 1.0
+_CONNECT_S = 5.0
+_LISTEN_S = 1.0
 
 
 class Meter:
@@ -70,14 +70,14 @@ class Meter:
         return count
 
 
-class MeteredSocket(socket.socket):
+class _MeteredSocket(socket.socket):
     """A plain connection whose reads are metered."""
 
     meter: Meter
 
     def recv_into(self, buffer: "WriteableBuffer", nbytes: int = 0, flags: int = 0) -> int:
         """Receive into a buffer; ``http.client`` reads everything through this."""
-        return self.meter.read(self, lambda: super(MeteredSocket, self).recv_into(buffer, nbytes, flags))
+        return self.meter.read(self, lambda: super(_MeteredSocket, self).recv_into(buffer, nbytes, flags))
 
 
 class MeteredTLSSocket(ssl.SSLSocket):
@@ -98,7 +98,7 @@ class PinnedHTTPConnection(HTTPConnection):
         self._meter = meter
 
     def _new_conn(self) -> socket.socket:
-        sock = dial(self.host, self.port, self._meter)
+        sock = _dial(self.host, self.port, self._meter)
         self._meter.operation.finish(Stage.TLS, "not used: http:// sends the login unencrypted")
         return sock
 
@@ -111,7 +111,7 @@ class PinnedHTTPSConnection(HTTPSConnection):
         self._meter = meter
 
     def _new_conn(self) -> socket.socket:
-        return dial(self.host, self.port, self._meter)
+        return _dial(self.host, self.port, self._meter)
 
     def connect(self) -> None:
         """Connect and shake hands. Raises ``Unreachable`` with what is wrong with the certificate."""
@@ -148,7 +148,7 @@ def hears_that_a_certificate_is_wanted(host: str, port: int, meter: Meter) -> bo
     """
     try:
         with _looking(host, port, meter) as heard:
-            heard.settimeout(min(LISTEN_S, meter.operation.wait_s()))
+            heard.settimeout(min(_LISTEN_S, meter.operation.wait_s()))
             heard.recv(1)
     except (OSError, RegistryFailure) as error:
         return is_certificate_wanted(error)
@@ -160,11 +160,11 @@ def _looking(host: str, port: int, meter: Meter) -> Iterator[ssl.SSLSocket]:
     """Open a TLS connection to learn about a server, not to trust it: nothing may be sent over it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with dial(host, port, meter) as plain, context.wrap_socket(plain, server_hostname=host) as secured:
+    with _dial(host, port, meter) as plain, context.wrap_socket(plain, server_hostname=host) as secured:
         yield secured
 
 
-def dial(host: str, port: int, meter: Meter) -> MeteredSocket:
+def _dial(host: str, port: int, meter: Meter) -> _MeteredSocket:
     """
     Connect to the first checked address that answers.
 
@@ -180,11 +180,11 @@ def dial(host: str, port: int, meter: Meter) -> MeteredSocket:
     operation.finish(Stage.ADDRESS, places if places == host else f"{host} is {places}")
     failure: RegistryFailure | None = None
     for position, endpoint in enumerate(endpoints):
-        wait_s = min(CONNECT_S, operation.wait_s() / (len(endpoints) - position))
+        wait_s = min(_CONNECT_S, operation.wait_s() / (len(endpoints) - position))
         try:
-            sock = connected(endpoint, wait_s, meter)
+            sock = _connected(endpoint, wait_s, meter)
         except OSError as error:
-            failure = no_contact(error, host, endpoint, operation)
+            failure = _no_contact(error, host, endpoint, operation)
             continue
         operation.finish(Stage.CONNECTION, f"connected to {endpoint[0]}, port {endpoint[1]}")
         sock.settimeout(operation.wait_s())
@@ -192,9 +192,9 @@ def dial(host: str, port: int, meter: Meter) -> MeteredSocket:
     raise failure or operation.late()
 
 
-def connected(endpoint: Endpoint, wait_s: float, meter: Meter) -> MeteredSocket:
+def _connected(endpoint: Endpoint, wait_s: float, meter: Meter) -> _MeteredSocket:
     """Connect to one address. Raises ``OSError``."""
-    sock = MeteredSocket(socket.AF_INET6 if ":" in endpoint[0] else socket.AF_INET, socket.SOCK_STREAM)
+    sock = _MeteredSocket(socket.AF_INET6 if ":" in endpoint[0] else socket.AF_INET, socket.SOCK_STREAM)
     sock.meter = meter
     try:
         sock.settimeout(wait_s)
@@ -206,7 +206,7 @@ def connected(endpoint: Endpoint, wait_s: float, meter: Meter) -> MeteredSocket:
     return sock
 
 
-def no_contact(error: OSError, host: str, endpoint: Endpoint, operation: Operation) -> Unreachable:
+def _no_contact(error: OSError, host: str, endpoint: Endpoint, operation: Operation) -> Unreachable:
     """Say why a connection was not made."""
     place = f"{host} ({endpoint[0]}), port {endpoint[1]}"
     stage = operation.stage_of(Stage.CONNECTION)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit, urlunsplit
 
-from bot.core.errors import RegistryFailure, Unreachable
+from bot.core.errors import Busy, RegistryFailure, Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import Tags
 from bot.registry.answer import Answer
@@ -21,20 +21,22 @@ from bot.registry.guard import joined, origin_of
 from bot.registry.repositories import path_of, scope_of
 from bot.registry.repository_access import RepositoryAccess
 
-PAGE_BYTES = 4 * 1024 * 1024
-PAGE_VALUES = 60_000
+_PAGE_BYTES = 4 * 1024 * 1024
+_PAGE_VALUES = 60_000
 MOST_PAGES = 100
 MOST_TAGS = 50_000
-NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
-TAG = re.compile(rf"(?!sha256-[0-9a-f]{{64}}(?:\.[a-z]+)?\Z){NAME}")
+_BYTES_A_TAG = 150
+"""About what a name costs in memory, with its place in the table."""
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
+_TAG = re.compile(rf"(?!sha256-[0-9a-f]{{64}}(?:\.[a-z]+)?\Z){_NAME}")
 """A tag, but not one that stands for a digest, as cosign makes them. A digest itself holds a colon."""
-ONLY_TAGS = re.compile(rf"(?:(?!sha256-){NAME}\n)*")
+_ONLY_TAGS = re.compile(rf"(?:(?!sha256-){_NAME}\n)*")
 """One tag a line, and none that needs a second look."""
-LONGEST_LINK = 8192
-LINK = re.compile(
+_LONGEST_LINK = 8192
+_LINK = re.compile(
     r"""(?:<([^<>]*)>|([^\s<>,;]+)>?)((?:\s*;\s*[^\s=;,]+(?:\s*=\s*(?:"[^"]*"|[^\s",;]+))?)*)"""
 )
-PARAMETER = re.compile(r"""\s*;\s*([^\s=;,]+)(?:\s*=\s*(?:"([^"]*)"|([^\s",;]+)))?""")
+_PARAMETER = re.compile(r"""\s*;\s*([^\s=;,]+)(?:\s*=\s*(?:"([^"]*)"|([^\s",;]+)))?""")
 
 
 class _NoNextPage(Exception):
@@ -65,7 +67,7 @@ class TagReader:
             seen.add(url)
             try:
                 url = self._read_page(url)
-            except RegistryFailure as failure:
+            except (RegistryFailure, Busy) as failure:
                 if not self._has_begun:
                     raise
                 return self._stopped(f"could not be read: {failure.message}")
@@ -77,16 +79,17 @@ class TagReader:
         """Read one page, and say where the next one is. Raises ``RegistryFailure`` or ``_NoNextPage``."""
         answer = self._further_page(url) if self._has_begun else self._first_page(url)
         self._tags.update(self._tags_of(answer))
+        self._talk.wire.allowance.keep(len(self._tags) * _BYTES_A_TAG)
         self._has_begun = True
         target = next_page(answer.headers.get("Link", ""))
         return None if target is None else self._on_own_origin(joined(answer.url, target))
 
     def _first_page(self, url: str) -> Answer:
-        return self._access.read(url, self._repository, limit=PAGE_BYTES)
+        return self._access.read(url, self._repository, limit=_PAGE_BYTES)
 
     def _further_page(self, url: str) -> Answer:
         """The first page was given, so a refusal now is of this page, not of the login or the repository."""
-        answer = self._talk.ask(url, (scope_of(self._repository),), limit=PAGE_BYTES)
+        answer = self._talk.ask(url, (scope_of(self._repository),), limit=_PAGE_BYTES)
         if answer.status != 200:
             says = self._operation.says(answer)
             raise _NoNextPage(f"could not be read (status {answer.status}{f'; {says}' if says else ''})")
@@ -115,13 +118,13 @@ class TagReader:
 
     def _tags_of(self, answer: Answer) -> Mapping[str, float]:
         # A page of four megabytes can hold a million tiny values; parsing them would take fifty.
-        is_parsable = sum(answer.body.count(mark) for mark in (b",", b"[", b"{")) <= PAGE_VALUES
+        is_parsable = sum(answer.body.count(mark) for mark in (b",", b"[", b"{")) <= _PAGE_VALUES
         value = answer.json() if is_parsable and answer.body.isascii() else None
         if not isinstance(value, dict) or "tags" not in value:
             raise self._odd("gave a page that is no list of tags, or is too large to read")
         names = value["tags"] if isinstance(value["tags"], list) else []
-        tags = dict.fromkeys(only_tags(names), 0.0)
-        times = upload_times(value.get("manifest"))
+        tags = dict.fromkeys(_only_tags(names), 0.0)
+        times = _upload_times(value.get("manifest"))
         return tags | {name: times[name] for name in times.keys() & tags.keys()}
 
     def _collected(self, *, is_cut: bool) -> Tags:
@@ -137,17 +140,17 @@ class TagReader:
         )
 
 
-def only_tags(names: Sequence[object]) -> Sequence[str]:
+def _only_tags(names: Sequence[object]) -> Sequence[str]:
     """Drop what is no tag: nulls, empty names, digests and tags that stand for one."""
     texts = [name for name in names if isinstance(name, str)]
     # Most lists hold nothing else, and one look at ten thousand together is four times quicker.
     lines = "\n".join([*texts, ""])
-    if lines.count("\n") == len(texts) and ONLY_TAGS.fullmatch(lines):
+    if lines.count("\n") == len(texts) and _ONLY_TAGS.fullmatch(lines):
         return texts
-    return [text for text in texts if TAG.fullmatch(text)]
+    return [text for text in texts if _TAG.fullmatch(text)]
 
 
-def upload_times(manifests: object) -> Mapping[str, float]:
+def _upload_times(manifests: object) -> Mapping[str, float]:
     """
     Read when each tag was uploaded, where a registry says so beside the tags.
 
@@ -156,16 +159,16 @@ def upload_times(manifests: object) -> Mapping[str, float]:
     """
     found = manifests.values() if isinstance(manifests, dict) else ()
     entries = (entry for entry in found if isinstance(entry, dict))
-    return {tag: milliseconds(entry) for entry in entries for tag in tags_in(entry)}
+    return {tag: _milliseconds(entry) for entry in entries for tag in _tags_in(entry)}
 
 
-def tags_in(entry: Mapping[str, object]) -> Iterable[str]:
+def _tags_in(entry: Mapping[str, object]) -> Iterable[str]:
     """The tags of one manifest."""
     tags = entry.get("tag")
     return [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
 
 
-def milliseconds(entry: Mapping[str, object]) -> float:
+def _milliseconds(entry: Mapping[str, object]) -> float:
     """When a manifest was uploaded; 0.0 when it does not say."""
     text = str(entry.get("timeUploadedMs", ""))
     return float(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0.0
@@ -177,15 +180,15 @@ def next_page(header: str) -> str | None:
 
     Source: RFC 8288, section 3.
     """
-    for match in LINK.finditer(header[:LONGEST_LINK]):
-        if "next" in relations(match.group(3)):
+    for match in _LINK.finditer(header[:_LONGEST_LINK]):
+        if "next" in _relations(match.group(3)):
             return match.group(1) or match.group(2)
     return None
 
 
-def relations(parameters: str) -> list[str]:
+def _relations(parameters: str) -> list[str]:
     """The relations of a link; of two ``rel`` parameters the first counts."""
-    for match in PARAMETER.finditer(parameters):
+    for match in _PARAMETER.finditer(parameters):
         if match.group(1).lower() == "rel":
             return (match.group(2) or match.group(3) or "").lower().split()
     return []

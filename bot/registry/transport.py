@@ -12,6 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from bot.core.errors import CertificateWanted, Unreachable
 from bot.registry.answer import Answer
+from bot.registry.byte_budget import Allowance, ByteBudget
 from bot.registry.certificates import is_certificate_wanted, no_client_certificate
 from bot.registry.guard import Guard, joined, origin_of
 from bot.registry.operation import Operation
@@ -23,14 +24,14 @@ from bot.registry.sockets import (
     too_much,
 )
 
-HEADER_ROOM = 256 * 1024
+_HEADER_ROOM = 256 * 1024
 SMALL = 64 * 1024
-CHUNK = 32 * 1024
-MOST_HOPS = 3
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CHUNK = 32 * 1024
+_MOST_HOPS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class PinnedAdapter(HTTPAdapter):
+class _PinnedAdapter(HTTPAdapter):
     """requests' own adapter, with pinned connections and one ready TLS context.
 
     It is used without a ``Session``. A session reads a redirect's whole body, unpacked, even when it is
@@ -61,16 +62,25 @@ class PinnedAdapter(HTTPAdapter):
 class Wire:
     """The connections of one operation. Each goes where the guard allows and ends with the operation."""
 
-    def __init__(self, operation: Operation, guard: Guard, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        operation: Operation,
+        guard: Guard,
+        context: ssl.SSLContext,
+        budget: ByteBudget | None = None,
+    ) -> None:
+        """``budget``: shared with other operations; ``None`` = one of its own."""
         self.operation = operation
+        self.allowance = Allowance(budget or ByteBudget())
         self._meter = Meter(operation, guard)
-        self._adapter = PinnedAdapter(self._meter, context)
+        self._adapter = _PinnedAdapter(self._meter, context)
         self._kept: set[str] = set()
         """Origins that have answered, so that a connection to them may have been kept."""
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and give the bytes back."""
         self._adapter.close()
+        self.allowance.close()
 
     def fetch(self, url: str, authorization: str | None = None, limit: int | None = SMALL) -> Answer:
         """
@@ -86,12 +96,12 @@ class Wire:
         Raises:
             Unreachable: Nothing usable came back.
         """
-        for _ in range(MOST_HOPS + 1):
+        for _ in range(_MOST_HOPS + 1):
             answer = self.get(url, authorization, limit)
             if answer.status == 429 and self._has_waited(answer):
                 answer = self.get(url, authorization, limit)
             target = answer.headers.get("Location")
-            if answer.status not in REDIRECTS or target is None:
+            if answer.status not in _REDIRECTS or target is None:
                 return answer
             url = self._next_hop(url, target)
         raise self._failure(
@@ -101,7 +111,7 @@ class Wire:
     def get(self, url: str, authorization: str | None, limit: int | None) -> Answer:
         """Ask once. Raises ``Unreachable``."""
         request = self._prepared(url, authorization)
-        self._meter.bytes_left = HEADER_ROOM + (limit or SMALL)
+        self._meter.bytes_left = _HEADER_ROOM + (limit or SMALL)
         try:
             response = self._send(request)
             try:
@@ -145,12 +155,13 @@ class Wire:
                 "A proxy in between may have packed it; it must not.",
             )
         body = bytearray()
-        while chunk := response.raw.read(CHUNK, decode_content=False):
+        while chunk := response.raw.read(_CHUNK, decode_content=False):
             body += chunk
             if limit is None:
                 break
             if len(body) > limit:
                 raise too_much(self.operation)
+            self.allowance.read(len(body))
         return bytes(body)
 
     def _has_waited(self, answer: Answer) -> bool:

@@ -54,11 +54,11 @@ def build_context(ca: str | None) -> ssl.SSLContext:
     if ca:
         # A registry's own self-signed certificate may be what was pasted: then it is the chain's end.
         context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-        add_authorities(context, ca)
+        _add_authorities(context, ca)
     return context
 
 
-def add_authorities(context: ssl.SSLContext, ca: str) -> None:
+def _add_authorities(context: ssl.SSLContext, ca: str) -> None:
     """Believe the certificates in ``ca`` too. Raises ``Unreachable``."""
     try:
         context.load_verify_locations(cadata=ca)

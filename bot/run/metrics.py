@@ -245,9 +245,9 @@ class _MeasuredRegistry:
         self._metrics.count_check(found.outcome.value)
         return found
 
-    def kept_login(self, login: Login) -> DockerLogin | None:
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
         """As it is: nobody is asked."""
-        return self._inner.kept_login(login)
+        return self._inner.kept_login(login, while_valid=while_valid)
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """Measured."""

@@ -3,6 +3,7 @@
 keys rotate -> (stop the server) -> keys reseal -> keys status -> (remove the old line, start the server)
 """
 
+import re
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,26 +12,51 @@ from pathlib import Path
 from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreInUse
 from bot.run.wiring import load_keyring, open_store
 from bot.settings import StoreSettings
+from storage import maintenance
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
 
+_SEALED_UNDER = re.compile(rb'"s[12]\.([a-z2-7]{8})\.|"kid":"([a-z2-7]{8})"')
+
 
 def reseal_store(settings: StoreSettings) -> str:
-    """Seal every credential anew under the first key, and say how many that were."""
+    """Seal everything again under the first key, and say how many credentials that were."""
     with stopped_store(settings) as store:
-        count = store.reseal(load_keyring(settings))
-    return f"Credentials sealed anew: {count}."
+        try:
+            count = maintenance.reseal(store, load_keyring(settings))
+        finally:
+            store.seal_again()
+    return f"Credentials sealed again: {count}."
 
 
 def lines_of_status(settings: StoreSettings) -> list[str]:
-    """Say for each key how many credentials it seals, the first key first."""
+    """Say for each key how many credentials it seals, the first key first, and which other files need it."""
     keyring = load_keyring(settings)
     with stopped_store(settings) as store:
-        counts = store.sealed_counts()
-    kids = [*keyring.kids, *sorted(counts.keys() - set(keyring.kids))]
-    return [
-        f"{kid}  seals {counts.get(kid, 0)}{' (first)' if kid == keyring.primary else ''}" for kid in kids
-    ]
+        counts = maintenance.count_by_key(store)
+    needed = _files_by_key(settings.data_dir)
+    kids = [*keyring.kids, *sorted((counts.keys() | needed.keys()) - set(keyring.kids))]
+    return [_status(kid, counts.get(kid, 0), needed.get(kid, []), kid == keyring.primary) for kid in kids]
+
+
+def _status(kid: str, count: int, files: list[str], is_primary: bool) -> str:
+    if is_primary:
+        return f"{kid}  seals {count} (first)"
+    hidden = f"; still needed by {', '.join(files)}" if files and not count else ""
+    return f"{kid}  seals {count}{hidden}"
+
+
+def _files_by_key(directory: Path) -> dict[str, list[str]]:
+    """The files that hold anything under each key, as they lie there."""
+    found: dict[str, list[str]] = {}
+    files = (path for path in sorted(directory.rglob("*.db*")) if path.is_file())
+    for path in files:
+        # Of the store's own file only the header counts: it keeps a check value for each former key.
+        data = path.read_bytes()
+        held = data.partition(b"\n")[0] if path.name.startswith("meta.db") else data
+        for kid in {one or other for one, other in _SEALED_UNDER.findall(held)}:
+            found.setdefault(kid.decode(), []).append(str(path.relative_to(directory)))
+    return found
 
 
 def forget_key(settings: StoreSettings, kid: str) -> str:
@@ -44,7 +70,8 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
     if kid in keyring.kids:
         raise KeyringFailure(f"The key {kid} is loaded, so its secrets are not lost.", "Nothing was changed.")
     with stopped_store(settings, lost_keys=(kid,)) as store:
-        count = store.forget(kid)
+        count = maintenance.forget(store, kid, datetime.now(UTC))
+        store.seal_again(trusted=kid)
     return f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain."
 
 
@@ -56,24 +83,28 @@ def lines_of_history(settings: StoreSettings) -> Iterator[str]:
         StoreDamaged: After the last line, when one is not.
     """
     with stopped_store(settings) as store:
-        found = store.verify_history()
+        found = maintenance.verify(store, load_keyring(settings))
+        faults = dict(store.faults)
+        marks = [(workspace.key, mark) for workspace in store.workspaces() for mark in store.marks(workspace)]
+    known = {one.workspace_key for one in found}
     for one in found:
-        yield f"{one.workspace_key}: entries verified: {one.entries}. {one.fault}".rstrip()
-    if any(one.fault for one in found):
+        fault = one.fault or faults.get(one.workspace_key, "")
+        yield f"{one.workspace_key}: entries verified: {one.entries}. {fault}".rstrip()
+    yield from (f"{key}: {fault}" for key, fault in faults.items() if key not in known)
+    yield from (f"{key}: marked: {mark}" for key, mark in marks)
+    if faults or any(one.fault for one in found):
         raise StoreDamaged("The history is not whole.", "Compare it with a backup; see above where.")
 
 
-def repair_workspace(directory: Path, key: str) -> list[str]:
+def repair_workspace(settings: StoreSettings, key: str) -> list[str]:
     """
-    Put the last whole version of a damaged file back, and say what was done.
+    Put the last whole version of a damaged file back, or take a history as it is, and say what was done.
 
     Raises:
         StoreFailure: Nothing was changed; the message says why.
     """
-    with stopped(directory):
-        copy = repair(directory, key, datetime.now(UTC))
-    kept = [] if copy is None else [f"The damaged file was kept as {copy}."]
-    return ["The version before is in place; the last change before the damage is lost.", *kept]
+    with stopped(settings.data_dir):
+        return repair(settings.data_dir, key, datetime.now(UTC), load_keyring(settings))
 
 
 @contextmanager

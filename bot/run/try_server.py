@@ -1,4 +1,4 @@
-"""``quaymaster try``: the real app and the real store beside a page that plays Slack, on this machine only.
+"""``quaymaster try``: the real app and the real store beside a simulated Slack, on this machine only.
 
 Nothing needs to be set: the key, the signing secret and the tokens are made on the spot. Registries on this
 machine may be asked too, which ``serve`` refuses unless the operator allows it.
@@ -98,7 +98,7 @@ def _greeting(app: "TryApp", wanted_port: int, data: Path | None) -> str:
 
 @contextmanager
 def _folder(data: Path | None) -> Iterator[Path]:
-    """Give the folder that was asked for, or a temporary one."""
+    """Yield the folder that was asked for, or a temporary one."""
     if data is not None:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         yield data
@@ -158,7 +158,7 @@ class TryApp:
             port += 1
 
     def let_go(self) -> None:
-        """Answer the pages that wait for news, so that the stop need not wait for them."""
+        """Answer the pages that wait for news, so that they do not delay the stop."""
         self.page.stop()
 
     def serve(self, ready: Callable[[str], None]) -> None:
@@ -166,7 +166,7 @@ class TryApp:
         serve(self.server, ready)
 
     def close(self) -> None:
-        """Finish what runs, and let go of the folder."""
+        """Finish what is running, and close the store."""
         self.wired.executor.close(2.0)
         self.wired.clockwork.stop(2.0)
         self.wired.store.close()
@@ -190,7 +190,7 @@ def _settings(directory: Path, url: str, token: str) -> Settings:
 
 
 def _add_sample(services: Services) -> None:
-    """Give an empty store one registry that a project, an environment and an image depend on."""
+    """Put into an empty store one registry that a project, an environment and an image depend on."""
     actor = Actor(Workspace(TEAM_ID), ADMIN.id, Role.ADMIN, services.ports.now() - timedelta(days=40))
     if services.ports.store.read(actor.workspace).history.page(HistoryQuery(size=1)).entries:
         return

@@ -1,1 +1,1 @@
-"""``quaymaster try``: Slack's side, played on this machine, and a page that looks like it."""
+"""A simulated Slack and a page that looks like it, for ``quaymaster try`` and for the feature tests."""

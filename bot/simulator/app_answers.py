@@ -13,7 +13,7 @@ OK = 200
 
 
 def command_answered(world: World, person: str, channel: str, command: str, answer: Answer | None) -> None:
-    """Show the acknowledgement of a slash command, or why there is none."""
+    """Show the acknowledgement of a slash command, or why it failed."""
     if answer is None:
         _failed(world, person, channel, command, "operation_timeout")
     elif answer.status != OK:
@@ -23,7 +23,7 @@ def command_answered(world: World, person: str, channel: str, command: str, answ
 
 
 def pressed(world: World, used: Message | View, answer: Answer | None) -> None:
-    """Show below a message or form whether the app took a press."""
+    """Warn below a message or form when the app did not accept a press."""
     warning = "" if answer is not None and answer.status == OK else TROUBLE
     if used.warning != warning:
         used.warning = warning

@@ -1,9 +1,9 @@
-"""Who may use the try page: a browser on this machine, from the page itself.
+"""Who may use the try page: one browser on this machine, through the page itself.
 
 1. The Host header must name this machine; otherwise another site could reach the page by DNS rebinding.
 2. A POST that says where it comes from must come from the page.
 3. The page is given to one browser: the one that brings the key of the printed address, which works once
-   and is exchanged for a cookie. Other users of this machine reach the port, but do not know the key.
+   and is exchanged for a cookie. Other users of this machine can reach the port, but do not know the key.
 4. The page's own requests carry a token that only the page was given, new at each start.
 """
 
@@ -35,12 +35,12 @@ HEADERS = [
 
 
 def from_this_machine(environ: Environ) -> bool:
-    """Say whether the request is addressed to this machine by its own name."""
+    """Return whether the request is addressed to this machine by its own name."""
     return _LOCAL_HOST.fullmatch(environ.get("HTTP_HOST", "")) is not None
 
 
 def from_this_page(environ: Environ) -> bool:
-    """Say whether no other website sent the request; programs send neither of the two headers."""
+    """Return whether no other website sent the request; programs send neither of the two headers."""
     origin = environ.get("HTTP_ORIGIN")
     ours = f"{environ.get('wsgi.url_scheme', 'http')}://{environ.get('HTTP_HOST', '')}"
     return origin in (None, ours) and environ.get("HTTP_SEC_FETCH_SITE") in _FROM_HERE
@@ -71,14 +71,14 @@ class Admission:
         return f"{self._cookie_name}={self._session}; HttpOnly; SameSite=Strict; Path=/"
 
     def is_given(self, environ: Environ) -> bool:
-        """Say whether the request comes from the browser that the page was given to."""
+        """Return whether the request comes from the browser that has the page."""
         # Split by hand: the standard library's parser gives up at an odd cookie of another local program.
         pairs = (pair.strip().partition("=") for pair in environ.get("HTTP_COOKIE", "").split(";"))
         return any(name == self._cookie_name and _equal(value, self._session) for name, _, value in pairs)
 
 
 def has_token(environ: Environ, token: str) -> bool:
-    """Say whether the request carries the page's token."""
+    """Return whether the request carries the page's token."""
     return _equal(environ.get("HTTP_X_PAGE_TOKEN", ""), token)
 
 

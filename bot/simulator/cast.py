@@ -35,11 +35,17 @@ class Channel:
 
 @dataclass(frozen=True)
 class _Command:
-    """A slash command as the app's manifest declares it."""
+    """
+    A slash command as the app's manifest declares it.
+
+    Attributes:
+        should_escape: Names of people and channels arrive as mentions.
+    """
 
     name: str
     description: str
     usage_hint: str
+    should_escape: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,9 @@ class SlackApp:
         """Read what a parsed Slack app manifest declares."""
         shown, features = manifest["display_information"], manifest["features"]
         commands = (
-            _Command(row["command"], row["description"], row.get("usage_hint", ""))
+            _Command(
+                row["command"], row["description"], row.get("usage_hint", ""), row.get("should_escape", False)
+            )
             for row in features["slash_commands"]
         )
         shortcuts = (
@@ -178,7 +186,7 @@ GENERAL = Channel(
 
 
 def try_cast() -> Cast:
-    """Return the workspace of the try page, as it is at the start."""
+    """Return the workspace of the try page, in its first state."""
     return Cast(
         TEAM_ID,
         _TEAM_DOMAIN,

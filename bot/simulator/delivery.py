@@ -106,7 +106,7 @@ class Delivery:
         return self._send(form_of_interaction(payload), FORM, {})
 
     def event(self, payload: Json) -> Answer | None:
-        """Deliver an event; one that is not answered with 200 is sent once more at once."""
+        """Deliver an event; if the answer is not 200, send it once more at once."""
         body = json.dumps(payload).encode()
         answer = self._send(body, "application/json", {})
         if answer is not None and answer.status == http.HTTPStatus.OK:
@@ -116,7 +116,7 @@ class Delivery:
         return self._send(body, "application/json", retry)
 
     def stop(self) -> None:
-        """Start nothing more; what is running ends by itself."""
+        """Send nothing more; what is already running ends by itself."""
         self._stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
@@ -144,7 +144,7 @@ class Delivery:
         return self._pool.submit(self._front, body, headers).result(self._patience_s)
 
     def _timestamp(self, body: bytes) -> int:
-        """Return the time to sign with, never the same twice for one body.
+        """Return the time to sign with, never the same one twice for one body.
 
         Two equal searches within a second would otherwise carry one signature,
         and the app must take the second for a replay.

@@ -1,7 +1,7 @@
-"""What is typed and chosen on a surface, and how it stands in ``state.values``.
+"""What is typed and chosen on a surface, and how it appears in ``state.values``.
 
 The page sends raw values: text, an option's ``value``, the id of a person or channel, a list of these, or for
-a date with a time the seconds since 1970. A field that was never touched counts with its initial value.
+a date with a time the seconds since 1970. A field that nobody touched has its initial value.
 """
 
 import re
@@ -78,7 +78,7 @@ class Surface:
                     yield block, element
 
     def entry(self, block: Json, element: Json) -> Json:
-        """Return one field as it stands in ``state.values``."""
+        """Return one field as it appears in ``state.values``."""
         name, preset = FIELDS[element["type"]]
         key = (block["block_id"], element["action_id"])
         empty: list[Json] | None = [] if name.endswith("s") else None

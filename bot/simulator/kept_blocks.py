@@ -37,7 +37,7 @@ def normalised(blocks: Any) -> list[Json]:
     Copy blocks the way Slack stores them.
 
     Raises:
-        Refused: The blocks are no list of objects.
+        Refused: The blocks are not a list of objects.
     """
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
         raise Refused("invalid_blocks_format")

@@ -80,11 +80,11 @@ class TryPage:
         return [body]
 
     def stop(self) -> None:
-        """Let waiting pages go, so that the server can end."""
+        """Release waiting pages, so that the server can stop."""
         self.simulator.stop()
 
     def _arrival(self, environ: guard.Environ) -> list[tuple[str, str]]:
-        """Return the headers that let a browser with the key in, at an address without the key."""
+        """Return the headers that admit a browser with the key and send it to an address without the key."""
         is_arrival = environ["REQUEST_METHOD"] == "GET" and environ["PATH_INFO"] == "/"
         if not is_arrival or not guard.from_this_machine(environ):
             return []
@@ -176,7 +176,7 @@ class TryPage:
         return _json({**shown, "again_after_ms": 0 if seated else 1000})
 
     def _newest_question(self, page: str) -> object:
-        """Let go of what a page asked before: it has hung up on that, and its thread is wanted."""
+        """Release the page's previous request: the page has hung up on it, and its thread is needed."""
         ticket = object()
         with self.simulator.world.lock:
             self._latest = {**dict(list(self._latest.items())[-_MAX_PAGES:]), page: ticket}

@@ -10,7 +10,7 @@ from bot.simulator.simulator import Simulator
 
 
 class Said(dict[str, Any]):
-    """The body of a request; a missing key is the page's fault, not ours."""
+    """The body of a request; a missing key is a bug in the page."""
 
     @classmethod
     def read(cls, body: bytes) -> "Said":
@@ -18,7 +18,7 @@ class Said(dict[str, Any]):
         Read a request's JSON.
 
         Raises:
-            Refused: It is no JSON object.
+            Refused: It is not a JSON object.
         """
         try:
             return cls(json.loads(body))

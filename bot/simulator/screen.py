@@ -7,7 +7,7 @@ from bot.simulator.world import Message, View, World
 
 
 def wait(world: World, person: str, since: int, timeout_s: float, given_up: Callable[[], bool]) -> Json:
-    """Return the snapshot as soon as it is newer than ``since``, nobody waits for it, or the time is up."""
+    """Return the snapshot as soon as it is newer than ``since``, or when nobody waits or the time is up."""
     with world.lock:
         world.lock.wait_for(lambda: world.version != since or not world.open or given_up(), timeout_s)
         return snapshot(world, person)

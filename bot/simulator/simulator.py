@@ -1,4 +1,4 @@
-"""Slack's side of the conversation: what a person does goes to the app, what the app answers is shown.
+"""Slack's side of the conversation: what a person does goes to the app, and what the app answers is shown.
 
 person -> Simulator.say | act | submit | close | options | shortcut | open_home -> payload -> Delivery -> app
 app -> Simulator.web_api | response_url -> World -> page
@@ -34,7 +34,7 @@ class Simulator:
         front: Delivers a signed request to the app and returns its status, headers and body.
         signing_secret: The app's signing secret; every request is signed with it.
         world: The workspace.
-        signing_clock: Unix time in seconds, for the signatures; the world's own when nobody says.
+        signing_clock: Unix time in seconds, for the signatures; by default the world's clock.
         patience_s: How long Slack waits for an answer; ``None`` = as long as it takes.
 
     Attributes:
@@ -56,7 +56,7 @@ class Simulator:
 
     @property
     def base_url(self) -> str:
-        """Where the page is served; response URLs start with it. To be set once the port is known."""
+        """Where the page is served; response URLs start with it. Set it once the port is known."""
         return self.world.base_url
 
     @base_url.setter
@@ -64,7 +64,7 @@ class Simulator:
         self.world.base_url = url
 
     def stop(self) -> None:
-        """Let waiting pages go and deliver nothing more."""
+        """Release waiting pages and deliver nothing more."""
         with self.world.lock:
             self.world.open = False
             self.world.changed()
@@ -79,21 +79,12 @@ class Simulator:
         if name in _MEMBERSHIP:
             self._invite(person, channel, name, words.strip())
         elif text.startswith("/"):
-            self.command(person, channel, name, self._mentioned(words.strip()))
+            escaping = {command.name for command in self.world.app.commands if command.should_escape}
+            words = self._mentioned(words) if name in escaping else words
+            self.command(person, channel, name, words.strip())
         else:
             with self.world.lock:
-                self.world.post(channel, person, escaped, [])
-
-    def _mentioned(self, words: str) -> str:
-        """Turn the names of people and channels into mentions, as Slack does where the app asks for it."""
-        people = {one["name"]: f"@{user_id}" for user_id, one in self.world.cast.people.items()}
-        channels = {one.name: f"#{one.id}" for one in self.world.cast.channels.values()}
-
-        def mention(found: re.Match[str]) -> str:
-            known = (people if found[1] == "@" else channels).get(found[2])
-            return f"<{known}|{found[2]}>" if known else found[0]
-
-        return _MENTIONED.sub(mention, words)
+                self.world.post(channel, person, self._mentioned(escaped), [])
 
     def command(self, person: str, channel: str, name: str, words: str) -> None:
         """Send a slash command; ``words`` are as Slack hands them on, already escaped."""
@@ -126,7 +117,7 @@ class Simulator:
         self.use(person, used, names, raw)
 
     def use(self, person: str, used: Message | View, names: tuple[str, str], raw: Any = None) -> None:
-        """Use an element of a message or view as a person sees it, though it may have changed since."""
+        """Use an element of a message or view as the person last saw it, even if it has changed since."""
         with self.world.lock:
             block, element = find(used.surface.blocks, *names)
             if element["type"] not in ("button", "overflow"):
@@ -137,7 +128,7 @@ class Simulator:
             answers.pressed(self.world, used, answer)
 
     def submit(self, person: str, view_id: str, values: Json) -> None:
-        """Submit the form on top; a field that Slack itself finds wrong keeps it from being sent."""
+        """Submit the form on top, unless Slack itself finds a field invalid."""
         with self.world.lock:
             view = self._own_view(person, view_id)
             view.surface.remember(values)
@@ -148,7 +139,7 @@ class Simulator:
         self.send(person, view)
 
     def send(self, person: str, view: View) -> None:
-        """Send a form as a person sees it, though it may have changed since."""
+        """Send a form as the person last saw it, even if it has changed since."""
         with self.world.lock:
             payload = self._view_payload("view_submission", person, view)
             payload |= {
@@ -240,7 +231,7 @@ class Simulator:
         return _HTTP_OK, f"OK - {len(content)}"
 
     def dismiss(self, person: str, name: str) -> None:
-        """Take away an ephemeral message or a note that the person has read."""
+        """Remove an ephemeral message or a note that the person has read."""
         with self.world.lock:
             notes, messages = self.world.notes, self.world.messages
             self.world.notes = [note for note in notes if (note.id, note.person) != (name, person)]
@@ -280,6 +271,17 @@ class Simulator:
             "response_url": self._response_url(kind, person, channel, ts),
             "trigger_id": self.world.grants.trigger(person, channel),
         }
+
+    def _mentioned(self, words: str) -> str:
+        """Turn the names of people and channels into mentions, as Slack does in messages."""
+        people = {one["name"]: f"@{user_id}" for user_id, one in self.world.cast.people.items()}
+        channels = {one.name: f"#{one.id}" for one in self.world.cast.channels.values()}
+
+        def mention(found: re.Match[str]) -> str:
+            known = (people if found[1] == "@" else channels).get(found[2])
+            return f"<{known}|{found[2]}>" if known else found[0]
+
+        return _MENTIONED.sub(mention, words)
 
     def _invite(self, person: str, channel: str, name: str, who: str) -> None:
         """Run Slack's own ``/invite @somebody`` or ``/remove @somebody``."""

@@ -1,6 +1,6 @@
 """Slack's memory of the workspace: messages, open forms, Home tabs, and what was refused.
 
-Whoever reads or writes it holds ``world.lock``; whoever wrote calls ``changed``, which wakes the pages.
+Hold ``world.lock`` to read or write it. After a write call ``changed`` or ``show``, which wakes the pages.
 """
 
 import itertools
@@ -28,7 +28,7 @@ _MAX_MESSAGES = 120
 @dataclass
 class Message:
     """
-    A message, or a red box in its place when Slack would refuse it.
+    A message, or the red box that replaces it when Slack would refuse it.
 
     Attributes:
         only_for: The one person who sees it, when it is ephemeral.
@@ -61,7 +61,7 @@ class View:
 
     Attributes:
         body: The view as the app sent it, without its blocks.
-        errors: What stands in red beneath an input, by block_id.
+        errors: The red text below each input, by block_id.
     """
 
     id: str
@@ -78,7 +78,7 @@ class View:
 
 @dataclass(frozen=True)
 class _Note:
-    """Something the page says about a form or Home tab that Slack would not take."""
+    """A notice above the page, about a form or Home tab that Slack would refuse or about a shortcut."""
 
     id: str
     person: str
@@ -94,7 +94,7 @@ class World:
         check: Returns what Slack would refuse in a "message", "modal" or "home" payload.
         clock: Unix time in seconds.
         app: What the app's manifest says.
-        cast: The workspace and its people; those of the try page when nobody says.
+        cast: The workspace and its people; by default those of the try page.
 
     Attributes:
         base_url: Where Slack's addresses are served; response URLs and upload URLs start with it.
@@ -131,7 +131,7 @@ class World:
         return self.version
 
     def show(self, shown: Message | View) -> None:
-        """Let everybody who may see a message or view see it as it is now."""
+        """Show a message or view as it is now to everybody who may see it."""
         shown.revision = self.changed()
 
     def next_ts(self) -> str:
@@ -147,7 +147,7 @@ class World:
         return message
 
     def rewrite(self, message: Message, text: str, blocks: Any) -> None:
-        """Show other content in a message's place."""
+        """Replace the content of a message."""
         message.surface.replace(normalised(blocks or []))
         message.text = text
         message.warning = ""
@@ -155,7 +155,7 @@ class World:
         self.show(message)
 
     def remove(self, message: Message) -> None:
-        """Take a message away."""
+        """Delete a message."""
         self.messages.remove(message)
         self.changed()
 
@@ -184,7 +184,7 @@ class World:
         raise Refused("not_found")
 
     def present(self, view: View) -> View:
-        """Return a view as it is now; itself when it was closed meanwhile."""
+        """Return a view as it is now, or the one given if it was closed meanwhile."""
         try:
             return self.view(view.id)
         except Refused:
@@ -207,7 +207,7 @@ class World:
         return view
 
     def rewrite_view(self, view: View, body: Json) -> None:
-        """Show another view in a view's place; typed values stay where block_id and action_id do."""
+        """Replace the content of a view; fields with the same block_id and action_id keep what was typed."""
         view.surface.replace(normalised(body.get("blocks")))
         view.body = {key: value for key, value in body.items() if key != "blocks"}
         view.hash = self._new_hash()
@@ -229,7 +229,7 @@ class World:
             raise Refused("invalid_blocks", problems)
 
     def refuse(self, title: str, details: list[str], person: str, channel: str | None = None) -> None:
-        """Show a person, in a channel or above their forms, what Slack would not take."""
+        """Show a person, in a channel or above their forms, what Slack would refuse."""
         if channel is not None:
             only_for = person or None
             self.post(channel, BOT_USER.id, title, [], kind="refused", details=details, only_for=only_for)
@@ -237,7 +237,7 @@ class World:
         self.note(title, details, person)
 
     def note(self, title: str, details: list[str], person: str) -> None:
-        """Tell a person something that belongs to no message and no form."""
+        """Show a person a notice that belongs to no message and no form."""
         self.notes.append(_Note(secrets.token_hex(4), person, title, details))
         self.changed()
 

@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import orjson
@@ -32,7 +33,7 @@ from bot.slack.rate_limits import SlackRates
 from bot.slack.refusals import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected
-from handlers.routes import Form, Press, Routes, call
+from handlers.routes import Form, Listener, Press, Routes, call
 from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, read_facts, surface_of
 
 log = logging.getLogger("quaymaster.app")
@@ -84,7 +85,7 @@ class Dispatch:
         if verb.name not in self._routes.waiting:
             return call(verb.listener, {**available, "ack": _QuickAck(ack)})
         ack()
-        return self._later(surface, context, lambda: call(verb.listener, available))
+        return self._later(surface, context, lambda: self._answer(verb.listener, available, context))
 
     def press(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Acknowledge a press, then run its listener on the executor."""
@@ -100,9 +101,10 @@ class Dispatch:
         listener = self._routes.actions.get(press.action_id)
         if listener is None:
             raise InvalidInput("This button is too old.", "Type /integrations to see the present state.")
-        call(listener, {**self._given(actor), "press": press, "surface": surface})
-        if press.action_id in self._routes.changing:
-            self._publish_home(actor, _home_state(surface))
+        available = {**self._given(actor), "press": press, "surface": surface}
+        is_changing = press.action_id in self._routes.changing
+        home = partial(self._publish_home, actor, _home_state(surface)) if is_changing else _do_nothing
+        self._answer(listener, available, context, home)
 
     def form(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a submitted form."""
@@ -162,10 +164,38 @@ class Dispatch:
         """Return the arguments that every listener may name."""
         return {"services": self._services, "routes": self._routes, "actor": actor}
 
-    def _later(self, surface: Surface, context: BoltContext, task: Callable[[], None]) -> None:
+    def _answer(
+        self,
+        listener: Listener,
+        available: Mapping[str, Any],
+        context: BoltContext,
+        finish: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Call a listener. What it hands over by ``ask`` waits for a registry, in nobody's way."""
+        asked: list[Callable[[], None]] = []
+        call(listener, {**available, "ask": asked.append})
+        tasks = [*asked, finish]
+
+        def run() -> None:
+            for task in tasks:
+                task()
+
+        if not asked:
+            return run()
+        return self._later(available["surface"], context, run, asks_registry=True)
+
+    def _later(
+        self,
+        surface: Surface,
+        context: BoltContext,
+        task: Callable[[], None],
+        *,
+        asks_registry: bool = False,
+    ) -> None:
         """Run a task on the executor; what goes wrong is shown where the person asked."""
         guarded = self._guarded(surface.show, context, task)
-        self._services.executor.submit(guarded, on_full=lambda: surface.show(busy()))
+        full = partial(surface.show, busy())
+        self._services.executor.submit(guarded, on_full=full, asks_registry=asks_registry)
 
     def _guarded(
         self, tell: Callable[[Message], None], context: BoltContext, task: Callable[[], None]

@@ -35,8 +35,8 @@ _LARGEST_BODY = 1024 * 1024
 _NEVER = 10**9
 
 _SETTINGS = {
-    # 80, because a submitted form waits up to 2.2 s for a registry inside its own request: 64 such forms at
-    # once (more checks than that are not begun) must not delay anybody else's acknowledgement past 100 ms.
+    # 80, because a submitted form waits up to 2.2 s for a registry inside its own request: 32 such forms at
+    # once and 32 pipelines (bot/registry/capacity.py) must not delay another acknowledgement past 100 ms.
     # Threads that wait for nothing cost next to nothing.
     "threads": 80,
     "max_request_body_size": _LARGEST_BODY,

@@ -23,6 +23,7 @@ from bot.core.workflows.token_format import WorkflowToken
 from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step, sentence_for
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
+from storage.postgres.noted_uses import Noted
 from storage.postgres.reading import PostgresReading, Rows
 from storage.postgres.rows import (
     bar_row,
@@ -36,7 +37,6 @@ from storage.postgres.sending import COLLIDED, TRIES, send
 from storage.postgres.settling import Sent, is_kept
 from storage.records import integration_from
 from storage.sealing import kid_of
-from storage.tinydb.last_used import Noted
 
 _REMEMBERED_FOR = timedelta(minutes=10)
 _TOKENS_KEPT_FOR = timedelta(days=90)

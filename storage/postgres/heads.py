@@ -71,7 +71,7 @@ def extend(head: Head, ws: str, events: Sequence[Event], keyring: Keyring) -> Ex
     for event in events:
         sequence += 1
         last = entry_hash(last, ws, sequence, event)
-        entries.append(AuditEntry(sequence, event, last))
+        entries.append(AuditEntry(sequence, event, last, keyring.seal_entry(last)))
     kid, seal = (keyring.primary, keyring.seal_head(last)) if entries else (head.kid, head.seal)
     present = Head(head.revision + 1, sequence, last, kid, seal, secrets.token_hex(8))
     return Extended(tuple(entries), tuple(_seal(entry, keyring) for entry in entries), present)

@@ -59,8 +59,17 @@ where ws = %(ws)s and name_key in (
 -- Filter and count on the index alone, then fetch the rows of the page.
 with keys as materialized (
     select name_key,
-           (%(kinds)s::text[] is null or kind = any (%(kinds)s)) and name_key like all (%(words)s::text[]) as fits
-    from integrations where ws = %(ws)s
+           (%(kinds)s::text[] is null or kind = any (%(kinds)s))
+           and not exists (
+               select from jsonb_array_elements(%(words)s) word
+               where not search like any (array(select jsonb_array_elements_text(word))))
+           and (%(owner)s::text is null or owner = %(owner)s)
+           and marks @> %(marks)s::text[]
+           and (%(ends_by)s::date is null or ends_on <= %(ends_by)s)
+           and (%(idle_since)s::timestamptz is null or created_at < %(idle_since)s and not exists (
+               select from dependencies d where d.ws = i.ws and d.integration = i.id
+               and d.last_used_at >= %(idle_since)s)) as fits
+    from integrations i where ws = %(ws)s
 ), counted as (
     select count(*) as everything,
            count(*) filter (where fits) as total,
@@ -296,10 +305,13 @@ select expect(exists (select from advanced), 'head')
 
 -- name: put_new_integration
 with kept as (
-    insert into integrations (ws, id, name_key, kind, host, port, version, created_at, doc)
-    values (%(ws)s, %(id)s, %(key)s, %(kind)s, %(host)s, %(port)s, %(version)s, %(created_at)s, %(doc)s)
+    insert into integrations (ws, id, name_key, kind, host, port, version, created_at, search, owner, marks,
+        ends_on, doc)
+    values (%(ws)s, %(id)s, %(key)s, %(kind)s, %(host)s, %(port)s, %(version)s, %(created_at)s, %(search)s,
+        %(owner)s, %(marks)s, %(ends_on)s, %(doc)s)
     on conflict (ws, id) do update set name_key = excluded.name_key, kind = excluded.kind, host = excluded.host,
-        port = excluded.port, doc = excluded.doc
+        port = excluded.port, search = excluded.search, owner = excluded.owner, marks = excluded.marks,
+        ends_on = excluded.ends_on, doc = excluded.doc
     where integrations.version = 1 returning 1
 )
 select expect(exists (select from kept), 'outdated')
@@ -307,7 +319,8 @@ select expect(exists (select from kept), 'outdated')
 -- name: put_integration
 with kept as (
     update integrations set name_key = %(key)s, kind = %(kind)s, host = %(host)s, port = %(port)s,
-           version = %(version)s, doc = %(doc)s
+           version = %(version)s, search = %(search)s, owner = %(owner)s, marks = %(marks)s,
+           ends_on = %(ends_on)s, doc = %(doc)s
     where ws = %(ws)s and id = %(id)s and version in (%(version)s, %(version)s - 1) returning 1
 )
 select expect(exists (select from kept), 'outdated')

@@ -7,10 +7,12 @@ one: if their answers are the same, everything that was said is true of that sta
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
+
+from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.errors import Busy
@@ -27,20 +29,25 @@ from bot.core.model import (
     name_key,
 )
 from bot.core.queries import (
+    ENDING_WITHIN,
+    UNUSED_FOR,
     DependencyPage,
     Filter,
     HistoryPage,
     HistoryQuery,
     Listed,
+    Mark,
     Page,
     TargetPage,
     TokenPage,
     Unused,
     Use,
     Window,
+    needles_of,
 )
 from bot.core.workflows.token_format import WorkflowToken
 from storage.postgres.connections import Row, Step
+from storage.postgres.noted_uses import Noted
 from storage.postgres.rows import (
     dependency_of,
     entry_of,
@@ -51,7 +58,6 @@ from storage.postgres.rows import (
     token_of,
 )
 from storage.records import bar_from, integration_from, news_from
-from storage.tinydb.last_used import Noted
 
 _MOST_NEWS = 100
 _IN_BATCHES = "_after"
@@ -93,7 +99,11 @@ class _Integrations:
         rows = self._asked.ask(
             "integration_page",
             kinds=None if narrowed.kinds is None else sorted(narrowed.kinds),
-            words=like_patterns(tuple(map(name_key, narrowed.words))),
+            words=Jsonb([like_patterns(needles) for needles in needles_of(narrowed)]),
+            owner=narrowed.owner,
+            marks=sorted(narrowed.marks - {Mark.ENDING, Mark.UNUSED}),
+            ends_by=_held_against(narrowed, Mark.ENDING),
+            idle_since=_held_against(narrowed, Mark.UNUSED),
             after=window.after or "",
             before=window.before,
             size=window.size,
@@ -344,3 +354,10 @@ def _batches(ask: Callable[..., Rows], start: tuple[Any, ...], key: slice) -> It
     while rows:
         yield from rows
         rows = ask(*rows[-1][key])
+
+
+def _held_against(narrowed: Filter, mark: Mark) -> date | None:
+    """The day that a mark is held against; ``None`` = it is not asked for."""
+    if mark not in narrowed.marks or narrowed.today is None:
+        return None
+    return narrowed.today + ENDING_WITHIN if mark is Mark.ENDING else narrowed.today - UNUSED_FOR

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.audit import Action, event_fields, former_name
+from bot.core.audit import Action, former_name
 from bot.core.model import (
     AuditEntry,
     Bar,
@@ -21,18 +21,9 @@ from bot.core.model import (
     TargetKind,
     name_key,
 )
+from bot.core.queries import lasting_marks, search_text
 from bot.core.workflows.token_format import WorkflowToken
-from storage.records import (
-    Fields,
-    bar_fields,
-    dependency_fields,
-    dependency_from,
-    event_from,
-    integration_fields,
-    news_fields,
-    token_fields,
-    token_from,
-)
+from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
 
 Parameters = dict[str, Any]
 
@@ -75,7 +66,11 @@ def integration_row(one: Integration) -> Parameters:
         "port": one.server.port or DEFAULT_PORTS[one.server.scheme],
         "version": one.version,
         "created_at": one.created_at,
-        "doc": Jsonb(integration_fields(one)),
+        "search": search_text(one),
+        "owner": one.owner,
+        "marks": sorted(lasting_marks(one)),
+        "ends_on": one.ends_on,
+        "doc": Jsonb(row_of(one)),
     }
 
 
@@ -86,7 +81,7 @@ def dependency_row(one: Dependency) -> Parameters:
         **target_columns(one.target),
         "target_key": one.target.name.casefold(),
         "last_used_at": one.last_used_at,
-        "doc": _without_last_use(dependency_fields(one)),
+        "doc": _without_last_use(row_of(one)),
     }
 
 
@@ -97,7 +92,7 @@ def dependency_of(doc: Fields, last_used_at: datetime | None) -> Dependency:
 
 def bar_row(one: Bar) -> Parameters:
     """Write a bar."""
-    return {"id": one.integration_id, **target_columns(one.target), "doc": Jsonb(bar_fields(one))}
+    return {"id": one.integration_id, **target_columns(one.target), "doc": Jsonb(row_of(one))}
 
 
 def token_row(one: WorkflowToken) -> Parameters:
@@ -111,7 +106,7 @@ def token_row(one: WorkflowToken) -> Parameters:
         "expires_at": one.expires_at,
         "revoked_at": one.revoked_at,
         "last_used_at": one.last_used_at,
-        "doc": _without_last_use(token_fields(one)),
+        "doc": _without_last_use(row_of(one)),
     }
 
 
@@ -122,7 +117,7 @@ def token_of(token_id: str, doc: Fields, last_used_at: datetime | None) -> Workf
 
 def news_row(one: News) -> Parameters:
     """Write a message that must leave."""
-    return {"id": one.id, "at": one.at, "doc": Jsonb(news_fields(one))}
+    return {"id": one.id, "at": one.at, "doc": Jsonb(row_of(one))}
 
 
 def entry_row(entry: AuditEntry) -> Parameters:
@@ -143,18 +138,19 @@ def entry_row(entry: AuditEntry) -> Parameters:
         "target_kind": kind_number(event.target.kind) if event.target else None,
         "target_name": event.target.name if event.target else None,
         "hash": entry.hash,
-        "doc": event_doc(event),
+        "doc": Jsonb({**event_row(event), "seal": entry.seal}),
     }
 
 
 def entry_of(entry_hash: str, sequence: int, doc: Fields) -> AuditEntry:
     """Read an audit entry."""
-    return AuditEntry(sequence, event_from(doc), entry_hash)
+    event = {name: value for name, value in doc.items() if name != "seal"}
+    return AuditEntry(sequence, event_from(event), entry_hash, doc.get("seal", ""))
 
 
 def event_doc(event: Event) -> Jsonb:
     """Write an event."""
-    return Jsonb(event_fields(event))
+    return Jsonb(event_row(event))
 
 
 def _without_last_use(fields: Mapping[str, Any]) -> Jsonb:

@@ -21,6 +21,7 @@ from storage.postgres.change import PostgresChange
 from storage.postgres.connections import Lost, Refused, Step, sentence_for
 from storage.postgres.heads import Extended, Head
 from storage.postgres.ledger import Ledger
+from storage.postgres.noted_uses import Noted
 from storage.postgres.reading import Rows
 from storage.postgres.rows import (
     Parameters,
@@ -32,7 +33,6 @@ from storage.postgres.rows import (
 )
 from storage.postgres.sending import send
 from storage.records import event_from
-from storage.tinydb.last_used import Noted
 
 FRESH_S = 0.1
 """So long a decision counts as made at this moment: less than a message takes to get around."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bot.core.errors import StoreFailure, StoreInUse
+from bot.core.model import Workspace
 from storage.tinydb.disk import Disk, flush_names
 
 META = "meta"
@@ -40,14 +41,14 @@ def prepare(directory: Path, disk: Disk) -> None:
         StoreFailure: It cannot be made, or group or others may enter it.
     """
     with said_plainly(directory):
-        is_new = not directory.exists()
+        missing = [one for one in (directory, *directory.parents) if not one.exists()]
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(directory.stat().st_mode) & 0o077:
             raise StoreFailure(f"Others may enter {directory}.", f"Run `chmod 700 {directory}`.")
         (directory / "audit").mkdir(mode=0o700, exist_ok=True)
         flush_names(disk, directory)
-        if is_new:
-            flush_names(disk, directory.parent)
+        for made in missing:  # each new name outlives a power cut only with the directory it stands in
+            flush_names(disk, made.parent)
 
 
 def lock(directory: Path) -> BinaryIO:
@@ -87,6 +88,12 @@ def workspace_keys(directory: Path) -> list[str]:
     """The keys of all workspaces with a file, or with a ``.prev``: a file gone from beside it is damage."""
     names = {path.name.removesuffix(".prev").removesuffix(".db") for path in directory.glob("*.db*")}
     return sorted(name for name in names if WORKSPACE_KEY.fullmatch(name))
+
+
+def workspace_of(key: str) -> Workspace:
+    """The workspace with this key."""
+    enterprise_id, _, team_id = key.rpartition("-")
+    return Workspace(team_id, enterprise_id or None)
 
 
 def workspace_path(directory: Path, key: str) -> Path:

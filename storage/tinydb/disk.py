@@ -47,6 +47,11 @@ class Disk:
         """Read a whole file."""
         return path.read_bytes()
 
+    def siblings(self, path: Path) -> list[Path]:
+        """The files whose names begin with a file's name and a dot, but the one that is being written."""
+        found = path.parent.glob(f"{path.name}.*")
+        return sorted(one for one in found if one.suffix != ".tmp")
+
     def size(self, path: Path) -> int:
         """The size of a file in bytes; 0 when there is none."""
         return path.stat().st_size if path.exists() else 0

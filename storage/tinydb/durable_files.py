@@ -1,8 +1,11 @@
 """Keeps the files of the data directory: each whole or not at all, whatever stops the program or the disk.
 
 1. The new bytes go to ``<name>.tmp`` beside the file, and are flushed.
-2. ``<name>.prev`` becomes a second name of the present file, for repair by hand.
+2. ``<name>.prev`` becomes a second name of the present file, for ``quaymaster store repair``.
 3. ``<name>.tmp`` is renamed over the file, and the directory is flushed. Only now is the change durable.
+
+When the present file holds a secret that must be gone, step 2 removes it under every name it was kept by, and
+after step 3 ``<name>.prev`` is written as a copy of the new file.
 
 A full disk refuses what grows. What makes room (a deletion) is written in the place of ``.reserve``, and
 the reserve is put back at once, so that deleting goes on working.
@@ -10,27 +13,70 @@ the reserve is put back at once, so that deleting goes on working.
 
 import errno
 import logging
+import os
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from enum import Enum, auto
 from pathlib import Path
 
-from bot.core.errors import StoreFailure, StoreFull, StoreReadOnly
+from bot.core.errors import OutcomeUnknown, StoreFailure, StoreFull, StoreReadOnly
 from storage.tinydb.disk import Disk, write_all
-from storage.tinydb.reserve import Reserve
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+
+_LEAST_BYTES = 1024 * 1024
 
 log = logging.getLogger(__name__)
 
 
-class OutcomeUnknown(StoreReadOnly):
-    """The directory could not be flushed: the change may be kept or not, and the file must be read again."""
+class Previous(Enum):
+    """What ``<name>.prev`` is after a write."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "The disk reported an error while this was being kept, so it may or may not have been.",
-            "Look at what is there now; nothing more is written until Quaymaster is started again.",
-        )
+    LINK = auto()
+    """The version before."""
+    COPY = auto()
+    """A copy of the new version: the one before holds what must be gone, or there was none."""
+
+
+class _Reserve:
+    """The ballast of one data directory: as large as its largest file, and at least 1 MiB."""
+
+    def __init__(self, directory: Path, disk: Disk) -> None:
+        """Find the ballast of an earlier run, if any; nothing is written yet."""
+        self._path = directory / ".reserve"
+        self._disk = disk
+        self._lock = threading.Lock()
+        self.bytes = disk.size(self._path)
+
+    def give_up(self) -> None:
+        """Free the room for a deletion."""
+        with self._lock:
+            self._disk.remove(self._path)
+            self.bytes = 0
+
+    def restore(self, file_bytes: int) -> None:
+        """Make the ballast anew when it is missing or smaller than a file; nothing happens without room."""
+        with self._lock:
+            if self.bytes >= max(file_bytes, _LEAST_BYTES):
+                return
+            wanted = max(_LEAST_BYTES, 2 * file_bytes if self.bytes else file_bytes)
+            try:
+                self._fill(wanted)
+            except OSError as error:
+                log.warning("No room for %s: %s", self._path, error.strerror)
+                with suppress(OSError):
+                    self._disk.remove(self._path)
+                self.bytes = 0
+
+    def _fill(self, size: int) -> None:
+        descriptor = self._disk.create(self._path)
+        try:
+            # Random bytes: a file system that compresses would keep no room for zeros.
+            write_all(self._disk, descriptor, os.urandom(size))
+        finally:
+            self._disk.close(descriptor)
+        self.bytes = size
 
 
 class Volume:
@@ -40,7 +86,7 @@ class Volume:
         """Take a directory that exists and that this process alone holds."""
         self.directory = directory
         self.disk = disk
-        self._reserve = Reserve(directory, disk)
+        self._reserve = _Reserve(directory, disk)
         self._reserve.restore(0)
         self._is_full = False
         self._failure: str | None = None
@@ -48,10 +94,14 @@ class Volume:
     def health(self) -> str | None:
         """Say in one sentence why changes are refused; ``None`` when they are not."""
         if self._failure:
-            return f"Nothing is written until the next start, because {self._failure}."
+            return f"Nothing is written, because {self._failure}."
         if self._is_full and self._has_room_again():
             self._is_full = False
         return "The disk is full, so only deleting works." if self._is_full else None
+
+    def stop_writing(self, reason: str) -> None:
+        """Refuse every change from now on. ``reason`` is half a sentence, after *because*."""
+        self._failure = reason
 
     def read(self, path: Path) -> bytes | None:
         """Read a file; ``None`` when there is none. Raises ``StoreFailure`` when the disk cannot."""
@@ -63,7 +113,12 @@ class Volume:
             raise StoreFailure(f"{path} cannot be read: {error.strerror}.", "Look at the disk.") from error
 
     def replace(
-        self, path: Path, pieces: Sequence[bytes], *, makes_room: bool = False, keeps_previous: bool = True
+        self,
+        path: Path,
+        pieces: Sequence[bytes],
+        previous: Previous | None = None,
+        *,
+        makes_room: bool = False,
     ) -> None:
         """
         Write a file anew.
@@ -71,8 +126,8 @@ class Volume:
         Args:
             path: The file, in the data directory or one below it.
             pieces: All of its new bytes.
+            previous: What ``<name>.prev`` is to be; ``None`` = it stays as it is.
             makes_room: True for a deletion, which may use the reserve when the disk is full.
-            keeps_previous: True when the version before stays as ``<name>.prev``.
 
         Raises:
             StoreFull, StoreFailure: The file is as it was.
@@ -86,7 +141,9 @@ class Volume:
             has_room = self._write_with_room(temporary, path, pieces, makes_room)
             # Opened before the rename: a process out of descriptors then changes nothing.
             with self._open_directory(path.parent) as directory:
-                if keeps_previous and has_room:
+                if previous is Previous.COPY:
+                    self._remove_former(path)
+                elif previous is Previous.LINK and has_room:
                     self._keep_previous(path)
                 self._rename(temporary, path)
                 self._flush_names(directory)
@@ -94,6 +151,8 @@ class Volume:
             with suppress(OSError):
                 self.disk.remove(temporary)
             raise
+        if previous is Previous.COPY:
+            self.copy_to_previous(path, pieces)
         self._reserve.restore(sum(map(len, pieces)))
 
     def _write_with_room(
@@ -104,8 +163,9 @@ class Volume:
             self._write(temporary, pieces)
         except StoreFull:
             self._is_full = True
-            self.disk.remove(temporary)
-            self.disk.remove(previous_of(path))
+            with self._said_plainly(path):  # some file systems need room even to remove a name
+                self.disk.remove(temporary)
+                self.disk.remove(previous_of(path))
             if makes_room:
                 self._reserve.give_up()
             self._write(temporary, pieces)
@@ -143,6 +203,30 @@ class Volume:
         except OSError as error:
             log.warning("%s could not be kept: %s", previous, error.strerror)
 
+    def _remove_former(self, path: Path) -> None:
+        """Remove every file that former versions were kept in, before the new one takes the file's name."""
+        with self._said_plainly(path):
+            for former in self.disk.siblings(path):
+                self.disk.remove(former)
+
+    def copy_to_previous(self, path: Path, pieces: Sequence[bytes]) -> None:
+        """Write ``.prev`` as a file of its own. It only serves repair: a failure stops nothing."""
+        previous = previous_of(path)
+        temporary = previous.with_name(f"{previous.name}.tmp")
+        try:
+            descriptor = self.disk.create(temporary)
+            try:
+                for piece in pieces:
+                    write_all(self.disk, descriptor, piece)
+            finally:
+                self.disk.close(descriptor)
+            # Not flushed: a power cut may leave it cut, which its checksum shows; the file itself is whole.
+            self.disk.replace(temporary, previous)
+        except OSError as error:
+            log.warning("%s could not be kept: %s", previous, error.strerror)
+            with suppress(OSError):
+                self.disk.remove(temporary)
+
     def _rename(self, temporary: Path, path: Path) -> None:
         try:
             self.disk.replace(temporary, path)
@@ -164,7 +248,10 @@ class Volume:
             self.disk.sync(directory)
         except OSError as error:
             self._stop_writing(error)
-            raise OutcomeUnknown from error
+            raise OutcomeUnknown(
+                "The disk reported an error while this was being kept, so it may or may not have been.",
+                "Look at what is there now; nothing more is written until Quaymaster is started again.",
+            ) from error
 
     def _stop_writing(self, error: OSError) -> StoreReadOnly:
         self._failure = f"the disk reported “{error.strerror}”"

@@ -1,73 +1,76 @@
-"""What ``touch`` has noted and no file holds yet: when targets and tokens last used an integration.
+"""When targets and tokens last used an integration, as far as no file holds it yet.
 
-It stands beside a view, so that whoever holds a view reads both from one state. Readers only look up in it
-and take no lock; whoever notes or copies holds the lock of its workspace.
+A use costs no write: it is noted here, reads show it at once, and the workspace's next change takes it along,
+or ``flush`` writes it. A killed process loses what was noted since then, and nothing else.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from bot.core.model import Dependency, Target
 from bot.core.workflows.token_format import WorkflowToken
 
-K = TypeVar("K")
+UseKey = tuple[str, Target] | str
+"""An integration's id and a target, or a token's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """Last uses of one workspace."""
+class LastUsed:
+    """The last uses of one workspace. Safe to share between threads; readers take no lock."""
 
-    uses: dict[str, dict[Target, datetime]] = field(default_factory=dict)
-    """By integration id and target."""
-    tokens: dict[str, datetime] = field(default_factory=dict)
-    """By token id."""
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: dict[UseKey, datetime] = {}
+        """Every use since the start: a written one stays, for whoever still reads a state from before."""
+        self._unwritten: dict[UseKey, datetime] = {}
 
     def note(self, integration_id: str, target: Target, token_id: str, at: datetime) -> None:
         """Note a use; an earlier one that comes late changes nothing."""
-        times = self.uses.get(integration_id)
-        if times is None:
-            times = self.uses[integration_id] = {}
-        known = times.get(target)
-        if known is None or known < at:
-            times[target] = at
-        known = self.tokens.get(token_id)
-        if known is None or known < at:
-            self.tokens[token_id] = at
-
-    def copy(self) -> "Noted":
-        """The same notes, which later ones do not reach."""
-        return Noted({key: dict(times) for key, times in self.uses.items()}, dict(self.tokens))
-
-    def without(self, settled: "Noted") -> "Noted":
-        """The notes that are not among the settled ones, or that are newer."""
-        uses = {key: newer(times, settled.uses.get(key, {})) for key, times in self.uses.items()}
-        left = {key: times for key, times in uses.items() if times}
-        return Noted(left, newer(self.tokens, settled.tokens))
+        with self._lock:
+            for key in ((integration_id, target), token_id):
+                known = self._times.get(key)
+                if known is None or known < at:
+                    self._times[key] = self._unwritten[key] = at
 
     def on(self, dependency: Dependency) -> Dependency:
         """A dependency as it is by now."""
-        times = self.uses.get(dependency.integration_id)
-        return used(dependency, times) if times else dependency
+        at = self._times.get((dependency.integration_id, dependency.target))
+        return replace(dependency, last_used_at=at) if _is_later(at, dependency.last_used_at) else dependency
 
     def on_token(self, token: WorkflowToken) -> WorkflowToken:
         """A token as it is by now."""
-        at = self.tokens.get(token.id)
-        return replace(token, last_used_at=at) if is_later(at, token.last_used_at) else token
+        at = self._times.get(token.id)
+        return replace(token, last_used_at=at) if _is_later(at, token.last_used_at) else token
+
+    def by_now(self, value: Dependency | WorkflowToken) -> Dependency | WorkflowToken:
+        """A dependency or token as it is by now."""
+        return self.on(value) if isinstance(value, Dependency) else self.on_token(value)
+
+    @property
+    def is_written(self) -> bool:
+        """True when the file tells of every use."""
+        return not self._unwritten
+
+    def unwritten(self) -> dict[UseKey, datetime]:
+        """A copy of what no file holds yet."""
+        with self._lock:
+            return dict(self._unwritten)
+
+    def settle(self, written: dict[UseKey, datetime]) -> None:
+        """Take what was written as written, unless it was used again meanwhile."""
+        with self._lock:
+            for key, at in written.items():
+                if self._unwritten.get(key) == at:
+                    del self._unwritten[key]
+
+    def forget(self, gone: Iterable[tuple[str, Target]]) -> None:
+        """Forget dependencies that were taken away: linked again, they begin again."""
+        with self._lock:
+            for key in gone:
+                self._times.pop(key, None)
+                self._unwritten.pop(key, None)
 
 
-def used(dependency: Dependency, times: Mapping[Target, datetime]) -> Dependency:
-    """A dependency with its last use, if ``times`` has a later one than its own; else itself."""
-    at = times.get(dependency.target)
-    return replace(dependency, last_used_at=at) if is_later(at, dependency.last_used_at) else dependency
-
-
-def is_later(at: datetime | None, known: datetime | None) -> bool:
-    """True when a time is known, and later than the other if that is known."""
+def _is_later(at: datetime | None, known: datetime | None) -> bool:
     return at is not None and (known is None or known < at)
-
-
-def newer(times: Mapping[K, datetime], settled: Mapping[K, datetime]) -> dict[K, datetime]:
-    """The times that are not settled."""
-    return {key: at for key, at in times.items() if settled.get(key) != at}

@@ -1,24 +1,42 @@
-"""``meta.db``: the store's id, its format, and a check value for each key it was opened with."""
+"""``meta.db``: what the store knows of itself, authenticated like every file.
 
-from pathlib import Path
+    store        its id and format
+    keys         a check value for each key it was opened with
+    workspaces   each known workspace, the number of its last write and of its newest audit entry: so a file
+                 that was removed, or put back as it was at an earlier time, is named
+    marks        what was wrong with a workspace's history, for good
 
+It is written when a workspace is new, every minute in which something changed, and at the end: after a crash
+it may be behind a file, never ahead of one.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from bot.core.audit import timestamp
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.model import new_id
 from bot.core.secrets import Sealed
 from storage.sealing import Keyring
+from storage.tinydb.conversion import Converted
 from storage.tinydb.directory import META, workspace_keys
 from storage.tinydb.durable_files import Volume
-from storage.tinydb.file_format import FORMAT
+from storage.tinydb.file_format import FORMAT, Sealer
 from storage.tinydb.tables import Database
+from storage.tinydb.workspace import OpenWorkspace
 
-STORE = "store"
-KEYS = "keys"
+_STORE = "store"
+_KEYS = "keys"
+_WORKSPACES = "workspaces"
+_MARKS = "marks"
 
 
-class Meta:
-    """What the store knows of itself."""
+class Metadata:
+    """What the store knows of itself. Safe to share between threads."""
 
-    def __init__(self, volume: Volume) -> None:
+    def __init__(self, volume: Volume, sealer: Sealer) -> None:
         """
         Read ``meta.db``; nothing is written yet.
 
@@ -26,16 +44,58 @@ class Meta:
             StoreDamaged: It is damaged, or missing beside workspace files.
         """
         path = volume.directory / f"{META}.db"
-        self._database = Database(volume, path, META)
+        self._lock = threading.Lock()
+        self._database = Database(volume, sealer, path, META)
         self._is_new = self._database.file.read() is None
         if self._is_new and workspace_keys(volume.directory):
-            raise missing(path)
+            raise StoreDamaged(
+                f"{path} is missing although workspaces are kept beside it.",
+                f"Put it back from a backup, or run `quaymaster store repair {META}`.",
+            )
+
+    @classmethod
+    def write_new(cls, volume: Volume, sealer: Sealer, places: Iterable[Converted]) -> None:
+        """Write ``meta.db`` from nothing but the loaded keys and the workspaces that are there."""
+        made = cls.__new__(cls)
+        made._database = Database(volume, sealer, volume.directory / f"{META}.db", META)
+        made._database.file.begin_anew()
+        made._is_new = True
+        checks = sealer.keyring.check_values()
+        rows = {one.key: {"sequence": one.sequence, "entries": one.entries} for one in places}
+        marks = {one.key: {"fault": one.fault, "marks": []} for one in places if one.fault}
+        made._write(
+            {_KEYS: {kid: {"check": checks[kid]} for kid in checks}, _WORKSPACES: rows, _MARKS: marks}
+        )
+
+    def faults(self, opened: Mapping[str, OpenWorkspace], sealer: Sealer) -> dict[str, str]:
+        """What is wrong with each workspace's history, by its key: nothing may be sealed on top of it."""
+        found = {
+            key: f"{key}.db is missing, although it was written before."
+            for key in sorted(self.workspaces - opened.keys())
+        }
+        for key, one in opened.items():
+            if fault := self._fault(one, sealer):
+                found[key] = fault
+        return found
+
+    def _fault(self, opened: OpenWorkspace, sealer: Sealer) -> str:
+        row = self._database.rows(_MARKS).row(opened.key)
+        if row and row.get("fault"):
+            return str(row["fault"])
+        _, sequence, entries = opened.place
+        known_sequence, known_entries = self.place_of(opened.key)
+        if sequence < known_sequence or entries < known_entries:
+            return (
+                f"{opened.key}.db was put back as it was at an earlier time: it has {entries} audit "
+                f"entries of at least {known_entries}."
+            )
+        return opened.fault(sealer)
 
     def verify(self, keyring: Keyring) -> None:
         """Raise ``KeyringFailure`` when a loaded key is not the one whose id the store knows."""
         for kid in keyring.kids:
-            row = self._database.rows(KEYS).row(kid)
-            if row and not is_check_value(keyring, row["check"]):
+            row = self._database.rows(_KEYS).row(kid)
+            if row and not _is_check_value(keyring, row["check"]):
                 raise KeyringFailure(
                     f"Key {kid} is not the one this store knows. Nothing was changed.",
                     "Load the key that this store was used with, from its copy.",
@@ -43,29 +103,62 @@ class Meta:
 
     def remember(self, keyring: Keyring) -> None:
         """Write the store's id when it is new, and the check values of keys it does not know yet."""
-        keys = self._database.rows(KEYS)
+        keys = self._database.rows(_KEYS)
         unknown = [kid for kid in keyring.kids if keys.row(kid) is None]
-        if not unknown:
-            return
-        checks = keyring.check_values()
-        with self._database.file.transaction():
+        if unknown:
+            checks = keyring.check_values()
+            self._write({_KEYS: {kid: {"check": checks[kid]} for kid in unknown}})
+
+    @property
+    def workspaces(self) -> frozenset[str]:
+        """The keys of every workspace that was ever written."""
+        return frozenset(str(row.doc_id) for row in self._database.rows(_WORKSPACES))
+
+    def place_of(self, key: str) -> tuple[int, int]:
+        """At least how often a workspace was written, and how many audit entries it has; 0 = not known."""
+        row = self._database.rows(_WORKSPACES).row(key)
+        return (row["sequence"], row["entries"]) if row else (0, 0)
+
+    def keep_places(self, places: Iterable[tuple[str, int, int]]) -> None:
+        """Keep where each workspace is: its key, the number of its last write and of its newest entry."""
+        with self._lock:
+            moved = {
+                key: {"sequence": sequence, "entries": entries}
+                for key, sequence, entries in places
+                if self.place_of(key) != (sequence, entries)
+            }
+            if moved:
+                self._write({_WORKSPACES: moved})
+
+    def marks(self, key: str) -> tuple[str, ...]:
+        """What was wrong with a workspace's history, a sentence each, and when that was accepted."""
+        row = self._database.rows(_MARKS).row(key)
+        return tuple(row["marks"]) if row else ()
+
+    def mark(self, key: str, fault: str, at: datetime, place: tuple[int, int] | None) -> None:
+        """Mark a workspace's history for good, and take its place as it is now, or take it as gone."""
+        mark = f"{fault} (accepted {timestamp(at)[:10]})"
+        rows: dict[str, dict[str, Any] | None] = {
+            key: {"sequence": place[0], "entries": place[1]} if place else None
+        }
+        self._write({_MARKS: {key: {"fault": "", "marks": [*self.marks(key), mark]}}, _WORKSPACES: rows})
+
+    def write_again(self) -> None:
+        """Write the file and its spare again, under the primary key."""
+        self._write({}, is_alone=True)
+
+    def _write(self, tables: dict[str, dict[str, Any]], *, is_alone: bool = False) -> None:
+        with self._database.file.transaction(drops_secret=is_alone):
             if self._is_new:
-                self._database.rows(STORE).put({STORE: {"format": FORMAT, "id": new_id()}})
-            keys.put({kid: {"check": checks[kid]} for kid in unknown})
+                self._database.rows(_STORE).put({_STORE: {"format": FORMAT, "id": new_id()}})
+                self._is_new = False
+            for name, rows in (tables or {_KEYS: {}}).items():
+                self._database.rows(name).put(rows)
 
 
-def is_check_value(keyring: Keyring, check: str) -> bool:
-    """True when a loaded key opens this check value."""
+def _is_check_value(keyring: Keyring, check: str) -> bool:
     try:
         keyring.verify_check_value(Sealed(check))
     except KeyringFailure:
         return False
     return True
-
-
-def missing(path: Path) -> StoreDamaged:
-    """Say that the store's own file is gone, and what to do."""
-    return StoreDamaged(
-        f"{path} is missing although workspaces are kept beside it.",
-        f"Put it back from a backup, or run `quaymaster store repair {META}`.",
-    )

@@ -5,9 +5,9 @@ A reading holds one snapshot, so every question asked of it is answered from the
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from heapq import nlargest, nsmallest
-from itertools import islice
+from heapq import nsmallest
 from types import MappingProxyType
+from typing import TypeVar
 
 from bot.core.model import (
     AuditEntry,
@@ -35,125 +35,135 @@ from bot.core.queries import (
     Window,
 )
 from bot.core.workflows.token_format import WorkflowToken
-from storage.tinydb.archive import (
-    Archive,
-    deletion_at,
-    deletion_named,
-    deletion_of,
-    page_of,
-    renaming_entry,
-)
-from storage.tinydb.snapshot import View, age_order, order_of
+from storage.tinydb.history import Archive, deletion_at, deletion_named, deletion_of, page_of, renaming
+from storage.tinydb.last_used import LastUsed
+from storage.tinydb.snapshot import Snapshot, key_of, place_of, target_order
 
 _MOST_ENDING = 1000
 _MOST_NEWS = 100
 
+T = TypeVar("T")
 
-class _Integrations:
+
+class _Part:
+    """A collection of one snapshot, with the uses noted since."""
+
+    def __init__(self, snapshot: Snapshot, used: LastUsed) -> None:
+        self._snapshot = snapshot
+        self._used = used
+
+
+class _Integrations(_Part):
     """Implements ``Integrations``."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
-
     def get(self, integration_id: str) -> Integration | None:
-        return self._view.by_id.get(integration_id)
+        return self._snapshot.by_id.get(integration_id)
 
     def named(self, name: str) -> Integration | None:
-        return self._view.by_key.get(name_key(name))
+        return self._snapshot.by_key.get(name_key(name))
 
     def nearest(self, name: str) -> tuple[str, ...]:
-        return self._view.nearest_names(name)
+        return self._snapshot.nearest_names(name)
 
     def page(self, narrowed: Filter, window: Window) -> Page:
-        return self._view.page(narrowed, window)
+        return self._snapshot.page(narrowed, window)
 
     def at(self, server: Server) -> tuple[Integration, ...]:
-        return self._view.integrations_at(server)
+        return tuple(self._snapshot.servers.get(place_of(server)))
 
     def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
-        return self._view.unused(since, size)
+        candidates = (self._snapshot.by_key[key] for key in self._snapshot.keys)
+        old = [self._last_use(one) for one in candidates if one.created_at < since]
+        idle = [one for one in old if one.last_used_at is None or one.last_used_at < since]
+        return len(idle), tuple(idle[:size])
+
+    def _last_use(self, integration: Integration) -> Unused:
+        mine = self._snapshot.dependents.get(integration.id)
+        times = [by_now.last_used_at for by_now in map(self._used.on, mine) if by_now.last_used_at]
+        return Unused(integration, len(mine), max(times, default=None))
 
     def all(self) -> Iterator[Integration]:
-        by_key = self._view.by_key
-        return (by_key[key] for key in tuple(self._view.keys))
+        by_key = self._snapshot.by_key
+        return (by_key[key] for key in tuple(self._snapshot.keys))
 
 
-class _Dependencies:
+class _Dependencies(_Part):
     """Implements ``Dependencies``."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
-
     def get(self, integration_id: str, target: Target) -> Dependency | None:
-        return self._view.dependency(integration_id, target)
+        found = self._snapshot.dependency(integration_id, target)
+        return self._used.on(found) if found else None
 
     def bar(self, integration_id: str, target: Target) -> Bar | None:
-        return self._view.bars.get((integration_id, target))
+        return self._snapshot.bar(integration_id, target)
 
     def page(self, integration_id: str, number: int, size: int) -> DependencyPage:
-        return self._view.dependency_page(integration_id, number, size)
+        mine = self._snapshot.dependents.get(integration_id)
+        number, shown = _page(mine, number, size)
+        return DependencyPage(tuple(map(self._used.on, shown)), number, len(mine), size)
 
     def of_target(self, target: Target) -> tuple[Use, ...]:
-        return self._view.used_by(target)
+        return tuple(
+            Use(one, self._used.on(dependency))
+            for one in _used_by(self._snapshot, target)
+            if (dependency := self._snapshot.dependency(one.id, target))
+        )
 
     def targets(
         self, kind: TargetKind | None = None, words: tuple[str, ...] = (), number: int = 0, size: int = 100
     ) -> TargetPage:
-        speaking = (token.target for token in self._view.tokens.values())
-        known = {*self._view.uses, *speaking}
+        known = {*self._snapshot.uses.keys(), *self._snapshot.target_tokens.keys()}
         found = [one for one in known if kind in (None, one.kind) and _holds_all(one.name, words)]
-        found.sort(key=order_of)
-        number = max(0, min(number, (len(found) - 1) // size))
-        shown = found[number * size : (number + 1) * size]
+        found.sort(key=target_order)
+        number, shown = _page(found, number, size)
         return TargetPage(tuple(shown), number, len(found), size)
 
 
-class _Tokens:
+class _Tokens(_Part):
     """Implements ``Tokens``."""
 
-    def __init__(self, view: View) -> None:
-        self._view = view
-
     def get(self, token_id: str) -> WorkflowToken | None:
-        found = self._view.tokens.get(token_id)
-        return self._view.noted.on_token(found) if found else None
+        found = self._snapshot.tokens.get(token_id)
+        return self._used.on_token(found) if found else None
 
     def page(self, at: datetime, words: tuple[str, ...], number: int, size: int) -> TokenPage:
-        return self._view.token_page(at, words, number, size)
+        found, valid = self._snapshot.tokens_found(words, at)
+        number, shown = _page(found, number, size)
+        return TokenPage(tuple(map(self._used.on_token, shown)), number, len(found), valid, size)
 
     def of_target(self, target: Target) -> tuple[WorkflowToken, ...]:
-        found = [one for one in self._view.tokens.values() if one.target == target]
-        return tuple(self._view.noted.on_token(one) for one in nlargest(len(found), found, key=age_order))
+        return tuple(map(self._used.on_token, reversed(self._snapshot.target_tokens.get(target))))
 
     def ending(self, at: datetime, until: datetime) -> tuple[WorkflowToken, ...]:
-        found = (one for one in self._view.tokens.values() if one.expires_at <= until and one.is_valid(at))
+        tokens = self._snapshot.tokens.values()
+        found = (one for one in tokens if one.expires_at <= until and one.is_valid(at))
         return tuple(nsmallest(_MOST_ENDING, found, key=lambda one: one.expires_at))
 
 
 class _History:
     """Implements ``History``."""
 
-    def __init__(self, view: View, archive: Archive) -> None:
-        self._view = view
+    def __init__(self, snapshot: Snapshot, archive: Archive) -> None:
+        self._snapshot = snapshot
         self._archive = archive
 
     def page(self, query: HistoryQuery) -> HistoryPage:
-        return page_of(self._view, self._archive, query)
+        return page_of(self._snapshot, self._archive, query)
 
     def deletion(self, integration_id: str) -> AuditEntry | None:
-        return deletion_of(self._view, self._archive, integration_id)
+        return deletion_of(self._snapshot, self._archive, integration_id)
 
     def deletion_named(self, name: str) -> AuditEntry | None:
-        return deletion_named(self._view, self._archive, name)
+        return deletion_named(self._snapshot, self._archive, name)
 
     def deletion_at(self, server: Server) -> AuditEntry | None:
-        return deletion_at(self._view, self._archive, server)
+        return deletion_at(self._snapshot, self._archive, server)
 
     def renaming(self, name: str) -> AuditEntry | None:
-        return renaming_entry(self._view, name)
+        return renaming(self._snapshot, name)
 
     def oldest_first(self) -> Iterator[AuditEntry]:
-        recent = self._view.history
+        recent = self._snapshot.history
         yield from self._archive.oldest_first(recent[0].sequence if recent else 1)
         yield from recent
 
@@ -161,8 +171,8 @@ class _History:
 class _Settings:
     """Implements ``Settings``."""
 
-    def __init__(self, view: View) -> None:
-        self._settings = view.settings
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._settings = snapshot.settings
 
     def get(self, name: str) -> str | None:
         return self._settings.get(name)
@@ -174,10 +184,11 @@ class _Settings:
 class SnapshotReading:
     """Implements ``bot.core.ports.store.Reading`` over one snapshot."""
 
-    def __init__(self, workspace: Workspace, view: View, archive: Archive) -> None:
+    def __init__(self, workspace: Workspace, snapshot: Snapshot, archive: Archive, used: LastUsed) -> None:
         self._workspace = workspace
-        self._view = view
+        self._snapshot = snapshot
         self._archive = archive
+        self._used = used
 
     @property
     def workspace(self) -> Workspace:
@@ -187,52 +198,67 @@ class SnapshotReading:
     @property
     def integrations(self) -> _Integrations:
         """The integrations."""
-        return _Integrations(self._view)
+        return _Integrations(self._snapshot, self._used)
 
     @property
     def dependencies(self) -> _Dependencies:
         """The dependencies and bars."""
-        return _Dependencies(self._view)
+        return _Dependencies(self._snapshot, self._used)
 
     @property
     def tokens(self) -> _Tokens:
         """The workflow tokens."""
-        return _Tokens(self._view)
+        return _Tokens(self._snapshot, self._used)
 
     @property
     def history(self) -> _History:
         """The audit entries."""
-        return _History(self._view, self._archive)
+        return _History(self._snapshot, self._archive)
 
     @property
     def settings(self) -> _Settings:
         """The workspace's settings."""
-        return _Settings(self._view)
+        return _Settings(self._snapshot)
 
     @property
     def news(self) -> tuple[News, ...]:
         """The news that was not sent yet, the oldest first, at most 100."""
-        return tuple(islice(self._view.news.values(), _MOST_NEWS))
+        return tuple(nsmallest(_MOST_NEWS, self._snapshot.news.values(), key=lambda one: one.at))
 
 
-def candidates(view: View, target: Target, asked: Server | str | None) -> tuple[Candidate, ...]:
+def candidates(
+    snapshot: Snapshot, used: LastUsed, target: Target, asked: Server | str | None
+) -> tuple[Candidate, ...]:
     """What a target's token asks for, as ``Held.candidates`` says."""
     return tuple(
-        Candidate(one, view.dependency(one.id, target), view.bars.get((one.id, target)))
-        for one in _asked_for(view, target, asked)
+        Candidate(one, used.on(link) if link else None, snapshot.bar(one.id, target))
+        for one in _asked_for(snapshot, target, asked)
+        for link in [snapshot.dependency(one.id, target)]
     )
 
 
-def _asked_for(view: View, target: Target, asked: Server | str | None) -> Sequence[Integration]:
+def _asked_for(snapshot: Snapshot, target: Target, asked: Server | str | None) -> Sequence[Integration]:
     if asked is None:
-        return [use.integration for use in view.used_by(target)]
+        return _used_by(snapshot, target)
     if isinstance(asked, str):
-        named = view.by_key.get(name_key(asked))
+        named = snapshot.by_key.get(name_key(asked))
         return [named] if named else []
-    found = view.integrations_at(asked)
+    found = snapshot.servers.get(place_of(asked))
     if not found and asked.port is None:
-        return view.integrations_at(Server("http", asked.host, 80))
+        return snapshot.servers.get((asked.host, 80))
     return found
+
+
+def _used_by(snapshot: Snapshot, target: Target) -> list[Integration]:
+    """What a target depends on, sorted by name key."""
+    found = [snapshot.by_id[integration_id] for integration_id in snapshot.uses.get(target)]
+    return sorted(found, key=key_of)
+
+
+def _page(rows: Sequence[T], number: int, size: int) -> tuple[int, Sequence[T]]:
+    """A page, and its number: one past the end is the last."""
+    number = max(0, min(number, (len(rows) - 1) // size))
+    return number, rows[number * size : (number + 1) * size]
 
 
 def _holds_all(name: str, words: tuple[str, ...]) -> bool:

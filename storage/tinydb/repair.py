@@ -1,58 +1,117 @@
-"""Puts the version before back in the place of a damaged file. Only ever run by hand."""
+"""What ``quaymaster store repair`` does: by hand, with the keys, while nobody else holds the directory."""
 
 from datetime import datetime
 from pathlib import Path
 
 from bot.core.errors import StoreDamaged, StoreFailure
-from storage.tinydb.directory import META, lock, workspace_path
+from storage.records import Fields, value_in
+from storage.sealing import Keyring
+from storage.tinydb.conversion import Converted
+from storage.tinydb.directory import META, lock, workspace_keys, workspace_path
 from storage.tinydb.disk import REAL_DISK, Disk
 from storage.tinydb.durable_files import Volume, previous_of
-from storage.tinydb.loading import Loading
+from storage.tinydb.file_format import Sealer
+from storage.tinydb.history import EVERY_SEAL
+from storage.tinydb.metadata import Metadata
 from storage.tinydb.tables import QuaymasterFile
+from storage.tinydb.workspace import OpenWorkspace, Shared
 
 
-def repair(directory: Path, key: str, at: datetime, disk: Disk = REAL_DISK) -> Path | None:
+def repair(directory: Path, key: str, at: datetime, keyring: Keyring, disk: Disk = REAL_DISK) -> list[str]:
     """
-    Copy a damaged file aside, then put the version before in its place. The last change is lost by it.
+    Put the version before in the place of a damaged file, or take a history that does not hold as it is.
+
+    What is lost by it stays marked in the store's own file, and ``audit verify`` goes on saying so.
 
     Args:
         directory: The data directory; no other process may hold it.
         key: The workspace's key, or ``meta``.
-        at: The time, for the copy's name.
+        at: The time, for the mark and the name of the copy.
+        keyring: The loaded keys.
         disk: Another disk than the real one, for tests.
 
     Returns:
-        Where the damaged file was copied to; ``None`` when it was missing altogether.
+        What was done, a sentence each.
 
     Raises:
         StoreInUse: Quaymaster is running.
         StoreDamaged: The version before is missing or damaged too. Nothing was changed.
-        StoreFailure: The file is not damaged. Nothing was changed.
+        StoreFailure: Nothing is wrong. Nothing was changed.
     """
     path = directory / f"{META}.db" if key == META else workspace_path(directory, key)
     with lock(directory):
-        volume = Volume(directory, disk)
-        if is_whole(volume, path, key):
-            raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
-        if not is_whole(volume, previous_of(path), key):
+        volume, sealer = Volume(directory, disk), Sealer(keyring)
+        if key == META:
+            return _repair_metadata(volume, sealer, path, at)
+        return _repair_workspace(volume, sealer, path, key, at)
+
+
+def _repair_workspace(volume: Volume, sealer: Sealer, path: Path, key: str, at: datetime) -> list[str]:
+    metadata = Metadata(volume, sealer)
+    done: list[str] = []
+    if not _is_whole(volume, sealer, path, key):
+        if _is_whole(volume, sealer, previous_of(path), key):
+            done = _put_back(volume, path, at)
+        elif path.exists() or previous_of(path).exists() or key not in metadata.workspaces:
             raise StoreDamaged(f"No whole version before {path} is there.", "Put it back from a backup.")
-        return put_back(volume, path, at)
+        else:
+            metadata.mark(key, f"{path.name} was removed.", at, None)
+            return [f"{path.name} is gone for good: Quaymaster starts without that workspace."]
+    opened = OpenWorkspace(Shared(volume, sealer, lambda: at, {}, lambda _: None), key)
+    fault = metadata.faults({key: opened}, sealer).get(key, "")
+    if not fault and not done:
+        raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
+    if opened.fault(sealer).endswith("is not sealed."):
+        opened.seal_again(EVERY_SEAL)
+    metadata.mark(
+        key, fault or f"{path.name} was damaged; the version before was put back.", at, opened.place[1:]
+    )
+    return [*done, *([f"From now on this is taken as it is, and stays marked: {fault}"] if fault else [])]
 
 
-def is_whole(volume: Volume, path: Path, key: str) -> bool:
+def _repair_metadata(volume: Volume, sealer: Sealer, path: Path, at: datetime) -> list[str]:
+    if _is_whole(volume, sealer, path, META):
+        raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
+    if _is_whole(volume, sealer, previous_of(path), META):
+        return _put_back(volume, path, at)
+    kept = _keep_damaged(volume, path, at)
+    shared = Shared(volume, sealer, lambda: at, {}, lambda _: None)
+    places = [OpenWorkspace(shared, key).place for key in workspace_keys(volume.directory)]
+    Metadata.write_new(volume, sealer, [Converted(*place, "") for place in places])
+    return [
+        "It was made again from the loaded keys and the workspaces that are there.",
+        "A workspace that was removed, or put back as it was earlier, would not be noticed this once.",
+        *kept,
+    ]
+
+
+def _is_whole(volume: Volume, sealer: Sealer, path: Path, key: str) -> bool:
     """True when a file is there and can be read. Raises ``StoreFailure`` when a newer Quaymaster wrote it."""
     try:
-        return QuaymasterFile(volume, path, key).load(Loading().take)
+        return QuaymasterFile(volume, sealer, path, key).load(_look_at)
     except StoreDamaged:
         return False
 
 
-def put_back(volume: Volume, path: Path, at: datetime) -> Path | None:
-    """Copy the file aside if there is one, then write the version before in its place."""
+def _look_at(table: str, key: str, row: Fields) -> None:
+    """Refuse a row that is not one of ours."""
+    value_in(table, key, row)
+
+
+def _keep_damaged(volume: Volume, path: Path, at: datetime) -> list[str]:
+    """Copy a damaged file aside."""
     bad = volume.read(path)
-    good = volume.read(previous_of(path)) or b""
+    if bad is None:
+        return []
     copy = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%S}")
-    if bad is not None:
-        volume.replace(copy, [bad], keeps_previous=False)
-    volume.replace(path, [good], keeps_previous=False)
-    return copy if bad is not None else None
+    volume.replace(copy, [bad])
+    return [f"The damaged file was kept as {copy}; remove it once you need it no more."]
+
+
+def _put_back(volume: Volume, path: Path, at: datetime) -> list[str]:
+    """Copy the file aside if there is one, then write the version before in its place."""
+    good = volume.read(previous_of(path)) or b""
+    kept = _keep_damaged(volume, path, at)
+    volume.replace(path, [good])
+    volume.copy_to_previous(path, [good])
+    return ["The version before is in place; the last change before the damage is lost.", *kept]

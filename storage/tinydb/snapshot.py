@@ -1,16 +1,17 @@
-"""One workspace in memory. A view is built, published by one assignment and never changed after that.
+"""One workspace in memory: every value, and an index for every question the store is asked.
 
-Readers need no lock: whoever holds a view sees one consistent state. The next change publishes a new one.
+A snapshot is filled, published by one assignment and never changed after that. Readers need no lock: who
+holds a snapshot sees one consistent state. The next change fills a copy and publishes that.
 """
 
 import heapq
-from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime
 from difflib import get_close_matches
 from itertools import compress
-from operator import not_
+from operator import attrgetter, not_
+from typing import Any, Generic, TypeVar
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.model import (
@@ -20,80 +21,285 @@ from bot.core.model import (
     Integration,
     News,
     Server,
+    Setting,
     Target,
     TargetKind,
     name_key,
 )
-from bot.core.queries import DependencyPage, Filter, Listed, Page, TokenPage, Unused, Use, Window
+from bot.core.queries import (
+    ENDING_WITHIN,
+    UNUSED_FOR,
+    Filter,
+    Listed,
+    Mark,
+    Page,
+    Window,
+    lasting_marks,
+    needles_of,
+    search_text,
+)
 from bot.core.workflows.token_format import WorkflowToken
-from storage.records import Request
-from storage.tinydb.last_used import Noted
+from storage.records import Request, Value
 
-MOST_TARGETS = 1000
-MOST_FILTERS = 16
-"""How many filters' results a view remembers: people page through the same list."""
-CANDIDATES = 60
-ServerPlace = tuple[str, int]
-"""A host and its effective port: two addresses of one registry are one place."""
-KIND_ORDER = {kind: place for place, kind in enumerate(TargetKind)}
+_MOST_FILTERS = 16
+"""How many filters' results a snapshot remembers: people page through the same list."""
+_CANDIDATES = 60
+_NO_FILTER = Filter()
+_KIND_ORDER = {kind: place for place, kind in enumerate(TargetKind)}
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class View:
-    """What one workspace holds, arranged for every question the store is asked."""
+class Groups(Generic[K, V]):
+    """Values by a key, each group sorted. A copy shares its groups until it changes them."""
 
-    by_id: Mapping[str, Integration] = field(default_factory=dict)
-    by_key: Mapping[str, Integration] = field(default_factory=dict)
-    keys: Sequence[str] = ()
-    """All name keys, sorted."""
-    dependents: Mapping[str, tuple[Dependency, ...]] = field(default_factory=dict)
-    """By integration id, each sorted as confirmations list them."""
-    uses: Mapping[Target, tuple[str, ...]] = field(default_factory=dict)
-    """Integration ids by target."""
-    servers: Mapping[ServerPlace, tuple[Integration, ...]] = field(default_factory=dict)
-    """Integrations by their server's place, each sorted by name key."""
-    tokens: Mapping[str, WorkflowToken] = field(default_factory=dict)
-    """By public id."""
-    history: tuple[AuditEntry, ...] = ()
-    """The newest entries, oldest first; older ones are in the archive."""
-    requests: Mapping[str, Request] = field(default_factory=dict)
-    """By request id, oldest first."""
-    bars: Mapping[tuple[str, Target], Bar] = field(default_factory=dict)
-    """By integration id and target."""
-    settings: Mapping[str, str] = field(default_factory=dict)
-    news: Mapping[str, News] = field(default_factory=dict)
-    """By id, the oldest first."""
-    noted: Noted = field(default_factory=Noted)
-    """Uses that are not written yet: the one part that changes under a reader, who only looks up in it."""
-    _found: dict[Filter, Sequence[str]] = field(default_factory=dict)
-    _targets: dict[TargetKind, tuple[str, ...]] = field(default_factory=dict)
-    _tokens_found: dict[tuple[str, ...], Sequence[WorkflowToken]] = field(default_factory=dict)
+    __slots__ = ("_groups", "_order", "_own")
+
+    def __init__(self, order: Callable[[V], Any]) -> None:
+        """``order`` tells where a value stands in its group; no two values of a group stand alike."""
+        self._order = order
+        self._groups: dict[K, list[V]] = {}
+        self._own: set[K] = set()
+
+    def get(self, key: K) -> Sequence[V]:
+        """The group of a key, which the caller never changes."""
+        return self._groups.get(key, ())
+
+    def find(self, key: K, place: Any) -> V | None:
+        """The value that stands at a place of a group."""
+        group = self._groups.get(key)
+        if group is None:
+            return None
+        at = bisect_left(group, place, key=self._order)
+        return group[at] if at < len(group) and self._order(group[at]) == place else None
+
+    def keys(self) -> Iterable[K]:
+        """The keys that have a value."""
+        return self._groups.keys()
+
+    def add(self, key: K, value: V) -> None:
+        """Put a value where it stands."""
+        insort(self._owned(key), value, key=self._order)
+
+    def discard(self, key: K, value: V) -> None:
+        """Take a value away that is there."""
+        group = self._owned(key)
+        del group[bisect_left(group, self._order(value), key=self._order)]
+        if not group:
+            del self._groups[key]
+            self._own.discard(key)
+
+    def copy(self) -> "Groups[K, V]":
+        """The same groups; a change of the copy is not seen here."""
+        twin: Groups[K, V] = Groups(self._order)
+        twin._groups = dict(self._groups)
+        return twin
+
+    def _owned(self, key: K) -> list[V]:
+        if key in self._own:
+            return self._groups[key]
+        self._own.add(key)
+        # A group that a copy has inherited belongs to readers: it is copied before its first change.
+        group = self._groups[key] = list(self._groups.get(key, ()))
+        return group
+
+
+class Snapshot:
+    """What one workspace holds. Loading and changing both fill it by ``add`` and ``discard``."""
+
+    __slots__ = (
+        "_found",
+        "_of_kinds",
+        "_tokens_found",
+        "bars",
+        "by_id",
+        "by_key",
+        "dependents",
+        "history",
+        "keys",
+        "news",
+        "requests",
+        "servers",
+        "settings",
+        "target_tokens",
+        "texts",
+        "tokens",
+        "uses",
+    )
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.by_id: dict[str, Integration] = {}
+        self.by_key: dict[str, Integration] = {}
+        self.keys: list[str] = []
+        """All name keys, sorted."""
+        self.texts: list[str] = []
+        """What words are looked for in, sorted: each begins with a name key's line."""
+        self.servers: Groups[tuple[str, int], Integration] = Groups(key_of)
+        """By host and effective port: two addresses of one registry are one place."""
+        self.dependents: Groups[str, Dependency] = Groups(dependency_order)
+        """By integration id, each group sorted as confirmations list them."""
+        self.uses: Groups[Target, str] = Groups(str)
+        """Integration ids by target."""
+        self.bars: Groups[str, Bar] = Groups(dependency_order)
+        """By integration id."""
+        self.tokens: dict[str, WorkflowToken] = {}
+        self.target_tokens: Groups[Target, WorkflowToken] = Groups(age_order)
+        self.settings: dict[str, str] = {}
+        self.news: dict[str, News] = {}
+        self.requests: dict[str, Request] = {}
+        self.history: list[AuditEntry] = []
+        """The newest entries, oldest first; older ones are in the archive."""
+        self._found: dict[Filter, Sequence[str]] = {}
+        self._of_kinds: dict[frozenset[str], list[str]] = {}
+        self._tokens_found: dict[tuple[str, ...], Sequence[WorkflowToken]] = {}
+
+    def copy(self) -> "Snapshot":
+        """The same content; a change of the copy is not seen here. 10,000 integrations take about 0.3 ms."""
+        twin = Snapshot()
+        for name in self.__slots__:
+            if name not in ("_found", "_of_kinds", "_tokens_found"):
+                setattr(twin, name, getattr(self, name).copy())
+        return twin
+
+    def add(self, value: Value) -> None:
+        """Put a value into every index, in the place of the one of its key."""
+        self.discard(value)
+        if isinstance(value, Integration):
+            key = _shared_key(value)
+            self.by_id[value.id] = self.by_key[key] = value
+            insort(self.keys, key)
+            insort(self.texts, search_text(value))
+            self.servers.add(place_of(value.server), value)
+        elif isinstance(value, Dependency):
+            self.dependents.add(value.integration_id, value)
+            self.uses.add(value.target, value.integration_id)
+        elif isinstance(value, WorkflowToken):
+            self.tokens[value.id] = value
+            self.target_tokens.add(value.target, value)
+        else:
+            self._add_small(value)
+
+    def _add_small(self, value: Bar | Setting | News | Request | AuditEntry) -> None:
+        if isinstance(value, Bar):
+            self.bars.add(value.integration_id, value)
+        elif isinstance(value, Setting):
+            self.settings[value.name] = value.value
+        elif isinstance(value, News):
+            self.news[value.id] = value
+        elif isinstance(value, Request):
+            self.requests[value.id] = value
+        else:
+            insort(self.history, value, key=attrgetter("sequence"))
+
+    def discard(self, value: Value) -> bool:
+        """Take the value of this one's key out of every index; false when there is none."""
+        present = self.present(value)
+        if isinstance(present, Integration):
+            del self.by_id[present.id], self.by_key[present.key]
+            del self.keys[bisect_left(self.keys, present.key)]
+            del self.texts[bisect_left(self.texts, search_text(present))]
+            self.servers.discard(place_of(present.server), present)
+        elif isinstance(present, Dependency):
+            self.dependents.discard(present.integration_id, present)
+            self.uses.discard(present.target, present.integration_id)
+        elif isinstance(present, WorkflowToken):
+            del self.tokens[present.id]
+            self.target_tokens.discard(present.target, present)
+        elif present is not None:
+            self._discard_small(present)
+        return present is not None
+
+    def _discard_small(self, present: Bar | Setting | News | Request | AuditEntry) -> None:
+        if isinstance(present, Bar):
+            self.bars.discard(present.integration_id, present)
+        elif isinstance(present, Setting):
+            del self.settings[present.name]
+        elif isinstance(present, News):
+            del self.news[present.id]
+        elif isinstance(present, Request):
+            del self.requests[present.id]
+        else:
+            del self.history[bisect_left(self.history, present.sequence, key=attrgetter("sequence"))]
+
+    def present(self, value: Value) -> Value | None:
+        """What is kept under this value's key."""
+        if isinstance(value, Integration):
+            return self.by_id.get(value.id)
+        if isinstance(value, Dependency):
+            return self.dependents.find(value.integration_id, target_order(value.target))
+        if isinstance(value, WorkflowToken):
+            return self.tokens.get(value.id)
+        return self._present_small(value)
+
+    def _present_small(self, value: Bar | Setting | News | Request | AuditEntry) -> Value | None:
+        if isinstance(value, Bar):
+            return self.bars.find(value.integration_id, target_order(value.target))
+        if isinstance(value, Setting):
+            return value if value.name in self.settings else None
+        if isinstance(value, News):
+            return self.news.get(value.id)
+        if isinstance(value, Request):
+            return self.requests.get(value.id)
+        at = bisect_left(self.history, value.sequence, key=attrgetter("sequence"))
+        is_there = at < len(self.history) and self.history[at].sequence == value.sequence
+        return self.history[at] if is_there else None
+
+    def dependency(self, integration_id: str, target: Target) -> Dependency | None:
+        """The dependency of a target on an integration, as it was last written."""
+        return self.dependents.find(integration_id, target_order(target))
+
+    def bar(self, integration_id: str, target: Target) -> Bar | None:
+        """The bar that keeps a target from an integration."""
+        return self.bars.find(integration_id, target_order(target))
 
     def page(self, narrowed: Filter, window: Window) -> Page:
         """One page of the filtered list. A window past either end gives the last or the first page."""
-        keys = self.found(narrowed)
-        start = first_row(keys, window)
+        keys = self._keys_found(narrowed)
+        start = _first_row(keys, window)
         shown = [self.by_key[key] for key in keys[start : start + window.size]]
-        rows = tuple(Listed(one, len(self.dependents.get(one.id, ()))) for one in shown)
+        rows = tuple(Listed(one, len(self.dependents.get(one.id))) for one in shown)
         return Page(rows, start, total=len(keys), everything=len(self.keys))
 
-    def found(self, narrowed: Filter) -> Sequence[str]:
-        """The name keys a filter lets through, sorted."""
-        if narrowed.kinds is None and not narrowed.words:
+    def _keys_found(self, narrowed: Filter) -> Sequence[str]:
+        if narrowed == _NO_FILTER:
             return self.keys
-        known = self._found.get(narrowed)
-        if known is None:
-            if len(self._found) >= MOST_FILTERS:
-                self._found.clear()
-            known = self._found[narrowed] = self._scan(narrowed)
-        return known
+        return _remembered(self._found, narrowed, lambda: self._scan(narrowed))
 
     def _scan(self, narrowed: Filter) -> Sequence[str]:
-        keys = self.keys
-        for word in narrowed.words:
-            keys = holding(name_key(word), keys)
-        kinds, by_key = narrowed.kinds, self.by_key
-        return keys if kinds is None else [key for key in keys if by_key[key].kind in kinds]
+        texts = self.texts
+        if (kinds := narrowed.kinds) is not None:
+            # Apart from the filters: people try one word after the other among the same kinds.
+            texts = _remembered(self._of_kinds, kinds, lambda: self._texts_of(kinds))
+        for needles in needles_of(narrowed):
+            if len(needles) == 1:
+                texts = [text for text in texts if needles[0] in text]
+            else:
+                texts = [text for text in texts if any(needle in text for needle in needles)]
+        keys: Sequence[str] = self.keys
+        if texts is not self.texts:
+            keys = [text[: text.index("\n")] for text in texts]
+        by_key = self.by_key
+        if narrowed.owner is not None:
+            keys = [key for key in keys if by_key[key].owner == narrowed.owner]
+        for mark in narrowed.marks:
+            keys = [key for key in keys if self._has_mark(by_key[key], mark, narrowed.today)]
+        return keys
+
+    def _texts_of(self, kinds: frozenset[str]) -> list[str]:
+        ends = tuple(f"\n{kind}\n" for kind in kinds)  # the kind stands last in ``search_text``
+        return [text for text in self.texts if text.endswith(ends)]
+
+    def _has_mark(self, integration: Integration, mark: Mark, today: date | None) -> bool:
+        if mark is Mark.ENDING:
+            return bool(integration.ends_on and today and integration.ends_on <= today + ENDING_WITHIN)
+        if mark is Mark.UNUSED:
+            since = (today or date.max) - UNUSED_FOR
+            used = (one.last_used_at for one in self.dependents.get(integration.id))
+            times = (integration.created_at, *filter(None, used))
+            return all(at.date() < since for at in times)
+        return mark in lasting_marks(integration)
 
     def nearest_names(self, name: str) -> tuple[str, ...]:
         """At most three names that look like ``name``: of those that share the most letter pairs with it."""
@@ -103,96 +309,48 @@ class View:
         def shared(key: str) -> int:
             return sum([pair in key for pair in pairs])
 
-        likely = heapq.nlargest(CANDIDATES, self.keys, key=shared)
+        likely = heapq.nlargest(_CANDIDATES, self.keys, key=shared)
         return tuple(self.by_key[key].name for key in get_close_matches(wanted, likely, n=3))
 
-    def dependency(self, integration_id: str, target: Target) -> Dependency | None:
-        """The dependency of a target on an integration, with its last use by now."""
-        found = dependency_in(self.dependents.get(integration_id, ()), target)
-        return self.noted.on(found) if found else None
+    def tokens_found(self, words: tuple[str, ...], at: datetime) -> tuple[list[WorkflowToken], int]:
+        """
+        The tokens that hold every word: those valid at a time first, of both the newest first.
 
-    def is_linked(self, integration_id: str, target: Target) -> bool:
-        """True when the target depends on the integration."""
-        return integration_id in self.uses.get(target, ())
-
-    def dependency_page(self, integration_id: str, number: int, size: int) -> DependencyPage:
-        """One page of an integration's dependencies; a number past the end gives the last page."""
-        mine = self.dependents.get(integration_id, ())
-        number = max(0, min(number, (len(mine) - 1) // size))
-        shown = mine[number * size : (number + 1) * size]
-        return DependencyPage(tuple(map(self.noted.on, shown)), number, len(mine), size)
-
-    def used_by(self, target: Target) -> tuple[Use, ...]:
-        """Every integration a target uses, sorted by name key."""
-        mine = [self.by_id[integration_id] for integration_id in self.uses.get(target, ())]
-        mine.sort(key=key_order)
-        uses = ((one, self.dependency(one.id, target)) for one in mine)
-        return tuple(Use(one, dependency) for one, dependency in uses if dependency)
-
-    def targets(self, kind: TargetKind) -> tuple[str, ...]:
-        """The names of at most 1,000 targets of a kind, sorted."""
-        known = self._targets.get(kind)
-        if known is None:
-            names = [target.name for target in self.uses if target.kind is kind]
-            known = self._targets[kind] = tuple(heapq.nsmallest(MOST_TARGETS, names))
-        return known
-
-    def integrations_at(self, server: Server) -> tuple[Integration, ...]:
-        """Every integration of this host and effective port, sorted by name key."""
-        return self.servers.get(place_of(server), ())
-
-    def token_page(self, at: datetime, words: tuple[str, ...], number: int, size: int) -> TokenPage:
-        """One page of workflow tokens: those that are valid first, of both the newest first."""
-        found = self.tokens_found(words)
+        Returns:
+            The tokens, and how many of them are valid.
+        """
+        found = _remembered(self._tokens_found, words, lambda: self._scan_tokens(words))
         marks = [one.is_valid(at) for one in found]
-        valid, over = list(compress(found, marks)), list(compress(found, map(not_, marks)))
-        number = max(0, min(number, (len(found) - 1) // size))
-        shown = (valid + over)[number * size : (number + 1) * size]
-        return TokenPage(tuple(map(self.noted.on_token, shown)), number, len(found), len(valid), size)
+        valid = list(compress(found, marks))
+        return valid + list(compress(found, map(not_, marks))), len(valid)
 
-    def tokens_found(self, words: tuple[str, ...]) -> Sequence[WorkflowToken]:
-        """The workflow tokens that hold every word, the newest first."""
-        known = self._tokens_found.get(words)
-        if known is None:
-            if len(self._tokens_found) >= MOST_FILTERS:
-                self._tokens_found.clear()
-            found = [one for one in self.tokens.values() if holds_all(one, words)]
-            known = self._tokens_found[words] = sorted(found, key=age_order, reverse=True)
-        return known
-
-    def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
-        """How many integrations were added before ``since`` and not used after it, and the first of them."""
-        candidates = (self.by_key[key] for key in self.keys)
-        old = [self._last_use(one) for one in candidates if one.created_at < since]
-        idle = [one for one in old if one.last_used_at is None or one.last_used_at < since]
-        return len(idle), tuple(idle[:size])
-
-    def _last_use(self, integration: Integration) -> Unused:
-        mine = self.dependents.get(integration.id, ())
-        times = [by_now.last_used_at for by_now in map(self.noted.on, mine) if by_now.last_used_at]
-        return Unused(integration, len(mine), max(times, default=None))
+    def _scan_tokens(self, words: tuple[str, ...]) -> Sequence[WorkflowToken]:
+        found = [one for one in self.tokens.values() if _token_holds(one, words)]
+        return sorted(found, key=age_order, reverse=True)
 
 
-def shared_key(integration: Integration) -> str:
+def _remembered(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
+    """Look a result up, or make it: a snapshot never changes, so a result stays right."""
+    found = known.get(key)
+    if found is None:
+        if len(known) >= _MOST_FILTERS:
+            known.clear()
+        found = known[key] = make()
+    return found
+
+
+def place_of(server: Server) -> tuple[str, int]:
+    """Where a server is, whatever its scheme: its host and effective port."""
+    return server.host, server.port or DEFAULT_PORTS[server.scheme]
+
+
+def _shared_key(integration: Integration) -> str:
     """The name key, as the name's own text where the two are equal: thousands of copies would add up."""
     key = integration.key
     return integration.name if key == integration.name else key
 
 
-def place_of(server: Server) -> ServerPlace:
-    """Where a server is, whatever its scheme."""
-    return server.host, server.port or DEFAULT_PORTS[server.scheme]
-
-
-def by_server(by_key: Mapping[str, Integration]) -> dict[ServerPlace, tuple[Integration, ...]]:
-    """Group integrations by their server's place, each group sorted by name key."""
-    servers: dict[ServerPlace, list[Integration]] = {}
-    for key in sorted(by_key):
-        servers.setdefault(place_of(by_key[key].server), []).append(by_key[key])
-    return {place: tuple(there) for place, there in servers.items()}
-
-
-def key_order(integration: Integration) -> str:
+def key_of(integration: Integration) -> str:
     """How integrations are sorted: by name key."""
     return integration.key
 
@@ -202,18 +360,22 @@ def age_order(token: WorkflowToken) -> tuple[datetime, str]:
     return token.created_at, token.id
 
 
-def holds_all(token: WorkflowToken, words: Sequence[str]) -> bool:
-    """True when each word occurs in a token's target, its id or its creator's id."""
+def target_order(target: Target) -> tuple[int, str]:
+    """How targets are sorted: by kind (project, environment, image), then name."""
+    return _KIND_ORDER[target.kind], target.name
+
+
+def dependency_order(value: Dependency | Bar) -> tuple[int, str]:
+    """How dependencies and bars are sorted: as their targets."""
+    return target_order(value.target)
+
+
+def _token_holds(token: WorkflowToken, words: Sequence[str]) -> bool:
     text = f"{token.target.kind.value} {token.target.name} {token.id} {token.created_by}".casefold()
     return all(word in text for word in words)
 
 
-def holding(word: str, keys: Sequence[str]) -> Sequence[str]:
-    """The keys that hold a word."""
-    return [key for key in keys if word in key]
-
-
-def first_row(keys: Sequence[str], window: Window) -> int:
+def _first_row(keys: Sequence[str], window: Window) -> int:
     """Where a page begins: never past the last page that holds a row, never before the first."""
     if window.before is not None:
         return max(0, bisect_left(keys, window.before) - window.size)
@@ -221,17 +383,16 @@ def first_row(keys: Sequence[str], window: Window) -> int:
     return start if start < len(keys) else max(0, len(keys) - window.size)
 
 
-def order_of(target: Target) -> tuple[int, str]:
-    """How targets are sorted: by kind (project, environment, image), then name."""
-    return KIND_ORDER[target.kind], target.name
-
-
-def dependency_in(mine: Sequence[Dependency], target: Target) -> Dependency | None:
-    """Find the dependency of a target in a sorted sequence."""
-    place = bisect_left(mine, order_of(target), key=dependency_order)
-    return mine[place] if place < len(mine) and mine[place].target == target else None
-
-
-def dependency_order(dependency: Dependency) -> tuple[int, str]:
-    """How dependencies are sorted: as their targets."""
-    return order_of(dependency.target)
+def load_order(value: Value) -> tuple[int, Any]:
+    """In which order values are loaded fastest: each then goes to the end of its indexes."""
+    if isinstance(value, Integration):
+        return 0, value.key
+    if isinstance(value, Dependency | Bar):
+        return 1, target_order(value.target)
+    if isinstance(value, WorkflowToken):
+        return 2, age_order(value)
+    if isinstance(value, AuditEntry):
+        return 3, value.sequence
+    if isinstance(value, Setting):
+        return 4, value.name
+    return 5, value.at

@@ -1,4 +1,4 @@
-"""A TinyDB file of Quaymaster: TinyDB's tables in the layout of ``layout.py``, kept through a ``Volume``."""
+"""A TinyDB file of Quaymaster: TinyDB's tables in the layout of ``file_format.py``, kept by a ``Volume``."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from tinydb import TinyDB
 from tinydb.storages import Storage
 from tinydb.table import Table
 
-from bot.core.errors import StoreFailure
+from bot.core.errors import OutcomeUnknown, StoreFailure
 from storage.records import Fields
-from storage.tinydb.durable_files import OutcomeUnknown, Volume
-from storage.tinydb.file_format import damaged, decode, document_in, encode, line_of, lines_in
+from storage.tinydb.durable_files import Previous, Volume
+from storage.tinydb.file_format import Sealer, damaged, decode, document_in, encode, line_of, lines_in
 
 Tables = dict[str, dict[str, Any]]
 """Documents by table and id, each a ``Document``: ``Rows.put`` alone writes."""
@@ -75,9 +75,9 @@ class Database(TinyDB):
 
     table_class = Rows
 
-    def __init__(self, volume: Volume, path: Path, workspace: str) -> None:
+    def __init__(self, volume: Volume, sealer: Sealer, path: Path, workspace: str) -> None:
         """Name a file; it is read when something is asked of it. ``workspace`` stands in its header."""
-        super().__init__(volume, path, workspace, storage=QuaymasterFile)
+        super().__init__(volume, sealer, path, workspace, storage=QuaymasterFile)
 
     @property
     def file(self) -> "QuaymasterFile":
@@ -92,20 +92,27 @@ class Database(TinyDB):
 class QuaymasterFile(Storage):
     """TinyDB's storage: whole files, checked when read, replaced at once when written."""
 
-    def __init__(self, volume: Volume, path: Path, workspace: str) -> None:
+    def __init__(self, volume: Volume, sealer: Sealer, path: Path, workspace: str) -> None:
         """Name a file; it is read at the first ``read``. ``workspace`` stands in its header."""
         self.path = path
         self.workspace = workspace
         self._volume = volume
+        self._sealer = sealer
         self._tables: Tables | None = None
         self._pending: Tables | None = None
-        self._sequence = 0
+        self.sequence = 0
+        """The number of the last write; 0 = there is no file."""
         self._makes_room = False
+        self._drops_secret = False
 
     @property
     def is_stale(self) -> bool:
         """True when nothing is known of the file: it was not read yet, or a write ended nobody knows how."""
         return self._tables is None
+
+    def begin_anew(self) -> None:
+        """Take it that there is no file: the next write replaces whatever is there."""
+        self._tables, self.sequence = {}, 0
 
     def read(self) -> Tables | None:
         """
@@ -131,10 +138,16 @@ class QuaymasterFile(Storage):
             self._pending = data
 
     @contextmanager
-    def transaction(self, *, makes_room: bool = False) -> Iterator[None]:
-        """Keep everything written in the block with one write at its end, or nothing when it raises."""
+    def transaction(self, *, makes_room: bool = False, drops_secret: bool = False) -> Iterator[None]:
+        """
+        Keep everything written in the block with one write at its end, or nothing when it raises.
+
+        Args:
+            makes_room: True for a deletion, which may use the reserve when the disk is full.
+            drops_secret: True when the version before holds a secret that must be gone.
+        """
         self._pending = self.read() or {}
-        self._makes_room = makes_room
+        self._makes_room, self._drops_secret = makes_room, drops_secret
         try:
             yield
             pending = self._pending
@@ -158,7 +171,7 @@ class QuaymasterFile(Storage):
         if data is None:
             self._tables = {}
             return False
-        self._sequence, body = decode(self.path, self.workspace, data)
+        self.sequence, body = decode(self._sealer, self.path, self.workspace, data)
         del data  # megabytes
         try:
             self._tables = read_documents(body, visit)
@@ -173,15 +186,18 @@ class QuaymasterFile(Storage):
         lines = {name: [row.line for row in rows.values()] for name, rows in tables.items()}
         before, self._tables = self._tables, None
         try:
-            data = encode(self.workspace, self._sequence + 1, lines)
-            self._volume.replace(self.path, data, makes_room=self._makes_room)
+            data = encode(self._sealer, self.workspace, self.sequence + 1, lines)
+            # The first version has none before it, and is its own spare.
+            is_alone = self._drops_secret or self.sequence == 0
+            previous = Previous.COPY if is_alone else Previous.LINK
+            self._volume.replace(self.path, data, previous, makes_room=self._makes_room)
         except OutcomeUnknown:
             raise
         except StoreFailure:
             self._tables = before
             raise
         self._tables = tables
-        self._sequence += 1
+        self.sequence += 1
 
 
 def read_documents(body: bytes, visit: Visitor) -> Tables:

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from bot.core.errors import StoreFailure, UseOutdated
 from bot.core.model import Event, Result
 from bot.core.ports.store import Fetch, Reading
-from storage.tinydb.reading import SnapshotReading
 from storage.tinydb.workspace import OpenWorkspace
 
 _HOUR = timedelta(hours=1)
@@ -54,12 +53,12 @@ class UseCounts:
     def record(self, opened: OpenWorkspace, use: Fetch) -> None:
         """Record a fetch. Raises ``UseOutdated`` or a ``StoreFailure``; then nothing was recorded."""
         line = _line_of(use)
-        reading = SnapshotReading(opened.workspace, opened.view, opened.archive)
+        reading = opened.read()
         _refuse_outdated(reading, use)
         if _is_first(reading, use) or not self._count_more(line):
             self._record_first(opened, use, line)
         if use.dependency:
-            opened.touch(use.integration.id, use.token.target, use.token.id, use.at)
+            opened.used.note(use.integration.id, use.token.target, use.token.id, use.at)
 
     def _record_first(self, opened: OpenWorkspace, use: Fetch, line: _Line) -> None:
         with opened.change() as change:

@@ -1,26 +1,33 @@
-"""One workspace of the embedded store: its file, its view, and one change at a time."""
+"""One workspace of the embedded store: its file, its snapshot, and changes that share a write.
+
+1. A change's block runs under the workspace's lock, on the newest state, written or not.
+2. A thread whose block has ended joins the batch. The first to join leads: it takes the batch and writes it,
+   while other blocks go on and fill the next one. The others wait for their outcome alone, never for a lock.
+3. Once the batch is on disk its state is shown to readers, and everybody in it returns. A write that fails is
+   the failure of everybody in it, and of the batch that was begun on top of it: that state is thrown away.
+4. The leader then names the first of the next batch as its heir.
+"""
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreFull
-from bot.core.model import Target, Workspace
-from storage.records import AUDIT, HEAD, TOKENS, Fields
-from storage.sealing import Keyring
-from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
-from storage.tinydb.directory import workspace_path
+from bot.core.model import Target
+from storage.records import TOKENS, Value, value_in
+from storage.tinydb.directory import workspace_of, workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
-from storage.tinydb.file_format import damaged
-from storage.tinydb.last_used import Noted
-from storage.tinydb.loading import Loading
-from storage.tinydb.snapshot import View
+from storage.tinydb.file_format import Sealer, damaged
+from storage.tinydb.history import FULL_AT, SEGMENT, Archive
+from storage.tinydb.last_used import LastUsed, UseKey
+from storage.tinydb.reading import SnapshotReading
+from storage.tinydb.snapshot import Snapshot, load_order
 from storage.tinydb.tables import Database
-from storage.tinydb.transaction import Draft
-from storage.tinydb.use_folding import fold
+from storage.tinydb.transaction import Rows, SnapshotChange
 
 Clock = Callable[[], datetime]
 Holders = dict[str, "OpenWorkspace"]
@@ -29,10 +36,54 @@ Holders = dict[str, "OpenWorkspace"]
 log = logging.getLogger(__name__)
 
 
-class OpenWorkspace:
-    """A workspace that is held in memory. Reads take ``view``; changes go through ``change``."""
+class Shared(NamedTuple):
+    """What all workspaces of a store have in common."""
 
-    def __init__(self, volume: Volume, key: str, keyring: Keyring, clock: Clock, holders: Holders) -> None:
+    volume: Volume
+    sealer: Sealer
+    clock: Clock
+    holders: Holders
+    on_first_write: Callable[["OpenWorkspace"], None]
+    """Is told once a workspace's first file is on disk."""
+
+
+@dataclass(eq=False, slots=True)
+class _Waiter:
+    """Somebody whose block has ended, and what comes of it."""
+
+    turn: threading.Event = field(default_factory=threading.Event)
+    """Set when the outcome is known, or when it is to lead."""
+    leads: bool = False
+    error: BaseException | None = None
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    """Changes that become one write."""
+
+    waiters: list[_Waiter] = field(default_factory=list)
+    rows: Rows = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+    makes_room: bool = True
+    drops_secret: bool = False
+    gone: list[tuple[str, Target]] = field(default_factory=list)
+    written_uses: dict[UseKey, datetime] = field(default_factory=dict)
+
+    def join(self, change: SnapshotChange, waiter: _Waiter) -> None:
+        """Take in a change that was made on top of those that are in it."""
+        self.waiters.append(waiter)
+        for table, rows in change.rows.items():
+            self.rows.setdefault(table, {}).update(rows)
+        self.snapshot = change.snapshot
+        self.makes_room &= change.makes_room
+        self.drops_secret |= change.drops_secret
+        self.gone += change.gone
+
+
+class OpenWorkspace:
+    """A workspace that is held in memory. Reads take ``snapshot``; changes go through ``change``."""
+
+    def __init__(self, shared: Shared, key: str) -> None:
         """
         Load a workspace; one without a file is empty. Its tokens are entered among the holders.
 
@@ -41,40 +92,42 @@ class OpenWorkspace:
         """
         self.key = key
         self.workspace = workspace_of(key)
-        self.archive = Archive(volume, key)
-        self.keyring = keyring
-        self._clock = clock
+        self.used = LastUsed()
+        self._shared = shared
+        self.archive = Archive(shared.volume, shared.sealer, key)
+        path = workspace_path(shared.volume.directory, key)
+        self._database = Database(shared.volume, shared.sealer, path, key)
         self._lock = threading.Lock()
-        self._noting = threading.Lock()
-        """Held while something is noted, and while a view is published with what of it is left."""
-        self._holders = holders
+        """Held while a block runs, and while a batch is taken or its outcome shown; never during a write."""
         self._changing: int | None = None
         self._damage: StoreDamaged | None = None
-        self._database = Database(volume, workspace_path(volume.directory, key), key)
-        self._view = self._load()
-        self._enter(self._view.tokens)
+        self._snapshot = self._staged = self._load()
+        self._batch = _Batch()
+        self._has_leader = False
+        for token_id in self._snapshot.tokens:
+            shared.holders.setdefault(token_id, self)
 
     @property
-    def view(self) -> View:
+    def snapshot(self) -> Snapshot:
         """What the workspace holds now. Raises ``StoreDamaged`` when damage was met after the start."""
         if self._damage:
             raise self._damage
-        return self._view
+        return self._snapshot
 
     @property
-    def is_damaged(self) -> bool:
-        """True when damage was met after the start, so that nothing of it is shown."""
-        return self._damage is not None
+    def place(self) -> tuple[str, int, int]:
+        """Its key, the number of its last write, and of its newest audit entry."""
+        history = self._snapshot.history
+        return self.key, self._database.file.sequence, history[-1].sequence if history else 0
 
-    @property
-    def head(self) -> Fields | None:
-        """The seal of the newest entry's hash: its sequence, the key's id and the seal."""
-        return self._database.rows(HEAD).row(AUDIT)
+    def read(self) -> SnapshotReading:
+        """The state that is on disk now."""
+        return SnapshotReading(self.workspace, self.snapshot, self.archive, self.used)
 
     @contextmanager
-    def change(self) -> Iterator[Draft]:
+    def change(self) -> Iterator[SnapshotChange]:
         """
-        Begin a change: others wait, and see it once it is on disk.
+        Begin a change; when the block ends it is on disk, when it raises nothing of it is.
 
         Raises:
             StoreFull, StoreReadOnly, StoreDamaged, StoreFailure: Nothing was changed.
@@ -84,100 +137,165 @@ class OpenWorkspace:
         with self._lock:
             self._changing = threading.get_ident()
             try:
-                draft = Draft(self.view, self.workspace, self.archive, self._clock())
-                yield draft
-                if draft.rows:
-                    self._keep(draft)
+                if self._damage:
+                    raise self._damage
+                change = SnapshotChange(
+                    self.workspace,
+                    self._staged,
+                    self.archive,
+                    self.used,
+                    self._shared.sealer.keyring,
+                    self._shared.clock(),
+                )
+                yield change
+                waiter = self._stage(change) if change.rows else None
             finally:
                 self._changing = None
+        if waiter:
+            self._settle(waiter)
 
-    def touch(self, integration_id: str, target: Target, token_id: str, at: datetime) -> None:
-        """Note a use. Reads show it at once; the next change writes it, or ``flush``."""
-        with self._noting:
-            self._view.noted.note(integration_id, target, token_id, at)
+    def fault(self, sealer: Sealer) -> str:
+        """Say what is wrong with the history as far as a start looks at it; empty = nothing."""
+        history = self._snapshot.history
+        first = self.archive.missing_below(history[0].sequence if history else 1)
+        if first is not None:
+            return f"The part of the archive that begins with entry {first} is missing."
+        if not history:
+            return ""
+        newest = history[-1]
+        is_lost = newest.seal.partition(".")[0] in sealer.lost_keys
+        is_sealed = is_lost or sealer.keyring.is_entry(newest.hash, newest.seal)
+        return "" if is_sealed else f"Entry {newest.sequence} is not sealed."
 
     def flush(self) -> None:
-        """Write what was noted. When that fails it is logged, and everything stays noted."""
-        if not self._view.noted.tokens:
+        """Write the uses that were noted. When that fails it is logged, and everything stays noted."""
+        if self.used.is_written:
             return
         try:
-            with self.change() as draft:
-                fold(draft, self._noted())
+            with self.change() as change:
+                noted = change.put_last_used()
+            self.used.settle(noted)
         except StoreFailure as error:
             log.warning(
                 "%s: last uses could not be written and are kept in memory: %s", self.key, error.message
             )
 
-    def _noted(self) -> Noted:
-        with self._noting:
-            return self._view.noted.copy()
+    def seal_again(self, trusted: str) -> None:
+        """Write the file and the archive again, and seal every entry again, under the primary key."""
+        with self.change() as change:
+            history = change.snapshot.history
+            self.archive.seal_again(history[0].sequence if history else 1, trusted)
+            change.seal_again(trusted)
 
-    def seal_head_anew(self) -> None:
-        """Seal the newest entry's hash under the primary key, if it is sealed under another."""
-        head = self.head
-        if head and head["kid"] != self.keyring.primary:
-            with self.change() as draft:
-                draft.seal_head(self.keyring)
+    def _stage(self, change: SnapshotChange) -> _Waiter:
+        """Add a finished change to the batch; the lock is held."""
+        self._archive_oldest(change)
+        if not self._batch.waiters and not change.makes_room:  # on a full disk a deletion must not grow
+            self._batch.written_uses = change.put_last_used()
+        waiter = _Waiter(leads=not self._has_leader)
+        self._has_leader = True
+        self._batch.join(change, waiter)
+        self._staged = change.snapshot
+        return waiter
 
-    def _keep(self, draft: Draft) -> None:
-        self._archive_oldest(draft)
-        settled = fold(draft, self._noted())
-        draft.seal_head(self.keyring)
+    def _settle(self, waiter: _Waiter) -> None:
+        """Wait until a change is on disk, or write it with all others that wait."""
+        if not waiter.leads:
+            waiter.turn.wait()
+        if waiter.leads:
+            self._lead()
+        if waiter.error:
+            raise waiter.error
+
+    def _lead(self) -> None:
+        with self._lock:
+            batch, self._batch = self._batch, _Batch()
+        error: BaseException | None = None
         try:
-            with self._database.file.transaction(makes_room=draft.makes_room):
-                for name, rows in draft.rows.items():
-                    self._database.rows(name).put(rows)
-        except BaseException:
-            if self._database.file.is_stale:
-                self._reload()
-            raise
-        self._publish(draft.view(), settled)
-        self._enter(draft.rows.get(TOKENS, {}))
+            self._write(batch)
+        except BaseException as failure:  # noqa: BLE001 # whatever it was, everybody in the batch is told
+            error = failure
+        with self._lock:
+            settled = batch.waiters
+            if error is None:
+                self._publish(batch)
+            else:
+                # What was staged meanwhile stands on what was not written: it fails with it.
+                settled = settled + self._batch.waiters
+                self._throw_away()
+            heir = self._batch.waiters[0] if self._batch.waiters else None
+            self._has_leader = heir is not None
+        for waiter in settled:
+            waiter.leads, waiter.error = False, error
+            waiter.turn.set()
+        if heir:
+            heir.leads = True
+            heir.turn.set()
 
-    def _publish(self, view: View, settled: Noted) -> None:
-        """Show a new view, with the notes that are not settled by it."""
-        with self._noting:
-            self._view = replace(view, noted=self._view.noted.without(settled))
+    def _write(self, batch: _Batch) -> None:
+        is_first = self._database.file.sequence == 0
+        file = self._database.file
+        with file.transaction(makes_room=batch.makes_room, drops_secret=batch.drops_secret):
+            for name, rows in batch.rows.items():
+                self._database.rows(name).put(rows)
+        if is_first:
+            self._shared.on_first_write(self)
 
-    def _enter(self, tokens: Mapping[str, object | None]) -> None:
-        """
-        Enter tokens among the holders, or take out those that are ``None``.
+    def _publish(self, batch: _Batch) -> None:
+        """Show what is on disk to readers; the lock is held."""
+        assert batch.snapshot  # noqa: S101 # somebody leads only with a change
+        self._snapshot = batch.snapshot
+        self.used.settle(batch.written_uses)
+        self.used.forget(batch.gone)
+        holders = self._shared.holders
+        for token_id, row in batch.rows.get(TOKENS, {}).items():
+            # Ids are random: should two workspaces ever draw the same one, the older token goes on working.
+            if row is not None:
+                holders.setdefault(token_id, self)
+            elif holders.get(token_id) is self:
+                del holders[token_id]
 
-        Ids are random: should two workspaces ever draw the same one, the older token goes on working.
-        """
-        for token_id, token in tokens.items():
-            if token is not None:
-                self._holders.setdefault(token_id, self)
-            elif self._holders.get(token_id) is self:
-                del self._holders[token_id]
-
-    def _archive_oldest(self, draft: Draft) -> None:
-        """Move the oldest entries once there are many; on a full disk they stay until there is room."""
-        oldest = self._view.history[:SEGMENT]
-        if len(self._view.history) >= FULL_AT:
-            with suppress(StoreFull):
-                self.archive.keep(oldest)
-                draft.forget_history(len(oldest))
+    def _throw_away(self) -> None:
+        """Go back to what is on disk; the lock is held."""
+        self._batch = _Batch()
+        if self._database.file.is_stale:
+            self._reload()
+        self._staged = self._snapshot
 
     def _reload(self) -> None:
         """Read the file again, because nobody knows how a write ended."""
         try:
-            self._publish(self._load(), Noted())
-            self._enter(self._view.tokens)
+            self._snapshot = self._load()
+            for token_id in self._snapshot.tokens:
+                self._shared.holders.setdefault(token_id, self)
         except StoreDamaged as error:
             self._damage = error
         except StoreFailure as error:
             self._damage = StoreDamaged(error.message, error.hint)
 
-    def _load(self) -> View:
+    def _archive_oldest(self, change: SnapshotChange) -> None:
+        """Move the oldest entries once there are many; on a full disk they stay until there is room."""
+        oldest = self._snapshot.history[:SEGMENT]
+        # Only what is on disk already, and not a second time while a batch that took them out waits.
+        if len(self._snapshot.history) < FULL_AT or change.snapshot.history[0] is not oldest[0]:
+            return
+        with suppress(StoreFull):
+            # First the archive, then the workspace's file without them: a crash in between leaves both.
+            self.archive.keep(oldest)
+            change.forget_oldest(oldest)
+
+    def _load(self) -> Snapshot:
+        values: list[Value] = []
+
+        def take(table: str, key: str, row: Any) -> None:
+            value = value_in(table, key, row)
+            if value is not None:
+                values.append(value)
+
         file = self._database.file
-        loading = Loading()
-        if not file.load(loading.take) and previous_of(file.path).exists():
+        if not file.load(take) and previous_of(file.path).exists():
             raise damaged(file.path, self.key, "it is missing, and the version before is there")
-        return loading.view()
-
-
-def workspace_of(key: str) -> Workspace:
-    """The workspace with this key."""
-    enterprise_id, _, team_id = key.rpartition("-")
-    return Workspace(team_id, enterprise_id or None)
+        snapshot = Snapshot()
+        for value in sorted(values, key=load_order):
+            snapshot.add(value)
+        return snapshot

@@ -1,7 +1,7 @@
 """Submitted forms, as Slack sends them."""
 
 from bot.registry.kind_table import KINDS
-from handlers.add import SAVE, add_form
+from handlers.add import add_form
 from handlers.form import TICK, VALUE
 from tests.bench.generator import Ask
 from tests.features.payloads import interaction
@@ -20,7 +20,6 @@ def add_ask(name: str, url: str, expect: str, *, is_checked: bool, **more: str) 
         **add_form(KINDS, KINDS["private"]),
         "id": "V_NUMBER_",
         "hash": "_NUMBER_.h",
-        "callback_id": SAVE,
         "state": {"values": values},
     }
     body = interaction("view_submission", "_USER_", "_NUMBER_.form", view=view).decode()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.core.model import name_key
 from bot.core.visible_text import visible
 
 
@@ -41,3 +42,9 @@ def test_two_ways_of_an_accent_are_one():
 def test_what_people_see_stays(text):
     """Everything with a shape stays as it is."""
     assert visible(text) == text
+
+
+@pytest.mark.parametrize("name", ["my\u200b_registry", "\ufeffMY_REGISTRY", "my_regi\u00adstry\u2060"])
+def test_names_that_look_the_same_are_one_name(name):
+    """Names are looked up as people see them, whatever their case."""
+    assert name_key(name) == name_key("my_registry")

@@ -30,6 +30,10 @@ class ScriptedRegistry:
     found: Tags = field(default_factory=lambda: Tags("team/app", ("1.0", "latest")))
     passing: DockerLogin | None = None
     """What a docker client must send; ``None`` = the login's own user name and first secret."""
+    kept: DockerLogin | None = None
+    """What is kept and fresh."""
+    lasting: DockerLogin | None = None
+    """What is kept and due for renewal."""
     error: Exception | None = None
     """Raised instead of answering."""
     meanwhile: Callable[[], object] = bool
@@ -52,9 +56,9 @@ class ScriptedRegistry:
             on_step(step)
         return self.result
 
-    def kept_login(self, login: Login) -> DockerLogin | None:
-        """Nothing is kept: everybody is asked."""
-        return None
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
+        """What the test has said; at first nothing is kept, so everybody is asked."""
+        return self.kept or (self.lasting if while_valid else None)
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """Answer as the test has said."""

@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 
 from bot.core.model import Workspace
 from bot.core.ports import Ports
+from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
 from bot.core.secrets import Secret
 from bot.executor import BoundedExecutor
@@ -33,7 +34,7 @@ from tests.fakes.slack import SIGNING_SECRET, TOKEN, Slack
 from tests.fakes.slack_server import SlackServer
 from tests.fakes.watched_store import WatchedStore
 from tests.features.promises import unheard
-from tests.features.team import SETTINGS, QuietExecutor, Team
+from tests.features.team import SETTINGS, LiveExecutor, QuietExecutor, Team
 from tests.storage.disks import WatchedDisk
 
 FORGOTTEN_S = 301
@@ -127,11 +128,15 @@ def make_team(
     """Make a team; named arguments are settings, such as ``editors``."""
 
     def make(
-        rate_limit: int = UNHURRIED, workspaces: Workspaces = Workspace, **settings: tuple[str, ...]
+        rate_limit: int = UNHURRIED,
+        workspaces: Workspaces = Workspace,
+        executor: QuietExecutor | LiveExecutor | None = None,
+        asked: Registry | None = None,
+        **settings: tuple[str, ...],
     ) -> Team:
-        executor = QuietExecutor()
+        executor = executor or QuietExecutor()
         services = Services(
-            ports=Ports(cast(Store, watched), keyring, registry, clock.now),
+            ports=Ports(cast(Store, watched), keyring, asked or registry, clock.now),
             kinds=KINDS,
             groups=GROUPS,
             people=people,

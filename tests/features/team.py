@@ -17,7 +17,7 @@ from bot.core.model import Workspace as TeamWorkspace
 from bot.core.queries import HistoryQuery
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
-from bot.executor import run_logged
+from bot.executor import BoundedExecutor, run_logged
 from bot.services import Services
 from bot.simulator.delivery import FORM
 from bot.simulator.inputs import Surface, options_by_value
@@ -40,7 +40,9 @@ class QuietExecutor:
         self.tasks: deque[Callable[[], None]] = deque()
         self.is_full = False
 
-    def submit(self, task: Callable[[], None], *, on_full: Callable[[], None]) -> None:
+    def submit(
+        self, task: Callable[[], None], *, on_full: Callable[[], None], asks_registry: bool = False
+    ) -> None:
         """Keep a task, or what is done instead when there is no room."""
         self.tasks.append(on_full if self.is_full else task)
 
@@ -48,6 +50,13 @@ class QuietExecutor:
         """Do what was kept. Like on the real one, what a task raises is logged."""
         while self.tasks:
             run_logged(self.tasks.popleft())
+
+
+class LiveExecutor(BoundedExecutor):
+    """The real executor, whose threads run by themselves."""
+
+    def run(self) -> None:
+        """Do nothing: nothing waits to be told."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ class Team:
     slack: Slack
     services: Services
     store: TinyDBStore
-    executor: QuietExecutor
+    executor: QuietExecutor | LiveExecutor
     app: Callable[..., Iterable[bytes]]
     answers: list[Answer] = field(default_factory=list)
 

@@ -19,6 +19,7 @@ WHOLE = {
         "Region": "eu-central-1",
         "Account ID": "123456789012",
     },
+    "ecr-public": {"Access key ID": "AKIAIOSFODNN7EXAMPLE", "Secret access key": "x" * 40},
     "gcr": {"JSON key": JSON_KEY, "Registry host": "gcr.io"},
     "quay": {"Robot account": "acme+ci", "Robot token or OAuth token": "x"},
     "ghcr": {"GitHub user name": "octocat", "Personal access token": "x"},

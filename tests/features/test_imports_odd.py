@@ -1,5 +1,8 @@
 """Importing what real and hostile files hold: stores, helpers, ECR, twins, markup; and two people at once."""
 
+import base64
+import json
+import re
 from functools import partial
 
 import pytest
@@ -137,6 +140,32 @@ def test_kind_is_known_by_its_host(team, paste):
     found = {name: team.find(name).kind for name in ("ghcr_io", "quay_io", "registry_example_com_5000")}
 
     assert list(found.values()) == ["ghcr", "quay", "private"]
+
+
+KEY = json.dumps(
+    {"type": "service_account", "project_id": "p", "client_email": "ci@p.example.com", "private_key": "x"},
+    indent=2,
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "username", "password", "kind"),
+    [
+        ("europe-docker.pkg.dev", "_json_key", f"{KEY}\n", "gcr"),
+        ("https://eu.gcr.io", "_json_key_base64", base64.b64encode(KEY.encode()).decode(), "gcr"),
+        ("mirror.example.com", "_json_key", KEY, "private"),
+        ("acme5.azurecr.io", "ci", "x", "acr"),
+        ("acme5.azurecr.cn", "ci", "x", "acr"),
+    ],
+)
+def test_login_becomes_the_kind_of_its_host(team, paste, host, username, password, kind):
+    """Google's keys and Azure's registries become their kinds; a mirror is a private registry."""
+    shown = paste({host: {"username": username, "password": password}})
+    team.submit()
+    address = host.removeprefix("https://")
+
+    assert "line break" not in shown.text
+    assert team.find(re.sub("[^a-z0-9-]", "_", address)).kind == kind
 
 
 TWINS = [

@@ -100,6 +100,13 @@ def test_line_break_behind_a_password_is_asked_about(free, end):
     assert free.find("pasted") is None
 
 
+def test_line_break_is_asked_about_in_edit_too(free):
+    """A new password is asked about like a first one."""
+    free.command("edit my_registry")
+
+    assert "This ends with a line break" in free.submit({"Password": "x\n"}).error("Password")
+
+
 def test_line_break_that_belongs_there_is_kept(free):
     """Who says so keeps it."""
     free.command("add private")

@@ -116,7 +116,9 @@ def test_no_token_says_how_to_make_one(team):
 def test_last_use_stands_in_the_list(team):
     """Each row says when its token was last used, at once."""
     text = made(team)
-    team.store.touch(ACME, "none", read_target("project", "web-shop"), text[3:11], team.services.ports.now())
+    team.store.note_use(
+        ACME, "none", read_target("project", "web-shop"), text[3:11], team.services.ports.now()
+    )
 
     assert re.search(r"until <!date.*last used <!date", team.command("token list").text)
 

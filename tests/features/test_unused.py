@@ -22,7 +22,7 @@ def old(linked):
 
 def use(team, name="my_registry"):
     """Let the project's token use an integration now."""
-    team.store.touch(ACME, team.find(name).id, WEB_SHOP, "nobodys1", team.services.ports.now())
+    team.store.note_use(ACME, team.find(name).id, WEB_SHOP, "nobodys1", team.services.ports.now())
 
 
 def test_never_used_is_listed_with_all_that_matters(old):

@@ -86,3 +86,11 @@ def test_young_integration_is_not_unused(free):
 def test_days_that_are_none(free, days):
     """A number that is no number of days is explained."""
     assert ":warning:" in free.command(f"unused {days}").text
+
+
+def test_a_page_of_docker_hub_is_told_apart(team):
+    """An image's address from the browser is not taken for a registry's."""
+    shown = team.command("which hub.docker.com/r/team/app")
+
+    assert "hub.docker.com is Docker Hub's website, not a registry." in shown.text
+    assert "Docker Hub" in shown.text

@@ -98,6 +98,22 @@ def test_event_without_a_subscription_is_not_sent() -> None:
     assert stage.app.received == []
 
 
+def test_mentions_are_escaped_where_the_app_asks_for_it(stage: Stage) -> None:
+    """A command whose manifest says ``should_escape`` gets ids; another gets the names as typed."""
+    manifest = {
+        "display_information": {"name": "Quaymaster"},
+        "features": {"slash_commands": [{"command": "/reg", "description": "d", "should_escape": True}]},
+    }
+    stage.simulator.say(ADMIN.id, INTEGRATIONS.id, "/integrations give x @marco")
+    plain = stage.app.form()["text"]
+    stage.simulator.world.app = SlackApp.from_manifest(manifest)
+    stage.simulator.say(ADMIN.id, INTEGRATIONS.id, "/reg give x @marco in #integrations, not me@marco")
+
+    person, channel = f"<@{MEMBER.id}|marco>", f"<#{INTEGRATIONS.id}|integrations>"
+    assert plain == "give x @marco"
+    assert stage.app.form()["text"] == f"give x {person} in {channel}, not me@marco"
+
+
 def test_threads_and_deletions(stage: Stage) -> None:
     """A message may answer another, and the app may delete what it posted, and nothing else."""
     parent = stage.call("chat.postMessage", channel=INTEGRATIONS.id, text="news")["ts"]

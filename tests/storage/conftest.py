@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.ports.former_store import Store
+from bot.core.ports.store import Store
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import (
     KEYRING,

@@ -10,6 +10,7 @@ from bot.core.model import (
     Check,
     Dependency,
     Event,
+    Health,
     Integration,
     Outcome,
     Refused,
@@ -19,6 +20,7 @@ from bot.core.model import (
     Stage,
     Target,
     TargetKind,
+    Watch,
     Workspace,
     new_id,
 )
@@ -91,7 +93,7 @@ def full_integration() -> Integration:
         is_default=True,
         note="Ask the platform team first.",
         ends_on=date(2027, 1, 31),
-        # watch=Watch(Health.REFUSED, NOON, Health.UNREACHABLE, NOON, Health.REFUSED, 3, NOON, NOON, True),
+        watch=Watch(Health.REFUSED, NOON, Health.UNREACHABLE, NOON, Health.REFUSED, 3, NOON, NOON, True),
     )
 
 
@@ -233,3 +235,11 @@ def contents(directory: Path) -> dict[str, bytes]:
         for path in files
         if path.name not in (".reserve", ".lock")
     }
+
+
+def password_of(store: Store, one: Integration, keyring: Keyring = KEYRING) -> str:
+    """The password of an integration, as the store has it now."""
+    kept = store.read(T1).integrations.get(one.id)
+    assert kept is not None
+    assert kept.secret is not None
+    return keyring.open(Place(T1.key, one.id), kept.secret)["password"].reveal()

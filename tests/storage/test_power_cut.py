@@ -8,6 +8,7 @@ import pytest
 from storage.tinydb.durable_files import Volume
 from storage.tinydb.tables import Database, QuaymasterFile
 from tests.storage.disks import ModelDisk, PowerCut
+from tests.storage.forging import OWNER
 
 PATH = Path("/nowhere/T1.db")
 CHANGES = 4
@@ -17,7 +18,7 @@ def play(disk: ModelDisk) -> int:
     """Make changes until the power is cut; say how many were acknowledged."""
     done = 0
     try:
-        database = Database(Volume(PATH.parent, disk), PATH, "T1")
+        database = Database(Volume(PATH.parent, disk), OWNER, PATH, "T1")
         for number in range(CHANGES):
             with database.file.transaction():
                 database.rows("integrations").put({f"i{number}": {"name": "x" * 40}})
@@ -30,7 +31,7 @@ def play(disk: ModelDisk) -> int:
 
 def counts(found: bytes | None) -> tuple[int, int]:
     """How many integrations and audit entries a file that was left holds. Raises when it is damaged."""
-    file = QuaymasterFile(Volume(PATH.parent, FoundDisk(found)), PATH, "T1")
+    file = QuaymasterFile(Volume(PATH.parent, FoundDisk(found)), OWNER, PATH, "T1")
     tables = file.read() or {}
     return len(tables.get("integrations", {})), len(tables.get("audit", {}))
 

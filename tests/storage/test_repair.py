@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreInUse
-from bot.core.model import Workspace
 from storage.tinydb.repair import repair
-from tests.storage.samples import NOON, T1, T2, contents, integration, names, opened
+from tests.storage.samples import KEYRING, NOON, T1, T2, contents, integration, names, opened
 from tests.storage.samples import add as add_to
 
 
@@ -23,20 +22,33 @@ def test_repair_puts_the_version_before_back(filled: Path, damage: bytes | None)
     """After a repair the store starts with the version before, and the damaged file is kept aside."""
     path = filled / "E1-T2.db"
     put(path, damage)
-    copy = repair(filled, "E1-T2", NOON)
+    said = repair(filled, "E1-T2", NOON, KEYRING)
     store = opened(filled)
     store.close()
-    expected = {None: None}.get(damage, filled / "E1-T2.db.damaged-20260101T120000")
+    copies = list(filled.glob("*.damaged-20260101T120000"))
 
     assert names(store, T2) == ["theirs"]
-    assert copy == expected
-    assert copy is None or copy.read_bytes() == damage
+    assert said[0] == "The version before is in place; the last change before the damage is lost."
+    assert [copy.read_bytes() for copy in copies] == ([] if damage is None else [damage])
+
+
+def test_repair_leaves_a_mark(filled: Path) -> None:
+    """What a repair has lost stays marked, and changes are kept again."""
+    put(filled / "E1-T2.db", b"")
+    repair(filled, "E1-T2", NOON, KEYRING)
+    store = opened(filled)
+    add_to(store, integration("after", workspace=T2), workspace=T2)
+    marks = store.marks(T2)
+    store.close()
+
+    assert len(marks) == 1
+    assert marks[0].endswith("(accepted 2026-01-01)")
 
 
 def test_repaired_workspace_goes_on(filled: Path) -> None:
     """After a repair, and with the damaged copy beside it, changes are kept as before."""
     (filled / "T1.db").write_bytes(b"damaged")
-    repair(filled, "T1", NOON)
+    repair(filled, "T1", NOON, KEYRING)
     store = opened(filled)
     add_to(store, integration("after"))
     store.close()
@@ -50,7 +62,7 @@ def test_whole_file_is_left_alone(filled: Path) -> None:
     """A file that is not damaged is not repaired."""
     before = contents(filled)
     with pytest.raises(StoreFailure, match="is not damaged; nothing was changed"):
-        repair(filled, "T1", NOON)
+        repair(filled, "T1", NOON, KEYRING)
 
     assert contents(filled) == before
 
@@ -62,7 +74,7 @@ def test_nothing_is_done_without_a_whole_version_before(filled: Path, previous: 
     put(filled / "T1.db.prev", previous)
     before = contents(filled)
     with pytest.raises(StoreDamaged, match="backup"):
-        repair(filled, "T1", NOON)
+        repair(filled, "T1", NOON, KEYRING)
 
     assert contents(filled) == before
 
@@ -71,26 +83,42 @@ def test_store_in_use_is_not_repaired(filled: Path) -> None:
     """While Quaymaster runs, its files are not repaired."""
     store = opened(filled)
     with pytest.raises(StoreInUse):
-        repair(filled, "T1", NOON)
+        repair(filled, "T1", NOON, KEYRING)
     store.close()
 
     assert names(store, T1) == ["everything"]
 
 
-def test_store_of_its_own_file_can_be_repaired(directory: Path) -> None:
-    """The store's own file has a version before once it knows a second key."""
-    opened(directory).close()
-    path = directory / "meta.db"
-    path.rename(directory / "meta.db.prev")
-    repair(directory, "meta", NOON)
+@pytest.mark.parametrize("previous", [True, False])
+@pytest.mark.parametrize("damage", [b"", None])
+def test_metadata_can_be_repaired(filled: Path, damage: bytes | None, *, previous: bool) -> None:
+    """The store's own file is put back, or made again from the loaded keys where nothing is before it."""
+    put(filled / "meta.db", damage)
+    put(filled / "meta.db.prev", (filled / "meta.db.prev").read_bytes() if previous else None)
+    repair(filled, "meta", NOON, KEYRING)
+    store = opened(filled)
+    add_to(store, integration("after"))
+    store.close()
+
+    assert names(store) == ["after", "everything"]
+    assert store.faults == {}
+
+
+def test_workspace_that_was_written_once_can_be_repaired(directory: Path) -> None:
+    """Even a file that was written once only has a spare."""
+    store = opened(directory)
+    add_to(store, integration("only"))
+    store.close()
+    put(directory / "T1.db", b"damaged")
+    repair(directory, "T1", NOON, KEYRING)
     store = opened(directory)
     store.close()
 
-    assert names(store, Workspace("T9")) == []
+    assert names(store) == ["only"]
 
 
 @pytest.mark.parametrize("key", ["../x", "t1", "lock"])
 def test_false_workspace_is_refused(filled: Path, key: str) -> None:
     """What is no id of a workspace names no file."""
     with pytest.raises(StoreFailure, match="no id of a Slack workspace"):
-        repair(filled, key, NOON)
+        repair(filled, key, NOON, KEYRING)

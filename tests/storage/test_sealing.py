@@ -156,9 +156,9 @@ def test_check_value_is_opened_by_its_key(keyring: Keyring) -> None:
     keyring.verify_check_value(keyring.check_values()["rhu6glbj"])
 
 
-def test_head_seal_equals_the_vector(keyring: Keyring) -> None:
-    """The seal of a history's newest hash equals the vector."""
-    assert keyring.seal_head(HEAD) == HEAD_SEAL
+def test_entry_seal_equals_the_vector(keyring: Keyring) -> None:
+    """The seal of an audit entry's hash equals the vector."""
+    assert keyring.seal_entry(HEAD) == f"rhu6glbj.{HEAD_SEAL}"
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_head_seal_equals_the_vector(keyring: Keyring) -> None:
         ("txl6djfw", HEAD, HEAD_SEAL, False),
     ],
 )
-def test_head_seal_is_verified(keyring: Keyring, kid: str, head: str, seal: str, is_right: bool) -> None:
+def test_entry_seal_is_verified(keyring: Keyring, kid: str, head: str, seal: str, is_right: bool) -> None:
     """Only the right seal of the right hash under a loaded key is accepted."""
-    assert keyring.is_head(kid, head, seal) is is_right
+    assert keyring.is_entry(head, f"{kid}.{seal}") is is_right
 
 
 def test_many_seals_are_warned_about(caplog: pytest.LogCaptureFixture) -> None:

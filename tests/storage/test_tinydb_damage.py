@@ -1,5 +1,6 @@
 """The embedded store's files: which ones are refused."""
 
+import json
 import re
 import shutil
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import StoreDamaged, StoreFailure
-from storage.tinydb.file_format import decode, header
+from bot.core.queries import HistoryQuery
+from storage.tinydb.file_format import FORMAT, decode, header
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.storage.forging import OWNER, with_crc
 from tests.storage.samples import (
+    KEYRING,
     T1,
     contents,
     opened,
@@ -73,10 +77,10 @@ def test_swapped_file_is_refused(filled: Path) -> None:
 def test_flipped_bit_is_refused_or_harmless(place: float, bit: int) -> None:
     """Whichever bit of a file is flipped, the file is refused, or its tables are the same."""
     body = b'{"integrations":{"i1":{"name":"x"}}}\n'
-    data = bytearray(header("T1", 12, body) + body)
+    data = bytearray(header(OWNER, "T1", 12, body) + body)
     data[int(place * len(data))] ^= 1 << bit
     try:
-        _, found = decode(Path("T1.db"), "T1", bytes(data))
+        _, found = decode(OWNER, Path("T1.db"), "T1", bytes(data))
     except StoreFailure:
         found = body
 
@@ -97,11 +101,11 @@ def test_missing_file_is_damage(filled: Path, gone: str, command: str) -> None:
 def test_unknown_field_is_damage(filled: Path) -> None:
     """A record with a field that this format does not have is refused without being quoted."""
     path = filled / "T1.db"
-    _, body = decode(path, "T1", path.read_bytes())
+    _, body = decode(OWNER, path, "T1", path.read_bytes())
     body = body.replace(b'"kind":"private"', b'"kind":"private","colour":"red"')
-    path.write_bytes(header("T1", 9, body) + body)
+    path.write_bytes(header(OWNER, "T1", 9, body) + body)
 
-    with pytest.raises(StoreDamaged, match="ValueError") as caught:
+    with pytest.raises(StoreDamaged, match="KeyError") as caught:
         opened(filled)
     assert "colour" not in str(caught.value)
 
@@ -110,9 +114,24 @@ def test_unknown_field_is_damage(filled: Path) -> None:
 def test_newer_format_is_refused(filled: Path, name: str) -> None:
     """A file of a newer format is not damage: the newer version is asked for."""
     path = filled / name
-    path.write_bytes(path.read_bytes().replace(b'"format":1', b'"format":2', 1))
+    line, _, body = path.read_bytes().partition(b"\n")
+    fields = {**json.loads(line), "format": FORMAT + 1}
+    head = {key: value for key, value in fields.items() if key not in ("mac", "crc")}
+    fields["mac"] = KEYRING.sign_file(json.dumps(head, separators=(",", ":")))
+    path.write_bytes(with_crc(fields) + body)
 
     with pytest.raises(StoreFailure, match="written by a newer Quaymaster"):
+        opened(filled)
+
+
+@pytest.mark.parametrize("number", [b"3", b"6", b"0", b"9"])
+@pytest.mark.parametrize("name", ["T1.db", "meta.db"])
+def test_flipped_format_is_damage(filled: Path, name: str, number: bytes) -> None:
+    """A flipped bit in the format's number is damage, and no newer version."""
+    path = filled / name
+    path.write_bytes(path.read_bytes().replace(b'"format":2', b'"format":' + number, 1))
+
+    with pytest.raises(StoreDamaged, match="store repair"):
         opened(filled)
 
 
@@ -130,6 +149,6 @@ def test_missing_part_of_the_history_is_named(tinydb: TinyDBStore, directory: Pa
     record(tinydb, 1300)
     (directory / "audit" / "T1-000000251.db").unlink()
 
-    assert len(tinydb.history(T1, size=500).entries) == 500
+    assert len(tinydb.read(T1).history.page(HistoryQuery(size=500)).entries) == 500
     with pytest.raises(StoreDamaged, match=re.escape("T1-000000251.db")):
-        tinydb.history(T1, before=300)
+        tinydb.read(T1).history.page(HistoryQuery(before=300))

@@ -10,7 +10,7 @@ from tinydb.storages import JSONStorage
 
 from bot.core.errors import StoreFailure, StoreInUse
 from bot.core.model import Target, new_id
-from bot.core.queries import Filter, Window
+from bot.core.queries import Filter, HistoryQuery, Window
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import WatchedDisk
 from tests.storage.samples import (
@@ -55,15 +55,16 @@ def test_change_writes_one_file_and_flushes_it_once(directory: Path) -> None:
     one = integration()
     add(store, one)
     disk.calls.clear()
-    with store.transaction(T1) as change:
-        change.put_integration(integration("other"))
-        change.put_dependency(dependency(one))
+    with store.change(T1) as change:
+        change.put(integration("other"))
+        change.put(dependency(one))
         change.remember("request", one.id)
-    store.page(T1, Filter(words=("o",)), Window())
-    store.history(T1)
+    store.read(T1).integrations.page(Filter(words=("o",)), Window())
+    store.read(T1).history.page(HistoryQuery())
+    calls = list(disk.calls)
     store.close()
 
-    assert disk.calls == ONE_CHANGE
+    assert calls == ONE_CHANGE
 
 
 def test_change_of_nothing_writes_nothing(directory: Path) -> None:
@@ -72,11 +73,12 @@ def test_change_of_nothing_writes_nothing(directory: Path) -> None:
     store = TinyDBStore(directory, KEYRING, disk=disk)
     add(store, integration())
     disk.calls.clear()
-    with store.transaction(T1) as change:
-        change.integration("unknown")
+    with store.change(T1) as change:
+        change.integrations.get("unknown")
+    calls = list(disk.calls)
     store.close()
 
-    assert disk.calls == []
+    assert calls == []
 
 
 def test_long_history_does_not_grow_the_file(tinydb: TinyDBStore, directory: Path) -> None:
@@ -104,7 +106,7 @@ def test_old_requests_leave_the_file(tinydb: TinyDBStore, directory: Path, clock
 
 def remember(store: TinyDBStore, request_id: str) -> None:
     """Keep what a request came to."""
-    with store.transaction(T1) as change:
+    with store.change(T1) as change:
         change.remember(request_id, "made")
 
 
@@ -112,7 +114,7 @@ def test_everything_is_there_after_a_restart(filled: Path) -> None:
     """Whatever was kept is loaded again at the next start, in every workspace."""
     store = opened(filled)
     one = only_integration(store)
-    rows = store.dependencies(T1, one.id, 0, 10).rows
+    rows = store.read(T1).dependencies.page(one.id, 0, 10).rows
     store.close()
 
     assert (one.name, one.ca, one.check) == (
@@ -142,7 +144,7 @@ def test_tinydb_reads_what_follows_the_header(filled: Path, tmp_path: Path) -> N
         (integration_id,) = json.loads(body)["integrations"]
         row = database.table("integrations").get(doc_id=integration_id)
 
-    assert {"integrations", "dependencies", "audit", "head"} <= tables
+    assert {"integrations", "dependencies", "audit"} <= tables
     assert row["name"] == "everything"
 
 
@@ -179,12 +181,12 @@ def test_deletion_then_restart(filled: Path) -> None:
     """What was deleted stays deleted, and its history stays."""
     store = opened(filled)
     one = only_integration(store)
-    with store.transaction(T1) as change:
-        change.remove_dependency(one.id, full_dependency(one).target)
+    with store.change(T1) as change:
+        change.remove(full_dependency(one))
     delete(store, one)
     store.close()
     store = opened(filled)
-    found = store.deletion(T1, one.id)
+    found = store.read(T1).history.deletion(one.id)
     store.close()
 
     assert names(store) == []
@@ -202,5 +204,5 @@ def test_ids_of_targets_may_hold_anything(directory: Path) -> None:
     store = opened(directory)
     store.close()
 
-    assert store.uses(T1, odd)[0].dependency == dependency(one, odd)
-    assert store.integration(T1, new_id()) is None
+    assert store.read(T1).dependencies.of_target(odd)[0].dependency == dependency(one, odd)
+    assert store.read(T1).integrations.get(new_id()) is None

@@ -9,10 +9,10 @@ import pytest
 from bot.core.errors import KeyringFailure
 from bot.core.model import Integration
 from bot.core.secrets import Place, Sealed, Secret
+from storage.maintenance import Verified, count_by_key, reseal, verify
 from storage.sealing import Keyring
-from storage.tinydb.file_format import header
-from storage.tinydb.tables import QuaymasterFile
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.storage.forging import OWNER, tables_of, write_as
 from tests.storage.samples import (
     KEYRING,
     PASSWORD,
@@ -41,7 +41,7 @@ def start(directory: Path, keyring: Keyring, lost: tuple[str, ...] = ()) -> Tiny
 
 def password(keyring: Keyring, store: TinyDBStore, one: Integration) -> str:
     """The password of an integration, as the store has it now."""
-    kept = store.integration(T1, one.id)
+    kept = store.read(T1).integrations.get(one.id)
     assert kept is not None
     assert kept.secret is not None
     return keyring.open(Place(T1.key, one.id), kept.secret)["password"].reveal()
@@ -68,24 +68,15 @@ def test_refused_start_lets_go_of_the_directory(filled: Path) -> None:
     start(filled, KEYRING).close()
 
 
-def test_store_without_sealed_records_takes_any_key(directory: Path) -> None:
-    """As long as nothing is sealed, another key may be given."""
-    start(directory, KEYRING).close()
-    start(directory, SECOND).close()
-
-    start(directory, BOTH).close()
-
-
 def test_key_that_is_not_what_its_id_says_is_refused(directory: Path) -> None:
     """The store proves each loaded key against its own check value."""
     start(directory, KEYRING).close()
-    path = directory / "meta.db"
-    body = path.read_bytes().partition(b"\n")[2]
-    body = body.replace(b"rhu6glbj", b"txl6djfw")
-    path.write_bytes(header("meta", 1, body) + body)
+    sequence, tables = tables_of(directory / "meta.db")
+    tables["keys"] = [tables["keys"][0].replace(b"rhu6glbj", b"txl6djfw")]
+    write_as(OWNER, directory / "meta.db", sequence + 1, tables)
 
     with pytest.raises(KeyringFailure, match="Key txl6djfw is not the one"):
-        start(directory, SECOND)
+        start(directory, BOTH)
 
 
 def test_lost_key_may_be_given_up(filled: Path) -> None:
@@ -104,34 +95,38 @@ def test_resealing_brings_everything_under_the_new_key(directory: Path) -> None:
     add(store, integration("theirs", workspace=T2), workspace=T2)
     store.close()
     store = start(directory, BOTH)
-    before = store.sealed_counts()
-    count = store.reseal(BOTH)
-    again = store.reseal(BOTH)
-    after = store.sealed_counts()
+    before = count_by_key(store)
+    count = reseal(store, BOTH)
+    again = reseal(store, BOTH)
+    store.seal_again()
+    after = count_by_key(store)
     store.close()
     store = start(directory, SECOND)
     store.close()
 
     assert (before, count, again, after) == ({"rhu6glbj": 251}, 251, 0, {"txl6djfw": 251})
     assert password(SECOND, store, many[7]) == PASSWORD
-    assert [store.integration(T1, one.id).version for one in many] == [1] * 250  # type: ignore[union-attr]
+    assert [store.read(T1).integrations.get(one.id).version for one in many] == [1] * 250  # type: ignore[union-attr]
     assert len(whole_history(store)) == 250
 
 
-def test_resealing_also_seals_the_history_anew(directory: Path) -> None:
-    """The seal of the newest entry's hash is brought under the new key too."""
+def test_everything_is_sealed_again(directory: Path) -> None:
+    """After re-sealing, every file and every entry of a long history is under the new key."""
     store = start(directory, KEYRING)
-    record(store, 1)
+    record(store, 900)
     store.close()
     store = start(directory, BOTH)
-    store.reseal(BOTH)
-    newest = store.history(T1).entries[0]
+    reseal(store, BOTH)
+    store.seal_again()
     store.close()
-    file = QuaymasterFile(store._volume, directory / "T1.db", "T1")
-    head = (file.read() or {})["head"]["audit"]
+    store = start(directory, SECOND)
+    found = verify(store, SECOND)
+    store.close()
 
-    assert head["sequence"] == 1
-    assert SECOND.is_head(head["kid"], newest.hash, head["seal"])
+    assert found == (Verified("T1", 900),)
+    assert b"rhu6glbj" not in b"".join(
+        data for name, data in contents(directory).items() if not name.startswith("meta.db")
+    )
 
 
 def test_resealing_names_what_it_cannot_open(directory: Path) -> None:
@@ -143,11 +138,11 @@ def test_resealing_names_what_it_cannot_open(directory: Path) -> None:
     store = start(directory, SECOND, lost=("rhu6glbj",))
     one = integration("kept")
     sealed = SECOND.seal(Place(T1.key, one.id), {"password": Secret("x")})
-    with store.transaction(T1) as change:
-        change.put_integration(Integration(**{**fields(one), "secret": sealed}))
-    with pytest.raises(KeyringFailure, match=r"anew: 1\..*left: lost \(key rhu6glbj\)"):
-        store.reseal(third)
-    counts = store.sealed_counts()
+    with store.change(T1) as change:
+        change.put(Integration(**{**fields(one), "secret": sealed}))
+    with pytest.raises(KeyringFailure, match=r"again: 1\..*left: lost \(key rhu6glbj\)"):
+        reseal(store, third)
+    counts = count_by_key(store)
     store.close()
 
     assert counts == {"rhu6glbj": 1, third.primary: 1}
@@ -183,7 +178,10 @@ def test_no_file_holds_a_secret(directory: Path) -> None:
     add(store, one, integration("kept"))
     delete(store, one)
     record(store, 900)
-    store.reseal(BOTH)
+    store.close()
+    store = start(directory, BOTH)
+    reseal(store, BOTH)
+    store.seal_again()
     store.close()
     everything = b"".join(contents(directory).values())
 

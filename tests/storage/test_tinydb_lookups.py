@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import StoreReadOnly
+from bot.core.errors import OutcomeUnknown
 from bot.core.model import Server
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import WatchedDisk
-from tests.storage.samples import KEYRING, NOON, PROJECT, T1, T2, add, delete, event, integration, record
+from tests.storage.samples import KEYRING, NOON, PROJECT, T1, T2, add, event, integration, record
 from tests.storage.tokens import LATER, TOKEN_ID, instructions, keep, token, touch, used_integration
 
 
@@ -37,12 +37,12 @@ def watched(directory: Path, disk: WatchedDisk) -> Iterator[TinyDBStore]:
 def test_damaged_workspace_leaves_others_their_reminders(watched: TinyDBStore, disk: WatchedDisk) -> None:
     """A workspace that is refused after damage does not keep the tokens of others from being found."""
     disk.failing = {"sync directory": errno.EIO, "read": errno.EIO}
-    with pytest.raises(StoreReadOnly):
+    with pytest.raises(OutcomeUnknown):
         record(watched, 1)
     touch(watched, integration())
     watched.flush()
 
-    assert [workspace for workspace, _ in watched.ending_tokens(NOON, NOON + timedelta(days=91), 1)] == [T2]
+    assert watched.read(T2).tokens.ending(NOON, NOON + timedelta(days=91)) == (token("T2oken00"),)
 
 
 def test_turning_a_page_of_tokens_sorts_nothing(tinydb: TinyDBStore) -> None:
@@ -50,7 +50,7 @@ def test_turning_a_page_of_tokens_sorts_nothing(tinydb: TinyDBStore) -> None:
     keep(tinydb, *(token(f"id{number:06d}") for number in range(10_000)))
 
     def look(number: int) -> int:
-        return instructions(lambda: tinydb.tokens(T1, NOON, words=("project",), number=number, size=20))
+        return instructions(lambda: tinydb.read(T1).tokens.page(NOON, ("project",), number, 20))
 
     first, later = look(0), look(250)
 
@@ -61,13 +61,13 @@ def test_token_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> Non
     """Finding a token's holder is the same work among 10,000 tokens, and with as many uses noted."""
     keep(tinydb, replace(token(), last_used_at=NOON))
     touch(tinydb, integration())
-    few = instructions(lambda: tinydb.holder_of(TOKEN_ID))
+    few = instructions(lambda: tinydb.token_holder(TOKEN_ID))
     many = [f"id{number:06d}" for number in range(10_000)]
     keep(tinydb, *map(token, many))
     for token_id in [*many, TOKEN_ID]:
-        tinydb.touch(T1, "i1", PROJECT, token_id, LATER + timedelta(seconds=1))
+        tinydb.note_use(T1, "i1", PROJECT, token_id, LATER + timedelta(seconds=1))
 
-    assert instructions(lambda: tinydb.holder_of(TOKEN_ID)) == few
+    assert instructions(lambda: tinydb.token_holder(TOKEN_ID)) == few
 
 
 def test_server_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> None:
@@ -75,11 +75,13 @@ def test_server_is_found_among_thousands_as_among_few(tinydb: TinyDBStore) -> No
     one = integration("one")
     there = replace(integration("there"), server=Server("https", "ghcr.io"))
     add(tinydb, one, there)
-    few = [instructions(partial(tinydb.integrations_at, T1, each.server)) for each in (one, there)]
+    few = [instructions(partial(tinydb.read(T1).integrations.at, each.server)) for each in (one, there)]
     add(tinydb, *(integration(f"name-{number}") for number in range(2000)))
 
-    assert [instructions(partial(tinydb.integrations_at, T1, each.server)) for each in (one, there)] == few
-    assert len(tinydb.integrations_at(T1, one.server)) == 2001
+    assert [
+        instructions(partial(tinydb.read(T1).integrations.at, each.server)) for each in (one, there)
+    ] == few
+    assert len(tinydb.read(T1).integrations.at(one.server)) == 2001
 
 
 def test_noting_a_use_is_the_same_work_whatever_is_noted(tinydb: TinyDBStore) -> None:
@@ -88,7 +90,7 @@ def test_noting_a_use_is_the_same_work_whatever_is_noted(tinydb: TinyDBStore) ->
     touch(tinydb, one)
     few = instructions(lambda: touch(tinydb, one, LATER + timedelta(seconds=1)))
     for number in range(10_000):
-        tinydb.touch(T1, f"i{number}", PROJECT, f"id{number:06d}", LATER)
+        tinydb.note_use(T1, f"i{number}", PROJECT, f"id{number:06d}", LATER)
 
     assert instructions(lambda: touch(tinydb, one, LATER + timedelta(seconds=2))) == few
 
@@ -97,9 +99,9 @@ def test_asking_again_for_a_deletion_reads_no_file(watched: TinyDBStore, disk: W
     """A name that nobody deleted is looked for in the archive once; then memory answers."""
     record(watched, 1300)
     disk.calls.clear()
-    watched.deletion_named(T1, "unknown")
+    watched.read(T1).history.deletion_named("unknown")
     first = disk.calls.count("read")
-    watched.deletion_at(T1, Server("https", "elsewhere.example.com"))
+    watched.read(T1).history.deletion_at(Server("https", "elsewhere.example.com"))
 
     assert (first, disk.calls.count("read")) == (3, 3)
 
@@ -110,29 +112,16 @@ def test_asking_for_a_renaming_reads_no_file(watched: TinyDBStore, disk: Watched
     add(watched, one)
     record(watched, 1300)
     add(watched, replace(one, name="second"))
-    with watched.transaction(T1) as change:
-        renamed = event(replace(one, name="second"), "integration.edit")
-        change.record(replace(renamed, detail="name (was first), server"))
+    renamed = replace(event(one, "integration.edit"), former_name="first")
+    with watched.change(T1) as change:
+        change.record(renamed)
     disk.calls.clear()
-
-    assert watched.renaming(T1, "FIRST") == (replace(one, name="second"), renamed.at)
-    assert watched.renaming(T1, "unknown") is None
-    assert watched.renaming(T1, "") is None
-    assert watched.renaming(T2, "first") is None
-    assert disk.calls.count("read") == 0
-
-
-def test_deletion_is_looked_for_within_bounds(watched: TinyDBStore, disk: WatchedDisk) -> None:
-    """At most 40 files of the archive are read: a deletion before them is not found, one in them is."""
-    first, second = integration("first"), integration("second")
-    add(watched, first, second)
-    delete(watched, first)
-    record(watched, 300)
-    delete(watched, second)
-    record(watched, 10_650)
-    disk.calls.clear()
-    found = watched.deletion_named(T1, "second")
+    history = watched.read(T1).history
+    found = history.renaming("FIRST")
 
     assert found is not None
-    assert watched.deletion_named(T1, "first") is None
-    assert disk.calls.count("read") == 40
+    assert found.event == renamed
+    assert history.renaming("unknown") is None
+    assert history.renaming("") is None
+    assert watched.read(T2).history.renaming("first") is None
+    assert disk.calls.count("read") == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import StoreReadOnly
+from bot.core.errors import OutcomeUnknown, StoreReadOnly
 from bot.core.model import Workspace
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.disks import SmallDisk, WatchedDisk
@@ -34,6 +34,7 @@ from tests.storage.samples import (
 from tests.storage.tokens import (
     LATER,
     TOKEN_ID,
+    holder,
     keep,
     last_use,
     token,
@@ -42,6 +43,8 @@ from tests.storage.tokens import (
 )
 
 MIB = 1024 * 1024
+META = 1
+"""The store's own file, which is told how far each workspace has come."""
 
 
 class LateDisk(WatchedDisk):
@@ -52,7 +55,7 @@ class LateDisk(WatchedDisk):
 
     def sync(self, descriptor: int) -> None:
         if self.store:
-            self.store.touch(T1, self.used_id, PROJECT, TOKEN_ID, LATER + timedelta(seconds=1))
+            self.store.note_use(T1, self.used_id, PROJECT, TOKEN_ID, LATER + timedelta(seconds=1))
         super().sync(descriptor)
 
 
@@ -87,8 +90,8 @@ def test_use_touches_no_file(watched: TinyDBStore, disk: LateDisk) -> None:
     one = only_integration(watched)
     for second in range(100):
         touch(watched, one, LATER + timedelta(seconds=second))
-    watched.uses(T1, PROJECT)
-    watched.holder_of(TOKEN_ID)
+    watched.read(T1).dependencies.of_target(PROJECT)
+    watched.token_holder(TOKEN_ID)
 
     assert disk.calls == []
 
@@ -99,9 +102,9 @@ def test_change_of_nothing_flushes_nothing(
 ) -> None:
     """A block that only reads writes nothing, even when uses are noted, or the workspace is new."""
     touch(watched, only_integration(watched))
-    with watched.transaction(workspace) as change:
-        change.token(TOKEN_ID)
-        change.remove_dependency("unknown", PROJECT)
+    with watched.change(workspace) as change:
+        change.tokens.get(TOKEN_ID)
+        change.remove(replace(dependency(integration()), integration_id="unknown"))
 
     assert set(disk.calls) <= {"read"}
     assert not (directory / "TNEW.db").exists()
@@ -114,9 +117,10 @@ def test_next_change_writes_the_uses(watched: TinyDBStore, disk: LateDisk) -> No
     record(watched, 1)
     after_change = list(disk.calls)
     watched.flush()
+    watched.flush()
 
     assert after_change.count("create") == after_change.count("sync file") == 1
-    assert disk.calls == after_change
+    assert disk.calls.count("sync file") == 1 + META
 
 
 def test_flush_writes_once(watched: TinyDBStore, disk: LateDisk) -> None:
@@ -128,17 +132,19 @@ def test_flush_writes_once(watched: TinyDBStore, disk: LateDisk) -> None:
     after_one = disk.calls.count("sync file")
     watched.flush()
 
-    assert (after_one, disk.calls.count("sync file")) == (1, 1)
+    assert (after_one, disk.calls.count("sync file")) == (1 + META, 1 + META)
     assert whole_history(watched) == entries
 
 
 def test_flush_writes_every_workspace(watched: TinyDBStore, disk: LateDisk) -> None:
-    """Two workspaces with something noted are two files."""
+    """Two workspaces with something noted are two files, beside the store's own."""
     touch(watched, only_integration(watched))
-    watched.touch(T2, watched.uses(T2, PROJECT)[0].integration.id, PROJECT, "T2oken00", LATER)
+    watched.note_use(
+        T2, watched.read(T2).dependencies.of_target(PROJECT)[0].integration.id, PROJECT, "T2oken00", LATER
+    )
     watched.flush()
 
-    assert disk.calls.count("sync file") == 2
+    assert disk.calls.count("sync file") == 2 + META
 
 
 def test_use_known_already_is_not_written(watched: TinyDBStore, disk: LateDisk) -> None:
@@ -212,8 +218,10 @@ def test_killed_process_loses_only_what_was_noted(directory: Path) -> None:
     store.close()
 
     assert ended.returncode == -signal.SIGKILL
-    assert store.uses(T1, PROJECT)[0].dependency == replace(dependency(one), last_used_at=NOON)
-    assert store.holder_of(TOKEN_ID) == (T1, replace(token(), last_used_at=NOON))
+    assert store.read(T1).dependencies.of_target(PROJECT)[0].dependency == replace(
+        dependency(one), last_used_at=NOON
+    )
+    assert holder(store, TOKEN_ID) == (T1, replace(token(), last_used_at=NOON))
     assert len(whole_history(store)) == 1
 
 
@@ -253,11 +261,11 @@ def test_uses_outlive_a_write_of_unknown_outcome(watched: TinyDBStore, disk: Lat
     one = only_integration(watched)
     disk.used_id, disk.store = one.id, watched
     disk.failing = {"sync directory": errno.EIO}
-    with pytest.raises(StoreReadOnly):
+    with pytest.raises(OutcomeUnknown):
         keep(watched, token("unsure00"))
 
     assert last_use(watched, one) == LATER + timedelta(seconds=1)
-    assert watched.holder_of("unsure00") == (T1, token("unsure00"))
+    assert holder(watched, "unsure00") == (T1, token("unsure00"))
 
 
 def test_tokens_are_found_after_a_restart(watched: TinyDBStore, directory: Path) -> None:
@@ -266,8 +274,8 @@ def test_tokens_are_found_after_a_restart(watched: TinyDBStore, directory: Path)
     again = opened(directory)
     again.close()
 
-    assert again.holder_of(TOKEN_ID) == (T1, token())
-    assert again.holder_of("T2oken00") == (T2, token("T2oken00"))
+    assert holder(again, TOKEN_ID) == (T1, token())
+    assert holder(again, "T2oken00") == (T2, token("T2oken00"))
 
 
 def test_many_uses_of_one_integration_are_written_together(watched: TinyDBStore, disk: LateDisk) -> None:
@@ -280,6 +288,6 @@ def test_many_uses_of_one_integration_are_written_together(watched: TinyDBStore,
         touch(watched, one, LATER + timedelta(seconds=number), target)
     watched.flush()
 
-    assert disk.calls.count("sync file") == 1
+    assert disk.calls.count("sync file") == 1 + META
     assert last_use(watched, one, targets[999]) == LATER + timedelta(seconds=999)
     assert last_use(watched, one) is None

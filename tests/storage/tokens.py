@@ -64,7 +64,7 @@ def use(store: Store, one: Integration, at: datetime = LATER) -> None:
 
 def touch(store: TinyDBStore, one: Integration, at: datetime = LATER, target: Target = PROJECT) -> None:
     """Note that the token has used an integration of the first workspace."""
-    store.touch(T1, one.id, target, TOKEN_ID, at)
+    store.note_use(T1, one.id, target, TOKEN_ID, at)
 
 
 def last_use(store: Store, one: Integration, target: Target = PROJECT) -> datetime | None:

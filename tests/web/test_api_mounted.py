@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -42,7 +43,8 @@ def running(folder, *arguments, **settings):
         text=True,
     ) as process:
         try:
-            yield process.stdout.readline().split()[-1]
+            printed = next(line for line in process.stdout if "http://" in line)
+            yield re.search("http://[^/\\s]+", printed)[0]
         finally:
             process.terminate()
 

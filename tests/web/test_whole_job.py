@@ -188,7 +188,7 @@ def read_what_happened(person: Person, name: str) -> None:
     told = person.command(f"history {name}")
     expect(told).to_contain_text(f"deleted {name}")
     expect(told).to_contain_text(f"unlinked {name} (project web-shop)")
-    expect(person.command("history")).to_contain_text(re.compile("@Gus Turner.*was refused"))
+    expect(person.command("history")).to_contain_text(re.compile("@Gus Turner.*tried to"))
 
 
 def delete_from_home(person: Person, name: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import Changed, InvalidInput
-from bot.core.integrations.credentials import check_of, login_of, open_credential
+from bot.core.integrations.credentials import asked_by, check_of, login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration
 from bot.core.ports import Ports
@@ -38,7 +38,8 @@ def ask_registry(
         NotPermitted, KeyringFailure. What a registry does is in the result.
     """
     require(ports, actor, Action.TEST)
-    login = login_of(integration, open_credential(ports.keyring, actor.workspace, integration))
+    credential = open_credential(ports.keyring, actor.workspace, integration)
+    login = login_of(integration, credential, asked_by(actor, integration))
     result = ports.registry.check(login, deadline_s=_DEADLINE_S, repository=repository, on_step=on_step)
     _keep_result(ports, actor, integration, result)
     return result
@@ -96,5 +97,6 @@ def read_tags(ports: Ports, actor: Actor, integration: Integration, repository: 
     """
     require(ports, actor, Action.TAGS)
     credential = open_credential(ports.keyring, actor.workspace, integration)
-    login = login_of(integration, credential, cache_key=f"{integration.id}:{integration.version}")
+    cache_key = f"{integration.id}:{integration.version}"
+    login = login_of(integration, credential, asked_by(actor, integration), cache_key)
     return ports.registry.tags(login, repository, deadline_s=_DEADLINE_S)

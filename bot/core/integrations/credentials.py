@@ -6,7 +6,7 @@ from bot.core.kinds import Draft
 from bot.core.model import Actor, Check, Integration, Outcome, Workspace
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
-from bot.core.ports.registry import CheckResult, Login
+from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
 from bot.core.secrets import Credential, Place, Sealed
 
 _FORM_DEADLINE_S = 2.2
@@ -30,9 +30,9 @@ def open_credential(keyring: Keyring, workspace: Workspace, integration: Integra
 
 
 def login_of(
-    integration: Integration, credential: Credential, cache_key: str = "", token_id: str = ""
+    integration: Integration, credential: Credential, asker: Asker = NOBODY, cache_key: str = ""
 ) -> Login:
-    """Put together what a registry client needs."""
+    """Put together what a registry client needs; ``asker``: for whom, unless it is a clock."""
     return Login(
         kind=integration.kind,
         server=integration.server,
@@ -42,8 +42,13 @@ def login_of(
         ca=integration.ca,
         trusted_realms=integration.trusted_realms,
         cache_key=cache_key,
-        token_id=token_id,
+        asker=asker,
     )
+
+
+def asked_by(actor: Actor, integration: Integration) -> Asker:
+    """For which person a registry is asked."""
+    return Asker(f"{actor.workspace.key}/{actor.user_id}", integration.id)
 
 
 def check_login(
@@ -56,7 +61,8 @@ def check_login(
         InvalidFields: Beside the secret when the login was refused, else beside the server. What failed is
             in the history.
     """
-    result = ports.registry.check(login_of(integration, credential), deadline_s=_FORM_DEADLINE_S)
+    login = login_of(integration, credential, asked_by(actor, integration))
+    result = ports.registry.check(login, deadline_s=_FORM_DEADLINE_S)
     if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
         return check_of(actor, result)
     action = Action.ADD if integration.version == 1 else Action.EDIT

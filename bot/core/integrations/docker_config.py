@@ -275,5 +275,7 @@ def _login(username: str, password: str) -> tuple[PastedLogin, tuple[str, ...]]:
         raise InvalidInput("It has no user name.", _BY_FORM)
     if not kept:
         raise InvalidInput("It has no password.", _BY_FORM)
+    if username.startswith("_json_key"):
+        return PastedLogin(username, Secret(password)), ()  # a key file ends with a line break, and rightly
     slip = "its password ended with a line break, which is almost always a slip and was left out"
     return PastedLogin(username, Secret(kept)), (slip,) if kept != password else ()

@@ -173,8 +173,11 @@ def _kind_at(kinds: Kinds, server: Server, username: str) -> Kind:
     if fixed is None and server.port is None and not server.is_plain:
         own = (kind for kind in kinds.values() if kind.hosts and re.fullmatch(kind.hosts, server.host))
         fixed = next(own, None)
-    google = kinds["gcr"] if username == _GOOGLE_KEY else None
-    return fixed or google or kinds["private"]
+    google = kinds["gcr"]
+    host = google.field("host")
+    # A mirror elsewhere may take Google's key too: it is a private registry.
+    is_google = username == _GOOGLE_KEY and host is not None and re.fullmatch(host.pattern, server.address)
+    return fixed or (google if is_google else kinds["private"])
 
 
 @dataclass(frozen=True, slots=True)

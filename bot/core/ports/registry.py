@@ -10,6 +10,22 @@ from bot.core.secrets import Credential, Secret
 
 
 @dataclass(frozen=True, slots=True)
+class Asker:
+    """For whom a registry is asked, so that nobody keeps all others waiting."""
+
+    person: str = ""
+    """Workspace and user id: who asks, or who created the workflow's token; empty = nobody, a clock."""
+    integration: str = ""
+    """Its id."""
+    target: str = ""
+    """Workspace and target of the workflow that asks; empty = a person asks."""
+
+
+NOBODY = Asker()
+"""A clock that asks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Login:
     """All a registry client needs to log in once. Its ``repr`` shows no secret."""
 
@@ -22,8 +38,7 @@ class Login:
     trusted_realms: tuple[str, ...] = ()
     cache_key: str = ""
     """Integration id and version: access tokens kept in memory belong to exactly one. Empty = keep none."""
-    token_id: str = ""
-    """The workflow token it is got for, so that one cannot keep all others waiting; empty = a person."""
+    asker: Asker = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +111,12 @@ class Registry(Protocol):
     ) -> CheckResult:
         """Ask whether a login works. Never raises for what a registry does; keeps to the deadline."""
 
-    def kept_login(self, login: Login) -> DockerLogin | None:
-        """What docker must send, where nobody need be asked for it; ``None`` = ask by ``docker_login``."""
+    def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
+        """
+        What docker must send, where nobody need be asked for it; ``None`` = ask by ``docker_login``.
+
+        ``while_valid``: also what is due for renewal, while it lasts.
+        """
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """What docker must send: for ECR the password of 12 hours. Raises ``RegistryFailure``."""

@@ -40,5 +40,11 @@ class People(Protocol):
 class Executor(Protocol):
     """Runs what is slower than memory, after the acknowledgement."""
 
-    def submit(self, task: Callable[[], None], *, on_full: Callable[[], None]) -> None:
-        """Queue a task. When the queue is full, ``on_full`` runs on a thread of its own lane instead."""
+    def submit(
+        self, task: Callable[[], None], *, on_full: Callable[[], None], asks_registry: bool = False
+    ) -> None:
+        """
+        Queue a task. When the queue is full, ``on_full`` runs on a thread of its own lane instead.
+
+        ``asks_registry``: it may wait for a registry; such tasks have a lane of their own.
+        """

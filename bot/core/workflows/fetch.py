@@ -16,7 +16,7 @@ from bot.core.errors import Busy, Conflict, NotFound, NotPermitted, RegistryFail
 from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.model import Dependency, Integration, Server, Source
 from bot.core.ports import Ports
-from bot.core.ports.registry import DockerLogin, Login, Tags
+from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
 from bot.core.ports.store import Candidate, Fetch
 from bot.core.queries import Filter, Window
 from bot.core.secrets import Credential
@@ -140,7 +140,11 @@ def _login_for(ports: Ports, caller: Caller, candidate: Candidate) -> Login:
     """The login, with a name under which what AWS or a token server gives may be kept."""
     integration = candidate.integration
     credential = open_credential(ports.keyring, caller.workspace, integration)
-    return login_of(integration, credential, f"{integration.id}:{integration.version}", caller.token.id)
+    key, target = caller.workspace.key, caller.target
+    asker = Asker(
+        f"{key}/{caller.token.created_by}", integration.id, f"{key}/{target.kind.value}/{target.name}"
+    )
+    return login_of(integration, credential, asker, f"{integration.id}:{integration.version}")
 
 
 def _ask(candidate: Candidate, ask: Callable[[], T]) -> T:

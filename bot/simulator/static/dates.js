@@ -1,4 +1,4 @@
-// Times as Slack writes them, in the time zone of whoever reads.
+// Times as Slack writes them, in the reader's time zone.
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

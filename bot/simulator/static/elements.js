@@ -272,12 +272,8 @@ function ticks(use, type) {
   };
   show();
   // In a form the fieldset around it groups and names it.
-  const group = use.input.id
-    ? {}
-    : {
-        role: type === "radio" ? "radiogroup" : "group",
-        "aria-label": lineOf(use.block.text).replace(/[*_~`]/g, "") || PLEASE,
-      };
+  const title = use.input.id ? "" : lineOf(use.block.text).replace(/[*_~`]/g, "");
+  const group = title ? { role: type === "radio" ? "radiogroup" : "group", "aria-label": title } : {};
   return el("div", { class: "ticks", ...group }, rows);
 }
 

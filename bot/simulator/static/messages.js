@@ -1,4 +1,4 @@
-// The messages of one channel or direct conversation, drawn anew only where something changed.
+// The messages of one channel or direct conversation, redrawn only where something changed.
 
 import { renderBlocks } from "./blocks.js";
 import { clockTime, dayName, moment } from "./dates.js";

@@ -24,10 +24,14 @@ create table integrations (
     port       integer not null,               -- the effective one
     version    bigint not null,
     created_at timestamptz not null,
+    search     text not null,                  -- what words are looked for in: name, address, kind
+    owner      text not null,
+    marks      text[] not null,                -- broken, unchecked, open
+    ends_on    date,
     doc        jsonb not null,
     constraint integrations_key primary key (ws, id)
 );
-create unique index integrations_name on integrations (ws, name_key) include (kind);
+create unique index integrations_name on integrations (ws, name_key) include (kind, search, owner, marks, ends_on);
 create index integrations_server on integrations (ws, host, port);
 
 -- target_kind: 0 project, 1 environment, 2 image, in the order that people see.

@@ -1,13 +1,17 @@
 """What every store keeps to, whichever it is: lists and pages."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from bot.core.model import Integration, Target, TargetKind
+from bot.core.model import Check, Integration, Outcome, Server, Stage, Target, TargetKind
 from bot.core.ports.store import Store
-from bot.core.queries import Filter, Window
+from bot.core.queries import Filter, Mark, Window
 from tests.storage.samples import (
     ENVIRONMENT,
     IMAGE,
+    NOON,
     PROJECT,
     T1,
     add,
@@ -70,7 +74,7 @@ def test_page_past_an_end_is_the_last_one_there(store: Store, window: Window, ex
     [
         (Filter(), 25),
         (Filter(words=("NAME-02",)), 5),
-        (Filter(words=("name", "-01", "5")), 1),
+        (Filter(words=("name", "-01", "e-015")), 1),
         (Filter(kinds=frozenset({"docker-hub"})), 5),
         (Filter(kinds=frozenset({"docker-hub", "private"})), 25),
         (Filter(kinds=frozenset()), 0),
@@ -207,3 +211,59 @@ def test_nearest_names_are_at_most_three(store: Store) -> None:
 
     assert store.read(T1).integrations.nearest("name-5001")[0] in ("name-500", "name-501")
     assert len(store.read(T1).integrations.nearest("name-5001")) == 3
+
+
+def various() -> list[Integration]:
+    """Integrations that differ in what a list can be narrowed to."""
+    plain = integration("plain")
+    return [
+        plain,
+        replace(integration("mine"), owner="U0ANN"),
+        replace(integration("elsewhere"), server=Server("https", "10.1.2.3", 8443)),
+        replace(integration("refused"), check=Check(Outcome.REJECTED, Stage.LOGIN, "No.", NOON, "U0ANN")),
+        replace(integration("checked"), check=Check(Outcome.PROVED, Stage.LOGIN, "Yes.", NOON, "U0ANN")),
+        replace(integration("closed"), linked_only=True),
+        replace(integration("ending"), ends_on=NOON.date() + timedelta(days=30)),
+        replace(integration("lasting"), ends_on=NOON.date() + timedelta(days=31)),
+        replace(integration("old"), created_at=NOON - timedelta(days=100)),
+        replace(integration("used"), created_at=NOON - timedelta(days=100)),
+    ]
+
+
+EVERYTHING = {one.name for one in various()}
+MARKED = [
+    (Filter(owner="U0ANN"), {"mine"}),
+    (Filter(words=("10.1.2",)), {"elsewhere"}),
+    (Filter(words=("8443",)), {"elsewhere"}),
+    (Filter(words=("nothing",), alike=(frozenset({"private"}),)), EVERYTHING),
+    (Filter(words=("old", "nothing"), alike=(frozenset(), frozenset({"private"}))), {"old"}),
+    (Filter(words=("private",)), EVERYTHING),
+    (Filter(marks=frozenset({Mark.BROKEN})), {"refused"}),
+    (Filter(marks=frozenset({Mark.UNCHECKED})), EVERYTHING - {"refused", "checked"}),
+    (Filter(marks=frozenset({Mark.OPEN, Mark.UNCHECKED})), EVERYTHING - {"refused", "checked", "closed"}),
+    (Filter(marks=frozenset({Mark.ENDING}), today=NOON.date()), {"ending"}),
+    (Filter(marks=frozenset({Mark.UNUSED}), today=NOON.date()), {"old"}),
+]
+
+
+@pytest.mark.parametrize(("narrowed", "names"), MARKED)
+def test_filter_narrows_by_more_than_names(store: Store, narrowed: Filter, names: set[str]) -> None:
+    """Address, kind, owner, health, end and use narrow the list, alone and together."""
+    add(store, *various())
+    used = store.read(T1).integrations.named("used")
+    assert used is not None
+    with store.change(T1) as change:
+        change.put(replace(dependency(used), last_used_at=NOON - timedelta(days=89)))
+
+    assert set(shown(store, Window(size=50), narrowed)) == names
+
+
+def test_renamed_integration_is_found_by_its_new_name_alone(store: Store) -> None:
+    """After a rename, words find the new name and no longer the old one."""
+    first = integration("before")
+    add(store, first)
+    with store.change(T1) as change:
+        change.put(replace(first, name="after", version=2))
+
+    assert shown(store, Window(), Filter(words=("before",))) == []
+    assert shown(store, Window(), Filter(words=("after",))) == ["after"]

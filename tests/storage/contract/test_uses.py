@@ -199,13 +199,12 @@ def test_outdated_fetch_is_refused(
     assert len(whole_history(store)) == before
 
 
-@pytest.mark.parametrize("granted_by", [None, ""])
-def test_fetch_that_needs_a_link_needs_it_granted(store: Store, granted_by: str | None) -> None:
+def test_fetch_that_needs_a_link_needs_it_granted(store: Store) -> None:
     """Where only a granted link lets a target pass, a note does not, nor does a link that is gone."""
     one = integration()
     add(store, one)
     keep(store, token())
-    link(store, replace(dependency(one), granted_by=granted_by))
+    link(store, dependency(one))
     decided = replace(fetch(store, one), needs_link=True)
     with pytest.raises(UseOutdated):
         store.record_use(decided)

@@ -1,0 +1,261 @@
+"""The history of a workspace: its newest entries from memory, older ones from the archive.
+
+The workspace's file holds the newest entries; whenever ``FULL_AT`` of them are reached, the oldest
+``SEGMENT`` go to a file of their own, ``audit/<workspace>-<sequence of its first entry>.db``, which is
+written again only when it is sealed under a new key. So a long history slows no change, and the file that
+holds an entry follows from its number.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bot.core.audit import Action, former_name
+from bot.core.errors import StoreDamaged
+from bot.core.model import AuditEntry, Result, Server, name_key
+from bot.core.queries import HistoryPage, HistoryQuery
+from storage.records import AUDIT, row_of, value_in
+from storage.sealing import Keyring
+from storage.tinydb.durable_files import Volume
+from storage.tinydb.file_format import Sealer, decode, document_in, encode, line_of, lines_in
+from storage.tinydb.snapshot import Snapshot
+
+SEGMENT = 250
+FULL_AT = 750
+EVERY_SEAL = "*"
+"""Said of a history that the operator takes as it is."""
+_MOST_SEGMENTS = 40
+"""How many archive files a page reads once it has an entry (some 10 ms), and of how many the deletions are
+remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Which entries are asked for."""
+
+    needles: tuple[bytes, ...]
+    """What the text of a file in lower case holds if it holds such an entry; none = any file does."""
+    fits: Callable[[AuditEntry], bool]
+
+
+class Archive:
+    """The archived entries of one workspace."""
+
+    def __init__(self, volume: Volume, sealer: Sealer, workspace_key: str) -> None:
+        """Name the archive; nothing is read yet."""
+        self._volume = volume
+        self._sealer = sealer
+        self._workspace_key = workspace_key
+        self._deletions: dict[int, tuple[AuditEntry, ...]] = {}
+
+    def keep(self, entries: Sequence[AuditEntry]) -> None:
+        """Write the file of these ``SEGMENT`` entries; writing it again changes nothing."""
+        lines = [line_of(str(entry.sequence), row_of(entry)) for entry in entries]
+        data = encode(self._sealer, self._workspace_key, 1, {AUDIT: lines})
+        self._volume.replace(self._path(entries[0].sequence), data)
+
+    def missing_below(self, sequence: int) -> int | None:
+        """The first sequence number of a file that ought to be there for the entries below a number."""
+        return next((first for first in _firsts(sequence) if not self._path(first).exists()), None)
+
+    def page(self, before: int, question: _Question, size: int) -> HistoryPage:
+        """One page of the entries with a smaller sequence number, newest first; empty only without any."""
+        found: list[AuditEntry] = []
+        for place, first in enumerate(_firsts(before), start=1):
+            for entry in self._entries(first, before, question):
+                if len(found) == size:
+                    return HistoryPage(tuple(found), found[-1].sequence)
+                found.append(entry)
+            if found and place >= _MOST_SEGMENTS and first > 1:
+                return HistoryPage(tuple(found), first)
+        return HistoryPage(tuple(found), None)
+
+    def deletions(self, before: int) -> Iterator[AuditEntry]:
+        """
+        The deletions with a smaller sequence number, newest first.
+
+        Each of the newest files is read once: they never change, and deletions are few.
+        """
+        for place, first in enumerate(_firsts(before)):
+            known = self._deletions.get(first)
+            if known is None:
+                known = tuple(self._entries(first, first + SEGMENT, _DELETIONS))
+                if place < _MOST_SEGMENTS:
+                    self._deletions[first] = known
+            yield from known
+
+    def oldest_first(self, before: int) -> Iterator[AuditEntry]:
+        """Every entry with a smaller sequence number, the first one first."""
+        for first in reversed(list(_firsts(before))):
+            for _, line in lines_in(self._body(first)):
+                entry = _entry_in(line)
+                if entry.sequence < before:
+                    yield entry
+
+    def seal_again(self, before: int, trusted: str) -> None:
+        """Write every file, and seal every entry, again under the primary key; what is under it stays."""
+        for first in _firsts(before):
+            data = self._volume.read(self._path(first))
+            if trusted or data is None or not self._sealer.is_primary(data):
+                entries = (_entry_in(line) for _, line in lines_in(self._body(first)))
+                self.keep([sealed_again(self._sealer.keyring, entry, trusted) for entry in entries])
+
+    def _entries(self, first: int, before: int, question: _Question) -> Iterator[AuditEntry]:
+        """The entries of one file that are asked for, newest first."""
+        body = self._body(first)
+        text = body.lower()
+        if question.needles and not any(needle in text for needle in question.needles):
+            return
+        for _, line in reversed(list(lines_in(body))):
+            entry = _entry_in(line)
+            if entry.sequence < before and question.fits(entry):
+                yield entry
+
+    def _body(self, first: int) -> bytes:
+        path = self._path(first)
+        data = self._volume.read(path)
+        if data is None:
+            raise StoreDamaged(f"{path}, a part of the history, is missing.", "Put it back from a backup.")
+        try:
+            return decode(self._sealer, path, self._workspace_key, data)[1]
+        except StoreDamaged:
+            raise StoreDamaged(
+                f"{path}, a part of the history, is damaged.", "Put it back from a backup."
+            ) from None
+
+    def _path(self, first: int) -> Path:
+        return archive_path(self._volume.directory, self._workspace_key, first)
+
+
+def archive_path(directory: Path, workspace_key: str, first: int) -> Path:
+    """The file of the archive that begins with an entry."""
+    return directory / "audit" / f"{workspace_key}-{first:09d}.db"
+
+
+def _firsts(before: int) -> Iterator[int]:
+    """The first sequence numbers of the archive's files that hold entries before this one, newest first."""
+    newest = before - 1
+    return iter(range(newest - (newest - 1) % SEGMENT, 0, -SEGMENT))
+
+
+def sealed_again(keyring: Keyring, entry: AuditEntry, trusted: str) -> AuditEntry:
+    """
+    An entry under the seal of the primary key, if its present seal holds.
+
+    Args:
+        keyring: Has the former key too.
+        entry: Any entry.
+        trusted: The id of a lost key whose seals nobody can check any more, or ``EVERY_SEAL``; empty = none.
+    """
+    is_trusted = trusted in (EVERY_SEAL, entry.seal.partition(".")[0]) if trusted else False
+    if not is_trusted and not keyring.is_entry(entry.hash, entry.seal):
+        return entry
+    return replace(entry, seal=keyring.seal_entry(entry.hash))
+
+
+def _entry_in(line: bytes) -> AuditEntry:
+    key, row = document_in(line)
+    entry = value_in(AUDIT, key, row)
+    assert isinstance(entry, AuditEntry)  # noqa: S101 # the table says so
+    return entry
+
+
+def page_of(snapshot: Snapshot, archive: Archive, query: HistoryQuery) -> HistoryPage:
+    """
+    Read a page of the history, newest first.
+
+    The archive is read only by a page that finds nothing in memory: a shorter page before it ends where
+    memory does, and says where to read on.
+    """
+    question, before, size = _question_of(snapshot, query), query.before, query.size
+    recent = [
+        entry
+        for entry in reversed(snapshot.history)
+        if (before is None or entry.sequence < before) and question.fits(entry)
+    ]
+    if len(recent) > size:
+        return HistoryPage(tuple(recent[:size]), recent[size - 1].sequence)
+    oldest = snapshot.history[0].sequence if snapshot.history else 1
+    if recent or oldest == 1:
+        return HistoryPage(tuple(recent), oldest if oldest > 1 else None)
+    # Only below the oldest entry in memory: the archive is written before its entries leave the workspace's
+    # file, so a crash in between leaves some in both.
+    return archive.page(min(before or oldest, oldest), question, size)
+
+
+def _question_of(snapshot: Snapshot, query: HistoryQuery) -> _Question:
+    """Ask for the entries that fit everything of a query."""
+    about = _question_about(snapshot, query.about)
+    if query == HistoryQuery(about=query.about, before=query.before, size=query.size):
+        return about
+
+    def fits(entry: AuditEntry) -> bool:
+        event = entry.event
+        return (
+            about.fits(entry)
+            and query.actor in (None, event.actor)
+            and query.target in (None, event.target)
+            and (query.since is None or event.at >= query.since)
+            and (query.until is None or event.at < query.until)
+        )
+
+    return replace(about, fits=fits)
+
+
+def _question_about(snapshot: Snapshot, about: str | None) -> _Question:
+    """
+    Ask for the entries about an integration, by its id or its name, present or past.
+
+    What is called otherwise today is found under its old name too, as long as an entry in memory has it.
+    """
+    if about is None:
+        return _Question((), lambda _: True)
+    if about in snapshot.by_id:
+        return _Question((about.lower().encode(),), lambda entry: entry.event.integration_id == about)
+    key = name_key(about)
+    present = snapshot.by_key.get(key)
+    past = (one.event.integration_id for one in snapshot.history if name_key(one.event.name) == key)
+    ids = {about, present.id} if present else {about, *filter(None, past)}
+    needles = tuple(text.lower().encode() for text in {key, *ids})
+    return _Question(
+        needles, lambda entry: entry.event.integration_id in ids or name_key(entry.event.name) == key
+    )
+
+
+def deletion_of(snapshot: Snapshot, archive: Archive, integration_id: str) -> AuditEntry | None:
+    """The entry that says who deleted an integration."""
+    found = _deletions(snapshot, archive)
+    return next((one for one in found if one.event.integration_id == integration_id), None)
+
+
+def deletion_named(snapshot: Snapshot, archive: Archive, name: str) -> AuditEntry | None:
+    """The newest entry that says who deleted an integration of this name."""
+    key = name_key(name)
+    found = _deletions(snapshot, archive)
+    return next((one for one in found if name_key(one.event.name) == key), None)
+
+
+def deletion_at(snapshot: Snapshot, archive: Archive, server: Server) -> AuditEntry | None:
+    """The newest entry that says who deleted an integration of this server."""
+    found = _deletions(snapshot, archive)
+    return next((one for one in found if server.address in (one.event.server, one.event.detail)), None)
+
+
+def renaming(snapshot: Snapshot, name: str) -> AuditEntry | None:
+    """The newest entry in memory that says that an integration gave this name up."""
+    key = name_key(name)
+    recent = ((one, one.event.former_name or former_name(one.event)) for one in reversed(snapshot.history))
+    return next((one for one, old in recent if old and name_key(old) == key), None)
+
+
+def _deletions(snapshot: Snapshot, archive: Archive) -> Iterator[AuditEntry]:
+    """Every deletion, newest first. Asking again reads no file of the newest ones."""
+    yield from filter(_is_deletion, reversed(snapshot.history))
+    yield from archive.deletions(snapshot.history[0].sequence if snapshot.history else 1)
+
+
+def _is_deletion(entry: AuditEntry) -> bool:
+    return entry.event.action == Action.DELETE and entry.event.result is Result.DONE
+
+
+_DELETIONS = _Question((Action.DELETE.value.encode(),), _is_deletion)
