@@ -170,7 +170,7 @@ LARGE_BODY = b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 900_
 
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", LARGE_BODY], ids=["answers", "bodies"])
 def test_what_is_kept_for_slow_clients_is_bounded(sent):
-    """Clients that read no answers, or send large bodies by halves, lose the connections that hold the most."""
+    """Clients that read no answers or send half of large bodies lose the connections that hold the most."""
     with serving(large, most_kept_bytes=2_000_000) as where:
         held = [slow_reader(where) for _ in range(6)]
         [one.sendall(sent) for one in held]
