@@ -2,6 +2,7 @@
 
 from handlers import (
     add,
+    decide,
     delete,
     edit,
     help,  # noqa: A004 - the file is named for what the person types
@@ -14,6 +15,7 @@ from handlers import (
     show,
     tags,
     target_settings,
+    targets,
     test,
     token,
     unused,
@@ -21,8 +23,8 @@ from handlers import (
 )
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, delete, link, target_settings)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home)
+FIRST = (list, add, show, edit, delete, link, target_settings, targets)
+FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home, decide)
 """In the order help lists them."""
 
 

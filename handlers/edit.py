@@ -15,6 +15,8 @@ from bot.services import Services
 from handlers.blocks import Block, View, context, escape
 from handlers.command import Verb, Words
 from handlers.form import (
+    access_menu,
+    default_box,
     form_view,
     inputs,
     is_check_wanted,
@@ -22,7 +24,6 @@ from handlers.form import (
     name_input,
     plain_warning,
     saved_view,
-    sharing_boxes,
     skip_box,
     typed_draft,
     typed_sharing,
@@ -82,7 +83,8 @@ def edit_form(plan: EditPlan, kind: Kind) -> View:
         name_input(integration.name),
         *inputs(kind, values, keeps_secret=integration.secret is not None),
         *plain_warning(values),
-        sharing_boxes(integration),
+        access_menu(linked_only=integration.linked_only),
+        default_box(integration),
         skip_box(),
         context(_consequence(plan.dependencies)),
     ]
