@@ -61,7 +61,7 @@ with keys as materialized (
     select name_key,
            (%(kinds)s::text[] is null or kind = any (%(kinds)s))
            and not exists (
-               select from jsonb_array_elements(%(words)s) word
+               select from jsonb_array_elements(%(words)s::jsonb) word
                where not search like any (array(select jsonb_array_elements_text(word))))
            and (%(owner)s::text is null or owner = %(owner)s)
            and marks @> %(marks)s::text[]

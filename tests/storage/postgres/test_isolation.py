@@ -80,7 +80,7 @@ def theirs(store: PostgresStore) -> PostgresStore:
 def rows_of(url: str, text: str) -> str:
     """Everything a statement gives as the first workspace, as text; what it refuses gives nothing."""
     given = Anything({"after": 0}) if "sequence > " in text else Anything()
-    if "jsonb_array_elements(%(words)s)" in text:
+    if "jsonb_array_elements(%(words)s::jsonb)" in text:
         given["words"] = Jsonb([["%"]])
     with psycopg.connect(url) as connection:
         connection.execute("set search_path = quaymaster")
