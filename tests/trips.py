@@ -136,13 +136,15 @@ def walk(free: Team) -> list[Trip]:
 def test_trips(free: Team) -> None:
     """Print the trips; ``-vv`` prints where each goes."""
     trips = walk(free)
-    print("\n| request | files | functions | calls | changes of file | at most |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    print("\n".join(trip.row() for trip in trips))
-    if "-vv" in sys.argv:
-        for trip in trips:
-            pairs = sorted(trip.changes.items(), key=lambda one: -one[1])
-            print(f"\n{trip.name}", *(f"{count:4} {a} -> {b}" for (a, b), count in pairs), sep="\n")
+    table = [
+        "\n| request | files | functions | calls | changes of file | at most |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(trip.row() for trip in trips),
+    ]
+    for trip in trips if "-vv" in sys.argv else ():
+        pairs = sorted(trip.changes.items(), key=lambda one: -one[1])
+        table += [f"\n{trip.name}", *(f"{count:4} {a} -> {b}" for (a, b), count in pairs)]
+    sys.stdout.write("\n".join([*table, ""]))
 
 
 if __name__ == "__main__":
