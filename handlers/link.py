@@ -1,39 +1,92 @@
 """Record that a target depends on an integration, and take it back.
 
-payload -> link_typed -> link_target -> linked -> ack
+payload -> link_typed -> link_target -> linked | replacing -> ack
+payload -> link_surely -> link_target -> linked -> replace
 payload -> unlink_typed -> unlink_named -> unlinked -> ack
+payload -> ask | ask_pressed | ask_unlink -> _form -> open
+payload -> save | save_unlink -> as typed -> ack
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from slack_bolt import Ack
 
+from bot.core.audit import Action
+from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import (
     Linked,
     link_target,
     read_settings_url,
     read_target,
     unlink_named,
+    unlink_target,
 )
-from bot.core.model import Actor, Target
+from bot.core.integrations.inventory import get_integration
+from bot.core.integrations.targets import find_similar
+from bot.core.model import Actor, Integration, Target
 from bot.core.workflows.token_format import WorkflowToken
 from bot.services import Services
-from handlers.blocks import Block, Message, bold, code, context, escape, link, mention, message, section
+from handlers.blocks import (
+    Block,
+    Message,
+    View,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    escape,
+    labelled,
+    link,
+    mention,
+    message,
+    modal,
+    notice,
+    plain,
+    section,
+    state_value,
+    text_input,
+)
 from handlers.command import Verb, Words
-from handlers.routes import Routes
+from handlers.paging import pack, read_value
+from handlers.picker import (
+    chosen_integration,
+    chosen_target,
+    integration_input,
+    new_target_inputs,
+    target_input,
+)
+from handlers.routes import Form, Press, Routes
+from handlers.surfaces import Surface, as_modal
 
+OPEN = "link.open"
+_SAVE = "link.save"
+_UNLINK = "unlink.save"
+_URL, _VALUE = "settings_url", "value"
 TARGET = "project|environment|image TARGET"
 _MOST_NAMED = 10
+_SURE = "link.sure"
+_CANCEL = "link.cancel"
+_ALIKE = "link.alike"
+_NEW = "link.new"
 
 
 def register(routes: Routes) -> None:
     """Add both verbs."""
     example = "my_registry project web-shop https://ci.example.com/web-shop/settings"
     records = "records that a project, an environment or an image depends on it"
-    routes.verb(Verb("link", link_typed, f"NAME {TARGET} [settings-url]", example, records))
-    routes.verb(
-        Verb("unlink", unlink_typed, f"NAME {TARGET}", "my_registry project web-shop", "takes a link back")
-    )
+    usage, opens = f"NAME {TARGET} [settings-url]", {"": ask}
+    routes.verb(Verb("link", link_typed, usage, example, records, (), opens))
+    example, opens = "my_registry project web-shop", {"": ask_unlink}
+    routes.verb(Verb("unlink", unlink_typed, f"NAME {TARGET}", example, "takes a link back", (), opens))
+    routes.action(OPEN, ask_pressed, does=Action.SEE)
+    routes.form(_SAVE, save)
+    routes.form(_UNLINK, save_unlink)
+    routes.action(_SURE, link_surely, changes=True)
+    routes.action(_CANCEL, cancel)
+    routes.action(_ALIKE, link_alike, changes=True)
+    routes.action(_NEW, link_alike, changes=True)
 
 
 def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -42,7 +95,93 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
     target = typed_target(words)
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
-    ack(**linked(link_target(services.ports, actor, name, target, settings_url)))
+    ack(**_answer(services, actor, name, target, settings_url))
+
+
+def ask(surface: Surface) -> None:
+    """Open the form that links."""
+    surface.open(_form())
+
+
+def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form that links to the integration of a button."""
+    surface.open(_form(get_integration(services.ports, actor, press.value)))
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Link what was chosen."""
+    target = chosen_target(form)
+    try:
+        url = read_settings_url(state_value(form.values, _URL, _VALUE).strip())
+    except InvalidInput as error:
+        raise InvalidFields({_URL: str(error)}) from error
+    name = get_integration(services.ports, actor, chosen_integration(form)).name
+    ack(response_action="update", view=as_modal(_answer(services, actor, name, target, url)))
+
+
+def ask_unlink(surface: Surface) -> None:
+    """Open the form that takes a link back."""
+    blocks = [integration_input(), target_input()]
+    surface.open(modal("Unlink", blocks, callback_id=_UNLINK, submit=plain("Unlink"), close="Cancel"))
+
+
+def save_unlink(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Take back the link that was chosen."""
+    target = chosen_target(form)
+    integration = get_integration(services.ports, actor, chosen_integration(form))
+    unlink_target(services.ports, actor, integration.id, target)
+    ack(response_action="update", view=as_modal(unlinked(integration.name, target)))
+
+
+def _form(chosen: Integration | None = None) -> View:
+    """The form that links; what it may start with is an integration."""
+    address = text_input(_VALUE, "", "https://ci.example.com/web-shop/settings", max_length=1000)
+    blocks = [
+        integration_input(chosen),
+        target_input(optional=True),
+        *new_target_inputs(),
+        labelled("Settings page of the target", address, _URL, optional=True),
+    ]
+    return modal("Link", blocks, callback_id=_SAVE, submit=plain("Link"), close="Cancel")
+
+
+def _answer(services: Services, actor: Actor, name: str, target: Target, settings_url: str | None) -> Message:
+    similar = find_similar(services.ports, actor, target)
+    if similar:
+        return _alike(target, similar, name, settings_url)
+    done = link_target(services.ports, actor, name, target, settings_url)
+    return linked(done) if done.is_kept else replacing(done, settings_url)
+
+
+def link_surely(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Link although the target gets another login."""
+    sure = read_value(Sure, press.value, "link")
+    target = read_target(sure.kind, sure.target)
+    url = read_settings_url(sure.settings_url)
+    surface.replace(linked(link_target(services.ports, actor, sure.name, target, url, is_sure=True)))
+
+
+def link_alike(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Link the target that was meant."""
+    sure = read_value(Sure, press.value, "link")
+    target, url = read_target(sure.kind, sure.target), read_settings_url(sure.settings_url)
+    done = link_target(services.ports, actor, sure.name, target, url)
+    surface.replace(linked(done) if done.is_kept else replacing(done, url))
+
+
+def cancel(surface: Surface) -> None:
+    """Link nothing."""
+    surface.replace(notice("Cancelled: nothing was linked."))
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """What the button carries that links although the login changes."""
+
+    name: str
+    kind: str
+    target: str
+    settings_url: str = ""
 
 
 def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -63,12 +202,46 @@ def typed_target(words: Words) -> Target:
 def linked(done: Linked) -> Message:
     """Say that the link is recorded, or was already; and of a closed integration, whom that lets in."""
     settings = done.dependency.settings_url
-    name, target = bold(done.integration.name), escape(done.dependency.target.in_words)
+    name, target = bold(done.integration.name), code(done.dependency.target.in_words)
     verb = "now depends" if done.was_new else "already depends"
     more = f"  ({link(settings, 'Settings')})" if settings else ""
     text = f":link: {target} {verb} on {name}.{more}"
-    blocks = [section(text), *_let_in(done.tokens)]
+    blocks = [section(text), *_asked(done), *_let_in(done.tokens)]
     return message(f"{done.dependency.target.in_words} {verb} on {done.integration.name}.", blocks)
+
+
+def _asked(done: Linked) -> list[Block]:
+    """Say of a note that it gives no right yet, and who was asked."""
+    if not done.asks:
+        return []
+    people = " and ".join(mention(one) for one in done.asks)
+    why = "its login would change" if done.replaces else "you do not own it"
+    return [context(f"This is a note, because {why}: it may fetch it when {people} allows that.")]
+
+
+def _alike(target: Target, similar: Target, name: str, settings_url: str | None) -> Message:
+    """Ask which of two targets that look alike is meant."""
+    text = f"There is {code(similar.in_words)} already. Is {code(target.in_words)} another one?"
+    kind, url = target.kind.value, settings_url or ""
+    buttons = actions(
+        button(f"Link {similar.name}"[:75], _ALIKE, pack(Sure(name, kind, similar.name, url)), "primary"),
+        button(f"{target.name} is another one"[:75], _NEW, pack(Sure(name, kind, target.name, url))),
+        button("Cancel", _CANCEL),
+    )
+    return message(f"Is {target.in_words} another one than {similar.in_words}?", [section(text), buttons])
+
+
+def replacing(done: Linked, settings_url: str | None) -> Message:
+    """Ask before a link changes which login a target gets."""
+    target, former = done.dependency.target, done.replaces
+    name = former.name if former else ""
+    value = pack(Sure(done.integration.name, target.kind.value, target.name, settings_url or ""))
+    text = (
+        f":warning: {code(target.in_words)} gets the login of {bold(name)} now. With this link it gets that "
+        f"of {bold(done.integration.name)}."
+    )
+    buttons = actions(button("Link", _SURE, value, style="primary"), button("Cancel", _CANCEL))
+    return message(f"{target.in_words} would get another login.", [section(text), buttons])
 
 
 def _let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:

@@ -62,7 +62,7 @@ class _TagPage:
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, the page buttons and the box."""
     summary = "the image's tags, through Registry API V2"
-    opens, example = {(): open_picker("Tags", OPEN)}, "my_registry team/app"
+    opens, example = {"": open_picker("Tags", OPEN)}, "my_registry team/app"
     routes.verb(Verb("tags", tags, "NAME REPOSITORY", example, summary, (), opens), waits=True)
     routes.action(OPEN, explain, does=Action.SEE)
     routes.action(_PREVIOUS, turn)

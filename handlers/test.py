@@ -53,7 +53,7 @@ _REFUSALS = {
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, and the button that allows a token server."""
     summary = "asks the registry step by step, and says which step failed and why"
-    opens, example = {(): open_picker("Test", OPEN)}, "my_registry team/app"
+    opens, example = {"": open_picker("Test", OPEN)}, "my_registry team/app"
     routes.verb(Verb("test", test, "NAME [repository]", example, summary, ("check",), opens), waits=True)
     routes.action(OPEN, test_pressed, changes=True)
     routes.action(_ALLOW, allow, changes=True)
@@ -141,7 +141,7 @@ def _step_line(step: Step) -> str:
 
 
 def _allowing(integration: Integration, result: CheckResult) -> list[Block]:
-    """The question to the owner when the registry's token server stands on another host."""
+    """The question to the owner when the registry's token server is on another host."""
     if result.realm is None:
         return []
     value = pack(_Offer(integration.id, integration.version, result.realm))

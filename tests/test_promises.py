@@ -8,8 +8,8 @@ from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.news import draw_closed, draw_news
 from handlers.routes import Routes
-from tests.fakes.people import ADMIN
-from tests.fakes.scripted_registry import REJECTED
+from tests.fakes.people import ADMIN, COLLEAGUE
+from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.promises import ROUTES, action_ids
 from tests.features.test_add import FORM
 from tests.features.test_imports import config
@@ -70,6 +70,13 @@ def hear_of_a_refused_login(team, registry):
         outbox.step()
 
 
+def tell_requests(team):
+    """Tell people what others ask of them, and owners of a new target."""
+    team.fetch("registry-000", "project", "new-target")
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
+
+
 @pytest.fixture
 def walked(team, registry):
     """A team that has walked through every screen there is."""
@@ -87,16 +94,35 @@ def walked(team, registry):
     team.press("Next", on=team.command("tags registry-000 team/app"))
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
+    team.press("Remove project target-13", on=team.command("delete registry-000"))
+    team.command("link registry-001 project target-14")
+    team.command("link registry-000 project targe-15")
+    team.command("link registry-002 project noted", COLLEAGUE)
+    team.command("token create project noted", COLLEAGUE)
+    team.command("token create project note")
+    team.command("token list noted", ADMIN)
+    team.press("Next", on=team.command("targets"))
+    tell_requests(team)
     team.command("history", ADMIN)
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]
     team.press("Next", on=team.command("token list"))
+    for form in ("show", "link", "unlink", "token create", "which"):
+        team.command(form)
+        team.close()
     team.command("import")
     team.submit({"config.json": config("one.example.com")})
     team.close()
     team.open_home()
-    team.command("edit registry-001")
+    team.link("registry-000", "project", "kept")
+    form = team.command("edit registry-000")
+    team.leave(form, form.menu("Linked targets only"), "Linked targets only")
+    team.submit(on=form)
+    team.press("Who may still fetch it")
     team.close()
+    team.command("edit registry-002")
+    team.close()
+    registry.result = PROVED
     team.command("add private")
     team.submit(FORM)
     hear_of_a_refused_login(team, registry)
@@ -115,6 +141,18 @@ def test_every_form_is_shown(walked):
     shown = {one.content.get("callback_id") for one in walked.slack.shown}
 
     assert set(ROUTES.forms) - shown == set()
+
+
+def test_every_menu_that_searches_is_shown(walked):
+    """Each listener for what is typed in a menu has a menu that some screen shows."""
+    shown = {one.block["block_id"] for each in walked.slack.shown for one in each.controls if searches(one)}
+
+    assert shown == ROUTES.suggestions.keys()
+
+
+def searches(control):
+    """True for a menu that asks for its options while one types."""
+    return control.element["type"] == "external_select"
 
 
 def test_every_answer_is_private(walked):

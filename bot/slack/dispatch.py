@@ -1,9 +1,10 @@
 """From a verified payload to its listener, and from whatever goes wrong to a sentence for the person.
 
-1. ``command``, ``press``, ``form``, ``suggest``, ``shortcut`` and ``home_opened`` find the listener: what it does at most decides
-   whether Slack is asked again who that person is, or a memory will do (``bot/core/access.py``).
-2. They find out who is acting, in which role, and call the listener. For a press, a shortcut and an
-   event, that waits until after the acknowledgement.
+1. ``command``, ``press``, ``form``, ``suggest``, ``shortcut`` and ``home_opened`` find the listener: what
+   it does at most decides whether Slack is asked again who that person is, or a memory will do
+   (``bot/core/access.py``).
+2. They find out who is acting, in which role, and call the listener. For a press, a shortcut and an event,
+   that waits until after the acknowledgement.
 3. Errors rise to ``failed``, or to ``_explanation`` where the listener ran on the executor.
 """
 
@@ -85,7 +86,7 @@ class Dispatch:
         verb, words = known or self._routes.read(text)
         surface = surface_of(self._services, actor.workspace, actor.user_id, body)
         available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
-        opening = verb.opens.get(tuple(word.lower() for word in words.rest))
+        opening = verb.opens.get(" ".join(words.rest).lower())
         if opening is None and verb.name not in self._routes.waiting:
             return call(verb.listener, {**available, "ack": _QuickAck(ack)})
         ack()

@@ -63,7 +63,6 @@ def test_linking_again_with_a_settings_link_adds_it(free):
 
 
 REFUSED = [
-    ("link", "The integration's name is missing."),
     ("link my_registry", "The kind of target is missing."),
     ("link my_registry project", "The target's name is missing."),
     ("link my_registry server web-1", "project, environment or image"),
@@ -93,7 +92,7 @@ def test_unlink_takes_it_back(linked):
 
     assert "project web-shop no longer depends on *my_registry*." in shown.text
     assert linked.events()[0] == (MEMBER, "dependency.unlink", "done")
-    assert linked.command("delete my_registry").buttons == ["Remove", "Remove", "Cancel"]
+    assert linked.command("delete my_registry").buttons == ["Remove", "Remove", "Remove all", "Cancel"]
 
 
 def test_unlink_of_a_misspelt_target_names_the_nearest(linked):

@@ -2,8 +2,6 @@
 
 import pytest
 
-from handlers.form import DEFAULT, SHARING
-
 IMAGE = "registry.example.com/team/app:1.2"
 
 
@@ -37,7 +35,7 @@ def default(free):
     """One of two integrations of a server is ticked as its default."""
     free.add("other", username="deploy")
     free.command("edit other")
-    free.tick(SHARING[DEFAULT])
+    free.tick("Default for its server: it answers targets without a link of their own")
     free.submit()
     free.close()
     return free
@@ -51,7 +49,6 @@ def test_ticked_default_answers(default):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("which", "The image is missing."),
         ("which nothing.example.com/app", "No integration answers for nothing.example.com."),
         ("which <!channel>/app", ":warning:"),
         (f"which {IMAGE} server x", "project, environment or image"),
