@@ -53,7 +53,8 @@ def closed(team):
     """An integration of a colleague's for linked targets only."""
     kept = team.add("closed", owner=COLLEAGUE, password=PASSWORD)
     with team.store.change(ACME) as change:
-        change.put(replace(kept, linked_only=True))
+        closed = replace(kept, linked_only=True)
+        change.put(rebind_credential(team.services.ports.keyring, ACME, kept, closed))
     return team
 
 

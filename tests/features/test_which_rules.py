@@ -13,7 +13,9 @@ IMAGE = "registry.example.com/team/app"
 def mark(team, name, **ticks):
     """Tick the default or linked only, past Slack."""
     with team.store.change(ACME) as change:
-        change.put(replace(team.find(name), **ticks))
+        known = team.find(name)
+        ticked = replace(known, **ticks)
+        change.put(rebind_credential(team.services.ports.keyring, ACME, known, ticked))
 
 
 @pytest.fixture
