@@ -42,5 +42,7 @@ class Services:
     """Where pipelines reach this installation, without a slash at its end; ``None`` = nobody said."""
     admins: tuple[str, ...] = ()
     """User ids of ``QUAYMASTER_ADMINS``."""
+    default_linked_only: bool = False
+    """What ``Who may fetch it`` starts with: True = *Linked targets only*."""
     editors: tuple[str, ...] = ()
     """User and group ids of ``QUAYMASTER_EDITORS``; empty = every member."""

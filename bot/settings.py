@@ -74,6 +74,8 @@ class Settings(StoreSettings):
     editors: tuple[str, ...] = ()
     """The same; empty = every full member."""
     allowed_networks: tuple[Network, ...] = PRIVATE_NETWORKS
+    default_linked_only: bool = False
+    """True: what is added is for linked targets only, unless the form says otherwise."""
     rate_limit: int = _PRESSES_A_MINUTE
     """How many commands, presses and forms a person may send a minute."""
     metrics: tuple[str, int] | None = None
@@ -102,6 +104,7 @@ class Settings(StoreSettings):
             admins=ids_of(environ, "QUAYMASTER_ADMINS"),
             editors=ids_of(environ, "QUAYMASTER_EDITORS"),
             allowed_networks=networks_of(environ),
+            default_linked_only=default_access_of(environ),
             rate_limit=rate_limit_of(environ),
             metrics=metrics_of(environ),
             is_watching=is_watching(environ),
@@ -276,6 +279,14 @@ def networks_of(environ: Environment) -> tuple[Network, ...]:
         raise SettingsError(
             f"{name} is not a comma list of networks: write address ranges such as 10.0.0.0/8,fd00::/8."
         ) from error
+
+
+def default_access_of(environ: Environment) -> bool:
+    """Return whether new integrations are for linked targets only. Raises ``SettingsError``."""
+    text = (written(environ, "QUAYMASTER_DEFAULT_ACCESS") or "all").lower()
+    if text not in ("all", "linked"):
+        raise SettingsError("QUAYMASTER_DEFAULT_ACCESS must be all or linked.")
+    return text == "linked"
 
 
 def rate_limit_of(environ: Environment) -> int:

@@ -22,10 +22,12 @@ from handlers.form import (
     KIND,
     TICK,
     VALUE,
+    access_menu,
     chosen_kind,
     form_view,
     inputs,
     is_check_wanted,
+    is_closed,
     kind_menu,
     name_input,
     plain_warning,
@@ -43,6 +45,10 @@ _SAVE = "add.save"
 _AVAILABLE = (
     "The integration will now be available to all your continuous integration and deployment workflows."
 )
+_CLOSED = (
+    "The integration will now be available to the workflows of the targets that you link to it: "
+    "`/integrations link NAME project TARGET`."
+)
 
 
 def register(routes: Routes) -> None:
@@ -58,20 +64,20 @@ def register(routes: Routes) -> None:
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form, for the kind that was typed if one was."""
     require(services.ports, actor, Action.ADD)
-    surface.open(add_form(services.kinds, kind_named(services.kinds, " ".join(words.rest))))
+    surface.open(add_form(services, kind_named(services.kinds, " ".join(words.rest))))
 
 
 def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form from the list's button."""
     require(services.ports, actor, Action.ADD)
-    surface.open(add_form(services.kinds, kind_named(services.kinds, "")))
+    surface.open(add_form(services, kind_named(services.kinds, "")))
 
 
 def choose_kind(press: Press, surface: ModalSurface, services: Services) -> None:
     """Draw the fields of the chosen type; what was typed stays."""
     kind = chosen_kind(services.kinds, press.value)
     name = state_value(press.state, "name", VALUE)
-    surface.redraw(add_form(services.kinds, kind, name, shown_values(press.state, kind)))
+    surface.redraw(add_form(services, kind, name, shown_values(press.state, kind)))
 
 
 def tick() -> None:
@@ -82,7 +88,8 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what the form says."""
     kind = chosen_kind(services.kinds, state_value(form.values, "kind", KIND))
     draft = typed_draft(form, kind)
-    added = add_integration(services.ports, actor, draft, is_checked=is_check_wanted(form))
+    is_checked = is_check_wanted(form)
+    added = add_integration(services.ports, actor, draft, is_checked=is_checked, linked_only=is_closed(form))
     ack(response_action="update", view=saved(added))
 
 
@@ -104,14 +111,15 @@ def kind_named(kinds: Kinds, words: str) -> Kind:
     return known[wanted]
 
 
-def add_form(kinds: Kinds, kind: Kind, name: str = "", values: dict[str, str] | None = None) -> View:
+def add_form(services: Services, kind: Kind, name: str = "", values: dict[str, str] | None = None) -> View:
     """The form of a kind."""
     known = values or {}
     blocks = [
-        kind_menu(kinds, kind),
+        kind_menu(services.kinds, kind),
         name_input(name),
         *inputs(kind, known),
         *plain_warning(known),
+        access_menu(linked_only=services.default_linked_only),
         skip_box(),
     ]
     return form_view(_SAVE, "Add Integration", blocks)
@@ -121,4 +129,5 @@ def saved(added: Saved) -> View:
     """What the form becomes."""
     check = added.integration.check
     found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
-    return saved_view(added, f"\n{_AVAILABLE}", found)
+    available = _CLOSED if added.integration.linked_only else _AVAILABLE
+    return saved_view(added, f"\n{available}", found)

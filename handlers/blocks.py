@@ -162,6 +162,22 @@ def menu(action_id: str, choices: Iterable[Option], chosen: str = "", placeholde
     return {**block, "placeholder": plain(placeholder)} if placeholder else block
 
 
+def grouped_menu(
+    action_id: str, grouped: Mapping[str, Sequence[Option]], chosen: str = "", placeholder: str = ""
+) -> Block:
+    """A drop-down menu whose options stand under labels; ``chosen`` is the value it starts with."""
+    groups: list[Block] = []
+    options: list[Block] = []
+    for label, choices in grouped.items():
+        groups.append({"label": plain(cut(label, 75)), "options": [option(choice) for choice in choices]})
+        options += groups[-1]["options"]
+    block: Block = {"type": "static_select", "action_id": action_id, "option_groups": groups}
+    initial = next((one for one in options if one["value"] == chosen), None)
+    if initial:
+        block["initial_option"] = initial
+    return {**block, "placeholder": plain(placeholder)} if placeholder else block
+
+
 def text_input(action_id: str, initial: str = "", placeholder: str = "", **more: Any) -> Block:
     """A box to type in; ``more`` holds ``multiline``, ``max_length``, ``dispatch_action_config``."""
     block: Block = {"type": "plain_text_input", "action_id": action_id, **more}

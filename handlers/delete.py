@@ -2,18 +2,27 @@
 
 payload -> ask | ask_pressed -> plan_deletion -> confirmation -> ack | show
 payload -> turn -> plan_deletion -> confirmation -> replace
-payload -> remove -> remove_dependency -> confirmation -> replace
+payload -> remove | remove_everything | undo -> plan_deletion -> confirmation -> replace
 payload -> confirm -> delete_integration -> deleted | confirmation -> replace
-payload -> cancel -> notice -> replace
+payload -> cancel -> plan_deletion -> notice -> replace
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from slack_bolt import Ack
 
 from bot.core.audit import Action
-from bot.core.integrations.deletions import DeletionPlan, delete_integration, plan_deletion, remove_dependency
-from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
+from bot.core.integrations.deletions import (
+    DeletionPlan,
+    delete_integration,
+    plan_deletion,
+    remove_all,
+    remove_dependency,
+)
+from bot.core.integrations.dependencies import restore_target
+from bot.core.model import Actor, Dependency, Target, TargetKind
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -29,6 +38,7 @@ from handlers.blocks import (
     mention,
     message,
     notice,
+    plain,
     section,
     when,
 )
@@ -44,6 +54,12 @@ _CANCEL = "delete.cancel"
 _REMOVE = "delete.remove"
 _PREVIOUS = "delete.previous"
 _NEXT = "delete.next"
+_REMOVE_ALL = "delete.remove_all"
+_UNDO = "delete.undo"
+
+_LAST_MOMENT = 2**40
+_MOST_UNDONE = 8
+_SWEPT = "Fetched along with everything else, never alone"
 
 _HEADINGS = {
     TargetKind.PROJECT: "Projects",
@@ -60,6 +76,8 @@ def register(routes: Routes) -> None:
     routes.action(_PREVIOUS, turn, does=Action.SEE)
     routes.action(_NEXT, turn, does=Action.SEE)
     routes.action(_REMOVE, remove, changes=True)
+    routes.action(_REMOVE_ALL, remove_everything, changes=True)
+    routes.action(_UNDO, undo, changes=True)
     routes.action(_CONFIRM, confirm, changes=True)
     routes.action(_CANCEL, cancel)
 
@@ -76,29 +94,49 @@ def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page of dependencies."""
-    asked = read_value(Asked, press.value, "delete")
-    surface.replace(confirmation(plan_deletion(services.ports, actor, asked.id, asked.page)))
+    surface.replace(confirmation(_plan(services, actor, read_value(Asked, press.value, "delete"))))
 
 
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one dependency away and show what is left."""
     asked = read_value(Asked, press.value, "delete")
-    plan = remove_dependency(services.ports, actor, asked.id, asked.target, asked.page)
-    surface.replace(confirmation(plan))
+    note = remove_dependency(services.ports, actor, asked.id, asked.target)
+    surface.replace(confirmation(_plan(services, actor, asked, note)))
+
+
+def remove_everything(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Take every dependency away and show what is left."""
+    asked = read_value(Asked, press.value, "delete")
+    count = remove_all(services.ports, actor, asked.id)
+    note = f"Removed {count}: none of them may fetch this until it is linked again."
+    surface.replace(confirmation(_plan(services, actor, asked, note)))
+
+
+def undo(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Put back what was removed."""
+    asked = read_value(Asked, press.value, "delete")
+    is_back = restore_target(services.ports, actor, asked.id, asked.target)
+    late = f"{asked.target.in_words} was linked again meanwhile."
+    note = f"{asked.target.in_words} is back, as it was." if is_back else late
+    surface.replace(confirmation(_plan(services, actor, asked, note)))
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Delete, or show what has come in the way."""
     asked = read_value(Asked, press.value, "delete")
-    in_the_way = delete_integration(services.ports, actor, asked.id, asked.version)
+    in_the_way = delete_integration(services.ports, actor, asked.id, asked.version, asked.since)
     surface.replace(confirmation(in_the_way) if in_the_way else _deleted(asked, actor))
 
 
-def cancel(press: Press, surface: Surface) -> None:
-    """Leave everything as it is."""
-    surface.replace(
-        notice(f"Cancelled: {code(read_value(Asked, press.value, 'delete').name)} was not deleted.")
-    )
+def cancel(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Leave everything as it is, and say what stays removed."""
+    asked = read_value(Asked, press.value, "delete")
+    surface.replace(notice(_cancelled(asked.name, _plan(services, actor, asked).removed)))
+
+
+def _plan(services: Services, actor: Actor, asked: "Asked", note: str = "") -> DeletionPlan:
+    plan = plan_deletion(services.ports, actor, asked.id, asked.page, since=asked.since)
+    return replace(plan, note=note)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +149,13 @@ class Asked:
     page: int = 0
     kind: str = ""
     target_name: str = ""
+    opened_at: int = 0
+    """When the confirmation was opened, in seconds since 1970."""
+
+    @property
+    def since(self) -> datetime | None:
+        """When the confirmation was opened, if this version wrote it."""
+        return datetime.fromtimestamp(self.opened_at, UTC) if 0 < self.opened_at < _LAST_MOMENT else None
 
     @property
     def target(self) -> Target:
@@ -120,9 +165,12 @@ class Asked:
         return Target(TargetKind(self.kind), self.target_name)
 
 
-def _value_of(integration: Integration, page: int = 0, target: Target | None = None) -> str:
-    more = (target.kind.value, target.name) if target else ()
-    return pack(Asked(integration.id, integration.version, integration.name, page, *more))
+def _value_of(plan: DeletionPlan, page: int = 0, target: Target | None = None) -> str:
+    integration = plan.integration
+    kind, name = (target.kind.value, target.name) if target else ("", "")
+    return pack(
+        Asked(integration.id, integration.version, integration.name, page, kind, name, plan.opened_at)
+    )
 
 
 def confirmation(plan: DeletionPlan) -> Message:
@@ -131,48 +179,87 @@ def confirmation(plan: DeletionPlan) -> Message:
     blocks = [header(f"Delete {integration.name}?")]
     if plan.note:
         blocks.append(context(escape(plan.note)))
+    cancel_button = button("Cancel", _CANCEL, _value_of(plan))
     if page.total:
-        blocks += _dependants(plan)
+        blocks += [*_dependants(plan), actions(_remove_all_button(plan), cancel_button)]
     else:
         blocks += [
             section("*No dependency*\nDeleting cannot be undone: the credential is gone for good."),
-            actions(
-                button("Yes", _CONFIRM, _value_of(integration), style="danger"),
-                button("Cancel", _CANCEL, _value_of(integration)),
-            ),
+            actions(button("Yes", _CONFIRM, _value_of(plan), style="danger"), cancel_button),
         ]
     total = f"{page.total} depend{'s' * (page.total == 1)} on it" if page.total else "No dependency"
-    return message(f"Delete {integration.name}? {total}.", blocks)
+    return message(f"Delete {integration.name}? {total}.", [*blocks, *_removed_blocks(plan)])
 
 
 def _dependants(plan: DeletionPlan) -> list[Block]:
     """The dependencies of one page under their headings, and what to do about them."""
-    integration, page = plan.integration, plan.dependencies
+    page = plan.dependencies
     blocks = [section(f"*{targets_depend(page.total)} on it* and would stop working. Remove each one first.")]
-    shown: TargetKind | None = None
-    for dependency in page.rows:
-        if dependency.target.kind is not shown:
-            shown = dependency.target.kind
-            blocks.append(section(f"*{_HEADINGS[shown]}*"))
-        blocks.append(_dependency_block(integration, page.number, dependency))
-    return [*blocks, *_pages(plan), actions(button("Cancel", _CANCEL, _value_of(integration)))]
+    rows = sorted(page.rows, key=lambda row: row.target in plan.swept)
+    shown = ""
+    for dependency in rows:
+        is_swept = dependency.target in plan.swept
+        heading = _SWEPT if is_swept else _HEADINGS[dependency.target.kind]
+        if heading != shown:
+            shown = heading
+            blocks.append(section(f"*{heading}*"))
+        blocks.append(_dependency_block(plan, dependency))
+    return [*blocks, *_pages(plan)]
 
 
-def _dependency_block(integration: Integration, page: int, dependency: Dependency) -> Block:
+def _dependency_block(plan: DeletionPlan, dependency: Dependency) -> Block:
     """One dependency: where it came from, when last used, its settings, and how to remove it."""
     target = dependency.target
     facts = [origin(dependency), last_used(dependency.last_used_at)]
     if dependency.settings_url:
         facts.append(link(dependency.settings_url, "Settings"))
-    remove_button = button(
-        "Remove", _REMOVE, _value_of(integration, page, target), label=f"Remove {target.in_words}"
-    )
+    value = _value_of(plan, plan.dependencies.number, target)
+    remove_button = button("Remove", _REMOVE, value, label=f"Remove {target.in_words}")
     return section(f"{code(target.name)}\n{'  ·  '.join(facts)}", remove_button)
+
+
+def _remove_all_button(plan: DeletionPlan) -> Block:
+    """The button that removes all of them, after a question of Slack's own."""
+    total = plan.dependencies.total
+    question = (
+        f"{targets_depend(total)} on {plan.integration.name}. None of them may fetch it until it is linked "
+        "again."
+    )
+    asking = {
+        "title": plain("Remove all?"),
+        "text": plain(question),
+        "confirm": plain("Remove all"),
+        "deny": plain("Keep"),
+    }
+    return {**button("Remove all", _REMOVE_ALL, _value_of(plan), style="danger"), "confirm": asking}
+
+
+def _removed_blocks(plan: DeletionPlan) -> list[Block]:
+    """What was removed here, with a button each that puts it back."""
+    rows = [
+        section(
+            f"{escape(target.kind.value)} {code(target.name)} was removed.",
+            button("Undo", _UNDO, _value_of(plan, 0, target), label=f"Put back {target.in_words}"),
+        )
+        for target in plan.removed[:_MOST_UNDONE]
+    ]
+    more = len(plan.removed) - len(rows)
+    return [*rows, *([context(f"… and {more} more were removed.")] if more > 0 else [])]
+
+
+def _cancelled(name: str, removed: Sequence[Target]) -> str:
+    """Say that nothing was deleted, and what stays removed."""
+    text = f"Cancelled: {code(name)} was not deleted."
+    if not removed:
+        return text
+    names = ", ".join(code(target.in_words) for target in removed[:_MOST_UNDONE])
+    more = f" and {len(removed) - _MOST_UNDONE} more" if len(removed) > _MOST_UNDONE else ""
+    return f"{text} What you removed stays removed: {names}{more}."
 
 
 def _pages(plan: DeletionPlan) -> list[Block]:
     """The page buttons, where there is a page to turn to."""
-    return turning(plan.dependencies, (_PREVIOUS, _NEXT), lambda number: _value_of(plan.integration, number))
+    return turning(plan.dependencies, (_PREVIOUS, _NEXT), lambda number: _value_of(plan, number))
 
 
 def _deleted(asked: Asked, actor: Actor) -> Message:

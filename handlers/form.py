@@ -37,12 +37,10 @@ VALUE = "value"
 
 VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
 KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
-DEFAULT = "default"
-LINKED_ONLY = "linked"
-SHARING = {
-    DEFAULT: "Default for its server: it answers targets without a link of their own",
-    LINKED_ONLY: "Linked targets only: it refuses every other target",
-}
+_DEFAULT = "default"
+_LINKED_ONLY = "linked"
+_ACCESS = (("All workflows", "all"), ("Linked targets only", _LINKED_ONLY))
+_DEFAULT_TICK = option(("Default for its server: it answers targets without a link of their own", _DEFAULT))
 CHOSEN = option(("Save without checking", "skip"))
 
 
@@ -112,21 +110,32 @@ def skip_box() -> Block:
     return actions({"type": "checkboxes", "action_id": TICK, "options": [CHOSEN]}, block_id="skip")
 
 
-def sharing_boxes(integration: Integration) -> Block:
-    """The ticks that say who gets the credential."""
-    ticked = {DEFAULT: integration.is_default, LINKED_ONLY: integration.linked_only}
-    options = [option((text, value)) for value, text in SHARING.items()]
-    boxes: Block = {"type": "checkboxes", "action_id": TICK, "options": options}
-    if initial := [one for one in options if ticked[one["value"]]]:
-        boxes["initial_options"] = initial
+def access_menu(*, linked_only: bool) -> Block:
+    """The menu ``Who may fetch it``."""
+    chosen = _ACCESS[linked_only][1]
+    hint = (
+        "All workflows: any workflow token that an admin approved. Targets that you link may fetch it anyway."
+    )
+    return labelled("Who may fetch it", menu(VALUE, _ACCESS, chosen=chosen), "access", hint=hint)
+
+
+def is_closed(form: Form) -> bool:
+    """True when ``Linked targets only`` is chosen."""
+    return state_value(form.values, "access", VALUE) == _LINKED_ONLY
+
+
+def default_box(integration: Integration) -> Block:
+    """The tick that makes it the default for its server."""
+    boxes: Block = {"type": "checkboxes", "action_id": TICK, "options": [_DEFAULT_TICK]}
+    if integration.is_default:
+        boxes["initial_options"] = [_DEFAULT_TICK]
     return actions(boxes, block_id="sharing")
 
 
 def typed_sharing(form: Form) -> Sharing:
-    """Read the ticks."""
+    """Read who gets the credential."""
     chosen = form.values.get("sharing", {}).get(TICK, {}).get("selected_options") or []
-    ticked = {one["value"] for one in chosen}
-    return Sharing(is_default=DEFAULT in ticked, linked_only=LINKED_ONLY in ticked)
+    return Sharing(is_default=bool(chosen), linked_only=is_closed(form))
 
 
 def plain_warning(values: Mapping[str, str]) -> list[Block]:

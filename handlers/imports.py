@@ -37,7 +37,7 @@ from handlers.blocks import (
     text_input,
 )
 from handlers.command import Verb
-from handlers.form import VALUE, undecided_note
+from handlers.form import VALUE, access_menu, is_closed, undecided_note
 from handlers.routes import Form, Routes
 from handlers.surfaces import Surface, with_facts
 
@@ -70,7 +70,7 @@ def preview(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Show what would come of what was pasted."""
     text = state_value(form.values, FIELD, VALUE)
     found = preview_import(services.ports, services.kinds, actor, text)
-    ack(response_action="update", view=previewed(found, text))
+    ack(response_action="update", view=previewed(found, text, services.default_linked_only))
 
 
 def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -78,12 +78,15 @@ def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     text = state_value(form.values, FIELD, VALUE)
     found = preview_import(services.ports, services.kinds, actor, text)
     is_as_shown = form.facts.get("digest") == digest_of(text, found)
-    view = imported(keep_import(services.ports, actor, found)) if is_as_shown else previewed(found, text)
+    if is_as_shown:
+        view = imported(keep_import(services.ports, actor, found, linked_only=is_closed(form)))
+    else:
+        view = previewed(found, text, is_closed(form))
     ack(response_action="update", view=view)
 
 
 def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
-    """The box to paste into, and what stands under it."""
+    """The box to paste into, and what is below it."""
     box = text_input(
         VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True, max_length=3000
     )
@@ -98,7 +101,7 @@ def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
     )
 
 
-def previewed(found: tuple[Found, ...], text: str) -> View:
+def previewed(found: tuple[Found, ...], text: str, linked_only: bool) -> View:
     """The form with what each entry comes to; submitting it imports the new ones."""
     new = sum(one.finding is Finding.NEW for one in found)
     rows = [section(row(one)) for one in found]
@@ -106,7 +109,8 @@ def previewed(found: tuple[Found, ...], text: str) -> View:
         return import_form(PREVIEW, "Preview", [*rows, context(_nothing_new(found))])
     note = context("New ones are stored without checking. Conflicts stay as they are: edit those by hand.")
     return with_facts(
-        import_form(CONFIRM, f"Import {new}", [*rows, note]), {"digest": digest_of(text, found)}
+        import_form(CONFIRM, f"Import {new}", [*rows, access_menu(linked_only=linked_only), note]),
+        {"digest": digest_of(text, found)},
     )
 
 

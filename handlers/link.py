@@ -1,10 +1,12 @@
 """Record that a target depends on an integration, and take it back.
 
-payload -> link_typed -> link_target -> linked -> ack
+payload -> link_typed -> link_target -> linked | replacing -> ack
+payload -> link_surely -> link_target -> linked -> replace
 payload -> unlink_typed -> unlink_named -> unlinked -> ack
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from slack_bolt import Ack
 
@@ -15,15 +17,36 @@ from bot.core.integrations.dependencies import (
     read_target,
     unlink_named,
 )
+from bot.core.integrations.targets import find_similar
 from bot.core.model import Actor, Target
 from bot.core.workflows.token_format import WorkflowToken
 from bot.services import Services
-from handlers.blocks import Block, Message, bold, code, context, escape, link, mention, message, section
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    escape,
+    link,
+    mention,
+    message,
+    notice,
+    section,
+)
 from handlers.command import Verb, Words
-from handlers.routes import Routes
+from handlers.paging import pack, read_value
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
 
 TARGET = "project|environment|image TARGET"
 _MOST_NAMED = 10
+_SURE = "link.sure"
+_CANCEL = "link.cancel"
+_ALIKE = "link.alike"
+_NEW = "link.new"
 
 
 def register(routes: Routes) -> None:
@@ -34,6 +57,10 @@ def register(routes: Routes) -> None:
     routes.verb(
         Verb("unlink", unlink_typed, f"NAME {TARGET}", "my_registry project web-shop", "takes a link back")
     )
+    routes.action(_SURE, link_surely, changes=True)
+    routes.action(_CANCEL, cancel)
+    routes.action(_ALIKE, link_alike, changes=True)
+    routes.action(_NEW, link_alike, changes=True)
 
 
 def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -42,7 +69,46 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
     target = typed_target(words)
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
-    ack(**linked(link_target(services.ports, actor, name, target, settings_url)))
+    ack(**_answer(services, actor, name, target, settings_url))
+
+
+def _answer(services: Services, actor: Actor, name: str, target: Target, settings_url: str | None) -> Message:
+    similar = find_similar(services.ports, actor, target)
+    if similar:
+        return _alike(target, similar, name, settings_url)
+    done = link_target(services.ports, actor, name, target, settings_url)
+    return linked(done) if done.is_kept else replacing(done, settings_url)
+
+
+def link_surely(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Link although the target gets another login."""
+    sure = read_value(Sure, press.value, "link")
+    target = read_target(sure.kind, sure.target)
+    url = read_settings_url(sure.settings_url)
+    surface.replace(linked(link_target(services.ports, actor, sure.name, target, url, is_sure=True)))
+
+
+def link_alike(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Link the target that was meant."""
+    sure = read_value(Sure, press.value, "link")
+    target, url = read_target(sure.kind, sure.target), read_settings_url(sure.settings_url)
+    done = link_target(services.ports, actor, sure.name, target, url)
+    surface.replace(linked(done) if done.is_kept else replacing(done, url))
+
+
+def cancel(surface: Surface) -> None:
+    """Link nothing."""
+    surface.replace(notice("Cancelled: nothing was linked."))
+
+
+@dataclass(frozen=True, slots=True)
+class Sure:
+    """What the button carries that links although the login changes."""
+
+    name: str
+    kind: str
+    target: str
+    settings_url: str = ""
 
 
 def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -63,12 +129,46 @@ def typed_target(words: Words) -> Target:
 def linked(done: Linked) -> Message:
     """Say that the link is recorded, or was already; and of a closed integration, whom that lets in."""
     settings = done.dependency.settings_url
-    name, target = bold(done.integration.name), escape(done.dependency.target.in_words)
+    name, target = bold(done.integration.name), code(done.dependency.target.in_words)
     verb = "now depends" if done.was_new else "already depends"
     more = f"  ({link(settings, 'Settings')})" if settings else ""
     text = f":link: {target} {verb} on {name}.{more}"
-    blocks = [section(text), *_let_in(done.tokens)]
+    blocks = [section(text), *_asked(done), *_let_in(done.tokens)]
     return message(f"{done.dependency.target.in_words} {verb} on {done.integration.name}.", blocks)
+
+
+def _asked(done: Linked) -> list[Block]:
+    """Say of a note that it gives no right yet, and who was asked."""
+    if not done.asks:
+        return []
+    people = " and ".join(mention(one) for one in done.asks)
+    why = "its login would change" if done.replaces else "you do not own it"
+    return [context(f"This is a note, because {why}: it may fetch it when {people} allows that.")]
+
+
+def _alike(target: Target, similar: Target, name: str, settings_url: str | None) -> Message:
+    """Ask which of two targets that look alike is meant."""
+    text = f"There is {code(similar.in_words)} already. Is {code(target.in_words)} another one?"
+    kind, url = target.kind.value, settings_url or ""
+    buttons = actions(
+        button(f"Link {similar.name}"[:75], _ALIKE, pack(Sure(name, kind, similar.name, url)), "primary"),
+        button(f"{target.name} is another one"[:75], _NEW, pack(Sure(name, kind, target.name, url))),
+        button("Cancel", _CANCEL),
+    )
+    return message(f"Is {target.in_words} another one than {similar.in_words}?", [section(text), buttons])
+
+
+def replacing(done: Linked, settings_url: str | None) -> Message:
+    """Ask before a link changes which login a target gets."""
+    target, former = done.dependency.target, done.replaces
+    name = former.name if former else ""
+    value = pack(Sure(done.integration.name, target.kind.value, target.name, settings_url or ""))
+    text = (
+        f":warning: {code(target.in_words)} gets the login of {bold(name)} now. With this link it gets that "
+        f"of {bold(done.integration.name)}."
+    )
+    buttons = actions(button("Link", _SURE, value, style="primary"), button("Cancel", _CANCEL))
+    return message(f"{target.in_words} would get another login.", [section(text), buttons])
 
 
 def _let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:

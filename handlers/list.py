@@ -1,4 +1,4 @@
-"""List and filter the integrations, ten a page: in a message, and on the Home tab.
+"""List and filter the integrations: 15 a page in a message, 30 on the Home tab.
 
 payload -> show_list -> listing -> ack
 payload -> turn | choose_group | choose_words -> listing -> replace
@@ -6,15 +6,18 @@ payload -> turn | choose_group | choose_words -> listing -> replace
 A state says what is shown; it travels in block ids and button values.
 """
 
+import re
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from slack_bolt import Ack
 
+from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.integrations.inventory import list_integrations
 from bot.core.kinds import Kind
-from bot.core.model import Actor, Check, Integration, Outcome, name_key
-from bot.core.queries import Filter, Listed, Page, Window
+from bot.core.model import Actor, Check, Integration, Outcome
+from bot.core.queries import Filter, Listed, Mark, Page, Window
 from bot.services import Services
 from handlers.add import OPEN as ADD
 from handlers.blocks import (
@@ -27,9 +30,9 @@ from handlers.blocks import (
     context,
     divider,
     escape,
+    grouped_menu,
     labelled,
     mention,
-    menu,
     message,
     plain,
     section,
@@ -52,25 +55,28 @@ _GROUP = "list.group"
 _WORDS = "list.words"
 _ROW = "list.row"
 
-_ROW_MENU = tuple(
-    (plain(text), action) for text, action in (("Show", SHOW), ("Edit", EDIT), ("Test", TEST), ("Tags", TAGS))
-)
+_ROW_MENU = tuple((plain(text), action) for text, action in (("Test", TEST), ("Tags", TAGS)))
 """The entries of each row's menu; their texts are made once, not forty times a page."""
+A_PAGE = 15
+_FRESH_FOR = timedelta(days=2)
+"""A check that is older is shown in grey: much may have happened since."""
 _ALL = "All"
 _NO_FILTER = "Filters"
 _WORDS_LIMIT = 64
 """As long as a name, and short enough that a state fits into a block's id even if each one is escaped."""
-_MARKS = {
-    Outcome.PROVED: ":white_check_mark: login works",
-    Outcome.ACCEPTED: ":ballot_box_with_check: login accepted",
-    Outcome.REJECTED: ":x: login refused",
-    Outcome.UNREACHABLE: ":warning: could not be checked",
+_HEALTH = {
+    Outcome.PROVED: (":white_check_mark: login works", "login worked"),
+    Outcome.ACCEPTED: (":ballot_box_with_check: login accepted", "login was accepted"),
+    Outcome.REJECTED: (":x: login refused", "login was refused"),
+    Outcome.UNREACHABLE: (":warning: not reachable", "was not reachable"),
 }
-
+"""What a check found: as a fresh one says it, and an old one."""
+_MINE = "mine"
+_PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
 
 _MOST_DRAWN = 500
-_drawn: dict[str, tuple[Integration, int, list[Block]]] = {}
-"""Rows by integration id: the same page is asked for far more often than a row of it changes."""
+_drawn: dict[tuple[str, bool, bool], tuple[Integration, int, list[Block]]] = {}
+"""Rows by integration id, rights and age: a page is asked for far more often than a row of it changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +100,7 @@ def decoded(text: str) -> State:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons, the menu and the box."""
-    summary = "every integration, ten a page; words narrow it by type and name"
+    summary = "every integration; words narrow it: name, type, server, @owner, mine, broken, unused, …"
     routes.verb(
         Verb("list", show_list, "[words]", "docker my_", summary, ("filter", "ls", "search", "find")),
         does=Action.SEE,
@@ -128,11 +134,17 @@ def choose_words(press: Press, surface: Surface, services: Services, actor: Acto
 
 
 def _typed_state(services: Services, words: tuple[str, ...]) -> State:
-    """Read typed words: the first that names a group chooses it, the others are looked for in names."""
+    """Read typed words: the first that names a group chooses it, the others narrow the list."""
     groups = {**_group_words(services), "all": _ALL}
     group = next((groups[word.lower()] for word in words if word.lower() in groups), _ALL)
-    rest = [word for word in words if groups.get(word.lower()) != group]
+    rest = [_without_label(word) for word in words if groups.get(word.lower()) != group]
     return State(group, cleaned(" ".join(rest)))
+
+
+def _without_label(word: str) -> str:
+    """A mention as short as it goes: a state must fit into a block's id."""
+    found = _PERSON.fullmatch(word)
+    return f"@{found[1]}" if found and word.startswith("<") else word
 
 
 def _group_words(services: Services) -> dict[str, str]:
@@ -142,9 +154,9 @@ def _group_words(services: Services) -> dict[str, str]:
 
 def listing(services: Services, actor: Actor, state: State) -> Message:
     """Look a page up and draw it."""
-    window = Window(after=state.after, before=state.before)
-    page = list_integrations(services.ports, actor, _narrowed(services, state), window)
-    return _listed(page, state, services)
+    window = Window(after=state.after, before=state.before, size=A_PAGE)
+    page = list_integrations(services.ports, actor, narrowed(services, actor, state), window)
+    return _listed(page, state, services, actor)
 
 
 def cleaned(words: str) -> str:
@@ -152,26 +164,55 @@ def cleaned(words: str) -> str:
     return "".join(filter(str.isprintable, words))[:_WORDS_LIMIT]
 
 
-def _narrowed(services: Services, state: State) -> Filter:
+def narrowed(services: Services, actor: Actor, state: State) -> Filter:
     """Turn a state into the store's question."""
-    kinds = frozenset(kind.id for kind in services.kinds.values() if kind.group == state.group)
-    return Filter(kinds if state.group != _ALL else None, tuple(name_key(state.words).split()))
+    kinds = frozenset(one.id for one in services.kinds.values() if state.group in (one.group, one.id))
+    words, marks, owner = [], set(), None
+    for word in state.words.casefold().split():
+        if word in list(Mark):
+            marks.add(Mark(word))
+        elif word == _MINE:
+            owner = actor.user_id
+        elif found := _PERSON.fullmatch(word.upper()):
+            owner = found[1]
+        else:
+            words.append(word)
+    return Filter(
+        kinds=kinds if state.group != _ALL else None,
+        words=tuple(words),
+        alike=tuple(_kinds_named(services, word) for word in words),
+        owner=owner,
+        marks=frozenset(marks),
+        today=actor.at.date() if marks else None,
+    )
 
 
-def _listed(page: Page, state: State, services: Services) -> Message:
+def _kinds_named(services: Services, word: str) -> frozenset[str]:
+    """The ids of the kinds that a word names: each word that ``add`` takes."""
+    return frozenset(
+        kind.id for kind in services.kinds.values() if word in (*kind.words, *kind.label.casefold().split())
+    )
+
+
+def _listed(page: Page, state: State, services: Services, actor: Actor) -> Message:
     """The list as a message: controls, rows, page buttons."""
-    add = button("Add Integration", ADD, style="primary")
-    # The first block's id says what is shown: the Home tab is published anew from it after a change.
-    blocks = [section(f"*Integrations*   {_range_of(page)}", add, block_id=state.encoded("list"))]
-    if page.everything:
-        blocks += _controls(state, services.groups)
-    for row in page.rows:
-        blocks += _drawn_once(row, services.kinds[row.integration.kind])
-    if not page.rows:
-        blocks.append(section(_empty(page, state)))
-    blocks += _page_turning(page, state)
+    blocks = list_blocks(page, state, services, actor)
     blocks.append(context("`/integrations help` shows everything you can do."))
     return message(f"Integrations {_range_of(page)}", blocks)
+
+
+def list_blocks(page: Page, state: State, services: Services, actor: Actor) -> list[Block]:
+    """A page of the list with its controls."""
+    add = button("Add Integration", ADD, style="primary")
+    # The first block's id says what is shown: the Home tab is published again from it after a change.
+    blocks = [section(f"*Integrations*   {_range_of(page)}", add, block_id=state.encoded("list"))]
+    if page.everything:
+        blocks += _controls(state, services)
+    for row in page.rows:
+        blocks += _drawn_once(row, services.kinds[row.integration.kind], actor)
+    if not page.rows:
+        blocks.append(section(_empty(page, state, services)))
+    return [*blocks, *_page_turning(page, state)]
 
 
 def _range_of(page: Page) -> str:
@@ -181,73 +222,85 @@ def _range_of(page: Page) -> str:
     return f"{page.start + 1}–{page.start + len(page.rows)} of {page.total}"
 
 
-def _empty(page: Page, state: State) -> str:
+def _empty(page: Page, state: State, services: Services) -> str:
     """What an empty list says: there is nothing yet, or nothing fits."""
     if not page.everything:
         return "There is no integration yet. Press `Add Integration` to add the first one."
-    words = f" with {code(state.words)} in its name" if state.words else ""
-    group = f" of type {bold(state.group)}" if state.group != _ALL else ""
+    words = f" matches {code(state.words)}" if state.words else " is here"
+    kind = services.kinds.get(state.group)
+    group = f" of type {bold(kind.label if kind else state.group)}" if state.group != _ALL else ""
     return f"No integration{group}{words}. Choose `All` and empty the box to see all {page.everything}."
 
 
-def _controls(state: State, groups: tuple[str, ...]) -> list[Block]:
+def _controls(state: State, services: Services) -> list[Block]:
     """The Filters menu and the Integration Name box; their ids carry the state and change with it."""
     first_page = replace(state, after=None, before=None)
-    choices = [(group, group) for group in (_ALL, *groups)]
     box = text_input(
         _WORDS,
         state.words,
-        "Part of a name, then Enter",
+        "Name, type, server, @owner, broken, mine …, then Enter",
         max_length=_WORDS_LIMIT,
         dispatch_action_config={"trigger_actions_on": ["on_enter_pressed"]},
     )
-    filters = menu(_GROUP, choices, chosen=state.group, placeholder=_NO_FILTER)
     return [
-        section("Filters", filters, block_id=first_page.encoded("filters")),
+        section("Filters", _filters(state, services), block_id=first_page.encoded("filters")),
         labelled("Integration Name", box, first_page.encoded("words"), optional=True, dispatch_action=True),
         divider(),
     ]
 
 
-def _drawn_once(row: Listed, kind: Kind) -> list[Block]:
+def _filters(state: State, services: Services) -> Block:
+    """The Filters menu: every kind, under the name of its group."""
+    grouped = {"All types": [(_ALL, _ALL)]}
+    for group in services.groups:
+        kinds = [(kind.label, kind.id) for kind in services.kinds.values() if kind.group == group]
+        # A group of one kind needs no entry of its own.
+        grouped[group] = [(group, group)] if len(kinds) == 1 else [(group, group), *kinds]
+    return grouped_menu(_GROUP, grouped, chosen=state.group, placeholder=_NO_FILTER)
+
+
+def _drawn_once(row: Listed, kind: Kind, actor: Actor) -> list[Block]:
     """A row as it was drawn last, as long as it is the same. Nobody changes blocks once they are drawn."""
     integration = row.integration
-    known = _drawn.get(integration.id)
+    is_fresh = integration.check is not None and actor.at - integration.check.at < _FRESH_FOR
+    key = (integration.id, may(actor, Action.EDIT, integration.owner), is_fresh)
+    known = _drawn.get(key)
     # A change makes a new object, so what the same one holds was not changed.
     if known and known[0] is integration and known[1] == row.dependencies:
         return known[2]
     if len(_drawn) >= _MOST_DRAWN:
         _drawn.clear()
-    blocks = row_blocks(row, kind)
-    _drawn[integration.id] = (integration, row.dependencies, blocks)
+    blocks = row_blocks(row, kind, is_theirs=key[1], is_fresh=is_fresh)
+    _drawn[key] = (integration, row.dependencies, blocks)
     return blocks
 
 
-def row_blocks(row: Listed, kind: Kind) -> list[Block]:
-    """One integration: what it is, and what can be done with it."""
+def row_blocks(row: Listed, kind: Kind, *, is_theirs: bool, is_fresh: bool) -> list[Block]:
+    """One integration: what it is, and what this person can do with it."""
     integration = row.integration
-    facts = f"{bold(integration.name)}   {escape(kind.label)}\n{_summary_of(row)}"
-    buttons = actions(
-        button("Delete", DELETE, integration.id, label=f"Delete {integration.name}"),
-        {
-            "type": "overflow",
-            "action_id": _ROW,
-            "options": [{"text": text, "value": f"{action}:{integration.id}"} for text, action in _ROW_MENU],
-        },
-        block_id=f"row:{integration.id}",
-    )
-    return [section(facts), buttons]
+    name, value = integration.name, integration.id
+    facts = f"{bold(name)}   {escape(kind.label)}\n{_summary_of(row, is_fresh=is_fresh)}"
+    buttons = [button("Show", SHOW, value, label=f"Show {name}")]
+    if is_theirs:
+        buttons.append(button("Edit", EDIT, value, label=f"Edit {name}"))
+        buttons.append(button("Delete", DELETE, value, label=f"Delete {name}"))
+    more = {
+        "type": "overflow",
+        "action_id": _ROW,
+        "options": [{"text": text, "value": f"{action}:{value}"} for text, action in _ROW_MENU],
+    }
+    return [section(facts), actions(*buttons, more, block_id=f"row:{value}")]
 
 
-def _summary_of(row: Listed) -> str:
+def _summary_of(row: Listed, *, is_fresh: bool) -> str:
     """Host, owner, number of dependencies, last check."""
     plain = ":unlock: " if row.integration.server.is_plain else ""
     return "  ·  ".join(
         (
             plain + code(row.integration.server.address),
-            mention(row.integration.owner),
+            health_in_words(row.integration, is_fresh=is_fresh),
             _dependencies_in_words(row.dependencies),
-            _last_check(row.integration),
+            mention(row.integration.owner),
         )
     )
 
@@ -257,10 +310,13 @@ def _dependencies_in_words(count: int) -> str:
     return "no dependency" if not count else f"{count} dependenc{'y' if count == 1 else 'ies'}"
 
 
-def _last_check(integration: Integration) -> str:
+def health_in_words(integration: Integration, *, is_fresh: bool = True) -> str:
     """What the last check found, and when."""
     check: Check | None = integration.check
-    return ":white_circle: not checked" if check is None else f"{_MARKS[check.outcome]} {when(check.at)}"
+    if check is None:
+        return ":white_circle: not checked"
+    fresh, old = _HEALTH[check.outcome]
+    return f"{fresh} {when(check.at)}" if is_fresh else f":white_circle: {old} {when(check.at)}"
 
 
 def _page_turning(page: Page, state: State) -> list[Block]:

@@ -36,6 +36,7 @@ from handlers.blocks import (
 from handlers.command import COMMAND, Verb, Words
 from handlers.edit import OPEN as EDIT
 from handlers.phrases import event_line, last_used
+from handlers.requests import draw_requests, is_request
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST
@@ -112,6 +113,8 @@ def _muted(integration: Integration) -> Message:
 def draw_news(reading: Reading, group: Sequence[News]) -> Message:
     """Draw one message of news that belongs together: the same thing, of one server, to one recipient."""
     events = [one.event for one in group]
+    if group[0].to.startswith(("U", "W")) and is_request(events[0]):
+        return _public(draw_requests(events))
     if events[0].action == Action.HEALTH:
         return _public(_health(reading, events))
     lines = [event_line(one) for one in events[:_MOST_NAMED]]

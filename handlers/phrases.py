@@ -19,6 +19,12 @@ _DID = {
     Action.TAGS: "read tags of",
     Action.LINK: "linked",
     Action.UNLINK: "unlinked",
+    Action.NOTE: "noted a link to",
+    Action.ALLOW: "allowed a link to",
+    Action.RESTORE: "put back",
+    Action.APPROVE_TOKEN: "approved a token",
+    Action.DECLINE_TOKEN: "declined a token",
+    Action.RENAME_TARGET: "renamed a target",
     Action.ALLOW_REALM: "allowed a token server for",
     Action.FETCH: "fetched",
     Action.CREATE_TOKEN: "created a token",
@@ -41,6 +47,12 @@ _TRIED = {
     Action.TAGS: "read tags of",
     Action.LINK: "link",
     Action.UNLINK: "unlink",
+    Action.NOTE: "link",
+    Action.ALLOW: "allow a link to",
+    Action.RESTORE: "put back",
+    Action.APPROVE_TOKEN: "approve a token",
+    Action.DECLINE_TOKEN: "decline a token",
+    Action.RENAME_TARGET: "rename a target",
     Action.ALLOW_REALM: "allow a token server for",
     Action.FETCH: "fetch",
     Action.CREATE_TOKEN: "create a token",
@@ -80,10 +92,23 @@ def _token(event: Event) -> str:
     )
 
 
+_FOR = frozenset(
+    {
+        Action.FETCH,
+        Action.TAGS,
+        Action.CREATE_TOKEN,
+        Action.REVOKE_TOKEN,
+        Action.APPROVE_TOKEN,
+        Action.DECLINE_TOKEN,
+    }
+)
+"""What is done for a target, not to it."""
+
+
 def _target(event: Event) -> str:
     if event.target is None:
         return ""
-    is_for = event.action in (Action.FETCH, Action.TAGS, Action.CREATE_TOKEN, Action.REVOKE_TOKEN)
+    is_for = event.action in _FOR
     return f"{'for ' * is_for}{event.target.kind.value} {code(event.target.name)}"
 
 
@@ -115,6 +140,8 @@ _FACTS: tuple[Callable[[Event], str], ...] = (_token, _target, _changed, _more, 
 def origin(dependency: Dependency) -> str:
     """How a dependency came about: a person linked it, or a workflow fetched with a token of theirs."""
     who, at = mention(dependency.added_by), when(dependency.added_at)
+    if dependency.source is not Source.WORKFLOW and not dependency.granted_by:
+        return f"noted by {who} {at}, not allowed yet"
     if dependency.source is Source.WORKFLOW:
         return f"fetched by a workflow since {at}, token by {who}"
     return f"linked by {who} {at}"

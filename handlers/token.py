@@ -12,18 +12,21 @@ from typing import Any
 
 from slack_bolt import Ack
 
+from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput, shortened
 from bot.core.integrations.dependencies import read_target
-from bot.core.model import Actor
+from bot.core.integrations.targets import find_similar
+from bot.core.model import Actor, Target
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
 from bot.core.workflows.token_format import WorkflowToken
-from bot.core.workflows.tokens import create_token, list_tokens, read_days, revoke_token
+from bot.core.workflows.tokens import create_token, is_asked, list_tokens, read_days, revoke_token
 from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
+    actions,
     button,
     code,
     context,
@@ -36,15 +39,23 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
+from handlers.requests import request_buttons
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
 _REVOKE = "token.revoke"
 _PREVIOUS = "token.previous"
 _NEXT = "token.next"
+_SIMILAR = "token.similar"
+_NEW = "token.new"
 _MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
 _WORDS_LIMIT = 200
 """Characters; what is looked for travels in each button."""
+_UNAPPROVED = (
+    ":hourglass: Until an admin approves it, it fetches only integrations that you own and those whose "
+    "owners link this target to them. The admins see the request on the Home tab and in "
+    "`/integrations token list`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +73,8 @@ def register(routes: Routes) -> None:
     summary = "workflow tokens: what a pipeline shows to get credentials"
     routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",)))
     routes.action(_REVOKE, revoke_pressed)
+    routes.action(_SIMILAR, create_pressed)
+    routes.action(_NEW, create_pressed)
     routes.action(_PREVIOUS, turn, does=Action.SEE)
     routes.action(_NEXT, turn, does=Action.SEE)
 
@@ -78,7 +91,22 @@ def create(words: Words, services: Services, actor: Actor) -> Message:
     """Make a token and show it, once."""
     words.at_most(4)
     target = read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
-    made = create_token(services.ports, actor, target, read_days(words.optional(3)))
+    days = read_days(words.optional(3))
+    similar = find_similar(services.ports, actor, target)
+    if similar:
+        return _alike(target, similar, days)
+    return _create(services, actor, target, days)
+
+
+def create_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Make a token for the target that was meant."""
+    meant = read_value(Meant, press.value, "token create")
+    target = read_target(meant.kind, meant.name)
+    surface.replace(_create(services, actor, target, read_days(str(meant.days))))
+
+
+def _create(services: Services, actor: Actor, target: Target, days: int) -> Message:
+    made = create_token(services.ports, actor, target, days)
     return created(*made, services.base_url)
 
 
@@ -115,6 +143,26 @@ def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> No
     surface.replace(_page_of(read_value(Asked, press.value, "token list"), services, actor))
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What a button carries that makes a token for one of two targets that look alike."""
+
+    kind: str
+    name: str
+    days: int
+
+
+def _alike(target: Target, similar: Target, days: int) -> Message:
+    """Ask which of two targets that look alike is meant."""
+    kind = target.kind.value
+    text = f"There is {code(similar.in_words)} already. Is {code(target.in_words)} another one?"
+    buttons = actions(
+        button(f"For {similar.name}"[:75], _SIMILAR, pack(Meant(kind, similar.name, days)), "primary"),
+        button(f"{target.name} is another one"[:75], _NEW, pack(Meant(kind, target.name, days))),
+    )
+    return message(f"Is {target.in_words} another one than {similar.in_words}?", [section(text), buttons])
+
+
 def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
     """The only message that ever shows a token."""
     where = f", and `QUAYMASTER_URL` is {code(base_url)}" if base_url else ""
@@ -128,6 +176,7 @@ def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
                 f"Copy it now into your CI system's secrets as `QUAYMASTER_TOKEN`{where}. It is not stored "
                 "and cannot be shown again. Whatever it fetches is recorded as a dependency."
             ),
+            *([] if made.approved_by else [section(_UNAPPROVED)]),
             context(f"Its id is {code(made.id)}. `/integrations token revoke {made.id}` ends it at once."),
         ],
     )
@@ -139,7 +188,7 @@ def listed(page: TokenPage, asked: Asked, actor: Actor) -> Message:
         return _nothing_to_list(asked.words)
     narrowed = f" with “{shortened(asked.words)}”" if asked.words else ""
     title = f"Workflow tokens{narrowed}: {page.valid} valid, {page.total - page.valid} ended"
-    rows = [_token_block(one, asked, is_working=one.is_valid(actor.at)) for one in page.rows]
+    rows = [block for one in page.rows for block in _token_blocks(one, asked, actor)]
     return message(title, [header(title), *rows, *_pages(page, asked)])
 
 
@@ -159,18 +208,28 @@ def _pages(page: TokenPage, asked: Asked) -> list[Block]:
     return turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(asked, number=number)), more)
 
 
-def _token_block(token: WorkflowToken, asked: Asked, *, is_working: bool) -> Block:
-    """One token: its id, whom it speaks for, until when, last used."""
+def _token_blocks(token: WorkflowToken, asked: Asked, actor: Actor) -> list[Block]:
+    """One token: its id, whom it speaks for, until when, last used; for an admin, the decision on it."""
+    is_working = token.is_valid(actor.at)
     used = f"last used {when(token.last_used_at)}" if token.last_used_at else "never used"
     end = (
         f"until {when(token.expires_at)}"
         if is_working
         else f"*ended* {when(token.revoked_at or token.expires_at)}"
     )
-    facts = f"{end}  ·  {used}  ·  by {mention(token.created_by)}"
+    facts = f"{end}  ·  {used}  ·  by {mention(token.created_by)}{_approval(token, is_working)}"
     value, label = pack(replace(asked, token_id=token.id)), f"Revoke token {token.id}"
     accessory = button("Revoke", _REVOKE, value, style="danger", label=label) if is_working else None
-    return section(f"{code(token.id)}   {escape(token.target.in_words)}\n{facts}", accessory)
+    row = section(f"{code(token.id)}   {escape(token.target.in_words)}\n{facts}", accessory)
+    is_decidable = is_working and is_asked(token) and may(actor, Action.APPROVE_TOKEN)
+    return [row, *(request_buttons(token.id) if is_decidable else [])]
+
+
+def _approval(token: WorkflowToken, is_working: bool) -> str:
+    """Whether an admin approved it."""
+    if token.declined_by:
+        return f"  ·  declined by {mention(token.declined_by)}"
+    return "" if token.approved_by or not is_working else "  ·  :hourglass: not approved yet"
 
 
 def _revoked(token: WorkflowToken) -> Message:

@@ -100,16 +100,16 @@ def counted(monkeypatch, owner, name):
 
 
 @pytest.mark.parametrize("typed", ["list", "filter docker", "filter registry"])
-def test_page_draws_no_more_than_ten(team, monkeypatch, typed):
-    """However many there are, ten rows are drawn, none is decoded and no secret is opened."""
+def test_page_draws_no_more_than_fifteen(team, monkeypatch, typed):
+    """However many there are, fifteen rows are drawn, none is decoded and no secret is opened."""
     team.add_many(500)
     drawn = counted(monkeypatch, handlers.list, "row_blocks")
     decoded = counted(monkeypatch, workspace, "value_in")
     opened = counted(monkeypatch, Keyring, "open")
     team.command(typed)
 
-    assert len(drawn) == 10
-    assert len(decoded) <= 10
+    assert len(drawn) == 15
+    assert len(decoded) <= 15
     assert opened == []
 
 

@@ -8,7 +8,7 @@ from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.news import draw_closed, draw_news
 from handlers.routes import Routes
-from tests.fakes.people import ADMIN
+from tests.fakes.people import ADMIN, COLLEAGUE
 from tests.fakes.scripted_registry import REJECTED
 from tests.features.promises import ROUTES, action_ids
 from tests.features.test_add import FORM
@@ -70,6 +70,13 @@ def hear_of_a_refused_login(team, registry):
         outbox.step()
 
 
+def tell_requests(team):
+    """Tell people what others ask of them, and owners of a new target."""
+    team.fetch("registry-000", "project", "new-target")
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
+
+
 @pytest.fixture
 def walked(team, registry):
     """A team that has walked through every screen there is."""
@@ -77,7 +84,7 @@ def walked(team, registry):
     team.link_many("registry-000", 40)
     team.command("list")
     team.press("Next")
-    team.pick("Show", near="registry-010")
+    team.press("Show registry-015")
     team.press("Next", on=team.command("delete registry-000"))
     team.press("Yes", on=team.command("delete registry-024"))
     team.command("settings project target-00")
@@ -87,6 +94,15 @@ def walked(team, registry):
     team.press("Next", on=team.command("tags registry-000 team/app"))
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
+    team.press("Remove project target-13", on=team.command("delete registry-000"))
+    team.command("link registry-001 project target-14")
+    team.command("link registry-000 project targe-15")
+    team.command("link registry-002 project noted", COLLEAGUE)
+    team.command("token create project noted", COLLEAGUE)
+    team.command("token create project note")
+    team.command("token list noted", ADMIN)
+    team.press("Next", on=team.command("targets"))
+    tell_requests(team)
     team.command("history", ADMIN)
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]
@@ -95,7 +111,13 @@ def walked(team, registry):
     team.submit({"config.json": config("one.example.com")})
     team.close()
     team.open_home()
-    team.command("edit registry-001")
+    team.link("registry-001", "project", "kept")
+    form = team.command("edit registry-001")
+    team.leave(form, form.menu("Linked targets only"), "Linked targets only")
+    team.submit(on=form)
+    team.press("Who may still fetch it")
+    team.close()
+    team.command("edit registry-002")
     team.close()
     team.command("add private")
     team.submit(FORM)

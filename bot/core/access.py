@@ -19,7 +19,13 @@ _LEAST_ROLE = {
     Action.TEST: Role.VIEWER,
     Action.TAGS: Role.VIEWER,
     Action.ADD: Role.MEMBER,
+    Action.NOTE: Role.MEMBER,
     Action.LINK: Role.MEMBER,
+    Action.ALLOW: Role.MEMBER,
+    Action.RESTORE: Role.MEMBER,
+    Action.APPROVE_TOKEN: Role.ADMIN,
+    Action.DECLINE_TOKEN: Role.ADMIN,
+    Action.RENAME_TARGET: Role.ADMIN,
     Action.CREATE_TOKEN: Role.MEMBER,
     Action.REVOKE_TOKEN: Role.MEMBER,
     Action.EDIT: Role.MEMBER,
@@ -29,7 +35,18 @@ _LEAST_ROLE = {
     Action.NOTIFY: Role.ADMIN,
 }
 
-_OWNERS_ONLY = frozenset({Action.EDIT, Action.DELETE, Action.UNLINK, Action.REVOKE_TOKEN, Action.MUTE})
+_OWNERS_ONLY = frozenset(
+    {
+        Action.EDIT,
+        Action.DELETE,
+        Action.LINK,
+        Action.ALLOW,
+        Action.UNLINK,
+        Action.RESTORE,
+        Action.REVOKE_TOKEN,
+        Action.MUTE,
+    }
+)
 """What a member may do only to a thing of their own."""
 
 _IN_WORDS = {
@@ -37,7 +54,13 @@ _IN_WORDS = {
     Action.TEST: "test integrations",
     Action.TAGS: "read image tags",
     Action.ADD: "add integrations",
-    Action.LINK: "link integrations",
+    Action.NOTE: "link integrations",
+    Action.LINK: "link targets to",
+    Action.ALLOW: "allow links to",
+    Action.RESTORE: "put back dependencies of",
+    Action.APPROVE_TOKEN: "approve workflow tokens",
+    Action.DECLINE_TOKEN: "decline workflow tokens",
+    Action.RENAME_TARGET: "rename targets",
     Action.CREATE_TOKEN: "create workflow tokens",
     Action.REVOKE_TOKEN: "revoke other people's tokens",
     Action.EDIT: "edit",
@@ -104,6 +127,10 @@ def _explanation(actor: Actor, action: Action, integration: Integration | None) 
             "Guests, bots and people from other workspaces cannot use integrations.",
             "Ask a workspace admin.",
             actor.admins,
+        )
+    if _LEAST_ROLE[action] is Role.ADMIN:
+        return NotPermitted(
+            f"Only a workspace admin may {_IN_WORDS[action]}.", "Ask a workspace admin.", actor.admins
         )
     if action in _OWNERS_ONLY and actor.role is Role.MEMBER and integration:
         return NotPermitted(

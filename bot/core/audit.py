@@ -29,9 +29,17 @@ class Action(StrEnum):
     """The operator dropped a secret whose key is lost."""
     ALLOW_REALM = "realm.allow"
     LINK = "dependency.link"
+    NOTE = "dependency.note"
+    """Somebody without the right over an integration noted that a target depends on it."""
+    ALLOW = "dependency.allow"
+    """Somebody with the right allowed what was noted."""
     UNLINK = "dependency.unlink"
+    RESTORE = "dependency.restore"
     CREATE_TOKEN = "token.create"  # noqa: S105 - the name of an action
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - the same
+    APPROVE_TOKEN = "token.approve"  # noqa: S105 - the same
+    DECLINE_TOKEN = "token.decline"  # noqa: S105 - the same
+    RENAME_TARGET = "target.rename"
     FETCH = "credential.hand_out"
     HEALTH = "integration.health"
     """What the watch believes of an integration changed."""

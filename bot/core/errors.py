@@ -13,7 +13,9 @@
     │   └── NoSuchPath          … of the API
     ├── WrongMethod             the API's path takes another method
     ├── NotPermitted            this person may not
-    │   └── LinkedOnly          … this target may not
+    │   ├── LinkedOnly          … this target is not linked
+    │   ├── TargetRemoved       … this target was removed, and by whom is known
+    │   └── NotApproved         … this workflow token was not approved
     ├── TokenRefused            a workflow token is not valid
     ├── TooOften                asked too often
     ├── Conflict                the thing is no longer as it was shown
@@ -59,7 +61,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from bot.core.model import Integration, Outcome, Refused, Server, Stage, Target
+from bot.core.model import Bar, Integration, Outcome, Refused, Server, Stage, Target
 
 
 class QuaymasterError(Exception):
@@ -172,6 +174,30 @@ class LinkedOnly(NotPermitted):
         super().__init__(
             f"“{integration.name}” is for linked targets only.",
             f"Ask its owner: /integrations link {integration.name} {_typed(target)}",
+            (integration.owner,),
+        )
+
+
+class TargetRemoved(NotPermitted):
+    """Somebody removed the target from the integration: it may fetch it when it is linked again."""
+
+    def __init__(self, integration: Integration, bar: Bar) -> None:
+        super().__init__(
+            f"“{integration.name}” was removed from {bar.target.in_words} by {bar.by} on "
+            f"{bar.at:%Y-%m-%d %H:%M} UTC.",
+            f"Ask its owner: /integrations link {integration.name} {bar.target.as_typed}",
+            (integration.owner, bar.by),
+        )
+
+
+class NotApproved(NotPermitted):
+    """The token's creator may not let it fetch this, and no admin approved it."""
+
+    def __init__(self, integration: Integration, target: Target, token_id: str) -> None:
+        super().__init__(
+            f"No admin has approved this workflow token, so it may not fetch “{integration.name}”.",
+            f"Ask an admin to approve token {token_id} (/integrations token list), or the owner of "
+            f"“{integration.name}”: /integrations link {integration.name} {target.as_typed}",
             (integration.owner,),
         )
 

@@ -290,6 +290,8 @@ class Bar:
     target: Target
     by: str
     at: datetime
+    removed: Dependency | None = None
+    """What was taken away, so that it can be put back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def get(self, key: TokenKey) -> Token | None:
-        """Give a token that is still good for ``EARLY_S`` seconds at least."""
+        """Return a token that is still good for ``EARLY_S`` seconds at least."""
         with self._lock:
             end, token = self._tokens.get(key, (0.0, None))
         return token if end > self._clock() else None
@@ -118,7 +118,7 @@ def fetch_token(
         identity: ``None`` = ask for what everybody gets.
 
     Raises:
-        ScopeWanted: It gives no token that is for no repository.
+        ScopeWanted: It gives no token that is not for a repository.
         LoginRejected: The token server refused: the login, or what was asked for.
         Unreachable: It gave no usable answer.
     """
@@ -190,7 +190,7 @@ def _access_claims(token: str) -> list[object]:
 
 
 def _no_token(operation: Operation, answer: Answer, *, has_scope: bool) -> RegistryFailure:
-    """Say why a token server gave no token."""
+    """Explain why a token server gave no token."""
     who = f"The token server of {operation.host}"
     if answer.status == 200:
         return Unreachable(

@@ -91,6 +91,7 @@ def build_services(
         base_url=settings.base_url,
         admins=settings.admins,
         editors=settings.editors,
+        default_linked_only=settings.default_linked_only,
     )
     clockwork = Clockwork(services, registry, store.flush, is_watching=settings.is_watching)
     return Wired(services, store, executor, clockwork, client, people_lane)

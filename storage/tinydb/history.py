@@ -210,6 +210,8 @@ def _question_about(snapshot: Snapshot, about: str | None) -> _Question:
     """
     if about is None:
         return _Question((), lambda _: True)
+    if about in snapshot.by_id:
+        return _Question((about.lower().encode(),), lambda entry: entry.event.integration_id == about)
     key = name_key(about)
     present = snapshot.by_key.get(key)
     past = (one.event.integration_id for one in snapshot.history if name_key(one.event.name) == key)

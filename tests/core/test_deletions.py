@@ -88,11 +88,12 @@ def test_deletion_and_its_entry_are_one(store, ports, added):
 
 
 def test_removing_says_what_it_did(ports, added):
-    """Remove gives the new state with a note."""
+    """Remove says what it did, and what that means."""
     link_target(ports, OWNER, "my_registry", SHOP)
-    plan = remove_dependency(ports, OWNER, added.id, SHOP)
+    said = remove_dependency(ports, OWNER, added.id, SHOP)
 
-    assert (plan.dependencies.total, plan.note) == (0, "Removed project web-shop.")
+    assert said == "Removed project web-shop. It may not fetch this until it is linked again."
+    assert plan_deletion(ports, OWNER, added.id).dependencies.total == 0
 
 
 def test_removing_twice_says_that_it_was_gone(ports, added):
@@ -100,4 +101,4 @@ def test_removing_twice_says_that_it_was_gone(ports, added):
     link_target(ports, OWNER, "my_registry", SHOP)
     remove_dependency(ports, ADMIN, added.id, SHOP)
 
-    assert "does not depend on" in remove_dependency(ports, OWNER, added.id, SHOP).note
+    assert "does not depend on" in remove_dependency(ports, OWNER, added.id, SHOP)

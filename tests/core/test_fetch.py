@@ -6,7 +6,16 @@ from datetime import timedelta
 import pytest
 
 from bot.core.addresses import parse_server
-from bot.core.errors import Ambiguous, Busy, Deleted, LinkedOnly, NotFound, TokenRefused, Unreachable
+from bot.core.errors import (
+    Ambiguous,
+    Busy,
+    Deleted,
+    LinkedOnly,
+    NotFound,
+    TargetRemoved,
+    TokenRefused,
+    Unreachable,
+)
 from bot.core.integrations.credentials import rebind_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
@@ -115,14 +124,25 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
     assert tokens_in(store, ACME)[0].last_used_at == MORNING + FIVE
 
 
-def test_fetch_after_an_unlink_depends_again(store, ports, fetch, added):
-    """Who removes a dependency that is in use sees it come back, even within the hour."""
+def test_removed_target_is_refused_with_who_and_when(store, ports, fetch, added):
+    """What an owner removed may not fetch, within the hour too, and does not come back."""
     fetch(added)
     unlink_target(ports, OWNER, added.id, WEB_SHOP)
-    fetch(added, timedelta(minutes=1))
+    with pytest.raises(
+        TargetRemoved, match=f"removed from project web-shop by {OWNER.user_id} on 2026-03-02"
+    ):
+        fetch(added, timedelta(minutes=1))
 
-    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is not None
-    assert len(fetches(store)) == 2
+    assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
+
+
+def test_link_lets_a_removed_target_fetch_again(ports, fetch, added):
+    """Linking it again gives the right back."""
+    fetch(added)
+    unlink_target(ports, OWNER, added.id, WEB_SHOP)
+    link_target(ports, OWNER, added.name, WEB_SHOP)
+
+    assert fetch(added).integration == added
 
 
 def refused_with(fetch, integration, after):
@@ -191,7 +211,7 @@ def test_unlinked_meanwhile_stays_unlinked(store, ports, fetch, registry, change
     link_target(ports, OWNER, added.name, WEB_SHOP)
     closed = change(linked_only=True)
     registry.meanwhile = lambda: unlink_target(ports, OWNER, added.id, WEB_SHOP)
-    with pytest.raises(LinkedOnly):
+    with pytest.raises(TargetRemoved):
         fetch(closed)
 
     assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None

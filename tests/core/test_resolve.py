@@ -108,7 +108,7 @@ def test_link_makes_a_use_a_decision(ports, fetch, answer, added, twin):
 def test_two_links_are_told_apart_by_unlinking(ports, answer, added, twin):
     """Between two links the hint is to take one back, not to make a third."""
     link_target(ports, OWNER, added.name, WEB_SHOP)
-    link_target(ports, OWNER, twin.name, WEB_SHOP)
+    link_target(ports, OWNER, twin.name, WEB_SHOP, is_sure=True)
 
     with pytest.raises(Ambiguous, match=r"Unlink all but one: /integrations unlink NAME project web-shop;"):
         answer()
@@ -119,4 +119,4 @@ def test_closed_neighbours_leave_one_to_choose(store, answer, twin):
     with store.change(ACME) as change:
         change.put(replace(twin, linked_only=True))
 
-    assert answer() == ("my_registry", "the others are for linked targets only")
+    assert answer() == ("my_registry", "this target may not fetch the others")

@@ -161,7 +161,7 @@ class Workplace:
 
     def link(self, name: str, target: Target = WEB_SHOP) -> None:
         """Link a target to an integration."""
-        link_target(self.services.ports, self.actor(), name, target)
+        link_target(self.services.ports, self.actor(), name, target, is_sure=True)
 
     def delete(self, name: str) -> None:
         """Delete an integration, and what depends on it first."""

@@ -261,12 +261,19 @@ class Team:
 
     def link(self, name: str, kind: str, target: str, settings_url: str | None = None) -> None:
         """Let a target depend on an integration."""
-        link_target(self.services.ports, self.actor(), name, Target(TargetKind(kind), target), settings_url)
+        link_target(
+            self.services.ports,
+            self.actor(),
+            name,
+            Target(TargetKind(kind), target),
+            settings_url,
+            is_sure=True,
+        )
 
     def fetch(self, name: str, kind: str, target: str, creator: str = MEMBER) -> None:
         """Let a workflow fetch an integration with a token that somebody has made for its target."""
         ports = self.services.ports
-        text, _ = create_token(ports, self.actor(creator), Target(TargetKind(kind), target), 90)
+        text, _ = create_token(ports, self.actor(creator, Role.ADMIN), Target(TargetKind(kind), target), 90)
         fetch_named(ports, identify_caller(ports.store, text.reveal(), name, ports.now()), name)
 
     def link_many(self, name: str, count: int, kind: str = "project") -> None:

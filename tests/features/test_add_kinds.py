@@ -19,6 +19,7 @@ WHOLE = {
         "Region": "eu-central-1",
         "Account ID": "123456789012",
     },
+    "ecr-public": {"Access key ID": "AKIAIOSFODNN7EXAMPLE", "Secret access key": "x" * 40},
     "gcr": {"JSON key": JSON_KEY, "Registry host": "gcr.io"},
     "quay": {"Robot account": "acme+ci", "Robot token or OAuth token": "x"},
     "ghcr": {"GitHub user name": "octocat", "Personal access token": "x"},
@@ -56,7 +57,7 @@ def test_menu_offers_each_kind(team, kind):
     shown = team.pick(KINDS[kind].label)
 
     assert shown.value("Integration type") == KINDS[kind].label
-    assert shown.labels[2:] == [field.label for field in KINDS[kind].fields]
+    assert shown.labels[2:] == [*(field.label for field in KINDS[kind].fields), "Who may fetch it"]
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,13 @@ def test_confirmation_tells_what_a_workflow_fetched(free):
 
 def test_no_yes_while_anything_depends_on_it(linked):
     """While a dependency is left there is no Yes, but a Remove for each."""
-    assert linked.command("delete my_registry").buttons == ["Remove", "Remove", "Remove", "Cancel"]
+    assert linked.command("delete my_registry").buttons == [
+        "Remove",
+        "Remove",
+        "Remove",
+        "Remove all",
+        "Cancel",
+    ]
 
 
 def test_remove_takes_one_away_in_the_same_message(linked):
@@ -47,7 +53,7 @@ def test_remove_takes_one_away_in_the_same_message(linked):
 
     assert shown.id == asked.id
     assert "Removed project web-shop." in shown.text
-    assert shown.buttons == ["Remove", "Remove", "Cancel"]
+    assert shown.buttons == ["Remove", "Remove", "Remove all", "Cancel", "Undo"]
 
 
 def test_last_remove_shows_yes_and_cancel(linked):
@@ -58,7 +64,7 @@ def test_last_remove_shows_yes_and_cancel(linked):
     shown = linked.press("Remove image registry.example.com/team/web-shop")
 
     assert "No dependency" in shown.text
-    assert shown.buttons == ["Yes", "Cancel"]
+    assert shown.buttons == ["Yes", "Cancel", "Undo", "Undo", "Undo"]
 
 
 def test_yes_deletes(free):

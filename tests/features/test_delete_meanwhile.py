@@ -74,7 +74,7 @@ def test_new_dependency_stops_yes(free):
     shown = free.press("Yes", on=asked)
 
     assert "“my_registry” was not deleted: 1 target depends on it." in shown.text
-    assert shown.buttons == ["Remove", "Cancel"]
+    assert shown.buttons == ["Remove", "Remove all", "Cancel"]
     assert free.find("my_registry") is not None
     assert free.events()[0] == (MEMBER, "integration.delete", "refused")
 
@@ -109,7 +109,7 @@ def test_remove_that_a_colleague_pressed_first_is_no_error(linked):
 
     assert "project web-shop does not depend on “my_registry”." in shown.text
     assert shown.id == mine.id
-    assert shown.buttons == ["Remove", "Remove", "Cancel"]
+    assert shown.buttons == ["Remove", "Remove", "Remove all", "Cancel"]
 
 
 def test_page_whose_rows_are_gone_shows_what_is_left(team):
@@ -121,7 +121,7 @@ def test_page_whose_rows_are_gone_shows_what_is_left(team):
     shown = team.press("Next", on=asked)
 
     assert "No dependency" in shown.text
-    assert shown.buttons == ["Yes", "Cancel"]
+    assert shown.buttons[:2] == ["Yes", "Cancel"]
 
 
 def test_remove_after_the_integration_is_gone(linked):

@@ -2,11 +2,13 @@
 
 import pytest
 
-from bot.core.model import TargetKind
-from handlers.form import DEFAULT, LINKED_ONLY, SHARING
+from bot.core.model import Target, TargetKind
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
+DEFAULT, LINKED_ONLY = "default", "linked"
+DEFAULT_TICK = "Default for its server: it answers targets without a link of their own"
+EVIL = Target(TargetKind.PROJECT, "evil")
 IMAGE = "registry.example.com/team/app"
 
 
@@ -19,14 +21,16 @@ def choose(team, name, *ticks, user=MEMBER, **typed):
 
 def put(team, form, *ticks):
     """Leave exactly these ticks in an open form."""
-    control = form.menu(SHARING[DEFAULT])
-    team.leave(form, control, [SHARING[tick] for tick in ticks])
+    team.leave(form, form.menu(DEFAULT_TICK), [DEFAULT_TICK] * (DEFAULT in ticks))
+    access = "Linked targets only" if LINKED_ONLY in ticks else "All workflows"
+    team.leave(form, form.menu(access), access)
 
 
 def ticked(form):
     """The ticks a form starts with."""
-    initial = form.menu(SHARING[DEFAULT]).element.get("initial_options", [])
-    return [one["value"] for one in initial]
+    initial = form.menu(DEFAULT_TICK).element.get("initial_options", [])
+    access = form.menu("All workflows").element["initial_option"]
+    return [one["value"] for one in [*initial, access] if one["value"] != "all"]
 
 
 @pytest.fixture
@@ -219,13 +223,12 @@ def test_former_owner_of_the_form_ticks_nothing(free):
 
 @pytest.mark.parametrize(("user", "is_linked"), [(COLLEAGUE, False), (MEMBER, True), (ADMIN, True)])
 def test_linked_only_is_linked_by_its_owner(free, user, is_linked):
-    """Whoever could link a target of theirs could fetch the secret, so only the owner and admins do."""
+    """Whoever could link a target of theirs could fetch the secret, so others only note it."""
     choose(free, "my_registry", LINKED_ONLY)
     free.close()
 
     shown = free.command("link my_registry project evil", user)
 
-    assert ("now depends" in shown.text) is is_linked
-    assert (
-        [one.name for one in free.store.read(ACME).dependencies.targets(TargetKind.PROJECT).rows] == ["evil"]
-    ) is is_linked
+    dependency = free.store.read(ACME).dependencies.get(free.find("my_registry").id, EVIL)
+    assert ("This is a note" not in shown.text) is is_linked
+    assert (dependency.granted_by == user) is is_linked

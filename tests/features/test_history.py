@@ -23,7 +23,7 @@ def test_newest_first(free):
     free.command("link my_registry project web-shop", COLLEAGUE)
     first, second = lines(free.command("history"))
 
-    assert f"<@{COLLEAGUE}> linked `my_registry` (project `web-shop`)" in first
+    assert f"<@{COLLEAGUE}> noted a link to `my_registry` (project `web-shop`)" in first
     assert f"<@{MEMBER}> added `my_registry` (not checked)" in second
 
 
@@ -129,7 +129,7 @@ def test_history_of_a_person(free):
     shown = free.command(f"history <@{COLLEAGUE}|colleague>")
 
     assert len(lines(shown)) == 1
-    assert f"<@{COLLEAGUE}> linked" in shown.text
+    assert f"<@{COLLEAGUE}> noted a link" in shown.text
 
 
 def test_history_of_a_target(free):

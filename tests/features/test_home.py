@@ -43,12 +43,12 @@ def test_box_narrows_in_place(home):
 
 def test_pages_turn_in_place(team):
     """Next and Previous turn the tab."""
-    team.add_many(11)
+    team.add_many(16)
     team.open_home()
     second = team.press("Next")
 
-    assert names(second) == ["registry-010"]
-    assert len(names(team.press("Previous"))) == 10
+    assert names(second) == ["registry-015"]
+    assert len(names(team.press("Previous"))) == 15
 
 
 def test_delete_asks_in_a_modal(home):
@@ -86,10 +86,10 @@ def test_refreshed_tab_keeps_its_page(team):
     team.add_many(25)
     team.open_home()
     team.press("Next")
-    team.press("Delete registry-012")
+    team.press("Delete registry-017")
     team.press("Yes")
 
-    assert names(team.home())[:3] == ["registry-010", "registry-011", "registry-013"]
+    assert names(team.home())[:3] == ["registry-015", "registry-016", "registry-018"]
 
 
 def test_removed_dependency_shows_in_the_tab(home):
@@ -114,7 +114,7 @@ def test_added_integration_appears_in_the_tab(home):
 
 def test_edited_integration_appears_in_the_tab(home):
     """Edit from a row: the tab shows what was saved."""
-    home.pick("Edit", near="my_private")
+    home.press("Edit my_private")
     home.submit({"Integration Name": "renamed"})
 
     assert names(home.home()) == ["my_hub", "my_quay", "renamed"]
@@ -122,7 +122,7 @@ def test_edited_integration_appears_in_the_tab(home):
 
 def test_edit_through_show_appears_in_the_tab(home):
     """Edit from a modal on top of the tab refreshes it too."""
-    home.pick("Show", near="my_private")
+    home.press("Show my_private")
     home.press("Edit")
     home.submit({"Integration Name": "renamed"})
 

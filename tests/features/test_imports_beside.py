@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from bot.core.integrations.credentials import rebind_credential
 from tests.fakes.people import ADMIN, COLLEAGUE
 from tests.features.pasting import PASSWORD, auth, file, pasted, row
 from tests.features.team import ACME

@@ -93,7 +93,7 @@ def test_unlink_takes_it_back(linked):
 
     assert "project web-shop no longer depends on *my_registry*." in shown.text
     assert linked.events()[0] == (MEMBER, "dependency.unlink", "done")
-    assert linked.command("delete my_registry").buttons == ["Remove", "Remove", "Cancel"]
+    assert linked.command("delete my_registry").buttons == ["Remove", "Remove", "Remove all", "Cancel"]
 
 
 def test_unlink_of_a_misspelt_target_names_the_nearest(linked):

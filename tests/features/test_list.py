@@ -1,9 +1,11 @@
-"""Listing and filtering integrations: pages of ten, the Filters menu, the name box, typed words."""
+"""Listing and filtering integrations: pages of 15, the Filters menu, the name box, typed words."""
 
 import pytest
 
+from bot.registry.kind_table import GROUPS, KINDS
 from handlers.list import State, listing
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+from tests.fakes.scripted_registry import REJECTED
 
 
 @pytest.fixture
@@ -11,7 +13,7 @@ def mixed(team):
     """Integrations of several kinds."""
     team.add("my_hub", kind="docker-hub")
     team.add("my_private")
-    team.add("other_private")
+    team.add("other_private", COLLEAGUE)
     team.add("my_quay", kind="quay")
     team.add("my_github", kind="ghcr")
     return team
@@ -19,7 +21,7 @@ def mixed(team):
 
 def names(shown):
     """The integrations of a list, in order."""
-    return [one.names[1].removeprefix("Delete ") for one in shown.controls if one.names[:1] == ("Delete",)]
+    return [one.names[1].removeprefix("Show ") for one in shown.controls if one.names[:1] == ("Show",)]
 
 
 def test_empty_list_invites(team):
@@ -35,13 +37,13 @@ def test_empty_list_invites(team):
     ("count", "rows", "range_", "pages"),
     [
         (1, 1, "1–1 of 1", []),
-        (10, 10, "1–10 of 10", []),
-        (11, 10, "1–10 of 11", ["Next"]),
-        (500, 10, "1–10 of 500", ["Next"]),
+        (15, 15, "1–15 of 15", []),
+        (16, 15, "1–15 of 16", ["Next"]),
+        (500, 15, "1–15 of 500", ["Next"]),
     ],
 )
-def test_page_holds_ten(team, count, rows, range_, pages):
-    """Ten rows a page, with the total, and Next only where something follows."""
+def test_page_holds_fifteen(team, count, rows, range_, pages):
+    """Fifteen rows a page, with the total, and Next only where something follows."""
     team.add_many(count)
     shown = team.command("list")
 
@@ -50,12 +52,12 @@ def test_page_holds_ten(team, count, rows, range_, pages):
     assert [button for button in shown.buttons if button in ("Previous", "Next")] == pages
 
 
-@pytest.mark.parametrize("count", [11, 25, 40])
+@pytest.mark.parametrize("count", [16, 25, 46])
 def test_next_to_the_last_page_and_back(team, count):
     """Next reaches every row once, Previous goes back the same way."""
     team.add_many(count)
-    forth = turned(team, team.command("list"), "Next", (count - 1) // 10)
-    back = turned(team, forth[-1], "Previous", (count - 1) // 10)
+    forth = turned(team, team.command("list"), "Next", (count - 1) // 15)
+    back = turned(team, forth[-1], "Previous", (count - 1) // 15)
 
     assert [name for shown in forth for name in names(shown)] == [f"registry-{n:03}" for n in range(count)]
     assert [names(shown) for shown in reversed(back)] == [names(shown) for shown in forth]
@@ -72,7 +74,7 @@ def turned(team, shown, button, times):
 
 def test_turning_stays_in_the_same_message(team):
     """A page replaces the page before it."""
-    team.add_many(11)
+    team.add_many(16)
     first = team.command("list")
 
     assert team.press("Next", on=first).id == first.id
@@ -80,9 +82,9 @@ def test_turning_stays_in_the_same_message(team):
 
 def test_page_whose_rows_vanished_shows_the_first(team):
     """Next into nothing shows what there is."""
-    team.add_many(11)
+    team.add_many(16)
     shown = team.command("list")
-    team.command("delete registry-010")
+    team.command("delete registry-015")
     team.press("Yes")
 
     assert names(team.press("Next", on=shown))[0] == "registry-000"
@@ -96,7 +98,7 @@ def test_previous_after_rows_vanished_shows_a_full_page(team):
     team.command("delete registry-000")
     team.press("Yes")
 
-    assert names(team.press("Previous", on=second)) == [f"registry-{n:03}" for n in range(1, 11)]
+    assert names(team.press("Previous", on=second)) == [f"registry-{n:03}" for n in range(1, 16)]
 
 
 def test_row_tells_what_matters(team):
@@ -106,17 +108,33 @@ def test_row_tells_what_matters(team):
     shown = team.command("list")
 
     assert "*my_registry*   Private Docker Registry" in shown.text
-    assert f":unlock: `registry.example.com:5000`  ·  <@{MEMBER}>  ·  1 dependency" in shown.text
-    assert "not checked" in shown.text
+    assert ":unlock: `registry.example.com:5000`  ·  :white_circle: not checked" in shown.text
+    assert f"1 dependency  ·  <@{MEMBER}>" in shown.text
 
 
-def test_row_has_delete_and_a_menu(mixed):
-    """Each row has one Delete button and a menu of Show, Edit, Test and Tags."""
-    shown = mixed.command("list")
-    menu = shown.menu("Show", near="my_quay")
+def test_row_offers_what_the_person_may(mixed):
+    """Its owner and admins have Show, Edit and Delete beside a menu; others have Show and the menu."""
+    own, admins = mixed.command("list"), mixed.command("list", ADMIN)
+    others = mixed.command("list", COLLEAGUE)
+    menu = own.menu("Test", near="my_quay")
 
-    assert shown.buttons.count("Delete") == 5
-    assert [option["text"]["text"] for option in menu.element["options"]] == ["Show", "Edit", "Test", "Tags"]
+    full = ["Show", "Edit", "Delete"]
+    assert admins.buttons == ["Add Integration", *full * 5]
+    assert own.buttons == ["Add Integration", *full * 4, "Show"]
+    assert others.buttons == ["Add Integration", *["Show"] * 4, *full]
+    assert [option["text"]["text"] for option in menu.element["options"]] == ["Test", "Tags"]
+
+
+def test_health_fades(mixed):
+    """What a check found is shown with its age; after two days it is grey, whatever it was."""
+    mixed.command("test my_hub")
+    fresh = mixed.command("list")
+    mixed.slack.clock.advance(2 * 86_400 + 60)
+    old = mixed.command("list")
+
+    assert ":white_check_mark: login works <!date^" in fresh.text
+    assert ":white_circle: login worked <!date^" in old.text
+    assert ":white_check_mark:" not in old.text
 
 
 def test_rows_are_sorted_whatever_the_case(team):
@@ -143,12 +161,25 @@ FILTERED = [
     ("filter ecr", []),
     ("filter <!channel>", []),
     ("filter payload", []),
+    ("list github", ["my_github"]),
+    ("list ghcr.io", ["my_github"]),
+    ("list dockerhub", ["my_hub"]),
+    ("list registry.example", ["my_private", "other_private"]),
+    ("list mine", ["my_github", "my_hub", "my_private", "my_quay"]),
+    ("list mine quay", ["my_quay"]),
+    ("list open", ["my_github", "my_hub", "my_private", "my_quay", "other_private"]),
+    ("list broken", []),
+    ("list unchecked quay", ["my_quay"]),
+    ("list ending", []),
+    ("list unused", []),
+    (f"list <@{COLLEAGUE}|colleague>", ["other_private"]),
+    (f"list <@{COLLEAGUE}> private", ["other_private"]),
 ]
 
 
 @pytest.mark.parametrize(("typed", "expected"), FILTERED)
 def test_typed_words_narrow(mixed, typed, expected):
-    """A word that names a group chooses it; the others are looked for in names."""
+    """Words narrow by group, name, type, server, owner and health, in any order and case."""
     assert names(mixed.command(typed)) == expected
 
 
@@ -161,11 +192,29 @@ def test_filters_menu_narrows(mixed):
     assert shown.menu("Docker").element["initial_option"]["value"] == "Quay.io"
 
 
-def test_filters_menu_lists_the_groups(mixed):
-    """All, Docker, ECR, GCR, Quay.io, Other."""
-    options = mixed.command("list").menu("All").element["options"]
+def test_filters_menu_lists_every_kind_in_its_group(mixed):
+    """Under All there are Docker, ECR, GCR, Quay.io and Other, each with its kinds."""
+    groups = mixed.command("list").menu("All").element["option_groups"]
 
-    assert [option["value"] for option in options] == ["All", "Docker", "ECR", "GCR", "Quay.io", "Other"]
+    assert [group["label"]["text"] for group in groups] == ["All types", *GROUPS]
+    listed = {option["value"] for group in groups for option in group["options"]}
+    shared = {kind.id for kind in KINDS.values() if kind.group in ("Docker", "ECR", "Other")}
+    assert shared <= listed
+
+
+def test_filters_menu_narrows_to_one_kind(mixed):
+    """A kind of the menu shows that kind alone."""
+    mixed.command("list")
+
+    assert names(mixed.pick("Docker Hub")) == ["my_hub"]
+
+
+def test_refused_logins_are_found(mixed, registry):
+    """`list broken` shows the integrations whose login was refused."""
+    registry.result = REJECTED
+    mixed.command("test my_hub")
+
+    assert names(mixed.command("list broken")) == ["my_hub"]
 
 
 def test_name_box_narrows(mixed):
@@ -199,7 +248,7 @@ def test_turning_keeps_the_filter(team):
     team.command("filter docker regis")
     shown = team.press("Next")
 
-    assert "11–20 of 25" in shown.text
+    assert "16–25 of 25" in shown.text
     assert shown.value("Integration Name") == "regis"
 
 
@@ -207,7 +256,7 @@ def test_filter_that_nothing_passes_can_be_undone(mixed):
     """An empty result says what was looked for, and still offers the menu and the box."""
     shown = mixed.command("filter ecr nothing")
 
-    assert "No integration of type *ECR* with `nothing` in its name." in shown.text
+    assert "No integration of type *ECR* matches `nothing`." in shown.text
     assert "see all 5" in shown.text
     assert names(mixed.pick("All", on=mixed.command("filter ecr"))) != []
 

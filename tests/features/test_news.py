@@ -71,7 +71,7 @@ def test_only_admins_choose_the_channel(team):
     """A member is refused, and nothing is posted."""
     answer = team.command("notify #ops")
 
-    assert "not choose where news goes" in answer.text
+    assert "Only a workspace admin may choose where news goes." in answer.text
     assert said(team) == []
 
 

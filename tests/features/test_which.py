@@ -2,8 +2,6 @@
 
 import pytest
 
-from handlers.form import DEFAULT, SHARING
-
 IMAGE = "registry.example.com/team/app:1.2"
 
 
@@ -37,7 +35,7 @@ def default(free):
     """One of two integrations of a server is ticked as its default."""
     free.add("other", username="deploy")
     free.command("edit other")
-    free.tick(SHARING[DEFAULT])
+    free.tick("Default for its server: it answers targets without a link of their own")
     free.submit()
     free.close()
     return free
@@ -86,3 +84,11 @@ def test_young_integration_is_not_unused(free):
 def test_days_that_are_none(free, days):
     """A number that is no number of days is explained."""
     assert ":warning:" in free.command(f"unused {days}").text
+
+
+def test_a_page_of_docker_hub_is_told_apart(team):
+    """An image's address from the browser is not taken for a registry's."""
+    shown = team.command("which hub.docker.com/r/team/app")
+
+    assert "hub.docker.com is Docker Hub's website, not a registry." in shown.text
+    assert "Docker Hub" in shown.text

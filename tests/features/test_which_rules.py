@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.integrations.credentials import rebind_credential
 from tests.fakes.people import ADMIN, GUEST, MEMBER
 from tests.features.team import ACME
 

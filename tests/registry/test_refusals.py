@@ -399,3 +399,11 @@ def test_a_stored_name_that_docker_cannot_use_is_not_proved(client: RegistryClie
     assert found(result) == (Outcome.UNREACHABLE, Stage.ADDRESS)
     assert "cannot use a host name with an underscore" in result.reason
     assert fake.requests == []
+
+
+def test_a_token_server_elsewhere_comes_with_the_steps(client: RegistryClient) -> None:
+    """A self-hosted GitLab's login server is another host: the form's sentence says how to go on."""
+    result = asked(client, always(challenge('Bearer realm="https://gitlab.example.com/jwt/auth"')))
+
+    assert result.realm == "https://gitlab.example.com"
+    assert "save without checking, then test the integration and press “Allow it”" in result.hint

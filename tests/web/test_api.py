@@ -82,13 +82,15 @@ def test_open_registry_is_used_without_login(place, token):
 
 
 def test_credentials_without_server_are_a_helpers_list(place, token):
-    """Without a server the answer names every server that would be answered, both of Docker Hub's names."""
+    """Without a server the answer names what the target depends on already, both of Docker Hub's names."""
     place.add("hub", "docker-hub", **HUB)
     place.add("first")
     place.add("second")
     place.add("closed", url="https://closed.example.com")
     place.mark("closed", linked_only=True)
     place.add("mine", url="https://mine.example.com", username="me")
+    place.add("untouched", url="https://untouched.example.com")
+    [place.link(name) for name in ("hub", "mine")]
 
     assert place.ask("/v1/credentials", token).json == {
         "https://index.docker.io/v1/": "acme",

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from bot.core.access import require
+from bot.core.access import may, refuse, require
 from bot.core.audit import Action, event
-from bot.core.errors import Changed, InvalidInput
+from bot.core.errors import Changed, InvalidInput, NotPermitted
 from bot.core.integrations.credentials import asked_by, check_of, login_of, open_credential, rebind_credential
 from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration
@@ -38,11 +38,21 @@ def ask_registry(
         NotPermitted, KeyringFailure. What a registry does is in the result.
     """
     require(ports, actor, Action.TEST)
+    if repository:
+        _refuse_closed(ports, actor, Action.TEST, integration)
     credential = open_credential(ports.keyring, actor.workspace, integration)
     login = login_of(integration, credential, asked_by(actor, integration))
     result = ports.registry.check(login, deadline_s=_DEADLINE_S, repository=repository, on_step=on_step)
     _keep_result(ports, actor, integration, result)
     return result
+
+
+def _refuse_closed(ports: Ports, actor: Actor, action: Action, integration: Integration) -> None:
+    """What is for linked targets only opens nothing to others through the product either."""
+    if integration.linked_only and not may(actor, Action.LINK, integration.owner):
+        message = f"“{integration.name}” is for linked targets only: its owner and admins look into it."
+        error = NotPermitted(message, "Ask its owner.", (integration.owner, *actor.admins))
+        refuse(ports, actor, action, error, integration)
 
 
 def _keep_result(ports: Ports, actor: Actor, tested: Integration, result: CheckResult) -> None:
@@ -97,6 +107,7 @@ def read_tags(ports: Ports, actor: Actor, integration: Integration, repository: 
         RegistryFailure: With the step that failed.
     """
     require(ports, actor, Action.TAGS)
+    _refuse_closed(ports, actor, Action.TAGS, integration)
     credential = open_credential(ports.keyring, actor.workspace, integration)
     cache_key = f"{integration.id}:{integration.version}"
     login = login_of(integration, credential, asked_by(actor, integration), cache_key)

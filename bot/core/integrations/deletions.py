@@ -1,18 +1,22 @@
 """Delete an integration: show what depends on it, and delete only when nothing does."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from bot.core.access import require
 from bot.core.audit import Action, event, refusal
 from bot.core.errors import Changed, Conflict, HasDependencies, UnknownIntegration
-from bot.core.integrations.dependencies import unlink_if_linked
+from bot.core.integrations.dependencies import take_away, unlink_if_linked
 from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration, Target
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
-from bot.core.queries import DependencyPage
+from bot.core.queries import DependencyPage, HistoryQuery
+from bot.core.workflows.sweeps import swept_still
 
 _DEPENDENCIES_A_PAGE = 12
+_MOST_REMOVED = 50
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +25,24 @@ class DeletionPlan:
 
     integration: Integration
     dependencies: DependencyPage
+    swept: frozenset[Target] = frozenset()
+    """Of those on the page, what was only ever fetched along with everything else."""
+    removed: tuple[Target, ...] = ()
+    """What this person removed here and may not fetch it now, the latest first."""
     note: str = ""
     """What has just happened, or what has come in the way."""
+    opened_at: int = 0
+    """When the person began, in whole seconds since 1970."""
 
 
 def plan_deletion(
-    ports: Ports, actor: Actor, integration_id: str = "", number: int = 0, *, name: str = ""
+    ports: Ports,
+    actor: Actor,
+    integration_id: str = "",
+    number: int = 0,
+    *,
+    name: str = "",
+    since: datetime | None = None,
 ) -> DeletionPlan:
     """
     Look up what depends on an integration, for the person who wants to delete it.
@@ -37,6 +53,7 @@ def plan_deletion(
         integration_id: Which one, as a button names it.
         number: Which page of its dependencies, from 0.
         name: Which one, as it is typed; then there is no id.
+        since: When the person began: what they removed since then can be put back.
 
     Raises:
         NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
@@ -47,28 +64,74 @@ def plan_deletion(
     if found is None:
         raise UnknownIntegration(name, reading.integrations.nearest(name))
     require(ports, actor, Action.DELETE, found)
-    return _plan(reading, found, number)
+    return _plan(reading, actor, found, number, since)
 
 
-def _plan(reading: Reading, integration: Integration, number: int = 0, note: str = "") -> DeletionPlan:
-    page = reading.dependencies.page(integration.id, number, _DEPENDENCIES_A_PAGE)
-    return DeletionPlan(integration, page, note)
-
-
-def remove_dependency(
-    ports: Ports, actor: Actor, integration_id: str, target: Target, number: int = 0
+def _plan(
+    reading: Reading, actor: Actor, integration: Integration, number: int, since: datetime | None
 ) -> DeletionPlan:
+    page = reading.dependencies.page(integration.id, number, _DEPENDENCIES_A_PAGE)
+    swept = frozenset(row.target for row in page.rows if swept_still(reading, row))
+    removed = _removed_since(reading, actor, integration, since)
+    return DeletionPlan(integration, page, swept, removed, opened_at=int((since or actor.at).timestamp()))
+
+
+def _removed_since(
+    reading: Reading, actor: Actor, integration: Integration, since: datetime | None
+) -> tuple[Target, ...]:
+    """What the actor removed from an integration since a moment, and what is still barred."""
+    if since is None:
+        return ()
+    query = HistoryQuery(about=integration.id, actor=actor.user_id, since=since, size=_MOST_REMOVED)
+    entries = reading.history.page(query).entries
+    targets = dict.fromkeys(
+        one.event.target for one in entries if one.event.action == Action.UNLINK and one.event.target
+    )
+    return tuple(one for one in targets if reading.dependencies.bar(integration.id, one))
+
+
+def remove_dependency(ports: Ports, actor: Actor, integration_id: str, target: Target) -> str:
     """
-    Take one dependency away and look up what is left. One that a colleague took away first is no error.
+    Take one dependency away, and the target's right to fetch.
+
+    Returns:
+        A sentence on what happened; one that a colleague took away first is no error.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    note = unlink_if_linked(ports, actor, integration_id, target) or f"Removed {target.in_words}."
-    return replace(plan_deletion(ports, actor, integration_id, number), note=note)
+    late = unlink_if_linked(ports, actor, integration_id, target)
+    if late:
+        return late
+    tokens = ports.store.read(actor.workspace).tokens.of_target(target)
+    working = [one.id for one in tokens if one.is_valid(actor.at)][:_MOST_NAMED]
+    whose = f" Its workflow tokens get an error from now on: {', '.join(working)}." if working else ""
+    return f"Removed {target.in_words}. It may not fetch this until it is linked again.{whose}"
 
 
-def delete_integration(ports: Ports, actor: Actor, integration_id: str, version: int) -> DeletionPlan | None:
+def remove_all(ports: Ports, actor: Actor, integration_id: str) -> int:
+    """
+    Take every dependency away in one change, at most 1,000.
+
+    Returns:
+        How many.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    require(ports, actor, Action.UNLINK, present(ports.store.read(actor.workspace), integration_id))
+    with ports.store.change(actor.workspace) as change:
+        integration = present(change, integration_id)
+        rows = change.dependencies.page(integration_id, 0, 1000).rows
+        for row in rows:
+            take_away(change, actor, integration, row)
+    return len(rows)
+
+
+def delete_integration(
+    ports: Ports, actor: Actor, integration_id: str, version: int, since: datetime | None = None
+) -> DeletionPlan | None:
     """
     Delete an integration that nothing depends on and nobody has changed.
 
@@ -79,6 +142,7 @@ def delete_integration(ports: Ports, actor: Actor, integration_id: str, version:
         actor: The owner or an admin.
         integration_id: Which one.
         version: The version the person was shown.
+        since: As in ``plan_deletion``.
 
     Returns:
         ``None`` when it is deleted; otherwise the new state, with the reason as its note.
@@ -90,7 +154,7 @@ def delete_integration(ports: Ports, actor: Actor, integration_id: str, version:
     require(ports, actor, Action.DELETE, present(ports.store.read(actor.workspace), integration_id))
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
-        plan = _plan(change, found)
+        plan = _plan(change, actor, found, 0, since)
         obstacle = _obstacle_to(plan, version)
         if obstacle:
             change.record(refusal(actor, Action.DELETE, found, reason=obstacle.message))

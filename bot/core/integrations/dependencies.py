@@ -9,20 +9,33 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-from bot.core.access import may, refuse, require
+from bot.core.access import may, require
 from bot.core.audit import Action, event
-from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency, UnknownIntegration, quoted
+from bot.core.errors import InvalidInput, UnknownDependency, UnknownIntegration, quoted
 from bot.core.integrations.inventory import present
-from bot.core.model import Actor, Dependency, Integration, Source, Target, TargetKind
+from bot.core.integrations.targets import nearest_names
+from bot.core.model import (
+    Actor,
+    Bar,
+    Dependency,
+    Event,
+    Integration,
+    News,
+    Source,
+    Target,
+    TargetKind,
+    new_id,
+)
 from bot.core.ports import Ports
-from bot.core.ports.store import Reading
+from bot.core.ports.store import Change, Reading
 from bot.core.queries import Use
 from bot.core.visible_text import visible
+from bot.core.workflows.resolve import answering
 from bot.core.workflows.token_format import WorkflowToken
 
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 
-_KIND_WORDS = {
+KIND_WORDS = {
     "project": TargetKind.PROJECT,
     "environment": TargetKind.ENVIRONMENT,
     "env": TargetKind.ENVIRONMENT,
@@ -32,13 +45,20 @@ _KIND_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """What ``link`` did. ``was_new`` is false when people had linked the target already."""
+    """What ``link`` did, or asks about."""
 
     integration: Integration
     dependency: Dependency
     was_new: bool
+    """False when people had linked the target already."""
     tokens: tuple[WorkflowToken, ...] = ()
     """The valid tokens that a link to a closed integration lets in."""
+    replaces: Integration | None = None
+    """What answers the target now, and would not any more."""
+    asks: tuple[str, ...] = ()
+    """The ids of those who were asked to allow it: until then the link is a note."""
+    is_kept: bool = True
+    """False: it would change which login the target gets, and the actor has not said that this is meant."""
 
 
 def read_target(kind: str, name: str) -> Target:
@@ -52,7 +72,7 @@ def read_target(kind: str, name: str) -> Target:
     Raises:
         InvalidInput: With what to write instead.
     """
-    known = _KIND_WORDS.get(kind.lower())
+    known = KIND_WORDS.get(kind.lower())
     if known is None:
         raise InvalidInput(
             "Say what kind of target it is: project, environment or image.",
@@ -90,30 +110,136 @@ def read_settings_url(text: str) -> str | None:
 
 
 def link_target(
-    ports: Ports, actor: Actor, name: str, target: Target, settings_url: str | None = None
+    ports: Ports,
+    actor: Actor,
+    name: str,
+    target: Target,
+    settings_url: str | None = None,
+    *,
+    is_sure: bool = False,
 ) -> Linked:
     """
-    Record that a target depends on an integration. Linking twice records it once.
+    Link a target to an integration. Linking twice records it once.
+
+    Whoever has no right over the integration, or none over what answers the target now, leaves a note, and
+    the owner is asked.
+
+    Args:
+        ports: The ports.
+        actor: Anybody who may add integrations.
+        name: The integration's.
+        target: What depends on it.
+        settings_url: Where the target's settings are.
+        is_sure: True: it may change which login the target gets.
 
     Raises:
         NotPermitted, UnknownIntegration.
     """
-    require(ports, actor, Action.LINK)
-    reading = ports.store.read(actor.workspace)
-    shown = _named(reading, name)
-    _require_link(ports, actor, shown)
+    require(ports, actor, Action.NOTE)
     with ports.store.change(actor.workspace) as change:
-        integration = present(change, shown.id)
+        integration = _named(change, name)
         known = change.dependencies.get(integration.id, target)
-        dependency = _linked(actor, integration, target, known)
+        replaces = _replaced_by(change, integration, target)
+        asks = _owners_to_ask(actor, integration, replaces)
+        granted_by = None if asks else actor.user_id
+        dependency = _linked(actor, integration, target, known, granted_by)
         if settings_url:
             dependency = replace(dependency, settings_url=settings_url)
-        if dependency != known:
-            change.put(dependency)
-            change.record(event(actor, Action.LINK, integration, target=target))
-        let_in = change.tokens.of_target(target) if integration.linked_only else ()
-    was_new = known is None or known.source is not dependency.source
-    return Linked(integration, dependency, was_new, tuple(one for one in let_in if one.is_valid(actor.at)))
+        was_new = known is None or known.source is Source.WORKFLOW
+        if granted_by and replaces and not is_sure:
+            return Linked(integration, dependency, was_new, replaces=replaces, is_kept=False)
+        is_barred = change.dependencies.bar(integration.id, target) is not None
+        if dependency != known or (granted_by and is_barred):
+            _keep_link(change, actor, integration, dependency, replaces, asks)
+        let_in = change.tokens.of_target(target) if integration.linked_only and granted_by else ()
+        tokens = tuple(one for one in let_in if one.is_valid(actor.at))
+    return Linked(integration, dependency, was_new, tokens, replaces, asks)
+
+
+def _keep_link(
+    change: Change,
+    actor: Actor,
+    integration: Integration,
+    dependency: Dependency,
+    replaces: Integration | None,
+    asks: tuple[str, ...],
+) -> None:
+    """Keep a link with its entry and the news of it; one that is granted lifts the bar."""
+    target = dependency.target
+    change.put(dependency)
+    done = event(actor, Action.NOTE if asks else Action.LINK, integration, target=target)
+    change.record(done)
+    if not asks:
+        _lift_bar(change, integration, target)
+    for owner in asks:
+        change.put(News(new_id(), owner, actor.at, done))
+    if replaces and not asks:
+        former = change.dependencies.get(replaces.id, target)
+        _tell(change, actor, former.added_by if former else "", done)
+
+
+def _lift_bar(change: Change, integration: Integration, target: Target) -> None:
+    bar = change.dependencies.bar(integration.id, target)
+    if bar:
+        change.remove(bar)
+
+
+def _tell(change: Change, actor: Actor, user_id: str, done: Event) -> None:
+    """Let a person know of what somebody else did."""
+    if user_id and user_id != actor.user_id:
+        change.put(News(new_id(), user_id, actor.at, done))
+
+
+def _replaced_by(reading: Reading, integration: Integration, target: Target) -> Integration | None:
+    """What the target uses at this server now, and would not get any more after a link."""
+    now = answering(reading, integration.server, target)
+    if now is None or now.integration.id == integration.id or now.dependency is None:
+        return None
+    return now.integration
+
+
+def _owners_to_ask(actor: Actor, integration: Integration, replaces: Integration | None) -> tuple[str, ...]:
+    """The owners whose right a link needs and the actor has not."""
+    owners = [integration.owner, *([replaces.owner] if replaces else [])]
+    return tuple(dict.fromkeys(one for one in owners if not may(actor, Action.LINK, one)))
+
+
+def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Linked:
+    """
+    Grant what somebody noted.
+
+    Args:
+        ports: The ports.
+        actor: The owner of the integration or of what answers the target now, or an admin.
+        integration_id: Which one.
+        target: What was noted.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+        UnknownDependency: The note was taken back.
+    """
+    require(ports, actor, Action.NOTE)
+    shown = present(ports.store.read(actor.workspace), integration_id)
+    with ports.store.change(actor.workspace) as change:
+        integration = present(change, integration_id)
+        known = change.dependencies.get(integration_id, target)
+        if known is None:
+            raise _not_linked(change, integration, target)
+        replaces = _replaced_by(change, integration, target)
+        # Who noted it has the right over what they own, so only the other owner's is needed.
+        needed = [integration.owner, *([replaces.owner] if replaces else [])]
+        theirs = [one for one in needed if may(actor, Action.ALLOW, one)]
+        is_allowed = bool(theirs) and set(needed) <= {*theirs, known.added_by}
+        if is_allowed and not known.granted_by:
+            known = replace(known, granted_by=actor.user_id)
+            done = event(actor, Action.ALLOW, integration, target=target, person=known.added_by)
+            change.put(known)
+            change.record(done)
+            _lift_bar(change, integration, target)
+            _tell(change, actor, known.added_by, done)
+    if not is_allowed:
+        require(ports, actor, Action.ALLOW, shown)
+    return Linked(integration, known, was_new=False, replaces=replaces)
 
 
 def _named(reading: Reading, name: str) -> Integration:
@@ -124,31 +250,29 @@ def _named(reading: Reading, name: str) -> Integration:
     return found
 
 
-def _linked(actor: Actor, integration: Integration, target: Target, known: Dependency | None) -> Dependency:
+def _linked(
+    actor: Actor,
+    integration: Integration,
+    target: Target,
+    known: Dependency | None,
+    granted_by: str | None,
+) -> Dependency:
     """The dependency that a person's link makes. One that a workflow's use made becomes theirs."""
-    granted_by = actor.user_id if may(actor, Action.EDIT, integration.owner) else None
     if known is None:
         return Dependency(
             integration.id, target, actor.user_id, actor.at, actor.source, granted_by=granted_by
         )
+    granted_by = known.granted_by or granted_by
     if known.source is not Source.WORKFLOW:
-        return replace(known, granted_by=known.granted_by or granted_by)
+        return replace(known, granted_by=granted_by)
     return replace(
         known, added_by=actor.user_id, added_at=actor.at, source=actor.source, granted_by=granted_by
     )
 
 
 def may_link(actor: Actor, integration: Integration) -> bool:
-    """Any member may link, but "linked targets only" would protect nothing if any member could."""
-    return not integration.linked_only or may(actor, Action.EDIT, integration.owner)
-
-
-def _require_link(ports: Ports, actor: Actor, integration: Integration) -> None:
-    """Let pass who may link to it, or record the refusal and raise ``NotPermitted``."""
-    if not may_link(actor, integration):
-        message = f"“{integration.name}” is for linked targets only: its owner or an admin links them."
-        error = NotPermitted(message, "Ask its owner.", (integration.owner, *actor.admins))
-        refuse(ports, actor, Action.LINK, error, integration)
+    """True for anybody who may add, of what is open to all; for its owner and admins, of what is closed."""
+    return not integration.linked_only or may(actor, Action.LINK, integration.owner)
 
 
 def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency:
@@ -164,9 +288,9 @@ def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Depen
 
 def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency:
     """
-    Take back that a target depends on an integration.
+    Take back that a target depends on an integration, and its right to fetch it until it is linked again.
 
-    The integration's owner and admins may, and whoever recorded the dependency.
+    The integration's owner and admins may, and whoever recorded the dependency: that takes no right away.
 
     Returns:
         The dependency as it was.
@@ -183,11 +307,45 @@ def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Targe
             raise _not_linked(change, integration, target)
         is_allowed = _may_unlink(actor, integration, known)
         if is_allowed:
-            change.remove(known)
-            change.record(event(actor, Action.UNLINK, integration, target=target))
+            take_away(change, actor, integration, known)
     if not is_allowed:
         require(ports, actor, Action.UNLINK, integration)
     return known
+
+
+def take_away(change: Change, actor: Actor, integration: Integration, known: Dependency) -> None:
+    """Remove a dependency, with its entry; who has the right over the integration bars the target too."""
+    done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)
+    change.remove(known)
+    change.record(done)
+    if may(actor, Action.UNLINK, integration.owner):
+        change.put(Bar(integration.id, known.target, actor.user_id, actor.at, known))
+    if known.source is not Source.WORKFLOW:
+        _tell(change, actor, known.added_by, done)
+
+
+def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> bool:
+    """
+    Put back what was removed, as it was.
+
+    Returns:
+        False when there is nothing to put back any more.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    require(ports, actor, Action.RESTORE, present(ports.store.read(actor.workspace), integration_id))
+    with ports.store.change(actor.workspace) as change:
+        integration = present(change, integration_id)
+        bar = change.dependencies.bar(integration_id, target)
+        if bar is None:
+            return False
+        change.remove(bar)
+        if bar.removed and change.dependencies.get(integration_id, target) is None:
+            change.put(bar.removed)
+        change.record(event(actor, Action.RESTORE, integration, target=target))
+    return True
 
 
 def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Target) -> str | None:
@@ -233,9 +391,6 @@ class TargetUses:
 def find_uses(ports: Ports, actor: Actor, target: Target) -> TargetUses:
     """Look up every integration that a target uses. Raises ``NotPermitted``."""
     require(ports, actor, Action.SEE)
-    dependencies = ports.store.read(actor.workspace).dependencies
-    uses = dependencies.of_target(target)
-    if uses:
-        return TargetUses(target, uses)
-    names = [row.name for row in dependencies.targets(target.kind, size=1000).rows]
-    return TargetUses(target, (), tuple(get_close_matches(target.name, names, n=3, cutoff=0.5)))
+    reading = ports.store.read(actor.workspace)
+    uses = reading.dependencies.of_target(target)
+    return TargetUses(target, uses, () if uses else nearest_names(reading, target))

@@ -189,7 +189,9 @@ class Imported:
     """Servers where a target that depends on none of their integrations gets an error for their number."""
 
 
-def keep_import(ports: Ports, actor: Actor, found: tuple[Found, ...]) -> Imported:
+def keep_import(
+    ports: Ports, actor: Actor, found: tuple[Found, ...], *, linked_only: bool = False
+) -> Imported:
     """
     Keep every new login of a preview in one change: all of them or none.
 
@@ -199,7 +201,7 @@ def keep_import(ports: Ports, actor: Actor, found: tuple[Found, ...]) -> Importe
     """
     require(ports, actor, Action.ADD)
     drafts = [one.draft for one in found if one.finding is Finding.NEW and one.draft]
-    made = tuple(draft_integration(actor, ports.keyring, draft) for draft in drafts)
+    made = tuple(draft_integration(actor, ports.keyring, draft, linked_only=linked_only) for draft in drafts)
     try:
         with ports.store.change(actor.workspace) as change:
             for integration in made:
@@ -207,5 +209,5 @@ def keep_import(ports: Ports, actor: Actor, found: tuple[Found, ...]) -> Importe
                 change.record(event(actor, Action.IMPORT, integration, reason="not checked"))
             return Imported(made, undecided_servers(change, made))
     except NameTaken as error:
-        taken = f"“{error.name}” was added meanwhile, so nothing was imported. Press again to see anew."
+        taken = f"“{error.name}” was added meanwhile, so nothing was imported. Press again to see the result."
         raise InvalidFields({FIELD: taken}) from error

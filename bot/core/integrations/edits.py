@@ -15,12 +15,14 @@ from bot.core.integrations.credentials import (
 )
 from bot.core.integrations.inventory import Saved, present, refuse_taken_name
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Event, Integration
+from bot.core.model import Actor, Dependency, Event, Integration, Target
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.store import Change, Reading
 from bot.core.secrets import Secret
 from bot.core.workflows.resolve import is_undecided
+
+_MOST_REMAINING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,39 @@ def plan_edit(
     if version is not None and version != found.version:
         raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})
     return EditPlan(found, reading.dependencies.page(found.id, 0, 1).total, reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """Who may fetch a closed integration."""
+
+    integration: Integration
+    rows: tuple[Dependency, ...]
+    """Those that were linked, at most 20."""
+    total: int
+    tokens: Mapping[Target, tuple[str, ...]]
+    """The ids of the valid tokens of each."""
+    note: str = ""
+
+
+def who_remains(ports: Ports, actor: Actor, integration_id: str) -> Remaining:
+    """
+    Look up who may fetch an integration that is for linked targets only, of 1,000 dependencies at most.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    integration = present(reading, integration_id)
+    require(ports, actor, Action.EDIT, integration)
+    granted = [row for row in reading.dependencies.page(integration_id, 0, 1000).rows if row.granted_by]
+    rows = tuple(granted[:_MOST_REMAINING])
+    tokens = {
+        row.target: tuple(one.id for one in reading.tokens.of_target(row.target) if one.is_valid(actor.at))
+        for row in rows
+    }
+    return Remaining(integration, rows, len(granted), tokens)
 
 
 def edit_integration(

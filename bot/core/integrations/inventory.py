@@ -127,7 +127,9 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
     )
 
 
-def add_integration(ports: Ports, actor: Actor, draft: Draft, *, is_checked: bool) -> Saved:
+def add_integration(
+    ports: Ports, actor: Actor, draft: Draft, *, is_checked: bool, linked_only: bool = False
+) -> Saved:
     """
     Check a login and keep it as a new integration.
 
@@ -138,6 +140,7 @@ def add_integration(ports: Ports, actor: Actor, draft: Draft, *, is_checked: boo
         actor: Becomes the owner.
         draft: The form's content.
         is_checked: False stores it without asking the registry.
+        linked_only: True: only targets that are linked may fetch it.
 
     Raises:
         NotPermitted.
@@ -145,7 +148,7 @@ def add_integration(ports: Ports, actor: Actor, draft: Draft, *, is_checked: boo
     """
     require(ports, actor, Action.ADD)
     holder = ports.store.read(actor.workspace).integrations.named(draft.name)
-    integration = draft_integration(actor, ports.keyring, draft)
+    integration = draft_integration(actor, ports.keyring, draft, linked_only=linked_only)
     # A taken name may be this very request's, sent again: then the change below says so before it is asked
     # for, and the registry is not asked twice.
     if is_checked and not holder:
@@ -174,7 +177,9 @@ def refuse_taken_name(reading: Reading, name: str, own_id: str = "") -> None:
         raise InvalidFields({"name": str(NameTaken(holder.name))})
 
 
-def draft_integration(actor: Actor, keyring: Keyring, draft: Draft) -> Integration:
+def draft_integration(
+    actor: Actor, keyring: Keyring, draft: Draft, *, linked_only: bool = False
+) -> Integration:
     """Make a new integration of a draft, its credential sealed for it."""
     made = Integration(
         id=new_id(),
@@ -189,6 +194,7 @@ def draft_integration(actor: Actor, keyring: Keyring, draft: Draft) -> Integrati
         updated_at=actor.at,
         options=draft.options,
         ca=draft.ca,
+        linked_only=linked_only,
     )
     return seal_credential(keyring, actor.workspace, made, draft.credential)
 

@@ -7,20 +7,23 @@
 """
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import NoReturn, TypeVar
 
+from bot.core.access import require
 from bot.core.audit import Action, event, refusal
 from bot.core.errors import Busy, Conflict, NotFound, NotPermitted, RegistryFailure, TokenRefused, UseOutdated
 from bot.core.integrations.credentials import login_of, open_credential
-from bot.core.model import Dependency, Integration, Server, Source
+from bot.core.integrations.inventory import present
+from bot.core.model import Actor, Dependency, Event, Integration, News, Server, Setting, Source, new_id
 from bot.core.ports import Ports
 from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
 from bot.core.ports.store import Candidate, Fetch
 from bot.core.queries import Filter, Window
 from bot.core.secrets import Credential
 from bot.core.workflows.resolve import (
+    candidate_of,
     candidates_at,
     decide,
     obstacle,
@@ -28,11 +31,12 @@ from bot.core.workflows.resolve import (
     raise_not_named,
     raise_nothing_at,
 )
+from bot.core.workflows.sweeps import keep_sweep
+from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import Caller
 
 _DEADLINE_S = 8.0
 _OFFERS_A_PAGE = 100
-_MOST_OFFERED = 1000
 
 T = TypeVar("T")
 
@@ -108,7 +112,7 @@ def _named(ports: Ports, caller: Caller, name: str) -> Candidate:
     if not caller.candidates:
         raise_not_named(ports.store.read(caller.workspace), name, caller.token)
     candidate = caller.candidates[0]
-    if error := obstacle(candidate, caller.target):
+    if error := obstacle(candidate, caller.target, caller.token):
         _refuse(ports, caller, candidate.integration, error)
     return candidate
 
@@ -116,7 +120,7 @@ def _named(ports: Ports, caller: Caller, name: str) -> Candidate:
 def _decide(ports: Ports, caller: Caller, candidates: tuple[Candidate, ...], server: Server) -> Candidate:
     """Decide which answers for a server; that the caller may fetch none of them is recorded."""
     try:
-        return decide(candidates, server, caller.target).candidate
+        return decide(candidates, server, caller.target, caller.token).candidate
     except NotPermitted as error:
         _refuse(ports, caller, candidates[0].integration, error)
 
@@ -155,6 +159,11 @@ def _ask(candidate: Candidate, ask: Callable[[], T]) -> T:
         raise error.about(candidate.integration.name) from error
 
 
+def _needs_link(candidate: Candidate, token: WorkflowToken) -> bool:
+    """True when only a link lets the token fetch it."""
+    return obstacle(replace(candidate, dependency=None), token.target, token) is not None
+
+
 def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) -> None:
     """
     Record a use before it is answered.
@@ -164,7 +173,8 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
             or the link taken back, while its registry was asked.
     """
     integration = candidate.integration
-    fetched = event(caller.actor, action, integration, target=caller.target, token_id=caller.token.id)
+    known = candidate.dependency
+    is_swept = (known is None or known.is_swept) and keep_sweep(ports, caller, candidate)
     first = Dependency(
         integration.id,
         caller.target,
@@ -172,21 +182,43 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         added_at=caller.at,
         source=Source.WORKFLOW,
         last_used_at=caller.at,
+        is_swept=is_swept,
     )
+    fetched = event(caller.actor, action, integration, target=caller.target, token_id=caller.token.id)
+    needs_link = _needs_link(candidate, caller.token)
+    use = Fetch(caller.workspace, integration, caller.token, caller.at, fetched, first, needs_link)
     try:
-        ports.store.record_use(
-            Fetch(
-                caller.workspace,
-                integration,
-                caller.token,
-                caller.at,
-                fetched,
-                dependency=first,
-                needs_link=integration.linked_only,
-            )
-        )
+        ports.store.record_use(use)
     except UseOutdated:
         _raise_outdated(ports, caller, integration)
+    if known is None and action is Action.FETCH:
+        _tell_owner(ports, caller, integration, fetched)
+
+
+def _tell_owner(ports: Ports, caller: Caller, integration: Integration, fetched: Event) -> None:
+    """Let the owner know of a new target, unless they have had enough of that."""
+    with ports.store.change(caller.workspace) as change:
+        if change.settings.get(_quiet_name(integration.id)) is None:
+            change.put(News(new_id(), integration.owner, caller.at, fetched))
+
+
+def _quiet_name(integration_id: str) -> str:
+    return f"quiet {integration_id}"
+
+
+def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> Integration:
+    """
+    Tell the owner no more of new targets that fetch an integration.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    integration = present(ports.store.read(actor.workspace), integration_id)
+    require(ports, actor, Action.EDIT, integration)
+    with ports.store.change(actor.workspace) as change:
+        change.put(Setting(_quiet_name(integration_id), "1"))
+    return integration
 
 
 def _raise_outdated(ports: Ports, caller: Caller, read: Integration) -> NoReturn:
@@ -198,11 +230,8 @@ def _raise_outdated(ports: Ports, caller: Caller, read: Integration) -> NoReturn
     now = reading.integrations.get(read.id)
     if now is None:
         raise_gone(reading, read)
-    dependencies = reading.dependencies
-    candidate = Candidate(
-        now, dependencies.get(now.id, caller.target), dependencies.bar(now.id, caller.target)
-    )
-    raise obstacle(candidate, caller.target) or Busy(
+    candidate = candidate_of(reading, now, caller.target)
+    raise obstacle(candidate, caller.target, caller.token) or Busy(
         f"“{read.name}” was changed at this moment; nothing was handed out.", "Try again."
     )
 
@@ -226,38 +255,31 @@ class OfferPage:
 
 def list_offers(ports: Ports, caller: Caller, after: str | None = None) -> OfferPage:
     """Return what the caller may fetch: what is linked to its target, and what is open to it."""
-    page = ports.store.read(caller.workspace).integrations.page(
-        Filter(), Window(after=after, size=_OFFERS_A_PAGE)
-    )
-    linked = {one.integration.id: one for one in caller.candidates}
-    rows = [linked.get(row.integration.id) or Candidate(row.integration) for row in page.rows]
+    reading = ports.store.read(caller.workspace)
+    page = reading.integrations.page(Filter(), Window(after=after, size=_OFFERS_A_PAGE))
+    rows = [candidate_of(reading, row.integration, caller.target) for row in page.rows]
     offers = tuple(
         Offer(row.integration, row.dependency is not None)
         for row in rows
-        if obstacle(row, caller.target) is None and (after is None or row.integration.key > after)
+        if obstacle(row, caller.target, caller.token) is None
+        and (after is None or row.integration.key > after)
     )
     return OfferPage(offers, page.rows[-1].integration.key if page.has_next else None)
 
 
 def list_servers(ports: Ports, caller: Caller) -> list[Integration]:
-    """For each server that the caller gets an answer for, the integration that answers."""
-    servers = dict.fromkeys(one.integration.server for one in _every_offer(ports, caller))
+    """
+    For each server that the caller's target depends on, the integration that answers.
+
+    What it could fetch besides is left out: a client that asks for everything would depend on everything.
+    """
+    servers = dict.fromkeys(one.integration.server for one in caller.candidates)
     reading = ports.store.read(caller.workspace)
     found = []
     for server in servers:
         try:
-            found.append(decide(candidates_at(reading, server, caller.target), server, caller.target))
+            candidates = candidates_at(reading, server, caller.target)
+            found.append(decide(candidates, server, caller.target, caller.token))
         except (Conflict, NotPermitted):
             continue
     return [choice.integration for choice in found]
-
-
-def _every_offer(ports: Ports, caller: Caller) -> Iterator[Offer]:
-    """The offers of at most 1,000 integrations."""
-    after: str | None = None
-    for _ in range(_MOST_OFFERED // _OFFERS_A_PAGE):
-        page = list_offers(ports, caller, after)
-        yield from page.offers
-        after = page.next_after
-        if after is None:
-            return

@@ -10,16 +10,23 @@ from typing import NoReturn
 from bot.core.access import require
 from bot.core.addresses import parse_server, server_of_image
 from bot.core.audit import Action
-from bot.core.errors import Ambiguous, Deleted, LinkedOnly, NotFound, NotPermitted, shortened
+from bot.core.errors import (
+    Ambiguous,
+    Deleted,
+    LinkedOnly,
+    NotApproved,
+    NotFound,
+    NotPermitted,
+    TargetRemoved,
+    shortened,
+)
 from bot.core.kinds import NAME
 from bot.core.model import (
     Actor,
     AuditEntry,
-    Dependency,
     Event,
     Integration,
     Server,
-    Source,
     Target,
     name_key,
 )
@@ -43,48 +50,67 @@ class Choice:
         return self.candidate.integration
 
 
-def obstacle(candidate: Candidate, target: Target | None) -> NotPermitted | None:
-    """What keeps a target from fetching an integration; ``None`` = nothing."""
-    dependency = candidate.dependency
-    if candidate.integration.linked_only and not (dependency and dependency.granted_by):
-        return LinkedOnly(candidate.integration, target)
-    return None
-
-
-def decide(candidates: Sequence[Candidate], server: Server, target: Target | None) -> Choice:
+def obstacle(
+    candidate: Candidate, target: Target | None, token: WorkflowToken | None = None
+) -> NotPermitted | None:
     """
-    Apply the rule to the integrations of a server; there is at least one.
+    What keeps a target from fetching an integration; ``None`` = nothing.
 
-    A link that a person made is a decision. A use that was only recorded is not: it lets the default move,
-    and counts where nothing else decides, so that one more integration stops no pipeline.
+    A person grants, nobody else: who has the right over the integration linked the target, or left it open
+    to all workflows and an admin approved the token, or its own creator owns the integration.
+
+    Args:
+        candidate: The integration as the target stands to it.
+        target: The target; ``None`` = one that nobody linked.
+        token: What the target shows; ``None`` = one that was approved.
+    """
+    integration, dependency = candidate.integration, candidate.dependency
+    if candidate.bar:
+        return TargetRemoved(integration, candidate.bar)
+    if dependency and dependency.granted_by:
+        return None
+    if integration.linked_only:
+        return LinkedOnly(integration, target)
+    if token is None or token.approved_by or token.created_by == integration.owner:
+        return None
+    return NotApproved(integration, token.target, token.id)
+
+
+def decide(
+    candidates: Sequence[Candidate],
+    server: Server,
+    target: Target | None,
+    token: WorkflowToken | None = None,
+) -> Choice:
+    """
+    Apply the rule to the integrations of a server; there is at least one. ``token`` is as in ``obstacle``.
+
+    A link that a person granted is a decision. A note or a use that was only recorded is not: it lets the
+    default move, and counts where nothing else decides, so that one more integration stops no pipeline.
 
     Raises:
         Ambiguous.
         NotPermitted: The target may fetch none of them.
     """
-    allowed = [one for one in candidates if obstacle(one, target) is None]
+    obstacles = [obstacle(one, target, token) for one in candidates]
+    allowed = [one for one, error in zip(candidates, obstacles, strict=True) if error is None]
     if not allowed:
-        raise obstacle(candidates[0], target) or LinkedOnly(candidates[0].integration, target)
+        raise obstacles[0] or LinkedOnly(candidates[0].integration, target)
     if len(allowed) == 1:
         return Choice(allowed[0], _only_reason(candidates))
-    linked = [one for one in allowed if _is_link(one.dependency)]
+    linked = [one for one in allowed if one.dependency and one.dependency.granted_by]
     if choice := _chosen(linked or allowed, "it is linked to this target" if linked else ""):
         return choice
-    used = [one for one in allowed if one.dependency]
+    used = [one for one in allowed if one.dependency and not one.dependency.is_swept]
     if len(used) == 1:
         return Choice(used[0], "this target has used it before")
     names = tuple(one.integration.name for one in linked or allowed)
     raise Ambiguous(server, target, names, are_linked=bool(linked))
 
 
-def _is_link(dependency: Dependency | None) -> bool:
-    """True for a dependency that a person made; a workflow's is only a use that was recorded."""
-    return dependency is not None and dependency.source is not Source.WORKFLOW
-
-
 def _only_reason(there: Sequence[Candidate]) -> str:
     """Say why there was nothing to choose from."""
-    others = "the others are for linked targets only"
+    others = "this target may not fetch the others"
     return "it is the only one for this server" if len(there) == 1 else others
 
 
@@ -106,16 +132,26 @@ def candidates_at(reading: Reading, server: Server, target: Target | None) -> tu
     there = reading.integrations.at(server)
     if not there and server.port is None:
         there = reading.integrations.at(replace(server, scheme="http"))
-    return tuple(_candidate(reading, one, target) for one in there)
+    return tuple(candidate_of(reading, one, target) for one in there)
 
 
-def _candidate(reading: Reading, integration: Integration, target: Target | None) -> Candidate:
+def candidate_of(reading: Reading, integration: Integration, target: Target | None) -> Candidate:
+    """An integration as a target stands to it."""
     if target is None:
         return Candidate(integration)
     dependencies = reading.dependencies
     return Candidate(
         integration, dependencies.get(integration.id, target), dependencies.bar(integration.id, target)
     )
+
+
+def answering(reading: Reading, server: Server, target: Target) -> Candidate | None:
+    """What a server gives a target that shows an approved token; ``None`` = nothing, or nobody can say."""
+    candidates = candidates_at(reading, server, target)
+    try:
+        return decide(candidates, server, target).candidate if candidates else None
+    except (Ambiguous, NotPermitted):
+        return None
 
 
 def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | None) -> Choice:
@@ -200,7 +236,7 @@ def _new_name(reading: Reading, old_name: str, token: WorkflowToken, since: int)
     found = reading.integrations.get(renaming.integration_id or "") if renaming else None
     if renaming is None or found is None or found.key != name_key(renaming.name):
         return ""
-    if obstacle(_candidate(reading, found, token.target), token.target):
+    if obstacle(candidate_of(reading, found, token.target), token.target, token):
         return ""
     return f"It is called “{found.name}” since {renaming.at:%Y-%m-%d %H:%M} UTC."
 

@@ -10,8 +10,9 @@ from bot.core.access import may, refuse, require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenRefused
 from bot.core.integrations.dependencies import may_link
-from bot.core.model import Actor, Integration, Role, Server, Source, Target, Workspace
+from bot.core.model import Actor, Integration, News, Role, Server, Source, Target, Workspace, new_id
 from bot.core.ports import Ports
+from bot.core.ports.slack import Person
 from bot.core.ports.store import Candidate, Reading, Store
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
@@ -20,6 +21,9 @@ from bot.core.workflows.token_format import WorkflowToken, hash_of, is_same, new
 _DEFAULT_DAYS = 90
 _MOST_DAYS = 365
 _TOKENS_A_PAGE = 20
+_MOST_LOOKED_AT = 200
+_CLOCK = "quaymaster"
+"""Who the history names for what no person and no workflow did."""
 _REMINDERS = (timedelta(days=7), timedelta(days=1))
 """How long before its end a token's creator is reminded."""
 
@@ -68,6 +72,9 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
     """
     Make a token that speaks for a target.
 
+    An admin's is approved; a member's asks the admins. Until one approves it, it reaches what its creator
+    owns and what owners link to its target.
+
     Returns:
         Its text, which is never kept and so can be shown only now, and what is kept of it.
 
@@ -85,13 +92,17 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
         created_at=actor.at,
         expires_at=actor.at + timedelta(days=days),
         reminded=_reminders_before(timedelta(days=days)),
+        approved_by=actor.user_id if may(actor, Action.APPROVE_TOKEN) else None,
     )
     with ports.store.change(actor.workspace) as change:
         # Inside: an owner who links at this moment is told of the token, or it is not made.
         closed = _closed_to(change, actor, target)
         if closed is None:
+            made = event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target)
             change.put(token)
-            change.record(event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target))
+            change.record(made)
+            for admin in () if token.approved_by else actor.admins:
+                change.put(News(new_id(), admin, actor.at, made))
     if closed is not None:
         _refuse_closed(ports, actor, target, closed)
     return text, token
@@ -142,9 +153,7 @@ def revoke_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
     require(ports, actor, Action.SEE)
     known = ports.store.read(actor.workspace).tokens.get(token_id)
     if known is None:
-        raise NotFound(
-            "There is no token with this id.", "/integrations token list shows the ids, 8 characters each."
-        )
+        raise _no_token()
     facts: dict[str, Any] = {"token_id": known.id, "target": known.target}
     if not may(actor, Action.REVOKE_TOKEN, known.created_by):
         people = (known.created_by, *actor.admins)
@@ -158,6 +167,60 @@ def revoke_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
             change.put(token)
             change.record(event(actor, Action.REVOKE_TOKEN, **facts))
     return token
+
+
+def _no_token() -> NotFound:
+    return NotFound(
+        "There is no token with this id.", "/integrations token list shows the ids, 8 characters each."
+    )
+
+
+def approve_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
+    """
+    Let a token fetch what is open to all workflows.
+
+    Raises:
+        NotPermitted: Not an admin.
+        NotFound: This workspace has no token of this id.
+    """
+    return _decide_on(ports, actor, token_id, Action.APPROVE_TOKEN)
+
+
+def decline_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
+    """Say that a token is not to fetch what is open to all workflows. Raises as ``approve_token``."""
+    return _decide_on(ports, actor, token_id, Action.DECLINE_TOKEN)
+
+
+def _decide_on(ports: Ports, actor: Actor, token_id: str, action: Action) -> WorkflowToken:
+    require(ports, actor, action)
+    with ports.store.change(actor.workspace) as change:
+        token = change.tokens.get(token_id)
+        if token is None:
+            raise _no_token()
+        by = actor.user_id
+        is_approval = action is Action.APPROVE_TOKEN
+        decided = replace(
+            token, approved_by=by if is_approval else None, declined_by=None if is_approval else by
+        )
+        if bool(token.approved_by) != is_approval or not (token.approved_by or token.declined_by):
+            done = event(actor, action, token_id=token.id, target=token.target, person=token.created_by)
+            change.put(decided)
+            change.record(done)
+            if token.created_by != by:
+                change.put(News(new_id(), token.created_by, actor.at, done))
+            token = decided
+    return token
+
+
+def find_requests(ports: Ports, actor: Actor) -> tuple[WorkflowToken, ...]:
+    """The valid tokens that wait for an admin's decision, the newest first, of the newest 200."""
+    page = ports.store.read(actor.workspace).tokens.page(actor.at, (), 0, _MOST_LOOKED_AT)
+    return tuple(one for one in page.rows if one.is_valid(actor.at) and is_asked(one))
+
+
+def is_asked(token: WorkflowToken) -> bool:
+    """True while a token waits for an admin's decision."""
+    return not (token.approved_by or token.declined_by)
 
 
 def identify_caller(store: Store, text: str, asked: Server | str | None, at: datetime) -> Caller:
@@ -188,6 +251,47 @@ def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, Workflow
         for token in store.read(workspace).tokens.ending(at, at + _REMINDERS[0])
         if token.reminded < _reminders_before(token.expires_at - at)
     )
+
+
+def working_tokens(store: Store, workspace: Workspace, at: datetime) -> tuple[WorkflowToken, ...]:
+    """The valid tokens of a workspace, at most 1,000, those that end first before the others."""
+    return store.read(workspace).tokens.ending(at, at + timedelta(days=_MOST_DAYS + 1))
+
+
+def review_token(
+    ports: Ports, workspace: Workspace, token: WorkflowToken, creator: Person, admins: tuple[str, ...]
+) -> None:
+    """
+    Hold a token against who its creator is today.
+
+    Who was deactivated fetches nothing any more, and the admins are told; what an admin made needs nobody's
+    decision.
+
+    Args:
+        ports: The ports.
+        workspace: Whose token it is.
+        token: As it was looked up.
+        creator: What Slack says of its creator.
+        admins: The ids of the admins whom the settings name.
+    """
+    is_admin = creator.is_admin or creator.user_id in admins
+    if not creator.is_deleted and not (is_admin and is_asked(token)):
+        return
+    clock = Actor(workspace, _CLOCK, Role.ADMIN, ports.now(), Source.COMMAND_LINE)
+    facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": token.created_by}
+    with ports.store.change(workspace) as change:
+        known = change.tokens.get(token.id)
+        if known is None or not known.is_valid(clock.at):
+            return
+        if creator.is_deleted:
+            done = event(clock, Action.REVOKE_TOKEN, reason="its creator was deactivated", **facts)
+            change.put(replace(known, revoked_at=clock.at))
+            for admin in admins:
+                change.put(News(new_id(), admin, clock.at, done))
+        else:
+            done = event(clock, Action.APPROVE_TOKEN, reason="an admin made it", **facts)
+            change.put(replace(known, approved_by=creator.user_id))
+        change.record(done)
 
 
 def _reminders_before(left: timedelta) -> int:

@@ -1,0 +1,116 @@
+"""Targets: list them, find what looks like one, rename one or merge two."""
+
+from dataclasses import replace
+from difflib import get_close_matches
+
+from bot.core.access import require
+from bot.core.audit import Action, event
+from bot.core.errors import InvalidInput
+from bot.core.model import Actor, Bar, Dependency, Target, TargetKind
+from bot.core.ports import Ports
+from bot.core.ports.store import Change, Reading
+from bot.core.queries import TargetPage
+
+_TARGETS_A_PAGE = 20
+_MOST_COMPARED = 2000
+
+
+def list_targets(
+    ports: Ports, actor: Actor, kind: TargetKind | None, words: tuple[str, ...], number: int = 0
+) -> TargetPage:
+    """
+    Return a page of the targets that depend on anything or have a token.
+
+    Args:
+        ports: The ports.
+        actor: Anybody who may see integrations.
+        kind: Only these; ``None`` = all.
+        words: Each must occur in the name, whatever the case.
+        number: The page, from 0.
+    """
+    require(ports, actor, Action.SEE)
+    folded = tuple(word.casefold() for word in words)
+    return ports.store.read(actor.workspace).dependencies.targets(kind, folded, number, _TARGETS_A_PAGE)
+
+
+def find_similar(ports: Ports, actor: Actor, target: Target) -> Target | None:
+    """A known target that an unknown one looks like: other case, or one letter more, less or other."""
+    require(ports, actor, Action.SEE)
+    dependencies = ports.store.read(actor.workspace).dependencies
+    rows = dependencies.targets(target.kind, size=_MOST_COMPARED).rows
+    if target in rows:
+        return None
+    return next((row for row in rows if _is_similar(row.name, target.name)), None)
+
+
+def _is_similar(known: str, typed: str) -> bool:
+    known, typed = known.casefold(), typed.casefold()
+    if known == typed:
+        return True
+    if abs(len(known) - len(typed)) > 1 or min(len(known), len(typed)) < 3:
+        return False
+    longer, shorter = sorted((known, typed), key=len, reverse=True)
+    pairs = enumerate(zip(longer, shorter, strict=False))
+    at = next((index for index, (one, other) in pairs if one != other), len(shorter))
+    rest = longer[at + 1 :]
+    # Numbers at the end count up: shop-1 and shop-2 are meant.
+    is_number = longer[at : at + 1].isdigit() or shorter[at : at + 1].isdigit()
+    return not is_number and rest in (shorter[at:], shorter[at + 1 :])
+
+
+def nearest_names(reading: Reading, target: Target) -> tuple[str, ...]:
+    """At most three names of targets of this kind that look like this one, the nearest first."""
+    names = [row.name for row in reading.dependencies.targets(target.kind, size=_MOST_COMPARED).rows]
+    return tuple(get_close_matches(target.name, names, n=3, cutoff=0.5))
+
+
+def rename_target(ports: Ports, actor: Actor, old: Target, new: Target) -> int:
+    """
+    Give a target another name; where there is a target of that name, the two become one.
+
+    What was removed from either stays removed, unless somebody linked the other.
+
+    Returns:
+        How many integrations, and tokens, it concerns.
+
+    Raises:
+        NotPermitted: Not an admin.
+        InvalidInput: There is no such target, or it is named so.
+    """
+    require(ports, actor, Action.RENAME_TARGET)
+    if old == new:
+        raise InvalidInput("It has this name.", "Type the old name, then the new one.")
+    with ports.store.change(actor.workspace) as change:
+        uses = change.dependencies.of_target(old)
+        tokens = change.tokens.of_target(old)
+        if not uses and not tokens:
+            raise InvalidInput(f"There is no {old.in_words}.", "/integrations targets shows those there are.")
+        for use in uses:
+            _move(change, use.dependency, new)
+        for integration in change.integrations.all():
+            bar = change.dependencies.bar(integration.id, old)
+            if bar:
+                _move_bar(change, bar, new)
+        for token in tokens:
+            change.put(replace(token, target=new))
+        change.record(event(actor, Action.RENAME_TARGET, target=new, reason=f"was {old.in_words}"))
+    return len(uses) + len(tokens)
+
+
+def _move(change: Change, dependency: Dependency, new: Target) -> None:
+    """Give a dependency to another target; one that it has already keeps what either was granted."""
+    known = change.dependencies.get(dependency.integration_id, new)
+    change.remove(dependency)
+    if known is None:
+        change.put(replace(dependency, target=new))
+    elif dependency.granted_by and not known.granted_by:
+        change.put(replace(known, granted_by=dependency.granted_by))
+
+
+def _move_bar(change: Change, bar: Bar, new: Target) -> None:
+    """Give a bar to another target, unless somebody let that one fetch."""
+    change.remove(bar)
+    known = change.dependencies.get(bar.integration_id, new)
+    if known is None and change.dependencies.bar(bar.integration_id, new) is None:
+        removed = replace(bar.removed, target=new) if bar.removed else None
+        change.put(replace(bar, target=new, removed=removed))

@@ -1,0 +1,153 @@
+"""What people are told of what others did to them, and asked to decide; ``handlers/decide.py`` does it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.audit import Action
+from bot.core.model import Event, Target, TargetKind
+from handlers.blocks import Block, Message, actions, bold, button, code, mention, message, section
+from handlers.paging import pack, too_old
+
+ALLOW = "decide.allow"
+APPROVE = "decide.approve"
+DECLINE = "decide.decline"
+QUIET = "decide.quiet"
+
+_MOST_TOLD = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What an Allow button carries: which link."""
+
+    id: str
+    kind: str
+    name: str
+
+    @property
+    def target(self) -> Target:
+        """The target. Raises ``InvalidInput``."""
+        if self.kind not in list(TargetKind):
+            raise too_old("link")
+        return Target(TargetKind(self.kind), self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What an Approve or a Decline button carries: which token."""
+
+    token_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """What a button carries that switches first fetches off: of which integration."""
+
+    id: str
+
+
+def draw_requests(events: Sequence[Event]) -> Message:
+    """What a person is told of events of one kind, with what they can do about each."""
+    make = _MESSAGES[Action(events[0].action)]
+    told = [make(event) for event in events[:_MOST_TOLD]]
+    blocks = [block for text, more in told for block in (section(text), *more)]
+    rest = len(events) - len(told)
+    blocks += [section(f"… and {rest} more")] if rest else []
+    return message(told[0][0].replace("*", "").replace("`", ""), blocks)
+
+
+def is_request(event: Event) -> bool:
+    """True for what is told to one person by ``draw_requests``."""
+    return event.action in list(_MESSAGES)
+
+
+def _who(event: Event) -> str:
+    return mention(event.actor)
+
+
+def _target(event: Event) -> str:
+    return code(event.target.in_words) if event.target else "a target"
+
+
+def _noted(event: Event) -> tuple[str, list[Block]]:
+    text = (
+        f":link: {_who(event)} noted that {_target(event)} depends on {bold(event.name)}. "
+        "It may fetch it when you allow that."
+    )
+    target = event.target or Target(TargetKind.PROJECT, "")
+    value = pack(Noted(event.integration_id or "", target.kind.value, target.name))
+    return text, [actions(button("Allow", ALLOW, value, style="primary"))]
+
+
+def _linked(event: Event) -> tuple[str, list[Block]]:
+    return (
+        f":link: {_who(event)} linked {_target(event)} to {bold(event.name)}. It gets this login from now on "
+        "in place of the one that you linked.",
+        [],
+    )
+
+
+def _allowed(event: Event) -> tuple[str, list[Block]]:
+    return f":white_check_mark: {_who(event)} allowed that {_target(event)} fetches {bold(event.name)}.", []
+
+
+def _removed(event: Event) -> tuple[str, list[Block]]:
+    return (
+        f":wastebasket: {_who(event)} removed {_target(event)}, which you linked, from {bold(event.name)}. "
+        "It may not fetch this until it is linked again.",
+        [],
+    )
+
+
+def _asked(event: Event) -> tuple[str, list[Block]]:
+    text = (
+        f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)} and asks "
+        "that it may fetch what is open to all workflows."
+    )
+    return text, request_buttons(event.token_id)
+
+
+def request_buttons(token_id: str) -> list[Block]:
+    """The buttons with which an admin decides on a token."""
+    value = pack(Request(token_id))
+    return [
+        actions(
+            button("Approve", APPROVE, value, style="primary", label=f"Approve token {token_id}"),
+            button("Decline", DECLINE, value, label=f"Decline token {token_id}"),
+        )
+    ]
+
+
+def _decided(event: Event) -> tuple[str, list[Block]]:
+    is_approval = event.action == Action.APPROVE_TOKEN
+    mark, verb = (":white_check_mark:", "approved") if is_approval else (":no_entry:", "declined")
+    return f"{mark} {_who(event)} {verb} your workflow token {code(event.token_id)} for {_target(event)}.", []
+
+
+def _left(event: Event) -> tuple[str, list[Block]]:
+    text = (
+        f":no_entry: {mention(event.person)} was deactivated, so their workflow token {code(event.token_id)} "
+        f"for {_target(event)} is revoked. Make another one for this target."
+    )
+    return text, []
+
+
+def _fetched(event: Event) -> tuple[str, list[Block]]:
+    text = f":inbox_tray: {_target(event)} fetched {bold(event.name)} for the first time."
+    quiet = button(
+        "Don't tell me again", QUIET, pack(Quiet(event.integration_id or "")), label=f"Quiet for {event.name}"
+    )
+    return text, [actions(quiet)]
+
+
+_MESSAGES: Mapping[Action, Callable[[Event], tuple[str, list[Block]]]] = {
+    Action.NOTE: _noted,
+    Action.LINK: _linked,
+    Action.ALLOW: _allowed,
+    Action.UNLINK: _removed,
+    Action.CREATE_TOKEN: _asked,
+    Action.APPROVE_TOKEN: _decided,
+    Action.DECLINE_TOKEN: _decided,
+    Action.REVOKE_TOKEN: _left,
+    Action.FETCH: _fetched,
+}
