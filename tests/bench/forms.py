@@ -10,7 +10,7 @@ CHECKED = {"selected_options": []}
 UNCHECKED = {"selected_options": [{"value": "skip"}]}
 
 
-def add_ask(name: str, url: str, expect: str, *, is_checked: bool, **more: str) -> Ask:
+def add_ask(name: str, url: str, expect: str, *, is_checked: bool, user: str = "_USER_", **more: str) -> Ask:
     """The form for a new private registry, and what its answer holds."""
     typed = {"name": name, "url": url, "username": "ci", "password": "a-password"}
     values = {key: {VALUE: {"type": "plain_text_input", "value": text}} for key, text in typed.items()}
@@ -22,5 +22,5 @@ def add_ask(name: str, url: str, expect: str, *, is_checked: bool, **more: str) 
         "hash": "_NUMBER_.h",
         "state": {"values": values},
     }
-    body = interaction("view_submission", "_USER_", "_NUMBER_.form", view=view).decode()
+    body = interaction("view_submission", user, "_NUMBER_.form", view=view).decode()
     return {"body": body, "expect": expect, **more}
