@@ -52,7 +52,7 @@ class Wired:
     people_lane: BoundedExecutor
     """Asks Slack what requests wait for."""
     seen: Seen | None
-    """The signatures that every process has seen; ``None`` = there is one process, which remembers its own."""
+    """The signatures that any process has seen; ``None`` = one process serves, and remembers its own."""
 
 
 def build_services(
