@@ -7,7 +7,12 @@ from types import MappingProxyType
 from bot.core.access import may, require
 from bot.core.audit import Action, event, refusal
 from bot.core.errors import Changed, InvalidFields, NameTaken, UnknownIntegration
-from bot.core.integrations.credentials import check_login, open_credential, seal_credential
+from bot.core.integrations.credentials import (
+    check_login,
+    end_of_credential,
+    open_credential,
+    seal_credential,
+)
 from bot.core.integrations.inventory import Saved, present, refuse_taken_name
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Event, Integration
@@ -149,6 +154,9 @@ def _merge_draft(
         secret=secret,
         options=_kept_options(integration, draft),
         ca=draft.ca,
+        note=draft.note,
+        ends_on=draft.ends_on,
+        secret_ends=end_of_credential(credential) if draft.credential else integration.secret_ends,
         trusted_realms=() if is_moved else integration.trusted_realms,
         updated_at=actor.at,
         version=integration.version + 1,
@@ -222,6 +230,8 @@ def _what_changed(actor: Actor, old: Integration, new: Integration) -> Event:
         "other fields": (dict(old.options), old.ca) != (dict(new.options), new.ca),
         "default": old.is_default != new.is_default,
         "linked targets only": old.linked_only != new.linked_only,
+        "note": old.note != new.note,
+        "end": old.ends_on != new.ends_on,
     }
     changed = tuple(part for part, is_changed in parts.items() if is_changed)
     former_name = old.name if old.name != new.name else ""
