@@ -1,4 +1,38 @@
-"""What a person can do in Slack, one file each. ``all_routes`` collects their listeners."""
+"""
+What a person can do in Slack, one file each; ``all_routes`` collects their listeners.
+
+How a payload finds its listener, which differs from plain Bolt:
+
+1. ``bot/slack/front.py`` has checked size, signature and shape. Bolt knows one listener for each kind of
+   request, all in ``bot/slack/dispatch.py``; those look the real listener up here, in one step.
+2. Each feature's ``register(routes)`` names what it answers, by id:
+
+   ============================  =====================================================================
+   ``routes.verb(Verb(...))``    ``/integrations delete NAME``: the first word finds the verb
+   ``routes.action(ID, ...)``    a button, a menu or a box; a row's menu carries the action in its value
+   ``routes.form(ID, ...)``      a submitted form, by its ``callback_id``
+   ``routes.home``               the Home tab
+   ============================  =====================================================================
+
+3. A listener is a plain function. It gets what its arguments name:
+
+   ============  =====================================================================================
+   ``words``     the command's text, read: quotes, links, phones' dashes (``command.py``)
+   ``press``     a pressed button: its value, and what is typed around it (``routes.py``)
+   ``form``      a submitted form: its values, and its ``private_metadata`` as ``facts``
+   ``surface``   where to answer: a message, a modal, the Home tab (``surfaces.py``)
+   ``ack``       Slack's acknowledgement, which commands and forms are answered in
+   ``services``  the ports (``services.ports``), the kinds, Slack (``bot/services.py``)
+   ``actor``     who acts, in which role, when
+   ============  =====================================================================================
+
+4. It calls one operation of ``bot/core`` with ``services.ports`` and ``actor``, and shows a view of what
+   came of it. Errors rise: the dispatcher tells the person (``error_answers.py``).
+
+Where to change what: a sentence of a message is in the view of its feature; a rule is in ``bot/core``; what
+the history says is in ``phrases.py``; what a button carries is a dataclass beside its listener, written and
+read by ``paging.py``. ``delete.py`` is the one to imitate.
+"""
 
 from handlers import (
     add,

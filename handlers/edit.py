@@ -4,15 +4,30 @@ payload -> ask | ask_pressed -> plan_edit -> edit_form -> open
 payload -> save -> edit_integration -> edited -> ack
 """
 
+from dataclasses import dataclass, replace
+
 from slack_bolt import Ack
 
 from bot.core.errors import InvalidInput
-from bot.core.integrations.edits import EditPlan, edit_integration, plan_edit
+from bot.core.integrations.dependencies import unlink_if_linked
+from bot.core.integrations.edits import EditPlan, Remaining, edit_integration, plan_edit, who_remains
 from bot.core.integrations.inventory import Saved
 from bot.core.kinds import Kind
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, Target, TargetKind
 from bot.services import Services
-from handlers.blocks import Block, View, context, escape
+from handlers.blocks import (
+    Block,
+    Message,
+    View,
+    actions,
+    button,
+    code,
+    context,
+    escape,
+    header,
+    message,
+    section,
+)
 from handlers.command import Verb, Words
 from handlers.form import (
     access_menu,
@@ -29,12 +44,15 @@ from handlers.form import (
     typed_draft,
     typed_sharing,
 )
-from handlers.phrases import targets_depend
+from handlers.paging import pack, read_value, too_old
+from handlers.phrases import origin, targets_depend
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import Surface, with_facts
 
 OPEN = "edit.open"
 _SAVE = "edit.save"
+_REMAINING = "edit.remaining"
+_REMOVE = "edit.remove"
 
 
 def register(routes: Routes) -> None:
@@ -43,6 +61,8 @@ def register(routes: Routes) -> None:
     routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, ("change", "update", "rotate")), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.form(_SAVE, save)
+    routes.action(_REMAINING, show_remaining)
+    routes.action(_REMOVE, remove_remaining, changes=True)
 
 
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
@@ -108,7 +128,55 @@ def edited(plan: EditPlan, done: Saved) -> View:
     """What the form becomes."""
     check = done.integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
-    return saved_view(done, " is saved.", found, _outdated(plan, done.integration))
+    is_closing = done.integration.linked_only and not plan.integration.linked_only
+    remaining = [actions(button("Who may still fetch it", _REMAINING, done.integration.id))]
+    notes = [*_outdated(plan, done.integration), *(remaining if is_closing else [])]
+    return saved_view(done, " is saved.", found, notes)
+
+
+def show_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show who may fetch a closed integration."""
+    surface.replace(remaining_message(who_remains(services.ports, actor, press.value)))
+
+
+def remove_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Take one target's right away, and show who is left."""
+    row = read_value(Row, press.value, "edit")
+    late = unlink_if_linked(services.ports, actor, row.id, row.target)
+    note = late or f"Removed {row.target.in_words}."
+    surface.replace(remaining_message(replace(who_remains(services.ports, actor, row.id), note=note)))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a Remove button carries."""
+
+    id: str
+    kind: str
+    name: str
+
+    @property
+    def target(self) -> Target:
+        """The target. Raises ``InvalidInput``."""
+        if self.kind not in list(TargetKind):
+            raise too_old("edit")
+        return Target(TargetKind(self.kind), self.name)
+
+
+def remaining_message(left: Remaining) -> Message:
+    """Each target that may fetch a closed integration, its workflow tokens, and Remove."""
+    name = left.integration.name
+    blocks = [header(f"Who may fetch {name}"), *([context(escape(left.note))] if left.note else [])]
+    for row in left.rows:
+        tokens = ", ".join(map(code, left.tokens[row.target])) or "none"
+        value = pack(Row(left.integration.id, row.target.kind.value, row.target.name))
+        remove = button("Remove", _REMOVE, value, label=f"Remove {row.target.in_words}")
+        text = f"{escape(row.target.kind.value)} {code(row.target.name)}\n{origin(row)}  ·  tokens: {tokens}"
+        blocks.append(section(text, remove))
+    more = left.total - len(left.rows)
+    blocks += [context(f"… and {more} more, shown as these are removed.")] if more else []
+    blocks += [] if left.rows else [section("Nobody: link a target to it.")]
+    return message(f"{left.total} may fetch {name}.", blocks)
 
 
 def _outdated(plan: EditPlan, integration: Integration) -> list[Block]:

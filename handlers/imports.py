@@ -86,7 +86,7 @@ def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
 
 
 def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
-    """The box to paste into, and what stands under it."""
+    """The box to paste into, and what is below it."""
     box = text_input(
         VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True, max_length=3000
     )

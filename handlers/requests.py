@@ -124,6 +124,14 @@ def _decided(event: Event) -> tuple[str, list[Block]]:
     return f"{mark} {_who(event)} {verb} your workflow token {code(event.token_id)} for {_target(event)}.", []
 
 
+def _left(event: Event) -> tuple[str, list[Block]]:
+    text = (
+        f":no_entry: {mention(event.person)} was deactivated, so their workflow token {code(event.token_id)} "
+        f"for {_target(event)} is revoked. Make another one for this target."
+    )
+    return text, []
+
+
 def _fetched(event: Event) -> tuple[str, list[Block]]:
     text = f":inbox_tray: {_target(event)} fetched {bold(event.name)} for the first time."
     quiet = button(
@@ -140,5 +148,6 @@ _MESSAGES: Mapping[Action, Callable[[Event], tuple[str, list[Block]]]] = {
     Action.CREATE_TOKEN: _asked,
     Action.APPROVE_TOKEN: _decided,
     Action.DECLINE_TOKEN: _decided,
+    Action.REVOKE_TOKEN: _left,
     Action.FETCH: _fetched,
 }

@@ -141,7 +141,7 @@ def _step_line(step: Step) -> str:
 
 
 def _allowing(integration: Integration, result: CheckResult) -> list[Block]:
-    """The question to the owner when the registry's token server stands on another host."""
+    """The question to the owner when the registry's token server is on another host."""
     if result.realm is None:
         return []
     value = pack(_Offer(integration.id, integration.version, result.realm))

@@ -91,7 +91,7 @@ def server_of_image(image: str) -> Server:
     or a port or is ``localhost``; otherwise Docker Hub.
 
     Raises:
-        InvalidInput: That part is no address.
+        InvalidInput: That part is not an address.
 
     Source: distribution/reference, ``normalize.go``.
     """
@@ -102,7 +102,7 @@ def server_of_image(image: str) -> Server:
 
 def docker_keys(server: Server) -> tuple[str, ...]:
     """
-    Say under which names docker, podman and skopeo ask a credential helper for this server's login.
+    Return the names under which docker, podman and skopeo ask a credential helper for this server's login.
 
     Returns:
         One key, ``host`` or ``host:port``; for Docker Hub two: docker's own, then skopeo's and podman's.
@@ -148,7 +148,7 @@ def _host_and_port(authority: str) -> tuple[str, int | None]:
         return _ipv6(inside), _port_number(after[1:]) if after else None
     host, colon, port = authority.partition(":")
     if ":" in port:
-        _refuse("An IPv6 address stands in brackets.", "Example: https://[fd00::5]:5000")
+        _refuse("Write an IPv6 address in brackets.", "Example: https://[fd00::5]:5000")
     return _host_name(host), _port_number(port) if colon else None
 
 

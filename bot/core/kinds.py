@@ -84,7 +84,7 @@ class Kind:
     hosts: str = ""
     """A pattern that its hosts match in full, where nobody else can have one; empty = any host."""
     address_hint: str = ""
-    """Which address is meant, said where there is no registry at the one that was given."""
+    """Which address is meant, shown when there is no registry at the one that was typed."""
 
     def field(self, key: str) -> Field | None:
         """The field with this key."""
@@ -169,7 +169,7 @@ def _cleaned(field: Field, value: str) -> str:
 
 
 def _problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
-    """Say what is wrong with a field's value, or ``None``."""
+    """Return what is wrong with a field's value, or ``None``."""
     if not value:
         is_missing = field.is_required and not (field.is_secret and keeps_secret)
         return f"{field.label} is missing.{_example_of(field)}" if is_missing else None

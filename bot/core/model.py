@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from bot.core.secrets import Sealed
+from bot.core.secrets import SealContext, Sealed
 from bot.core.visible_text import visible
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -240,6 +240,18 @@ class Integration:
         times = (self.secret_ends, check and check.certificate_ends, check and check.ca_ends)
         days = [at.date() for at in times if at]
         return min([*days, self.ends_on] if self.ends_on else days, default=None)
+
+
+def seal_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What the credential of an integration is bound to: an edit of any of it seals the credential again."""
+    return SealContext(
+        workspace.key,
+        integration.id,
+        server=integration.server.origin,
+        trusted_realms=" ".join(integration.trusted_realms),
+        ca=integration.ca or "",
+        access="linked" if integration.linked_only else "",
+    )
 
 
 class TargetKind(StrEnum):

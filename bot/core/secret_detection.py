@@ -38,7 +38,7 @@ _OWN = re.compile(
 """Secrets of a fixed length and alphabet, as a word of their own."""
 
 _HEX = re.compile(r"(?<![\w:@/.-])(?=[0-9a-f]*[0-9])(?=[0-9a-f]*[a-f])[0-9a-f]{32,}(?![\w.-])", re.IGNORECASE)
-"""Hexadecimal keys, as a word of their own: behind ``:`` or ``@`` they are an image's tag or digest."""
+"""Hexadecimal keys, as a word of their own: after ``:`` or ``@`` they are an image's tag or digest."""
 
 _ASSIGNED = re.compile(
     r"(?<![\w/.-])(?P<word>pass(?:word|wd|phrase)?|pwd|secret(?:_?key)?|token|api_?key|auth)"

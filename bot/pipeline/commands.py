@@ -145,7 +145,7 @@ def _docker_file_at(path: Path) -> Path:
     It is not opened: a pipe would block, and a device might do anything.
 
     Raises:
-        Stopped: What is there is no file, or cannot be reached.
+        Stopped: What is there is not a file, or cannot be reached.
     """
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)

@@ -75,7 +75,7 @@ class Client:
         self._ca_file = environ.get("QUAYMASTER_CA_FILE", "").strip() or None
 
     def get(self, path: str, parameters: "Mapping[str, str] | None" = None) -> "tuple[int, bytes]":
-        """Ask once, and give status and body. Raises ``Failure`` when there is no answer to read."""
+        """Ask once, and return status and body. Raises ``Failure`` when there is no answer to read."""
         query = "&".join(f"{name}={_escaped(value)}" for name, value in (parameters or {}).items())
         try:
             with self._connected() as connection:
@@ -148,7 +148,7 @@ class Client:
 
 
 def parsed(received: bytes, *, is_all: bool) -> "tuple[int, bytes]":
-    """Take an HTTP/1.1 answer apart. Raises ``EOFError`` if more must come, ``ValueError`` if it is none."""
+    """Take an HTTP/1.1 answer apart. Raises ``EOFError`` if more must come, and ``ValueError``."""
     head, end, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").lower().split("\r\n")
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -157,7 +157,7 @@ def parsed(received: bytes, *, is_all: bool) -> "tuple[int, bytes]":
     version, status = first.split(" ", 2)[:2]
     if not version.startswith("http/1."):
         raise ValueError("not HTTP")
-    if 100 <= int(status) < 200:  # "Continue": the answer comes behind it
+    if 100 <= int(status) < 200:  # "Continue": the answer comes after it
         return parsed(body, is_all=is_all)
     if headers.get("transfer-encoding", "identity") != "identity":
         return int(status), _unchunked(body)
@@ -191,7 +191,7 @@ def _token_of(environ: "Mapping[str, str]") -> str:
     try:
         if path:
             if not (stat.S_ISREG(os.stat(path).st_mode) or path.startswith(("/dev/", "/proc/"))):
-                raise OSError(0, "it is no regular file")  # a pipe may never end
+                raise OSError(0, "it is not a regular file")  # a pipe may never end
             with open(path, "rb", buffering=0) as file:
                 token = file.read(4096).replace(b"\0", b"").decode("utf-8", "replace")
     except OSError as error:
@@ -228,7 +228,7 @@ def trouble_of(status: int, body: bytes) -> Failure:
 
 
 def get(server: "str | None") -> "tuple[dict[str, object], str]":
-    """Give a server's credentials, without one all servers; read, and as they came. Raises ``Failure``."""
+    """Return a server's credentials, without one all servers; read, and as they came. Raises ``Failure``."""
     status, body = Client(os.environ, DEADLINE_S).get("/v1/credentials", {"server": server} if server else {})
     fields = read_object(body)
     keys = ("ServerURL", "Username", "Secret") if server else fields
@@ -288,7 +288,7 @@ def _hear(verb: str) -> str:
     return said.decode("utf-8", "replace").strip()
 
 
-_SPEAKING = allocate_lock()  # whoever takes it has the last word
+_SPEAKING = allocate_lock()  # the one that takes it has the last word
 _LISTENING = allocate_lock()  # taken while the caller is listened to
 _SILENT = f"Quaymaster did not answer within {DEADLINE_S:g} seconds."
 
@@ -306,7 +306,7 @@ def _speak(status: int, output: str, hint: str = "") -> None:
 
 
 def fail(failure: Failure) -> None:
-    """Tell a failure to the caller and, unless it is none to them, to people."""
+    """Tell a failure to the caller and, unless it is not one to them, to people."""
     _speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
 
 

@@ -118,7 +118,7 @@ read_token_file() {
   case $token_file in
     /dev/fd/* | /proc/*/fd/*) [ -f "$token_file" ] || [ -p "$token_file" ] ;;
     *) [ -f "$token_file" ] ;;
-  esac || fail 'QUAYMASTER_TOKEN_FILE cannot be read: it is no regular file.'
+  esac || fail 'QUAYMASTER_TOKEN_FILE cannot be read: it is not a regular file.'
   while [ ${#token} -lt 4096 ] && { read -r line || [ -n "$line" ]; }; do
     token=$token$line$newline
   done <"$token_file"
@@ -295,7 +295,7 @@ read_text() {
   done
 }
 
-# Take what follows a backslash from the beginning of $rest, and put what it means behind $text.
+# Take what follows a backslash from the beginning of $rest, and put what it means after $text.
 read_escape() {
   mark=${rest%"${rest#?}"}
   rest=${rest#?}
@@ -311,7 +311,7 @@ read_escape() {
   esac
 }
 
-# Take four hexadecimal digits, or eight with \u between them, and put the character behind $text in UTF-8.
+# Take four hexadecimal digits, or eight with \u between them, and put the character after $text in UTF-8.
 read_code_point() {
   read_digits || return 1
   point=$digits
@@ -347,7 +347,7 @@ read_digits() {
   digits=$((0x$digits))
 }
 
-# put_bytes NUMBER...: put these bytes behind $text.
+# put_bytes NUMBER...: put these bytes after $text.
 put_bytes() {
   for byte; do
     # The octal digits are the format: `printf` has no other way to write a byte that all shells know.

@@ -89,16 +89,16 @@ class AwsLogins:
         self._lock = threading.Lock()
 
     def identity(self, login: Login, operation: Operation) -> Identity:
-        """Give the login that the registry takes. Takes and raises what ``granted`` does."""
+        """Return the login that the registry takes. Takes and raises what ``granted`` does."""
         return Identity(_USERNAME, self.granted(login, operation).secret)
 
     def docker_login(self, login: Login, operation: Operation) -> DockerLogin:
-        """Give the same to a docker client, with its end. Takes and raises what ``granted`` does."""
+        """Return the same for a docker client, with its end. Takes and raises what ``granted`` does."""
         return _in_docker(self.granted(login, operation))
 
     def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
         """
-        Give a docker client the password that is kept; ``None`` when AWS is to be asked for one.
+        Return the kept password for a docker client; ``None`` when AWS is to be asked for one.
 
         ``while_valid``: also one past half its life, while it lasts.
         """
@@ -107,7 +107,7 @@ class AwsLogins:
 
     def granted(self, login: Login, operation: Operation) -> Granted:
         """
-        Give the password that is kept, or ask for one.
+        Return the password that is kept, or ask for one.
 
         Args:
             login: An ECR integration's. Its ``cache_key`` says under which name the result is kept.
@@ -115,7 +115,7 @@ class AwsLogins:
 
         Raises:
             LoginRejected: AWS refused the keys, the role or the permission.
-            Unreachable: AWS did not answer, or the server is no ECR registry.
+            Unreachable: AWS did not answer, or the server is not an ECR registry.
         """
         is_amazons = ECR_HOST.fullmatch(login.server.host) or login.server.host in _PUBLIC_HOSTS
         if not is_amazons or login.server.is_plain:
@@ -239,7 +239,7 @@ def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:
 
 
 def refusal(code: str, step: str) -> RegistryFailure:
-    """Say an AWS error in words, with what to do."""
+    """Explain an AWS error, with what to do."""
     if code in _WRONG_KEY:
         message, hint = "AWS does not know this access key id.", "Check it, and that it was not deleted."
     elif code in _WRONG_SECRET:

@@ -11,8 +11,8 @@ from bot.core.errors import Busy
 FREE = 64 * 1024
 """So much of each operation counts as nothing: nearly all need no more."""
 
-BYTES_AT_ONCE = 24 * 1024 * 1024
-"""Six of the largest pages of tags. Parsing takes about three times as much again."""
+BYTES_AT_ONCE = 16 * 1024 * 1024
+"""Four of the largest pages of tags. Parsing takes about three times as much again."""
 
 
 class ByteBudget:
@@ -48,7 +48,7 @@ class Allowance:
         self._hold(count)
 
     def close(self) -> None:
-        """Give everything back."""
+        """Release everything."""
         self._hold(0)
 
     def _hold(self, count: int) -> None:

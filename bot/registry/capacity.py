@@ -138,7 +138,7 @@ class _Places:
             self._waiting -= Counter([asker.person])
 
     def _lack(self, asker: Asker) -> str:
-        """Say what there is no place for; nothing when there is one."""
+        """Return what there is no place for; nothing when there is one."""
         return self._lack_for_workflow(asker) if asker.target else self._lack_for_person(asker)
 
     def _lack_for_person(self, asker: Asker) -> str:

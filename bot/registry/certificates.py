@@ -25,7 +25,7 @@ _PLAIN_REASONS = frozenset(
 
 
 def described(version: str | None, certificate: Mapping[str, Any] | None) -> str:
-    """Say with whom TLS was agreed: version, issuer, and the day (UTC) until which the certificate holds."""
+    """Describe a TLS connection: version, issuer, and the last day (UTC) of the certificate."""
     if not certificate:
         return version or "agreed"
     until = str(certificate.get("notAfter", ""))
@@ -69,7 +69,7 @@ def has_other_names(der: bytes) -> bool:
 
 
 def only_common_name(host: str, stage: Stage) -> Unreachable:
-    """Say that a certificate names its host only where nobody looks any more (RFC 9525; Go since 1.15)."""
+    """Explain that a common name is not enough (RFC 9525; Go since 1.15)."""
     return Unreachable(
         f"The certificate of {host} names its host only as common name (CN), which docker, podman and "
         "kubelet refuse as well.",
@@ -107,7 +107,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
-    """Say in words why TLS was not agreed."""
+    """Explain why TLS was not agreed."""
     if is_certificate_wanted(error):
         return CertificateWanted(*no_client_certificate(host), stage)
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -126,7 +126,7 @@ def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
 
 
 def _certificate_problem(code: int, host: str) -> tuple[str, str]:
-    """Give the sentence and the hint for a certificate that was not believed."""
+    """Return the sentence and the hint for a certificate that was not believed."""
     if code == EXPIRED:
         return f"The certificate of {host} has expired.", _ASK_OPERATOR
     if code == NOT_YET_VALID:

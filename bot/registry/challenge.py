@@ -125,7 +125,7 @@ def usable(challenges: tuple[Challenge, ...]) -> tuple[Challenge, ...]:
 
 
 def _malformed(reason: str) -> MalformedChallenge:
-    """Say that a challenge cannot be read. The header is not repeated: it is a stranger's text."""
+    """Explain that a challenge cannot be read. The header is not repeated: it is a stranger's text."""
     return MalformedChallenge(
         f"The server asks for a login in a way that cannot be used: {reason}.",
         "Check that the address is a registry's. If it is, its WWW-Authenticate header needs repair.",

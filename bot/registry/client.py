@@ -88,7 +88,7 @@ class RegistryClient:
             One of the four outcomes. It never raises for what a registry does.
 
         Raises:
-            InvalidInput: ``repository`` is no repository's name; nobody was asked.
+            InvalidInput: ``repository`` is not a repository's name; nobody was asked.
         """
         name = None if repository is None else repository_name(repository, login.server)
         operation = self._operation(login, deadline_s, on_step)
@@ -111,7 +111,7 @@ class RegistryClient:
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:
         """
-        Give what docker must send, and ask AWS for it if it must come from there.
+        Return what docker must send, and ask AWS for it if it must come from there.
 
         Raises:
             RegistryFailure: AWS gave no password.
@@ -124,7 +124,7 @@ class RegistryClient:
         Read the tags of a repository, at most 50,000.
 
         Raises:
-            InvalidInput: ``repository`` is no repository's name.
+            InvalidInput: ``repository`` is not a repository's name.
             RegistryFailure: The registry did not give them.
         """
         name = repository_name(repository, login.server)
@@ -181,7 +181,7 @@ def _refuse_underscore(server: Server) -> None:
 
 
 def advice(kind: Kind | None) -> str:
-    """Say what to look at when a login is refused, in the words of its form."""
+    """Return what to look at when a login is refused, in the words of its form."""
     if kind is None or kind.secret_field is None:
         return "Check the user name and the secret."
     username = kind.field("username")

@@ -145,7 +145,7 @@ class Conversation:
         return True
 
     def _judge_ping(self, answer: Answer) -> None:
-        """Say whether this is a registry at all. Raises ``RegistryFailure``."""
+        """Decide whether this is a registry at all. Raises ``RegistryFailure``."""
         if answer.status == 400 and b"https" in answer.body.lower() and self._login.server.is_plain:
             message = f"{self.operation.host} speaks TLS on this port."
             raise Unreachable(message, "Write https:// before the address.", Stage.PING)

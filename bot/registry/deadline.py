@@ -70,7 +70,7 @@ def _outcome_of(call: Callable[[], _T]) -> Callable[[], _T]:
 
 
 def _raising(error: Exception) -> Callable[[], Never]:
-    """Give a function that raises ``error``."""
+    """Return a function that raises ``error``."""
 
     def again() -> Never:
         raise error

@@ -100,7 +100,7 @@ def _is_literal(host: str) -> bool:
 
 
 def _unknown_host(message: str) -> Unreachable:
-    """Say that a name could not be resolved."""
+    """Explain that a name could not be resolved."""
     return Unreachable(message, "Check the spelling of the address, then try again.", Stage.ADDRESS)
 
 

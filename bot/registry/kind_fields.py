@@ -22,7 +22,7 @@ _JSON_KEY_EXAMPLE = 'Example: {"type": "service_account", "project_id": "acme", 
 
 def pem_problem(text: str) -> str | None:
     """
-    Say what is wrong with the certificates of a private authority, or ``None``.
+    Return what is wrong with the certificates of a private authority, or ``None``.
 
     The text is never repeated: a private key may have been pasted by mistake.
     """
@@ -49,7 +49,7 @@ def read_json_key(text: str) -> str:
 
 
 def json_key_problem(text: str) -> str | None:
-    """Say what is wrong with a Google service account's key, or ``None``; the key is never repeated."""
+    """Return what is wrong with a Google service account's key, or ``None``; the key is never repeated."""
     key = _json_key(text)
     if key is None:
         return f"This is not JSON. Paste the whole key file. {_JSON_KEY_EXAMPLE}"
@@ -65,7 +65,7 @@ def json_key_problem(text: str) -> str | None:
 
 
 def json_key_facts(values: Mapping[str, str]) -> Mapping[str, str]:
-    """Give what may be shown of a Google key: whose it is and of which project."""
+    """Return what may be shown of a Google key: whose it is and of which project."""
     key = _json_key(values.get("json_key", "")) or {}
     return {name: str(key[name]) for name in _SHOWN_OF_A_KEY if name in key}
 

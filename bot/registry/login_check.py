@@ -93,7 +93,7 @@ class LoginCheck:
         return answer.status in (401, 403, 404)
 
     def _grants(self, repository: str) -> str:
-        """Say what the login may do there, as far as a token tells. Asking for a token changes nothing."""
+        """Return what the login may do there, as far as a token tells. Asking for a token changes nothing."""
         challenge = self._talk.challenge
         if challenge is None or challenge.scheme != "bearer":
             return ""

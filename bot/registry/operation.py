@@ -63,7 +63,7 @@ class Operation:
 
     def stage_of(self, contact: Stage) -> Stage:
         """
-        Say where a failure to make contact belongs.
+        Return where a failure to make contact belongs.
 
         The registry's first connection has steps of its own. A later one, such as to its token server,
         belongs to the step that needed it.
@@ -78,7 +78,7 @@ class Operation:
         return left_s
 
     def late(self, stage: Stage | None = None) -> Unreachable:
-        """Say that the deadline passed, at ``stage`` or the present one. It never means a wrong password."""
+        """Explain that the deadline passed, at ``stage`` or the current one: not a wrong password."""
         return Unreachable(
             f"{self.host} took longer than {self.deadline.seconds:g} seconds.",
             "Try again later; nothing is known about the login.",

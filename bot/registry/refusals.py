@@ -1,7 +1,7 @@
 """What a registry's refusal is of: of the login, of Quaymaster's address, of too many requests, …
 
 A refusal is told as what it was, because each calls for another step. Only ``LoginRejected`` says that the
-login is wrong. The server's own sentence stands behind ours (``bot/registry/sentences.py``).
+login is wrong. The server's own sentence follows ours (``bot/registry/sentences.py``).
 """
 
 import re
@@ -41,7 +41,7 @@ _CHECK_ADDRESS = "Check the address, and leave out any path."
 
 
 def login_refused(operation: Operation, answer: Answer) -> RegistryFailure:
-    """Say what a 401 or 403 to a login means: mostly, that the login was refused."""
+    """Return what a 401 or 403 to a login means: mostly, that the login was refused."""
     host, says = operation.host, operation.says(answer)
     kept_out = _kept_out(operation, answer, host)
     if kept_out or operation.has_login:
@@ -55,14 +55,14 @@ def login_refused(operation: Operation, answer: Answer) -> RegistryFailure:
 def repository_refused(
     operation: Operation, answer: Answer, repository: str, *, hint: str
 ) -> RegistryFailure:
-    """Say that a login that was taken may not read a repository, or that there is none."""
+    """Explain that a login that was taken may not read a repository, or that there is none."""
     kept_out = _kept_out(operation, answer, operation.host)
     message = f"{operation.host} does not let this login read {repository}, or there is no such repository."
     return kept_out or RepositoryRefused(message, hint, Stage.REPOSITORY, operation.says(answer))
 
 
 def no_challenge(operation: Operation, answer: Answer) -> RegistryFailure:
-    """Say that a 401 names no way to log in."""
+    """Explain that a 401 names no way to log in."""
     return _kept_out(operation, answer, operation.host) or MalformedChallenge(
         f"{operation.host} refuses access without saying how to log in.",
         "Check that the address is a registry's.",
@@ -72,7 +72,7 @@ def no_challenge(operation: Operation, answer: Answer) -> RegistryFailure:
 
 
 def ping_refused(operation: Operation, answer: Answer) -> RegistryFailure:
-    """Say what an answer to ``/v2/`` means that is neither 200 nor a challenge."""
+    """Return what an answer to ``/v2/`` means that is neither 200 nor a challenge."""
     host, status, says = operation.host, answer.status, operation.says(answer)
     kept_out = _kept_out(operation, answer, host)
     if kept_out or status >= 500:
@@ -89,7 +89,7 @@ def ping_refused(operation: Operation, answer: Answer) -> RegistryFailure:
 
 
 def trouble(operation: Operation, answer: Answer, who: str) -> Unreachable:
-    """Say what a status means that is neither yes nor no. It never means a wrong password."""
+    """Return what a status means that is neither yes nor no. It never means a wrong password."""
     kept_out = _kept_out(operation, answer, who)
     if kept_out:
         return kept_out
@@ -128,7 +128,7 @@ def _kept_out(operation: Operation, answer: Answer, who: str) -> Unreachable | N
 
 
 def _when_again(wait_s: int | None) -> str:
-    """Say when to come back, in words that a person can use."""
+    """Return when to come back, in words that a person can use."""
     if not wait_s or wait_s > _DAY:
         return "Try again later."
     if wait_s < 2 * _MINUTE:

@@ -27,12 +27,12 @@ def repository_name(text: str, server: Server) -> str:
     Read a repository's name as people type it, or as docker writes an image.
 
     Args:
-        text: ``team/app``; the registry's own address may stand before it, a tag and a digest behind it. On
+        text: ``team/app``; the registry's own address may stand before it, a tag and a digest after it. On
             Docker Hub ``alpine`` means ``library/alpine``, and its other addresses count too.
         server: The registry it is in.
 
     Raises:
-        InvalidInput: It is no repository's name, or names another registry.
+        InvalidInput: It is not a repository's name, or names another registry.
 
     Source: distribution/distribution, ``docs/content/spec/api.md``, "Overview"; distribution/reference.
     """
@@ -77,7 +77,7 @@ def scope_of(repository: str, actions: str = "pull") -> str:
 
 
 def unreadable(operation: Operation, answer: Answer, repository: str) -> RegistryFailure:
-    """Say why a repository could not be read, from any status but 200, 401 and 403."""
+    """Explain why a repository could not be read, from any status but 200, 401 and 403."""
     says = operation.says(answer)
     if answer.status == 404:
         message = f"{operation.host} has no repository {repository}, or does not show it to this login."
@@ -89,6 +89,6 @@ def unreadable(operation: Operation, answer: Answer, repository: str) -> Registr
 
 
 def _elsewhere(repository: str) -> str:
-    """Say that a name that begins as another registry's address was not read as one."""
+    """Explain that a name that begins as another registry's address was not read as one."""
     first, slash, _ = repository.partition("/")
     return f" “{first}” was taken for a part of it, not for a registry." if slash and "." in first else ""

@@ -113,7 +113,7 @@ class RepositoryAccess:
 
 
 def _token_not_taken(host: str, answer: Answer) -> Unreachable | None:
-    """Say that a registry does not take the token its own token server gave: that is between those two."""
+    """Explain that a registry does not take the token that its own token server gave."""
     try:
         challenges = parse_challenges(answer.headers.get("WWW-Authenticate", ""))
     except MalformedChallenge:

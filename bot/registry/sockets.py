@@ -207,7 +207,7 @@ def _connected(endpoint: Endpoint, wait_s: float, meter: Meter) -> _MeteredSocke
 
 
 def _no_contact(error: OSError, host: str, endpoint: Endpoint, operation: Operation) -> Unreachable:
-    """Say why a connection was not made."""
+    """Explain why a connection was not made."""
     place = f"{host} ({endpoint[0]}), port {endpoint[1]}"
     stage = operation.stage_of(Stage.CONNECTION)
     if isinstance(error, TimeoutError):
@@ -217,11 +217,11 @@ def _no_contact(error: OSError, host: str, endpoint: Endpoint, operation: Operat
         hint = "Check the port, and whether the registry is running."
         return Unreachable(f"The connection to {place} was refused.", hint, stage)
     hint = "Check the address, and whether Quaymaster's network leads there."
-    return Unreachable(f"There is no way to {place}.", hint, stage)
+    return Unreachable(f"There is no route to {place}.", hint, stage)
 
 
 def too_much(operation: Operation) -> Unreachable:
-    """Say that an answer was larger than any honest one."""
+    """Explain that an answer was larger than any honest one."""
     return Unreachable(
         f"{operation.host} sent more than a registry's answer can hold.",
         "Check that the address is a registry's.",

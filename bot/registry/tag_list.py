@@ -1,7 +1,7 @@
 """Read a repository's tags through Registry API V2, page by page.
 
 1. Ask for ``/v2/NAME/tags/list``, without ``n``: some registries refuse a large one, others ignore it.
-2. Drop what is no tag: nulls (Nexus, empty repositories), empty names, digests (Artifactory).
+2. Drop what is not a tag: nulls (Nexus, empty repositories), empty names, digests (Artifactory).
 3. Follow ``Link: <URL>; rel="next"``, within the registry's origin only, never to a page that was read.
 4. A next page that cannot be read ends the list; what was read is given, with the reason.
 5. Stop at the caps, and say that there is more.
@@ -121,7 +121,7 @@ class TagReader:
         is_parsable = sum(answer.body.count(mark) for mark in (b",", b"[", b"{")) <= _PAGE_VALUES
         value = answer.json() if is_parsable and answer.body.isascii() else None
         if not isinstance(value, dict) or "tags" not in value:
-            raise self._odd("gave a page that is no list of tags, or is too large to read")
+            raise self._odd("gave a page that is not a list of tags, or is too large to read")
         names = value["tags"] if isinstance(value["tags"], list) else []
         tags = dict.fromkeys(_only_tags(names), 0.0)
         times = _upload_times(value.get("manifest"))
@@ -141,7 +141,7 @@ class TagReader:
 
 
 def _only_tags(names: Sequence[object]) -> Sequence[str]:
-    """Drop what is no tag: nulls, empty names, digests and tags that stand for one."""
+    """Drop what is not a tag: nulls, empty names, digests and tags that stand for one."""
     texts = [name for name in names if isinstance(name, str)]
     # Most lists hold nothing else, and one look at ten thousand together is four times quicker.
     lines = "\n".join([*texts, ""])

@@ -46,7 +46,7 @@ class _PinnedAdapter(HTTPAdapter):
     def get_connection_with_tls_context(
         self, request: requests.PreparedRequest, verify: object, proxies: object = None, cert: object = None
     ) -> HTTPConnectionPool:
-        """Give the pool of the request's origin. Proxies are not used: the guard judges addresses."""
+        """Return the pool of the request's origin. Proxies are not used: the guard judges addresses."""
         parts = urlsplit(request.url or "")
         pool: HTTPConnectionPool = self.poolmanager.connection_from_host(
             parts.hostname, parts.port, parts.scheme, {"ssl_context": self._context}
@@ -182,7 +182,7 @@ class Wire:
         )
 
     def _cut_off(self, url: str, error: Exception) -> Unreachable:
-        """Say why no answer came: over TLS, a missing client certificate looks like a broken connection."""
+        """Explain why no answer came: without a client certificate, a TLS connection just breaks."""
         parts = urlsplit(url)
         is_over_tls = parts.scheme == "https" and self.operation.deadline.left_s() > 0
         place = (parts.hostname or "", parts.port or 443, self._meter)

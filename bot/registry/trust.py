@@ -23,7 +23,7 @@ class Trust:
 
     def context(self, ca: str | None) -> ssl.SSLContext:
         """
-        Give the context for an integration.
+        Return the context for an integration.
 
         Args:
             ca: Its own authorities in PEM; they are believed besides the public ones, as docker does with

@@ -8,11 +8,13 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.core.workflows.token_format import WorkflowToken
-from bot.core.workflows.tokens import due_reminders, keep_reminder
+from bot.core.workflows.tokens import due_reminders, keep_reminder, review_token, working_tokens
 from bot.services import Services
 from handlers.token import reminder
 
 EVERY_S = 60.0
+_REVIEW_EVERY = 10
+"""Tokens are held against their creators once in so many rounds."""
 _REMIND_EVERY = 60
 """Reminders are looked for once in so many rounds."""
 
@@ -74,10 +76,15 @@ class Housekeeping:
         number = 0
         while not self._stopped.wait(self._every_s):
             _attempt("write what was noted", self._flush)
+            if number % _REVIEW_EVERY == 0:
+                self._services.executor.submit(self._review, on_full=_wait_for_the_next_round)
             if number % _REMIND_EVERY == 0:
                 # On the executor: Slack may let a batch of messages wait for minutes.
                 self._services.executor.submit(self._remind, on_full=_wait_for_the_next_round)
             number += 1
+
+    def _review(self) -> None:
+        _attempt("review tokens", lambda: review(self._services))
 
     def _remind(self) -> None:
         _attempt("remind of tokens", lambda: remind(self._services))
@@ -93,6 +100,15 @@ def _attempt(what: str, task: Callable[[], None]) -> None:
         task()
     except Exception as error:  # noqa: BLE001 - whatever it is, the clock goes on
         log.warning("could not %s: %s", what, type(error).__name__)
+
+
+def review(services: Services) -> None:
+    """Hold each valid token against who its creator is by now."""
+    ports = services.ports
+    for workspace in ports.store.workspaces():
+        for token in working_tokens(ports.store, workspace, ports.now()):
+            creator = services.people.person(workspace, token.created_by, fresh=False)
+            review_token(ports, workspace, token, creator, services.admins)
 
 
 def remind(services: Services) -> None:

@@ -140,5 +140,10 @@ def give_up() -> None:
 
 def secrets_of(settings: Settings) -> list[Secret]:
     """The secrets this process holds, which no log line may repeat."""
-    given = (settings.slack_bot_token, settings.slack_signing_secret, settings.slack_app_token)
+    given = (
+        settings.slack_bot_token,
+        settings.slack_signing_secret,
+        settings.slack_app_token,
+        settings.database_url,
+    )
     return [secret for secret in (*given, *settings.keys) if secret]

@@ -15,6 +15,9 @@ from bot.web.json_answers import SECURITY_HEADERS, STATUS_LINES
 _TIMES_AS_LONG = 3
 """An answer may take so many times as long to be read as a request may take to arrive."""
 
+_MOST_PIPELINED = 4
+"""Requests that a client may send before it has read the answer to the first. No client of ours sends two."""
+
 _SEND_LESS = "Send less."
 _UNREADABLE = {
     HTTPStatus.BAD_REQUEST: (
@@ -86,9 +89,10 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         return not (self._is_running or self.requests)
 
     @property
-    def half_sent(self) -> int:
-        """How many bytes of an unfinished request are kept."""
-        return self.request.body_bytes_received if self.request else 0
+    def kept_bytes(self) -> int:
+        """How much is kept for it: of an unfinished request, and of answers that its client does not read."""
+        unread: int = self.total_outbufs_len
+        return unread + (self.request.body_bytes_received if self.request else 0)
 
     def is_late(self, now: float, request_s: float) -> bool:
         """Return whether the client has used up its time. Sending single bytes does not extend it."""
@@ -102,7 +106,11 @@ class Connection(HTTPChannel):  # type: ignore[misc]
         """Take what the client sent."""
         if self._begun_at is None:
             self._begun_at = time.monotonic()
-        return bool(super().received(data))
+        taken = bool(super().received(data))
+        if len(self.requests) > _MOST_PIPELINED:
+            # Each would be answered whether its client reads or not, and the answers kept here.
+            self.handle_close()
+        return taken
 
     def service(self) -> None:
         """Answer one request, on one of the server's threads."""

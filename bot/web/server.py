@@ -56,7 +56,6 @@ _SETTINGS = {
 _MOST_CONNECTIONS = 1000
 _DESCRIPTORS_FOR_OTHERS = 200
 """Descriptors left for the store, for registries and for Slack."""
-_MOST_HALF_SENT_BYTES = 64 * 1024 * 1024
 _LOOK_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -120,6 +119,7 @@ class Server:
         *,
         trusted_proxy: str | None = None,
         most_connections: int | None = None,
+        most_kept_bytes: int = 64 * 1024 * 1024,
         request_s: float = 10.0,
         drain_s: float = 5.0,
     ) -> None:
@@ -133,6 +133,7 @@ class Server:
             stopping: Called when the stop begins, to let go of requests that wait on purpose.
             trusted_proxy: The address of a proxy whose word counts for where a request comes from.
             most_connections: ``None`` = 1,000, or what the limit on open files allows.
+            most_kept_bytes: Of half-sent requests and unread answers, of all connections together.
             request_s: How long a connection may be idle, and how long a request may take to arrive whole.
             drain_s: How long running requests may take to finish after the stop signal; Slack waits 3 s.
 
@@ -145,6 +146,7 @@ class Server:
         """When ``stop`` was first called, in monotonic seconds."""
         self._stop = Event()
         self._stopping = stopping
+        self._most_kept_bytes = most_kept_bytes
         self._request_s = request_s
         self._drain_s = drain_s
         self._most_connections = most_connections or _most_connections()
@@ -201,13 +203,12 @@ class Server:
     def _close_late(self, now: float) -> None:
         for late in (one for one in self._connections() if one.is_late(now, self._request_s)):
             late.handle_close()
-        waiting = sorted(
-            (one for one in self._connections() if one.is_waiting), key=lambda one: one.half_sent
-        )
-        surplus = sum(one.half_sent for one in waiting) - _MOST_HALF_SENT_BYTES
-        while surplus > 0:
-            largest = waiting.pop()
-            surplus -= largest.half_sent
+        kept = sorted(((one.kept_bytes, id(one), one) for one in self._connections()), reverse=True)
+        surplus = sum(size for size, *_ in kept) - self._most_kept_bytes
+        for size, _, largest in kept:
+            if surplus <= 0:
+                return
+            surplus -= size
             largest.handle_close()
 
     def _make_room(self) -> None:

@@ -24,9 +24,10 @@ SEGMENT = 250
 FULL_AT = 750
 EVERY_SEAL = "*"
 """Said of a history that the operator takes as it is."""
+_MOST_REMEMBERED = 10_000
+"""Deletions of an archive that are kept in memory, some 10 MB."""
 _MOST_SEGMENTS = 40
-"""How many archive files a page reads once it has an entry (some 10 ms), and of how many the deletions are
-remembered."""
+"""How many archive files a page reads once it has an entry (some 10 ms)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Archive:
         self._sealer = sealer
         self._workspace_key = workspace_key
         self._deletions: dict[int, tuple[AuditEntry, ...]] = {}
+        """By the first sequence number of their file."""
+        self._room = _MOST_REMEMBERED
 
     def keep(self, entries: Sequence[AuditEntry]) -> None:
         """Write the file of these ``SEGMENT`` entries; writing it again changes nothing."""
@@ -74,13 +77,15 @@ class Archive:
         """
         The deletions with a smaller sequence number, newest first.
 
-        Each of the newest files is read once: they never change, and deletions are few.
+        A file is read once, as long as what is remembered of all stays small: it never changes, and deletions
+        are few.
         """
-        for place, first in enumerate(_firsts(before)):
+        for first in _firsts(before):
             known = self._deletions.get(first)
             if known is None:
                 known = tuple(self._entries(first, first + SEGMENT, _DELETIONS))
-                if place < _MOST_SEGMENTS:
+                if len(known) <= self._room:
+                    self._room -= len(known)
                     self._deletions[first] = known
             yield from known
 
@@ -249,7 +254,7 @@ def renaming(snapshot: Snapshot, name: str) -> AuditEntry | None:
 
 
 def _deletions(snapshot: Snapshot, archive: Archive) -> Iterator[AuditEntry]:
-    """Every deletion, newest first. Asking again reads no file of the newest ones."""
+    """Every deletion, newest first. Asking again reads no file again."""
     yield from filter(_is_deletion, reversed(snapshot.history))
     yield from archive.deletions(snapshot.history[0].sequence if snapshot.history else 1)
 

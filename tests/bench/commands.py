@@ -38,7 +38,7 @@ def mixed(data: Dataset) -> Iterator[Ask]:
         yield filters[number // 30 % len(filters)]
         yield asked(f"show {name}", name)
         yield asked("list", "Integrations")
-        yield asked(f"delete {name}", name)
+        yield asked(f"settings project {name}", name)
         yield asked(f"history {name}", name)
         yield from HELP
 

@@ -74,7 +74,7 @@ def by_client(wired: Wired, job: Job) -> int:
     server = Server("http", job["host"], job["port"])
     credential = {"password": Secret(job["password"])}
     login = Login("private", server, job["username"], credential, trusted_realms=(job["realm_origin"],))
-    tags = wired.services.registry.tags(login, job["repository"], deadline_s=DEADLINE_S)
+    tags = wired.services.ports.registry.tags(login, job["repository"], deadline_s=DEADLINE_S)
     return len(tags.names)
 
 

@@ -264,7 +264,11 @@ def test_login_in_a_key_is_not_repeated():
     ("more", "content", "said"),
     [
         ({"credsStore": "desktop"}, {}, "in the credential store “desktop” of the machine"),
-        ({"credsStore": "desktop"}, {}, "Run “docker-credential-desktop get” there and paste what it prints"),
+        (
+            {"credsStore": "desktop"},
+            {},
+            "paste what it prints, or add it by its form: echo SERVER | docker-credential-desktop get",
+        ),
         (
             {"credHelpers": {HOST: "pass"}},
             {},
@@ -346,7 +350,11 @@ def test_several_secrets_are_joined():
         ),
         (
             '{"credsStore": "desktop"}',
-            "in the credential store “desktop” of a machine, none is in this file. List them",
+            "in the credential store “desktop” of a machine, none is in this file. Run this there and paste",
+        ),
+        (
+            '{"https://index.docker.io/v1/": "me", "ghcr.io": "me"}',
+            "These are servers and user names, as a credential",
         ),
         (AUTH, "This is a login without its server."),
         ('{"auth": "YTpi"}', "This is a login without its server."),

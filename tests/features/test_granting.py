@@ -1,15 +1,18 @@
 """A person grants, nobody else: requests of members, notes that owners allow, removals that hold."""
 
+from dataclasses import replace
+
 import pytest
 
-from bot.core.errors import LinkedOnly, NotApproved, TargetRemoved
+from bot.core.errors import LinkedOnly, NotApproved, TargetRemoved, TokenRefused
 from bot.core.model import Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.token_format import SHAPE
-from bot.core.workflows.tokens import identify_caller
+from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.outbox import Outbox
+from bot.run.schedule import review
 from handlers.news import draw_closed, draw_news
-from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER
 from tests.features.team import ACME
 
 WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
@@ -334,3 +337,44 @@ def test_owner_may_switch_that_off(free):
     deliver(free)
 
     assert len(free.slack.called("chat.postMessage")) == 1
+
+
+def test_closing_shows_who_remains(linked):
+    """Closing shows every target and token that may fetch it all the same, each with Remove."""
+    text = token(linked, MEMBER)
+    form = linked.command("edit my_registry")
+    linked.leave(form, form.menu("Linked targets only"), "Linked targets only")
+    linked.submit(on=form)
+    shown = linked.press("Who may still fetch it")
+    left = linked.press("Remove project web-shop", on=shown)
+
+    assert f"tokens: `{text[3:11]}`" in shown.text
+    assert shown.buttons == ["Remove"] * 3
+    assert left.buttons == ["Remove"] * 2
+    with pytest.raises(TargetRemoved):
+        fetch(linked, text)
+
+
+def test_token_of_a_deactivated_creator_stops(make_team):
+    """Who has left fetches nothing any more, and the admins are told."""
+    team = make_team(admins=(ADMIN,))
+    team.add("my_registry", owner=LEFT)
+    text, _ = create_token(team.services.ports, team.actor(LEFT), WEB_SHOP, 90)
+    review(team.services)
+    deliver(team)
+
+    assert "was deactivated, so their workflow token" in team.seen(ADMIN).text
+    with pytest.raises(TokenRefused):
+        fetch(team, text.reveal())
+
+
+def test_token_that_an_admin_made_before_counts_as_approved(free):
+    """A token of an admin's from before approvals is approved by the clock; a member's goes on waiting."""
+    texts = [token(free, user) for user in (ADMIN, COLLEAGUE)]
+    with free.store.change(ACME) as change:
+        change.put(replace(change.tokens.get(texts[0][3:11]), approved_by=None))
+    review(free.services)
+
+    assert fetch(free, texts[0])
+    with pytest.raises(NotApproved):
+        fetch(free, texts[1])

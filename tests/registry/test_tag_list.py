@@ -189,7 +189,7 @@ NEXT = 'Link: </repository/docker-proxy/v2/team/app/tags/list?last=b>; rel="next
         (reply(401), "could not be read (status 401), so"),
         (reply(429), "could not be read (status 429), so"),
         (reply(502), "could not be read (status 502), so"),
-        (reply(200, b"nonsense"), "gave a page that is no list of tags"),
+        (reply(200, b"nonsense"), "gave a page that is not a list of tags"),
         (reply(302, b"", "Location: http://[x"), "redirects to an address that cannot be used"),
         (CLOSE, "did not answer as a web server does"),
     ],
@@ -230,8 +230,8 @@ def test_links_are_read(header: str, target: str | None) -> None:
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"nonsense", b'"x"', b"\xff", b"null"])
 def test_a_page_that_is_no_list_is_told(client: RegistryClient, body: bytes) -> None:
-    """What is no list of tags is not an empty one."""
-    with pytest.raises(Unreachable, match="no list of tags"):
+    """What is not a list of tags is not an empty list."""
+    with pytest.raises(Unreachable, match="not a list of tags"):
         read_answer(client, reply(200, body))
 
 

@@ -91,7 +91,7 @@ def test_a_page_that_would_grow_is_not_opened(client: RegistryClient, body: byte
     """Four megabytes of JSON never become fifty of objects."""
     answer = reply(200, body)
     tracemalloc.start()
-    with pytest.raises(Unreachable, match="no list of tags, or is too large"):
+    with pytest.raises(Unreachable, match="not a list of tags, or is too large"):
         read_answer(client, answer)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

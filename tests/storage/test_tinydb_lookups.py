@@ -106,6 +106,18 @@ def test_asking_again_for_a_deletion_reads_no_file(watched: TinyDBStore, disk: W
     assert (first, disk.calls.count("read")) == (3, 3)
 
 
+def test_long_history_is_read_once_for_an_old_button(watched: TinyDBStore, disk: WatchedDisk) -> None:
+    """However many files there are, asking twice what became of something that never was reads each once."""
+    [record(watched, 250) for _ in range(45)]
+    disk.calls.clear()
+    watched.read(T1).history.deletion("no-such-integration")
+    first = disk.calls.count("read")
+    watched.read(T1).history.deletion("another-one")
+
+    assert first > 40
+    assert disk.calls.count("read") == first
+
+
 def test_asking_for_a_renaming_reads_no_file(watched: TinyDBStore, disk: WatchedDisk) -> None:
     """A pipeline may ask for an old name often: memory answers, whether it is known there or not."""
     one = integration("first")

@@ -157,3 +157,64 @@ def test_answer_that_takes_long_is_not_cut_off():
             status = connection.getresponse().status
 
     assert status == 200
+
+
+def large(_, start_response):
+    """A WSGI application with a long answer."""
+    start_response("200 OK", [("Content-Length", "8000000")])
+    return [b"x" * 8_000_000]
+
+
+LARGE_BODY = b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 900_000
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", LARGE_BODY], ids=["answers", "bodies"])
+def test_what_is_kept_for_slow_clients_is_bounded(sent):
+    """Clients that read no answers or send half of large bodies lose the connections that hold the most."""
+    with serving(large, most_kept_bytes=2_000_000) as where:
+        held = [slow_reader(where) for _ in range(6)]
+        [one.sendall(sent) for one in held]
+        time.sleep(2.5)
+        closed = sum(map(is_closed, held))
+        [one.close() for one in held]
+
+    assert closed > 0
+
+
+def slow_reader(where):
+    """A connection whose client has room for little."""
+    one = socket.socket()
+    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    one.settimeout(5)
+    one.connect(where)
+    return one
+
+
+def test_client_that_reads_no_answers_gets_few():
+    """A connection that sends many requests without reading any answer is closed before they are answered."""
+    answered = []
+
+    def counted(environ, start_response):
+        answered.append(environ["PATH_INFO"])
+        return large(environ, start_response)
+
+    with serving(counted) as where, socket.create_connection(where, timeout=5) as one:
+        one.sendall(b"GET / HTTP/1.1\r\n\r\n" * 200)
+        time.sleep(1)
+        closed = is_closed(one)
+
+    assert closed
+    assert len(answered) <= 5
+
+
+def is_closed(one):
+    """True when the server has closed a connection; what it sent before is read."""
+    one.settimeout(0.2)
+    try:
+        while one.recv(1_000_000):
+            pass
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+    return True

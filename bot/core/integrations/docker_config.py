@@ -35,6 +35,7 @@ _HELPER_HINTS = {
 }
 """What these helpers print ends within hours."""
 
+_HIDDEN = "…"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 
 
@@ -94,6 +95,11 @@ def _config_of(value: Object) -> Object:
             "This is a Google service account's key.",
             "Add it by the form, as Google GCR / Artifact Registry.",
         )
+    if value and all(isinstance(one, str) and "." in key for key, one in value.items()):
+        refuse(
+            "These are servers and user names, as a credential helper lists them, without passwords.",
+            _BY_FORM,
+        )
     if not _ENTRY_KEYS & fields.keys():
         refuse("It has no login in “auths”.")
     return refuse("This is a login without its server.", f"Put the server around it. {EXAMPLE}")
@@ -108,7 +114,7 @@ def _entries_of(config: Object, now: datetime) -> Iterator[Entry]:
     helpers, auths = _part(config, "credhelpers"), _part(config, "auths")
     store = _named(config.get("credsstore"))
     if store and not auths and not helpers:
-        hint = f"List them there: docker-credential-{store} list. Then add each by its form."
+        hint = _helper_hint(store)
         refuse(f"The logins are in the credential store “{store}” of a machine, none is in this file.", hint)
     by_place = {_place_of(key): _named(helper) for key, helper in helpers.items() if helper}
     for key in {**helpers, **auths}:
@@ -129,7 +135,7 @@ def _named(value: object) -> str:
     """The name of a helper, fit to be shown and to be pasted into a shell."""
     if not isinstance(value, str) or not value:
         return ""
-    return value if _HELPER_NAME.fullmatch(value) and not looks_secret(value) else "…"
+    return value if _HELPER_NAME.fullmatch(value) and not looks_secret(value) else _HIDDEN
 
 
 def _place_of(key: str) -> Server | str:
@@ -192,7 +198,7 @@ def _server(key: str) -> Server:
     host = parse_server(authority).address
     if path.lower() in ("v1/access-token", "v1/refresh-token"):
         raise InvalidInput(
-            "Docker Desktop keeps its own session here, which is not a login to a registry.", _BY_FORM
+            "Docker Desktop keeps its own session here, not a login to a registry.", "Leave it out."
         )
     raise InvalidInput(
         f"A login for one path cannot be kept apart here: it would be used for all of {host}.",
@@ -237,9 +243,11 @@ def _refuse_helper(helper: str, has_login: bool) -> None:
 
 def _helper_hint(helper: str) -> str:
     """Say how to get at what a credential helper holds."""
-    command = f"docker-credential-{helper} get"
+    if helper == _HIDDEN:
+        return _BY_FORM
+    command = f"echo SERVER | docker-credential-{helper} get"
     return _HELPER_HINTS.get(
-        helper, f"Run “{command}” there and paste what it prints, or add it by its form."
+        helper, f"Run this there and paste what it prints, or add it by its form: {command}"
     )
 
 

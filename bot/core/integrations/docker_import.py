@@ -209,5 +209,5 @@ def keep_import(
                 change.record(event(actor, Action.IMPORT, integration, reason="not checked"))
             return Imported(made, undecided_servers(change, made))
     except NameTaken as error:
-        taken = f"“{error.name}” was added meanwhile, so nothing was imported. Press again to see anew."
+        taken = f"“{error.name}” was added meanwhile, so nothing was imported. Press again to see the result."
         raise InvalidFields({FIELD: taken}) from error

@@ -11,16 +11,19 @@ from bot.core.integrations.credentials import (
     check_login,
     end_of_credential,
     open_credential,
+    rebind_credential,
     seal_credential,
 )
 from bot.core.integrations.inventory import Saved, present, refuse_taken_name
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Event, Integration
+from bot.core.model import Actor, Dependency, Event, Integration, Target
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.store import Change, Reading
-from bot.core.secrets import Credential, Secret
+from bot.core.secrets import Secret
 from bot.core.workflows.resolve import is_undecided
+
+_MOST_REMAINING = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,39 @@ def plan_edit(
     return EditPlan(found, reading.dependencies.page(found.id, 0, 1).total, reading)
 
 
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """Who may fetch a closed integration."""
+
+    integration: Integration
+    rows: tuple[Dependency, ...]
+    """Those that were linked, at most 20."""
+    total: int
+    tokens: Mapping[Target, tuple[str, ...]]
+    """The ids of the valid tokens of each."""
+    note: str = ""
+
+
+def who_remains(ports: Ports, actor: Actor, integration_id: str) -> Remaining:
+    """
+    Look up who may fetch an integration that is for linked targets only, of 1,000 dependencies at most.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    integration = present(reading, integration_id)
+    require(ports, actor, Action.EDIT, integration)
+    granted = [row for row in reading.dependencies.page(integration_id, 0, 1000).rows if row.granted_by]
+    rows = tuple(granted[:_MOST_REMAINING])
+    tokens = {
+        row.target: tuple(one.id for one in reading.tokens.of_target(row.target) if one.is_valid(actor.at))
+        for row in rows
+    }
+    return Remaining(integration, rows, len(granted), tokens)
+
+
 def edit_integration(
     ports: Ports, actor: Actor, plan: EditPlan, draft: Draft, sharing: Sharing, *, is_checked: bool
 ) -> Saved:
@@ -100,8 +136,10 @@ def edit_integration(
     refuse_taken_name(plan.reading, draft.name, own_id=integration.id)
     _refuse_moved_secret(integration, draft)
     credential = {**_kept_credential(ports.keyring, actor, integration, draft), **draft.credential}
-    edited = _merge_draft(actor, ports.keyring, integration, draft, credential)
+    edited = _merge_draft(actor, integration, draft)
     edited = replace(edited, is_default=sharing.is_default, linked_only=sharing.linked_only)
+    if draft.credential:
+        edited = seal_credential(ports.keyring, actor.workspace, edited, credential)
     _refuse_foreign_default(plan.reading, actor, edited)
     if _is_new_login(integration, edited, draft):
         check = check_login(ports, actor, draft, edited, credential) if is_checked else None
@@ -136,27 +174,19 @@ def _kept_credential(
     return open_credential(keyring, actor.workspace, integration)
 
 
-def _merge_draft(
-    actor: Actor, keyring: Keyring, integration: Integration, draft: Draft, credential: Credential
-) -> Integration:
-    """The integration as it will be: re-sealed only when a secret was typed."""
+def _merge_draft(actor: Actor, integration: Integration, draft: Draft) -> Integration:
+    """The integration as it will be, with the secret that it has."""
     is_moved = draft.server != integration.server
-    secret = (
-        seal_credential(keyring, actor.workspace, integration.id, credential)
-        if draft.credential
-        else integration.secret
-    )
     return replace(
         integration,
         name=draft.name,
         server=draft.server,
         username=draft.username,
-        secret=secret,
         options=_kept_options(integration, draft),
         ca=draft.ca,
         note=draft.note,
         ends_on=draft.ends_on,
-        secret_ends=end_of_credential(credential) if draft.credential else integration.secret_ends,
+        secret_ends=end_of_credential(draft.credential) if draft.credential else integration.secret_ends,
         trusted_realms=() if is_moved else integration.trusted_realms,
         updated_at=actor.at,
         version=integration.version + 1,
@@ -183,10 +213,14 @@ def _keep_edited(ports: Ports, actor: Actor, shown: Integration, edited: Integra
         with ports.store.change(actor.workspace) as change:
             is_unchanged = present(change, shown.id).version == shown.version
             if is_unchanged:
-                change.put(edited)
-                _give_up_default(change, actor, edited)
+                is_kept = edited.secret == shown.secret
+                bound = (
+                    rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
+                )
+                change.put(bound)
+                _give_up_default(change, actor, bound)
                 change.record(_what_changed(actor, shown, edited))
-                return Saved(edited, is_undecided(change, edited.server))
+                return Saved(bound, is_undecided(change, bound.server))
             reason = "it was changed meanwhile"
             change.record(refusal(actor, Action.EDIT, shown, reason=reason))
     except NameTaken as error:

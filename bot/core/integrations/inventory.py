@@ -180,15 +180,14 @@ def refuse_taken_name(reading: Reading, name: str, own_id: str = "") -> None:
 def draft_integration(
     actor: Actor, keyring: Keyring, draft: Draft, *, linked_only: bool = False
 ) -> Integration:
-    """Make a new integration of a draft, its credential sealed for the id it gets."""
-    integration_id = new_id()
-    return Integration(
-        id=integration_id,
+    """Make a new integration of a draft, its credential sealed for it."""
+    made = Integration(
+        id=new_id(),
         name=draft.name,
         kind=draft.kind.id,
         server=draft.server,
         username=draft.username,
-        secret=seal_credential(keyring, actor.workspace, integration_id, draft.credential),
+        secret=None,
         owner=actor.user_id,
         created_at=actor.at,
         created_by=actor.user_id,
@@ -200,6 +199,7 @@ def draft_integration(
         ends_on=draft.ends_on,
         secret_ends=end_of_credential(draft.credential),
     )
+    return seal_credential(keyring, actor.workspace, made, draft.credential)
 
 
 def _how_checked(integration: Integration) -> str:

@@ -27,7 +27,7 @@ _STAYS_HERE = frozenset({"access_key_id", "role"})
 
 
 def _variable_prefix(name: str) -> str:
-    """``my-key-1`` gives ``MYKEY1``. A name of digits alone keeps them behind an underscore."""
+    """``my-key-1`` gives ``MYKEY1``. A name of digits alone keeps them after an underscore."""
     kept = re.sub(r"[^A-Z0-9_]", "", name.upper())
     return re.sub(r"^[0-9]+", "", kept) or f"_{kept}"
 

@@ -12,6 +12,7 @@ from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenRefused
 from bot.core.integrations.dependencies import may_link
 from bot.core.model import Actor, Integration, News, Role, Server, Source, Target, Workspace, new_id
 from bot.core.ports import Ports
+from bot.core.ports.slack import Person
 from bot.core.ports.store import Candidate, Reading, Store
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
@@ -21,6 +22,8 @@ _DEFAULT_DAYS = 90
 _MOST_DAYS = 365
 _TOKENS_A_PAGE = 20
 _MOST_LOOKED_AT = 200
+_CLOCK = "quaymaster"
+"""Who the history names for what no person and no workflow did."""
 _REMINDERS = (timedelta(days=7), timedelta(days=1))
 """How long before its end a token's creator is reminded."""
 
@@ -248,6 +251,47 @@ def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, Workflow
         for token in store.read(workspace).tokens.ending(at, at + _REMINDERS[0])
         if token.reminded < _reminders_before(token.expires_at - at)
     )
+
+
+def working_tokens(store: Store, workspace: Workspace, at: datetime) -> tuple[WorkflowToken, ...]:
+    """The valid tokens of a workspace, at most 1,000, those that end first before the others."""
+    return store.read(workspace).tokens.ending(at, at + timedelta(days=_MOST_DAYS + 1))
+
+
+def review_token(
+    ports: Ports, workspace: Workspace, token: WorkflowToken, creator: Person, admins: tuple[str, ...]
+) -> None:
+    """
+    Hold a token against who its creator is today.
+
+    Who was deactivated fetches nothing any more, and the admins are told; what an admin made needs nobody's
+    decision.
+
+    Args:
+        ports: The ports.
+        workspace: Whose token it is.
+        token: As it was looked up.
+        creator: What Slack says of its creator.
+        admins: The ids of the admins whom the settings name.
+    """
+    is_admin = creator.is_admin or creator.user_id in admins
+    if not creator.is_deleted and not (is_admin and is_asked(token)):
+        return
+    clock = Actor(workspace, _CLOCK, Role.ADMIN, ports.now(), Source.COMMAND_LINE)
+    facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": token.created_by}
+    with ports.store.change(workspace) as change:
+        known = change.tokens.get(token.id)
+        if known is None or not known.is_valid(clock.at):
+            return
+        if creator.is_deleted:
+            done = event(clock, Action.REVOKE_TOKEN, reason="its creator was deactivated", **facts)
+            change.put(replace(known, revoked_at=clock.at))
+            for admin in admins:
+                change.put(News(new_id(), admin, clock.at, done))
+        else:
+            done = event(clock, Action.APPROVE_TOKEN, reason="an admin made it", **facts)
+            change.put(replace(known, approved_by=creator.user_id))
+        change.record(done)
 
 
 def _reminders_before(left: timedelta) -> int:
