@@ -39,7 +39,7 @@ class Clockwork:
             is_watching: False = no integration is ever checked by the clock.
             is_leader: Whether this process does what only one of several may do.
         """
-        self.housekeeping = Housekeeping(services, flush)
+        self.housekeeping = Housekeeping(services, flush, is_leader=is_leader)
         self._watcher = Watcher(replace(services.ports, registry=registry))
         self._outbox = Outbox(services, draw_news, draw_closed)
         self._is_leader = is_leader
