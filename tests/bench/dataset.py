@@ -145,7 +145,7 @@ def token(text: Secret, one: Integration) -> WorkflowToken:
         id=public_id(text.reveal()) or "",
         sha256=hash_of(text),
         target=Target(TargetKind.PROJECT, one.name),
-        created_by=OWNER.user_id,
+        created_by=one.owner,
         created_at=now,
         expires_at=now + timedelta(days=90),
     )
@@ -158,4 +158,5 @@ def dependencies(made: Sequence[Integration], targets: int) -> Iterator[Dependen
             kind = TargetKind.ENVIRONMENT if number % 2 else TargetKind.PROJECT
             name = f"{one.name}{f'-{number // 2}' * (number > 1)}"
             url = f"https://ci.example.com/{kind.value}s/{name}/settings"
-            yield Dependency(one.id, Target(kind, name), OWNER.user_id, SINCE, settings_url=url)
+            target = Target(kind, name)
+            yield Dependency(one.id, target, one.owner, SINCE, settings_url=url, granted_by=one.owner)
