@@ -1,6 +1,7 @@
 """Credentials: seal and open them, put a login together, ask the registry whether it works."""
 
 from dataclasses import replace
+from datetime import datetime
 
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields
@@ -10,6 +11,7 @@ from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
 from bot.core.secrets import Credential
+from bot.core.short_lived import end_of_token
 
 _FORM_DEADLINE_S = 2.2
 """Slack waits 3 s for a form; the rest is for the network and the disk."""
@@ -95,7 +97,27 @@ def check_login(
 
 def check_of(actor: Actor, result: CheckResult) -> Check:
     """Keep of a result what is stored with the integration."""
-    return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id, result.refused)
+    return keep_result(result, actor.at, actor.user_id)
+
+
+def keep_result(result: CheckResult, at: datetime, by: str) -> Check:
+    """Return what of a result is stored with the integration."""
+    return Check(
+        outcome=result.outcome,
+        stage=result.stage,
+        reason=result.reason,
+        at=at,
+        by=by,
+        refused=result.refused,
+        certificate_ends=result.certificate_ends,
+        ca_ends=result.ca_ends,
+    )
+
+
+def end_of_credential(credential: Credential) -> datetime | None:
+    """Return when the first of the secrets ends, as far as they say so themselves."""
+    ends = (end_of_token(secret.reveal()) for secret in credential.values())
+    return min(filter(None, ends), default=None)
 
 
 def _field_of(draft: Draft, result: CheckResult) -> str:

@@ -9,6 +9,7 @@ from bot.core.audit import Action, event, refusal
 from bot.core.errors import Changed, InvalidFields, NameTaken, UnknownIntegration
 from bot.core.integrations.credentials import (
     check_login,
+    end_of_credential,
     open_credential,
     rebind_credential,
     seal_credential,
@@ -183,6 +184,9 @@ def _merge_draft(actor: Actor, integration: Integration, draft: Draft) -> Integr
         username=draft.username,
         options=_kept_options(integration, draft),
         ca=draft.ca,
+        note=draft.note,
+        ends_on=draft.ends_on,
+        secret_ends=end_of_credential(draft.credential) if draft.credential else integration.secret_ends,
         trusted_realms=() if is_moved else integration.trusted_realms,
         updated_at=actor.at,
         version=integration.version + 1,
@@ -260,6 +264,8 @@ def _what_changed(actor: Actor, old: Integration, new: Integration) -> Event:
         "other fields": (dict(old.options), old.ca) != (dict(new.options), new.ca),
         "default": old.is_default != new.is_default,
         "linked targets only": old.linked_only != new.linked_only,
+        "note": old.note != new.note,
+        "end": old.ends_on != new.ends_on,
     }
     changed = tuple(part for part, is_changed in parts.items() if is_changed)
     former_name = old.name if old.name != new.name else ""

@@ -20,7 +20,7 @@ from bot.core.errors import (
     NotFound,
     UnknownIntegration,
 )
-from bot.core.integrations.credentials import check_login, seal_credential
+from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
 from bot.core.kinds import Draft
 from bot.core.model import Actor, AuditEntry, Integration, new_id
 from bot.core.ports import Ports
@@ -195,6 +195,9 @@ def draft_integration(
         options=draft.options,
         ca=draft.ca,
         linked_only=linked_only,
+        note=draft.note,
+        ends_on=draft.ends_on,
+        secret_ends=end_of_credential(draft.credential),
     )
     return seal_credential(keyring, actor.workspace, made, draft.credential)
 
