@@ -124,7 +124,7 @@ def walked(team, registry):
     team.close()
     registry.result = PROVED
     team.command("add private")
-    team.submit(FORM)
+    team.submit({**FORM, "URL": "https://other.example.com"})
     hear_of_a_refused_login(team, registry)
     return team
 

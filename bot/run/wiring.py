@@ -24,6 +24,7 @@ from bot.registry.kind_table import GROUPS, KINDS
 from bot.run.clockwork import Clockwork
 from bot.services import Services
 from bot.settings import Settings, StoreSettings
+from bot.slack.front import Seen
 from bot.slack.members import SlackPeople
 from bot.slack.refusals import ShortRateLimitRetry
 from bot.slack.response_url import SlackReplies
@@ -50,6 +51,8 @@ class Wired:
     client: WebClient
     people_lane: BoundedExecutor
     """Asks Slack what requests wait for."""
+    seen: Seen | None
+    """The signatures that any process has seen; ``None`` = one process serves, and remembers its own."""
 
 
 def build_services(
@@ -96,8 +99,11 @@ def build_services(
         editors=settings.editors,
         default_linked_only=settings.default_linked_only,
     )
-    clockwork = Clockwork(services, registry, store.flush, is_watching=settings.is_watching)
-    return Wired(services, store, executor, clockwork, client, people_lane)
+    clockwork = Clockwork(
+        services, registry, store.flush, is_watching=settings.is_watching, is_leader=store.is_leader
+    )
+    seen = None if isinstance(store, TinyDBStore) else store.signatures
+    return Wired(services, store, executor, clockwork, client, people_lane, seen)
 
 
 def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -34,10 +34,12 @@ from storage.postgres.connections import (
     connection_string,
     sentence_for,
 )
+from storage.postgres.leadership import Leadership
 from storage.postgres.ledger import Ledger
 from storage.postgres.migrations import migrate, migrations, require_schema
 from storage.postgres.reading import OneState, PostgresReading
 from storage.postgres.rows import dependency_of, token_of
+from storage.postgres.signatures import SharedSignatures
 from storage.postgres.upkeep import fault_at_end, seal_again
 from storage.postgres.uses import Uses, workspace_of
 from storage.records import Value, bar_from, integration_from
@@ -99,6 +101,9 @@ class PostgresStore:
             self._reads.close()
             self._ledger.pool.close()
             raise
+        self.signatures = SharedSignatures(self._ledger.pool)
+        """The signatures of Slack's requests that any process has seen."""
+        self._leadership = Leadership(url)
         self._closed = threading.Event()
         self._clocks = [
             threading.Thread(target=self._tick, args=tick, name=f"postgres-{tick[1].__name__}", daemon=True)
@@ -173,10 +178,17 @@ class PostgresStore:
     def flush(self) -> None:
         """Write last uses and counts: every minute, and when the process ends."""
         self._uses.flush()
+        with suppress(QuaymasterError):
+            self.signatures.forget_old(now())
+
+    def is_leader(self) -> bool:
+        """True in one of all processes: the one that does the work of the clock."""
+        return self._leadership.is_held()
 
     def close(self) -> None:
         """Write last uses, and let go of the connections."""
         self._closed.set()
+        self._leadership.close()
         for thread in self._clocks:
             thread.join(PATIENCE_S)
         self.flush()

@@ -487,3 +487,15 @@ insert into keys (kid, check_value) values (%(kid)s, %(check_value)s) on conflic
 
 -- name: probe
 select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()
+
+-- name: see_signature
+insert into seen_signatures (signature, at) values (%(signature)s, %(at)s) on conflict do nothing returning 1
+
+-- name: forget_signatures
+delete from seen_signatures where at < %(before)s
+
+-- name: lead
+-- Held once however often it is asked for: what a session holds already is not taken again.
+select exists (
+           select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objid = 1280655684
+       ) or pg_try_advisory_lock(1280655684)

@@ -69,7 +69,7 @@ def integration_row(one: Integration) -> Parameters:
         "search": search_text(one),
         "owner": one.owner,
         "marks": sorted(lasting_marks(one)),
-        "ends_on": one.ends_on,
+        "ends_on": one.first_end,
         "doc": Jsonb(row_of(one)),
     }
 

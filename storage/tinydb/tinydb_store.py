@@ -129,6 +129,10 @@ class TinyDBStore:
         """Say in one sentence why changes are refused; ``None`` when they are not."""
         return self._shared.volume.health()
 
+    def is_leader(self) -> bool:
+        """True: one process holds a directory."""
+        return True
+
     def close(self) -> None:
         """Write what was noted, and let go of the directory. Every change is on disk already."""
         try:

@@ -26,7 +26,15 @@ ADMINISTERING = (Action.APPROVE_TOKEN, Action.DECLINE_TOKEN, Action.RENAME_TARGE
 
 
 PERMITTED = (*READING, *ADDING, *OWNING, *ADMINISTERING)
-RECORDED = (Action.IMPORT, Action.FORGET, Action.ALLOW_REALM, Action.FETCH, Action.TYPE_SECRET, Action.HEALTH)
+RECORDED = (
+    Action.IMPORT,
+    Action.FORGET,
+    Action.ALLOW_REALM,
+    Action.FETCH,
+    Action.TYPE_SECRET,
+    Action.HEALTH,
+    Action.ENDS,
+)
 """What the history names and no role decides: part of another action, an operator's, or a workflow's."""
 
 

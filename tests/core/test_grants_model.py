@@ -98,7 +98,8 @@ class Life:
 
     def step(self):
         """Do something that happens in a team, on both sides, and hold them against each other."""
-        self.at += timedelta(minutes=self.random.choice((0, 1, 30, 600)))
+        self.at += timedelta(minutes=self.random.choice((0, 1, 2, 10)))
+        self.at += timedelta(hours=26) * (self.random.random() < 0.005)
         slot, target = self.random.choice(SLOTS), self.random.choice(TARGETS)
         verbs = PRESENT if slot in self.model else (Life.add,)
         self.random.choice(verbs)(self, slot, target)

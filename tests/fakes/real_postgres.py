@@ -42,7 +42,7 @@ TABLES = (
         "tokens",
         "integrations",
     ),
-    *("workspaces", "keys"),
+    *("workspaces", "keys", "seen_signatures"),
 )
 """All that hold rows, those that refer to others before them."""
 
