@@ -192,11 +192,9 @@ class Team:
             user: Who sends it.
         """
         before = len(self.slack.shown)
-        lent = {
-            "trigger_id": self.slack.world.grants.trigger(user, OPS),
-            "response_url": self.slack.base_url
-            + self.slack.world.grants.response_url("app", user, OPS, None),
-        }
+        grants = self.slack.world.grants
+        url = self.slack.base_url + grants.response_url("app", user, OPS, None)
+        lent = {"trigger_id": grants.trigger(user, OPS), "response_url": url}
         self.deliver(payloads.interaction(kind, user, **{**lent, **about}))
         return self.settled(user, before)
 

@@ -1,4 +1,4 @@
-"""Forms for what would otherwise be typed: link, unlink, token create and which, with known targets to choose."""
+"""Forms for what is typed otherwise: link, unlink, token create and which, with known targets to choose."""
 
 import json
 
@@ -105,7 +105,7 @@ def test_which_form_answers(linked):
 
 @pytest.mark.parametrize("count", [0, 1, 15, 500, 10_000])
 def test_targets_offered_stay_within_slacks_limits(free, count):
-    """However many targets there are, Slack takes what is offered; a name too long for it is typed instead."""
+    """However many targets there are, Slack takes what is offered; too long a name is typed instead."""
     integration, at = free.find("my_registry"), free.services.ports.now()
     with free.store.change(ACME) as change:
         for number in range(count):

@@ -6,8 +6,9 @@ from tests.fakes.people import COLLEAGUE, GUEST
 from tests.fakes.slack import OPS
 
 ADD, IMAGES = "add.shortcut", "images.shortcut"
+APP = "registry.example.com/team/app:1.2"
 DENIED = (
-    "Error response from daemon: pull access denied for registry.example.com/team/app:1.2, repository does "
+    f"Error response from daemon: pull access denied for {APP}, repository does "
     "not exist or may require 'docker login': denied"
 )
 
@@ -35,7 +36,7 @@ def test_message_shortcut_names_the_login(free):
     assert "*my_registry*: it is the only one for this server." in shown.text
     assert shown.content["response_type"] == "ephemeral"
     assert (
-        free.press("Show my_registry for registry.example.com/team/app:1.2", COLLEAGUE).title == "my_registry"
+        free.press(f"Show my_registry for {APP}", COLLEAGUE).title == "my_registry"
     )
 
 
