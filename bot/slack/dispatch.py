@@ -107,7 +107,9 @@ class Dispatch:
         listener = self._routes.actions.get(press.action_id)
         if listener is None:
             raise InvalidInput("This button is too old.", "Type /integrations to see the present state.")
-        available = {**self._given(actor), "press": press, "surface": surface}
+        is_home = isinstance(surface, HomeSurface)
+        show_home = partial(self._publish_home, actor) if is_home else None
+        available = {**self._given(actor), "press": press, "surface": surface, "show_home": show_home}
         is_changing = press.action_id in self._routes.changing
         home = partial(self._publish_home, actor, _home_state(surface)) if is_changing else _do_nothing
         self._answer(listener, available, context, home)
