@@ -35,9 +35,7 @@ def test_message_shortcut_names_the_login(free):
     assert "`registry.example.com/team/app:1.2`" in shown.text
     assert "*my_registry*: it is the only one for this server." in shown.text
     assert shown.content["response_type"] == "ephemeral"
-    assert (
-        free.press(f"Show my_registry for {APP}", COLLEAGUE).title == "my_registry"
-    )
+    assert free.press(f"Show my_registry for {APP}", COLLEAGUE).title == "my_registry"
 
 
 def test_message_with_several_images(free):
