@@ -285,6 +285,17 @@ def test_admin_merges_two_targets(linked):
     assert fetch(linked, text).integration.name == "my_registry"
 
 
+def test_merging_lifts_no_removal(linked):
+    """What was removed from a target stays removed when it is merged into one that somebody only noted."""
+    text = token(linked, ADMIN)
+    linked.command("unlink my_registry project web-shop")
+    linked.command("link my_registry project checkout", COLLEAGUE)
+    linked.command("targets rename project web-shop checkout", ADMIN)
+
+    with pytest.raises(TargetRemoved):
+        fetch(linked, text)
+
+
 def test_closed_registry_opens_nothing_to_others(free, registry):
     """A repository of a closed integration is looked into by its owner and admins only."""
     form = free.command("edit my_registry")
