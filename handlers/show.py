@@ -82,7 +82,8 @@ def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
     lines += [("Default", "for its server")] if integration.is_default else []
     lines += [("Handed to", "linked targets only")] if integration.linked_only else []
-    lines.append(("Owner", mention(integration.owner)))
+    has_left = ", who has left" if integration.orphaned_at else ""
+    lines.append(("Owner", mention(integration.owner) + has_left))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
     lines.append(("Last check", _last_check(integration)))
     return [f"*{label}:*  {value}" for label, value in lines]

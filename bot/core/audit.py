@@ -44,6 +44,11 @@ class Action(StrEnum):
     HEALTH = "integration.health"
     """What the watch believes of an integration changed."""
     MUTE = "integration.mute"
+    GIVE = "integration.give"
+    """An integration or a workflow token got another owner."""
+    GIVE_ALL = "owner.give_all"
+    ORPHAN = "integration.orphan"
+    """Its owner was deactivated."""
     NOTIFY = "news.channel"
     """The channel that news goes to was chosen or switched off."""
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same

@@ -217,6 +217,8 @@ class Integration:
     ends_on: date | None = None
     """The day its credential ends, as a person typed it."""
     watch: Watch = Watch()
+    orphaned_at: datetime | None = None
+    """When it was noticed that its owner was deactivated."""
 
     @property
     def key(self) -> str:

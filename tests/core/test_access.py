@@ -21,12 +21,27 @@ OWNING = (
     Action.RESTORE,
     Action.REVOKE_TOKEN,
     Action.MUTE,
+    Action.GIVE,
 )
-ADMINISTERING = (Action.APPROVE_TOKEN, Action.DECLINE_TOKEN, Action.RENAME_TARGET, Action.NOTIFY)
+ADMINISTERING = (
+    Action.APPROVE_TOKEN,
+    Action.DECLINE_TOKEN,
+    Action.RENAME_TARGET,
+    Action.NOTIFY,
+    Action.GIVE_ALL,
+)
 
 
 PERMITTED = (*READING, *ADDING, *OWNING, *ADMINISTERING)
-RECORDED = (Action.IMPORT, Action.FORGET, Action.ALLOW_REALM, Action.FETCH, Action.TYPE_SECRET, Action.HEALTH)
+RECORDED = (
+    Action.IMPORT,
+    Action.FORGET,
+    Action.ALLOW_REALM,
+    Action.FETCH,
+    Action.TYPE_SECRET,
+    Action.HEALTH,
+    Action.ORPHAN,
+)
 """What the history names and no role decides: part of another action, an operator's, or a workflow's."""
 
 
