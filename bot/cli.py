@@ -5,7 +5,7 @@ What a command needs is imported when it runs, so that ``keys new`` does not loa
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
@@ -151,7 +151,45 @@ def verify() -> None:
 
 @main.group()
 def store() -> None:
-    """Look after the data directory."""
+    """Look after the data directory or the database."""
+
+
+@store.command("migrate")
+@click.option("--grant", metavar="ROLE", help="Let ROLE use the tables: the one that the server connects as.")
+def migrate(grant: str | None) -> None:
+    """Bring the database in DATABASE_URL to this version, with a role that may."""
+    from bot.run.store_commands import migrate_database
+    from bot.settings import database_url_of
+
+    click.echo(migrate_database(database_url_of(os.environ), grant))
+
+
+@store.command("copy")
+@click.argument("source")
+@click.argument("target")
+def copy(source: str, target: str) -> None:
+    """Copy everything from SOURCE to TARGET, each a directory or postgresql://…. Stop the server before."""
+    from bot.run.store_commands import copy_store
+
+    click.echo(copy_store(store_settings(), source, target))
+
+
+@store.command("export")
+def export() -> None:
+    """Print everything as lines of JSON, secrets sealed. A directory's server must be stopped."""
+    from bot.run.store_commands import lines_of_export
+
+    for line in lines_of_export(store_settings()):
+        click.echo(line)
+
+
+@store.command("import")
+@click.argument("file", type=click.File("r", encoding="utf-8"))
+def import_(file: TextIO) -> None:
+    """Keep what “store export” printed to FILE in a store that is empty."""
+    from bot.run.store_commands import import_lines
+
+    click.echo(import_lines(store_settings(), file))
 
 
 @store.command("repair")

@@ -42,13 +42,15 @@ class StoreSettings:
     keys_file: Path | None = None
     keys: tuple[Secret, ...] = ()
     """The keys themselves, the first seals. One of ``keys_file`` and ``keys`` is given, never both."""
+    database_url: Secret | None = None
+    """Where PostgreSQL is; it may hold a password. ``None`` = the embedded store in ``data_dir``."""
 
     @classmethod
     def from_env(cls, environ: Environment) -> Self:
         """Read the environment. Raises ``SettingsError``."""
-        refuse_database(environ)
         keys_file, keys = keyring_of(environ)
-        return cls(data_dir=data_dir_of(environ), keys_file=keys_file, keys=keys)
+        database_url = database_url_of(environ)
+        return cls(data_dir=data_dir_of(environ), keys_file=keys_file, keys=keys, database_url=database_url)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,7 @@ class Settings(StoreSettings):
             data_dir=store.data_dir,
             keys_file=store.keys_file,
             keys=store.keys,
+            database_url=store.database_url,
             slack_bot_token=bot_token_of(environ),
             slack_signing_secret=signing_secret_of(environ, is_needed=app_token is None),
             slack_app_token=app_token,
@@ -151,13 +154,16 @@ def is_watching(environ: Environment) -> bool:
     return text == "on"
 
 
-def refuse_database(environ: Environment) -> None:
-    """Refuse ``DATABASE_URL`` rather than keep integrations where its owner does not look for them."""
-    if written(environ, "DATABASE_URL"):
+def database_url_of(environ: Environment) -> Secret | None:
+    """Read where PostgreSQL is. A wrong address is never repeated: it may hold a password."""
+    text = written(environ, "DATABASE_URL")
+    if text and not text.startswith(("postgresql://", "postgres://")):
         raise SettingsError(
-            "DATABASE_URL is set, but this version cannot use PostgreSQL: remove the setting, and "
-            "integrations are kept in the directory that QUAYMASTER_DATA_DIR names."
+            "DATABASE_URL is not an address of PostgreSQL: write one like "
+            "postgresql://USER:PASSWORD@HOST/DATABASE, or remove the setting to keep integrations in the "
+            "directory that QUAYMASTER_DATA_DIR names."
         )
+    return Secret(text) if text else None
 
 
 def data_dir_of(environ: Environment) -> Path:

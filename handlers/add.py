@@ -30,6 +30,7 @@ from handlers.form import (
     is_closed,
     kind_menu,
     name_input,
+    note_and_end,
     plain_warning,
     saved_view,
     shown_values,
@@ -120,6 +121,7 @@ def add_form(services: Services, kind: Kind, name: str = "", values: dict[str, s
         *inputs(kind, known),
         *plain_warning(known),
         access_menu(linked_only=services.default_linked_only),
+        *note_and_end(),
         skip_box(),
     ]
     return form_view(_SAVE, "Add Integration", blocks)

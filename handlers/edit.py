@@ -37,6 +37,7 @@ from handlers.form import (
     is_check_wanted,
     known_values,
     name_input,
+    note_and_end,
     plain_warning,
     saved_view,
     skip_box,
@@ -105,6 +106,7 @@ def edit_form(plan: EditPlan, kind: Kind) -> View:
         *plain_warning(values),
         access_menu(linked_only=integration.linked_only),
         default_box(integration),
+        *note_and_end(integration.note, integration.ends_on),
         skip_box(),
         context(_consequence(plan.dependencies)),
     ]

@@ -5,6 +5,8 @@ another type redraws the form. A secret is never written into a view, not even o
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from bot.core.errors import InvalidInput
@@ -105,6 +107,27 @@ def field_input(field: Field, value: str, keeps_secret: bool) -> Block:
     return labelled(field.label, box, field.key, optional=is_kept or not field.is_required, hint=hint)
 
 
+def note_and_end(note: str = "", ends_on: date | None = None) -> list[Block]:
+    """The optional ``Ends on`` and ``Note``."""
+    picker: Block = {"type": "datepicker", "action_id": VALUE}
+    if ends_on:
+        picker["initial_date"] = ends_on.isoformat()
+    hint = "You are told 30, 7 and 1 days before, and on the day."
+    return [
+        labelled("Ends on", picker, "ends_on", optional=True, hint=hint),
+        labelled("Note", text_input(VALUE, note, "For the team", max_length=200), "note", optional=True),
+    ]
+
+
+def typed_end(values: Mapping[str, Any]) -> date | None:
+    """The day that was chosen as the end, if one was."""
+    chosen = (values.get("ends_on", {}).get(VALUE) or {}).get("selected_date")
+    try:
+        return date.fromisoformat(chosen) if chosen else None
+    except (TypeError, ValueError):
+        return None
+
+
 def skip_box() -> Block:
     """The ``Save without checking`` tick."""
     return actions({"type": "checkboxes", "action_id": TICK, "options": [CHOSEN]}, block_id="skip")
@@ -165,7 +188,9 @@ def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
     name = state_value(form.values, "name", VALUE)
     is_kept = not is_check_wanted(form)
     typed = typed_values(form, kind)
-    return read_draft(kind, name, typed, keeps_secret=keeps_secret, keeps_line_break=is_kept)
+    draft = read_draft(kind, name, typed, keeps_secret=keeps_secret, keeps_line_break=is_kept)
+    note = "".join(filter(str.isprintable, state_value(form.values, "note", VALUE)))[:200]
+    return replace(draft, note=note.strip(), ends_on=typed_end(form.values))
 
 
 def is_check_wanted(form: Form) -> bool:

@@ -67,7 +67,7 @@ _HEALTH = {
     Outcome.PROVED: (":white_check_mark: login works", "login worked"),
     Outcome.ACCEPTED: (":ballot_box_with_check: login accepted", "login was accepted"),
     Outcome.REJECTED: (":x: login refused", "login was refused"),
-    Outcome.UNREACHABLE: (":warning: not reachable", "was not reachable"),
+    Outcome.UNREACHABLE: (":warning: could not be checked", "could not be checked"),
 }
 """What a check found: as a fresh one says it, and an old one."""
 _MINE = "mine"

@@ -120,6 +120,8 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
         return _public(draw_owners(reading, group))
     if events[0].action == Action.HEALTH:
         return _public(_health(reading, events))
+    if events[0].action == Action.ENDS:
+        return _public(_ends(reading, events))
     lines = [event_line(one) for one in events[:_MOST_NAMED]]
     more = len(events) - len(lines)
     lines += [f"… and {more} more"] if more else []
@@ -186,6 +188,20 @@ def _several(reading: Reading, integrations: Sequence[Integration], health: Heal
         section(_MEANINGS[health]),
         context(f"`{COMMAND} list broken` shows them all."),
     ]
+
+
+def _ends(reading: Reading, events: Sequence[Event]) -> Message:
+    present = [one for one in (reading.integrations.get(each.integration_id or "") for each in events) if one]
+    dated = [(bold(one.name), f"{one.hour:%Y-%m-%d}", one.reason) for one in events if one.hour]
+    lines = [f":hourglass: {name} ends on {day}: {what}." for name, day, what in dated]
+    blocks = [section("\n".join(lines[:_MOST_NAMED]))]
+    if len(present) == 1:
+        page = reading.dependencies.page(present[0].id, 0, _MOST_NAMED)
+        hit = "\n".join(f"• {_dependant(one)}" for one in page.rows)
+        blocks.append(section(f"*It hits:*\n{hit}" if hit else "Nothing depends on it."))
+        name, value = present[0].name, present[0].id
+        blocks.append(actions(button("Edit", EDIT, value, label=f"Edit {name}")))
+    return message(lines[0].replace("*", ""), blocks)
 
 
 def _names(names: Sequence[str]) -> str:

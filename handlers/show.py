@@ -6,6 +6,7 @@ payload -> show | show_pressed -> show_integration -> shown -> ack | show
 from slack_bolt import Ack
 
 from bot.core.audit import Action
+from bot.core.integrations.ends import known_ends
 from bot.core.integrations.inventory import Details, show_integration
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor, Integration
@@ -82,6 +83,8 @@ def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
     lines += [("Default", "for its server")] if integration.is_default else []
     lines += [("Handed to", "linked targets only")] if integration.linked_only else []
+    lines += [("Ends", f"{end.on} ({end.of.value})") for end in known_ends(integration)]
+    lines += [("Note", escape(integration.note))] if integration.note else []
     has_left = ", who has left" if integration.orphaned_at else ""
     lines.append(("Owner", mention(integration.owner) + has_left))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))

@@ -11,9 +11,18 @@ from datetime import datetime
 
 from bot.core.audit import BEFORE_THE_FIRST, entry_hash
 from bot.core.errors import KeyringFailure, StoreDamaged
-from bot.core.model import AuditEntry, Check, Event, Integration, Outcome, Source, Stage, Workspace
+from bot.core.model import (
+    AuditEntry,
+    Check,
+    Event,
+    Integration,
+    Outcome,
+    Source,
+    Stage,
+    Workspace,
+    seal_context,
+)
 from bot.core.ports.store import Change, Reading, Store
-from bot.core.secrets import Place
 from storage.sealing import Keyring, kid_of
 
 _BATCH = 100
@@ -71,9 +80,9 @@ def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
     present = change.integrations.get(integration_id)
     if present is None or present.secret is None or not keyring.needs_reseal(present.secret):
         return False
-    place = Place(change.workspace.key, integration_id)
-    credential = keyring.open(place, present.secret)
-    change.put(replace(present, secret=keyring.seal(place, credential)))
+    context = seal_context(change.workspace, present)
+    credential = keyring.open(context, present.secret)
+    change.put(replace(present, secret=keyring.seal(context, credential)))
     return True
 
 

@@ -83,7 +83,9 @@ class Codec(Generic[T]):
         self._kind = kind
         self._parts = parts
         self._readers = {one.name: one.form.read for one in parts}
-        self._absent = {one.name: one.default for one in parts}
+        # A field without a default has neither: both are MISSING. The class fills the others in by itself.
+        bare = {one.name for one in fields(kind) if one.default is one.default_factory}  # type: ignore[arg-type]
+        self._absent = {one.name: None for one in parts if one.name in bare}
 
     def write(self, value: T) -> Fields:
         """The fields that differ from their defaults, as JSON values."""

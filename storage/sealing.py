@@ -5,13 +5,15 @@
              purposes: "kid", "data", "audit", "file", "cursor"; never one key for two purposes
     kid      base32(derive("kid")[:5]), lower case, 8 letters and digits: the key's id, from the key itself
     record   "s1." kid "." base64url without "="( nonce[12] | ciphertext | tag[16] ), AES-256-GCM
-    AAD      for each of ("quaymaster s1", kid, workspace, integration id, field):
+    AAD      for each of ("quaymaster s1", kid, workspace, integration id, field, server, trusted token
+             servers, CA certificates, who may fetch), without the empty ones at the end:
              u32 big-endian byte length, then the UTF-8 bytes
     plain    JSON object, sorted keys, no spaces, UTF-8 unescaped, then padded with spaces
              to a multiple of 32 bytes, which hides the length of a password
 
-The associated data (AAD) binds a record to its place: moved to another workspace or integration, it does
-not open. The id in it is random and never the name, so a rename needs no re-sealing.
+The associated data (AAD) binds a record to its place and to where it may go: moved to another workspace or
+integration, or beside another server, it does not open. The id in it is random and never the name, so a
+rename needs no re-sealing.
 No error holds any part of a plaintext or a key.
 
 Source: NIST SP 800-38D (random nonces are safe to 2^32 seals a key); RFC 5869 (HKDF).
@@ -42,14 +44,14 @@ from bot.core.errors import (
     RecordUnreadable,
     Unsealable,
 )
-from bot.core.secrets import Credential, Place, Sealed, Secret
+from bot.core.secrets import Credential, SealContext, Sealed, Secret
 
 VERSION = "s1"
 ROOT_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
 BLOCK_BYTES = 32
-CHECK_PLACE = Place(workspace="", integration_id="", field="kcv")
+CHECK_CONTEXT = SealContext(workspace="", integration_id="", field="kcv")
 CHECK_PLAIN = b"ok"
 WARN_AT_SEALS = 2**30
 
@@ -62,9 +64,13 @@ def derive(root: bytes, purpose: str) -> bytes:
     return hkdf.derive(root)
 
 
-def associated_data(head: bytes, place: Place) -> bytes:
-    """Write a record's place so that no two places give the same bytes: each part after its length."""
-    return head + b"".join(map(with_length, place))
+def associated_data(head: bytes, context: SealContext) -> bytes:
+    """Write a context so that no two give the same bytes: each part after its length."""
+    parts: tuple[str, ...] = context
+    while parts and not parts[-1]:
+        # Each part has its length and its place in the order: empty ones left out at the end are unambiguous.
+        parts = parts[:-1]
+    return head + b"".join(map(with_length, parts))
 
 
 def with_length(text: str) -> bytes:
@@ -92,17 +98,17 @@ class Key:
         keys = (AESGCM(derive(root, "data")), derive(root, "audit"), derive(root, "file"))
         return cls(kid, *keys, head)
 
-    def seal(self, place: Place, plain: bytes, nonce: bytes) -> Sealed:
+    def seal(self, context: SealContext, plain: bytes, nonce: bytes) -> Sealed:
         """Seal bytes. ``nonce`` is 12 bytes that this key has never sealed with."""
-        ciphertext = self.data.encrypt(nonce, plain, associated_data(self.head, place))
+        ciphertext = self.data.encrypt(nonce, plain, associated_data(self.head, context))
         text = base64.urlsafe_b64encode(nonce + ciphertext).decode().rstrip("=")
         return Sealed(f"{VERSION}.{self.kid}.{text}")
 
-    def open(self, place: Place, envelope: bytes) -> bytes:
+    def open(self, context: SealContext, envelope: bytes) -> bytes:
         """Open ``nonce | ciphertext | tag``. Raises ``KeyringFailure`` when altered or from another place."""
         nonce, ciphertext = envelope[:NONCE_BYTES], envelope[NONCE_BYTES:]
         try:
-            return self.data.decrypt(nonce, ciphertext, associated_data(self.head, place))
+            return self.data.decrypt(nonce, ciphertext, associated_data(self.head, context))
         except InvalidTag:
             raise RecordUnreadable("it was altered, or belongs to another integration") from None
 
@@ -141,15 +147,15 @@ class Keyring:
         """The ids of all loaded keys, the primary first."""
         return tuple(self._keys)
 
-    def seal(self, place: Place, credential: Credential) -> Sealed:
-        """Seal under the primary key, bound to ``place``."""
+    def seal(self, context: SealContext, credential: Credential) -> Sealed:
+        """Seal under the primary key, bound to ``context``."""
         if next(self._seals) == self._warn_at_seals:
             log.warning("Key %s has sealed very often; put a new key before it.", self.primary)
-        return self._primary.seal(place, padded(credential), os.urandom(NONCE_BYTES))
+        return self._primary.seal(context, padded(credential), os.urandom(NONCE_BYTES))
 
-    def open(self, place: Place, sealed: Sealed) -> Credential:
+    def open(self, context: SealContext, sealed: Sealed) -> Credential:
         """Open a sealed credential. Raises ``KeyringFailure``, which holds no part of the plaintext."""
-        return credential_from(self._open(place, sealed))
+        return credential_from(self._open(context, sealed))
 
     def has_key_for(self, sealed: Sealed) -> bool:
         """True when the key it is sealed under is loaded."""
@@ -162,11 +168,11 @@ class Keyring:
     def check_values(self) -> dict[str, Sealed]:
         """Make a check value for each loaded key, by key id: proof in the store of which key it is."""
         keys = self._keys.values()
-        return {key.kid: key.seal(CHECK_PLACE, CHECK_PLAIN, os.urandom(NONCE_BYTES)) for key in keys}
+        return {key.kid: key.seal(CHECK_CONTEXT, CHECK_PLAIN, os.urandom(NONCE_BYTES)) for key in keys}
 
     def verify_check_value(self, check: Sealed) -> None:
         """Raise ``KeyringFailure`` unless a loaded key opens this check value."""
-        if self._open(CHECK_PLACE, check) != CHECK_PLAIN:
+        if self._open(CHECK_CONTEXT, check) != CHECK_PLAIN:
             raise RecordUnreadable("it is no key check value")
 
     def seal_entry(self, entry_hash: str) -> str:
@@ -196,7 +202,7 @@ class Keyring:
         key = self._keys.get(kid)
         return key is not None and hmac.compare_digest(key.sign_file(head).encode(), mac.encode())
 
-    def _open(self, place: Place, sealed: Sealed) -> bytes:
+    def _open(self, context: SealContext, sealed: Sealed) -> bytes:
         kid, envelope = parts_of(sealed)
         key = self._keys.get(kid)
         if key is None:
@@ -204,7 +210,7 @@ class Keyring:
                 f"This credential is sealed with key {kid}, which is not loaded.",
                 "Add that key to the keyring, or enter the credential again.",
             )
-        return key.open(place, envelope)
+        return key.open(context, envelope)
 
 
 def kid_of(sealed: Sealed) -> str:

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
-from bot.core.model import Event, Integration, Server, Source, Workspace
-from bot.core.secrets import Place, Secret
+from bot.core.model import Event, Integration, Server, Source, Workspace, seal_context
+from bot.core.secrets import Secret
 from storage.sealing import Keyring, parse_keys, read_keys_file
 from storage.tinydb.file_format import Sealer, decode, header
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -53,14 +54,11 @@ def settings(home, key_file):
     """The settings that open a store with one credential in it."""
     keyring = Keyring(read_keys_file(key_file))
     store = TinyDBStore(home / "data", keyring)
-    sealed = keyring.seal(Place(ACME.key, ID), {"password": Secret("pw")})
     at = datetime(2026, 1, 1, tzinfo=UTC)
+    server = Server("https", "r.example.com")
+    one = Integration(ID, "one", "private", server, "ci", None, "U1", at, "U1", at)
     with store.change(ACME) as change:
-        change.put(
-            Integration(
-                ID, "one", "private", Server("https", "r.example.com"), "ci", sealed, "U1", at, "U1", at
-            )
-        )
+        change.put(replace(one, secret=keyring.seal(seal_context(ACME, one), {"password": Secret("pw")})))
     with store.change(ACME) as change:
         change.remember("a second change", "so that there is a version before it")
     store.close()

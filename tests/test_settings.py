@@ -33,7 +33,7 @@ EVERYTHING = ENOUGH | {
 }
 
 WRONG = [
-    ("DATABASE_URL", "postgresql://db/quaymaster"),
+    ("DATABASE_URL", "mysql://db/quaymaster"),
     ("LOG_LEVEL", "LOUD"),
     ("PORT", "65536"),
     ("PORT", "-1"),

@@ -127,9 +127,11 @@ def walk(free: Team) -> list[Trip]:
     free.command("add private")
     form = {**FORM, "Integration Name": "new", "URL": "https://new.example.com"}
     trips.append(_through(free, Trip("save"), lambda: free.submit(form)))
+    assert free.find("new"), free.seen().text
     free.close()
     trips.append(_through(free, Trip("delete NAME"), lambda: free.command("delete new")))
     trips.append(_through(free, Trip("yes"), lambda: free.press("Yes")))
+    assert not free.find("new"), free.seen().text
     return trips
 
 

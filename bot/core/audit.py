@@ -43,6 +43,8 @@ class Action(StrEnum):
     FETCH = "credential.hand_out"
     HEALTH = "integration.health"
     """What the watch believes of an integration changed."""
+    ENDS = "integration.ends"
+    """The login of an integration ends soon."""
     MUTE = "integration.mute"
     GIVE = "integration.give"
     """An integration or a workflow token got another owner."""

@@ -7,6 +7,7 @@ wrong field is named at once.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from types import MappingProxyType
 
 from bot.core.addresses import parse_server
@@ -116,6 +117,8 @@ class Draft:
     """Empty when every secret field was left empty."""
     options: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
     ca: str | None = None
+    note: str = ""
+    ends_on: date | None = None
 
 
 def read_draft(

@@ -13,7 +13,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from bot.core.secrets import Sealed
+from bot.core.secrets import SealContext, Sealed
 from bot.core.visible_text import visible
 
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
@@ -150,6 +150,10 @@ class Check:
     by: str
     refused: Refused | None = None
     """What the registry refused, if it refused anything."""
+    certificate_ends: datetime | None = None
+    """When the registry's TLS certificate ends."""
+    ca_ends: datetime | None = None
+    """When the first of the integration's own CA certificates ends."""
 
 
 class Health(StrEnum):
@@ -181,6 +185,10 @@ class Watch:
     muted_until: datetime | None = None
     is_off: bool = False
     """True: nobody wants this integration watched."""
+    end_told: date | None = None
+    """The end that people were told of last."""
+    end_told_days: int = 0
+    """How many days before it they were told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +224,8 @@ class Integration:
     """What its owner wants the team to know; one line of at most 200 characters."""
     ends_on: date | None = None
     """The day its credential ends, as a person typed it."""
+    secret_ends: datetime | None = None
+    """When the secret says that it ends, if it is a JSON Web Token."""
     watch: Watch = Watch()
     orphaned_at: datetime | None = None
     """When it was noticed that its owner was deactivated."""
@@ -224,6 +234,26 @@ class Integration:
     def key(self) -> str:
         """The name as it is compared and sorted."""
         return name_key(self.name)
+
+    @property
+    def first_end(self) -> date | None:
+        """The first day that anything of its login is known to end."""
+        check = self.check
+        times = (self.secret_ends, check and check.certificate_ends, check and check.ca_ends)
+        days = [at.date() for at in times if at]
+        return min([*days, self.ends_on] if self.ends_on else days, default=None)
+
+
+def seal_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What the credential of an integration is bound to: an edit of any of it seals the credential again."""
+    return SealContext(
+        workspace.key,
+        integration.id,
+        server=integration.server.origin,
+        trusted_realms=" ".join(integration.trusted_realms),
+        ca=integration.ca or "",
+        access="linked" if integration.linked_only else "",
+    )
 
 
 class TargetKind(StrEnum):

@@ -48,9 +48,21 @@ Credential = Mapping[str, Secret]
 """The secret fields of one integration by key, for instance ``{"password": Secret(****)}``."""
 
 
-class Place(NamedTuple):
-    """Where a sealed credential belongs. It is bound to it, so a ciphertext moved elsewhere does not open."""
+class SealContext(NamedTuple):
+    """
+    What a sealed credential is bound to: where it belongs, where it may be sent, and who may fetch it.
+
+    A ciphertext that was moved elsewhere does not open, nor one beside which any of this was changed.
+    """
 
     workspace: str
     integration_id: str
     field: str = "credential"
+    server: str = ""
+    """The origin of the registry."""
+    trusted_realms: str = ""
+    """The origins of token servers on other hosts, a space between them."""
+    ca: str = ""
+    """Certificates in PEM of a private certificate authority."""
+    access: str = ""
+    """``linked`` for linked targets only; empty for every workflow."""

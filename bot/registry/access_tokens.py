@@ -30,6 +30,8 @@ _MOST_TOKENS = 1000
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _ACTION = re.compile(r"[a-z*]{1,20}")
 _NO_SCOPE = frozenset({400, 422})
+_OF_LOGIN = re.compile(rb"invalid_grant|invalid_client|credential|password", re.I)
+"""A token server of OAuth's manner refuses a login with 400 (RFC 6749, section 5.2)."""
 _SCOPE = re.compile(r"\bscopes?\b", re.I)
 
 
@@ -191,16 +193,17 @@ def _access_claims(token: str) -> list[object]:
 
 def _no_token(operation: Operation, answer: Answer, *, has_scope: bool) -> RegistryFailure:
     """Explain why a token server gave no token."""
-    who = f"The token server of {operation.host}"
+    who, says = f"The token server of {operation.host}", operation.says(answer)
     if answer.status == 200:
-        return Unreachable(
-            f"{who} gave an answer without a token.", "Ask whoever runs the registry.", operation.stage
-        )
-    says = operation.says(answer)
-    if not has_scope and (answer.status in _NO_SCOPE or (answer.status < 404 and _SCOPE.search(says))):
+        message = f"{who} gave an answer without a token."
+        return Unreachable(message, "Ask whoever runs the registry.", operation.stage, says)
+    is_of_login = answer.status == 400 and _OF_LOGIN.search(answer.body)
+    if not (has_scope or is_of_login) and (
+        answer.status in _NO_SCOPE or (answer.status < 404 and _SCOPE.search(says))
+    ):
         message = f"{who} gives no token without a repository (status {answer.status})."
         return ScopeWanted(message, "Test it with a repository.", operation.stage, says)
-    if answer.status not in (401, 403):
+    if answer.status not in (401, 403) and not is_of_login:
         return trouble(operation, answer, who)
     refusal = login_refused(operation, answer)
     return TokenDenied(refusal, answer) if isinstance(refusal, LoginRejected) else refusal

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+from bot.core.integrations.ends import tell_ends
 from bot.core.ports.registry import Registry
 from bot.run.outbox import Outbox
 from bot.run.schedule import Housekeeping, Ticker
@@ -13,6 +14,7 @@ from handlers.news import draw_closed, draw_news
 _WATCH_EVERY_S = 1.0
 """At most one question to a registry a second."""
 _SEND_EVERY_S = 5.0
+_ENDS_EVERY_S = 600.0
 
 
 class Clockwork:
@@ -37,11 +39,14 @@ class Clockwork:
             is_watching: False = no integration is ever checked by the clock.
             is_leader: Whether this process does what only one of several may do.
         """
-        self.housekeeping = Housekeeping(services, flush)
+        self.housekeeping = Housekeeping(services, flush, is_leader=is_leader)
         self._watcher = Watcher(replace(services.ports, registry=registry))
         self._outbox = Outbox(services, draw_news, draw_closed)
         self._is_leader = is_leader
-        steps = [Ticker("news", _SEND_EVERY_S, self._if_leader(self._outbox.step))]
+        steps = [
+            Ticker("news", _SEND_EVERY_S, self._if_leader(self._outbox.step)),
+            Ticker("ends", _ENDS_EVERY_S, self._if_leader(lambda: tell_ends(services.ports))),
+        ]
         if is_watching:
             steps.append(Ticker("watch", _WATCH_EVERY_S, self._if_leader(self._watcher.step)))
         self._tickers = steps

@@ -175,8 +175,8 @@ class _Integrations(Collector):
             waiting = max([waiting, *((self._now() - one.at).total_seconds() for one in reading.news)])
             for one in reading.integrations.all():
                 health.add_metric([one.id, one.watch.health.value], 1)
-                if one.ends_on:
-                    end = datetime.combine(one.ends_on, datetime.min.time(), UTC)
+                if one.first_end:
+                    end = datetime.combine(one.first_end, datetime.min.time(), UTC)
                     ends.add_metric([one.id], end.timestamp())
         yield from (health, ends)
         yield GaugeMetricFamily("quaymaster_news_oldest_seconds", "How long the oldest news waits.", waiting)

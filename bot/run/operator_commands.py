@@ -5,9 +5,10 @@ keys rotate -> (stop the server) -> keys reseal -> keys status -> (remove the ol
 
 import re
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreInUse
 from bot.run.wiring import load_keyring, open_store
@@ -15,6 +16,9 @@ from bot.settings import StoreSettings
 from storage import maintenance
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
+
+if TYPE_CHECKING:
+    from storage.postgres.postgres_store import PostgresStore
 
 _SEALED_UNDER = re.compile(rb'"s[12]\.([a-z2-7]{8})\.|"kid":"([a-z2-7]{8})"')
 
@@ -34,7 +38,7 @@ def lines_of_status(settings: StoreSettings) -> list[str]:
     keyring = load_keyring(settings)
     with stopped_store(settings) as store:
         counts = maintenance.count_by_key(store)
-    needed = _files_by_key(settings.data_dir)
+    needed = _files_by_key(settings.data_dir) if settings.database_url is None else {}
     kids = [*keyring.kids, *sorted((counts.keys() | needed.keys()) - set(keyring.kids))]
     return [_status(kid, counts.get(kid, 0), needed.get(kid, []), kid == keyring.primary) for kid in kids]
 
@@ -108,9 +112,16 @@ def repair_workspace(settings: StoreSettings, key: str) -> list[str]:
 
 
 @contextmanager
-def stopped_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> Iterator[TinyDBStore]:
-    """Open the store. Raises ``StoreFailure`` when a server has it open, or there is none."""
-    with stopped(settings.data_dir):
+def stopped_store(
+    settings: StoreSettings, lost_keys: Collection[str] = ()
+) -> Iterator["TinyDBStore | PostgresStore"]:
+    """
+    Open the store. PostgreSQL takes operators beside servers.
+
+    Raises:
+        StoreFailure: A server has the directory open, or there is none.
+    """
+    with stopped(settings.data_dir) if settings.database_url is None else nullcontext():
         store = open_store(settings, lost_keys)
     try:
         yield store

@@ -54,8 +54,15 @@ class Ticker:
 class Housekeeping:
     """One thread that does a round every minute until it is stopped; the last round writes what is left."""
 
-    def __init__(self, services: Services, flush: Callable[[], None], every_s: float = EVERY_S) -> None:
-        """``flush`` writes what the store may have kept in memory for a minute."""
+    def __init__(
+        self,
+        services: Services,
+        flush: Callable[[], None],
+        every_s: float = EVERY_S,
+        is_leader: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``flush`` writes what the store may have kept in memory for a minute; only a leader reminds."""
+        self._is_leader = is_leader
         self._services = services
         self._flush = flush
         self._every_s = every_s
@@ -79,7 +86,7 @@ class Housekeeping:
             _attempt("write what was noted", self._flush)
             if number % _REVIEW_EVERY == 0:
                 self._services.executor.submit(self._review, on_full=_wait_for_the_next_round)
-            if number % _REMIND_EVERY == 0:
+            if number % _REMIND_EVERY == 0 and self._is_leader():
                 # On the executor: Slack may let a batch of messages wait for minutes.
                 self._services.executor.submit(self._remind, on_full=_wait_for_the_next_round)
             number += 1

@@ -17,7 +17,7 @@ from bot.run.process import guard_memory, limit_memory, raise_descriptor_limit
 from bot.run.wiring import Wired, build_services
 from bot.settings import Settings
 from bot.slack.app import build_app
-from bot.slack.front import slack_front
+from bot.slack.front import Seen, slack_front
 from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.rate_limits import SlackRates
 from bot.slack.socket_mode import SocketMode
@@ -93,7 +93,7 @@ def serve_wired(
     )
     socket_mode = socket_mode_of(settings, wired, app)
     checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
-    mounts = {**mounts_of(settings, app, checks), WORKFLOWS_PATH: workflow_api(wired.services)}
+    mounts = {**mounts_of(settings, app, checks, wired.seen), WORKFLOWS_PATH: workflow_api(wired.services)}
     wsgi = dispatcher(mounts)
     wsgi = metrics.measured_requests(wsgi) if metrics else wsgi
     server = Server(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
@@ -105,12 +105,14 @@ def serve_wired(
     finish(wired, socket_mode, server.stopped_at + END_S)
 
 
-def mounts_of(settings: Settings, app: App, checks: list[Health]) -> Mapping[str, "WSGIApplication"]:
+def mounts_of(
+    settings: Settings, app: App, checks: list[Health], seen: Seen | None
+) -> Mapping[str, "WSGIApplication"]:
     """Say which path is answered by what. Without a signing secret nothing is at ``/slack/events``."""
     health = health_page(lambda: next((trouble for check in checks if (trouble := check())), None))
     if settings.slack_signing_secret is None:
         return {HEALTH_PATH: health}
-    front = slack_front(SlackRequestHandler(app, SLACK_PATH), settings.slack_signing_secret)
+    front = slack_front(SlackRequestHandler(app, SLACK_PATH), settings.slack_signing_secret, seen)
     return {HEALTH_PATH: health, SLACK_PATH: front}
 
 
@@ -140,5 +142,10 @@ def give_up() -> None:
 
 def secrets_of(settings: Settings) -> list[Secret]:
     """The secrets this process holds, which no log line may repeat."""
-    given = (settings.slack_bot_token, settings.slack_signing_secret, settings.slack_app_token)
+    given = (
+        settings.slack_bot_token,
+        settings.slack_signing_secret,
+        settings.slack_app_token,
+        settings.database_url,
+    )
     return [secret for secret in (*given, *settings.keys) if secret]

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
 
+from bot.core.errors import SettingsError
 from bot.core.model import Workspace
 from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
+from bot.core.secrets import Secret
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
@@ -22,6 +24,7 @@ from bot.registry.kind_table import GROUPS, KINDS
 from bot.run.clockwork import Clockwork
 from bot.services import Services
 from bot.settings import Settings, StoreSettings
+from bot.slack.front import Seen
 from bot.slack.members import SlackPeople
 from bot.slack.refusals import ShortRateLimitRetry
 from bot.slack.response_url import SlackReplies
@@ -30,6 +33,7 @@ from storage.tinydb.tinydb_store import TinyDBStore
 
 if TYPE_CHECKING:
     from bot.run.metrics import Metrics
+    from storage.postgres.postgres_store import PostgresStore
 
 SLACK_TIMEOUT_S = 10
 
@@ -41,12 +45,14 @@ class Wired:
     """The services, and what must be closed or asked at the end."""
 
     services: Services
-    store: TinyDBStore
+    store: "TinyDBStore | PostgresStore"
     executor: BoundedExecutor
     clockwork: Clockwork
     client: WebClient
     people_lane: BoundedExecutor
     """Asks Slack what requests wait for."""
+    seen: Seen | None
+    """The signatures that any process has seen; ``None`` = one process serves, and remembers its own."""
 
 
 def build_services(
@@ -93,8 +99,11 @@ def build_services(
         editors=settings.editors,
         default_linked_only=settings.default_linked_only,
     )
-    clockwork = Clockwork(services, registry, store.flush, is_watching=settings.is_watching)
-    return Wired(services, store, executor, clockwork, client, people_lane)
+    clockwork = Clockwork(
+        services, registry, store.flush, is_watching=settings.is_watching, is_leader=store.is_leader
+    )
+    seen = None if isinstance(store, TinyDBStore) else store.signatures
+    return Wired(services, store, executor, clockwork, client, people_lane, seen)
 
 
 def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
@@ -121,9 +130,28 @@ def load_keyring(settings: StoreSettings) -> Keyring:
     return Keyring(parse_keys(",".join(key.reveal() for key in settings.keys)))
 
 
-def open_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> TinyDBStore:
+def open_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> "TinyDBStore | PostgresStore":
+    """Open the store that the settings name."""
+    if settings.database_url is None:
+        return open_directory(settings, lost_keys)
+    return open_database(settings.database_url, load_keyring(settings), lost_keys)
+
+
+def open_database(url: Secret, keyring: Keyring, lost_keys: Collection[str] = ()) -> "PostgresStore":
+    """Open a store in PostgreSQL. Raises ``SettingsError`` when its client is not installed."""
+    try:
+        from storage.postgres.postgres_store import PostgresStore
+    except ModuleNotFoundError as error:
+        raise SettingsError(
+            "DATABASE_URL is set, but psycopg is not installed: run “pip install 'quaymaster[postgres]'”, or "
+            "remove the setting."
+        ) from error
+    return PostgresStore(url.reveal(), keyring, lost_keys=lost_keys)
+
+
+def open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) -> TinyDBStore:
     """
-    Open the store, and keep what it loaded out of the garbage collector's way.
+    Open the embedded store, and keep what it loaded out of the garbage collector's way.
 
     A full collection over 100,000 integrations would stop every answer for 0.2 s; frozen objects are not
     looked at.

@@ -7,6 +7,7 @@ there is none.
 
 import logging
 import queue
+import select
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,12 +21,14 @@ from psycopg.abc import RV, PQGen
 from bot.core.errors import Busy, InvalidInput, StoreFailure, StoreFull, StoreReadOnly
 from storage.postgres.statements import STATEMENTS
 
-PATIENCE_S = 1.8
+PATIENCE_S = 1.6
 """How long a person waits for the database at most, until it is said that it does not answer."""
 _CONNECT_S = 2
 _OPTIONS = (
-    "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1700ms -c lock_timeout=1500ms "
-    "-c idle_in_transaction_session_timeout=5s"
+    "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1500ms -c lock_timeout=1400ms "
+    "-c idle_in_transaction_session_timeout=5s "
+    # A process that vanished in the middle of a change holds its locks no longer than this.
+    "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 )
 _ADVICE = "Nothing was changed. Try again in a moment; if this goes on, ask the operator."
 
@@ -76,6 +79,11 @@ class Connection(psycopg.Connection[Row]):
         """True between ``begin`` and ``commit``."""
         return self.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
 
+    @property
+    def has_heard(self) -> bool:
+        """True when the server has said something unasked: as good as always that it ends the connection."""
+        return bool(select.select([self.pgconn.socket], [], [], 0)[0])
+
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the database, never past the deadline."""
         left = self.deadline - time.monotonic()
@@ -111,7 +119,7 @@ class Connection(psycopg.Connection[Row]):
         is_ended = self.broken or self.closed or (error.sqlstate or "").startswith("57P")
         if error.sqlstate is None or is_ended:
             self.close()
-            return Lost(type(error).__name__, is_late=isinstance(error, psycopg.errors._WaitTimeout))
+            return Lost(type(error).__name__, is_late=time.monotonic() >= self.deadline)
         done = [one.pgresult is not None and one.pgresult.status in _FINE for one in cursors]
         place = done.index(False) if False in done else len(done)
         return Refused(steps[place] if place < len(steps) else None, error)
@@ -162,6 +170,8 @@ class Pool:
         """
         slot = self._take(deadline)
         try:
+            if slot.connection and slot.connection.has_heard:
+                slot.close()
             connection = slot.connection = slot.connection or connect(self._url)
             connection.deadline = deadline
             before = connection.trips

@@ -34,14 +34,11 @@ class Extended:
     """Events with their places behind a head."""
 
     entries: tuple[AuditEntry, ...]
-    seals: tuple[str, ...]
-    """The sealed hash of each entry: who has no key can add none."""
     head: Head
 
     def rows(self, ws: str) -> list[Parameters]:
         """The parameters of ``append_entry``, for each."""
-        pairs = zip(self.entries, self.seals, strict=True)
-        return [{"ws": ws, "entry_seal": seal, **entry_row(entry)} for entry, seal in pairs]
+        return [{"ws": ws, **entry_row(entry)} for entry in self.entries]
 
     def advance(self, ws: str, before: Head) -> Parameters:
         """The parameters of ``advance``."""
@@ -72,10 +69,11 @@ def extend(head: Head, ws: str, events: Sequence[Event], keyring: Keyring) -> Ex
         sequence += 1
         last = entry_hash(last, ws, sequence, event)
         entries.append(AuditEntry(sequence, event, last, keyring.seal_entry(last)))
-    kid, seal = (keyring.primary, keyring.seal_head(last)) if entries else (head.kid, head.seal)
+    kid, seal = keyring.primary, keyring.sign_file(end_of(ws, sequence, last))
     present = Head(head.revision + 1, sequence, last, kid, seal, secrets.token_hex(8))
-    return Extended(tuple(entries), tuple(_seal(entry, keyring) for entry in entries), present)
+    return Extended(tuple(entries), present)
 
 
-def _seal(entry: AuditEntry, keyring: Keyring) -> str:
-    return f"{keyring.primary}.{keyring.seal_head(entry.hash)}"
+def end_of(ws: str, sequence: int, last: str) -> str:
+    """What is signed of a history's end, so that a cut or rewritten end shows."""
+    return f"postgres {ws} {sequence} {last}"

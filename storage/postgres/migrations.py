@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from bot.core.errors import StoreFailure
+from storage.postgres.connections import Lost, connect, connection_string, sentence_for
 
 SCHEMA = "quaymaster"
 _FOLDER = Path(__file__).parent / "migrations"
@@ -91,10 +92,28 @@ def migrate(
             _apply(connection, each)
         if grant_to:
             role = sql.Identifier(grant_to).as_string(connection)
-            connection.execute(_GRANTS.read_text("utf-8").replace("{role}", role).encode())
+            connection.execute(_GRANTS.read_text("utf-8").replace("{role}", role).encode(), prepare=False)
     finally:
         connection.execute("select pg_advisory_unlock(%s)", (_LOCK,))
     return len(missing)
+
+
+def migrate_at(url: str, grant_to: str | None) -> int:
+    """Apply what is missing at an address, and say how many migrations that were. Raises ``StoreFailure``."""
+    try:
+        with connect(connection_string(url, "-c statement_timeout=0 -c lock_timeout=0")) as connection:
+            return migrate(connection, grant_to=grant_to)
+    except Lost as lost:
+        raise sentence_for(lost) from None
+    except psycopg.errors.InsufficientPrivilege:
+        raise StoreFailure(
+            "The role in DATABASE_URL may not change the schema; nothing was changed.",
+            "Use the role that owns the database.",
+        ) from None
+    except psycopg.errors.UndefinedObject:
+        raise StoreFailure(
+            f"There is no role {grant_to}; the schema is there.", "Make it, then run this again."
+        ) from None
 
 
 def _applied(connection: psycopg.Connection) -> dict[int, str]:
@@ -112,7 +131,7 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
             "create table if not exists schema_versions (number integer primary key, sha256 text not null,"
             " at timestamptz not null default now())"
         )
-        connection.execute(migration.text.encode())
+        connection.execute(migration.text.encode(), prepare=False)
         connection.execute(
             "insert into schema_versions (number, sha256) values (%s, %s)",
             (migration.number, migration.sha256),

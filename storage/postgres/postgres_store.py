@@ -9,8 +9,8 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 import psycopg
@@ -20,26 +20,35 @@ from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.model import Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
+from storage.maintenance import count_by_key
+from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange
 from storage.postgres.connections import (
     PATIENCE_S,
+    Connection,
     Lost,
     Pool,
+    Refused,
     Step,
     connect,
     connection_string,
     sentence_for,
 )
+from storage.postgres.leadership import Leadership
 from storage.postgres.ledger import Ledger
 from storage.postgres.migrations import migrate, migrations, require_schema
 from storage.postgres.reading import OneState, PostgresReading
 from storage.postgres.rows import dependency_of, token_of
+from storage.postgres.signatures import SharedSignatures
+from storage.postgres.upkeep import fault_at_end, seal_again
 from storage.postgres.uses import Uses, workspace_of
-from storage.records import bar_from, integration_from
+from storage.records import Value, bar_from, integration_from
 from storage.sealing import Keyring
+from storage.transfer import Contents
 
 _READERS, _WRITERS = 10, 6
 _READS_ONE_STATE = "-c default_transaction_isolation=repeatable\\ read -c default_transaction_read_only=on"
+_PATIENT = "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
 _FLUSH_S = 60.0
 _PROBE_S = 1.0
 _QUIET_S = 3.0
@@ -56,7 +65,14 @@ def now() -> datetime:
 class PostgresStore:
     """Implements ``bot.core.ports.store.Store``. Safe to share between threads; any number of processes."""
 
-    def __init__(self, url: str, keyring: Keyring, *, clock: Callable[[], datetime] = now) -> None:
+    def __init__(
+        self,
+        url: str,
+        keyring: Keyring,
+        *,
+        clock: Callable[[], datetime] = now,
+        lost_keys: Collection[str] = (),
+    ) -> None:
         """
         Connect, and bring the schema up to date if the role may.
 
@@ -64,18 +80,30 @@ class PostgresStore:
             url: ``postgresql://…``; a password in it is never shown.
             keyring: Must hold every key that a record is sealed under.
             clock: Gives the time in UTC.
+            lost_keys: Ids of keys that are gone for good: records under them do not stop the start.
 
         Raises:
             StoreFailure: The database cannot be used; nothing was changed.
-            KeyringFailure: A loaded key is not the one that this store knows.
+            KeyringFailure: A loaded key is not the one that this store knows, or one that records need is not
+                loaded.
         """
         _prepare(url)
+        self._url = url
         self._reads = Pool(url, _READERS, _READS_ONE_STATE)
         self._ledger = Ledger(Pool(url, _WRITERS), keyring, clock)
         self._uses = Uses(self._ledger)
         self._changing = threading.local()
         self._trouble: str | None = None
-        self._verify_keys(keyring)
+        try:
+            self._verify_keys(keyring, lost_keys)
+            self._reads.ask(("probe", None))  # so that each pool has a connection open
+        except BaseException:
+            self._reads.close()
+            self._ledger.pool.close()
+            raise
+        self.signatures = SharedSignatures(self._ledger.pool)
+        """The signatures of Slack's requests that any process has seen."""
+        self._leadership = Leadership(url)
         self._closed = threading.Event()
         self._clocks = [
             threading.Thread(target=self._tick, args=tick, name=f"postgres-{tick[1].__name__}", daemon=True)
@@ -150,15 +178,63 @@ class PostgresStore:
     def flush(self) -> None:
         """Write last uses and counts: every minute, and when the process ends."""
         self._uses.flush()
+        with suppress(QuaymasterError):
+            self.signatures.forget_old(now())
+
+    def is_leader(self) -> bool:
+        """True in one of all processes: the one that does the work of the clock."""
+        return self._leadership.is_held()
 
     def close(self) -> None:
         """Write last uses, and let go of the connections."""
         self._closed.set()
+        self._leadership.close()
         for thread in self._clocks:
             thread.join(PATIENCE_S)
         self.flush()
         self._reads.close()
         self._ledger.pool.close()
+
+    def values(self, workspace: Workspace) -> Iterator[Value]:
+        """Everything of a workspace, from one state; the audit entries in order."""
+        with self._alone(_READS_ONE_STATE) as connection:
+            yield from values_of(connection, workspace.key)
+
+    def fill(self, contents: Contents) -> None:
+        """Keep everything as it is, in one transaction. Raises a ``StoreFailure``; then nothing was kept."""
+        with self._alone() as connection:
+            fill(connection, self._ledger.keyring, contents)
+
+    @contextmanager
+    def _alone(self, options: str = "") -> Iterator[Connection]:
+        """A connection of its own that may take as long as it needs."""
+        try:
+            with connect(connection_string(self._url, f"{options} {_PATIENT}")) as connection:
+                yield connection
+        except (Lost, Refused) as error:
+            raise sentence_for(error) from None
+
+    def marks(self, workspace: Workspace) -> tuple[str, ...]:
+        """What was wrong with a history once and was accepted: nothing is, here."""
+        return ()
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """What is wrong with the end of each workspace's history, by its key."""
+        found = {
+            one.key: fault_at_end(self._reads, one.key, self._ledger.keyring) for one in self.workspaces()
+        }
+        return {key: fault for key, fault in found.items() if fault}
+
+    def seal_again(self, trusted: str = "") -> None:
+        """
+        Seal every entry and every end of a history again under the primary key.
+
+        Args:
+            trusted: The id of a lost key, whose seals are taken as right.
+        """
+        for workspace in self.workspaces():
+            seal_again(self._ledger, self._reads, workspace.key, self.read(workspace), trusted)
 
     def _tick(self, every_s: float, act: Callable[[], None]) -> None:
         while not self._closed.wait(every_s):
@@ -184,8 +260,8 @@ class PostgresStore:
             )
         self._trouble = trouble
 
-    def _verify_keys(self, keyring: Keyring) -> None:
-        """Refuse a key that has a known id and is another; let the database know of new ones."""
+    def _verify_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
+        """Refuse a key that has a known id and is another, and one that is missing; keep what is new."""
         known: dict[str, str] = dict(self._ledger.pool.ask(("key_checks", None))[0])
         for kid in keyring.kids:
             if kid in known and not _is_check_value(keyring, known[kid]):
@@ -193,10 +269,22 @@ class PostgresStore:
                     f"Key {kid} is not the one this store knows. Nothing was changed.",
                     "Load the key that this store was used with, from its copy.",
                 )
+        if known.keys() - {*keyring.kids, *lost_keys}:
+            self._refuse_missing_keys(keyring, lost_keys)
         checks = keyring.check_values()
         for kid in keyring.kids:
             if kid not in known:
                 self._ledger.pool.ask(("keep_key_check", {"kid": kid, "check_value": checks[kid]}))
+
+    def _refuse_missing_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
+        """Look at every record, because a key that this store knows is not loaded."""
+        needed = sorted(count_by_key(self).keys() - {*keyring.kids, *lost_keys})
+        if needed:
+            raise KeyringFailure(
+                f"This store is sealed with key{'s' if len(needed) > 1 else ''} {', '.join(needed)}; "
+                f"loaded: {', '.join(keyring.kids)}. Nothing was changed.",
+                "Load the missing key too; if it is lost for good, run `quaymaster keys forget KEY_ID`.",
+            )
 
 
 def require_key(workspace: Workspace) -> str:
@@ -226,7 +314,7 @@ def _is_check_value(keyring: Keyring, check: str) -> bool:
 def _prepare(url: str) -> None:
     """Bring the schema up to date, and refuse a role that would see past row-level security."""
     try:
-        connection = connect(connection_string(url))
+        connection = connect(connection_string(url, _PATIENT))  # another process may be migrating
     except Lost as lost:
         raise sentence_for(lost) from None
     with connection:

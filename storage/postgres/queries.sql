@@ -61,7 +61,7 @@ with keys as materialized (
     select name_key,
            (%(kinds)s::text[] is null or kind = any (%(kinds)s))
            and not exists (
-               select from jsonb_array_elements(%(words)s) word
+               select from jsonb_array_elements(%(words)s::jsonb) word
                where not search like any (array(select jsonb_array_elements_text(word))))
            and (%(owner)s::text is null or owner = %(owner)s)
            and marks @> %(marks)s::text[]
@@ -179,7 +179,7 @@ where ws = %(ws)s and expires_at > %(at)s and expires_at <= %(until)s and revoke
 order by expires_at, id limit 1000
 
 -- name: tokens_after
-select id, doc, last_used_at from tokens where ws = %(ws)s and id > %(after)s order by id limit 500
+select id, doc, last_used_at, id from tokens where ws = %(ws)s and id > %(after)s order by id limit 500
 
 -- name: dependencies_after
 select doc, last_used_at, integration, target_kind, target_name from dependencies
@@ -235,7 +235,7 @@ left join bars b on b.ws = h.ws and b.integration = i.id
 order by i.name_key
 
 -- name: history_page
-select hash, sequence, doc from audit
+select hash, seal, sequence, doc from audit
 where ws = %(ws)s and sequence < coalesce(%(before)s, 9223372036854775807)
   and (%(actor)s::text is null or actor = %(actor)s)
   and (%(target_kind)s::smallint is null or (target_kind = %(target_kind)s and target_name = %(target_name)s))
@@ -255,7 +255,7 @@ with present as materialized (
     select sequence from audit where ws = %(ws)s and integration in (select id from ids)
     union select sequence from audit where ws = %(ws)s and name_key = %(key)s
 )
-select a.hash, a.sequence, a.doc from found join audit a on a.ws = %(ws)s and a.sequence = found.sequence
+select a.hash, a.seal, a.sequence, a.doc from found join audit a on a.ws = %(ws)s and a.sequence = found.sequence
 where a.sequence < coalesce(%(before)s, 9223372036854775807)
   and (%(actor)s::text is null or a.actor = %(actor)s)
   and (%(target_kind)s::smallint is null or (a.target_kind = %(target_kind)s and a.target_name = %(target_name)s))
@@ -263,25 +263,28 @@ where a.sequence < coalesce(%(before)s, 9223372036854775807)
 order by a.sequence desc limit %(size)s + 1
 
 -- name: history_after
-select hash, sequence, doc from audit where ws = %(ws)s and sequence > %(after)s order by sequence limit 1000
+select hash, seal, sequence, doc, sequence from audit where ws = %(ws)s and sequence > %(after)s order by sequence limit 1000
+
+-- name: newest_entry
+select sequence, hash from audit where ws = %(ws)s order by sequence desc limit 1
 
 -- name: deletion
-select hash, sequence, doc from audit
+select hash, seal, sequence, doc from audit
 where ws = %(ws)s and integration = %(id)s and action = 'integration.delete' and is_done
 order by sequence desc limit 1
 
 -- name: deletion_named
-select hash, sequence, doc from audit
+select hash, seal, sequence, doc from audit
 where ws = %(ws)s and name_key = %(key)s and action = 'integration.delete' and is_done
 order by sequence desc limit 1
 
 -- name: deletion_at
-select hash, sequence, doc from audit
+select hash, seal, sequence, doc from audit
 where ws = %(ws)s and server = %(server)s and action = 'integration.delete' and is_done
 order by sequence desc limit 1
 
 -- name: renaming
-select hash, sequence, doc from audit where ws = %(ws)s and former_key = %(key)s order by sequence desc limit 1
+select hash, seal, sequence, doc from audit where ws = %(ws)s and former_key = %(key)s order by sequence desc limit 1
 
 -- name: setting
 select value from settings where ws = %(ws)s and name = %(name)s
@@ -462,14 +465,12 @@ select event, hour, more from fetch_hours where ws = %(ws)s and hour <= %(before
 -- name: remove_hours
 delete from fetch_hours where ws = %(ws)s and hour <= %(before)s
 
--- name: sealed_counts
-select split_part(doc ->> 'secret', '.', 2), count(*) from integrations where ws = %(ws)s and doc ? 'secret' group by 1
+-- name: seal_entries
+update audit a set seal = n.seal
+from unnest(%(sequences)s::bigint[], %(seals)s::text[]) n(sequence, seal)
+where a.ws = %(ws)s and a.sequence = n.sequence
 
--- name: integrations_sealed_otherwise
-select id, doc from integrations
-where ws = %(ws)s and doc ? 'secret' and split_part(doc ->> 'secret', '.', 2) <> %(kid)s order by id
-
--- name: reseal_head
+-- name: seal_end
 update workspaces set head_kid = %(kid)s, head_seal = %(seal)s where ws = %(ws)s and head_sequence = %(sequence)s
 
 -- name: fence
@@ -486,3 +487,15 @@ insert into keys (kid, check_value) values (%(kid)s, %(check_value)s) on conflic
 
 -- name: probe
 select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()
+
+-- name: see_signature
+insert into seen_signatures (signature, at) values (%(signature)s, %(at)s) on conflict do nothing returning 1
+
+-- name: forget_signatures
+delete from seen_signatures where at < %(before)s
+
+-- name: lead
+-- Held once however often it is asked for: what a session holds already is not taken again.
+select exists (
+           select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objid = 1280655684
+       ) or pg_try_advisory_lock(1280655684)

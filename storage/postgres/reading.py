@@ -5,14 +5,13 @@ snapshot. When it is not the one of the questions before, these are asked again 
 one: if their answers are the same, everything that was said is true of that state too.
 """
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
-
-from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.errors import Busy
@@ -99,7 +98,7 @@ class _Integrations:
         rows = self._asked.ask(
             "integration_page",
             kinds=None if narrowed.kinds is None else sorted(narrowed.kinds),
-            words=Jsonb([like_patterns(needles) for needles in needles_of(narrowed)]),
+            words=json.dumps([like_patterns(needles) for needles in needles_of(narrowed)]),
             owner=narrowed.owner,
             marks=sorted(narrowed.marks - {Mark.ENDING, Mark.UNUSED}),
             ends_by=_held_against(narrowed, Mark.ENDING),
@@ -231,8 +230,8 @@ class _History:
         return _first(entry_of, self._asked.ask("renaming", key=name_key(name)))
 
     def oldest_first(self) -> Iterator[AuditEntry]:
-        for row in _batches(lambda after: self._asked.ask("history_after", after=after), (0,), slice(1, 2)):
-            yield entry_of(*row)
+        for row in _batches(lambda after: self._asked.ask("history_after", after=after), (0,), slice(2, 3)):
+            yield entry_of(*row[:4])
 
 
 class _Settings:

@@ -69,7 +69,7 @@ def integration_row(one: Integration) -> Parameters:
         "search": search_text(one),
         "owner": one.owner,
         "marks": sorted(lasting_marks(one)),
-        "ends_on": one.ends_on,
+        "ends_on": one.first_end,
         "doc": Jsonb(row_of(one)),
     }
 
@@ -138,14 +138,14 @@ def entry_row(entry: AuditEntry) -> Parameters:
         "target_kind": kind_number(event.target.kind) if event.target else None,
         "target_name": event.target.name if event.target else None,
         "hash": entry.hash,
-        "doc": Jsonb({**event_row(event), "seal": entry.seal}),
+        "entry_seal": entry.seal,
+        "doc": Jsonb(event_row(event)),
     }
 
 
-def entry_of(entry_hash: str, sequence: int, doc: Fields) -> AuditEntry:
+def entry_of(entry_hash: str, seal: str, sequence: int, doc: Fields) -> AuditEntry:
     """Read an audit entry."""
-    event = {name: value for name, value in doc.items() if name != "seal"}
-    return AuditEntry(sequence, event_from(event), entry_hash, doc.get("seal", ""))
+    return AuditEntry(sequence, event_from(doc), entry_hash, seal)
 
 
 def event_doc(event: Event) -> Jsonb:

@@ -1,6 +1,7 @@
 """Converts a data directory of format 1, once, at the first start.
 
-Format 1 had no key in its header or its entries, and wrote some fields differently. Each file is kept beside
+Format 1 had no key in its header or its entries, wrote some fields differently, and bound a secret to
+its workspace and integration alone. Each file is kept beside
 the new one as ``<name>.format1``, until a change makes one of the workspace's secrets go.
 
 The store's own file is converted last: until then the next start begins again, from the files that were kept.
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bot.core.audit import BEFORE_THE_FIRST, entry_hash, next_entry
-from bot.core.model import AuditEntry, Event
+from bot.core.model import AuditEntry, Event, Integration, Workspace, seal_context
+from bot.core.secrets import SealContext, Sealed
 from storage.records import AUDIT, Value, place_of, row_of, value_in
-from storage.tinydb.directory import META, workspace_keys, workspace_path
+from storage.sealing import kid_of
+from storage.tinydb.directory import META, workspace_keys, workspace_of, workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
 from storage.tinydb.file_format import Sealer, damaged, document_in, encode, format_of, line_of, lines_in
 from storage.tinydb.history import FULL_AT, SEGMENT, Archive
@@ -67,7 +70,7 @@ def _convert(volume: Volume, sealer: Sealer, key: str) -> Converted:
     archived = [_tables(volume, former_of(each), key)[1] for each in paths[:-1]]
     former = _former_entries([*archived, tables])
     fault = _fault(key, former, tables, sealer)
-    values = list(_values(tables))
+    values = list(_values(tables, key, sealer))
     entries = list(_chained(former, key, sealer, is_sealed=not fault))
     first = _first_in_file(len(entries))
     archive = Archive(volume, sealer, key)
@@ -169,13 +172,23 @@ def _with_facts(event: Event) -> Event:
     return event
 
 
-def _values(tables: dict[str, dict[str, _Rows]]) -> Iterator[Value]:
+def _values(tables: dict[str, dict[str, _Rows]], workspace_key: str, sealer: Sealer) -> Iterator[Value]:
     """The values of a workspace, but its history, as they are now."""
     for table, rows in tables.items():
         for key, row in rows.items():
             value = value_in(table, key, _SHAPES[table](row)) if table in _SHAPES else None
-            if value is not None:
+            if isinstance(value, Integration) and value.secret:
+                yield _bound(value, value.secret, workspace_of(workspace_key), sealer)
+            elif value is not None:
                 yield value
+
+
+def _bound(one: Integration, secret: Sealed, workspace: Workspace, sealer: Sealer) -> Integration:
+    """Bind a secret to everything it is bound to now; what is under a key that is lost stays as it is."""
+    if kid_of(secret) in sealer.lost_keys:
+        return one
+    credential = sealer.keyring.open(SealContext(workspace.key, one.id), secret)
+    return replace(one, secret=sealer.keyring.seal(seal_context(workspace, one), credential))
 
 
 def _integration(row: _Rows) -> _Rows:

@@ -293,7 +293,8 @@ class Snapshot:
 
     def _has_mark(self, integration: Integration, mark: Mark, today: date | None) -> bool:
         if mark is Mark.ENDING:
-            return bool(integration.ends_on and today and integration.ends_on <= today + ENDING_WITHIN)
+            end = integration.first_end
+            return bool(end and today and end <= today + ENDING_WITHIN)
         if mark is Mark.UNUSED:
             since = (today or date.max) - UNUSED_FOR
             used = (one.last_used_at for one in self.dependents.get(integration.id))

@@ -14,25 +14,28 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from bot.core.errors import KeyringFailure, StoreFailure
-from bot.core.model import Server, Target, Workspace
+from bot.core.model import Server, Setting, Target, Workspace
 from bot.core.ports.store import Change, Fetch, Held, Reading
 from storage.maintenance import count_by_key
+from storage.records import Value
 from storage.sealing import Keyring
 from storage.tinydb.conversion import convert_workspaces, former_of, is_former
 from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys
 from storage.tinydb.disk import REAL_DISK, Disk
 from storage.tinydb.durable_files import Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
-from storage.tinydb.history import Archive
+from storage.tinydb.history import SEGMENT, Archive
 from storage.tinydb.last_used import LastUsed
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.reading import SnapshotReading, candidates
 from storage.tinydb.snapshot import Snapshot
 from storage.tinydb.use_counts import UseCounts
 from storage.tinydb.workspace import Clock, Holders, OpenWorkspace, Shared
+from storage.transfer import Contents
 
 _EMPTY = Snapshot()
 _NOBODY = LastUsed()
@@ -126,6 +129,10 @@ class TinyDBStore:
         """Say in one sentence why changes are refused; ``None`` when they are not."""
         return self._shared.volume.health()
 
+    def is_leader(self) -> bool:
+        """True: one process holds a directory."""
+        return True
+
     def close(self) -> None:
         """Write what was noted, and let go of the directory. Every change is on disk already."""
         try:
@@ -151,6 +158,30 @@ class TinyDBStore:
     ) -> None:
         """Note when a target and its token last used an integration, and nothing else of it."""
         self._workspace(workspace).used.note(integration_id, target, token_id, at)
+
+    def values(self, workspace: Workspace) -> Iterator[Value]:
+        """Everything of a workspace, from one state; the audit entries in order."""
+        opened = self._workspace(workspace)
+        opened.flush()
+        snapshot, reading = opened.snapshot, opened.read()
+        yield from snapshot.by_id.values()
+        for integration_id in snapshot.by_id:
+            yield from snapshot.dependents.get(integration_id)
+            yield from snapshot.bars.get(integration_id)
+        yield from snapshot.tokens.values()
+        yield from (Setting(name, value) for name, value in snapshot.settings.items())
+        yield from snapshot.news.values()
+        yield from reading.history.oldest_first()
+
+    def fill(self, contents: Contents) -> None:
+        """Keep everything as it is, many values a change: a directory that is not whole is thrown away."""
+        for workspace, values in contents:
+            opened = self._workspace(workspace)
+            remaining = iter(values)
+            while batch := list(islice(remaining, SEGMENT)):
+                with opened.change() as change:
+                    for value in batch:
+                        change.restore(value)
 
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a workspace's history once and was accepted, a sentence each."""

@@ -143,6 +143,10 @@ class SnapshotChange(SnapshotReading):
         for entry in tuple(self._snapshot.history):
             self._keep(sealed_again(self._keyring, entry, trusted))
 
+    def restore(self, value: Value) -> None:
+        """Keep a value as another store had it, whatever its version, hash and seal."""
+        self._keep(value)
+
     def _keep(self, value: Value) -> None:
         self._snapshot.add(value)
         self._write(value, row_of(value))

@@ -19,9 +19,10 @@ from bot.core.model import (
     TargetKind,
     Workspace,
     new_id,
+    seal_context,
 )
 from bot.core.ports.store import Store
-from bot.core.secrets import Place, Secret
+from bot.core.secrets import Secret
 from bot.core.workflows.token_format import WorkflowToken, hash_of, new_token, public_id
 from bot.registry.kind_table import KINDS
 from storage.sealing import Keyring, new_key, read_keys_file
@@ -116,20 +117,20 @@ def integration(number: int, keyring: Keyring) -> Integration:
     """One integration; half of the names begin with ``my_``."""
     kind = MIX[number % len(MIX)]
     prefix = "my" if number // len(MIX) % 2 == 0 else "ci"
-    integration_id = new_id()
-    credential = {"password": Secret(password(number))}
-    return Integration(
-        id=integration_id,
+    made = Integration(
+        id=new_id(),
         name=f"{prefix}_{GROUPS[number // 7 % len(GROUPS)]}_{number:05d}",
         kind=kind,
         server=Server("https", f"r{number:05d}.registry.example.com"),
         username="ci",
-        secret=keyring.seal(Place(HOME.key, integration_id), credential),
+        secret=None,
         owner=f"U0BENCH{number % 20:02d}",
         created_at=SINCE,
         created_by=OWNER.user_id,
         updated_at=SINCE,
     )
+    secret = keyring.seal(seal_context(HOME, made), {"password": Secret(password(number))})
+    return replace(made, secret=secret)
 
 
 def password(number: int) -> str:
@@ -144,7 +145,7 @@ def token(text: Secret, one: Integration) -> WorkflowToken:
         id=public_id(text.reveal()) or "",
         sha256=hash_of(text),
         target=Target(TargetKind.PROJECT, one.name),
-        created_by=OWNER.user_id,
+        created_by=one.owner,
         created_at=now,
         expires_at=now + timedelta(days=90),
     )
@@ -157,4 +158,5 @@ def dependencies(made: Sequence[Integration], targets: int) -> Iterator[Dependen
             kind = TargetKind.ENVIRONMENT if number % 2 else TargetKind.PROJECT
             name = f"{one.name}{f'-{number // 2}' * (number > 1)}"
             url = f"https://ci.example.com/{kind.value}s/{name}/settings"
-            yield Dependency(one.id, Target(kind, name), OWNER.user_id, SINCE, settings_url=url)
+            target = Target(kind, name)
+            yield Dependency(one.id, target, one.owner, SINCE, settings_url=url, granted_by=one.owner)

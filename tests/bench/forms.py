@@ -1,8 +1,6 @@
 """Submitted forms, as Slack sends them."""
 
-from bot.registry.kind_table import KINDS
-from handlers.add import add_form
-from handlers.form import TICK, VALUE
+from handlers.form import TICK, VALUE, form_view, name_input
 from tests.bench.generator import Ask
 from tests.features.payloads import interaction
 
@@ -17,7 +15,7 @@ def add_ask(name: str, url: str, expect: str, *, is_checked: bool, user: str = "
     values["kind"] = {"form.kind": {"type": "static_select", "selected_option": {"value": "private"}}}
     values["skip"] = {TICK: {"type": "checkboxes", **(CHECKED if is_checked else UNCHECKED)}}
     view = {
-        **add_form(KINDS, KINDS["private"]),
+        **form_view("add.save", "Add Integration", [name_input("")]),
         "id": "V_NUMBER_",
         "hash": "_NUMBER_.h",
         "state": {"values": values},

@@ -41,6 +41,7 @@ RECORDED = (
     Action.TYPE_SECRET,
     Action.HEALTH,
     Action.ORPHAN,
+    Action.ENDS,
 )
 """What the history names and no role decides: part of another action, an operator's, or a workflow's."""
 

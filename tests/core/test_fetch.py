@@ -16,6 +16,7 @@ from bot.core.errors import (
     TokenRefused,
     Unreachable,
 )
+from bot.core.integrations.credentials import rebind_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
 from bot.core.model import Result, Source
@@ -76,11 +77,12 @@ def fetch(ports, ask, caller):
 
 
 @pytest.fixture
-def change(store, added):
+def change(store, ports, added):
     """Change the added integration past its form, as a colleague might meanwhile."""
 
     def act(**changes):
-        changed = replace(added, version=added.version + 1, **changes)
+        edited = replace(added, version=added.version + 1, **changes)
+        changed = rebind_credential(ports.keyring, ACME, added, edited)
         with store.change(ACME) as transaction:
             transaction.put(changed)
         return changed

@@ -18,8 +18,8 @@ from bot.core.integrations.inventory import (
     get_integration,
     list_integrations,
 )
+from bot.core.model import seal_context
 from bot.core.queries import Filter, Window
-from bot.core.secrets import Place
 from tests.core.actors import ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER, actor
 from tests.fakes.scripted_registry import REJECTED
 
@@ -45,7 +45,7 @@ def test_secret_is_sealed_for_its_own_integration(add, keyring):
 
 def place_of(integration):
     """Where an integration's credential belongs."""
-    return Place(OWNER.workspace.key, integration.id)
+    return seal_context(OWNER.workspace, integration)
 
 
 @pytest.mark.parametrize("who", [VIEWER, NOBODY])

@@ -64,6 +64,7 @@ class _Link:
         self._client = client
         self._server = server
         self._is_clients_turn = True
+        self._is_answered = True
 
     def start(self) -> None:
         for work in (self._to_server, self._to_client):
@@ -78,8 +79,9 @@ class _Link:
                 cut = self._wire.cut
                 if cut and cut.needle in sent:
                     self._wire.cut = None
-                    self._drop(sent if cut.is_delivered else b"")
-                    return
+                    self._is_answered = False
+                    if not cut.is_delivered:
+                        break
                 self._server.sendall(sent)
         self._end()
 
@@ -87,16 +89,10 @@ class _Link:
         with suppress(OSError):
             while answer := self._server.recv(_CHUNK):
                 self._is_clients_turn = True
+                if not self._is_answered:
+                    break
                 self._client.sendall(answer)
         self._end()
-
-    def _drop(self, last: bytes) -> None:
-        self._client.close()
-        self._client = self._server
-        if last:
-            self._server.sendall(last)
-        else:
-            self._end()
 
     def _end(self) -> None:
         for one in (self._client, self._server):

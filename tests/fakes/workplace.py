@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from bot.core.integrations.credentials import rebind_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
@@ -145,7 +146,9 @@ class Workplace:
     def mark(self, name: str, **changes: bool) -> None:
         """Tick ``linked_only`` or ``is_default``, as the form of ``edit`` does."""
         with self.store.change(ACME) as change:
-            change.put(replace(self.named(name), **cast(Any, changes)))
+            known = self.named(name)
+            marked = replace(known, **cast(Any, changes))
+            change.put(rebind_credential(self.services.ports.keyring, ACME, known, marked))
 
     def rename(self, name: str, new: str) -> None:
         """Give an integration another name; everything else stays."""

@@ -6,7 +6,7 @@ from handlers import all_routes
 from tests.fakes.shown import Control, Shown
 
 ROUTES = all_routes()
-HOLDING = frozenset({"plain_text_input", "static_select", "checkboxes"})
+HOLDING = frozenset({"plain_text_input", "static_select", "checkboxes", "datepicker"})
 """Controls that only hold a value, unless their block sends it at once."""
 
 

@@ -57,7 +57,8 @@ def test_menu_offers_each_kind(team, kind):
     shown = team.pick(KINDS[kind].label)
 
     assert shown.value("Integration type") == KINDS[kind].label
-    assert shown.labels[2:] == [*(field.label for field in KINDS[kind].fields), "Who may fetch it"]
+    own = [field.label for field in KINDS[kind].fields]
+    assert shown.labels[2:] == [*own, "Who may fetch it", "Ends on", "Note"]
 
 
 @pytest.mark.parametrize(

@@ -278,11 +278,11 @@ def test_other_words_for_edit(free, verb):
     assert free.command(f"{verb} my_registry").title == "Edit Integration"
 
 
-def test_row_menu_opens_the_form(free):
-    """A row's Edit entry opens the form."""
+def test_row_button_opens_the_form(free):
+    """A row's Edit button opens the form."""
     free.command("list")
 
-    assert free.pick("Edit", near="my_registry").title == "Edit Integration"
+    assert free.press("Edit my_registry").title == "Edit Integration"
 
 
 def test_lost_key_is_told(free, registry, form):

@@ -161,7 +161,7 @@ def test_lost_answer_address_is_logged_without_it(free, caplog):
     """When Slack takes no answer, nothing is repeated of its address."""
     free.command("list")
     free.slack.failing["hook"] = "no"
-    free.pick("Show", near="my_registry")
+    free.press("Show my_registry")
 
     assert "Slack did not take the answer (status 500)." in caplog.text
     assert "/hooks/" not in caplog.text

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from bot.core.integrations.credentials import rebind_credential
 from tests.fakes.people import ADMIN, COLLEAGUE
 from tests.features.pasting import PASSWORD, auth, file, pasted, row
 from tests.features.team import ACME
@@ -53,7 +54,8 @@ def closed(team):
     """An integration of a colleague's for linked targets only."""
     kept = team.add("closed", owner=COLLEAGUE, password=PASSWORD)
     with team.store.change(ACME) as change:
-        change.put(replace(kept, linked_only=True))
+        closed = replace(kept, linked_only=True)
+        change.put(rebind_credential(team.services.ports.keyring, ACME, kept, closed))
     return team
 
 

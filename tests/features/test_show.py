@@ -112,13 +112,12 @@ def test_buttons_of_the_deleted_say_so(free, button):
     assert f"is already gone: <@{MEMBER}> deleted it" in free.press(button, on=shown).text
 
 
-def test_row_menu_shows_the_same(free):
-    """A row's Show entry shows what the verb shows."""
+def test_row_button_shows_the_same(free):
+    """A row's Show button shows what the verb shows."""
     free.command("list")
 
     assert (
-        free.pick("Show", near="my_registry").blocks[0]["text"]
-        == free.command("show my_registry").blocks[0]["text"]
+        free.press("Show my_registry").blocks[0]["text"] == free.command("show my_registry").blocks[0]["text"]
     )
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.integrations.credentials import rebind_credential
 from tests.fakes.people import ADMIN, GUEST, MEMBER
 from tests.features.team import ACME
 
@@ -13,7 +14,9 @@ IMAGE = "registry.example.com/team/app"
 def mark(team, name, **ticks):
     """Tick the default or linked only, past Slack."""
     with team.store.change(ACME) as change:
-        change.put(replace(team.find(name), **ticks))
+        known = team.find(name)
+        ticked = replace(known, **ticks)
+        change.put(rebind_credential(team.services.ports.keyring, ACME, known, ticked))
 
 
 @pytest.fixture

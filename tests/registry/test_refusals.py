@@ -117,6 +117,14 @@ def test_a_token_server_that_refuses_everything_refuses_the_login(
     assert "says: incorrect username or password" in without.reason
 
 
+@pytest.mark.parametrize("error", ["invalid_grant", "invalid_client", "Bad credentials"])
+def test_a_login_refused_with_400_is_refused(client: RegistryClient, error: str) -> None:
+    """OAuth's token servers answer a wrong password like that."""
+    behaviour = bearer(lambda _: reply(400, {"error": error}), OPENED)
+
+    assert found(asked(client, behaviour)) == (Outcome.REJECTED, Stage.LOGIN)
+
+
 def test_a_plain_refusal_of_a_login_is_not_tried_twice(client: RegistryClient) -> None:
     """Some registries lock an account after a few wrong passwords."""
     with FakeRegistry(bearer(lambda _: reply(401), OPENED)) as fake:

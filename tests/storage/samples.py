@@ -23,10 +23,11 @@ from bot.core.model import (
     Watch,
     Workspace,
     new_id,
+    seal_context,
 )
 from bot.core.ports.store import Change, Store
 from bot.core.queries import Filter, HistoryQuery, Window
-from bot.core.secrets import Place, Secret
+from bot.core.secrets import Secret
 from storage.sealing import Keyring
 from storage.tinydb.disk import Disk
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -65,25 +66,32 @@ class QuickDisk(Disk):
 
 def integration(name: str = "my_registry", kind: str = "private", workspace: Workspace = T1) -> Integration:
     """An integration with a sealed password."""
-    integration_id = new_id()
-    credential = {"password": Secret(PASSWORD)}
-    return Integration(
-        id=integration_id,
+    made = Integration(
+        id=new_id(),
         name=name,
         kind=kind,
         server=Server("https", "registry.example.com", 5000),
         username="ci",
-        secret=KEYRING.seal(Place(workspace.key, integration_id), credential),
+        secret=None,
         owner="U1",
         created_at=NOON,
         created_by="U1",
         updated_at=NOON,
     )
+    return sealed(made, workspace=workspace)
+
+
+def sealed(
+    one: Integration, password: str = PASSWORD, keyring: Keyring = KEYRING, workspace: Workspace = T1
+) -> Integration:
+    """An integration with a password that is sealed for it."""
+    secret = keyring.seal(seal_context(workspace, one), {"password": Secret(password)})
+    return replace(one, secret=secret)
 
 
 def full_integration() -> Integration:
     """An integration in which no field has its default."""
-    return replace(
+    full = replace(
         integration("everything"),
         options={"email": "ci@example.com"},
         ca="-----BEGIN CERTIFICATE-----\nMII=\n-----END CERTIFICATE-----\n",
@@ -95,6 +103,7 @@ def full_integration() -> Integration:
         ends_on=date(2027, 1, 31),
         watch=Watch(Health.REFUSED, NOON, Health.UNREACHABLE, NOON, Health.REFUSED, 3, NOON, NOON, True),
     )
+    return sealed(full)
 
 
 def dependency(of: Integration, target: Target = PROJECT) -> Dependency:
@@ -242,4 +251,4 @@ def password_of(store: Store, one: Integration, keyring: Keyring = KEYRING) -> s
     kept = store.read(T1).integrations.get(one.id)
     assert kept is not None
     assert kept.secret is not None
-    return keyring.open(Place(T1.key, one.id), kept.secret)["password"].reveal()
+    return keyring.open(seal_context(T1, kept), kept.secret)["password"].reveal()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import KeyringFailure
-from bot.core.model import Integration
-from bot.core.secrets import Place, Sealed, Secret
+from bot.core.model import Integration, seal_context
+from bot.core.secrets import Sealed
 from storage.maintenance import forget, reseal
 from storage.sealing import Keyring
 from storage.tinydb.repair import repair
@@ -28,6 +28,7 @@ from tests.storage.samples import (
     names,
     opened,
     record,
+    sealed,
 )
 
 BOTH = Keyring([SECOND_ROOT, ROOT])
@@ -42,7 +43,7 @@ def openable(directory: Path, one: Integration, keyring: Keyring = KEYRING) -> s
         texts = SEALED.findall(path.read_bytes()) if path.is_file() else []
         for text in texts:
             try:
-                opened_text = keyring.open(Place(T1.key, one.id), Sealed(text.decode()))
+                opened_text = keyring.open(seal_context(T1, one), Sealed(text.decode()))
             except KeyringFailure:
                 continue
             found.add(opened_text["password"].reveal())
@@ -51,8 +52,7 @@ def openable(directory: Path, one: Integration, keyring: Keyring = KEYRING) -> s
 
 def with_password(one: Integration, password: str) -> Integration:
     """The integration after an edit that typed another password."""
-    sealed = KEYRING.seal(Place(T1.key, one.id), {"password": Secret(password)})
-    return replace(one, secret=sealed, version=one.version + 1)
+    return replace(sealed(one, password), version=one.version + 1)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import KeyringFailure
-from bot.core.secrets import Place, Sealed, Secret
+from bot.core.secrets import SealContext, Sealed, Secret
 from storage.sealing import (
-    CHECK_PLACE,
+    CHECK_CONTEXT,
     CHECK_PLAIN,
     Key,
     Keyring,
@@ -81,11 +81,11 @@ def test_associated_data_equals_the_vector() -> None:
         (ROOT, PASSWORD_PLACE, b"pw", VECTOR_A),
         (SECOND_ROOT, PASSWORD_PLACE, b"pw", VECTOR_A2),
         (ROOT, PLACE, padded(CREDENTIAL), VECTOR_B),
-        (ROOT, CHECK_PLACE, CHECK_PLAIN, VECTOR_C),
+        (ROOT, CHECK_CONTEXT, CHECK_PLAIN, VECTOR_C),
     ],
     ids=["A", "A, second key", "B", "C"],
 )
-def test_sealing_equals_the_vectors(root: bytes, place: Place, plain: bytes, expected: str) -> None:
+def test_sealing_equals_the_vectors(root: bytes, place: SealContext, plain: bytes, expected: str) -> None:
     """Records equal those computed by a separate implementation."""
     assert Key.of(root).seal(place, plain, NONCE) == expected
 
@@ -232,7 +232,13 @@ def test_padding_is_spaces() -> None:
 
 def test_places_never_collide() -> None:
     """Moving the border between two parts of a place gives other associated data."""
-    places = [Place("T1", "i1"), Place("T", "1i1"), Place("T1i", "1"), Place("", "T1i1"), Place("T1i1", "")]
+    places = [
+        SealContext("T1", "i1"),
+        SealContext("T", "1i1"),
+        SealContext("T1i", "1"),
+        SealContext("", "T1i1"),
+        SealContext("T1i1", ""),
+    ]
     written = sorted(associated_data(Key.of(ROOT).head, place) for place in places)
 
     assert all(one != other for one, other in pairwise(written))

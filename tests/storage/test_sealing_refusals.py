@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import KeyringFailure
-from bot.core.secrets import Place, Sealed, Secret
+from bot.core.secrets import SealContext, Sealed, Secret
 from storage.sealing import (
     Key,
     Keyring,
@@ -61,16 +61,16 @@ def test_other_spelling_is_refused(keyring: Keyring, last: str) -> None:
 @pytest.mark.parametrize(
     "place",
     [
-        Place("T2", "i1"),
-        Place("T1", "i2"),
-        Place("T1", "i1", "password"),
-        Place("i1", "T1"),
-        Place("T", "1i1"),
-        Place("T1i", "1"),
-        Place("", ""),
+        SealContext("T2", "i1"),
+        SealContext("T1", "i2"),
+        SealContext("T1", "i1", "password"),
+        SealContext("i1", "T1"),
+        SealContext("T", "1i1"),
+        SealContext("T1i", "1"),
+        SealContext("", ""),
     ],
 )
-def test_record_moved_elsewhere_is_refused(keyring: Keyring, place: Place) -> None:
+def test_record_moved_elsewhere_is_refused(keyring: Keyring, place: SealContext) -> None:
     """A record opens only in the workspace, integration and field it was sealed for."""
     with pytest.raises(KeyringFailure, match="altered, or belongs to another"):
         keyring.open(place, Sealed(VECTOR_B))

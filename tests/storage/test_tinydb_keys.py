@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import KeyringFailure
-from bot.core.model import Integration
-from bot.core.secrets import Place, Sealed, Secret
+from bot.core.secrets import Sealed
 from storage.maintenance import Verified, count_by_key, reseal, verify
 from storage.sealing import Keyring
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -26,7 +25,9 @@ from tests.storage.samples import (
     delete,
     integration,
     names,
+    password_of,
     record,
+    sealed,
     whole_history,
 )
 
@@ -37,14 +38,6 @@ BOTH = Keyring([SECOND_ROOT, ROOT])
 def start(directory: Path, keyring: Keyring, lost: tuple[str, ...] = ()) -> TinyDBStore:
     """Open a store with some keys."""
     return TinyDBStore(directory, keyring, disk=QuickDisk(), lost_keys=lost)
-
-
-def password(keyring: Keyring, store: TinyDBStore, one: Integration) -> str:
-    """The password of an integration, as the store has it now."""
-    kept = store.read(T1).integrations.get(one.id)
-    assert kept is not None
-    assert kept.secret is not None
-    return keyring.open(Place(T1.key, one.id), kept.secret)["password"].reveal()
 
 
 def test_other_key_is_refused(filled: Path) -> None:
@@ -105,7 +98,7 @@ def test_resealing_brings_everything_under_the_new_key(directory: Path) -> None:
     store.close()
 
     assert (before, count, again, after) == ({"rhu6glbj": 251}, 251, 0, {"txl6djfw": 251})
-    assert password(SECOND, store, many[7]) == PASSWORD
+    assert password_of(store, many[7], SECOND) == PASSWORD
     assert [store.read(T1).integrations.get(one.id).version for one in many] == [1] * 250  # type: ignore[union-attr]
     assert len(whole_history(store)) == 250
 
@@ -137,20 +130,14 @@ def test_resealing_names_what_it_cannot_open(directory: Path) -> None:
     store.close()
     store = start(directory, SECOND, lost=("rhu6glbj",))
     one = integration("kept")
-    sealed = SECOND.seal(Place(T1.key, one.id), {"password": Secret("x")})
     with store.change(T1) as change:
-        change.put(Integration(**{**fields(one), "secret": sealed}))
+        change.put(sealed(one, "x", SECOND))
     with pytest.raises(KeyringFailure, match=r"again: 1\..*left: lost \(key rhu6glbj\)"):
         reseal(store, third)
     counts = count_by_key(store)
     store.close()
 
     assert counts == {"rhu6glbj": 1, third.primary: 1}
-
-
-def fields(one: Integration) -> dict[str, object]:
-    """The fields of an integration by name."""
-    return {name: getattr(one, name) for name in one.__slots__}
 
 
 def test_secret_that_is_not_sealed_is_refused(directory: Path) -> None:

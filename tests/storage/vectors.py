@@ -1,12 +1,12 @@
 """The keyring's test vectors, computed a second time by a separate implementation, and what they hold."""
 
-from bot.core.secrets import Place, Secret
+from bot.core.secrets import SealContext, Secret
 
 ROOT = bytes(range(32))
 SECOND_ROOT = bytes(range(1, 33))
 NONCE = bytes([0x0B]) * 12
-PASSWORD_PLACE = Place("T1", "i1", "password")
-PLACE = Place("T1", "i1")
+PASSWORD_PLACE = SealContext("T1", "i1", "password")
+PLACE = SealContext("T1", "i1")
 CREDENTIAL = {"username": Secret("ci"), "password": Secret("pw")}
 VECTOR_A = "s1.rhu6glbj.CwsLCwsLCwsLCwsLJqrNqwQDq9vylykIh4QzKmqp"
 VECTOR_A2 = "s1.txl6djfw.CwsLCwsLCwsLCwsLp9cYWM5QYatsYV14V2YvZqdZ"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, event
 from bot.core.errors import Changed, InvalidInput, NotPermitted
-from bot.core.integrations.credentials import asked_by, check_of, login_of, open_credential
+from bot.core.integrations.credentials import asked_by, check_of, login_of, open_credential, rebind_credential
 from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration
 from bot.core.ports import Ports
@@ -92,6 +92,7 @@ def allow_realm(ports: Ports, actor: Actor, integration_id: str, version: int, r
             raise Changed(shown.name)
         allowed = tuple(dict.fromkeys((*now.trusted_realms, realm)))
         edited = replace(now, trusted_realms=allowed, version=version + 1, updated_at=actor.at)
+        edited = rebind_credential(ports.keyring, actor.workspace, now, edited)
         change.put(edited)
         change.record(event(actor, Action.ALLOW_REALM, edited, reason=realm))
     return edited

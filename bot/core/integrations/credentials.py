@@ -1,13 +1,17 @@
 """Credentials: seal and open them, put a login together, ask the registry whether it works."""
 
+from dataclasses import replace
+from datetime import datetime
+
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Check, Integration, Outcome, Workspace
+from bot.core.model import Actor, Check, Integration, Outcome, Workspace, seal_context
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
-from bot.core.secrets import Credential, Place, Sealed
+from bot.core.secrets import Credential
+from bot.core.short_lived import end_of_token
 
 _FORM_DEADLINE_S = 2.2
 """Slack waits 3 s for a form; the rest is for the network and the disk."""
@@ -16,17 +20,35 @@ _SKIP_HINT = "To save it anyway, select “Save without checking”."
 
 
 def seal_credential(
-    keyring: Keyring, workspace: Workspace, integration_id: str, credential: Credential
-) -> Sealed | None:
-    """Seal a credential for one integration; an empty one is none."""
-    return keyring.seal(Place(workspace.key, integration_id), credential) if credential else None
+    keyring: Keyring, workspace: Workspace, integration: Integration, credential: Credential
+) -> Integration:
+    """Give an integration a credential, sealed for everything it is bound to; an empty one is none."""
+    sealed = keyring.seal(seal_context(workspace, integration), credential) if credential else None
+    return replace(integration, secret=sealed)
+
+
+def rebind_credential(
+    keyring: Keyring, workspace: Workspace, before: Integration, after: Integration
+) -> Integration:
+    """
+    Seal a kept credential again where an edit has changed what it is bound to.
+
+    Args:
+        keyring: Opens and seals.
+        workspace: Of both.
+        before: The integration that the credential is sealed for.
+        after: The same integration as it will be, with the same secret.
+    """
+    if seal_context(workspace, before) == seal_context(workspace, after):
+        return after
+    return seal_credential(keyring, workspace, after, open_credential(keyring, workspace, before))
 
 
 def open_credential(keyring: Keyring, workspace: Workspace, integration: Integration) -> Credential:
     """Open an integration's credential; one without a secret has an empty one."""
     if integration.secret is None:
         return {}
-    return keyring.open(Place(workspace.key, integration.id), integration.secret)
+    return keyring.open(seal_context(workspace, integration), integration.secret)
 
 
 def login_of(
@@ -75,7 +97,27 @@ def check_login(
 
 def check_of(actor: Actor, result: CheckResult) -> Check:
     """Keep of a result what is stored with the integration."""
-    return Check(result.outcome, result.stage, result.reason, actor.at, actor.user_id, result.refused)
+    return keep_result(result, actor.at, actor.user_id)
+
+
+def keep_result(result: CheckResult, at: datetime, by: str) -> Check:
+    """Return what of a result is stored with the integration."""
+    return Check(
+        outcome=result.outcome,
+        stage=result.stage,
+        reason=result.reason,
+        at=at,
+        by=by,
+        refused=result.refused,
+        certificate_ends=result.certificate_ends,
+        ca_ends=result.ca_ends,
+    )
+
+
+def end_of_credential(credential: Credential) -> datetime | None:
+    """Return when the first of the secrets ends, as far as they say so themselves."""
+    ends = (end_of_token(secret.reveal()) for secret in credential.values())
+    return min(filter(None, ends), default=None)
 
 
 def _field_of(draft: Draft, result: CheckResult) -> str:

@@ -7,14 +7,20 @@ from types import MappingProxyType
 from bot.core.access import may, require
 from bot.core.audit import Action, event, refusal
 from bot.core.errors import Changed, InvalidFields, NameTaken, UnknownIntegration
-from bot.core.integrations.credentials import check_login, open_credential, seal_credential
+from bot.core.integrations.credentials import (
+    check_login,
+    end_of_credential,
+    open_credential,
+    rebind_credential,
+    seal_credential,
+)
 from bot.core.integrations.inventory import Saved, present, refuse_taken_name
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Event, Integration, Target
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.store import Change, Reading
-from bot.core.secrets import Credential, Secret
+from bot.core.secrets import Secret
 from bot.core.workflows.resolve import is_undecided
 
 _MOST_REMAINING = 20
@@ -130,8 +136,10 @@ def edit_integration(
     refuse_taken_name(plan.reading, draft.name, own_id=integration.id)
     _refuse_moved_secret(integration, draft)
     credential = {**_kept_credential(ports.keyring, actor, integration, draft), **draft.credential}
-    edited = _merge_draft(actor, ports.keyring, integration, draft, credential)
+    edited = _merge_draft(actor, integration, draft)
     edited = replace(edited, is_default=sharing.is_default, linked_only=sharing.linked_only)
+    if draft.credential:
+        edited = seal_credential(ports.keyring, actor.workspace, edited, credential)
     _refuse_foreign_default(plan.reading, actor, edited)
     if _is_new_login(integration, edited, draft):
         check = check_login(ports, actor, draft, edited, credential) if is_checked else None
@@ -166,24 +174,19 @@ def _kept_credential(
     return open_credential(keyring, actor.workspace, integration)
 
 
-def _merge_draft(
-    actor: Actor, keyring: Keyring, integration: Integration, draft: Draft, credential: Credential
-) -> Integration:
-    """The integration as it will be: re-sealed only when a secret was typed."""
+def _merge_draft(actor: Actor, integration: Integration, draft: Draft) -> Integration:
+    """The integration as it will be, with the secret that it has."""
     is_moved = draft.server != integration.server
-    secret = (
-        seal_credential(keyring, actor.workspace, integration.id, credential)
-        if draft.credential
-        else integration.secret
-    )
     return replace(
         integration,
         name=draft.name,
         server=draft.server,
         username=draft.username,
-        secret=secret,
         options=_kept_options(integration, draft),
         ca=draft.ca,
+        note=draft.note,
+        ends_on=draft.ends_on,
+        secret_ends=end_of_credential(draft.credential) if draft.credential else integration.secret_ends,
         trusted_realms=() if is_moved else integration.trusted_realms,
         updated_at=actor.at,
         version=integration.version + 1,
@@ -210,10 +213,14 @@ def _keep_edited(ports: Ports, actor: Actor, shown: Integration, edited: Integra
         with ports.store.change(actor.workspace) as change:
             is_unchanged = present(change, shown.id).version == shown.version
             if is_unchanged:
-                change.put(edited)
-                _give_up_default(change, actor, edited)
+                is_kept = edited.secret == shown.secret
+                bound = (
+                    rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
+                )
+                change.put(bound)
+                _give_up_default(change, actor, bound)
                 change.record(_what_changed(actor, shown, edited))
-                return Saved(edited, is_undecided(change, edited.server))
+                return Saved(bound, is_undecided(change, bound.server))
             reason = "it was changed meanwhile"
             change.record(refusal(actor, Action.EDIT, shown, reason=reason))
     except NameTaken as error:
@@ -257,6 +264,8 @@ def _what_changed(actor: Actor, old: Integration, new: Integration) -> Event:
         "other fields": (dict(old.options), old.ca) != (dict(new.options), new.ca),
         "default": old.is_default != new.is_default,
         "linked targets only": old.linked_only != new.linked_only,
+        "note": old.note != new.note,
+        "end": old.ends_on != new.ends_on,
     }
     changed = tuple(part for part, is_changed in parts.items() if is_changed)
     former_name = old.name if old.name != new.name else ""

@@ -20,7 +20,7 @@ from bot.core.errors import (
     NotFound,
     UnknownIntegration,
 )
-from bot.core.integrations.credentials import check_login, seal_credential
+from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
 from bot.core.kinds import Draft
 from bot.core.model import Actor, AuditEntry, Integration, new_id
 from bot.core.ports import Ports
@@ -180,15 +180,14 @@ def refuse_taken_name(reading: Reading, name: str, own_id: str = "") -> None:
 def draft_integration(
     actor: Actor, keyring: Keyring, draft: Draft, *, linked_only: bool = False
 ) -> Integration:
-    """Make a new integration of a draft, its credential sealed for the id it gets."""
-    integration_id = new_id()
-    return Integration(
-        id=integration_id,
+    """Make a new integration of a draft, its credential sealed for it."""
+    made = Integration(
+        id=new_id(),
         name=draft.name,
         kind=draft.kind.id,
         server=draft.server,
         username=draft.username,
-        secret=seal_credential(keyring, actor.workspace, integration_id, draft.credential),
+        secret=None,
         owner=actor.user_id,
         created_at=actor.at,
         created_by=actor.user_id,
@@ -196,7 +195,11 @@ def draft_integration(
         options=draft.options,
         ca=draft.ca,
         linked_only=linked_only,
+        note=draft.note,
+        ends_on=draft.ends_on,
+        secret_ends=end_of_credential(draft.credential),
     )
+    return seal_credential(keyring, actor.workspace, made, draft.credential)
 
 
 def _how_checked(integration: Integration) -> str:

@@ -15,12 +15,11 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.access import require
 from bot.core.audit import Action, event
-from bot.core.integrations.credentials import login_of, open_credential
+from bot.core.integrations.credentials import keep_result, login_of, open_credential
 from bot.core.integrations.health import INTERVAL, is_news, mark_told, observe
 from bot.core.integrations.inventory import present
 from bot.core.model import (
     Actor,
-    Check,
     Event,
     Health,
     Integration,
@@ -145,7 +144,7 @@ def _keep(
     is_told = is_news(watch, at)
     if is_told:
         watch = mark_told(watch)
-    check = Check(result.outcome, result.stage, result.reason, at, CLOCK, result.refused)
+    check = keep_result(result, at, CLOCK)
     change.put(replace(integration, watch=watch, check=check if finding.health else integration.check))
     told = Event(
         action=Action.HEALTH,

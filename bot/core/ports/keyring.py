@@ -2,16 +2,16 @@
 
 from typing import Protocol
 
-from bot.core.secrets import Credential, Place, Sealed
+from bot.core.secrets import Credential, SealContext, Sealed
 
 
 class Keyring(Protocol):
     """Seals credentials and opens them again."""
 
-    def seal(self, place: Place, credential: Credential) -> Sealed:
-        """Seal under the primary key, bound to ``place``."""
+    def seal(self, context: SealContext, credential: Credential) -> Sealed:
+        """Seal under the primary key, bound to ``context``."""
 
-    def open(self, place: Place, sealed: Sealed) -> Credential:
+    def open(self, context: SealContext, sealed: Sealed) -> Credential:
         """Open a sealed credential. Raises ``KeyringFailure``, which holds no part of the plaintext."""
 
     def has_key_for(self, sealed: Sealed) -> bool:

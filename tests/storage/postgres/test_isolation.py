@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from storage.postgres.postgres_store import PostgresStore
 from storage.postgres.statements import STATEMENTS
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.needs("postgres")
 
 WS = re.compile(r"(\b\w+\.)?\bws = (%\(ws\)s|h\.ws|\(select ws from holder\))|ws > %\(after\)s")
 READING = sorted(name for name, text in STATEMENTS.items() if WS.search(text) and "select" in text)
-SHARED = {"keys"}
+SHARED = {"keys", "seen_signatures"}
 """Tables that belong to no workspace."""
 
 
@@ -51,6 +52,10 @@ class Anything(dict[str, Any]):
         "sequence": 1,
         "revision": 1,
         "actor": None,
+        "owner": None,
+        "marks": [],
+        "ends_by": None,
+        "idle_since": None,
     }
 
     def __missing__(self, name: str) -> Any:
@@ -75,6 +80,8 @@ def theirs(store: PostgresStore) -> PostgresStore:
 def rows_of(url: str, text: str) -> str:
     """Everything a statement gives as the first workspace, as text; what it refuses gives nothing."""
     given = Anything({"after": 0}) if "sequence > " in text else Anything()
+    if "jsonb_array_elements(%(words)s::jsonb)" in text:
+        given["words"] = Jsonb([["%"]])
     with psycopg.connect(url) as connection:
         connection.execute("set search_path = quaymaster")
         connection.execute("select set_config('quaymaster.ws', %s, true)", (T1.key,))

@@ -1,0 +1,92 @@
+"""When the login of an integration ends, as far as anybody can know, and when people are told.
+
+People are told 30, 7 and 1 days before and on the day, once each; an end that moves begins again.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+
+from bot.core.audit import Action
+from bot.core.model import Event, Integration, Source, Watch, Workspace
+from bot.core.news import channel_of, record_news
+from bot.core.ports import Ports
+
+CLOCK = "quaymaster"
+_TOLD_BEFORE = (0, 1, 7, 30)
+"""Days before an end."""
+
+
+class Ending(StrEnum):
+    """What ends; the value is what people read."""
+
+    TYPED = "the date that its owner entered"
+    TOKEN = "the secret, which says so itself"  # noqa: S105 - a few words
+    CERTIFICATE = "the registry's TLS certificate"
+    CA = "the pasted CA certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An end that is known."""
+
+    on: date
+    of: Ending
+
+
+def known_ends(integration: Integration) -> tuple[End, ...]:
+    """Return every end that is known of an integration, the first to come first."""
+    check = integration.check
+    known = (
+        (integration.ends_on, Ending.TYPED),
+        (integration.secret_ends, Ending.TOKEN),
+        (check and check.certificate_ends, Ending.CERTIFICATE),
+        (check and check.ca_ends, Ending.CA),
+    )
+    ends = [End(on.date() if isinstance(on, datetime) else on, of) for on, of in known if on]
+    return tuple(sorted(ends, key=lambda end: end.on))
+
+
+def tell_ends(ports: Ports) -> None:
+    """Tell people of every login that ends soon, where they were not told yet. Raises ``StoreFailure``."""
+    at = ports.now()
+    for workspace in ports.store.workspaces():
+        all_there = ports.store.read(workspace).integrations.all()
+        if any(_next_telling(one, at.date()) for one in all_there):
+            _tell(ports, workspace, at)
+
+
+def _next_telling(integration: Integration, today: date) -> tuple[End, int] | None:
+    """The end that must be told now, and the step at which; ``None`` = nothing must be told."""
+    ends = known_ends(integration)
+    if not ends:
+        return None
+    left = (ends[0].on - today).days
+    step = next((days for days in _TOLD_BEFORE if left <= days), None)
+    watch = integration.watch
+    is_told = watch.end_told == ends[0].on and step is not None and watch.end_told_days <= step
+    return None if step is None or is_told else (ends[0], step)
+
+
+def _tell(ports: Ports, workspace: Workspace, at: datetime) -> None:
+    with ports.store.change(workspace) as change:
+        channel = channel_of(change)
+        for integration in tuple(change.integrations.all()):
+            found = _next_telling(integration, at.date())
+            if found is None:
+                continue
+            end, step = found
+            watch: Watch = replace(integration.watch, end_told=end.on, end_told_days=step)
+            change.put(replace(integration, watch=watch))
+            told = Event(
+                action=Action.ENDS,
+                actor=CLOCK,
+                source=Source.CLOCK,
+                at=at,
+                integration_id=integration.id,
+                name=integration.name,
+                server=integration.server.address,
+                reason=end.of.value,
+                hour=datetime.combine(end.on, datetime.min.time(), at.tzinfo),
+            )
+            record_news(change, told, (channel, integration.owner))

@@ -1,0 +1,100 @@
+"""What an operator does with whole stores: migrate a database, copy, export, import."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.core.errors import SettingsError, StoreFailure
+from bot.core.secrets import Secret
+from bot.run.operator_commands import stopped_store
+from bot.run.wiring import load_keyring
+from bot.settings import StoreSettings
+from storage.tinydb.tinydb_store import TinyDBStore
+from storage.transfer import copy, export, import_into
+
+if TYPE_CHECKING:
+    from storage.postgres.postgres_store import PostgresStore
+
+
+def migrate_database(url: Secret | None, grant_to: str | None) -> str:
+    """
+    Bring a database to the schema of this version, and say what was done.
+
+    Args:
+        url: Where it is, as a role that may make and change tables.
+        grant_to: The role that the server connects as; ``None`` = nobody is given anything.
+
+    Raises:
+        SettingsError: ``DATABASE_URL`` is not set.
+        StoreFailure: The database cannot be brought there.
+    """
+    if url is None:
+        raise SettingsError(
+            "DATABASE_URL is not set: write the address of your PostgreSQL there, such as "
+            "postgresql://OWNER@HOST/DATABASE."
+        )
+    from storage.postgres.migrations import migrate_at
+
+    count = migrate_at(url.reveal(), grant_to)
+    granted = f" The role {grant_to} may use it." if grant_to else ""
+    return f"Migrations applied: {count}.{granted}"
+
+
+def copy_store(settings: StoreSettings, source: str, target: str) -> str:
+    """
+    Copy everything, or nothing. The source is only read.
+
+    Raises:
+        StoreFailure: The source cannot be read, or the target is not empty.
+    """
+    with stopped_store(_settings_for(settings, source)) as opened, _new_store(settings, target) as made:
+        count = copy(opened, made)
+    return f"Lines copied: {count}. An export of either is the same."
+
+
+def lines_of_export(settings: StoreSettings) -> list[str]:
+    """Everything of the store that the settings name, as lines."""
+    with stopped_store(settings) as store:
+        return export(store)
+
+
+def import_lines(settings: StoreSettings, lines: Iterable[str]) -> str:
+    """Keep what was exported in the store that the settings name, which is empty."""
+    place = settings.database_url.reveal() if settings.database_url else str(settings.data_dir)
+    with _new_store(settings, place) as made:
+        count = import_into(made, lines)
+    return f"Lines imported: {count}."
+
+
+def _settings_for(settings: StoreSettings, place: str) -> StoreSettings:
+    """The settings of a store at a directory or an address, under the same keys."""
+    if place.startswith(("postgresql://", "postgres://")):
+        return replace(settings, database_url=Secret(place))
+    return replace(settings, database_url=None, data_dir=Path(place))
+
+
+@contextmanager
+def _new_store(settings: StoreSettings, place: str) -> "Iterator[TinyDBStore | PostgresStore]":
+    """An empty store: a database, or a directory that gets its name only once it is whole."""
+    named = _settings_for(settings, place)
+    if named.database_url:
+        with stopped_store(named) as store:
+            yield store
+        return
+    directory = named.data_dir
+    if directory.exists() and any(directory.iterdir()):
+        raise StoreFailure(f"{directory} holds something already; nothing was changed.", "Name a new one.")
+    partial = directory.with_name(f"{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        store = TinyDBStore(partial, load_keyring(settings))
+        try:
+            yield store
+        finally:
+            store.close()
+        partial.replace(directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
