@@ -40,7 +40,7 @@ def test_one_day_is_one(linked):
     young = linked.command("unused 1")
     linked.slack.clock.advance(2 * DAY_S)
 
-    assert "older than 1 day was used" in young.text
+    assert "unused for 1 day:" in young.text
     assert linked.command("unused 1").title == "Not used in 1 day: 1"
 
 
