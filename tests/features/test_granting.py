@@ -367,10 +367,12 @@ def test_closing_shows_who_remains(linked):
 
 
 def test_token_of_a_deactivated_creator_stops(make_team):
-    """Who has left fetches nothing any more, and the admins are told."""
+    """Who has left fetches nothing any more when the grace is over, and the admins are told."""
     team = make_team(admins=(ADMIN,))
     team.add("my_registry", owner=LEFT)
     text, _ = create_token(team.services.ports, team.actor(LEFT), WEB_SHOP, 90)
+    review(team.services)
+    team.slack.clock.advance(7 * 24 * 3600)
     review(team.services)
     deliver(team)
 
