@@ -39,6 +39,7 @@ from handlers import (
     decide,
     delete,
     edit,
+    give,
     help,  # noqa: A004 - the file is named for what the person types
     history,
     home,
@@ -59,7 +60,7 @@ from handlers import (
 from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, delete, link, target_settings, targets)
+FIRST = (list, add, show, edit, delete, link, target_settings, targets, give)
 REST = (unused, imports, images, history, news, help, home, decide)
 FEATURES = (*FIRST, test, tags, token, which, *REST)
 """In the order help lists them."""

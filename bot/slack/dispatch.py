@@ -25,11 +25,13 @@ from slack_bolt import Ack, BoltContext, BoltResponse
 from bot.core.access import asks_again, require, role_of
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields, InvalidInput, SecretInText, StoreFailure
+from bot.core.integrations.owners import left_at, note_departure
 from bot.core.model import Actor, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
 from bot.core.secret_detection import looks_secret
 from bot.core.workflows.token_format import ids_in
 from bot.services import Services
+from bot.slack.command_name import CommandName
 from bot.slack.rate_limits import SlackRates
 from bot.slack.refusals import explained_refusal
 from handlers.blocks import Message
@@ -54,23 +56,47 @@ _LONGEST_QUERY = 100
 class _QuickAck:
     """Bolt's ``ack`` for a message, with an encoder that takes a tenth of the time of Bolt's."""
 
-    def __init__(self, ack: Ack) -> None:
+    def __init__(self, ack: Ack, name: CommandName) -> None:
         self._ack = ack
+        self._name = name
 
     def __call__(self, **message: Any) -> None:
         try:
-            self._ack.response = BoltResponse(status=200, body=orjson.dumps(message).decode())
+            body = self._name.in_text(orjson.dumps(message).decode())
+            self._ack.response = BoltResponse(status=200, body=body)
         except orjson.JSONEncodeError:  # half of a surrogate pair, which a registry sent and Bolt escapes
             self._ack(**message)
+
+
+class _NamingAck:
+    """Bolt's ``ack`` for a form."""
+
+    def __init__(self, ack: Ack, name: CommandName) -> None:
+        self._ack = ack
+        self._name = name
+
+    def __call__(self, **answer: Any) -> None:
+        self._ack(**self._name.in_message(answer))
 
 
 class Dispatch:
     """The listeners Bolt knows: one for each kind of request."""
 
     def __init__(
-        self, services: Services, routes: Routes, rates: SlackRates, workspaces: Workspaces = Workspace
+        self,
+        services: Services,
+        routes: Routes,
+        rates: SlackRates,
+        workspaces: Workspaces = Workspace,
+        command_name: CommandName | None = None,
     ) -> None:
-        """``workspaces`` says which workspace a request belongs to; by default whichever it names."""
+        """
+        Put together what requests need.
+
+        ``workspaces`` says which workspace a request belongs to; by default the one that it names.
+        ``command_name`` is told the name by which each command comes in.
+        """
+        self._command_name = command_name or CommandName()
         self._services = services
         self._routes = routes
         self._rates = rates
@@ -79,6 +105,7 @@ class Dispatch:
     def command(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a slash command."""
         text = str(body.get("text", ""))
+        self._command_name.notice(str(body.get("command", "")))
         known = self._routes.read_if_known(text)
         actor = self._actor(context, body, self._routes.does.get(known[0].name) if known else None)
         require(self._services.ports, actor, Action.SEE)
@@ -88,7 +115,7 @@ class Dispatch:
         available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
         opening = verb.opens.get(" ".join(words.rest).lower())
         if opening is None and verb.name not in self._routes.waiting:
-            return call(verb.listener, {**available, "ack": _QuickAck(ack)})
+            return call(verb.listener, {**available, "ack": _QuickAck(ack, self._command_name)})
         ack()
         listener = opening or verb.listener
         return self._later(surface, context, lambda: self._answer(listener, available, context))
@@ -122,7 +149,7 @@ class Dispatch:
         if listener is None:
             raise InvalidInput("This menu is too old.", "Close it and open it again.")
         query = str(body.get("value") or "")[:_LONGEST_QUERY]
-        call(listener, {**self._given(actor), "ack": _QuickAck(ack), "query": query})
+        call(listener, {**self._given(actor), "ack": _QuickAck(ack, CommandName()), "query": query})
 
     def shortcut(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Acknowledge a shortcut, then run its listener on the executor."""
@@ -153,7 +180,8 @@ class Dispatch:
         given = self._given(actor)
         ports = self._services.ports
         hurried = replace(self._services, ports=replace(ports, registry=_Hurried(ports.registry, deadline)))
-        call(listener, {**given, "services": hurried, "ack": ack, "form": form})
+        named_ack = _NamingAck(ack, self._command_name)
+        call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
             self._services.executor.submit(
                 lambda: self._publish_home(actor, str(form.facts[HOME])), on_full=_do_nothing
@@ -168,11 +196,25 @@ class Dispatch:
             task = self._guarded(home.replace, context, lambda: self._opened(context, body))
             self._services.executor.submit(task, on_full=lambda: home.replace(busy()))
 
+    def user_changed(self, ack: Ack, event: _Body, context: BoltContext) -> None:
+        """Note that somebody was deactivated, or is back. Slack sends this for every change of a profile."""
+        ack()
+        workspace, user = self._workspaces(*_named_workspace(context)), event["user"]
+        if user.get("deleted") or left_at(self._services.ports.store.read(workspace), user["id"]):
+            task = partial(self._note_departure, workspace, user["id"])
+            self._services.executor.submit(task, on_full=_do_nothing)
+
+    def _note_departure(self, workspace: Workspace, user_id: str) -> None:
+        person = self._services.people.person(workspace, user_id, fresh=True)
+        note_departure(self._services.ports, workspace, person, self._services.admins)
+
     def failed(self, error: Exception, body: _Body) -> BoltResponse:
         """Answer a request whose listener or middleware failed: the person is told, Slack gets a 200."""
         if body.get("type") == "view_submission":
-            return BoltResponse(status=200, body=_form_answer(error, body["view"]))
-        return BoltResponse(status=200, body=_explanation(error) if "command" in body else "")
+            answer = self._command_name.in_message(_form_answer(error, body["view"]))
+            return BoltResponse(status=200, body=dict(answer))
+        message = dict(self._command_name.in_message(_explanation(error)))
+        return BoltResponse(status=200, body=message if "command" in body else "")
 
     def _actor(self, context: BoltContext, body: _Body, does: Action | None) -> Actor:
         """Count the request, then say who is acting, in which role."""
@@ -333,13 +375,18 @@ def _refuse_secret(services: Services, actor: Actor, text: str) -> None:
 def _read_press(body: _Body) -> Press:
     """Read a press. An overflow entry's value is ``<action id>:<value>``."""
     action = body["actions"][0]
-    chosen = action.get("selected_option") or {}
-    action_id, value = str(action.get("action_id", "")), str(action.get("value") or chosen.get("value") or "")
+    action_id, value = str(action.get("action_id", "")), _value_of(action)
     if action.get("type") == "overflow":
         action_id, _, value = value.partition(":")
     place = body.get("view") or body
     state = (place.get("state") or {}).get("values") or {}
     return Press(action_id, str(action.get("block_id", "")), value, state)
+
+
+def _value_of(action: Mapping[str, Any]) -> str:
+    """A button's value, a chosen option's, the id of a chosen person, or what was typed."""
+    chosen = action.get("selected_option") or {}
+    return str(action.get("value") or chosen.get("value") or action.get("selected_user") or "")
 
 
 def _home_state(surface: Surface) -> str | None:
