@@ -39,6 +39,7 @@ from handlers import (
     decide,
     delete,
     edit,
+    give,
     help,  # noqa: A004 - the file is named for what the person types
     history,
     home,
@@ -57,7 +58,7 @@ from handlers import (
 )
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, delete, link, target_settings, targets)
+FIRST = (list, add, show, edit, delete, link, target_settings, targets, give)
 FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home, decide)
 """In the order help lists them."""
 

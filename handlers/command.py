@@ -11,6 +11,8 @@ COMMAND = "/integrations"
 
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 MENTION = re.compile(r"<([@#])[^<>|\s]+\|([^<>]+)>|<![^<>|\s]+\|([^<>]+)>")
+PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
+"""A person whom Slack made a mention of, or whose member ID was typed."""
 LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
 CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 

@@ -85,7 +85,8 @@ def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     lines += [("Handed to", "linked targets only")] if integration.linked_only else []
     lines += [("Ends", f"{end.on} ({end.of.value})") for end in known_ends(integration)]
     lines += [("Note", escape(integration.note))] if integration.note else []
-    lines.append(("Owner", mention(integration.owner)))
+    has_left = ", who has left" if integration.orphaned_at else ""
+    lines.append(("Owner", mention(integration.owner) + has_left))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
     lines.append(("Last check", _last_check(integration)))
     return [f"*{label}:*  {value}" for label, value in lines]

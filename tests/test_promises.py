@@ -2,15 +2,18 @@
 
 import pytest
 
+from bot.core.integrations.owners import note_departure
 from bot.core.ports.registry import Tags
+from bot.core.ports.slack import Person
 from bot.run.outbox import Outbox
 from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.news import draw_closed, draw_news
 from handlers.routes import Routes
-from tests.fakes.people import ADMIN, COLLEAGUE
+from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
 from tests.fakes.scripted_registry import REJECTED
 from tests.features.promises import ROUTES, action_ids
+from tests.features.team import ACME
 from tests.features.test_add import FORM
 from tests.features.test_imports import config
 from tests.features.test_tags import MANY
@@ -77,6 +80,15 @@ def tell_requests(team):
     Outbox(team.services, draw_news, draw_closed).step()
 
 
+def hear_of_a_leaver(team):
+    """Let somebody leave, tell an admin, and preview to whom all of it could go."""
+    team.add("theirs", owner=LEFT)
+    note_departure(team.services.ports, ACME, Person(LEFT, TEAM, is_deleted=True), (ADMIN,))
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
+    team.choose("Give to …", MEMBER, ADMIN)
+
+
 @pytest.fixture
 def walked(team, registry):
     """A team that has walked through every screen there is."""
@@ -103,6 +115,7 @@ def walked(team, registry):
     team.command("token list noted", ADMIN)
     team.press("Next", on=team.command("targets"))
     tell_requests(team)
+    hear_of_a_leaver(team)
     team.command("history", ADMIN)
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]

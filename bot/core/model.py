@@ -227,6 +227,8 @@ class Integration:
     secret_ends: datetime | None = None
     """When the secret says that it ends, if it is a JSON Web Token."""
     watch: Watch = Watch()
+    orphaned_at: datetime | None = None
+    """When it was noticed that its owner was deactivated."""
 
     @property
     def key(self) -> str:

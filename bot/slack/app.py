@@ -62,6 +62,7 @@ def build_app(
     app.action(_ANYTHING)(dispatch.press)
     app.view(_ANYTHING)(dispatch.form)
     app.event("app_home_opened")(dispatch.home_opened)
+    app.event("user_change")(dispatch.user_changed)
     app.error(dispatch.failed)
     return app
 

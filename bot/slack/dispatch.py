@@ -24,6 +24,7 @@ from slack_bolt import Ack, BoltContext, BoltResponse
 from bot.core.access import asks_again, require, role_of
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields, InvalidInput, SecretInText, StoreFailure
+from bot.core.integrations.owners import left_at, note_departure
 from bot.core.model import Actor, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
 from bot.core.secret_detection import looks_secret
@@ -162,6 +163,18 @@ class Dispatch:
             home = HomeSurface(self._services.slack(_named_workspace(context)), user_id, "", "")
             task = self._guarded(home.replace, context, lambda: self._opened(context, body))
             self._services.executor.submit(task, on_full=lambda: home.replace(busy()))
+
+    def user_changed(self, ack: Ack, event: _Body, context: BoltContext) -> None:
+        """Note that somebody was deactivated, or is back. Slack sends this for every change of a profile."""
+        ack()
+        workspace, user = self._workspaces(*_named_workspace(context)), event["user"]
+        if user.get("deleted") or left_at(self._services.ports.store.read(workspace), user["id"]):
+            task = partial(self._note_departure, workspace, user["id"])
+            self._services.executor.submit(task, on_full=_do_nothing)
+
+    def _note_departure(self, workspace: Workspace, user_id: str) -> None:
+        person = self._services.people.person(workspace, user_id, fresh=True)
+        note_departure(self._services.ports, workspace, person, self._services.admins)
 
     def failed(self, error: Exception, body: _Body) -> BoltResponse:
         """Answer a request whose listener or middleware failed: the person is told, Slack gets a 200."""
@@ -330,13 +343,18 @@ def _refuse_secret(services: Services, actor: Actor, text: str) -> None:
 def _read_press(body: _Body) -> Press:
     """Read a press. An overflow entry's value is ``<action id>:<value>``."""
     action = body["actions"][0]
-    chosen = action.get("selected_option") or {}
-    action_id, value = str(action.get("action_id", "")), str(action.get("value") or chosen.get("value") or "")
+    action_id, value = str(action.get("action_id", "")), _value_of(action)
     if action.get("type") == "overflow":
         action_id, _, value = value.partition(":")
     place = body.get("view") or body
     state = (place.get("state") or {}).get("values") or {}
     return Press(action_id, str(action.get("block_id", "")), value, state)
+
+
+def _value_of(action: Mapping[str, Any]) -> str:
+    """A button's value, a chosen option's, the id of a chosen person, or what was typed."""
+    chosen = action.get("selected_option") or {}
+    return str(action.get("value") or chosen.get("value") or action.get("selected_user") or "")
 
 
 def _home_state(surface: Surface) -> str | None:

@@ -108,9 +108,9 @@ def _move(change: Change, dependency: Dependency, new: Target) -> None:
 
 
 def _move_bar(change: Change, bar: Bar, new: Target) -> None:
-    """Give a bar to another target, unless somebody let that one fetch."""
+    """Give a bar to another target, unless somebody with the right let that one fetch."""
     change.remove(bar)
     known = change.dependencies.get(bar.integration_id, new)
-    if known is None and change.dependencies.bar(bar.integration_id, new) is None:
+    if not (known and known.granted_by) and change.dependencies.bar(bar.integration_id, new) is None:
         removed = replace(bar.removed, target=new) if bar.removed else None
         change.put(replace(bar, target=new, removed=removed))
