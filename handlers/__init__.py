@@ -43,6 +43,7 @@ from handlers import (
     help,  # noqa: A004 - the file is named for what the person types
     history,
     home,
+    images,
     imports,
     link,
     list,  # noqa: A004 - the same
@@ -56,10 +57,12 @@ from handlers import (
     unused,
     which,
 )
+from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, delete, link, target_settings, targets, give)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home, decide)
+REST = (unused, imports, images, history, news, help, home, decide)
+FEATURES = (*FIRST, test, tags, token, which, *REST)
 """In the order help lists them."""
 
 
@@ -68,4 +71,5 @@ def all_routes() -> Routes:
     routes = Routes()
     for feature in FEATURES:
         feature.register(routes)
+    register_menus(routes)
     return routes

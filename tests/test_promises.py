@@ -11,7 +11,7 @@ from handlers import FEATURES
 from handlers.news import draw_closed, draw_news
 from handlers.routes import Routes
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
-from tests.fakes.scripted_registry import REJECTED
+from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.promises import ROUTES, action_ids
 from tests.features.team import ACME
 from tests.features.test_add import FORM
@@ -120,6 +120,9 @@ def walked(team, registry):
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]
     team.press("Next", on=team.command("token list"))
+    for form in ("show", "link", "unlink", "token create", "which"):
+        team.command(form)
+        team.close()
     team.command("import")
     team.submit({"config.json": config("one.example.com")})
     team.close()
@@ -132,8 +135,9 @@ def walked(team, registry):
     team.close()
     team.command("edit registry-002")
     team.close()
+    registry.result = PROVED
     team.command("add private")
-    team.submit(FORM)
+    team.submit({**FORM, "URL": "https://other.example.com"})
     hear_of_a_refused_login(team, registry)
     return team
 
@@ -150,6 +154,18 @@ def test_every_form_is_shown(walked):
     shown = {one.content.get("callback_id") for one in walked.slack.shown}
 
     assert set(ROUTES.forms) - shown == set()
+
+
+def test_every_menu_that_searches_is_shown(walked):
+    """Each listener for what is typed in a menu has a menu that some screen shows."""
+    shown = {one.block["block_id"] for each in walked.slack.shown for one in each.controls if searches(one)}
+
+    assert shown == ROUTES.suggestions.keys()
+
+
+def searches(control):
+    """True for a menu that asks for its options while one types."""
+    return control.element["type"] == "external_select"
 
 
 def test_every_answer_is_private(walked):

@@ -1,9 +1,10 @@
 """From a verified payload to its listener, and from whatever goes wrong to a sentence for the person.
 
-1. ``command``, ``press``, ``form`` and ``home_opened`` find the listener: what it does at most decides
-   whether Slack is asked again who that person is, or a memory will do (``bot/core/access.py``).
-2. They find out who is acting, in which role, and call the listener. For a press and an event, that waits
-   until after the acknowledgement.
+1. ``command``, ``press``, ``form``, ``suggest``, ``shortcut`` and ``home_opened`` find the listener: what
+   it does at most decides whether Slack is asked again who that person is, or a memory will do
+   (``bot/core/access.py``).
+2. They find out who is acting, in which role, and call the listener. For a press, a shortcut and an event,
+   that waits until after the acknowledgement.
 3. Errors rise to ``failed``, or to ``_explanation`` where the listener ran on the executor.
 """
 
@@ -47,6 +48,9 @@ Workspaces = Callable[[str, str | None], Workspace]
 
 _FORM_S = 2.8
 """Slack waits 3 s for the answer to a form: for asking who sent it and for checking the login together."""
+
+_LONGEST_QUERY = 100
+"""Characters of what is typed in a menu: longer than any name."""
 
 
 class _QuickAck:
@@ -109,10 +113,12 @@ class Dispatch:
         verb, words = known or self._routes.read(text)
         surface = surface_of(self._services, actor.workspace, actor.user_id, body)
         available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
-        if verb.name not in self._routes.waiting:
+        opening = verb.opens.get(" ".join(words.rest).lower())
+        if opening is None and verb.name not in self._routes.waiting:
             return call(verb.listener, {**available, "ack": _QuickAck(ack, self._command_name)})
         ack()
-        return self._later(surface, context, lambda: self._answer(verb.listener, available, context))
+        listener = opening or verb.listener
+        return self._later(surface, context, lambda: self._answer(listener, available, context))
 
     def press(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Acknowledge a press, then run its listener on the executor."""
@@ -134,6 +140,32 @@ class Dispatch:
         is_changing = press.action_id in self._routes.changing
         home = partial(self._publish_home, actor, _home_state(surface)) if is_changing else _do_nothing
         self._answer(listener, available, context, home)
+
+    def suggest(self, ack: Ack, body: _Body, context: BoltContext) -> None:
+        """Answer a menu that searches as one types."""
+        actor = self._actor(context, body, Action.SEE)
+        require(self._services.ports, actor, Action.SEE)
+        listener = self._routes.suggestions.get(str(body.get("block_id", "")))
+        if listener is None:
+            raise InvalidInput("This menu is too old.", "Close it and open it again.")
+        query = str(body.get("value") or "")[:_LONGEST_QUERY]
+        call(listener, {**self._given(actor), "ack": _QuickAck(ack, CommandName()), "query": query})
+
+    def shortcut(self, ack: Ack, body: _Body, context: BoltContext) -> None:
+        """Acknowledge a shortcut, then run its listener on the executor."""
+        ack()
+        surface = surface_of(self._services, _named_workspace(context), context.user_id or "", body)
+        self._later(surface, context, lambda: self._chosen(body, context, surface))
+
+    def _chosen(self, body: _Body, context: BoltContext, surface: Surface) -> None:
+        """Run a shortcut's listener."""
+        actor = self._actor(context, body, None)
+        require(self._services.ports, actor, Action.SEE)
+        listener = self._routes.shortcuts.get(str(body.get("callback_id", "")))
+        if listener is None:
+            raise InvalidInput("This shortcut is too old.", "Reload Slack and try again.")
+        available = {**self._given(actor), "surface": surface, "about": body.get("message") or {}}
+        self._answer(listener, available, context)
 
     def form(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a submitted form."""

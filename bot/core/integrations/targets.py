@@ -16,7 +16,12 @@ _MOST_COMPARED = 2000
 
 
 def list_targets(
-    ports: Ports, actor: Actor, kind: TargetKind | None, words: tuple[str, ...], number: int = 0
+    ports: Ports,
+    actor: Actor,
+    kind: TargetKind | None,
+    words: tuple[str, ...],
+    number: int = 0,
+    size: int = _TARGETS_A_PAGE,
 ) -> TargetPage:
     """
     Return a page of the targets that depend on anything or have a token.
@@ -27,10 +32,11 @@ def list_targets(
         kind: Only these; ``None`` = all.
         words: Each must occur in the name, whatever the case.
         number: The page, from 0.
+        size: How many on a page.
     """
     require(ports, actor, Action.SEE)
     folded = tuple(word.casefold() for word in words)
-    return ports.store.read(actor.workspace).dependencies.targets(kind, folded, number, _TARGETS_A_PAGE)
+    return ports.store.read(actor.workspace).dependencies.targets(kind, folded, number, size)
 
 
 def find_similar(ports: Ports, actor: Actor, target: Target) -> Target | None:
