@@ -1,23 +1,50 @@
-"""The Home tab: the account's integrations page, the same list with the same buttons.
+"""The Home tab: what needs attention first, then mine, then the list with the same buttons as everywhere.
 
-payload -> home -> listing -> publish
+payload -> home -> look_over, find_requests -> _tab -> publish
 """
 
 from collections.abc import Sequence
 
 from bot.core.access import may
 from bot.core.audit import Action
-from bot.core.model import Actor
+from bot.core.integrations.inventory import Overview, look_over
+from bot.core.model import Actor, Integration
+from bot.core.queries import Listed, Page, Window
 from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import find_requests
 from bot.services import Services
-from handlers.blocks import Block, code, context, divider, mention, section
-from handlers.list import decoded, listing
+from handlers.add import OPEN as ADD
+from handlers.blocks import (
+    Block,
+    Message,
+    bold,
+    button,
+    code,
+    context,
+    divider,
+    mention,
+    message,
+    section,
+    when,
+)
+from handlers.command import COMMAND
+from handlers.edit import OPEN as EDIT
+from handlers.list import State, decoded, health_in_words, list_blocks, narrowed
 from handlers.requests import request_buttons
 from handlers.routes import Routes
+from handlers.show import OPEN as SHOW
 from handlers.surfaces import HomeSurface
+from handlers.test import OPEN as TEST
 
+A_PAGE = 30
 _SHOWN = 5
+_BAR = 20
+"""How many squares the bar has."""
+_STEPS = (
+    ("*1.* Add the first registry: its address, and a login that can pull.", ("Add Integration", ADD)),
+    (f"*2.* Or paste a docker `config.json`: type `{COMMAND} import`.", None),
+    (f"*3.* Give a pipeline what it needs: type `{COMMAND} token create project web-shop`.", None),
+)
 
 
 def register(routes: Routes) -> None:
@@ -26,19 +53,102 @@ def register(routes: Routes) -> None:
 
 
 def home(services: Services, actor: Actor, state: str) -> None:
-    """Publish the list as a person's Home tab, narrowed as it was."""
-    surface = HomeSurface(services.slack(actor.workspace), actor.user_id, "", state)
-    shown = listing(services, actor, decoded(state))
+    """Publish a person's Home tab, its list narrowed as it was."""
+    shown = decoded(state)
+    window = Window(after=shown.after, before=shown.before, size=A_PAGE)
+    seen = look_over(services.ports, actor, narrowed(services, actor, shown), window)
     requests = find_requests(services.ports, actor) if may(actor, Action.APPROVE_TOKEN) else ()
-    surface.replace({**shown, "blocks": [*shown["blocks"], *_requests(requests)]})
+    surface = HomeSurface(services.slack(actor.workspace), actor.user_id, "", state)
+    surface.replace(_tab(seen, requests, shown, services, actor))
+
+
+def _tab(
+    seen: Overview, requests: Sequence[WorkflowToken], state: State, services: Services, actor: Actor
+) -> Message:
+    listed = list_blocks(seen.page, state, services, actor)
+    if not seen.page.everything:
+        return message("Integrations", [*listed[:1], *_first_steps()])
+    above = [*_attention(seen, requests, actor), *_mine(seen.mine)]
+    # The list's first block says what it is narrowed to, and is looked for at the top.
+    blocks = [listed[0], context(_well(seen)), *above, *listed[1:], *_ending_tokens(seen.ending_tokens)]
+    return message("Integrations", [*blocks, context(f"`{COMMAND} help` shows everything you can do.")])
+
+
+def _first_steps() -> list[Block]:
+    return [section(text, button(*add) if add else None) for text, add in _STEPS]
+
+
+def _well(seen: Overview) -> str:
+    """A bar that says how many logins are well."""
+    everything = seen.page.everything
+    broken, unchecked = seen.broken.total, seen.unchecked
+    well = everything - broken - unchecked
+    filled = round(_BAR * well / everything)
+    parts = [f"{well} of {everything} work"]
+    parts += [f"{broken} need{'s' * (broken == 1)} attention"] if broken else []
+    parts += [f"{unchecked} not checked yet"] if unchecked else []
+    return f"{'█' * filled}{'░' * (_BAR - filled)}  {', '.join(parts)}"
+
+
+def _attention(seen: Overview, requests: Sequence[WorkflowToken], actor: Actor) -> list[Block]:
+    """What needs somebody: a line each, with its button."""
+    blocks = [_broken_row(row, actor) for row in seen.broken.rows]
+    blocks += _more(seen.broken, "broken")
+    blocks += [_ending_row(row, actor) for row in seen.ending.rows]
+    blocks += _more(seen.ending, "ending")
+    blocks += _requests(requests)
+    return [section("*Needs attention*"), *blocks, divider()] if blocks else []
+
+
+def _broken_row(row: Listed, actor: Actor) -> Block:
+    one = row.integration
+    is_theirs = may(actor, Action.EDIT, one.owner)
+    text, action = ("Edit", EDIT) if is_theirs else ("Test", TEST)
+    facts = f"{bold(one.name)}   {health_in_words(one)}   {mention(one.owner)}"
+    return section(facts, button(text, action, one.id, label=f"{text} {one.name}, which needs attention"))
+
+
+def _ending_row(row: Listed, actor: Actor) -> Block:
+    one = row.integration
+    is_theirs = may(actor, Action.EDIT, one.owner)
+    text, action = ("Edit", EDIT) if is_theirs else ("Show", SHOW)
+    facts = f"{bold(one.name)}   :hourglass: ends on {one.first_end}   {mention(one.owner)}"
+    return section(facts, button(text, action, one.id, label=f"{text} {one.name}, which ends soon"))
+
+
+def _more(page: Page, word: str) -> list[Block]:
+    more = page.total - len(page.rows)
+    return [context(f"… and {more} more: `{COMMAND} list {word}`")] if more else []
 
 
 def _requests(tokens: Sequence[WorkflowToken]) -> list[Block]:
     """The workflow tokens that wait for an admin."""
     if not tokens:
         return []
-    blocks = [divider(), section(f"*Workflow tokens that wait for an admin:* {len(tokens)}")]
+    blocks = [section(f"*Workflow tokens that wait for an admin:* {len(tokens)}")]
     for token in tokens[:_SHOWN]:
         text = f"{code(token.id)}   {code(token.target.in_words)}   by {mention(token.created_by)}"
         blocks += [section(text), *request_buttons(token.id)]
-    return [*blocks, context("`/integrations token list` shows all of them.")]
+    return [*blocks, context(f"`{COMMAND} token list` shows all of them.")]
+
+
+def _mine(mine: Page) -> list[Block]:
+    """The person's own integrations, a line each."""
+    if not mine.rows:
+        return []
+    rows = [section(_line(one.integration), _show(one.integration)) for one in mine.rows]
+    return [section(f"*Mine*   {mine.total}"), *rows, *_more(mine, "mine"), divider()]
+
+
+def _line(integration: Integration) -> str:
+    return f"{bold(integration.name)}   {code(integration.server.address)}   {health_in_words(integration)}"
+
+
+def _show(integration: Integration) -> Block:
+    return button("Show", SHOW, integration.id, label=f"Show {integration.name}, which is yours")
+
+
+def _ending_tokens(tokens: Sequence[WorkflowToken]) -> list[Block]:
+    """The workflow tokens that end within a week."""
+    lines = [f"{code(one.id)}   {code(one.target.in_words)}   ends {when(one.expires_at)}" for one in tokens]
+    return [divider(), section("*Workflow tokens that end soon*\n" + "\n".join(lines))] if lines else []

@@ -1,12 +1,13 @@
 """List and filter the integrations: 15 a page in a message, 30 on the Home tab.
 
 payload -> show_list -> listing -> ack
-payload -> turn | choose_group | choose_words -> listing -> replace
+payload -> turn | choose_group | choose_words -> listing -> replace | show_home
 
 A state says what is shown; it travels in block ids and button values.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -74,6 +75,9 @@ _HEALTH = {
 _MINE = "mine"
 _PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
 
+ShowHome = Callable[[str], None] | None
+"""Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
+
 _MOST_DRAWN = 500
 _drawn: dict[tuple[str, bool, bool], tuple[Integration, int, list[Block]]] = {}
 """Rows by integration id, rights and age: a page is asked for far more often than a row of it changes."""
@@ -116,21 +120,33 @@ def show_list(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     ack(**listing(services, actor, _typed_state(services, words.rest)))
 
 
-def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def turn(press: Press, surface: Surface, services: Services, actor: Actor, show_home: ShowHome) -> None:
     """Show the page before or after."""
-    surface.replace(listing(services, actor, decoded(press.value)))
+    _show(decoded(press.value), surface, services, actor, show_home)
 
 
-def choose_group(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Narrow the list to a group of the Filters menu."""
+def choose_group(
+    press: Press, surface: Surface, services: Services, actor: Actor, show_home: ShowHome
+) -> None:
+    """Narrow the list to a type or a group of the Filters menu."""
     state = replace(decoded(press.block_id), group=press.value, after=None, before=None)
-    surface.replace(listing(services, actor, state))
+    _show(state, surface, services, actor, show_home)
 
 
-def choose_words(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Narrow the list to names with the typed words."""
+def choose_words(
+    press: Press, surface: Surface, services: Services, actor: Actor, show_home: ShowHome
+) -> None:
+    """Narrow the list to what the typed words fit."""
     state = replace(decoded(press.block_id), words=cleaned(press.value), after=None, before=None)
-    surface.replace(listing(services, actor, state))
+    _show(state, surface, services, actor, show_home)
+
+
+def _show(state: State, surface: Surface, services: Services, actor: Actor, show_home: ShowHome) -> None:
+    """Show a list in the place of what was pressed; on the Home tab the whole tab is published again."""
+    if show_home:
+        show_home(state.encoded("list"))
+    else:
+        surface.replace(listing(services, actor, state))
 
 
 def _typed_state(services: Services, words: tuple[str, ...]) -> State:

@@ -47,7 +47,7 @@ def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
     """The unused integrations as a message."""
     if not total:
-        text = f"Every integration that is older than {in_days(days)} was used in that time."
+        text = f"Nothing has gone unused for {in_days(days)}: each integration was added or used since then."
         return message(text, [section(text)])
     title = f"Not used in {in_days(days)}: {total}"
     more = total - len(rows)

@@ -89,6 +89,7 @@ def serve_wired(
         signing_secret=secret.reveal() if secret else "",
         rates=SlackRates(settings.rate_limit),
         workspaces=own.workspace_of,
+        command_name=wired.command_name,
         logger=slack_logger(),
     )
     socket_mode = socket_mode_of(settings, wired, app)

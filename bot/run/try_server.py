@@ -135,7 +135,13 @@ class TryApp:
         self.page = TryPage(self.simulator)
         self.address = self.page.admission.address(self.url)
         rates = SlackRates(settings.rate_limit)
-        app = build_app(self.wired.services, signing_secret=secret, rates=rates, logger=slack_logger())
+        app = build_app(
+            self.wired.services,
+            signing_secret=secret,
+            rates=rates,
+            command_name=self.wired.command_name,
+            logger=slack_logger(),
+        )
         self.wsgi = dispatcher(
             {
                 "/slack/events": slack_front(SlackRequestHandler(app), Secret(secret)),

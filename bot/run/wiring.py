@@ -24,6 +24,7 @@ from bot.registry.kind_table import GROUPS, KINDS
 from bot.run.clockwork import Clockwork
 from bot.services import Services
 from bot.settings import Settings, StoreSettings
+from bot.slack.command_name import CommandName, NamingClient, NamingReplies
 from bot.slack.front import Seen
 from bot.slack.members import SlackPeople
 from bot.slack.refusals import ShortRateLimitRetry
@@ -51,6 +52,7 @@ class Wired:
     client: WebClient
     people_lane: BoundedExecutor
     """Asks Slack what requests wait for."""
+    command_name: CommandName
     seen: Seen | None
     """The signatures that any process has seen; ``None`` = one process serves, and remembers its own."""
 
@@ -70,7 +72,8 @@ def build_services(
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
     """
     store = open_store(settings)
-    client = web_client(settings)
+    command_name = CommandName()
+    client = web_client(settings, command_name)
     slack = for_any_workspace(client)
     executor = BoundedExecutor()
     # A lane of its own, so that a queue full of registry checks does not stop anybody from looking.
@@ -92,7 +95,7 @@ def build_services(
         groups=GROUPS,
         people=SlackPeople(slack, people_lane),
         executor=executor,
-        replies=SlackReplies(settings.slack_api_url),
+        replies=NamingReplies(SlackReplies(settings.slack_api_url), command_name),
         slack=slack,
         base_url=settings.base_url,
         admins=settings.admins,
@@ -103,7 +106,7 @@ def build_services(
         services, registry, store.flush, is_watching=settings.is_watching, is_leader=store.is_leader
     )
     seen = None if isinstance(store, TinyDBStore) else store.signatures
-    return Wired(services, store, executor, clockwork, client, people_lane, seen)
+    return Wired(services, store, executor, clockwork, client, people_lane, command_name, seen)
 
 
 def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
@@ -166,9 +169,10 @@ def open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) -> 
         gc.enable()
 
 
-def web_client(settings: Settings) -> WebClient:
+def web_client(settings: Settings, command_name: CommandName) -> WebClient:
     """Make the one client of Slack's Web API; its TLS context is made once, not once a call."""
-    client = WebClient(
+    client = NamingClient(
+        command_name,
         token=settings.slack_bot_token.reveal(),
         base_url=settings.slack_api_url,
         timeout=SLACK_TIMEOUT_S,

@@ -16,6 +16,7 @@ from slack_bolt.request.internals import build_context
 
 from bot.core.model import Workspace
 from bot.services import Services
+from bot.slack.command_name import CommandName
 from bot.slack.dispatch import Dispatch, Workspaces
 from bot.slack.rate_limits import SlackRates
 from handlers import all_routes
@@ -32,6 +33,7 @@ def build_app(
     signing_secret: str,
     rates: SlackRates,
     workspaces: Workspaces = Workspace,
+    command_name: CommandName | None = None,
     logger: logging.Logger | None = None,
 ) -> App:
     """
@@ -42,6 +44,7 @@ def build_app(
         signing_secret: Slack's signing secret; Bolt checks it again after our own front.
         rates: How often people may ask.
         workspaces: Which workspace a request belongs to; by default whichever it names.
+        command_name: Told the name by which each command comes in; ``None`` = nobody else needs it.
         logger: Where Bolt logs, at WARNING: at lower levels it prints payloads.
     """
     app = App(
@@ -54,7 +57,7 @@ def build_app(
         ignoring_self_events_enabled=False,
         logger=logger,
     )
-    dispatch = Dispatch(services, all_routes(), rates, workspaces)
+    dispatch = Dispatch(services, all_routes(), rates, workspaces, command_name)
     app.command(_ANYTHING)(dispatch.command)
     app.action(_ANYTHING)(dispatch.press)
     app.view(_ANYTHING)(dispatch.form)

@@ -29,6 +29,7 @@ from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_s
 from bot.core.secret_detection import looks_secret
 from bot.core.workflows.token_format import ids_in
 from bot.services import Services
+from bot.slack.command_name import CommandName
 from bot.slack.rate_limits import SlackRates
 from bot.slack.refusals import explained_refusal
 from handlers.blocks import Message
@@ -50,23 +51,47 @@ _FORM_S = 2.8
 class _QuickAck:
     """Bolt's ``ack`` for a message, with an encoder that takes a tenth of the time of Bolt's."""
 
-    def __init__(self, ack: Ack) -> None:
+    def __init__(self, ack: Ack, name: CommandName) -> None:
         self._ack = ack
+        self._name = name
 
     def __call__(self, **message: Any) -> None:
         try:
-            self._ack.response = BoltResponse(status=200, body=orjson.dumps(message).decode())
+            body = self._name.in_text(orjson.dumps(message).decode())
+            self._ack.response = BoltResponse(status=200, body=body)
         except orjson.JSONEncodeError:  # half of a surrogate pair, which a registry sent and Bolt escapes
             self._ack(**message)
+
+
+class _NamingAck:
+    """Bolt's ``ack`` for a form."""
+
+    def __init__(self, ack: Ack, name: CommandName) -> None:
+        self._ack = ack
+        self._name = name
+
+    def __call__(self, **answer: Any) -> None:
+        self._ack(**self._name.in_message(answer))
 
 
 class Dispatch:
     """The listeners Bolt knows: one for each kind of request."""
 
     def __init__(
-        self, services: Services, routes: Routes, rates: SlackRates, workspaces: Workspaces = Workspace
+        self,
+        services: Services,
+        routes: Routes,
+        rates: SlackRates,
+        workspaces: Workspaces = Workspace,
+        command_name: CommandName | None = None,
     ) -> None:
-        """``workspaces`` says which workspace a request belongs to; by default whichever it names."""
+        """
+        Put together what requests need.
+
+        ``workspaces`` says which workspace a request belongs to; by default the one that it names.
+        ``command_name`` is told the name by which each command comes in.
+        """
+        self._command_name = command_name or CommandName()
         self._services = services
         self._routes = routes
         self._rates = rates
@@ -75,6 +100,7 @@ class Dispatch:
     def command(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a slash command."""
         text = str(body.get("text", ""))
+        self._command_name.notice(str(body.get("command", "")))
         known = self._routes.read_if_known(text)
         actor = self._actor(context, body, self._routes.does.get(known[0].name) if known else None)
         require(self._services.ports, actor, Action.SEE)
@@ -83,7 +109,7 @@ class Dispatch:
         surface = surface_of(self._services, actor.workspace, actor.user_id, body)
         available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
         if verb.name not in self._routes.waiting:
-            return call(verb.listener, {**available, "ack": _QuickAck(ack)})
+            return call(verb.listener, {**available, "ack": _QuickAck(ack, self._command_name)})
         ack()
         return self._later(surface, context, lambda: self._answer(verb.listener, available, context))
 
@@ -101,7 +127,9 @@ class Dispatch:
         listener = self._routes.actions.get(press.action_id)
         if listener is None:
             raise InvalidInput("This button is too old.", "Type /integrations to see the present state.")
-        available = {**self._given(actor), "press": press, "surface": surface}
+        is_home = isinstance(surface, HomeSurface)
+        show_home = partial(self._publish_home, actor) if is_home else None
+        available = {**self._given(actor), "press": press, "surface": surface, "show_home": show_home}
         is_changing = press.action_id in self._routes.changing
         home = partial(self._publish_home, actor, _home_state(surface)) if is_changing else _do_nothing
         self._answer(listener, available, context, home)
@@ -119,7 +147,8 @@ class Dispatch:
         given = self._given(actor)
         ports = self._services.ports
         hurried = replace(self._services, ports=replace(ports, registry=_Hurried(ports.registry, deadline)))
-        call(listener, {**given, "services": hurried, "ack": ack, "form": form})
+        named_ack = _NamingAck(ack, self._command_name)
+        call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
             self._services.executor.submit(
                 lambda: self._publish_home(actor, str(form.facts[HOME])), on_full=_do_nothing
@@ -137,8 +166,10 @@ class Dispatch:
     def failed(self, error: Exception, body: _Body) -> BoltResponse:
         """Answer a request whose listener or middleware failed: the person is told, Slack gets a 200."""
         if body.get("type") == "view_submission":
-            return BoltResponse(status=200, body=_form_answer(error, body["view"]))
-        return BoltResponse(status=200, body=_explanation(error) if "command" in body else "")
+            answer = self._command_name.in_message(_form_answer(error, body["view"]))
+            return BoltResponse(status=200, body=dict(answer))
+        message = dict(self._command_name.in_message(_explanation(error)))
+        return BoltResponse(status=200, body=message if "command" in body else "")
 
     def _actor(self, context: BoltContext, body: _Body, does: Action | None) -> Actor:
         """Count the request, then say who is acting, in which role."""

@@ -21,11 +21,13 @@ from bot.logs import slack_logger
 from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
 from bot.slack.app import build_app
+from bot.slack.command_name import CommandName, NamingClient, NamingReplies
 from bot.slack.dispatch import Workspaces
 from bot.slack.front import slack_front
 from bot.slack.members import SlackPeople
 from bot.slack.rate_limits import SlackRates
 from bot.slack.response_url import SlackReplies
+from handlers.command import COMMAND
 from storage.sealing import Keyring, new_key, parse_keys
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.clock import Clock
@@ -53,9 +55,15 @@ def slack_server() -> Iterator[SlackServer]:
 
 
 @pytest.fixture(scope="session")
-def client(slack_server: SlackServer) -> WebClient:
+def command_name() -> CommandName:
+    """The name that the command came in by last."""
+    return CommandName()
+
+
+@pytest.fixture(scope="session")
+def client(slack_server: SlackServer, command_name: CommandName) -> WebClient:
     """The app's Web API client."""
-    return WebClient(token=TOKEN, base_url=f"{slack_server.url}/api/", timeout=5)
+    return NamingClient(command_name, token=TOKEN, base_url=f"{slack_server.url}/api/", timeout=5)
 
 
 @pytest.fixture(scope="session")
@@ -124,6 +132,7 @@ def make_team(
     people: SlackPeople,
     client: WebClient,
     clock: Clock,
+    command_name: CommandName,
 ) -> Callable[..., Team]:
     """Make a team; named arguments are settings, such as ``editors``."""
 
@@ -135,13 +144,14 @@ def make_team(
         **settings: tuple[str, ...],
     ) -> Team:
         executor = executor or QuietExecutor()
+        command_name.notice(COMMAND)
         services = Services(
             ports=Ports(cast(Store, watched), keyring, asked or registry, clock.now),
             kinds=KINDS,
             groups=GROUPS,
             people=people,
             executor=executor,
-            replies=SlackReplies(f"{slack.url}/api/"),
+            replies=NamingReplies(SlackReplies(f"{slack.url}/api/"), command_name),
             slack=lambda _: client,
             **settings,
         )
@@ -150,6 +160,7 @@ def make_team(
             signing_secret=SIGNING_SECRET,
             rates=SlackRates(rate_limit),
             workspaces=workspaces,
+            command_name=command_name,
             logger=slack_logger(),
         )
         front = slack_front(SlackRequestHandler(bolt), Secret(SIGNING_SECRET))

@@ -1,8 +1,15 @@
 """The Home tab: the same list with the same buttons, refreshed after every change made there."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from tests.fakes.people import ADMIN, GUEST, MEMBER
+from bot.core.model import Check, Outcome, Stage, Target, TargetKind
+from bot.core.workflows.tokens import create_token
+from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
+from tests.fakes.scripted_registry import REJECTED
+from tests.features.team import ACME
 from tests.features.test_add import FORM
 from tests.features.test_list import names
 
@@ -43,12 +50,12 @@ def test_box_narrows_in_place(home):
 
 def test_pages_turn_in_place(team):
     """Next and Previous turn the tab."""
-    team.add_many(16)
+    team.add_many(31)
     team.open_home()
     second = team.press("Next")
 
-    assert names(second) == ["registry-015"]
-    assert len(names(team.press("Previous"))) == 15
+    assert names(second) == ["registry-030"]
+    assert len(names(team.press("Previous"))) == 30
 
 
 def test_delete_asks_in_a_modal(home):
@@ -83,13 +90,13 @@ def test_refreshed_tab_keeps_its_filter(home):
 
 def test_refreshed_tab_keeps_its_page(team):
     """After a deletion on the second page the tab shows the second page."""
-    team.add_many(25)
+    team.add_many(40)
     team.open_home()
     team.press("Next")
-    team.press("Delete registry-017")
+    team.press("Delete registry-032")
     team.press("Yes")
 
-    assert names(team.home())[:3] == ["registry-015", "registry-016", "registry-018"]
+    assert names(team.home())[:3] == ["registry-030", "registry-031", "registry-033"]
 
 
 def test_removed_dependency_shows_in_the_tab(home):
@@ -130,11 +137,11 @@ def test_edit_through_show_appears_in_the_tab(home):
 
 
 def test_tested_integration_shows_its_check_in_the_tab(home):
-    """Test from a row shows the steps in a modal, and the tab the result."""
+    """Test from a row shows the steps in a modal, and the tab the result, under Mine and in the list."""
     shown = home.pick("Test", near="my_private")
 
     assert shown.place == "modal"
-    assert home.home().text.count("login works") == 1
+    assert home.home().text.count(":white_check_mark: login works") == 2
 
 
 def test_failed_form_does_not_refresh(home):
@@ -186,3 +193,82 @@ def test_error_in_the_tab_is_shown_in_a_modal(home):
     home.press("Yes", ADMIN)
 
     assert "is already gone" in home.press("Delete my_quay").text
+
+
+def test_empty_home_says_the_first_three_steps(team):
+    """Without any integration the tab says what to do first, with a button."""
+    shown = team.open_home()
+
+    assert "*1.* Add the first registry" in shown.text
+    assert "`/integrations import`" in shown.text
+    assert "`/integrations token create project web-shop`" in shown.text
+    assert "Add Integration" in shown.buttons
+
+
+def test_refused_login_comes_first(home, registry):
+    """A refused login is at the top, in one line with its button."""
+    registry.result = REJECTED
+    home.command("test my_quay")
+    shown = home.open_home()
+    edit = home.press("Edit my_quay, which needs attention")
+
+    assert shown.text.index("*Needs attention*") < shown.text.index("*Mine*")
+    assert "*my_quay*   :x: login refused" in shown.text
+    assert edit.title == "Edit Integration"
+
+
+def test_others_can_test_what_needs_attention(home, registry):
+    """Somebody who may not edit a refused integration can test it again."""
+    registry.result = REJECTED
+    home.command("test my_quay")
+    home.open_home(COLLEAGUE)
+
+    assert "Rejected" in home.press("Test my_quay, which needs attention", COLLEAGUE).text
+
+
+def test_bar_says_how_many_are_well(home, registry):
+    """Under the title a bar says how many logins work, need attention, or were never checked."""
+    home.command("test my_hub")
+    registry.result = REJECTED
+    home.command("test my_quay")
+
+    assert "1 of 3 work, 1 needs attention, 1 not checked yet" in home.open_home().text
+
+
+def test_own_integrations_have_a_place(home):
+    """*Mine* lists a person's own integrations, and nobody else's."""
+    home.add("not_mine", COLLEAGUE)
+    mine = home.open_home().text.split("*Mine*")[1].split("*Integrations*")[0]
+
+    assert "*Mine*   3" in home.home().text
+    assert "not_mine" not in mine.split("Filters")[0]
+
+
+def test_ending_login_is_named_with_its_day(home):
+    """A login that ends within 30 days stands among what needs attention."""
+    end = home.services.ports.now().date() + timedelta(days=20)
+    with home.store.change(ACME) as change:
+        change.put(replace(home.find("my_hub"), ends_on=end))
+
+    assert f"*my_hub*   :hourglass: ends on {end}" in home.open_home().text
+
+
+def test_tokens_that_end_are_at_the_bottom(home):
+    """Workflow tokens that end within a week are listed under the integrations."""
+    create_token(home.services.ports, home.actor(), Target(TargetKind.PROJECT, "web-shop"), 5)
+
+    assert "*Workflow tokens that end soon*" in home.open_home().text
+
+
+def test_home_of_five_hundred_is_within_limits(team):
+    """With many integrations of the longest names, half of them refused, the tab is accepted by Slack."""
+    team.add_many(500)
+    refused = Check(Outcome.REJECTED, Stage.LOGIN, "No.", team.services.ports.now(), MEMBER)
+    end = team.services.ports.now().date()
+    with team.store.change(ACME) as change:
+        for one in list(change.integrations.all()):
+            change.put(replace(one, name=f"{one.name}{'x' * 52}", check=refused, ends_on=end))
+    shown = team.open_home()
+
+    assert "500 need attention" in shown.text
+    assert "… and 495 more: `/integrations list broken`" in shown.text

@@ -21,7 +21,8 @@ def mixed(team):
 
 def names(shown):
     """The integrations of a list, in order."""
-    return [one.names[1].removeprefix("Show ") for one in shown.controls if one.names[:1] == ("Show",)]
+    rows = [one for one in shown.controls if one.block.get("block_id", "").startswith("row:")]
+    return [one.names[1].removeprefix("Show ") for one in rows if one.names[:1] == ("Show",)]
 
 
 def test_empty_list_invites(team):

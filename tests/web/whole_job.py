@@ -72,7 +72,8 @@ class Person:
         expect(self.dialog).to_be_visible()
         self.choose(self.dialog.get_by_role("combobox", name="Integration type"), kind)
         shown = self.dialog.locator(".label > label")
-        expect(shown).to_have_text(["Integration type", "Integration Name", *labels, "Who may fetch it"])
+        beside = ("Who may fetch it", "Ends on", "Note")
+        expect(shown).to_have_text(["Integration type", "Integration Name", *labels, *beside])
         return self.dialog
 
     def choose(self, menu: Locator, option: str) -> None:

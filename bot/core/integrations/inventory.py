@@ -26,11 +26,14 @@ from bot.core.model import Actor, AuditEntry, Integration, new_id
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.store import Reading
-from bot.core.queries import DependencyPage, Filter, HistoryPage, HistoryQuery, Page, Unused, Window
+from bot.core.queries import DependencyPage, Filter, HistoryPage, HistoryQuery, Mark, Page, Unused, Window
 from bot.core.workflows.resolve import is_undecided
+from bot.core.workflows.token_format import WorkflowToken
 
 _DEFAULT_DAYS = 90
 _MOST_UNUSED = 20
+_MOST_ON_HOME = 5
+_TOKENS_END_SOON = timedelta(days=7)
 _EXPORTED_AT_ONCE = 500
 
 
@@ -41,6 +44,19 @@ class Details:
     integration: Integration
     dependencies: DependencyPage
     history: HistoryPage
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the Home tab shows. Of what needs attention, the first few rows and how many there are."""
+
+    page: Page
+    """A page of the list, narrowed as the person has it."""
+    broken: Page
+    ending: Page
+    unchecked: int
+    mine: Page
+    ending_tokens: tuple[WorkflowToken, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,26 @@ def list_integrations(ports: Ports, actor: Actor, narrowed: Filter, window: Wind
     """Return one page of the integrations that a filter lets through. Raises ``NotPermitted``."""
     require(ports, actor, Action.SEE)
     return ports.store.read(actor.workspace).integrations.page(narrowed, window)
+
+
+def look_over(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> Overview:
+    """Collect what the Home tab shows, all from one moment. Raises ``NotPermitted``."""
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    few = Window(size=_MOST_ON_HOME)
+    today = actor.at.date()
+
+    def marked(mark: Mark) -> Page:
+        return reading.integrations.page(Filter(marks=frozenset({mark}), today=today), few)
+
+    return Overview(
+        page=reading.integrations.page(narrowed, window),
+        broken=marked(Mark.BROKEN),
+        ending=marked(Mark.ENDING),
+        unchecked=marked(Mark.UNCHECKED).total,
+        mine=reading.integrations.page(Filter(owner=actor.user_id), few),
+        ending_tokens=reading.tokens.ending(actor.at, actor.at + _TOKENS_END_SOON)[:_MOST_ON_HOME],
+    )
 
 
 def find_integration(ports: Ports, actor: Actor, name: str) -> Integration:

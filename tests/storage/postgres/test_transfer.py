@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import StoreFailure
-from bot.core.model import Bar, News, Setting, Workspace
+from bot.core.model import Bar, News, Setting, Workspace, seal_context
 from bot.core.ports.store import Store
-from bot.core.secrets import Place, Secret
+from bot.core.secrets import Secret
 from storage.maintenance import verify
 from storage.postgres.postgres_store import PostgresStore
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -46,7 +46,9 @@ def tinydb(tmp_path: Path) -> TinyDBStore:
 def fill(store: Store) -> None:
     """Put one of everything into two workspaces, an edited integration and a history that is archived."""
     one = integration("one")
-    edited = replace(full_integration(), id=one.id, version=2, secret=one.secret)
+    edited = replace(full_integration(), id=one.id, version=2)
+    secret = KEYRING.seal(seal_context(T1, edited), {"password": Secret(PASSWORD)})
+    edited = replace(edited, secret=secret)
     with store.change(T1) as change:
         change.put(one)
         change.record(event(one))
@@ -72,7 +74,7 @@ def password(store: Store, workspace: Workspace, name: str) -> Secret:
     one = store.read(workspace).integrations.named(name)
     assert one
     assert one.secret
-    return KEYRING.open(Place(workspace.key, one.id), one.secret)["password"]
+    return KEYRING.open(seal_context(workspace, one), one.secret)["password"]
 
 
 def faults(store: Store) -> list[str]:
