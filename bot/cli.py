@@ -192,6 +192,14 @@ def import_(file: TextIO) -> None:
     click.echo(import_lines(store_settings(), file))
 
 
+@store.command("upgrade")
+def upgrade_store() -> None:
+    """Convert a data directory of an earlier version, once, before the first start."""
+    from bot.run.store_commands import upgrade
+
+    click.echo(upgrade(store_settings()))
+
+
 @store.command("repair")
 @click.argument("workspace")
 def repair(workspace: str) -> None:

@@ -39,9 +39,11 @@ from handlers import (
     decide,
     delete,
     edit,
+    give,
     help,  # noqa: A004 - the file is named for what the person types
     history,
     home,
+    images,
     imports,
     link,
     list,  # noqa: A004 - the same
@@ -55,10 +57,12 @@ from handlers import (
     unused,
     which,
 )
+from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, delete, link, target_settings, targets)
-FEATURES = (*FIRST, test, tags, token, which, unused, imports, history, news, help, home, decide)
+FIRST = (list, add, show, edit, delete, link, target_settings, targets, give)
+REST = (unused, imports, images, history, news, help, home, decide)
+FEATURES = (*FIRST, test, tags, token, which, *REST)
 """In the order help lists them."""
 
 
@@ -67,4 +71,5 @@ def all_routes() -> Routes:
     routes = Routes()
     for feature in FEATURES:
         feature.register(routes)
+    register_menus(routes)
     return routes

@@ -16,7 +16,7 @@ from bot.core.integrations.inventory import Saved, add_integration
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor
 from bot.services import Services
-from handlers.blocks import View, state_value
+from handlers.blocks import View, actions, button, state_value
 from handlers.command import Verb, Words
 from handlers.form import (
     KIND,
@@ -37,10 +37,15 @@ from handlers.form import (
     skip_box,
     typed_draft,
 )
+from handlers.link import OPEN as LINK
 from handlers.routes import Form, Press, Routes
+from handlers.show import OPEN as SHOW
 from handlers.surfaces import ModalSurface, Surface
+from handlers.test import OPEN as TEST
+from handlers.token import OPEN as TOKEN
 
 OPEN = "add.open"
+_SHORTCUT = "add.shortcut"
 _SAVE = "add.save"
 
 _AVAILABLE = (
@@ -57,6 +62,7 @@ def register(routes: Routes) -> None:
     summary = "a form for a new integration; the login is checked before it is stored"
     routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
     routes.action(OPEN, ask_pressed)
+    routes.shortcut(_SHORTCUT, ask_pressed)
     routes.action(KIND, choose_kind, does=Action.SEE)
     routes.action(TICK, tick, does=Action.SEE)
     routes.form(_SAVE, save)
@@ -69,7 +75,7 @@ def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> Non
 
 
 def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
-    """Open the form from the list's button."""
+    """Open the form from a button or from Slack's own menu."""
     require(services.ports, actor, Action.ADD)
     surface.open(add_form(services, kind_named(services.kinds, "")))
 
@@ -131,5 +137,13 @@ def saved(added: Saved) -> View:
     """What the form becomes."""
     check = added.integration.check
     found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
+    value = added.integration.id
+    buttons = actions(
+        button("Test", TEST, value),
+        button("Link", LINK, value),
+        button("Make a token", TOKEN, value),
+        button("Show", SHOW, value),
+        button("Add another", OPEN),
+    )
     available = _CLOSED if added.integration.linked_only else _AVAILABLE
-    return saved_view(added, f"\n{available}", found)
+    return saved_view(added, f"\n{available}", found, [buttons])

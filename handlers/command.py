@@ -1,8 +1,8 @@
 """The slash command's text: words, verbs, and what people mean when they misspell them."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from bot.core.errors import InvalidInput, shortened
 from bot.core.visible_text import visible
@@ -11,6 +11,8 @@ COMMAND = "/integrations"
 
 WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 MENTION = re.compile(r"<([@#])[^<>|\s]+\|([^<>]+)>|<![^<>|\s]+\|([^<>]+)>")
+PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
+"""A person whom Slack made a mention of, or whose member ID was typed."""
 LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
 CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 
@@ -27,6 +29,8 @@ class Verb:
     """What follows the verb in the example."""
     summary: str
     aliases: tuple[str, ...] = ()
+    opens: Mapping[str, Callable[..., None]] = field(default_factory=dict)
+    """What opens a form instead, by the words that follow the verb: ``""`` = nothing does."""
 
     @property
     def typed(self) -> str:
@@ -81,15 +85,19 @@ def read_words(text: str) -> tuple[str, ...]:
     """
     Split a command's text as people mean it.
 
-    Slack's escapes are undone once, links are unwrapped, a phone's curly quotes count as quotes, quoted words
-    stay together, and what nobody sees is left out.
+    A phone's curly quotes count as quotes, and quoted words stay together.
     """
+    plain = as_typed(text).translate(CURLY)
+    return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
+
+
+def as_typed(text: str) -> str:
+    """Undo Slack's escapes once, unwrap links, and leave out what nobody sees."""
     text = visible(text)
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, character)
     # After the escapes: a link that was pasted as text, brackets and all, is one too.
-    plain = LINK.sub(unwrapped, text).translate(CURLY)
-    return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
+    return LINK.sub(unwrapped, text)
 
 
 def unwrapped(link: re.Match[str]) -> str:

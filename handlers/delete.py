@@ -45,6 +45,7 @@ from handlers.blocks import (
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, too_old, turning
 from handlers.phrases import last_used, origin, targets_depend
+from handlers.picker import open_picker
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -71,7 +72,8 @@ _HEADINGS = {
 def register(routes: Routes) -> None:
     """Add the verb and the confirmation's buttons."""
     summary = "shows what depends on it; deletes only when nothing does"
-    routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm")))
+    opens = {"": open_picker("Delete", ASK)}
+    routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm"), opens))
     routes.action(ASK, ask_pressed)
     routes.action(_PREVIOUS, turn, does=Action.SEE)
     routes.action(_NEXT, turn, does=Action.SEE)

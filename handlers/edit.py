@@ -46,6 +46,7 @@ from handlers.form import (
 )
 from handlers.paging import pack, read_value, too_old
 from handlers.phrases import origin, targets_depend
+from handlers.picker import open_picker
 from handlers.routes import Form, Press, Routes
 from handlers.surfaces import Surface, with_facts
 
@@ -58,7 +59,8 @@ _REMOVE = "edit.remove"
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry and the form."""
     summary = "the form, filled in; an empty secret keeps the stored one"
-    routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, ("change", "update", "rotate")), waits=True)
+    opens, aliases = {"": open_picker("Edit", OPEN)}, ("change", "update", "rotate")
+    routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, aliases, opens), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.form(_SAVE, save)
     routes.action(_REMAINING, show_remaining)

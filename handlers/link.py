@@ -3,6 +3,8 @@
 payload -> link_typed -> link_target -> linked | replacing -> ack
 payload -> link_surely -> link_target -> linked -> replace
 payload -> unlink_typed -> unlink_named -> unlinked -> ack
+payload -> ask | ask_pressed | ask_unlink -> _form -> open
+payload -> save | save_unlink -> as typed -> ack
 """
 
 from collections.abc import Sequence
@@ -10,37 +12,58 @@ from dataclasses import dataclass
 
 from slack_bolt import Ack
 
+from bot.core.audit import Action
+from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import (
     Linked,
     link_target,
     read_settings_url,
     read_target,
     unlink_named,
+    unlink_target,
 )
+from bot.core.integrations.inventory import get_integration
 from bot.core.integrations.targets import find_similar
-from bot.core.model import Actor, Target
+from bot.core.model import Actor, Integration, Target
 from bot.core.workflows.token_format import WorkflowToken
 from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
+    View,
     actions,
     bold,
     button,
     code,
     context,
     escape,
+    labelled,
     link,
     mention,
     message,
+    modal,
     notice,
+    plain,
     section,
+    state_value,
+    text_input,
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value
-from handlers.routes import Press, Routes
-from handlers.surfaces import Surface
+from handlers.picker import (
+    chosen_integration,
+    chosen_target,
+    integration_input,
+    new_target_inputs,
+    target_input,
+)
+from handlers.routes import Form, Press, Routes
+from handlers.surfaces import Surface, as_modal
 
+OPEN = "link.open"
+_SAVE = "link.save"
+_UNLINK = "unlink.save"
+_URL, _VALUE = "settings_url", "value"
 TARGET = "project|environment|image TARGET"
 _MOST_NAMED = 10
 _SURE = "link.sure"
@@ -53,10 +76,13 @@ def register(routes: Routes) -> None:
     """Add both verbs."""
     example = "my_registry project web-shop https://ci.example.com/web-shop/settings"
     records = "records that a project, an environment or an image depends on it"
-    routes.verb(Verb("link", link_typed, f"NAME {TARGET} [settings-url]", example, records))
-    routes.verb(
-        Verb("unlink", unlink_typed, f"NAME {TARGET}", "my_registry project web-shop", "takes a link back")
-    )
+    usage, opens = f"NAME {TARGET} [settings-url]", {"": ask}
+    routes.verb(Verb("link", link_typed, usage, example, records, (), opens))
+    example, opens = "my_registry project web-shop", {"": ask_unlink}
+    routes.verb(Verb("unlink", unlink_typed, f"NAME {TARGET}", example, "takes a link back", (), opens))
+    routes.action(OPEN, ask_pressed, does=Action.SEE)
+    routes.form(_SAVE, save)
+    routes.form(_UNLINK, save_unlink)
     routes.action(_SURE, link_surely, changes=True)
     routes.action(_CANCEL, cancel)
     routes.action(_ALIKE, link_alike, changes=True)
@@ -70,6 +96,53 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
     ack(**_answer(services, actor, name, target, settings_url))
+
+
+def ask(surface: Surface) -> None:
+    """Open the form that links."""
+    surface.open(_form())
+
+
+def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form that links to the integration of a button."""
+    surface.open(_form(get_integration(services.ports, actor, press.value)))
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Link what was chosen."""
+    target = chosen_target(form)
+    try:
+        url = read_settings_url(state_value(form.values, _URL, _VALUE).strip())
+    except InvalidInput as error:
+        raise InvalidFields({_URL: str(error)}) from error
+    name = get_integration(services.ports, actor, chosen_integration(form)).name
+    ack(response_action="update", view=as_modal(_answer(services, actor, name, target, url)))
+
+
+def ask_unlink(surface: Surface) -> None:
+    """Open the form that takes a link back."""
+    blocks = [integration_input(), target_input()]
+    surface.open(modal("Unlink", blocks, callback_id=_UNLINK, submit=plain("Unlink"), close="Cancel"))
+
+
+def save_unlink(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Take back the link that was chosen."""
+    target = chosen_target(form)
+    integration = get_integration(services.ports, actor, chosen_integration(form))
+    unlink_target(services.ports, actor, integration.id, target)
+    ack(response_action="update", view=as_modal(unlinked(integration.name, target)))
+
+
+def _form(chosen: Integration | None = None) -> View:
+    """The form that links; what it may start with is an integration."""
+    address = text_input(_VALUE, "", "https://ci.example.com/web-shop/settings", max_length=1000)
+    blocks = [
+        integration_input(chosen),
+        target_input(optional=True),
+        *new_target_inputs(),
+        labelled("Settings page of the target", address, _URL, optional=True),
+    ]
+    return modal("Link", blocks, callback_id=_SAVE, submit=plain("Link"), close="Cancel")
 
 
 def _answer(services: Services, actor: Actor, name: str, target: Target, settings_url: str | None) -> Message:

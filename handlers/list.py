@@ -6,7 +6,6 @@ payload -> turn | choose_group | choose_words -> listing -> replace | show_home
 A state says what is shown; it travels in block ids and button values.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -40,7 +39,7 @@ from handlers.blocks import (
     text_input,
     when,
 )
-from handlers.command import Verb, Words
+from handlers.command import PERSON, Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
 from handlers.paging import pack, page_buttons, unpack
@@ -73,7 +72,6 @@ _HEALTH = {
 }
 """What a check found: as a fresh one says it, and an old one."""
 _MINE = "mine"
-_PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
 
 ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
@@ -159,7 +157,7 @@ def _typed_state(services: Services, words: tuple[str, ...]) -> State:
 
 def _without_label(word: str) -> str:
     """A mention as short as it goes: a state must fit into a block's id."""
-    found = _PERSON.fullmatch(word)
+    found = PERSON.fullmatch(word)
     return f"@{found[1]}" if found and word.startswith("<") else word
 
 
@@ -189,7 +187,7 @@ def narrowed(services: Services, actor: Actor, state: State) -> Filter:
             marks.add(Mark(word))
         elif word == _MINE:
             owner = actor.user_id
-        elif found := _PERSON.fullmatch(word.upper()):
+        elif found := PERSON.fullmatch(word.upper()):
             owner = found[1]
         else:
             words.append(word)
@@ -316,7 +314,7 @@ def _summary_of(row: Listed, *, is_fresh: bool) -> str:
             plain + code(row.integration.server.address),
             health_in_words(row.integration, is_fresh=is_fresh),
             _dependencies_in_words(row.dependencies),
-            mention(row.integration.owner),
+            mention(row.integration.owner) + (" (has left)" if row.integration.orphaned_at else ""),
         )
     )
 

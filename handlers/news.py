@@ -35,6 +35,7 @@ from handlers.blocks import (
 )
 from handlers.command import COMMAND, Verb, Words
 from handlers.edit import OPEN as EDIT
+from handlers.owners import draw_owners, is_about_owners
 from handlers.phrases import event_line, last_used
 from handlers.requests import draw_requests, is_request
 from handlers.routes import Press, Routes
@@ -115,6 +116,8 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
     events = [one.event for one in group]
     if group[0].to.startswith(("U", "W")) and is_request(events[0]):
         return _public(draw_requests(events))
+    if is_about_owners(events[0]):
+        return _public(draw_owners(reading, group))
     if events[0].action == Action.HEALTH:
         return _public(_health(reading, events))
     if events[0].action == Action.ENDS:

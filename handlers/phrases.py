@@ -35,6 +35,9 @@ _DID = {
     Action.ENDS: "told of the end of the login of",
     Action.MUTE: "muted",
     Action.NOTIFY: "chose where news goes",
+    Action.GIVE: "gave",
+    Action.GIVE_ALL: "gave everything of somebody",
+    Action.ORPHAN: "orphaned",
     Action.TYPE_SECRET: "typed a secret in a command",
 }
 """What the history says of each action."""
@@ -61,6 +64,8 @@ _TRIED = {
     Action.IMPORT: "import",
     Action.MUTE: "mute",
     Action.NOTIFY: "choose where news goes",
+    Action.GIVE: "give",
+    Action.GIVE_ALL: "give everything of somebody",
 }
 """What follows "tried to"."""
 
@@ -126,6 +131,19 @@ def _more(event: Event) -> str:
     return f"{event.more} more {times} from {event.hour:%H:%M} to {end:%H:%M} UTC"
 
 
+_PERSON = {
+    Action.GIVE: "to {}",
+    Action.GIVE_ALL: "to {}",
+    Action.ORPHAN: "{} was deactivated",
+}
+"""What the other person has to do with it."""
+
+
+def _person(event: Event) -> str:
+    known = event.action in list(_PERSON) and event.person
+    return _PERSON[Action(event.action)].format(mention(event.person)) if known else ""
+
+
 def _reason(event: Event) -> str:
     return escape(event.reason)
 
@@ -134,7 +152,7 @@ def _detail(event: Event) -> str:
     return escape(event.detail)
 
 
-_FACTS: tuple[Callable[[Event], str], ...] = (_token, _target, _changed, _more, _reason, _detail)
+_FACTS: tuple[Callable[[Event], str], ...] = (_token, _target, _person, _changed, _more, _reason, _detail)
 """What an entry says in its brackets, in order."""
 
 

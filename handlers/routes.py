@@ -48,6 +48,9 @@ class Routes:
     verbs: dict[str, Verb] = field(default_factory=dict)
     actions: dict[str, Listener] = field(default_factory=dict)
     forms: dict[str, Listener] = field(default_factory=dict)
+    suggestions: dict[str, Listener] = field(default_factory=dict)
+    """What a menu offers while one types in it, by its block's id: its action id says what choosing does."""
+    shortcuts: dict[str, Listener] = field(default_factory=dict)
     home: Listener | None = None
     """Publishes the Home tab; called when it is opened and after each change made from it."""
     changing: set[str] = field(default_factory=set)
@@ -88,6 +91,14 @@ class Routes:
     def form(self, callback_id: str, listener: Listener) -> None:
         """Register what a form's submit button does."""
         self.forms[callback_id] = listener
+
+    def suggestion(self, block_id: str, listener: Listener) -> None:
+        """Register what the menus of one block id offer."""
+        self.suggestions[block_id] = listener
+
+    def shortcut(self, callback_id: str, listener: Listener) -> None:
+        """Register what a shortcut of Slack's own menus does; ``bot/manifest.json`` declares it."""
+        self.shortcuts[callback_id] = listener
 
     def read(self, text: str) -> tuple[Verb, Words]:
         """

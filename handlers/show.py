@@ -32,6 +32,7 @@ from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
 from handlers.phrases import history_line, origin
+from handlers.picker import open_picker
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST
@@ -41,8 +42,9 @@ OPEN = "show.open"
 
 def register(routes: Routes) -> None:
     """Add the verb and the row's menu entry."""
+    opens = {"": open_picker("Show", OPEN)}
     summary = "every field but the secret, its dependencies, its last history"
-    routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info")), does=Action.SEE)
+    routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)
     routes.action(OPEN, show_pressed, does=Action.SEE)
 
 
@@ -85,7 +87,8 @@ def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     lines += [("Handed to", "linked targets only")] if integration.linked_only else []
     lines += [("Ends", f"{end.on} ({end.of.value})") for end in known_ends(integration)]
     lines += [("Note", escape(integration.note))] if integration.note else []
-    lines.append(("Owner", mention(integration.owner)))
+    has_left = ", who has left" if integration.orphaned_at else ""
+    lines.append(("Owner", mention(integration.owner) + has_left))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
     lines.append(("Last check", _last_check(integration)))
     return [f"*{label}:*  {value}" for label, value in lines]

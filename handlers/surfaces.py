@@ -18,6 +18,8 @@ from handlers.blocks import Message, View, modal, notice
 
 HOME = "home"
 """The fact in a modal's ``private_metadata`` that says it was opened from the Home tab: its list's state."""
+GIVES_WAY = "gives_way"
+"""The fact that says that a modal is done when something was chosen in it: what is opened takes its place."""
 
 PATIENCE_S = 2.0
 """After so long without an answer a person wants to know how far it is."""
@@ -124,31 +126,65 @@ class ModalSurface:
     trigger_id: str
     facts: Mapping[str, Any]
     """Its ``private_metadata``, read."""
+    has_room: bool = True
+    """False for the third on the stack: Slack takes no other on top of it."""
 
     def replace(self, message: Message) -> None:
         """Put the message into the modal."""
-        view = with_facts(as_modal(message), inherited(self.facts))
-        self.client.api_call("views.update", json={"view_id": self.view_id, "view": view})
+        self.redraw(as_modal(message))
 
     def show(self, message: Message) -> None:
         """Put the message into a modal on top."""
         self.open(as_modal(message))
 
     def open(self, view: View) -> None:
-        """Put another modal on top."""
-        view = with_facts(view, inherited(self.facts))
-        in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
+        """Put another modal on top, or in place of one that gives way or has no room above it."""
+        self._opened(with_facts(view, inherited(self.facts)))
 
     def follow(self) -> Follower:
-        """Begin an answer in a modal on top."""
+        """Begin an answer in a modal, placed as ``open`` places it."""
         view = with_facts(as_modal(WORKING), inherited(self.facts))
-        view_id = in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
-        return ModalFollower(self.client, view, view_id)
+        return ModalFollower(self.client, view, self._opened(view))
 
     def redraw(self, view: View) -> None:
         """Change the form itself; what was typed stays where the block and action ids stay."""
-        view = with_facts(view, inherited(self.facts))
+        self._updated(with_facts(view, inherited(self.facts)))
+
+    def _opened(self, view: View) -> str:
+        """Show a view; give its id."""
+        if GIVES_WAY in self.facts or not self.has_room:
+            return self._updated(view)
+        return in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
+
+    def _updated(self, view: View) -> str:
         self.client.api_call("views.update", json={"view_id": self.view_id, "view": view})
+        return self.view_id
+
+
+@dataclass(frozen=True, slots=True)
+class ShortcutSurface:
+    """Where a global shortcut was run: there is nothing to answer in but modals."""
+
+    client: WebClient
+    trigger_id: str
+
+    def replace(self, message: Message) -> None:
+        """Open the message as a modal: there is nothing to replace."""
+        self.open(as_modal(message))
+
+    def show(self, message: Message) -> None:
+        """Open the message as a modal."""
+        self.open(as_modal(message))
+
+    def open(self, view: View) -> None:
+        """Open a modal."""
+        in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+
+    def follow(self) -> Follower:
+        """Begin an answer in a modal."""
+        view = as_modal(WORKING)
+        view_id = in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+        return ModalFollower(self.client, view, view_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +254,7 @@ def inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def surface_of(services: Services, workspace: Workspace, user_id: str, body: Mapping[str, Any]) -> Surface:
-    """Find where a command was typed or a button pressed."""
+    """Find where a command was typed, a button pressed or a shortcut run."""
     client = services.slack(workspace)
     trigger_id = str(body.get("trigger_id", ""))
     view = body.get("view") or {}
@@ -226,5 +262,9 @@ def surface_of(services: Services, workspace: Workspace, user_id: str, body: Map
         first: Mapping[str, Any] = next(iter(view.get("blocks") or ()), {})
         return HomeSurface(client, user_id, trigger_id, str(first.get("block_id", "")))
     if view:
-        return ModalSurface(client, str(view.get("id", "")), trigger_id, read_facts(view))
+        below = view.get("previous_view_id")
+        has_room = not below or below == view.get("root_view_id")
+        return ModalSurface(client, str(view.get("id", "")), trigger_id, read_facts(view), has_room)
+    if body.get("type") == "shortcut":
+        return ShortcutSurface(client, trigger_id)
     return MessageSurface(services, client, str(body.get("response_url", "")), trigger_id)

@@ -28,6 +28,7 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
+from handlers.picker import open_picker
 from handlers.routes import Ask, Press, Routes
 from handlers.surfaces import Surface
 
@@ -61,7 +62,8 @@ class _TagPage:
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, the page buttons and the box."""
     summary = "the image's tags, through Registry API V2"
-    routes.verb(Verb("tags", tags, "NAME REPOSITORY", "my_registry team/app", summary), waits=True)
+    opens, example = {"": open_picker("Tags", OPEN)}, "my_registry team/app"
+    routes.verb(Verb("tags", tags, "NAME REPOSITORY", example, summary, (), opens), waits=True)
     routes.action(OPEN, explain, does=Action.SEE)
     routes.action(_PREVIOUS, turn)
     routes.action(_NEXT, turn)

@@ -29,6 +29,7 @@ from handlers.blocks import (
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value
+from handlers.picker import open_picker
 from handlers.routes import Ask, Press, Routes
 from handlers.surfaces import Follower, Surface
 
@@ -52,9 +53,8 @@ _REFUSALS = {
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, and the button that allows a token server."""
     summary = "asks the registry step by step, and says which step failed and why"
-    routes.verb(
-        Verb("test", test, "NAME [repository]", "my_registry team/app", summary, ("check",)), waits=True
-    )
+    opens, example = {"": open_picker("Test", OPEN)}, "my_registry team/app"
+    routes.verb(Verb("test", test, "NAME [repository]", example, summary, ("check",), opens), waits=True)
     routes.action(OPEN, test_pressed, changes=True)
     routes.action(_ALLOW, allow, changes=True)
 

@@ -14,7 +14,7 @@ from slack_bolt import Ack
 
 from bot.core.access import may
 from bot.core.audit import Action
-from bot.core.errors import InvalidInput, shortened
+from bot.core.errors import InvalidFields, InvalidInput, shortened
 from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.targets import find_similar
 from bot.core.model import Actor, Target
@@ -32,17 +32,26 @@ from handlers.blocks import (
     context,
     escape,
     header,
+    labelled,
     mention,
     message,
+    modal,
+    plain,
     section,
+    state_value,
+    text_input,
     when,
 )
 from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
+from handlers.picker import chosen_target, new_target_inputs, target_input
 from handlers.requests import request_buttons
-from handlers.routes import Press, Routes
-from handlers.surfaces import Surface
+from handlers.routes import Form, Press, Routes
+from handlers.surfaces import Surface, as_modal
 
+OPEN = "token.open"
+_SAVE = "token.save"
+_DAYS, _VALUE = "days", "value"
 _REVOKE = "token.revoke"
 _PREVIOUS = "token.previous"
 _NEXT = "token.next"
@@ -71,7 +80,10 @@ def register(routes: Routes) -> None:
     """Add the verb and the Revoke button."""
     usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
     summary = "workflow tokens: what a pipeline shows to get credentials"
-    routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",)))
+    opens = {"create": ask}
+    routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",), opens))
+    routes.action(OPEN, ask, does=Action.SEE)
+    routes.form(_SAVE, save)
     routes.action(_REVOKE, revoke_pressed)
     routes.action(_SIMILAR, create_pressed)
     routes.action(_NEW, create_pressed)
@@ -92,10 +104,33 @@ def create(words: Words, services: Services, actor: Actor) -> Message:
     words.at_most(4)
     target = read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
     days = read_days(words.optional(3))
+    return _create_or_ask(services, actor, target, days)
+
+
+def ask(surface: Surface) -> None:
+    """Open the form that makes a token."""
+    days = text_input(_VALUE, "", "90", max_length=4)
+    blocks = [
+        target_input(optional=True),
+        *new_target_inputs(),
+        labelled("Days until it ends", days, _DAYS, optional=True, hint="1 to 365; 90 when it is empty."),
+    ]
+    surface.open(modal("Workflow token", blocks, callback_id=_SAVE, submit=plain("Make it"), close="Cancel"))
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Make the token, and show it in the form's place."""
+    target = chosen_target(form)
+    try:
+        days = read_days(state_value(form.values, _DAYS, _VALUE).strip())
+    except InvalidInput as error:
+        raise InvalidFields({_DAYS: error.message}) from error
+    ack(response_action="update", view=as_modal(_create_or_ask(services, actor, target, days)))
+
+
+def _create_or_ask(services: Services, actor: Actor, target: Target, days: int) -> Message:
     similar = find_similar(services.ports, actor, target)
-    if similar:
-        return _alike(target, similar, days)
-    return _create(services, actor, target, days)
+    return _alike(target, similar, days) if similar else _create(services, actor, target, days)
 
 
 def create_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

@@ -1,6 +1,7 @@
 """Which integration answers for an image, and why.
 
 payload -> which -> explain_choice -> explained -> ack
+payload -> ask -> open; payload -> save -> explain_choice -> explained -> ack
 """
 
 from slack_bolt import Ack
@@ -10,19 +11,35 @@ from bot.core.integrations.dependencies import read_target
 from bot.core.model import Actor, Target
 from bot.core.workflows.resolve import Choice, explain_choice, server_asked_for
 from bot.services import Services
-from handlers.blocks import Message, bold, code, escape, message, section
+from handlers.blocks import (
+    Message,
+    bold,
+    code,
+    escape,
+    labelled,
+    message,
+    modal,
+    plain,
+    section,
+    state_value,
+    text_input,
+)
 from handlers.command import Verb, Words
-from handlers.routes import Routes
+from handlers.picker import optional_target, target_input
+from handlers.routes import Form, Routes
+from handlers.surfaces import Surface, as_modal
+
+_SAVE = "which.save"
+_IMAGE, _VALUE = "image", "value"
 
 
 def register(routes: Routes) -> None:
     """Add the verb."""
     usage = "IMAGE [project|environment|image TARGET]"
     example = "registry.example.com/team/app project web-shop"
-    routes.verb(
-        Verb("which", which, usage, example, "which integration answers for an image, and why"),
-        does=Action.SEE,
-    )
+    summary = "which integration answers for an image, and why"
+    routes.verb(Verb("which", which, usage, example, summary, (), {"": ask}), does=Action.SEE)
+    routes.form(_SAVE, save)
 
 
 def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -33,6 +50,20 @@ def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     target = read_target(kind, words.plain_at(2, "The target's name")) if kind else None
     choice = explain_choice(services.ports, actor, server_asked_for(image), target)
     ack(**explained(image, target, choice))
+
+
+def ask(surface: Surface) -> None:
+    """Open the form that asks for an image and a target."""
+    image = text_input(_VALUE, "", "registry.example.com/team/app", max_length=500)
+    blocks = [labelled("Image", image, _IMAGE), target_input(optional=True)]
+    surface.open(modal("Which", blocks, callback_id=_SAVE, submit=plain("Find it"), close="Cancel"))
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Answer the form."""
+    image, target = state_value(form.values, _IMAGE, _VALUE).strip(), optional_target(form)
+    choice = explain_choice(services.ports, actor, server_asked_for(image), target)
+    ack(response_action="update", view=as_modal(explained(image, target, choice)))
 
 
 def explained(image: str, target: Target | None, choice: Choice) -> Message:

@@ -9,11 +9,13 @@ import pytest
 
 from bot.simulator.webapi import METHODS
 from bot.web.server import SLACK_PATH
+from handlers import all_routes
 from handlers.command import COMMAND
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
 FEATURES, SETTINGS = MANIFEST["features"], MANIFEST["settings"]
+SHORTCUTS, ROUTES = FEATURES["shortcuts"], all_routes()
 SOURCES = [
     path for area in ("bot", "bot/run", "bot/slack", "handlers") for path in (ROOT / area).glob("*.py")
 ]
@@ -44,6 +46,7 @@ def test_every_request_goes_to_one_address():
         FEATURES["slash_commands"][0]["url"],
         SETTINGS["event_subscriptions"]["request_url"],
         SETTINGS["interactivity"]["request_url"],
+        SETTINGS["interactivity"]["message_menu_options_url"],
     }
 
     assert addresses == {URL + SLACK_PATH}
@@ -56,14 +59,21 @@ def test_events_are_those_that_are_listened_to():
     assert set(SETTINGS["event_subscriptions"]["bot_events"]) == listened
 
 
-def test_interactivity_is_on_and_no_options_are_asked_for(team):
-    """Buttons and forms need interactivity; menus bring their options, so no options address is needed."""
-    team.add_many(11)
-    shown = [team.command("list"), team.command("add"), team.command("help")]
-
+def test_interactivity_is_on():
+    """Buttons and forms need interactivity."""
     assert SETTINGS["interactivity"]["is_enabled"] is True
-    assert "message_menu_options_url" not in SETTINGS["interactivity"]
-    assert all("external_select" not in one.raw for one in shown)
+
+
+def test_shortcuts_are_those_that_are_listened_to():
+    """Each shortcut has a listener and the other way around, and Slack takes its texts."""
+    assert {one["callback_id"] for one in SHORTCUTS} == ROUTES.shortcuts.keys()
+    assert [one["type"] for one in SHORTCUTS] == ["global", "message"]
+    assert all(len(one["name"]) <= 24 and len(one["description"]) <= 150 for one in SHORTCUTS)
+
+
+def test_description_is_as_long_as_slack_asks():
+    """Slack refuses a long description below 174 or above 4,000 characters."""
+    assert 174 <= len(MANIFEST["display_information"]["long_description"]) <= 4000
 
 
 def test_home_tab_is_on():

@@ -2,15 +2,18 @@
 
 import pytest
 
+from bot.core.integrations.owners import note_departure
 from bot.core.ports.registry import Tags
+from bot.core.ports.slack import Person
 from bot.run.outbox import Outbox
 from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.news import draw_closed, draw_news
 from handlers.routes import Routes
-from tests.fakes.people import ADMIN, COLLEAGUE
-from tests.fakes.scripted_registry import REJECTED
+from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
+from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.promises import ROUTES, action_ids
+from tests.features.team import ACME
 from tests.features.test_add import FORM
 from tests.features.test_imports import config
 from tests.features.test_tags import MANY
@@ -77,6 +80,15 @@ def tell_requests(team):
     Outbox(team.services, draw_news, draw_closed).step()
 
 
+def hear_of_a_leaver(team):
+    """Let somebody leave, tell an admin, and preview to whom all of it could go."""
+    team.add("theirs", owner=LEFT)
+    note_departure(team.services.ports, ACME, Person(LEFT, TEAM, is_deleted=True), (ADMIN,))
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
+    team.choose("Give to …", MEMBER, ADMIN)
+
+
 @pytest.fixture
 def walked(team, registry):
     """A team that has walked through every screen there is."""
@@ -103,10 +115,14 @@ def walked(team, registry):
     team.command("token list noted", ADMIN)
     team.press("Next", on=team.command("targets"))
     tell_requests(team)
+    hear_of_a_leaver(team)
     team.command("history", ADMIN)
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]
     team.press("Next", on=team.command("token list"))
+    for form in ("show", "link", "unlink", "token create", "which"):
+        team.command(form)
+        team.close()
     team.command("import")
     team.submit({"config.json": config("one.example.com")})
     team.close()
@@ -119,8 +135,9 @@ def walked(team, registry):
     team.close()
     team.command("edit registry-002")
     team.close()
+    registry.result = PROVED
     team.command("add private")
-    team.submit(FORM)
+    team.submit({**FORM, "URL": "https://other.example.com"})
     hear_of_a_refused_login(team, registry)
     return team
 
@@ -137,6 +154,18 @@ def test_every_form_is_shown(walked):
     shown = {one.content.get("callback_id") for one in walked.slack.shown}
 
     assert set(ROUTES.forms) - shown == set()
+
+
+def test_every_menu_that_searches_is_shown(walked):
+    """Each listener for what is typed in a menu has a menu that some screen shows."""
+    shown = {one.block["block_id"] for each in walked.slack.shown for one in each.controls if searches(one)}
+
+    assert shown == ROUTES.suggestions.keys()
+
+
+def searches(control):
+    """True for a menu that asks for its options while one types."""
+    return control.element["type"] == "external_select"
 
 
 def test_every_answer_is_private(walked):

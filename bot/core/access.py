@@ -33,6 +33,8 @@ _LEAST_ROLE = {
     Action.DELETE: Role.MEMBER,
     Action.MUTE: Role.MEMBER,
     Action.NOTIFY: Role.ADMIN,
+    Action.GIVE: Role.MEMBER,
+    Action.GIVE_ALL: Role.ADMIN,
 }
 
 _OWNERS_ONLY = frozenset(
@@ -45,6 +47,7 @@ _OWNERS_ONLY = frozenset(
         Action.RESTORE,
         Action.REVOKE_TOKEN,
         Action.MUTE,
+        Action.GIVE,
     }
 )
 """What a member may do only to a thing of their own."""
@@ -68,6 +71,8 @@ _IN_WORDS = {
     Action.DELETE: "delete",
     Action.MUTE: "mute",
     Action.NOTIFY: "choose where news goes",
+    Action.GIVE: "give away",
+    Action.GIVE_ALL: "give away what others own",
 }
 
 

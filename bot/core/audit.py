@@ -46,6 +46,11 @@ class Action(StrEnum):
     ENDS = "integration.ends"
     """The login of an integration ends soon."""
     MUTE = "integration.mute"
+    GIVE = "integration.give"
+    """An integration or a workflow token got another owner."""
+    GIVE_ALL = "owner.give_all"
+    ORPHAN = "integration.orphan"
+    """Its owner was deactivated."""
     NOTIFY = "news.channel"
     """The channel that news goes to was chosen or switched off."""
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same

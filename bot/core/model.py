@@ -229,6 +229,8 @@ class Integration:
     watch: Watch = Watch()
     identity: Sealed | None = field(default=None, compare=False, repr=False)
     """``username`` and ``options`` as the store keeps them; the store alone reads and writes it."""
+    orphaned_at: datetime | None = None
+    """When it was noticed that its owner was deactivated."""
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.core.integrations.owners import note_departure
 from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import due_reminders, keep_reminder, review_token, working_tokens
 from bot.services import Services
@@ -115,6 +116,7 @@ def review(services: Services) -> None:
     for workspace in ports.store.workspaces():
         for token in working_tokens(ports.store, workspace, ports.now()):
             creator = services.people.person(workspace, token.created_by, fresh=False)
+            note_departure(ports, workspace, creator, services.admins)
             review_token(ports, workspace, token, creator, services.admins)
 
 

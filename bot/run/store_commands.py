@@ -69,6 +69,17 @@ def import_lines(settings: StoreSettings, lines: Iterable[str]) -> str:
     return f"Lines imported: {count}."
 
 
+def upgrade(settings: StoreSettings) -> str:
+    """
+    Convert the data directory of an earlier version.
+
+    Raises:
+        StoreFailure: It is damaged, or in use.
+    """
+    TinyDBStore(settings.data_dir, load_keyring(settings), converts=True).close()
+    return "The data directory is as this version writes it."
+
+
 def _settings_for(settings: StoreSettings, place: str) -> StoreSettings:
     """The settings of a store at a directory or an address, under the same keys."""
     if place.startswith(("postgresql://", "postgres://")):

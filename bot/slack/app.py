@@ -61,7 +61,10 @@ def build_app(
     app.command(_ANYTHING)(dispatch.command)
     app.action(_ANYTHING)(dispatch.press)
     app.view(_ANYTHING)(dispatch.form)
+    app.options(_ANYTHING)(dispatch.suggest)
+    app.shortcut(_ANYTHING)(dispatch.shortcut)
     app.event("app_home_opened")(dispatch.home_opened)
+    app.event("user_change")(dispatch.user_changed)
     app.error(dispatch.failed)
     return app
 

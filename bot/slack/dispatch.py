@@ -1,9 +1,10 @@
 """From a verified payload to its listener, and from whatever goes wrong to a sentence for the person.
 
-1. ``command``, ``press``, ``form`` and ``home_opened`` find the listener: what it does at most decides
-   whether Slack is asked again who that person is, or a memory will do (``bot/core/access.py``).
-2. They find out who is acting, in which role, and call the listener. For a press and an event, that waits
-   until after the acknowledgement.
+1. ``command``, ``press``, ``form``, ``suggest``, ``shortcut`` and ``home_opened`` find the listener: what
+   it does at most decides whether Slack is asked again who that person is, or a memory will do
+   (``bot/core/access.py``).
+2. They find out who is acting, in which role, and call the listener. For a press, a shortcut and an event,
+   that waits until after the acknowledgement.
 3. Errors rise to ``failed``, or to ``_explanation`` where the listener ran on the executor.
 """
 
@@ -24,6 +25,7 @@ from slack_bolt import Ack, BoltContext, BoltResponse
 from bot.core.access import asks_again, require, role_of
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields, InvalidInput, SecretInText, StoreFailure
+from bot.core.integrations.owners import left_at, note_departure
 from bot.core.model import Actor, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
 from bot.core.secret_detection import looks_secret
@@ -46,6 +48,9 @@ Workspaces = Callable[[str, str | None], Workspace]
 
 _FORM_S = 2.8
 """Slack waits 3 s for the answer to a form: for asking who sent it and for checking the login together."""
+
+_LONGEST_QUERY = 100
+"""Characters of what is typed in a menu: longer than any name."""
 
 
 class _QuickAck:
@@ -108,10 +113,12 @@ class Dispatch:
         verb, words = known or self._routes.read(text)
         surface = surface_of(self._services, actor.workspace, actor.user_id, body)
         available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
-        if verb.name not in self._routes.waiting:
+        opening = verb.opens.get(" ".join(words.rest).lower())
+        if opening is None and verb.name not in self._routes.waiting:
             return call(verb.listener, {**available, "ack": _QuickAck(ack, self._command_name)})
         ack()
-        return self._later(surface, context, lambda: self._answer(verb.listener, available, context))
+        listener = opening or verb.listener
+        return self._later(surface, context, lambda: self._answer(listener, available, context))
 
     def press(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Acknowledge a press, then run its listener on the executor."""
@@ -133,6 +140,32 @@ class Dispatch:
         is_changing = press.action_id in self._routes.changing
         home = partial(self._publish_home, actor, _home_state(surface)) if is_changing else _do_nothing
         self._answer(listener, available, context, home)
+
+    def suggest(self, ack: Ack, body: _Body, context: BoltContext) -> None:
+        """Answer a menu that searches as one types."""
+        actor = self._actor(context, body, Action.SEE)
+        require(self._services.ports, actor, Action.SEE)
+        listener = self._routes.suggestions.get(str(body.get("block_id", "")))
+        if listener is None:
+            raise InvalidInput("This menu is too old.", "Close it and open it again.")
+        query = str(body.get("value") or "")[:_LONGEST_QUERY]
+        call(listener, {**self._given(actor), "ack": _QuickAck(ack, CommandName()), "query": query})
+
+    def shortcut(self, ack: Ack, body: _Body, context: BoltContext) -> None:
+        """Acknowledge a shortcut, then run its listener on the executor."""
+        ack()
+        surface = surface_of(self._services, _named_workspace(context), context.user_id or "", body)
+        self._later(surface, context, lambda: self._chosen(body, context, surface))
+
+    def _chosen(self, body: _Body, context: BoltContext, surface: Surface) -> None:
+        """Run a shortcut's listener."""
+        actor = self._actor(context, body, None)
+        require(self._services.ports, actor, Action.SEE)
+        listener = self._routes.shortcuts.get(str(body.get("callback_id", "")))
+        if listener is None:
+            raise InvalidInput("This shortcut is too old.", "Reload Slack and try again.")
+        available = {**self._given(actor), "surface": surface, "about": body.get("message") or {}}
+        self._answer(listener, available, context)
 
     def form(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a submitted form."""
@@ -162,6 +195,18 @@ class Dispatch:
             home = HomeSurface(self._services.slack(_named_workspace(context)), user_id, "", "")
             task = self._guarded(home.replace, context, lambda: self._opened(context, body))
             self._services.executor.submit(task, on_full=lambda: home.replace(busy()))
+
+    def user_changed(self, ack: Ack, event: _Body, context: BoltContext) -> None:
+        """Note that somebody was deactivated, or is back. Slack sends this for every change of a profile."""
+        ack()
+        workspace, user = self._workspaces(*_named_workspace(context)), event["user"]
+        if user.get("deleted") or left_at(self._services.ports.store.read(workspace), user["id"]):
+            task = partial(self._note_departure, workspace, user["id"])
+            self._services.executor.submit(task, on_full=_do_nothing)
+
+    def _note_departure(self, workspace: Workspace, user_id: str) -> None:
+        person = self._services.people.person(workspace, user_id, fresh=True)
+        note_departure(self._services.ports, workspace, person, self._services.admins)
 
     def failed(self, error: Exception, body: _Body) -> BoltResponse:
         """Answer a request whose listener or middleware failed: the person is told, Slack gets a 200."""
@@ -330,13 +375,18 @@ def _refuse_secret(services: Services, actor: Actor, text: str) -> None:
 def _read_press(body: _Body) -> Press:
     """Read a press. An overflow entry's value is ``<action id>:<value>``."""
     action = body["actions"][0]
-    chosen = action.get("selected_option") or {}
-    action_id, value = str(action.get("action_id", "")), str(action.get("value") or chosen.get("value") or "")
+    action_id, value = str(action.get("action_id", "")), _value_of(action)
     if action.get("type") == "overflow":
         action_id, _, value = value.partition(":")
     place = body.get("view") or body
     state = (place.get("state") or {}).get("values") or {}
     return Press(action_id, str(action.get("block_id", "")), value, state)
+
+
+def _value_of(action: Mapping[str, Any]) -> str:
+    """A button's value, a chosen option's, the id of a chosen person, or what was typed."""
+    chosen = action.get("selected_option") or {}
+    return str(action.get("value") or chosen.get("value") or action.get("selected_user") or "")
 
 
 def _home_state(surface: Surface) -> str | None:

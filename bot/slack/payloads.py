@@ -88,7 +88,12 @@ _VIEW = _record(
 )
 _ACTION = _record(
     {"type": _name, "action_id": _name},
-    {"block_id": _text, "value": _plain, "selected_option": _record({"value": _plain})},
+    {
+        "block_id": _text,
+        "value": _plain,
+        "selected_option": _record({"value": _plain}),
+        "selected_user": _text,
+    },
 )
 _WHO = {"user": _record({"id": _name}, {"team_id": _name})}
 _WHERE = {
@@ -106,13 +111,17 @@ _WHERE = {
 _SUBMITTED = {"view": _record({"id": _name, "type": _name, "callback_id": _text})}
 _CALLED = {"callback_id": _name}
 
-_HOME_EVENT = _record({"type": _name, "user": _name})
+_EVENT = _record({"type": _name})
+_SUBSCRIBED = {
+    "app_home_opened": _record({"type": _name, "user": _name}),
+    "user_change": _record({"type": _name, "user": _record({"id": _name})}),
+}
 
 
 def _event(value: object) -> bool:
-    """Any event; the one we subscribe to must also say whose Home it is."""
-    is_home = isinstance(value, dict) and value.get("type") == "app_home_opened"
-    return _HOME_EVENT(value) if is_home else _record({"type": _name})(value)
+    """Any event; those we subscribe to must also say whose Home it is, or who changed."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return _SUBSCRIBED.get(kind, _EVENT)(value) if isinstance(kind, str) else False
 
 
 def _interaction(required: Mapping[str, _Shape], optional: Mapping[str, _Shape] | None = None) -> _Shape:

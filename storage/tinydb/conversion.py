@@ -1,10 +1,13 @@
-"""Converts a data directory of format 1, once, at the first start.
+"""Converts a data directory of format 1, once, when the operator asks for it.
+
+A start never does: whoever can write the directory could put back files that no key authenticates.
 
 Format 1 had no key in its header or its entries, wrote some fields differently, and bound a secret to
 its workspace and integration alone. Each file is kept beside
 the new one as ``<name>.format1``, until a change makes one of the workspace's secrets go.
 
-The store's own file is converted last: until then the next start begins again, from the files that were kept.
+The store's own file is converted last: until then the next attempt begins again, from the files that were
+kept.
 """
 
 import hashlib

@@ -58,6 +58,7 @@ class TinyDBStore:
         clock: Clock = _now,
         disk: Disk = REAL_DISK,
         lost_keys: Collection[str] = (),
+        converts: bool = False,
     ) -> None:
         """
         Open a data directory, or begin one, and load every workspace in it.
@@ -68,6 +69,7 @@ class TinyDBStore:
             clock: Gives the time in UTC.
             disk: Another disk than the real one, for tests.
             lost_keys: Ids of keys that are gone for good: what is under them does not stop the start.
+            converts: True converts a directory of format 1, in which no key authenticates anything.
 
         Raises:
             StoreInUse: Another process holds the directory.
@@ -88,7 +90,7 @@ class TinyDBStore:
             self._shared = Shared(
                 volume, Sealer(keyring, lost_keys), clock, self._holders, self._remember_place
             )
-            self._load(lost_keys)
+            self._load(lost_keys, converts=converts)
         except BaseException:
             self._held.close()
             raise
@@ -223,10 +225,16 @@ class TinyDBStore:
         except StoreFailure as error:
             log.warning("the metadata could not be written: %s", error.message)
 
-    def _load(self, lost_keys: Collection[str]) -> None:
+    def _load(self, lost_keys: Collection[str], *, converts: bool) -> None:
         """Read everything, and write only once nothing stands against the start."""
         volume, sealer = self._shared.volume, self._shared.sealer
         if is_former(volume):
+            if not converts:
+                raise StoreFailure(
+                    f"{volume.directory} is as an earlier version wrote it, without a key in its files.",
+                    "If it is yours as that version left it, run `quaymaster store upgrade` once. If it was "
+                    "upgraded before, somebody put old files back: restore a backup.",
+                )
             self._convert()
         self._metadata = Metadata(volume, sealer)
         self._open = {key: OpenWorkspace(self._shared, key) for key in workspace_keys(volume.directory)}

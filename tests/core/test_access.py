@@ -21,8 +21,15 @@ OWNING = (
     Action.RESTORE,
     Action.REVOKE_TOKEN,
     Action.MUTE,
+    Action.GIVE,
 )
-ADMINISTERING = (Action.APPROVE_TOKEN, Action.DECLINE_TOKEN, Action.RENAME_TARGET, Action.NOTIFY)
+ADMINISTERING = (
+    Action.APPROVE_TOKEN,
+    Action.DECLINE_TOKEN,
+    Action.RENAME_TARGET,
+    Action.NOTIFY,
+    Action.GIVE_ALL,
+)
 
 
 PERMITTED = (*READING, *ADDING, *OWNING, *ADMINISTERING)
@@ -33,6 +40,7 @@ RECORDED = (
     Action.FETCH,
     Action.TYPE_SECRET,
     Action.HEALTH,
+    Action.ORPHAN,
     Action.ENDS,
 )
 """What the history names and no role decides: part of another action, an operator's, or a workflow's."""

@@ -6,7 +6,8 @@ from handlers import all_routes
 from tests.fakes.shown import Control, Shown
 
 ROUTES = all_routes()
-HOLDING = frozenset({"plain_text_input", "static_select", "checkboxes", "datepicker"})
+_MENUS = ("static_select", "external_select", "datepicker")
+HOLDING = frozenset({"plain_text_input", "checkboxes", *_MENUS})
 """Controls that only hold a value, unless their block sends it at once."""
 
 

@@ -182,6 +182,22 @@ class Team:
         self.slack.message_shortcut(user, message.id, callback_id)
         return self.settled(user, before)
 
+    def hand_over(self, kind: str, about: Mapping[str, Any], user: str = MEMBER) -> Shown:
+        """
+        Send an interaction whose facts no person of this workspace can make, such as another app's message.
+
+        Args:
+            kind: Its type.
+            about: What it holds beside what every interaction holds.
+            user: Who sends it.
+        """
+        before = len(self.slack.shown)
+        grants = self.slack.world.grants
+        url = self.slack.base_url + grants.response_url("app", user, OPS, None)
+        lent = {"trigger_id": grants.trigger(user, OPS), "response_url": url}
+        self.deliver(payloads.interaction(kind, user, **{**lent, **about}))
+        return self.settled(user, before)
+
     def say(self, text: str, user: str = MEMBER) -> Shown:
         """Write a message that everybody in the channel sees."""
         self.slack.say(user, OPS, text)

@@ -164,14 +164,6 @@ def test_admin_deletes_what_others_own(free):
     assert free.find("my_registry") is None
 
 
-def test_delete_without_a_name_asks_which(free):
-    """Without a name, the usage and an example are told."""
-    shown = free.command("delete")
-
-    assert "Which integration?" in shown.text
-    assert "Example: /integrations delete my_registry" in shown.text
-
-
 def test_unknown_name_is_answered_with_the_nearest(free):
     """A name that does not exist is answered with those that look like it."""
     assert "Did you mean “my_registry”?" in free.command("delete my_registri").text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.model import Target, TargetKind
+from bot.core.model import Dependency, Source, Target, TargetKind
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
@@ -31,6 +31,13 @@ def ticked(form):
     initial = form.menu(DEFAULT_TICK).element.get("initial_options", [])
     access = form.menu("All workflows").element["initial_option"]
     return [one["value"] for one in [*initial, access] if one["value"] != "all"]
+
+
+def use(team, name):
+    """Let an unlinked target depend on an integration, as its fetch does."""
+    used = Dependency(team.find(name).id, EVIL, COLLEAGUE, team.slack.clock.now(), Source.WORKFLOW)
+    with team.store.change(ACME) as change:
+        change.put(used)
 
 
 @pytest.fixture
@@ -149,6 +156,17 @@ def test_default_that_was_given_up_is_free(two):
     choose(two, "mine", DEFAULT)
 
     assert two.find("mine").is_default
+
+
+def test_default_takes_no_login_from_targets_that_nobody_linked(two):
+    """Where there is no default, a member takes no pipeline's present login away by ticking one."""
+    use(two, "theirs")
+    shown = choose(two, "mine", DEFAULT)
+    choose(two, "theirs", DEFAULT, user=COLLEAGUE)
+
+    assert "use “theirs” at this server and would get this login" in shown.error("Integration Name")
+    assert two.find("theirs").is_default
+    assert not two.find("mine").is_default
 
 
 def test_default_taken_while_the_registry_was_asked_is_not_stolen(two, registry):

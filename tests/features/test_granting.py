@@ -285,6 +285,17 @@ def test_admin_merges_two_targets(linked):
     assert fetch(linked, text).integration.name == "my_registry"
 
 
+def test_merging_lifts_no_removal(linked):
+    """What was removed from a target stays removed when it is merged into one that somebody only noted."""
+    text = token(linked, ADMIN)
+    linked.command("unlink my_registry project web-shop")
+    linked.command("link my_registry project checkout", COLLEAGUE)
+    linked.command("targets rename project web-shop checkout", ADMIN)
+
+    with pytest.raises(TargetRemoved):
+        fetch(linked, text)
+
+
 def test_closed_registry_opens_nothing_to_others(free, registry):
     """A repository of a closed integration is looked into by its owner and admins only."""
     form = free.command("edit my_registry")
@@ -356,10 +367,12 @@ def test_closing_shows_who_remains(linked):
 
 
 def test_token_of_a_deactivated_creator_stops(make_team):
-    """Who has left fetches nothing any more, and the admins are told."""
+    """Who has left fetches nothing any more when the grace is over, and the admins are told."""
     team = make_team(admins=(ADMIN,))
     team.add("my_registry", owner=LEFT)
     text, _ = create_token(team.services.ports, team.actor(LEFT), WEB_SHOP, 90)
+    review(team.services)
+    team.slack.clock.advance(7 * 24 * 3600)
     review(team.services)
     deliver(team)
 

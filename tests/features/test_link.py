@@ -63,7 +63,6 @@ def test_linking_again_with_a_settings_link_adds_it(free):
 
 
 REFUSED = [
-    ("link", "The integration's name is missing."),
     ("link my_registry", "The kind of target is missing."),
     ("link my_registry project", "The target's name is missing."),
     ("link my_registry server web-1", "project, environment or image"),

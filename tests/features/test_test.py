@@ -195,7 +195,7 @@ def test_busy_executor_is_told(free):
     assert "Busy, nothing was changed." in free.command("test my_registry").text
 
 
-@pytest.mark.parametrize("typed", ["test", "test nothing"])
+@pytest.mark.parametrize("typed", ["test nothing"])
 def test_what_cannot_be_tested_is_explained(free, registry, typed):
     """A missing or unknown name is answered where it was typed."""
     assert ":warning:" in free.command(typed).text

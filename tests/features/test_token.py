@@ -120,7 +120,6 @@ def test_viewer_makes_none(make_team):
     ("typed", "said"),
     [
         ("token make", "create, list or revoke"),
-        ("token create", "The kind of target is missing."),
         ("token create project", "The target's name is missing."),
         ("token create server x", "project, environment or image"),
         ("token create project x 0", "A token lasts 1 to 365 days."),

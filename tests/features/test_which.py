@@ -49,7 +49,6 @@ def test_ticked_default_answers(default):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("which", "The image is missing."),
         ("which nothing.example.com/app", "No integration answers for nothing.example.com."),
         ("which <!channel>/app", ":warning:"),
         (f"which {IMAGE} server x", "project, environment or image"),

@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import StoreDamaged, StoreReadOnly
+from bot.core.errors import StoreDamaged, StoreFailure, StoreReadOnly
 from bot.core.model import Server, Source
 from bot.core.queries import HistoryQuery
 from bot.registry.kind_table import KINDS
 from storage.maintenance import Verified, verify
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.fakes.workplace import QuickDisk
 from tests.storage.disks import PowerCut, WatchedDisk
 from tests.storage.samples import (
     ENVIRONMENT,
@@ -32,7 +33,6 @@ from tests.storage.samples import (
     T2,
     contents,
     names,
-    opened,
     password_of,
     record,
     whole_history,
@@ -44,6 +44,11 @@ COUNT = 11
 """How many kinds format 1 had."""
 
 
+def upgraded(directory: Path) -> TinyDBStore:
+    """The store of a directory, converted when it is of format 1."""
+    return TinyDBStore(directory, KEYRING, disk=QuickDisk(), converts=True)
+
+
 @pytest.fixture
 def former(tmp_path: Path) -> Path:
     """The directory as format 1 left it."""
@@ -53,9 +58,21 @@ def former(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
+def test_start_believes_no_file_without_a_key(former: Path) -> None:
+    """A start takes no file of format 1, which whoever can write the directory could put back, changed."""
+    upgraded(former).close()
+    (former / "meta.db").write_bytes((former / "meta.db.format1").read_bytes())
+    (former / "T1.db").write_bytes((former / "T1.db.format1").read_bytes())
+    before = contents(former)
+
+    with pytest.raises(StoreFailure, match="somebody put old files back"):
+        TinyDBStore(former, KEYRING)
+    assert contents(former) == before
+
+
 def test_everything_is_there(former: Path) -> None:
     """Integrations of each kind, dependencies, tokens and both workspaces are there, and passwords open."""
-    store = opened(former)
+    store = upgraded(former)
     store.close()
     reading = store.read(T1)
     kinds = [one.kind for one in reading.integrations.all()]
@@ -81,7 +98,7 @@ def test_everything_is_there(former: Path) -> None:
 
 def test_links_by_people_stay_granted(former: Path) -> None:
     """What a person linked may still be fetched; what was only fetched grants nothing."""
-    store = opened(former)
+    store = upgraded(former)
     store.close()
     reading = store.read(T1)
 
@@ -91,7 +108,7 @@ def test_links_by_people_stay_granted(former: Path) -> None:
 
 def test_history_is_whole(former: Path) -> None:
     """The history is one chain from its first entry on, sealed and verified, in both workspaces."""
-    store = opened(former)
+    store = upgraded(former)
     found = verify(store, KEYRING)
     marks = store.marks(T1)
     store.close()
@@ -102,7 +119,7 @@ def test_history_is_whole(former: Path) -> None:
 
 def test_facts_of_old_entries_are_fields(former: Path) -> None:
     """Who deleted what of a server, and what gave a name up, is found in entries of format 1."""
-    store = opened(former)
+    store = upgraded(former)
     deleted = store.read(T1).history.deletion_at(Server("https", "gone.example.com", 8443))
     archived = store.read(T1).history.page(HistoryQuery(before=15)).entries
     store.close()
@@ -117,7 +134,7 @@ def test_facts_of_old_entries_are_fields(former: Path) -> None:
 def test_former_files_are_kept(former: Path) -> None:
     """Each file of format 1 stays beside the new one, byte for byte."""
     before = contents(former)
-    opened(former).close()
+    upgraded(former).close()
     after = contents(former)
     kept = {name.removesuffix(".format1"): data for name, data in after.items() if name.endswith(".format1")}
 
@@ -126,9 +143,9 @@ def test_former_files_are_kept(former: Path) -> None:
 
 def test_conversion_happens_once(former: Path) -> None:
     """The second start converts nothing and finds the same."""
-    opened(former).close()
+    upgraded(former).close()
     first = contents(former)
-    store = opened(former)
+    store = upgraded(former)
     found = names(store)
     store.close()
 
@@ -139,7 +156,7 @@ def test_conversion_happens_once(former: Path) -> None:
 def test_killed_at_any_call_the_next_start_converts(former: Path, tmp_path: Path) -> None:
     """Wherever a conversion is cut off, the next start finds everything."""
     disk = WatchedDisk()
-    TinyDBStore(former, KEYRING, disk=disk).close()
+    TinyDBStore(former, KEYRING, disk=disk, converts=True).close()
     calls = len(disk.calls)
     found = {after_a_cut(tmp_path, instant) for instant in range(0, calls, 3)}
 
@@ -156,8 +173,8 @@ def after_a_cut(folder: Path, instant: int) -> tuple[int, int]:
     disk = WatchedDisk()
     disk.stops_at = instant
     with suppress(PowerCut):
-        TinyDBStore(place / "data", KEYRING, disk=disk).close()
-    store = opened(place / "data")
+        TinyDBStore(place / "data", KEYRING, disk=disk, converts=True).close()
+    store = upgraded(place / "data")
     verified = {one.workspace_key: one.entries for one in verify(store, KEYRING) if not one.fault}
     count = len(names(store))
     store.close()
@@ -175,13 +192,13 @@ def forge_actor(path: Path) -> None:
 def test_forged_history_is_not_sealed(former: Path) -> None:
     """A history rewritten before the conversion stops all writing, and stays marked after a repair."""
     forge_actor(former / "audit" / "T1-000000001.db")
-    store = opened(former)
+    store = upgraded(former)
     with pytest.raises(StoreReadOnly, match="Entry 1 is not as it was written"):
         record(store, 1)
     verified = verify(store, KEYRING)[1]
     store.close()
     repair(former, "T1", NOON, KEYRING)
-    store = opened(former)
+    store = upgraded(former)
     record(store, 1)
     marks = store.marks(T1)
     store.close()
@@ -196,20 +213,20 @@ def test_damaged_former_file_is_named(former: Path) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     before = path.read_bytes()
     with pytest.raises(StoreDamaged, match="T1"):
-        opened(former)
+        upgraded(former)
 
     assert path.read_bytes() == before
 
 
 def test_changes_go_on(former: Path) -> None:
     """After the conversion changes are kept as ever, on top of the same history."""
-    store = opened(former)
+    store = upgraded(former)
     one = next(store.read(T1).integrations.all())
     with store.change(T1) as change:
         change.put(replace(one, name="new-name", version=one.version + 1))
     record(store, 1)
     store.close()
-    again = opened(former)
+    again = upgraded(former)
     found = verify(again, KEYRING)
     again.close()
 

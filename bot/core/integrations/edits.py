@@ -24,6 +24,7 @@ from bot.core.secrets import Secret
 from bot.core.workflows.resolve import is_undecided
 
 _MOST_REMAINING = 20
+_MOST_COMPARED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def edit_integration(
     edited = replace(edited, is_default=sharing.is_default, linked_only=sharing.linked_only)
     if draft.credential:
         edited = seal_credential(ports.keyring, actor.workspace, edited, credential)
-    _refuse_foreign_default(plan.reading, actor, edited)
+    _refuse_foreign_default(plan.reading, actor, integration, edited)
     if _is_new_login(integration, edited, draft):
         check = check_login(ports, actor, draft, edited, credential) if is_checked else None
         edited = replace(edited, check=check)
@@ -218,7 +219,7 @@ def _keep_edited(ports: Ports, actor: Actor, shown: Integration, edited: Integra
                     rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
                 )
                 change.put(bound)
-                _give_up_default(change, actor, bound)
+                _give_up_default(change, actor, shown, bound)
                 change.record(_what_changed(actor, shown, edited))
                 return Saved(bound, is_undecided(change, bound.server))
             reason = "it was changed meanwhile"
@@ -234,24 +235,43 @@ def _other_defaults(reading: Reading, edited: Integration) -> Iterator[Integrati
     return (one for one in there if one.is_default and one.id != edited.id)
 
 
-def _refuse_foreign_default(reading: Reading, actor: Actor, edited: Integration) -> None:
-    """Nobody takes a server's default away from an integration that they may not edit."""
+def _refuse_foreign_default(reading: Reading, actor: Actor, former: Integration, edited: Integration) -> None:
+    """Nobody changes which login others' targets get: not the default's, nor what they use without one."""
     for holder in _other_defaults(reading, edited):
         if not may(actor, Action.EDIT, holder.owner):
             reason = (
                 f"“{holder.name}” is the default for this server; its owner or an admin must give that up."
             )
             raise InvalidFields({"name": reason})
+    for used in _used_without_default(reading, former, edited):
+        if not may(actor, Action.EDIT, used.owner):
+            reason = (
+                f"Targets that nobody linked use “{used.name}” at this server and would get this login: ask "
+                "its owner or an admin."
+            )
+            raise InvalidFields({"name": reason})
 
 
-def _give_up_default(change: Change, actor: Actor, edited: Integration) -> None:
+def _used_without_default(
+    reading: Reading, former: Integration, edited: Integration
+) -> Iterator[Integration]:
+    """The integrations whose unlinked targets would get another login by a new default."""
+    is_old = former.is_default and former.server == edited.server
+    there = reading.integrations.at(edited.server) if edited.is_default and not is_old else ()
+    for one in there:
+        rows = reading.dependencies.page(one.id, 0, _MOST_COMPARED).rows
+        if one.id != edited.id and any(not row.granted_by for row in rows):
+            yield one
+
+
+def _give_up_default(change: Change, actor: Actor, former: Integration, edited: Integration) -> None:
     """A server has one default: the one that was chosen last, by somebody who may edit both."""
-    _refuse_foreign_default(change, actor, edited)
+    _refuse_foreign_default(change, actor, former, edited)
     for holder in list(_other_defaults(change, edited)):
-        former = replace(holder, is_default=False, version=holder.version + 1)
-        change.put(former)
+        given_up = replace(holder, is_default=False, version=holder.version + 1)
+        change.put(given_up)
         reason = f"now {edited.name}"
-        change.record(event(actor, Action.EDIT, former, changed=("default",), reason=reason))
+        change.record(event(actor, Action.EDIT, given_up, changed=("default",), reason=reason))
 
 
 def _what_changed(actor: Actor, old: Integration, new: Integration) -> Event:

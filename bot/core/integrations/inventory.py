@@ -35,6 +35,8 @@ _MOST_UNUSED = 20
 _MOST_ON_HOME = 5
 _TOKENS_END_SOON = timedelta(days=7)
 _EXPORTED_AT_ONCE = 500
+_MOST_ALIKE = 100
+"""As many as a menu in Slack takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,22 @@ def find_integration(ports: Ports, actor: Actor, name: str) -> Integration:
     if found is None:
         raise UnknownIntegration(name, integrations.nearest(name))
     return found
+
+
+def find_like(ports: Ports, actor: Actor, text: str) -> tuple[Integration, ...]:
+    """
+    Find at most 100 integrations whose name, server or type holds each word, the one of this name first.
+
+    Raises:
+        NotPermitted.
+    """
+    require(ports, actor, Action.SEE)
+    integrations = ports.store.read(actor.workspace).integrations
+    words = tuple(text.casefold().split())
+    page = integrations.page(Filter(words=words), Window(size=_MOST_ALIKE))
+    named = integrations.named(text.strip()) if words else None
+    first = (named,) if named else ()
+    return (*first, *(row.integration for row in page.rows if row.integration != named))[:_MOST_ALIKE]
 
 
 def get_integration(ports: Ports, actor: Actor, integration_id: str) -> Integration:

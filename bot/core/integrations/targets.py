@@ -16,7 +16,12 @@ _MOST_COMPARED = 2000
 
 
 def list_targets(
-    ports: Ports, actor: Actor, kind: TargetKind | None, words: tuple[str, ...], number: int = 0
+    ports: Ports,
+    actor: Actor,
+    kind: TargetKind | None,
+    words: tuple[str, ...],
+    number: int = 0,
+    size: int = _TARGETS_A_PAGE,
 ) -> TargetPage:
     """
     Return a page of the targets that depend on anything or have a token.
@@ -27,10 +32,11 @@ def list_targets(
         kind: Only these; ``None`` = all.
         words: Each must occur in the name, whatever the case.
         number: The page, from 0.
+        size: How many on a page.
     """
     require(ports, actor, Action.SEE)
     folded = tuple(word.casefold() for word in words)
-    return ports.store.read(actor.workspace).dependencies.targets(kind, folded, number, _TARGETS_A_PAGE)
+    return ports.store.read(actor.workspace).dependencies.targets(kind, folded, number, size)
 
 
 def find_similar(ports: Ports, actor: Actor, target: Target) -> Target | None:
@@ -108,9 +114,9 @@ def _move(change: Change, dependency: Dependency, new: Target) -> None:
 
 
 def _move_bar(change: Change, bar: Bar, new: Target) -> None:
-    """Give a bar to another target, unless somebody let that one fetch."""
+    """Give a bar to another target, unless somebody with the right let that one fetch."""
     change.remove(bar)
     known = change.dependencies.get(bar.integration_id, new)
-    if known is None and change.dependencies.bar(bar.integration_id, new) is None:
+    if not (known and known.granted_by) and change.dependencies.bar(bar.integration_id, new) is None:
         removed = replace(bar.removed, target=new) if bar.removed else None
         change.put(replace(bar, target=new, removed=removed))

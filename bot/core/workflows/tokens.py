@@ -10,6 +10,7 @@ from bot.core.access import may, refuse, require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenRefused
 from bot.core.integrations.dependencies import may_link
+from bot.core.integrations.owners import GRACE, left_at
 from bot.core.model import Actor, Integration, News, Role, Server, Source, Target, Workspace, new_id
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
@@ -264,8 +265,8 @@ def review_token(
     """
     Hold a token against who its creator is today.
 
-    Who was deactivated fetches nothing any more, and the admins are told; what an admin made needs nobody's
-    decision.
+    A token of somebody who was deactivated ends when the grace is over, and the admins are told; what an
+    admin made needs nobody's decision.
 
     Args:
         ports: The ports.
@@ -284,6 +285,9 @@ def review_token(
         if known is None or not known.is_valid(clock.at):
             return
         if creator.is_deleted:
+            left = left_at(change, creator.user_id)
+            if left is None or clock.at < left + GRACE:
+                return
             done = event(clock, Action.REVOKE_TOKEN, reason="its creator was deactivated", **facts)
             change.put(replace(known, revoked_at=clock.at))
             for admin in admins:

@@ -1,0 +1,252 @@
+"""Whose integrations and workflow tokens are: hand them over, and notice when their owner has left.
+
+Who is deactivated leaves orphans: their integrations are marked, and their tokens end when a grace is over.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.core.access import require, role_of
+from bot.core.audit import Action, event
+from bot.core.errors import Changed, InvalidInput, UnknownIntegration
+from bot.core.integrations.inventory import present
+from bot.core.model import Actor, Integration, News, Role, Setting, Source, Workspace, new_id
+from bot.core.news import channel_of, record_news
+from bot.core.ports import Ports
+from bot.core.ports.slack import Person
+from bot.core.ports.store import Change, Reading
+from bot.core.queries import Filter, Window
+from bot.core.workflows.token_format import WorkflowToken
+
+GRACE = timedelta(days=7)
+"""How long the tokens of a deactivated person go on, so that somebody can take them over."""
+_CLOCK = "quaymaster"
+"""Who the history names for what no person and no workflow did."""
+_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """What belongs to a person at one moment."""
+
+    person: str
+    integrations: tuple[Integration, ...]
+    tokens: tuple[WorkflowToken, ...]
+    """The valid ones that they made or took over."""
+    left_at: datetime | None = None
+    """When it was noticed that the person was deactivated."""
+
+    @property
+    def tokens_end_at(self) -> datetime | None:
+        """When the tokens end by themselves, if their creator has left."""
+        return self.left_at + GRACE if self.left_at else None
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that differ when anything else belongs to the person."""
+        return fingerprint([one.id for one in self.integrations], [one.id for one in self.tokens])
+
+    def __bool__(self) -> bool:
+        return bool(self.integrations or self.tokens)
+
+
+def fingerprint(*ids: list[str]) -> str:
+    """16 hexadecimal digits of lists of ids: what a person saw, to be held against the present."""
+    return hashlib.sha256("\n".join(",".join(sorted(each)) for each in ids).encode()).hexdigest()[:16]
+
+
+def belongings_of(reading: Reading, person: str, at: datetime) -> Belongings:
+    """Collect what belongs to a person."""
+    left = left_at(reading, person)
+    return Belongings(person, tuple(_integrations_of(reading, person)), tokens_by(reading, person, at), left)
+
+
+def _integrations_of(reading: Reading, person: str) -> Iterator[Integration]:
+    narrowed, after = Filter(owner=person), None
+    while True:
+        page = reading.integrations.page(narrowed, Window(after=after, size=_AT_ONCE))
+        yield from (row.integration for row in page.rows)
+        if not page.has_next:
+            return
+        after = page.rows[-1].integration.key
+
+
+def tokens_by(reading: Reading, person: str, at: datetime) -> tuple[WorkflowToken, ...]:
+    """Every valid token that a person made or took over."""
+    found: list[WorkflowToken] = []
+    number, is_more = 0, True
+    while is_more:
+        page = reading.tokens.page(at, (person.casefold(),), number, _AT_ONCE)
+        found += [one for one in page.rows if one.created_by == person and one.is_valid(at)]
+        # Those that are valid stand first.
+        is_more = page.has_next and (number + 1) * _AT_ONCE < page.valid
+        number += 1
+    return tuple(found)
+
+
+def left_at(reading: Reading, person: str) -> datetime | None:
+    """When it was noticed that a person was deactivated; ``None`` = they were not."""
+    noted = reading.settings.get(_left_name(person))
+    return datetime.fromisoformat(noted) if noted else None
+
+
+def _left_name(person: str) -> str:
+    return f"left {person}"
+
+
+def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integration:
+    """
+    Make somebody the owner of an integration. Both owners are told.
+
+    Args:
+        ports: The ports.
+        actor: Its owner or an admin.
+        name: The integration's.
+        to: What Slack says of the new owner at this moment.
+
+    Raises:
+        NotPermitted, UnknownIntegration.
+        InvalidInput: The new owner is not a full member, or owns it already.
+        Changed: It was changed meanwhile.
+    """
+    require(ports, actor, Action.SEE)
+    integrations = ports.store.read(actor.workspace).integrations
+    shown = integrations.named(name)
+    if shown is None:
+        raise UnknownIntegration(name, integrations.nearest(name))
+    require(ports, actor, Action.GIVE, shown)
+    _refuse_no_member(actor, to)
+    if shown.owner == to.user_id:
+        raise InvalidInput(f"“{shown.name}” belongs to this person already.", "There is nothing to do.")
+    with ports.store.change(actor.workspace) as change:
+        integration = present(change, shown.id)
+        if integration.version != shown.version:
+            raise Changed(shown.name)
+        given = _give(change, actor, integration, to.user_id)
+        done = event(actor, Action.GIVE, given, person=to.user_id)
+        record_news(change, done, (channel_of(change), shown.owner, to.user_id))
+    return given
+
+
+def _give(change: Change, actor: Actor, integration: Integration, to: str) -> Integration:
+    given = replace(
+        integration, owner=to, orphaned_at=None, updated_at=actor.at, version=integration.version + 1
+    )
+    change.put(given)
+    return given
+
+
+def _refuse_no_member(actor: Actor, person: Person) -> None:
+    """Raise ``InvalidInput`` for somebody who may own nothing."""
+    role = role_of(person, actor.workspace.team_id, is_named_admin=False, is_editor=True)
+    if role is Role.NOBODY:
+        raise InvalidInput(
+            "Guests, bots, deactivated people and people of other workspaces cannot own integrations.",
+            "Choose a full member of this workspace.",
+        )
+
+
+def plan_giving(ports: Ports, actor: Actor, former: str, to: Person) -> Belongings:
+    """
+    Look up what ``give_all`` would give.
+
+    Raises:
+        NotPermitted: Only admins may.
+        InvalidInput: The new owner is not a full member, or is the old one.
+    """
+    require(ports, actor, Action.GIVE_ALL)
+    _refuse_no_member(actor, to)
+    if former == to.user_id:
+        raise InvalidInput("The old and the new owner are the same person.", "Choose somebody else.")
+    return belongings_of(ports.store.read(actor.workspace), former, actor.at)
+
+
+def give_all(ports: Ports, actor: Actor, former: str, to: Person, seen: str) -> tuple[Belongings, bool]:
+    """
+    Give every integration and valid workflow token of a person to another: all of it, or nothing.
+
+    Args:
+        ports: The ports.
+        actor: An admin.
+        former: The id of the person that it belongs to.
+        to: What Slack says of the new owner at this moment.
+        seen: The fingerprint of what the actor saw.
+
+    Returns:
+        What was given and True; or what there is by now and False: it is not what the actor saw.
+
+    Raises:
+        NotPermitted, InvalidInput: As ``plan_giving``.
+    """
+    plan_giving(ports, actor, former, to)
+    with ports.store.change(actor.workspace) as change:
+        found = belongings_of(change, former, actor.at)
+        if found.fingerprint != seen:
+            return found, False
+        for integration in found.integrations:
+            given = _give(change, actor, integration, to.user_id)
+            change.record(event(actor, Action.GIVE, given, person=to.user_id))
+        for token in found.tokens:
+            change.put(replace(token, created_by=to.user_id))
+            facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": to.user_id}
+            change.record(event(actor, Action.GIVE, **facts))
+        done = event(actor, Action.GIVE_ALL, person=to.user_id, reason=in_words(found))
+        record_news(change, done, ("" if found.left_at else former, to.user_id))
+        if found.left_at:
+            change.remove(Setting(_left_name(former), found.left_at.isoformat()))
+    return found, True
+
+
+def in_words(found: Belongings) -> str:
+    """``3 integrations and 1 workflow token``."""
+    integrations, tokens = len(found.integrations), len(found.tokens)
+    return (
+        f"{integrations} integration{'s' * (integrations != 1)} and "
+        f"{tokens} workflow token{'s' * (tokens != 1)}"
+    )
+
+
+def note_departure(ports: Ports, workspace: Workspace, person: Person, admins: tuple[str, ...]) -> None:
+    """
+    Note that a person was deactivated, or is back: once each, however often it is said.
+
+    What belongs to who has left is orphaned, and the admins are told, in one message each.
+
+    Args:
+        ports: The ports.
+        workspace: Which.
+        person: What Slack says of them at this moment.
+        admins: The ids of the admins whom the settings name; without any, the channel for news is told.
+    """
+    is_noted = left_at(ports.store.read(workspace), person.user_id) is not None
+    if is_noted is person.is_deleted:
+        return
+    clock = Actor(workspace, _CLOCK, Role.ADMIN, ports.now(), Source.COMMAND_LINE)
+    with ports.store.change(workspace) as change:
+        found = belongings_of(change, person.user_id, clock.at)
+        if person.is_deleted and found and not found.left_at:
+            _orphan(change, clock, found, admins)
+        elif found.left_at and not person.is_deleted:
+            _take_back(change, found)
+
+
+def _orphan(change: Change, clock: Actor, found: Belongings, admins: tuple[str, ...]) -> None:
+    change.put(Setting(_left_name(found.person), clock.at.isoformat()))
+    for integration in found.integrations:
+        change.put(replace(integration, orphaned_at=clock.at))
+        change.record(event(clock, Action.ORPHAN, integration, person=found.person))
+    done = event(clock, Action.ORPHAN, person=found.person, reason=in_words(found))
+    change.record(done)
+    people = [one for one in admins if one.startswith(("U", "W")) and one != found.person]
+    for recipient in people or filter(None, [channel_of(change)]):
+        change.put(News(new_id(), recipient, clock.at, done))
+
+
+def _take_back(change: Change, found: Belongings) -> None:
+    if found.left_at:
+        change.remove(Setting(_left_name(found.person), found.left_at.isoformat()))
+    for integration in found.integrations:
+        change.put(replace(integration, orphaned_at=None))

@@ -1,0 +1,130 @@
+"""Give integrations to another owner: one by its name, or all of a person after a preview.
+
+payload -> give -> give_integration -> notice -> show
+payload -> give | choose -> plan_giving -> preview -> show
+payload -> confirm -> give_all -> notice | preview -> replace
+"""
+
+from dataclasses import dataclass
+
+from bot.core.errors import InvalidInput
+from bot.core.integrations.owners import Belongings, give_all, give_integration, in_words, plan_giving
+from bot.core.model import Actor
+from bot.core.ports.slack import Person
+from bot.services import Services
+from handlers.blocks import (
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    header,
+    mention,
+    message,
+    notice,
+    paragraphs,
+)
+from handlers.command import PERSON, Verb, Words
+from handlers.owners import GIVE_TO, Leaver
+from handlers.paging import pack, read_value
+from handlers.routes import Press, Routes
+from handlers.surfaces import Surface
+
+_CONFIRM = "give.confirm"
+_CANCEL = "give.cancel"
+_MOST_NAMED = 40
+
+
+def register(routes: Routes) -> None:
+    """Add the verb, the menu ``Give to …`` and the preview's buttons."""
+    summary = "make somebody else its owner; `give all of @person to @person` moves everything (admins)"
+    routes.verb(Verb("give", give, "NAME @person", "my_registry @marco", summary, ("transfer",)), waits=True)
+    routes.action(GIVE_TO, choose)
+    routes.action(_CONFIRM, confirm, changes=True)
+    routes.action(_CANCEL, cancel)
+
+
+def give(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer ``give NAME @person`` and ``give all of @person to @person``."""
+    to = _person(services, actor, _mentioned(words, -1))
+    if _is_all(words):
+        former = _mentioned(words, 2)
+        return surface.show(preview(plan_giving(services.ports, actor, former, to), to.user_id))
+    name = " ".join(words.rest[:-2] if _is_to(words) else words.rest[:-1])
+    given = give_integration(services.ports, actor, name, to)
+    return surface.show(
+        notice(f":handshake: {bold(given.name)} belongs to {mention(to.user_id)} from now on.")
+    )
+
+
+def _is_all(words: Words) -> bool:
+    """True for ``give all of``; a name of these words stands in quotation marks."""
+    return [word.lower() for word in words.rest[:2]] == ["all", "of"]
+
+
+def _is_to(words: Words) -> bool:
+    """True when the word before the person is ``to``, after a name."""
+    return len(words.rest) > 2 and words.rest[-2].lower() == "to"
+
+
+def _mentioned(words: Words, index: int) -> str:
+    """The id of the person at a place. Raises ``InvalidInput``."""
+    if len(words.rest) < (5 if _is_all(words) else 2):
+        raise InvalidInput("Say what to give, and to whom.", words.usage)
+    found = PERSON.fullmatch(words.rest[index])
+    if found is None:
+        hint = "Type @ and choose them from Slack's list."
+        raise InvalidInput(f"I do not know a person called “{words.rest[index]}”.", f"{hint} {words.usage}")
+    return found[1]
+
+
+def _person(services: Services, actor: Actor, user_id: str) -> Person:
+    return services.people.person(actor.workspace, user_id, fresh=True)
+
+
+def choose(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer ``Give to …`` with the preview."""
+    former = read_value(Leaver, press.block_id.removeprefix("give"), "list orphaned").person
+    plan = plan_giving(services.ports, actor, former, _person(services, actor, press.value))
+    surface.show(preview(plan, press.value))
+
+
+def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Give all of it, or show what is there by now."""
+    row = read_value(Handover, press.value, "give")
+    to = _person(services, actor, row.to)
+    found, is_done = give_all(services.ports, actor, row.former, to, row.seen)
+    late = "This changed while you looked. Look again, then confirm."
+    done = notice(f":handshake: {in_words(found)} of {mention(row.former)} belong to {mention(row.to)} now.")
+    surface.replace(done if is_done else preview(found, row.to, late))
+
+
+def cancel(surface: Surface) -> None:
+    """Leave everything as it is."""
+    surface.replace(notice("Cancelled: nothing was given away."))
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What the preview's button carries: from whom, to whom, and what was shown."""
+
+    former: str
+    to: str
+    seen: str
+
+
+def preview(found: Belongings, to: str, note: str = "") -> Message:
+    """Everything that would get another owner, with the button that does it."""
+    former = mention(found.person)
+    if not found:
+        return notice(f"{former} owns no integration and no working workflow token.")
+    lines = [f"{in_words(found)} of {former} would belong to {mention(to)}:"]
+    lines += [f"• {bold(one.name)}  {code(one.server.address)}" for one in found.integrations]
+    lines += [f"• workflow token {code(one.id)} for {code(one.target.in_words)}" for one in found.tokens]
+    more = len(lines) - 1 - _MOST_NAMED
+    lines = [*lines[: _MOST_NAMED + 1], *([f"… and {more} more"] if more > 0 else [])]
+    value = pack(Handover(found.person, to, found.fingerprint))
+    buttons = actions(button("Give all", _CONFIRM, value, style="primary"), button("Cancel", _CANCEL))
+    blocks = [header("Give all?"), *([context(note)] if note else []), *paragraphs(lines), buttons]
+    return message(f"Give {in_words(found)}?", blocks)
