@@ -20,6 +20,7 @@ from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.model import Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
+from storage.identities import Identities
 from storage.maintenance import count_by_key
 from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange
@@ -42,7 +43,7 @@ from storage.postgres.rows import dependency_of, token_of
 from storage.postgres.signatures import SharedSignatures
 from storage.postgres.upkeep import fault_at_end, seal_again
 from storage.postgres.uses import Uses, workspace_of
-from storage.records import Value, bar_from, integration_from
+from storage.records import Value, bar_from
 from storage.sealing import Keyring
 from storage.transfer import Contents
 
@@ -96,6 +97,7 @@ class PostgresStore:
         self._trouble: str | None = None
         try:
             self._verify_keys(keyring, lost_keys)
+            self._seal_identities()
             self._reads.ask(("probe", None))  # so that each pool has a connection open
         except BaseException:
             self._reads.close()
@@ -115,9 +117,9 @@ class PostgresStore:
     def read(self, workspace: Workspace) -> PostgresReading:
         """One consistent state of a workspace. A workspace that was never changed is empty."""
         ws = workspace.key
-        return PostgresReading(
-            workspace, OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws))
-        )
+        identities = Identities(self._ledger.keyring, ws)
+        asked = OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws), identities)
+        return PostgresReading(workspace, asked)
 
     @contextmanager
     def change(self, workspace: Workspace) -> Iterator[PostgresChange]:
@@ -153,10 +155,10 @@ class PostgresStore:
         if not tokens:
             return None
         ws, *columns = tokens[0]
-        noted = self._uses.noted(ws)
+        noted, identities = self._uses.noted(ws), Identities(self._ledger.keyring, ws)
         candidates = tuple(
             Candidate(
-                integration_from(row[0], row[1]),
+                identities.read(row[0], row[1]),
                 noted.on(dependency_of(row[2], row[3])) if row[2] is not None else None,
                 bar_from(row[4]) if row[4] is not None else None,
             )
@@ -198,7 +200,7 @@ class PostgresStore:
     def values(self, workspace: Workspace) -> Iterator[Value]:
         """Everything of a workspace, from one state; the audit entries in order."""
         with self._alone(_READS_ONE_STATE) as connection:
-            yield from values_of(connection, workspace.key)
+            yield from values_of(connection, workspace.key, self._ledger.keyring)
 
     def fill(self, contents: Contents) -> None:
         """Keep everything as it is, in one transaction. Raises a ``StoreFailure``; then nothing was kept."""
@@ -275,6 +277,14 @@ class PostgresStore:
         for kid in keyring.kids:
             if kid not in known:
                 self._ledger.pool.ask(("keep_key_check", {"kid": kid, "check_value": checks[kid]}))
+
+    def _seal_identities(self) -> None:
+        """Seal what rows of the first schema hold in the clear; a database that takes no changes keeps it."""
+        for workspace in self.workspaces():
+            for (integration_id,) in self._ledger.ask(workspace.key, "plain_identities"):
+                with self.change(workspace) as change:
+                    if present := change.integrations.get(integration_id):
+                        change.put(present)
 
     def _refuse_missing_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
         """Look at every record, because a key that this store knows is not loaded."""
