@@ -97,7 +97,6 @@ class PostgresStore:
         self._trouble: str | None = None
         try:
             self._verify_keys(keyring, lost_keys)
-            self._seal_identities()
             self._reads.ask(("probe", None))  # so that each pool has a connection open
         except BaseException:
             self._reads.close()
@@ -277,14 +276,6 @@ class PostgresStore:
         for kid in keyring.kids:
             if kid not in known:
                 self._ledger.pool.ask(("keep_key_check", {"kid": kid, "check_value": checks[kid]}))
-
-    def _seal_identities(self) -> None:
-        """Seal what rows of the first schema hold in the clear; a database that takes no changes keeps it."""
-        for workspace in self.workspaces():
-            for (integration_id,) in self._ledger.ask(workspace.key, "plain_identities"):
-                with self.change(workspace) as change:
-                    if present := change.integrations.get(integration_id):
-                        change.put(present)
 
     def _refuse_missing_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
         """Look at every record, because a key that this store knows is not loaded."""

@@ -47,9 +47,6 @@ select id, doc from integrations where ws = %(ws)s and host = %(host)s and port 
 -- name: integrations_after
 select id, doc, name_key from integrations where ws = %(ws)s and name_key > %(after)s order by name_key limit 500
 
--- name: plain_identities
-select id from integrations where ws = %(ws)s and (doc ? 'username' or doc ? 'options')
-
 -- name: likely_names
 -- The names that share the most letter pairs with what was typed.
 select doc ->> 'name', name_key from integrations
