@@ -249,6 +249,8 @@ class TinyDBStore:
             )
         else:
             self._metadata.remember(self._keyring)
+            for opened in self._open.values():
+                opened.seal_identities()
 
     def _convert(self) -> None:
         """Convert a directory of format 1; its own file comes last, so that a crash begins it again."""
