@@ -14,8 +14,7 @@ from storage.postgres.postgres_store import PostgresStore
 from storage.records import row_of
 from storage.sealing import Keyring
 from storage.tinydb.directory import workspace_path
-from storage.tinydb.disk import REAL_DISK
-from storage.tinydb.durable_files import Volume
+from storage.tinydb.durable_files import REAL_DISK, Volume
 from storage.tinydb.file_format import Sealer, encode, line_of, lines_in
 from storage.tinydb.tinydb_store import TinyDBStore
 from storage.transfer import export, import_into
