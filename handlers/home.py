@@ -96,6 +96,8 @@ def _attention(seen: Overview, requests: Sequence[WorkflowToken], actor: Actor) 
     blocks += _more(seen.broken, "broken")
     blocks += [_ending_row(row, actor) for row in seen.ending.rows]
     blocks += _more(seen.ending, "ending")
+    blocks += [_orphaned_row(row) for row in seen.orphaned.rows]
+    blocks += _more(seen.orphaned, "orphaned")
     blocks += _requests(requests)
     return [section("*Needs attention*"), *blocks, divider()] if blocks else []
 
@@ -114,6 +116,12 @@ def _ending_row(row: Listed, actor: Actor) -> Block:
     text, action = ("Edit", EDIT) if is_theirs else ("Show", SHOW)
     facts = f"{bold(one.name)}   :hourglass: ends on {one.first_end}   {mention(one.owner)}"
     return section(facts, button(text, action, one.id, label=f"{text} {one.name}, which ends soon"))
+
+
+def _orphaned_row(row: Listed) -> Block:
+    one = row.integration
+    facts = f"{bold(one.name)}   its owner {mention(one.owner)} has left: `{COMMAND} give {one.name} @person`"
+    return section(facts, button("Show", SHOW, one.id, label=f"Show {one.name}, whose owner has left"))
 
 
 def _more(page: Page, word: str) -> list[Block]:

@@ -70,7 +70,9 @@ def _orphaned(reading: Reading, news: News) -> tuple[str, list[Block]]:
     names = ", ".join(named) + (f" and {more} more" if more else "")
     blocks = [section(names)] if named else []
     if found.tokens:
-        ends = f"The workflow tokens end {when(at + GRACE)}, unless somebody takes them over."
+        ends = (
+            f"The workflow tokens fetch nothing until somebody takes them over, and end {when(at + GRACE)}."
+        )
         blocks.append(context(ends))
     return text, [*blocks, give_to(person), context(f"`{COMMAND} list orphaned` shows the integrations.")]
 

@@ -261,7 +261,9 @@ def _token_blocks(token: WorkflowToken, asked: Asked, actor: Actor) -> list[Bloc
 
 
 def _approval(token: WorkflowToken, is_working: bool) -> str:
-    """Whether an admin approved it."""
+    """What keeps it from fetching, if anything does."""
+    if token.held_at and is_working:
+        return "  ·  :no_entry: its creator has left"
     if token.declined_by:
         return f"  ·  declined by {mention(token.declined_by)}"
     return "" if token.approved_by or not is_working else "  ·  :hourglass: not approved yet"

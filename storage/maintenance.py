@@ -23,29 +23,33 @@ from bot.core.model import (
     seal_context,
 )
 from bot.core.ports.store import Change, Reading, Store
+from storage.identities import kids_of
 from storage.sealing import Keyring, kid_of
 
 _BATCH = 100
 _MOST_NAMED = 10
 _OPERATOR = "operator"
 _NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit it and type a new secret."  # noqa: S105
+_NEEDS_A_LOGIN = (
+    "Its key was lost, and with it its username, its options and its secret: edit it and enter them again."
+)
 _ALL_MISSING = "Every entry is missing."
 
 
 def count_by_key(store: Store) -> dict[str, int]:
-    """How many credentials are sealed under each key, by key id."""
+    """How many integrations are sealed under each key, by key id."""
     kids = (
-        kid_of(one.secret)
+        kid
         for workspace in store.workspaces()
         for one in store.read(workspace).integrations.all()
-        if one.secret
+        for kid in kids_of(one)
     )
     return dict(Counter(kids))
 
 
 def reseal(store: Store, keyring: Keyring) -> int:
     """
-    Seal again every credential that is not sealed under the primary key.
+    Seal again every credential and identity that is not sealed under the primary key.
 
     It changes no version: nobody's button grows stale by it.
 
@@ -59,10 +63,8 @@ def reseal(store: Store, keyring: Keyring) -> int:
     left: list[str] = []
     for workspace in store.workspaces():
         old = [one for one in store.read(workspace).integrations.all() if _needs_reseal(one, keyring)]
-        ready = [one.id for one in old if one.secret and keyring.has_key_for(one.secret)]
-        left += [
-            f"{one.name} (key {kid_of(one.secret)})" for one in old if one.secret and one.id not in set(ready)
-        ]
+        ready = [one.id for one in old if kids_of(one) <= {*keyring.kids}]
+        left += [f"{one.name} (key {kid})" for one in old for kid in sorted(kids_of(one) - {*keyring.kids})]
         for start in range(0, len(ready), _BATCH):
             with store.change(workspace) as change:
                 count += sum(_reseal_one(change, keyring, one) for one in ready[start : start + _BATCH])
@@ -78,21 +80,23 @@ def reseal(store: Store, keyring: Keyring) -> int:
 def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
     """Seal one integration again; False when it was deleted or given a new secret meanwhile."""
     present = change.integrations.get(integration_id)
-    if present is None or present.secret is None or not keyring.needs_reseal(present.secret):
+    if present is None or not _needs_reseal(present, keyring):
         return False
-    context = seal_context(change.workspace, present)
-    credential = keyring.open(context, present.secret)
-    change.put(replace(present, secret=keyring.seal(context, credential)))
+    if present.secret and keyring.needs_reseal(present.secret):
+        context = seal_context(change.workspace, present)
+        credential = keyring.open(context, present.secret)
+        present = replace(present, secret=keyring.seal(context, credential))
+    change.put(present)  # the store seals the identity under the primary key by itself
     return True
 
 
 def _needs_reseal(integration: Integration, keyring: Keyring) -> bool:
-    return integration.secret is not None and keyring.needs_reseal(integration.secret)
+    return not kids_of(integration) <= {keyring.primary}
 
 
 def forget(store: Store, kid: str, at: datetime) -> int:
     """
-    Go on without a lost key: drop every secret that is sealed under it, one change a workspace.
+    Go on without a lost key: drop every login of which a part is sealed under it, one change a workspace.
 
     Args:
         store: The store.
@@ -107,10 +111,13 @@ def forget(store: Store, kid: str, at: datetime) -> int:
 
 def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> int:
     with store.change(workspace) as change:
-        lost = [one for one in change.integrations.all() if one.secret and kid_of(one.secret) == kid]
+        lost = [one for one in change.integrations.all() if kid in kids_of(one)]
         for one in lost:
-            check = Check(Outcome.UNREACHABLE, Stage.LOGIN, _NEEDS_A_SECRET, at, _OPERATOR)
-            change.put(replace(one, secret=None, check=check, updated_at=at, version=one.version + 1))
+            is_whole = one.identity is None or kid_of(one.identity) != kid
+            reason = _NEEDS_A_SECRET if is_whole else _NEEDS_A_LOGIN
+            check = Check(Outcome.UNREACHABLE, Stage.LOGIN, reason, at, _OPERATOR)
+            kept = replace(one, secret=None, identity=one.identity if is_whole else None)
+            change.put(replace(kept, check=check, updated_at=at, version=one.version + 1))
             change.record(Event("integration.forget", _OPERATOR, Source.COMMAND_LINE, at, one.id, one.name))
     return len(lost)
 

@@ -1,5 +1,7 @@
 """The values a store keeps as rows of plain JSON, and back: a codec derived from each value's fields.
 
+An integration's username and options are never written: ``storage/identities.py`` seals and opens them.
+
 What equals its default is left out; what is absent is read as its default. An unknown field is refused:
 a newer form of the data has a higher format number, and is never read by halves.
 """
@@ -76,12 +78,19 @@ class _Part(NamedTuple):
 class Codec(Generic[T]):
     """Writes the values of one class as JSON objects and reads them again."""
 
-    def __init__(self, kind: type[T], without: str = "") -> None:
-        """Derive it from the fields of a dataclass, ``without`` the one that the row's key holds."""
+    def __init__(self, kind: type[T], without: str = "", unwritten: frozenset[str] = frozenset()) -> None:
+        """
+        Derive it from the fields of a dataclass.
+
+        Args:
+            kind: The dataclass.
+            without: The field that the row's key holds.
+            unwritten: Fields that are read where a row has them, and never written.
+        """
         hints = get_type_hints(kind)
         parts = [_part(one, hints[one.name]) for one in fields(kind) if one.name != without]  # type: ignore[arg-type]
         self._kind = kind
-        self._parts = parts
+        self._parts = [one for one in parts if one.name not in unwritten]
         self._readers = {one.name: one.form.read for one in parts}
         # A field without a default has neither: both are MISSING. The class fills the others in by itself.
         bare = {one.name for one in fields(kind) if one.default is one.default_factory}  # type: ignore[arg-type]
@@ -96,7 +105,7 @@ class Codec(Generic[T]):
                 written[name] = form.write(field)
         return written
 
-    def read(self, row: Fields, **key: str) -> T:
+    def read(self, row: Fields, **key: Any) -> T:
         """Read what ``write`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
         readers = self._readers
         return self._kind(**(self._absent | {name: readers[name](row[name]) for name in row} | key))
@@ -184,8 +193,10 @@ class _Table(NamedTuple):
     key: str
 
 
+_IDENTIFYING = frozenset({"username", "options"})
+"""What tells who an integration logs in as. Rows of format 2 hold it in the clear."""
 _TABLES: dict[type, _Table] = {
-    Integration: _Table(INTEGRATIONS, Codec(Integration, without="id"), "id"),
+    Integration: _Table(INTEGRATIONS, Codec(Integration, without="id", unwritten=_IDENTIFYING), "id"),
     Dependency: _Table(DEPENDENCIES, Codec(Dependency), ""),
     Bar: _Table(BARS, Codec(Bar), ""),
     WorkflowToken: _Table(TOKENS, Codec(WorkflowToken, without="id"), "id"),
@@ -198,9 +209,10 @@ _EVENT = Codec(Event)
 _BY_NAME = {table.name: table for table in _TABLES.values()}
 
 
-def integration_from(integration_id: str, row: Fields) -> Integration:
-    """Read an integration."""
-    found: Integration = _BY_NAME[INTEGRATIONS].codec.read(row, id=integration_id)
+def integration_from(integration_id: str, row: Fields, **opened: Any) -> Integration:
+    """Read an integration; ``opened`` are its username and options."""
+    given = opened or ({} if "username" in row else {"username": ""})
+    found: Integration = _BY_NAME[INTEGRATIONS].codec.read(row, id=integration_id, **given)
     return found
 
 
@@ -250,7 +262,9 @@ def place_of(value: Value) -> tuple[str, str]:
 
 
 def row_of(value: Value) -> Fields:
-    """A value as a row."""
+    """A value as a row. Raises ``ValueError`` for an integration whose identity is not sealed."""
+    if isinstance(value, Integration) and value.identity is None and (value.username or value.options):
+        raise ValueError("The identity of an integration is not sealed.")
     return _TABLES[type(value)].codec.write(value)
 
 
@@ -264,5 +278,7 @@ def value_in(table: str, key: str, row: Fields) -> Value | None:
     found = _BY_NAME.get(table)
     if found is None:
         return None
+    if table == INTEGRATIONS:
+        return integration_from(key, row)
     value: Value = found.codec.read(row, **({found.key: key} if found.key else {}))
     return value

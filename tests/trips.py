@@ -3,7 +3,8 @@
     python -m tests.trips
 
 A request is what a person or a workflow sends, from the front to the answer, with what runs after the
-acknowledgement. Only the product's files count. A change is a call from one of them into another.
+acknowledgement. Only the product's files count, and all of them do. A change of file is a call that enters
+another file than the call before it did, whoever made either.
 """
 
 import sys
@@ -37,6 +38,7 @@ class Trip:
     functions: set[CodeType] = field(default_factory=set)
     calls: int = 0
     changes: dict[tuple[str, str], int] = field(default_factory=dict)
+    _last: str = ""
 
     @property
     def files(self) -> list[str]:
@@ -50,12 +52,10 @@ class Trip:
             return
         self.functions.add(code)
         self.calls += 1
-        caller = frame.f_back
-        while caller and not _is_product(caller.f_code):
-            caller = caller.f_back
-        pair = (_name_of(caller.f_code) if caller else "", _name_of(code))
-        if pair[0] != pair[1]:
+        pair = (self._last, _name_of(code))
+        if pair[0] not in ("", pair[1]):
             self.changes[pair] = self.changes.get(pair, 0) + 1
+        self._last = pair[1]
 
     @contextmanager
     def traced(self) -> Iterator[None]:

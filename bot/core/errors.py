@@ -15,7 +15,8 @@
     ├── NotPermitted            this person may not
     │   ├── LinkedOnly          … this target is not linked
     │   ├── TargetRemoved       … this target was removed, and by whom is known
-    │   └── NotApproved         … this workflow token was not approved
+    │   ├── NotApproved         … this workflow token was not approved
+    │   └── TokenHeld           … the person who made this workflow token has left
     ├── TokenRefused            a workflow token is not valid
     ├── TooOften                asked too often
     ├── Conflict                the thing is no longer as it was shown
@@ -210,6 +211,17 @@ class TokenRefused(QuaymasterError):
             "This workflow token is not valid.",
             "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are.",
         )
+
+
+class TokenHeld(NotPermitted):
+    """The person who made this workflow token has left, and nobody took it over yet."""
+
+    def __init__(self, person: str) -> None:
+        super().__init__(
+            f"The person who made this workflow token, {person}, has left, so it fetches nothing.",
+            f"Ask a workspace admin: /integrations give all of {person} to @person lets it go on.",
+        )
+        self.person = person
 
 
 class TooOften(QuaymasterError):

@@ -227,6 +227,8 @@ class Integration:
     secret_ends: datetime | None = None
     """When the secret says that it ends, if it is a JSON Web Token."""
     watch: Watch = Watch()
+    identity: Sealed | None = field(default=None, compare=False, repr=False)
+    """``username`` and ``options`` as the store keeps them; the store alone reads and writes it."""
     orphaned_at: datetime | None = None
     """When it was noticed that its owner was deactivated."""
 

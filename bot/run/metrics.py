@@ -169,16 +169,22 @@ class _Integrations(Collector):
             "When an integration's login ends, as far as it is known.",
             labels=["integration"],
         )
+        orphaned = GaugeMetricFamily(
+            "quaymaster_integration_orphaned",
+            "1 when an integration's owner has left.",
+            labels=["integration"],
+        )
         waiting = 0.0
         for workspace in self._store.workspaces():
             reading = self._store.read(workspace)
             waiting = max([waiting, *((self._now() - one.at).total_seconds() for one in reading.news)])
             for one in reading.integrations.all():
                 health.add_metric([one.id, one.watch.health.value], 1)
+                orphaned.add_metric([one.id], float(one.orphaned_at is not None))
                 if one.first_end:
                     end = datetime.combine(one.first_end, datetime.min.time(), UTC)
                     ends.add_metric([one.id], end.timestamp())
-        yield from (health, ends)
+        yield from (health, ends, orphaned)
         yield GaugeMetricFamily("quaymaster_news_oldest_seconds", "How long the oldest news waits.", waiting)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.core.model import AuditEntry, Bar, Dependency, Integration, News, Setting, Workspace
 from bot.core.workflows.token_format import WorkflowToken
+from storage.identities import Identities
 from storage.postgres.connections import Connection, Row, Step
 from storage.postgres.heads import Extended, Head, end_of
 from storage.postgres.rows import (
@@ -19,7 +20,7 @@ from storage.postgres.rows import (
     token_of,
     token_row,
 )
-from storage.records import Value, bar_from, integration_from, news_from
+from storage.records import Value, bar_from, news_from
 from storage.sealing import Keyring
 
 _BATCH = 500
@@ -34,16 +35,18 @@ _WRITTEN: dict[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
 }
 _FIRST_TARGET = {"id": "", "target_kind": 0, "target_name": ""}
 _READ: tuple[tuple[str, dict[str, Any], Callable[[Row], Value]], ...] = (
-    ("integrations_after", {"after": ""}, lambda row: integration_from(row[0], row[1])),
     ("dependencies_after", _FIRST_TARGET, lambda row: dependency_of(row[0], row[1])),
     ("bars_after", _FIRST_TARGET, lambda row: bar_from(row[0])),
     ("tokens_after", {"after": ""}, lambda row: token_of(*row[:3])),
 )
 
 
-def values_of(connection: Connection, ws: str) -> Iterator[Value]:
+def values_of(connection: Connection, ws: str, keyring: Keyring) -> Iterator[Value]:
     """Everything of a workspace, in the transaction of one state that begins here."""
     connection.ask(("begin_change", None), ("set_workspace", {"ws": ws}))
+    identities = Identities(keyring, ws)
+    for row in _rows(connection, ws, "integrations_after", {"after": ""}):
+        yield identities.read(row[0], row[1])
     for name, first, read in _READ:
         yield from map(read, _rows(connection, ws, name, first))
     settings, news = connection.ask(("settings", {"ws": ws}), ("news", {"ws": ws, "size": None}))
@@ -70,7 +73,8 @@ def fill(
         given = {"ws": workspace.key}
         connection.ask(("set_workspace", given), ("begin_workspace", given))
         last: AuditEntry | None = None
-        remaining = iter(values)
+        identities = Identities(keyring, workspace.key)
+        remaining = (identities.restored(one) if isinstance(one, Integration) else one for one in values)
         while batch := list(islice(remaining, _BATCH)):
             connection.ask(*(_written(workspace.key, value) for value in batch))
             last = next((one for one in reversed(batch) if isinstance(one, AuditEntry)), last)

@@ -20,6 +20,7 @@ from bot.core.errors import AlreadyDone, Busy, HasDependencies, NameTaken, NotFo
 from bot.core.model import Bar, Dependency, Event, Integration, News, Setting, Workspace
 from bot.core.ports.store import Stored
 from bot.core.workflows.token_format import WorkflowToken
+from storage.identities import Identities
 from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step, sentence_for
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
@@ -35,7 +36,6 @@ from storage.postgres.rows import (
 )
 from storage.postgres.sending import COLLIDED, TRIES, send
 from storage.postgres.settling import Sent, is_kept
-from storage.records import integration_from
 from storage.sealing import kid_of
 
 _REMEMBERED_FOR = timedelta(minutes=10)
@@ -49,6 +49,7 @@ class PostgresChange(PostgresReading):
     def __init__(self, workspace: Workspace, ledger: Ledger, noted: Callable[[], Noted]) -> None:
         super().__init__(workspace, self)
         self.noted = noted
+        self.identities = Identities(ledger.keyring, workspace.key)
         self._ws = workspace.key
         self._ledger = ledger
         self._log: list[tuple[Step, Rows | None]] = []
@@ -70,9 +71,8 @@ class PostgresChange(PostgresReading):
         if isinstance(value, Integration):
             if value.secret is not None:
                 kid_of(value.secret)
-            self.write(
-                "put_new_integration" if value.version == 1 else "put_integration", **integration_row(value)
-            )
+            name = "put_new_integration" if value.version == 1 else "put_integration"
+            self.write(name, **integration_row(self.identities.sealed(value)))
         elif isinstance(value, Dependency):
             self.write("put_dependency", **dependency_row(value))
         elif isinstance(value, WorkflowToken):
@@ -254,7 +254,7 @@ class PostgresChange(PostgresReading):
 
     def _present(self, integration_id: str) -> Integration | None:
         rows = self._ledger.ask(self._ws, "integration", id=integration_id)
-        return integration_from(*rows[0]) if rows else None
+        return self.identities.read(*rows[0]) if rows else None
 
     def _dependents(self, integration_id: str) -> int:
         count: int = self._ledger.ask(self._ws, "dependency_count", id=integration_id)[0][0]

@@ -20,6 +20,7 @@ from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.model import Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
+from storage.identities import Identities
 from storage.maintenance import count_by_key
 from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange
@@ -42,7 +43,7 @@ from storage.postgres.rows import dependency_of, token_of
 from storage.postgres.signatures import SharedSignatures
 from storage.postgres.upkeep import fault_at_end, seal_again
 from storage.postgres.uses import Uses, workspace_of
-from storage.records import Value, bar_from, integration_from
+from storage.records import Value, bar_from
 from storage.sealing import Keyring
 from storage.transfer import Contents
 
@@ -115,9 +116,9 @@ class PostgresStore:
     def read(self, workspace: Workspace) -> PostgresReading:
         """One consistent state of a workspace. A workspace that was never changed is empty."""
         ws = workspace.key
-        return PostgresReading(
-            workspace, OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws))
-        )
+        identities = Identities(self._ledger.keyring, ws)
+        asked = OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws), identities)
+        return PostgresReading(workspace, asked)
 
     @contextmanager
     def change(self, workspace: Workspace) -> Iterator[PostgresChange]:
@@ -153,10 +154,10 @@ class PostgresStore:
         if not tokens:
             return None
         ws, *columns = tokens[0]
-        noted = self._uses.noted(ws)
+        noted, identities = self._uses.noted(ws), Identities(self._ledger.keyring, ws)
         candidates = tuple(
             Candidate(
-                integration_from(row[0], row[1]),
+                identities.read(row[0], row[1]),
                 noted.on(dependency_of(row[2], row[3])) if row[2] is not None else None,
                 bar_from(row[4]) if row[4] is not None else None,
             )
@@ -198,7 +199,7 @@ class PostgresStore:
     def values(self, workspace: Workspace) -> Iterator[Value]:
         """Everything of a workspace, from one state; the audit entries in order."""
         with self._alone(_READS_ONE_STATE) as connection:
-            yield from values_of(connection, workspace.key)
+            yield from values_of(connection, workspace.key, self._ledger.keyring)
 
     def fill(self, contents: Contents) -> None:
         """Keep everything as it is, in one transaction. Raises a ``StoreFailure``; then nothing was kept."""

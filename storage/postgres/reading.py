@@ -45,6 +45,7 @@ from bot.core.queries import (
     needles_of,
 )
 from bot.core.workflows.token_format import WorkflowToken
+from storage.identities import Identities
 from storage.postgres.connections import Row, Step
 from storage.postgres.noted_uses import Noted
 from storage.postgres.rows import (
@@ -56,7 +57,7 @@ from storage.postgres.rows import (
     target_from,
     token_of,
 )
-from storage.records import bar_from, integration_from, news_from
+from storage.records import bar_from, news_from
 
 _MOST_NEWS = 100
 _IN_BATCHES = "_after"
@@ -68,6 +69,10 @@ T = TypeVar("T")
 
 class Asked(Protocol):
     """Answers the named statements of ``queries.sql`` for one workspace."""
+
+    @property
+    def identities(self) -> Identities:
+        """Opens who the workspace's integrations log in as."""
 
     def ask(self, name: str, /, **parameters: Any) -> Rows:
         """The rows of one statement."""
@@ -83,10 +88,10 @@ class _Integrations:
         self._asked = asked
 
     def get(self, integration_id: str) -> Integration | None:
-        return _first(integration_from, self._asked.ask("integration", id=integration_id))
+        return _first(self._asked.identities.read, self._asked.ask("integration", id=integration_id))
 
     def named(self, name: str) -> Integration | None:
-        return _first(integration_from, self._asked.ask("integration_named", key=name_key(name)))
+        return _first(self._asked.identities.read, self._asked.ask("integration_named", key=name_key(name)))
 
     def nearest(self, name: str) -> tuple[str, ...]:
         wanted = name_key(name)[:64]
@@ -107,13 +112,16 @@ class _Integrations:
             before=window.before,
             size=window.size,
         )
-        listed = tuple(Listed(integration_from(row[0], row[1]), row[2]) for row in rows if row[0] is not None)
+        listed = tuple(
+            Listed(self._asked.identities.read(row[0], row[1]), row[2]) for row in rows if row[0] is not None
+        )
         return Page(listed, *rows[0][3:])
 
     def at(self, server: Server) -> tuple[Integration, ...]:
         port = server.port or DEFAULT_PORTS[server.scheme]
         return tuple(
-            integration_from(*row) for row in self._asked.ask("integrations_at", host=server.host, port=port)
+            self._asked.identities.read(*row)
+            for row in self._asked.ask("integrations_at", host=server.host, port=port)
         )
 
     def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
@@ -121,14 +129,14 @@ class _Integrations:
         rows = self._asked.ask(
             "unused", since=since, size=size, ids=[key for key, _ in noted], times=[at for _, at in noted]
         )
-        found = tuple(Unused(integration_from(row[0], row[1]), row[2], row[3]) for row in rows)
+        found = tuple(Unused(self._asked.identities.read(row[0], row[1]), row[2], row[3]) for row in rows)
         return (rows[0][4] if rows else 0), found
 
     def all(self) -> Iterator[Integration]:
         for row in _batches(
             lambda after: self._asked.ask("integrations_after", after=after), ("",), slice(2, 3)
         ):
-            yield integration_from(row[0], row[1])
+            yield self._asked.identities.read(row[0], row[1])
 
 
 class _Dependencies:
@@ -155,7 +163,7 @@ class _Dependencies:
     def of_target(self, target: Target) -> tuple[Use, ...]:
         noted = self._asked.noted()
         return tuple(
-            Use(integration_from(row[0], row[1]), noted.on(dependency_of(row[2], row[3])))
+            Use(self._asked.identities.read(row[0], row[1]), noted.on(dependency_of(row[2], row[3])))
             for row in self._asked.ask("uses_of_target", **target_columns(target))
         )
 
@@ -295,7 +303,11 @@ class OneState:
     """Implements ``Asked``: every answer is true of one state of the workspace."""
 
     def __init__(
-        self, ws: str, trip: Callable[[Sequence[Step]], list[Rows]], noted: Callable[[], Noted]
+        self,
+        ws: str,
+        trip: Callable[[Sequence[Step]], list[Rows]],
+        noted: Callable[[], Noted],
+        identities: Identities,
     ) -> None:
         """
         Ask nothing yet.
@@ -304,10 +316,12 @@ class OneState:
             ws: The workspace's key.
             trip: Does steps in one round trip and one snapshot.
             noted: Gives last uses that are not written yet.
+            identities: Opens who the workspace's integrations log in as.
         """
         self._ws = ws
         self._trip = trip
         self.noted = noted
+        self.identities = identities
         self._lock = threading.Lock()
         self._revision: object = None
         self._answers: list[tuple[Step, Rows]] = []

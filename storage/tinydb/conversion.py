@@ -19,7 +19,8 @@ from typing import Any, NamedTuple
 
 from bot.core.audit import BEFORE_THE_FIRST, entry_hash, next_entry
 from bot.core.model import AuditEntry, Event, Integration, Workspace, seal_context
-from bot.core.secrets import SealContext, Sealed
+from bot.core.secrets import SealContext
+from storage.identities import Identities
 from storage.records import AUDIT, Value, place_of, row_of, value_in
 from storage.sealing import kid_of
 from storage.tinydb.directory import META, workspace_keys, workspace_of, workspace_path
@@ -177,20 +178,21 @@ def _with_facts(event: Event) -> Event:
 
 def _values(tables: dict[str, dict[str, _Rows]], workspace_key: str, sealer: Sealer) -> Iterator[Value]:
     """The values of a workspace, but its history, as they are now."""
+    identities = Identities(sealer.keyring, workspace_key)
     for table, rows in tables.items():
         for key, row in rows.items():
             value = value_in(table, key, _SHAPES[table](row)) if table in _SHAPES else None
-            if isinstance(value, Integration) and value.secret:
-                yield _bound(value, value.secret, workspace_of(workspace_key), sealer)
+            if isinstance(value, Integration):
+                yield identities.sealed(_bound(value, workspace_of(workspace_key), sealer))
             elif value is not None:
                 yield value
 
 
-def _bound(one: Integration, secret: Sealed, workspace: Workspace, sealer: Sealer) -> Integration:
+def _bound(one: Integration, workspace: Workspace, sealer: Sealer) -> Integration:
     """Bind a secret to everything it is bound to now; what is under a key that is lost stays as it is."""
-    if kid_of(secret) in sealer.lost_keys:
+    if one.secret is None or kid_of(one.secret) in sealer.lost_keys:
         return one
-    credential = sealer.keyring.open(SealContext(workspace.key, one.id), secret)
+    credential = sealer.keyring.open(SealContext(workspace.key, one.id), one.secret)
     return replace(one, secret=sealer.keyring.seal(seal_context(workspace, one), credential))
 
 

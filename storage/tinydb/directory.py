@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from bot.core.errors import StoreFailure, StoreInUse
 from bot.core.model import Workspace
-from storage.tinydb.disk import Disk, flush_names
+from storage.tinydb.durable_files import Disk, flush_names
 
 META = "meta"
 WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")

@@ -1,6 +1,6 @@
 """How a file is laid out: a header line, then TinyDB's tables as one JSON text, a line for each document.
 
-    {"magic":"quaymaster","format":2,"workspace":"T0BBB","sequence":812,"sha256":"…","kid":"…","mac":"…","crc":"…"}
+    {"magic":"quaymaster","format":3,"workspace":"T0BBB","sequence":812,"sha256":"…","kid":"…","mac":"…","crc":"…"}
     {"integrations":{
     "<id>":{"name":"my_registry",…},
     "<id>":{…}
@@ -30,7 +30,8 @@ from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure
 from storage.sealing import Keyring
 
 _MAGIC = "quaymaster"
-FORMAT = 2
+FORMAT = 3
+"""Format 2 held usernames and options in the clear; the store seals them when it opens."""
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -8,8 +8,7 @@ from storage.records import Fields, value_in
 from storage.sealing import Keyring
 from storage.tinydb.conversion import Converted
 from storage.tinydb.directory import META, lock, workspace_keys, workspace_path
-from storage.tinydb.disk import REAL_DISK, Disk
-from storage.tinydb.durable_files import Volume, previous_of
+from storage.tinydb.durable_files import REAL_DISK, Disk, Volume, previous_of
 from storage.tinydb.file_format import Sealer
 from storage.tinydb.history import EVERY_SEAL
 from storage.tinydb.metadata import Metadata

@@ -25,8 +25,7 @@ from storage.records import Value
 from storage.sealing import Keyring
 from storage.tinydb.conversion import convert_workspaces, former_of, is_former
 from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys
-from storage.tinydb.disk import REAL_DISK, Disk
-from storage.tinydb.durable_files import Volume
+from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
 from storage.tinydb.history import SEGMENT, Archive
 from storage.tinydb.last_used import LastUsed
@@ -250,6 +249,8 @@ class TinyDBStore:
             )
         else:
             self._metadata.remember(self._keyring)
+            for opened in self._open.values():
+                opened.seal_identities()
 
     def _convert(self) -> None:
         """Convert a directory of format 1; its own file comes last, so that a crash begins it again."""

@@ -8,6 +8,7 @@ from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, O
 from bot.core.model import AuditEntry, Bar, Dependency, Event, Integration, Target, Workspace
 from bot.core.ports.store import Stored
 from bot.core.workflows.token_format import WorkflowToken
+from storage.identities import Identities
 from storage.records import DEPENDENCIES, INTEGRATIONS, Fields, Request, Value, place_of, row_of
 from storage.sealing import Keyring, kid_of
 from storage.tinydb.history import Archive, sealed_again
@@ -40,6 +41,7 @@ class SnapshotChange(SnapshotReading):
         """Begin with a copy of a snapshot."""
         super().__init__(workspace, before.copy(), archive, used)
         self._keyring = keyring
+        self._identities = Identities(keyring, workspace.key)
         self._now = now
         self.rows: Rows = {}
         self.drops_secret = False
@@ -76,8 +78,11 @@ class SnapshotChange(SnapshotReading):
         if integration.secret is not None:
             kid_of(integration.secret)  # no plaintext reaches the disk
         before = self._snapshot.by_id.get(integration.id)
-        self.drops_secret |= before is not None and before.secret not in (None, integration.secret)
-        self._keep(integration)
+        kept = self._identities.sealed(integration)
+        if before is not None:
+            self.drops_secret |= before.secret not in (None, kept.secret)
+            self.drops_secret |= before.identity not in (None, kept.identity)
+        self._keep(kept)
 
     def remove(self, value: Stored) -> None:
         """Take a value away, as ``Change.remove`` says."""
@@ -94,7 +99,7 @@ class SnapshotChange(SnapshotReading):
             raise HasDependencies(present.name, len(dependents))
         for bar in tuple(self._snapshot.bars.get(shown.id)):
             self._take(bar)
-        self.drops_secret |= present.secret is not None
+        self.drops_secret |= present.secret is not None or present.identity is not None
         self._take(present)
 
     def record(self, event: Event) -> None:
@@ -145,7 +150,7 @@ class SnapshotChange(SnapshotReading):
 
     def restore(self, value: Value) -> None:
         """Keep a value as another store had it, whatever its version, hash and seal."""
-        self._keep(value)
+        self._keep(self._identities.restored(value) if isinstance(value, Integration) else value)
 
     def _keep(self, value: Value) -> None:
         self._snapshot.add(value)

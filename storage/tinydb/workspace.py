@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from bot.core.errors import StoreDamaged, StoreFailure, StoreFull
+from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreFull
 from bot.core.model import Target
-from storage.records import TOKENS, Value, value_in
+from storage.identities import Identities
+from storage.records import TOKENS, Value
 from storage.tinydb.directory import workspace_of, workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
 from storage.tinydb.file_format import Sealer, damaged
@@ -94,6 +95,7 @@ class OpenWorkspace:
         self.workspace = workspace_of(key)
         self.used = LastUsed()
         self._shared = shared
+        self._identities = Identities(shared.sealer.keyring, key)
         self.archive = Archive(shared.volume, shared.sealer, key)
         path = workspace_path(shared.volume.directory, key)
         self._database = Database(shared.volume, shared.sealer, path, key)
@@ -186,6 +188,14 @@ class OpenWorkspace:
             history = change.snapshot.history
             self.archive.seal_again(history[0].sequence if history else 1, trusted)
             change.seal_again(trusted)
+
+    def seal_identities(self) -> None:
+        """Seal what a file of format 2 holds in the clear; it stays as ``.prev`` until the next change."""
+        plain = [one for one in self._snapshot.by_id.values() if self._identities.needs_sealing(one)]
+        if plain:
+            with self.change() as change:
+                for one in plain:
+                    change.put_sealed(one)
 
     def _stage(self, change: SnapshotChange) -> _Waiter:
         """Add a finished change to the batch; the lock is held."""
@@ -288,7 +298,10 @@ class OpenWorkspace:
         values: list[Value] = []
 
         def take(table: str, key: str, row: Any) -> None:
-            value = value_in(table, key, row)
+            try:
+                value = self._identities.value_in(table, key, row)
+            except KeyringFailure as error:
+                raise ValueError from error  # the file says so: it is damaged
             if value is not None:
                 values.append(value)
 

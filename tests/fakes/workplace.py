@@ -33,7 +33,7 @@ from bot.web.api.token_limits import Rates
 from bot.web.health import health_page
 from bot.web.server import Server, dispatcher
 from storage.sealing import Keyring
-from storage.tinydb.disk import Disk
+from storage.tinydb.durable_files import Disk
 from storage.tinydb.tinydb_store import TinyDBStore
 
 ACME = Workspace("T1")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.errors import TokenRefused
+from bot.core.errors import TokenHeld, TokenRefused
 from bot.core.model import Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
@@ -210,17 +210,24 @@ def test_other_changes_of_a_profile_ask_nothing(office):
     assert office.find("my_registry").orphaned_at is None
 
 
-def test_tokens_of_a_leaver_end_after_the_grace(office):
-    """Tokens of a deactivated creator go on for 7 days, and end then, unless they were given."""
+def test_tokens_of_a_leaver_fetch_nothing(office):
+    """The next fetch with a deactivated person's token is refused, and says who can let it go on."""
     text = token(office)
-    office.change_person(MEMBER, deleted=True)
-    office.slack.clock.advance(6 * DAY_S)
-    review(office.services)
     worked = fetch(office, text)
-    office.slack.clock.advance(DAY_S)
-    review(office.services)
+    office.change_person(MEMBER, deleted=True)
 
     assert worked
+    with pytest.raises(TokenHeld, match="has left, so it fetches nothing"):
+        fetch(office, text)
+
+
+def test_tokens_of_a_leaver_end_after_the_grace(office):
+    """Tokens of a deactivated person that nobody took over end after 7 days."""
+    text = token(office)
+    office.change_person(MEMBER, deleted=True)
+    office.slack.clock.advance(7 * DAY_S)
+    review(office.services)
+
     with pytest.raises(TokenRefused):
         fetch(office, text)
 

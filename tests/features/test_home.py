@@ -253,6 +253,15 @@ def test_ending_login_is_named_with_its_day(home):
     assert f"*my_hub*   :hourglass: ends on {end}" in home.open_home().text
 
 
+def test_integration_of_somebody_who_left_is_named(home):
+    """An integration whose owner has left stands among what needs attention, with what to type."""
+    home.change_person(MEMBER, deleted=True)
+    shown = home.open_home(ADMIN)
+
+    assert "`/integrations give my_quay @person`" in shown.text
+    assert "Show my_quay, whose owner has left" in [name for one in shown.controls for name in one.names]
+
+
 def test_tokens_that_end_are_at_the_bottom(home):
     """Workflow tokens that end within a week are listed under the integrations."""
     create_token(home.services.ports, home.actor(), Target(TargetKind.PROJECT, "web-shop"), 5)

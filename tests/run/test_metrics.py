@@ -2,6 +2,8 @@
 
 import subprocess
 import urllib.request
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from bot.core.errors import StoreFull
 from bot.core.model import Workspace
 from bot.run.metrics import Metrics
+from tests.fakes.people import MEMBER
+from tests.features.team import ACME
 
 MONITORING = Path(__file__).parents[2] / ".github/docs/monitoring"
 WORKSPACE = Workspace("T1")
@@ -104,3 +108,20 @@ def test_alert_rules_fire_when_they_should(command):
     found = subprocess.run(["promtool", *command], cwd=MONITORING, capture_output=True, text=True)
 
     assert found.returncode == 0, found.stderr
+
+
+def test_each_integration_is_told_by_its_id(page, team):
+    """Health, end and orphans stand under an integration's id, and under nobody's name."""
+    metrics, url = page
+    metrics.watch_integrations(team.store, team.services.ports.now)
+    team.add("my_registry")
+    one = team.find("my_registry")
+    with team.store.change(ACME) as change:
+        change.put(replace(one, ends_on=date(2030, 1, 1), orphaned_at=team.services.ports.now()))
+
+    said = read(url)
+    assert f'quaymaster_integration_health{{health="not asked",integration="{one.id}"}} 1.0' in said
+    assert f'quaymaster_integration_ends_timestamp_seconds{{integration="{one.id}"}} 1.893456e+09' in said
+    assert f'quaymaster_integration_orphaned{{integration="{one.id}"}} 1.0' in said
+    assert "my_registry" not in said
+    assert MEMBER not in said

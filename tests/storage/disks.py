@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from storage.tinydb.disk import Disk
+from storage.tinydb.durable_files import Disk
 
 
 class PowerCut(BaseException):

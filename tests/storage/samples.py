@@ -29,7 +29,7 @@ from bot.core.ports.store import Change, Store
 from bot.core.queries import Filter, HistoryQuery, Window
 from bot.core.secrets import Secret
 from storage.sealing import Keyring
-from storage.tinydb.disk import Disk
+from storage.tinydb.durable_files import Disk
 from storage.tinydb.tinydb_store import TinyDBStore
 
 ROOT = bytes(range(32))

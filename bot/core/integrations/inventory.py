@@ -56,6 +56,7 @@ class Overview:
     """A page of the list, narrowed as the person has it."""
     broken: Page
     ending: Page
+    orphaned: Page
     unchecked: int
     mine: Page
     ending_tokens: tuple[WorkflowToken, ...]
@@ -90,6 +91,7 @@ def look_over(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> O
         page=reading.integrations.page(narrowed, window),
         broken=marked(Mark.BROKEN),
         ending=marked(Mark.ENDING),
+        orphaned=marked(Mark.ORPHANED),
         unchecked=marked(Mark.UNCHECKED).total,
         mine=reading.integrations.page(Filter(owner=actor.user_id), few),
         ending_tokens=reading.tokens.ending(actor.at, actor.at + _TOKENS_END_SOON)[:_MOST_ON_HOME],

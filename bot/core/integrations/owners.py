@@ -1,6 +1,7 @@
 """Whose integrations and workflow tokens are: hand them over, and notice when their owner has left.
 
-Who is deactivated leaves orphans: their integrations are marked, and their tokens end when a grace is over.
+A person who is deactivated leaves orphans: their integrations are marked; their tokens fetch nothing until
+somebody takes them over, and end after a grace.
 """
 
 import hashlib
@@ -22,7 +23,7 @@ from bot.core.queries import Filter, Window
 from bot.core.workflows.token_format import WorkflowToken
 
 GRACE = timedelta(days=7)
-"""How long the tokens of a deactivated person go on, so that somebody can take them over."""
+"""How long somebody can take over the tokens of a deactivated person before they end."""
 _CLOCK = "quaymaster"
 """Who the history names for what no person and no workflow did."""
 _AT_ONCE = 1000
@@ -190,7 +191,7 @@ def give_all(ports: Ports, actor: Actor, former: str, to: Person, seen: str) -> 
             given = _give(change, actor, integration, to.user_id)
             change.record(event(actor, Action.GIVE, given, person=to.user_id))
         for token in found.tokens:
-            change.put(replace(token, created_by=to.user_id))
+            change.put(replace(token, created_by=to.user_id, held_at=None))
             facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": to.user_id}
             change.record(event(actor, Action.GIVE, **facts))
         done = event(actor, Action.GIVE_ALL, person=to.user_id, reason=in_words(found))
@@ -238,6 +239,8 @@ def _orphan(change: Change, clock: Actor, found: Belongings, admins: tuple[str, 
     for integration in found.integrations:
         change.put(replace(integration, orphaned_at=clock.at))
         change.record(event(clock, Action.ORPHAN, integration, person=found.person))
+    for token in found.tokens:
+        change.put(replace(token, held_at=clock.at))
     done = event(clock, Action.ORPHAN, person=found.person, reason=in_words(found))
     change.record(done)
     people = [one for one in admins if one.startswith(("U", "W")) and one != found.person]
@@ -250,3 +253,5 @@ def _take_back(change: Change, found: Belongings) -> None:
         change.remove(Setting(_left_name(found.person), found.left_at.isoformat()))
     for integration in found.integrations:
         change.put(replace(integration, orphaned_at=None))
+    for token in found.tokens:
+        change.put(replace(token, held_at=None))

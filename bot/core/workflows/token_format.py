@@ -48,6 +48,9 @@ class WorkflowToken:
     declined_by: str | None = None
     """The admin who declined that."""
 
+    held_at: datetime | None = None
+    """When it was noticed that its creator has left: until somebody takes it over, it fetches nothing."""
+
     def is_valid(self, at: datetime) -> bool:
         """True while it is neither revoked nor over."""
         return self.revoked_at is None and at < self.expires_at

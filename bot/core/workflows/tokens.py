@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, event
-from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenRefused
+from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenHeld, TokenRefused
 from bot.core.integrations.dependencies import may_link
 from bot.core.integrations.owners import GRACE, left_at
 from bot.core.model import Actor, Integration, News, Role, Server, Source, Target, Workspace, new_id
@@ -236,11 +236,14 @@ def identify_caller(store: Store, text: str, asked: Server | str | None, at: dat
 
     Raises:
         TokenRefused: The same for every reason, after the same work.
+        TokenHeld: Its creator has left, and nobody took it over.
     """
     token_id = public_id(text)
     held = store.token_holder(token_id, asked) if token_id else None
     if not is_same(Secret(text), held.token if held else None) or held is None or not held.token.is_valid(at):
         raise TokenRefused
+    if held.token.held_at:
+        raise TokenHeld(held.token.created_by)
     return Caller(held.workspace, held.token, at, held.candidates)
 
 
