@@ -68,7 +68,7 @@ def test_deleted_integration_is_news_to_people(place, helper):
 
 
 def test_list(place, helper):
-    """``list`` names each server that the target is linked to with its user name, whatever the caller says."""
+    """``list`` names each server that the target is linked to with its user name, whatever is said."""
     place.add()
     place.add("hub", "docker-hub", username="acme", password="x")
     place.add("quay", "quay", username="acme+ci", password="x")
