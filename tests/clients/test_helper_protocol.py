@@ -68,9 +68,12 @@ def test_deleted_integration_is_news_to_people(place, helper):
 
 
 def test_list(place, helper):
-    """``list`` names each server with its user name, without reading what the caller says."""
+    """``list`` names each server that the target is linked to with its user name, whatever is said."""
     place.add()
     place.add("hub", "docker-hub", username="acme", password="x")
+    place.add("quay", "quay", username="acme+ci", password="x")
+    place.link("my_registry")
+    place.link("hub")
     said = helper("list", said="unused")
 
     assert said.status == 0

@@ -132,7 +132,7 @@ def see_it_shown(person: Person, name: str, registry: RealRegistry) -> None:
 
 def rename_it(person: Person, name: str, new: str) -> None:
     """The form starts without the password; left empty, it keeps the one that is stored."""
-    person.row_menu(person.command(f"list {name}"), name, "Edit")
+    person.button(f"Edit {name}", person.command(f"list {name}")).click()
     expect(person.box("Integration Name")).to_have_value(name)
     expect(person.box("Password")).to_have_value("")
     person.fill({"Integration Name": new})

@@ -182,7 +182,7 @@ def other_group(kind: Kind) -> str:
 def rename_it(user: Person, kind: Kind, old: str, new: str) -> None:
     """The form starts without the secret; left empty, it keeps the one that is stored."""
     assert kind.secret_field is not None
-    user.row_menu(user.command(f"list {old}"), old, "Edit")
+    user.button(f"Edit {old}", user.command(f"list {old}")).click()
     expect(user.box(kind.secret_field.label)).to_have_value("")
     user.fill({"Integration Name": new})
     user.saved("is saved")

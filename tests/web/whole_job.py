@@ -105,13 +105,6 @@ class Person:
         self.button("Dismiss form", self.dialog).click()
         expect(self.dialog).to_have_count(0)
 
-    def row_menu(self, listed: Locator, name: str, entry: str) -> None:
-        """Choose an entry of a row's menu in the list."""
-        own = self.page.get_by_role("button", name=f"Delete {name}", exact=True)
-        row = listed.locator(".actions").filter(has=own)
-        self.button("More options", row).click()
-        self.page.get_by_role("menuitem", name=entry).click()
-
     def act_as(self, account: Account) -> None:
         """Become somebody else."""
         self.page.get_by_label("Acting as").select_option(account.id)
