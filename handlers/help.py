@@ -1,4 +1,4 @@
-"""What there is: each verb with one example.
+"""What there is: each verb with one example, in four groups; of one verb, every form.
 
 payload -> help_typed -> overview | one_verb -> ack
 """
@@ -9,9 +9,29 @@ from slack_bolt import Ack
 
 from bot.core.audit import Action
 from handlers.add import OPEN as ADD
-from handlers.blocks import Message, actions, button, code, context, escape, header, message, section
-from handlers.command import Verb, Words
+from handlers.blocks import (
+    Message,
+    actions,
+    button,
+    code,
+    context,
+    escape,
+    header,
+    message,
+    paragraphs,
+    section,
+)
+from handlers.command import COMMAND, Verb, Words
 from handlers.routes import Routes
+
+_OTHERS = "Look after"
+GROUPS = {
+    "Use": ("list", "add", "show", "edit", "delete", "test", "tags", "import"),
+    "Depend": ("link", "unlink", "settings", "targets", "which", "unused"),
+    "Pipelines": ("token",),
+    _OTHERS: ("give", "history", "notify", "help"),
+}
+"""Which verbs belong together."""
 
 
 def register(routes: Routes) -> None:
@@ -30,13 +50,16 @@ def help_typed(ack: Ack, words: Words, routes: Routes) -> None:
 
 @cache
 def overview(verbs: tuple[Verb, ...]) -> Message:
-    """Every verb on one line, with an example. Drawn once: the verbs never change, and nobody changes it."""
-    lines = [f"{code(verb.typed_example)}\n{escape(verb.summary)}" for verb in verbs]
+    """Every verb on a line of its group. Drawn once: the verbs never change, and nobody changes it."""
+    groups: dict[str, list[str]] = {group: [f"*{group}*"] for group in GROUPS}
+    for verb in verbs:
+        group = next((one for one, names in GROUPS.items() if verb.name in names), _OTHERS)
+        groups[group].append(f"{code(verb.typed_example)}   {escape(verb.summary)}")
     return message(
         "What /integrations can do",
         [
             header("What /integrations can do"),
-            *(section(line) for line in lines),
+            *(block for lines in groups.values() for block in paragraphs(lines)),
             actions(button("Add Integration", ADD, style="primary")),
             context("Every answer is visible to you only. Secrets go into forms, never into a command."),
         ],
@@ -46,5 +69,8 @@ def overview(verbs: tuple[Verb, ...]) -> Message:
 def one_verb(verb: Verb) -> Message:
     """One verb: how it is typed, an example, its other names."""
     others = f"\nAlso: {', '.join(code(name) for name in verb.aliases)}" if verb.aliases else ""
-    text = f"{code(verb.typed)}\n{escape(verb.summary)}\nExample: {code(verb.typed_example)}{others}"
+    forms = [code(f"{COMMAND} {verb.name} {usage}".rstrip()) for usage in verb.usage.split(" | ")]
+    forms += [f"{code(f'{COMMAND} {verb.name} {words}'.rstrip())}   opens a form" for words in verb.opens]
+    typed = "\n".join(forms)
+    text = f"{typed}\n{escape(verb.summary)}\nExample: {code(verb.typed_example)}{others}"
     return message(f"{verb.name}: {verb.summary}", [section(text)])

@@ -17,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput, NotPermitted, quoted
 from bot.core.integrations.dependencies import read_target
-from bot.core.integrations.inventory import nearest_names, read_history, read_whole_history
+from bot.core.integrations.inventory import get_integration, nearest_names, read_history, read_whole_history
 from bot.core.model import Actor, AuditEntry, Role
 from bot.core.queries import HistoryPage, HistoryQuery
 from bot.services import Services
@@ -28,6 +28,7 @@ from handlers.phrases import history_line
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
+OPEN = "history.open"
 _OLDER = "history.older"
 _NEWEST = "history.newest"
 _EXPORT = "history.export"
@@ -46,6 +47,7 @@ def register(routes: Routes) -> None:
     usage = "[NAME] [@person] [project|environment|image TARGET] [token ID] [since DATE] [until DATE]"
     verb = Verb("history", history, usage, "my_registry since 2026-10-01", summary, ("log", "audit"))
     routes.verb(verb, does=Action.SEE)
+    routes.action(OPEN, history_pressed, does=Action.SEE)
     routes.action(_OLDER, turn, does=Action.SEE)
     routes.action(_NEWEST, turn, does=Action.SEE)
     routes.action(_EXPORT, export, does=Action.SEE)
@@ -62,6 +64,12 @@ class Place:
 def history(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``history …``."""
     ack(**_answer(services, actor, Place(_joined(words.rest)), words.usage))
+
+
+def history_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show the history of a button's integration."""
+    name = get_integration(services.ports, actor, press.value).name
+    surface.show(_answer(services, actor, Place(_joined((name,)))))
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

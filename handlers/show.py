@@ -5,6 +5,7 @@ payload -> show | show_pressed -> show_integration -> shown -> ack | show
 
 from slack_bolt import Ack
 
+from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.integrations.ends import known_ends
 from bot.core.integrations.inventory import Details, show_integration
@@ -31,10 +32,13 @@ from handlers.blocks import (
 from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
+from handlers.history import OPEN as HISTORY
+from handlers.link import OPEN as LINK
 from handlers.phrases import history_line, origin
 from handlers.picker import open_picker
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
+from handlers.tags import OPEN as TAGS
 from handlers.test import OPEN as TEST
 
 OPEN = "show.open"
@@ -50,22 +54,22 @@ def register(routes: Routes) -> None:
 
 def show(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``show NAME``."""
-    ack(**shown(show_integration(services.ports, actor, name=words.name), services.kinds))
+    ack(**shown(show_integration(services.ports, actor, name=words.name), services.kinds, actor))
 
 
 def show_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer a row's Show entry."""
     details = show_integration(services.ports, actor, integration_id=press.value)
-    surface.show(shown(details, services.kinds))
+    surface.show(shown(details, services.kinds, actor))
 
 
-def shown(details: Details, kinds: Kinds) -> Message:
-    """Everything there is to see, as a message."""
+def shown(details: Details, kinds: Kinds, actor: Actor) -> Message:
+    """Everything there is to see, and what this person can do with it, as a message."""
     integration = details.integration
     kind = kinds[integration.kind]
     blocks = [header(integration.name), *paragraphs(_fields_of(integration, kind))]
     blocks += [
-        _row_of_buttons(integration),
+        _row_of_buttons(integration, actor),
         divider(),
         *_dependencies_of(details),
         divider(),
@@ -109,13 +113,15 @@ def _last_check(integration: Integration) -> str:
     return f"{check.outcome.value} ({check.stage.value}), {who}: {escape(check.reason)}"
 
 
-def _row_of_buttons(integration: Integration) -> Block:
-    """What can be done next."""
-    return actions(
-        button("Edit", EDIT, integration.id),
-        button("Test", TEST, integration.id),
-        button("Delete", DELETE, integration.id, style="danger"),
-    )
+def _row_of_buttons(integration: Integration, actor: Actor) -> Block:
+    """What this person can do next."""
+    value, is_theirs = integration.id, may(actor, Action.EDIT, integration.owner)
+    buttons = [button("Edit", EDIT, value)] if is_theirs else []
+    buttons += [button("Test", TEST, value), button("Tags", TAGS, value)]
+    buttons += [button("Link", LINK, value)] if may(actor, Action.NOTE) else []
+    buttons.append(button("History", HISTORY, value))
+    buttons += [button("Delete", DELETE, value, style="danger")] if is_theirs else []
+    return actions(*buttons)
 
 
 def _dependencies_of(details: Details) -> list[Block]:

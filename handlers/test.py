@@ -7,6 +7,8 @@ payload -> allow -> allow_realm -> notice -> replace
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bot.core.access import may
+from bot.core.audit import Action
 from bot.core.integrations.checks import allow_realm, ask_registry
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration, Outcome, Refused
@@ -28,6 +30,7 @@ from handlers.blocks import (
     section,
 )
 from handlers.command import Verb, Words
+from handlers.edit import OPEN as EDIT
 from handlers.paging import pack, read_value
 from handlers.picker import open_picker
 from handlers.routes import Ask, Press, Routes
@@ -88,7 +91,8 @@ def answer(
         follower.update(_so_far(integration, steps))
 
     result = ask_registry(services.ports, actor, integration, repository, on_step)
-    follower.finish(_tested(integration, result, repository))
+    is_theirs = may(actor, Action.EDIT, integration.owner)
+    follower.finish(_tested(integration, result, repository, is_theirs=is_theirs))
 
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -118,7 +122,9 @@ def _so_far(integration: Integration, steps: Sequence[Step]) -> Message:
     )
 
 
-def _tested(integration: Integration, result: CheckResult, repository: str | None) -> Message:
+def _tested(
+    integration: Integration, result: CheckResult, repository: str | None, *, is_theirs: bool
+) -> Message:
     """The verdict, the steps, and what to do."""
     steps = "\n".join(_step_line(step) for step in result.steps)
     verdict = _REFUSALS.get(result.refused) if result.refused else None
@@ -130,7 +136,7 @@ def _tested(integration: Integration, result: CheckResult, repository: str | Non
     if result.outcome is Outcome.ACCEPTED and repository is None:
         example = f"`/integrations test {integration.name} team/app`"
         blocks.append(context(f"Name a private repository to prove it: {example}"))
-    blocks += _allowing(integration, result)
+    blocks += [*_allowing(integration, result), *_after_failure(integration, result, is_theirs)]
     return message(f"{integration.name}: {result.outcome.value}. {result.reason}", blocks)
 
 
@@ -138,6 +144,14 @@ def _step_line(step: Step) -> str:
     """One step on one line."""
     mark = ":white_check_mark:" if step.is_ok else ":x:"
     return f"{mark} *{step.stage.value}*   {escape(step.text)}"
+
+
+def _after_failure(integration: Integration, result: CheckResult, is_theirs: bool) -> list[Block]:
+    """What this person can do when the login did not work."""
+    if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
+        return []
+    edit = [button("Edit", EDIT, integration.id)] if is_theirs else []
+    return [actions(*edit, button("Test again", OPEN, integration.id))]
 
 
 def _allowing(integration: Integration, result: CheckResult) -> list[Block]:

@@ -251,3 +251,14 @@ def test_first_integration_of_a_server_does_not_warn(team):
     team.command("add private")
 
     assert "none is the default" not in team.submit({**FORM, "Integration Name": "first"}).text
+
+
+def test_saved_form_offers_what_comes_next(team):
+    """After Save, the next steps are buttons, and Link starts with what was saved."""
+    team.command("add private")
+    saved = team.submit(FORM)
+    team.press("Link")
+    linked = team.submit({"New target": "web-shop"})
+
+    assert saved.buttons == ["Test", "Link", "Make a token", "Show", "Add another"]
+    assert "now depends on *my_registry*" in linked.text

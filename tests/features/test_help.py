@@ -3,6 +3,7 @@
 import pytest
 
 from handlers import all_routes
+from handlers.help import GROUPS
 from tests.fakes.people import ADMIN
 
 VERBS = all_routes().verbs
@@ -26,6 +27,26 @@ def test_each_verb_has_a_line_with_an_example(team, verb):
 
     assert f"`/integrations {verb.name} {verb.example}".rstrip() + "`" in shown.text
     assert verb.summary in shown.text
+
+
+def test_help_is_one_screen_in_four_groups(team):
+    """Help shows four groups, a few blocks in all, and each verb belongs to one of them."""
+    shown = team.command("help")
+
+    assert [line for line in shown.text.splitlines() if line.strip("*") in GROUPS] == [
+        f"*{one}*" for one in GROUPS
+    ]
+    assert len(shown.blocks) <= 10
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(VERBS)
+
+
+def test_help_of_a_verb_with_several_forms(team):
+    """Each form stands on its line, the one that opens a form too."""
+    shown = team.command("help token")
+
+    assert "`/integrations token list [words]`" in shown.text
+    assert "`/integrations token revoke ID`" in shown.text
+    assert "`/integrations token create`   opens a form" in shown.text
 
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))

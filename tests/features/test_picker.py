@@ -13,6 +13,7 @@ from tests.features import payloads
 from tests.features.team import ACME
 
 MENU = "Part of a name, type or server"
+NAMES = ("one", "two", "three", "four")
 CHOSEN = {
     "show": "my_registry",
     "edit": "my_registry",
@@ -163,3 +164,33 @@ def test_integration_deleted_meanwhile(free):
     shown = free.choose(MENU, "my_registry")
 
     assert "is already gone" in shown.text
+
+
+def test_show_offers_only_what_one_may(free):
+    """Who does not own it sees neither Edit nor Delete."""
+    shown = free.command("show my_registry", COLLEAGUE)
+
+    assert shown.buttons == ["Test", "Tags", "Link", "History"]
+
+
+def test_history_of_what_is_shown(free):
+    """From Show to its history."""
+    free.command("show my_registry")
+    shown = free.press("History")
+
+    assert shown.title == "History of my_registry"
+    assert "added `my_registry`" in shown.text
+
+
+def test_stack_of_three_is_never_passed(team):
+    """What would be the fourth modal takes the third one's place."""
+    team.command("add")
+    [team.press("Add another", on=team.submit(filled(name))) for name in NAMES]
+
+    assert len(team.slack.stack(MEMBER)) == 3
+    assert team.find(NAMES[-1]) is not None
+
+
+def filled(name):
+    """What is typed into the form that opens first."""
+    return {"Integration Name": name, "Username": "ci", "Password": "correct horse"}

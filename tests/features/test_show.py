@@ -95,10 +95,10 @@ def test_last_check_in_words(free):
 
 
 def test_buttons_lead_on(free):
-    """Edit, Test and Delete stand under the fields, and Delete asks."""
+    """What can be done with it stands under the fields, and Delete asks."""
     shown = free.command("show my_registry")
 
-    assert shown.buttons == ["Edit", "Test", "Delete"]
+    assert shown.buttons == ["Edit", "Test", "Tags", "Link", "History", "Delete"]
     assert free.press("Delete").title == "Delete my_registry?"
 
 

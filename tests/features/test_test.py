@@ -141,7 +141,7 @@ def test_foreign_token_server_is_asked_about(free, registry):
     shown = free.command("test my_registry")
 
     assert f"Nothing was sent to `{REALM}`." in shown.text
-    assert shown.buttons == ["Allow it"]
+    assert shown.buttons == ["Allow it", "Edit", "Test again"]
 
 
 def test_owner_allows_the_token_server(free, registry):
