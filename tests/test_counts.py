@@ -13,8 +13,9 @@ import handlers.list
 from bot.core.secrets import Secret
 from bot.run.wiring import web_client
 from bot.settings import Settings
+from bot.slack.command_name import CommandName
+from storage import identities
 from storage.sealing import Keyring
-from storage.tinydb import workspace
 from tests.fakes.certificates import Authority
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED
@@ -104,7 +105,7 @@ def test_page_draws_no_more_than_fifteen(team, monkeypatch, typed):
     """However many there are, fifteen rows are drawn, none is decoded and no secret is opened."""
     team.add_many(500)
     drawn = counted(monkeypatch, handlers.list, "row_blocks")
-    decoded = counted(monkeypatch, workspace, "value_in")
+    decoded = counted(monkeypatch, identities, "value_in")
     opened = counted(monkeypatch, Keyring, "open")
     team.command(typed)
 
@@ -184,7 +185,7 @@ def tls_slack(slack, monkeypatch, tmp_path):
 def test_hundred_calls_of_slack_build_no_tls_context(tls_slack, monkeypatch):
     """The TLS context is made once with the client, not once a call, which would cost 20 ms each."""
     settings = Settings(slack_bot_token=Secret(TOKEN), slack_api_url=f"{tls_slack.url}/api/")
-    client = web_client(settings)
+    client = web_client(settings, CommandName())
     made = counted(monkeypatch, ssl, "create_default_context")
     unverified = counted(monkeypatch, ssl, "_create_default_https_context")
     answers = [client.users_info(user=MEMBER)["ok"] for _ in range(100)]
@@ -198,7 +199,7 @@ def test_unknown_person_over_tls_is_an_error_of_slack(tls_slack):
     settings = Settings(slack_bot_token=Secret("xoxb-wrong"), slack_api_url=f"{tls_slack.url}/api/")
 
     with pytest.raises(SlackApiError, match="invalid_auth"):
-        web_client(settings).users_info(user=MEMBER)
+        web_client(settings, CommandName()).users_info(user=MEMBER)
 
 
 def test_benchmark_knows_its_measures():

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenRefused
+from bot.core.errors import Conflict, InvalidInput, NotFound, NotPermitted, TokenRefused
 from bot.core.model import Result, Role, Source, Target, TargetKind
 from bot.core.queries import HistoryQuery
 from bot.core.secrets import Secret
@@ -230,3 +230,13 @@ def test_reminder_of_a_token_that_is_gone_is_no_error(store, make):
     keep_reminder(store, OTHER, token, MORNING)
 
     assert tokens_in(store, OTHER) == ()
+
+
+def test_same_request_makes_one_token(ports):
+    """A command that arrives twice makes one token, and says which."""
+    asking = replace(OWNER, request_id="trigger-1")
+    _, token = create_token(ports, asking, WEB_SHOP, 90)
+
+    with pytest.raises(Conflict, match=f"made token {token.id} already"):
+        create_token(ports, asking, WEB_SHOP, 90)
+    assert len(tokens_in(ports.store, ACME)) == 1

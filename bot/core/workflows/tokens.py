@@ -8,7 +8,15 @@ from typing import Any, NoReturn
 
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, event
-from bot.core.errors import InvalidInput, NotFound, NotPermitted, TokenHeld, TokenRefused
+from bot.core.errors import (
+    AlreadyDone,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    NotPermitted,
+    TokenHeld,
+    TokenRefused,
+)
 from bot.core.integrations.dependencies import may_link
 from bot.core.integrations.owners import GRACE, left_at
 from bot.core.model import Actor, Integration, News, Role, Server, Source, Target, Workspace, new_id
@@ -82,6 +90,7 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
     Raises:
         NotPermitted: Also when the target is linked to an integration for linked targets only that the actor
             may link nothing to: the token would open it.
+        Conflict: This very request was sent before, and made a token then.
     """
     require(ports, actor, Action.CREATE_TOKEN)
     text = new_token()
@@ -95,15 +104,22 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
         reminded=_reminders_before(timedelta(days=days)),
         approved_by=actor.user_id if may(actor, Action.APPROVE_TOKEN) else None,
     )
-    with ports.store.change(actor.workspace) as change:
-        # Inside: an owner who links at this moment is told of the token, or it is not made.
-        closed = _closed_to(change, actor, target)
-        if closed is None:
-            made = event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target)
-            change.put(token)
-            change.record(made)
-            for admin in () if token.approved_by else actor.admins:
-                change.put(News(new_id(), admin, actor.at, made))
+    try:
+        with ports.store.change(actor.workspace) as change:
+            # Inside: an owner who links at this moment is told of the token, or it is not made.
+            closed = _closed_to(change, actor, target)
+            if closed is None:
+                made = event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target)
+                change.remember(actor.request_id, token.id)
+                change.put(token)
+                change.record(made)
+                for admin in () if token.approved_by else actor.admins:
+                    change.put(News(new_id(), admin, actor.at, made))
+    except AlreadyDone as error:
+        raise Conflict(
+            f"This request made token {error.outcome} already, and its text was shown once.",
+            f"If nobody copied it, revoke it and make another: /integrations token revoke {error.outcome}",
+        ) from error
     if closed is not None:
         _refuse_closed(ports, actor, target, closed)
     return text, token
