@@ -16,10 +16,10 @@ from bot.pipeline.docker_credential import harmless
 if TYPE_CHECKING:
     from bot.settings import StoreSettings
 
-EPILOG = "Settings are read from the environment; .github/docs/settings.md lists them."
+_EPILOG = "Settings are read from the environment; .github/docs/settings.md lists them."
 
 
-class Sentences(click.Group):
+class _Sentences(click.Group):
     """Tells an error of ours in a sentence: exit status 2 for a wrong setting, 1 for anything else."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -34,7 +34,7 @@ class Sentences(click.Group):
             ctx.exit(2 if isinstance(error, SettingsError) else 1)
 
 
-@click.group(cls=Sentences, epilog=EPILOG)
+@click.group(cls=_Sentences, epilog=_EPILOG)
 @click.version_option(package_name="quaymaster", prog_name="quaymaster")
 def main() -> None:
     """Quaymaster keeps a team's container-registry integrations, in Slack."""
@@ -100,7 +100,7 @@ def rotate() -> None:
     """Put a fresh key first in QUAYMASTER_KEYS_FILE."""
     from bot.run.key_rotation import put_new_key_first
 
-    click.echo("\n".join(put_new_key_first(store_settings())))
+    click.echo("\n".join(put_new_key_first(_store_settings())))
 
 
 @keys.command("reseal")
@@ -108,7 +108,7 @@ def reseal() -> None:
     """Seal every credential anew under the first key. Stop the server before."""
     from bot.run.operator_commands import reseal_store
 
-    click.echo(reseal_store(store_settings()))
+    click.echo(reseal_store(_store_settings()))
 
 
 @keys.command("status")
@@ -116,7 +116,7 @@ def status() -> None:
     """Say how many credentials each key seals. Stop the server before."""
     from bot.run.operator_commands import lines_of_status
 
-    click.echo("\n".join(lines_of_status(store_settings())))
+    click.echo("\n".join(lines_of_status(_store_settings())))
 
 
 @keys.command("forget")
@@ -125,10 +125,10 @@ def forget(key_id: str) -> None:
     """Drop the secrets sealed under a lost key, KEY_ID. Stop the server before."""
     from bot.run.operator_commands import forget_key
 
-    click.echo(forget_key(store_settings(), key_id))
+    click.echo(forget_key(_store_settings(), key_id))
 
 
-def store_settings() -> "StoreSettings":
+def _store_settings() -> "StoreSettings":
     """Read the settings that open the store."""
     from bot.settings import StoreSettings
 
@@ -145,7 +145,7 @@ def verify() -> None:
     """Say whether each workspace's history is as it was written. Stop the server before."""
     from bot.run.operator_commands import lines_of_history
 
-    for line in lines_of_history(store_settings()):
+    for line in lines_of_history(_store_settings()):
         click.echo(line)
 
 
@@ -171,7 +171,7 @@ def copy(source: str, target: str) -> None:
     """Copy everything from SOURCE to TARGET, each a directory or postgresql://…. Stop the server before."""
     from bot.run.store_commands import copy_store
 
-    click.echo(copy_store(store_settings(), source, target))
+    click.echo(copy_store(_store_settings(), source, target))
 
 
 @store.command("export")
@@ -179,7 +179,7 @@ def export() -> None:
     """Print everything as lines of JSON, secrets sealed. A directory's server must be stopped."""
     from bot.run.store_commands import lines_of_export
 
-    for line in lines_of_export(store_settings()):
+    for line in lines_of_export(_store_settings()):
         click.echo(line)
 
 
@@ -189,7 +189,7 @@ def import_(file: TextIO) -> None:
     """Keep what “store export” printed to FILE in a store that is empty."""
     from bot.run.store_commands import import_lines
 
-    click.echo(import_lines(store_settings(), file))
+    click.echo(import_lines(_store_settings(), file))
 
 
 @store.command("upgrade")
@@ -197,7 +197,7 @@ def upgrade_store() -> None:
     """Convert a data directory of an earlier version, once, before the first start."""
     from bot.run.store_commands import upgrade
 
-    click.echo(upgrade(store_settings()))
+    click.echo(upgrade(_store_settings()))
 
 
 @store.command("repair")
@@ -206,4 +206,4 @@ def repair(workspace: str) -> None:
     """Put the last whole version of a damaged WORKSPACE file back. Stop the server before."""
     from bot.run.operator_commands import repair_workspace
 
-    click.echo("\n".join(repair_workspace(store_settings(), workspace)))
+    click.echo("\n".join(repair_workspace(_store_settings(), workspace)))

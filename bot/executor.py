@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from threading import Condition, Thread
 
-Task = Callable[[], None]
+_Task = Callable[[], None]
 
 log = logging.getLogger(__name__)
 
@@ -22,12 +22,12 @@ class BoundedExecutor:
     def __init__(
         self, threads: int = 16, queue: int = 200, name: str = "work", registry_threads: int = 32
     ) -> None:
-        self._work = Lane(name, threads, queue)
+        self._work = _Lane(name, threads, queue)
         # What waits for a registry waits here, so that opening a form never waits behind it.
-        self._registries = Lane(f"{name}-registries", registry_threads, queue)
-        self._overflow = Lane(f"{name}-overflow", 1, queue)
+        self._registries = _Lane(f"{name}-registries", registry_threads, queue)
+        self._overflow = _Lane(f"{name}-overflow", 1, queue)
 
-    def submit(self, task: Task, *, on_full: Task, asks_registry: bool = False) -> None:
+    def submit(self, task: _Task, *, on_full: _Task, asks_registry: bool = False) -> None:
         """
         Queue a task. Never waits and never raises.
 
@@ -39,7 +39,7 @@ class BoundedExecutor:
         lane = self._registries if asks_registry else self._work
         if lane.offer(task, on_full):
             return
-        if not self._overflow.offer(on_full, nothing):
+        if not self._overflow.offer(on_full, _nothing):
             log.error("a task was turned away and nobody could be told")
 
     def close(self, timeout_s: float) -> None:
@@ -53,13 +53,13 @@ class BoundedExecutor:
         # The work lane first: what it finishes may still hand something to the other.
         for lane in (self._work, self._registries):
             for turn_away in lane.close(deadline - timeout_s / 5):
-                self._overflow.offer(turn_away, nothing)
+                self._overflow.offer(turn_away, _nothing)
         self._overflow.close(deadline)
         if still_running := sum(lane.running for lane in (self._work, self._registries, self._overflow)):
             log.error("tasks still running at the end: %d", still_running)
 
 
-class Lane:
+class _Lane:
     """Threads that share one bounded queue. They are started as they are needed."""
 
     def __init__(self, name: str, threads: int, limit: int) -> None:
@@ -68,13 +68,13 @@ class Lane:
         self._limit = limit
         self._started = 0
         self._idle = 0
-        self._waiting: deque[tuple[Task, Task]] = deque()
+        self._waiting: deque[tuple[_Task, _Task]] = deque()
         self._changed = Condition()
         self._is_closed = False
         self.running = 0
         """How many tasks are running now."""
 
-    def offer(self, task: Task, on_full: Task) -> bool:
+    def offer(self, task: _Task, on_full: _Task) -> bool:
         """Queue a task, and what to do if it never begins. False when there is no room."""
         with self._changed:
             free = self._threads - self.running
@@ -86,7 +86,7 @@ class Lane:
             self._changed.notify()
             return True
 
-    def close(self, deadline: float) -> list[Task]:
+    def close(self, deadline: float) -> list[_Task]:
         """Take no more tasks, wait until all are done or the deadline; give the ``on_full`` of the rest."""
         with self._changed:
             self._is_closed = True
@@ -111,7 +111,7 @@ class Lane:
                 self.running -= 1
                 self._changed.notify_all()
 
-    def _next(self) -> Task | None:
+    def _next(self) -> _Task | None:
         with self._changed:
             self._idle += 1
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
@@ -122,7 +122,7 @@ class Lane:
             return self._waiting.popleft()[0]
 
 
-def run_logged(task: Task) -> None:
+def run_logged(task: _Task) -> None:
     """Run a task; whatever it raises is logged under an id, and the thread lives on."""
     try:
         task()
@@ -130,5 +130,5 @@ def run_logged(task: Task) -> None:
         log.error("task failed", exc_info=error, extra={"error_id": secrets.token_hex(4)})
 
 
-def nothing() -> None:
+def _nothing() -> None:
     """Do nothing."""

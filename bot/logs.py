@@ -149,7 +149,7 @@ class _Sparing(logging.Filter):
         return count < self._most
 
 
-class Stream(Protocol):
+class _Stream(Protocol):
     """Standard error, or something like it."""
 
     def fileno(self) -> int:
@@ -162,7 +162,7 @@ class Stream(Protocol):
 class _Lines(logging.Handler):
     """Writes lines to a stream that may stop taking them, such as a pipe that nobody reads."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: _Stream) -> None:
         super().__init__()
         self._stream = stream
         self._poll = select.poll()
@@ -256,7 +256,7 @@ def _forms_of(text: str) -> set[str]:
 
 def start_logging(
     level: str,
-    stream: Stream | None = None,
+    stream: _Stream | None = None,
     *,
     most_a_minute: int = _MOST_A_MINUTE,
     clock: Callable[[], float] = time.monotonic,

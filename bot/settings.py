@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from bot.core.errors import SettingsError
 from bot.core.secrets import Secret
 
-Environment = Mapping[str, str]
-Network = IPv4Network | IPv6Network
+_Environment = Mapping[str, str]
+_Network = IPv4Network | IPv6Network
 
-SLACK_API_URL = "https://slack.com/api/"
-PRIVATE_NETWORKS: tuple[Network, ...] = (
+_SLACK_API_URL = "https://slack.com/api/"
+PRIVATE_NETWORKS: tuple[_Network, ...] = (
     IPv4Network("10.0.0.0/8"),
     IPv4Network("172.16.0.0/12"),
     IPv4Network("192.168.0.0/16"),
@@ -28,10 +28,10 @@ PRIVATE_NETWORKS: tuple[Network, ...] = (
 
 _PRESSES_A_MINUTE = 30
 """What ``QUAYMASTER_RATE_LIMIT`` is when it is not set."""
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-READ_BY_BOLT = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
-PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]+")
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+_READ_BY_BOLT = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
+_PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +46,11 @@ class StoreSettings:
     """Where PostgreSQL is; it may hold a password. ``None`` = the embedded store in ``data_dir``."""
 
     @classmethod
-    def from_env(cls, environ: Environment) -> Self:
+    def from_env(cls, environ: _Environment) -> Self:
         """Read the environment. Raises ``SettingsError``."""
-        keys_file, keys = keyring_of(environ)
+        keys_file, keys = _keyring_of(environ)
         database_url = database_url_of(environ)
-        return cls(data_dir=data_dir_of(environ), keys_file=keys_file, keys=keys, database_url=database_url)
+        return cls(data_dir=_data_dir_of(environ), keys_file=keys_file, keys=keys, database_url=database_url)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Settings(StoreSettings):
     """``None`` only with Socket Mode: then nothing is served at ``/slack/events``."""
     slack_app_token: Secret | None = None
     """Given = Socket Mode."""
-    slack_api_url: str = SLACK_API_URL
+    slack_api_url: str = _SLACK_API_URL
     """Ends with a slash."""
     host: str = "127.0.0.1"
     port: int = 3000
@@ -75,7 +75,7 @@ class Settings(StoreSettings):
     """Ids of people (``U…``, ``W…``) and of user groups (``S…``), as written."""
     editors: tuple[str, ...] = ()
     """The same; empty = every full member."""
-    allowed_networks: tuple[Network, ...] = PRIVATE_NETWORKS
+    allowed_networks: tuple[_Network, ...] = PRIVATE_NETWORKS
     default_linked_only: bool = False
     """True: what is added is for linked targets only, unless the form says otherwise."""
     rate_limit: int = _PRESSES_A_MINUTE
@@ -87,31 +87,31 @@ class Settings(StoreSettings):
     log_level: str = "INFO"
 
     @classmethod
-    def from_env(cls, environ: Environment) -> Self:
+    def from_env(cls, environ: _Environment) -> Self:
         """Read the environment. Raises ``SettingsError``."""
         store = StoreSettings.from_env(environ)
-        app_token = token_of(environ, "SLACK_APP_TOKEN", "xapp-")
+        app_token = _token_of(environ, "SLACK_APP_TOKEN", "xapp-")
         return cls(
             data_dir=store.data_dir,
             keys_file=store.keys_file,
             keys=store.keys,
             database_url=store.database_url,
-            slack_bot_token=bot_token_of(environ),
-            slack_signing_secret=signing_secret_of(environ, is_needed=app_token is None),
+            slack_bot_token=_bot_token_of(environ),
+            slack_signing_secret=_signing_secret_of(environ, is_needed=app_token is None),
             slack_app_token=app_token,
-            slack_api_url=api_url_of(environ),
-            host=written(environ, "HOST") or "127.0.0.1",
-            port=port_of(environ),
-            trusted_proxy=trusted_proxy_of(environ),
-            base_url=base_url_of(environ),
-            admins=ids_of(environ, "QUAYMASTER_ADMINS"),
-            editors=ids_of(environ, "QUAYMASTER_EDITORS"),
-            allowed_networks=networks_of(environ),
-            default_linked_only=default_access_of(environ),
-            rate_limit=rate_limit_of(environ),
-            metrics=metrics_of(environ),
-            is_watching=is_watching(environ),
-            log_level=log_level_of(environ),
+            slack_api_url=_api_url_of(environ),
+            host=_written(environ, "HOST") or "127.0.0.1",
+            port=_port_of(environ),
+            trusted_proxy=_trusted_proxy_of(environ),
+            base_url=_base_url_of(environ),
+            admins=_ids_of(environ, "QUAYMASTER_ADMINS"),
+            editors=_ids_of(environ, "QUAYMASTER_EDITORS"),
+            allowed_networks=_networks_of(environ),
+            default_linked_only=_default_access_of(environ),
+            rate_limit=_rate_limit_of(environ),
+            metrics=_metrics_of(environ),
+            is_watching=_is_watching(environ),
+            log_level=_log_level_of(environ),
         )
 
 
@@ -121,23 +121,23 @@ def keep_from_bolt(environ: MutableMapping[str, str]) -> None:
 
     With a client id and secret there it would begin to install itself and to keep tokens in plain files.
     """
-    for name in READ_BY_BOLT:
+    for name in _READ_BY_BOLT:
         environ.pop(name, None)
 
 
-def written(environ: Environment, name: str) -> str:
+def _written(environ: _Environment, name: str) -> str:
     """Give a setting's text. One that is set but empty counts as not set."""
     return environ.get(name, "").strip()
 
 
-def items_of(environ: Environment, name: str) -> tuple[str, ...]:
+def _items_of(environ: _Environment, name: str) -> tuple[str, ...]:
     """Read a comma list; blanks and empty items do not count."""
-    return tuple(item.strip() for item in written(environ, name).split(",") if item.strip())
+    return tuple(item.strip() for item in _written(environ, name).split(",") if item.strip())
 
 
-def metrics_of(environ: Environment) -> tuple[str, int] | None:
+def _metrics_of(environ: _Environment) -> tuple[str, int] | None:
     """Read where ``/metrics`` listens."""
-    text = written(environ, "QUAYMASTER_METRICS")
+    text = _written(environ, "QUAYMASTER_METRICS")
     if not text:
         return None
     host, _, port = text.rpartition(":")
@@ -146,17 +146,17 @@ def metrics_of(environ: Environment) -> tuple[str, int] | None:
     return host.strip("[]"), int(port)
 
 
-def is_watching(environ: Environment) -> bool:
+def _is_watching(environ: _Environment) -> bool:
     """Read whether every integration is checked by the clock."""
-    text = written(environ, "QUAYMASTER_WATCH").lower() or "on"
+    text = _written(environ, "QUAYMASTER_WATCH").lower() or "on"
     if text not in ("on", "off"):
         raise SettingsError("QUAYMASTER_WATCH must be on or off.")
     return text == "on"
 
 
-def database_url_of(environ: Environment) -> Secret | None:
+def database_url_of(environ: _Environment) -> Secret | None:
     """Read where PostgreSQL is. A wrong address is never repeated: it may hold a password."""
-    text = written(environ, "DATABASE_URL")
+    text = _written(environ, "DATABASE_URL")
     if text and not text.startswith(("postgresql://", "postgres://")):
         raise SettingsError(
             "DATABASE_URL is not an address of PostgreSQL: write one like "
@@ -166,14 +166,14 @@ def database_url_of(environ: Environment) -> Secret | None:
     return Secret(text) if text else None
 
 
-def data_dir_of(environ: Environment) -> Path:
+def _data_dir_of(environ: _Environment) -> Path:
     """Where the embedded store is kept."""
-    return Path(written(environ, "QUAYMASTER_DATA_DIR") or "data")
+    return Path(_written(environ, "QUAYMASTER_DATA_DIR") or "data")
 
 
-def keyring_of(environ: Environment) -> tuple[Path | None, tuple[Secret, ...]]:
+def _keyring_of(environ: _Environment) -> tuple[Path | None, tuple[Secret, ...]]:
     """Read where the keys are: a file, or the list itself."""
-    path, keys = written(environ, "QUAYMASTER_KEYS_FILE"), items_of(environ, "QUAYMASTER_KEYS")
+    path, keys = _written(environ, "QUAYMASTER_KEYS_FILE"), _items_of(environ, "QUAYMASTER_KEYS")
     if path and keys:
         raise SettingsError("Both QUAYMASTER_KEYS_FILE and QUAYMASTER_KEYS are set: remove one of them.")
     if not path and not keys:
@@ -184,17 +184,17 @@ def keyring_of(environ: Environment) -> tuple[Path | None, tuple[Secret, ...]]:
     return (Path(path) if path else None), tuple(Secret(key) for key in keys)
 
 
-def token_of(environ: Environment, name: str, prefix: str) -> Secret | None:
+def _token_of(environ: _Environment, name: str, prefix: str) -> Secret | None:
     """Read one of Slack's tokens; its prefix tells a token pasted into the wrong setting."""
-    text = written(environ, name)
+    text = _written(environ, name)
     if text and not (text.startswith(prefix) and text.isascii() and len(text.split()) == 1):
         raise SettingsError(f"{name} is not such a token: write the one that begins with {prefix} there.")
     return Secret(text) if text else None
 
 
-def bot_token_of(environ: Environment) -> Secret:
+def _bot_token_of(environ: _Environment) -> Secret:
     """Read the bot token, without which nothing works."""
-    token = token_of(environ, "SLACK_BOT_TOKEN", "xoxb-")
+    token = _token_of(environ, "SLACK_BOT_TOKEN", "xoxb-")
     if token is None:
         raise SettingsError(
             "SLACK_BOT_TOKEN is not set: write the bot token of your Slack app, which begins with xoxb-."
@@ -202,9 +202,9 @@ def bot_token_of(environ: Environment) -> Secret:
     return token
 
 
-def signing_secret_of(environ: Environment, *, is_needed: bool) -> Secret | None:
+def _signing_secret_of(environ: _Environment, *, is_needed: bool) -> Secret | None:
     """Read the signing secret, which Socket Mode does without."""
-    text = written(environ, "SLACK_SIGNING_SECRET")
+    text = _written(environ, "SLACK_SIGNING_SECRET")
     if not text and is_needed:
         raise SettingsError(
             "SLACK_SIGNING_SECRET is not set: write the signing secret from your Slack app's page "
@@ -213,21 +213,21 @@ def signing_secret_of(environ: Environment, *, is_needed: bool) -> Secret | None
     return Secret(text) if text else None
 
 
-def api_url_of(environ: Environment) -> str:
+def _api_url_of(environ: _Environment) -> str:
     """Read the address of Slack's Web API. A bot token crosses no network unencrypted."""
-    text = written(environ, "SLACK_API_URL") or SLACK_API_URL
-    host = web_host(text)
-    if host is None or (text.startswith("http:") and host not in LOOPBACK_NAMES):
+    text = _written(environ, "SLACK_API_URL") or _SLACK_API_URL
+    host = _web_host(text)
+    if host is None or (text.startswith("http:") and host not in _LOOPBACK_NAMES):
         raise SettingsError(
-            f"SLACK_API_URL is not an address to use: write one like {SLACK_API_URL} "
+            f"SLACK_API_URL is not an address to use: write one like {_SLACK_API_URL} "
             "(http:// only for this machine)."
         )
     return text if text.endswith("/") else f"{text}/"
 
 
-def trusted_proxy_of(environ: Environment) -> str | None:
+def _trusted_proxy_of(environ: _Environment) -> str | None:
     """Read the proxy's address."""
-    text = written(environ, "QUAYMASTER_TRUSTED_PROXY")
+    text = _written(environ, "QUAYMASTER_TRUSTED_PROXY")
     try:
         return str(ip_address(text)) if text else None
     except ValueError as error:
@@ -237,17 +237,17 @@ def trusted_proxy_of(environ: Environment) -> str | None:
         ) from error
 
 
-def base_url_of(environ: Environment) -> str | None:
+def _base_url_of(environ: _Environment) -> str | None:
     """Read the public address."""
-    text = written(environ, "QUAYMASTER_BASE_URL")
-    if text and web_host(text) is None:
+    text = _written(environ, "QUAYMASTER_BASE_URL")
+    if text and _web_host(text) is None:
         raise SettingsError(
             "QUAYMASTER_BASE_URL is not an address: write one like https://quaymaster.example.com."
         )
     return text.rstrip("/") or None
 
 
-def web_host(text: str) -> str | None:
+def _web_host(text: str) -> str | None:
     """Give the host of a plain http or https address: no user, no query, no fragment."""
     try:
         parts = urlsplit(text)
@@ -257,18 +257,18 @@ def web_host(text: str) -> str | None:
         return None
 
 
-def port_of(environ: Environment) -> int:
+def _port_of(environ: _Environment) -> int:
     """Read the port to listen on."""
-    text = written(environ, "PORT") or "3000"
+    text = _written(environ, "PORT") or "3000"
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise SettingsError("PORT is not a port: write a number from 1 to 65535, or 0 for any free one.")
     return int(text)
 
 
-def ids_of(environ: Environment, name: str) -> tuple[str, ...]:
+def _ids_of(environ: _Environment, name: str) -> tuple[str, ...]:
     """Read a list of people and user groups. A name in place of an id would silently match nobody."""
-    ids = items_of(environ, name)
-    if not all(PERSON_OR_GROUP.fullmatch(item) for item in ids):
+    ids = _items_of(environ, name)
+    if not all(_PERSON_OR_GROUP.fullmatch(item) for item in ids):
         raise SettingsError(
             f"{name} is not a comma list of ids: write Slack's member ids (U…, W…) or user group ids (S…), "
             "such as U024BE7LH,S0604QSJC."
@@ -276,28 +276,28 @@ def ids_of(environ: Environment, name: str) -> tuple[str, ...]:
     return ids
 
 
-def networks_of(environ: Environment) -> tuple[Network, ...]:
+def _networks_of(environ: _Environment) -> tuple[_Network, ...]:
     """Read the address ranges that registries may have besides public ones."""
     name = "QUAYMASTER_ALLOWED_NETWORKS"
     try:
-        return tuple(ip_network(item) for item in items_of(environ, name)) or PRIVATE_NETWORKS
+        return tuple(ip_network(item) for item in _items_of(environ, name)) or PRIVATE_NETWORKS
     except ValueError as error:
         raise SettingsError(
             f"{name} is not a comma list of networks: write address ranges such as 10.0.0.0/8,fd00::/8."
         ) from error
 
 
-def default_access_of(environ: Environment) -> bool:
+def _default_access_of(environ: _Environment) -> bool:
     """Return whether new integrations are for linked targets only. Raises ``SettingsError``."""
-    text = (written(environ, "QUAYMASTER_DEFAULT_ACCESS") or "all").lower()
+    text = (_written(environ, "QUAYMASTER_DEFAULT_ACCESS") or "all").lower()
     if text not in ("all", "linked"):
         raise SettingsError("QUAYMASTER_DEFAULT_ACCESS must be all or linked.")
     return text == "linked"
 
 
-def rate_limit_of(environ: Environment) -> int:
+def _rate_limit_of(environ: _Environment) -> int:
     """Read how often a person may ask."""
-    text = written(environ, "QUAYMASTER_RATE_LIMIT") or str(_PRESSES_A_MINUTE)
+    text = _written(environ, "QUAYMASTER_RATE_LIMIT") or str(_PRESSES_A_MINUTE)
     if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
         raise SettingsError(
             "QUAYMASTER_RATE_LIMIT is not a number to use: write how many commands and presses a person may "
@@ -306,9 +306,9 @@ def rate_limit_of(environ: Environment) -> int:
     return int(text)
 
 
-def log_level_of(environ: Environment) -> str:
+def _log_level_of(environ: _Environment) -> str:
     """Read how much is logged."""
-    level = (written(environ, "LOG_LEVEL") or "INFO").upper()
-    if level not in LEVELS:
-        raise SettingsError(f"LOG_LEVEL is not a level: write one of {', '.join(LEVELS)}.")
+    level = (_written(environ, "LOG_LEVEL") or "INFO").upper()
+    if level not in _LEVELS:
+        raise SettingsError(f"LOG_LEVEL is not a level: write one of {', '.join(_LEVELS)}.")
     return level

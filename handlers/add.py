@@ -1,8 +1,8 @@
 """Add an integration: a form asks, the registry is asked while it is open, Save stores.
 
-payload -> ask | ask_pressed -> add_form -> open
-payload -> choose_kind -> add_form -> redraw
-payload -> save -> add_integration -> saved -> ack
+payload -> ask | ask_pressed -> _add_form -> open
+payload -> choose_kind -> _add_form -> redraw
+payload -> save -> add_integration -> _saved -> ack
 """
 
 from difflib import get_close_matches
@@ -71,20 +71,20 @@ def register(routes: Routes) -> None:
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form, for the kind that was typed if one was."""
     require(services.ports, actor, Action.ADD)
-    surface.open(add_form(services, kind_named(services.kinds, " ".join(words.rest))))
+    surface.open(_add_form(services, _kind_named(services.kinds, " ".join(words.rest))))
 
 
 def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form from a button or from Slack's own menu."""
     require(services.ports, actor, Action.ADD)
-    surface.open(add_form(services, kind_named(services.kinds, "")))
+    surface.open(_add_form(services, _kind_named(services.kinds, "")))
 
 
 def choose_kind(press: Press, surface: ModalSurface, services: Services) -> None:
     """Draw the fields of the chosen type; what was typed stays."""
     kind = chosen_kind(services.kinds, press.value)
     name = state_value(press.state, "name", VALUE)
-    surface.redraw(add_form(services, kind, name, shown_values(press.state, kind)))
+    surface.redraw(_add_form(services, kind, name, shown_values(press.state, kind)))
 
 
 def tick() -> None:
@@ -97,10 +97,10 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     draft = typed_draft(form, kind)
     is_checked = is_check_wanted(form)
     added = add_integration(services.ports, actor, draft, is_checked=is_checked, linked_only=is_closed(form))
-    ack(response_action="update", view=saved(added))
+    ack(response_action="update", view=_saved(added))
 
 
-def kind_named(kinds: Kinds, words: str) -> Kind:
+def _kind_named(kinds: Kinds, words: str) -> Kind:
     """
     Find the kind somebody means; nothing typed means the first of the menu.
 
@@ -118,7 +118,7 @@ def kind_named(kinds: Kinds, words: str) -> Kind:
     return known[wanted]
 
 
-def add_form(services: Services, kind: Kind, name: str = "", values: dict[str, str] | None = None) -> View:
+def _add_form(services: Services, kind: Kind, name: str = "", values: dict[str, str] | None = None) -> View:
     """The form of a kind."""
     known = values or {}
     blocks = [
@@ -133,7 +133,7 @@ def add_form(services: Services, kind: Kind, name: str = "", values: dict[str, s
     return form_view(_SAVE, "Add Integration", blocks)
 
 
-def saved(added: Saved) -> View:
+def _saved(added: Saved) -> View:
     """What the form becomes."""
     check = added.integration.check
     found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."

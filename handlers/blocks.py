@@ -82,7 +82,7 @@ def plain(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def mrkdwn(text: str) -> dict[str, Any]:
+def _mrkdwn(text: str) -> dict[str, Any]:
     """Text with Slack's markup."""
     return {"type": "mrkdwn", "text": text}
 
@@ -94,7 +94,7 @@ def header(text: str) -> Block:
 
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:
     """A paragraph of at most 3,000 characters, with at most one control at its right."""
-    block: Block = {"type": "section", "text": mrkdwn(cut(text, 3000))}
+    block: Block = {"type": "section", "text": _mrkdwn(cut(text, 3000))}
     if accessory:
         block["accessory"] = accessory
     return {**block, "block_id": block_id} if block_id else block
@@ -112,7 +112,7 @@ def paragraphs(lines: Iterable[str]) -> list[Block]:
 
 def context(*texts: str) -> Block:
     """Small grey text."""
-    return {"type": "context", "elements": [mrkdwn(cut(text, 2000)) for text in texts]}
+    return {"type": "context", "elements": [_mrkdwn(cut(text, 2000)) for text in texts]}
 
 
 def divider() -> Block:

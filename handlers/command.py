@@ -9,12 +9,12 @@ from bot.core.visible_text import visible
 
 COMMAND = "/integrations"
 
-WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
-MENTION = re.compile(r"<([@#])[^<>|\s]+\|([^<>]+)>|<![^<>|\s]+\|([^<>]+)>")
+_WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
+_MENTION = re.compile(r"<([@#])[^<>|\s]+\|([^<>]+)>|<![^<>|\s]+\|([^<>]+)>")
 PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
 """A person whom Slack made a mention of, or whose member ID was typed."""
-LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
-CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
+_LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
+_CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +67,7 @@ class Words:
 
     def plain_at(self, index: int, what: str) -> str:
         """The word at a place as it was typed, before Slack made a mention of it. Raises ``InvalidInput``."""
-        return MENTION.sub(lambda found: f"{found[1] or ''}{found[2] or found[3]}", self.at(index, what))
+        return _MENTION.sub(lambda found: f"{found[1] or ''}{found[2] or found[3]}", self.at(index, what))
 
     def optional(self, index: int) -> str:
         """The word at a place, or nothing."""
@@ -87,8 +87,8 @@ def read_words(text: str) -> tuple[str, ...]:
 
     A phone's curly quotes count as quotes, and quoted words stay together.
     """
-    plain = as_typed(text).translate(CURLY)
-    return tuple(match[match.lastindex or 0] for match in WORD.finditer(plain))
+    plain = as_typed(text).translate(_CURLY)
+    return tuple(match[match.lastindex or 0] for match in _WORD.finditer(plain))
 
 
 def as_typed(text: str) -> str:
@@ -97,10 +97,10 @@ def as_typed(text: str) -> str:
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, character)
     # After the escapes: a link that was pasted as text, brackets and all, is one too.
-    return LINK.sub(unwrapped, text)
+    return _LINK.sub(_unwrapped, text)
 
 
-def unwrapped(link: re.Match[str]) -> str:
+def _unwrapped(link: re.Match[str]) -> str:
     """What was typed: a link's address, or the part of it that Slack put a scheme before."""
     address, label = link[1], link[2] or ""
     return label if label and address.rstrip("/").endswith(label.rstrip("/")) else address

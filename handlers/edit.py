@@ -1,7 +1,7 @@
 """Edit an integration: the form, filled in; an empty secret keeps the stored one.
 
-payload -> ask | ask_pressed -> plan_edit -> edit_form -> open
-payload -> save -> edit_integration -> edited -> ack
+payload -> ask | ask_pressed -> plan_edit -> _edit_form -> open
+payload -> save -> edit_integration -> _edited -> ack
 """
 
 from dataclasses import dataclass, replace
@@ -70,13 +70,13 @@ def register(routes: Routes) -> None:
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form of the integration that was named."""
     plan = plan_edit(services.ports, actor, name=words.name)
-    surface.open(edit_form(plan, services.kinds[plan.integration.kind]))
+    surface.open(_edit_form(plan, services.kinds[plan.integration.kind]))
 
 
 def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form from a row's Edit entry."""
     plan = plan_edit(services.ports, actor, press.value)
-    surface.open(edit_form(plan, services.kinds[plan.integration.kind]))
+    surface.open(_edit_form(plan, services.kinds[plan.integration.kind]))
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -86,7 +86,7 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     draft = typed_draft(form, services.kinds[integration.kind], keeps_secret=integration.secret is not None)
     sharing, is_checked = typed_sharing(form), is_check_wanted(form)
     done = edit_integration(services.ports, actor, plan, draft, sharing, is_checked=is_checked)
-    ack(response_action="update", view=edited(plan, done))
+    ack(response_action="update", view=_edited(plan, done))
 
 
 def _shown(form: Form) -> tuple[str, int]:
@@ -97,7 +97,7 @@ def _shown(form: Form) -> tuple[str, int]:
     return integration_id, version
 
 
-def edit_form(plan: EditPlan, kind: Kind) -> View:
+def _edit_form(plan: EditPlan, kind: Kind) -> View:
     """The form, filled in with everything but the secret."""
     integration = plan.integration
     values = known_values(integration)
@@ -126,7 +126,7 @@ def _consequence(count: int) -> str:
     )
 
 
-def edited(plan: EditPlan, done: Saved) -> View:
+def _edited(plan: EditPlan, done: Saved) -> View:
     """What the form becomes."""
     check = done.integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
@@ -138,19 +138,19 @@ def edited(plan: EditPlan, done: Saved) -> View:
 
 def show_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show who may fetch a closed integration."""
-    surface.replace(remaining_message(who_remains(services.ports, actor, press.value)))
+    surface.replace(_remaining_message(who_remains(services.ports, actor, press.value)))
 
 
 def remove_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one target's right away, and show who is left."""
-    row = read_value(Row, press.value, "edit")
+    row = read_value(_Row, press.value, "edit")
     late = unlink_if_linked(services.ports, actor, row.id, row.target)
     note = late or f"Removed {row.target.in_words}."
-    surface.replace(remaining_message(replace(who_remains(services.ports, actor, row.id), note=note)))
+    surface.replace(_remaining_message(replace(who_remains(services.ports, actor, row.id), note=note)))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class _Row:
     """What a Remove button carries."""
 
     id: str
@@ -165,13 +165,13 @@ class Row:
         return Target(TargetKind(self.kind), self.name)
 
 
-def remaining_message(left: Remaining) -> Message:
+def _remaining_message(left: Remaining) -> Message:
     """Each target that may fetch a closed integration, its workflow tokens, and Remove."""
     name = left.integration.name
     blocks = [header(f"Who may fetch {name}"), *([context(escape(left.note))] if left.note else [])]
     for row in left.rows:
         tokens = ", ".join(map(code, left.tokens[row.target])) or "none"
-        value = pack(Row(left.integration.id, row.target.kind.value, row.target.name))
+        value = pack(_Row(left.integration.id, row.target.kind.value, row.target.name))
         remove = button("Remove", _REMOVE, value, label=f"Remove {row.target.in_words}")
         text = f"{escape(row.target.kind.value)} {code(row.target.name)}\n{origin(row)}  ·  tokens: {tokens}"
         blocks.append(section(text, remove))

@@ -38,12 +38,12 @@ VALUE = "value"
 """The action id of every input that only holds a value."""
 
 VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
-KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
+_KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
 _DEFAULT = "default"
 _LINKED_ONLY = "linked"
 _ACCESS = (("All workflows", "all"), ("Linked targets only", _LINKED_ONLY))
 _DEFAULT_TICK = option(("Default for its server: it answers targets without a link of their own", _DEFAULT))
-CHOSEN = option(("Save without checking", "skip"))
+_CHOSEN = option(("Save without checking", "skip"))
 
 
 def form_view(callback_id: str, title: str, blocks: list[Block]) -> View:
@@ -90,15 +90,15 @@ def name_input(name: str = "") -> Block:
 def inputs(kind: Kind, values: Mapping[str, str], *, keeps_secret: bool = False) -> list[Block]:
     """A kind's fields, filled with what is known; a secret's box is always empty."""
     return [
-        field_input(field, "" if field.is_secret else values.get(field.key, field.initial), keeps_secret)
+        _field_input(field, "" if field.is_secret else values.get(field.key, field.initial), keeps_secret)
         for field in kind.fields
     ]
 
 
-def field_input(field: Field, value: str, keeps_secret: bool) -> Block:
+def _field_input(field: Field, value: str, keeps_secret: bool) -> Block:
     """One field as an input block."""
     is_kept = field.is_secret and keeps_secret
-    hint = KEEP_HINT if is_kept else " ".join(filter(None, (field.hint, VISIBLE_HINT * field.is_secret)))
+    hint = _KEEP_HINT if is_kept else " ".join(filter(None, (field.hint, VISIBLE_HINT * field.is_secret)))
     box: Block
     if field.choices:
         box = menu(VALUE, [(choice, choice) for choice in field.choices], chosen=value)
@@ -119,7 +119,7 @@ def note_and_end(note: str = "", ends_on: date | None = None) -> list[Block]:
     ]
 
 
-def typed_end(values: Mapping[str, Any]) -> date | None:
+def _typed_end(values: Mapping[str, Any]) -> date | None:
     """The day that was chosen as the end, if one was."""
     chosen = (values.get("ends_on", {}).get(VALUE) or {}).get("selected_date")
     try:
@@ -130,7 +130,7 @@ def typed_end(values: Mapping[str, Any]) -> date | None:
 
 def skip_box() -> Block:
     """The ``Save without checking`` tick."""
-    return actions({"type": "checkboxes", "action_id": TICK, "options": [CHOSEN]}, block_id="skip")
+    return actions({"type": "checkboxes", "action_id": TICK, "options": [_CHOSEN]}, block_id="skip")
 
 
 def access_menu(*, linked_only: bool) -> Block:
@@ -178,7 +178,7 @@ def undecided_note(servers: Sequence[Server]) -> list[Block]:
     return [context(text)] if servers else []
 
 
-def typed_values(form: Form, kind: Kind) -> dict[str, str]:
+def _typed_values(form: Form, kind: Kind) -> dict[str, str]:
     """What stands in the fields of a kind, by key. It may hold secrets."""
     return {field.key: state_value(form.values, field.key, VALUE) for field in kind.fields}
 
@@ -187,10 +187,10 @@ def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
     """Read a submitted form. Raises ``InvalidFields``."""
     name = state_value(form.values, "name", VALUE)
     is_kept = not is_check_wanted(form)
-    typed = typed_values(form, kind)
+    typed = _typed_values(form, kind)
     draft = read_draft(kind, name, typed, keeps_secret=keeps_secret, keeps_line_break=is_kept)
     note = "".join(filter(str.isprintable, state_value(form.values, "note", VALUE)))[:200]
-    return replace(draft, note=note.strip(), ends_on=typed_end(form.values))
+    return replace(draft, note=note.strip(), ends_on=_typed_end(form.values))
 
 
 def is_check_wanted(form: Form) -> bool:

@@ -1,8 +1,8 @@
 """Give integrations to another owner: one by its name, or all of a person after a preview.
 
 payload -> give -> give_integration -> notice -> show
-payload -> give | choose -> plan_giving -> preview -> show
-payload -> confirm -> give_all -> notice | preview -> replace
+payload -> give | choose -> plan_giving -> _preview -> show
+payload -> confirm -> give_all -> notice | _preview -> replace
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def give(words: Words, surface: Surface, services: Services, actor: Actor) -> No
     to = _person(services, actor, _mentioned(words, -1))
     if _is_all(words):
         former = _mentioned(words, 2)
-        return surface.show(preview(plan_giving(services.ports, actor, former, to), to.user_id))
+        return surface.show(_preview(plan_giving(services.ports, actor, former, to), to.user_id))
     name = " ".join(words.rest[:-2] if _is_to(words) else words.rest[:-1])
     given = give_integration(services.ports, actor, name, to)
     return surface.show(
@@ -87,17 +87,17 @@ def choose(press: Press, surface: Surface, services: Services, actor: Actor) -> 
     """Answer ``Give to …`` with the preview."""
     former = read_value(Leaver, press.block_id.removeprefix("give"), "list orphaned").person
     plan = plan_giving(services.ports, actor, former, _person(services, actor, press.value))
-    surface.show(preview(plan, press.value))
+    surface.show(_preview(plan, press.value))
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Give all of it, or show what is there by now."""
-    row = read_value(Handover, press.value, "give")
+    row = read_value(_Handover, press.value, "give")
     to = _person(services, actor, row.to)
     found, is_done = give_all(services.ports, actor, row.former, to, row.seen)
     late = "This changed while you looked. Look again, then confirm."
     done = notice(f":handshake: {in_words(found)} of {mention(row.former)} belong to {mention(row.to)} now.")
-    surface.replace(done if is_done else preview(found, row.to, late))
+    surface.replace(done if is_done else _preview(found, row.to, late))
 
 
 def cancel(surface: Surface) -> None:
@@ -106,7 +106,7 @@ def cancel(surface: Surface) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Handover:
+class _Handover:
     """What the preview's button carries: from whom, to whom, and what was shown."""
 
     former: str
@@ -114,7 +114,7 @@ class Handover:
     seen: str
 
 
-def preview(found: Belongings, to: str, note: str = "") -> Message:
+def _preview(found: Belongings, to: str, note: str = "") -> Message:
     """Everything that would get another owner, with the button that does it."""
     former = mention(found.person)
     if not found:
@@ -124,7 +124,7 @@ def preview(found: Belongings, to: str, note: str = "") -> Message:
     lines += [f"• workflow token {code(one.id)} for {code(one.target.in_words)}" for one in found.tokens]
     more = len(lines) - 1 - _MOST_NAMED
     lines = [*lines[: _MOST_NAMED + 1], *([f"… and {more} more"] if more > 0 else [])]
-    value = pack(Handover(found.person, to, found.fingerprint))
+    value = pack(_Handover(found.person, to, found.fingerprint))
     buttons = actions(button("Give all", _CONFIRM, value, style="primary"), button("Cancel", _CANCEL))
     blocks = [header("Give all?"), *([context(note)] if note else []), *paragraphs(lines), buttons]
     return message(f"Give {in_words(found)}?", blocks)

@@ -1,8 +1,8 @@
 """Import the logins that docker, podman or Kubernetes use: paste them, see what would come of it, confirm.
 
-payload -> ask -> import_form -> open
-payload -> preview -> preview_import -> previewed -> ack
-payload -> confirm -> preview_import, keep_import -> imported -> ack
+payload -> ask -> _import_form -> open
+payload -> preview -> preview_import -> _previewed -> ack
+payload -> confirm -> preview_import, keep_import -> _imported -> ack
 
 The pasted text stays in the form's own box between the two steps; nothing of it is kept before the second.
 """
@@ -41,10 +41,10 @@ from handlers.form import VALUE, access_menu, is_closed, undecided_note
 from handlers.routes import Form, Routes
 from handlers.surfaces import Surface, with_facts
 
-PREVIEW = "import.preview"
-CONFIRM = "import.confirm"
+_PREVIEW = "import.preview"
+_CONFIRM = "import.confirm"
 
-MARKS = {
+_MARKS = {
     Finding.NEW: ":heavy_plus_sign: new",
     Finding.SAME: ":white_check_mark: there already",
     Finding.CONFLICT: ":warning: conflict",
@@ -56,21 +56,21 @@ def register(routes: Routes) -> None:
     """Add the verb and both forms."""
     summary = "imports the logins of docker, podman or a Kubernetes secret, after a preview"
     routes.verb(Verb("import", ask, "", "", summary), waits=True)
-    routes.form(PREVIEW, preview)
-    routes.form(CONFIRM, confirm)
+    routes.form(_PREVIEW, preview)
+    routes.form(_CONFIRM, confirm)
 
 
 def ask(surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form."""
     require(services.ports, actor, Action.ADD)
-    surface.open(import_form(PREVIEW, "Preview", []))
+    surface.open(_import_form(_PREVIEW, "Preview", []))
 
 
 def preview(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Show what would come of what was pasted."""
     text = state_value(form.values, FIELD, VALUE)
     found = preview_import(services.ports, services.kinds, actor, text)
-    ack(response_action="update", view=previewed(found, text, services.default_linked_only))
+    ack(response_action="update", view=_previewed(found, text, services.default_linked_only))
 
 
 def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -79,13 +79,13 @@ def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     found = preview_import(services.ports, services.kinds, actor, text)
     is_as_shown = form.facts.get("digest") == digest_of(text, found)
     if is_as_shown:
-        view = imported(keep_import(services.ports, actor, found, linked_only=is_closed(form)))
+        view = _imported(keep_import(services.ports, actor, found, linked_only=is_closed(form)))
     else:
-        view = previewed(found, text, is_closed(form))
+        view = _previewed(found, text, is_closed(form))
     ack(response_action="update", view=view)
 
 
-def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
+def _import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
     """The box to paste into, and what is below it."""
     box = text_input(
         VALUE, "", '{"auths": {"registry.example.com": {"auth": "…"}}}', multiline=True, max_length=3000
@@ -101,15 +101,15 @@ def import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
     )
 
 
-def previewed(found: tuple[Found, ...], text: str, linked_only: bool) -> View:
+def _previewed(found: tuple[Found, ...], text: str, linked_only: bool) -> View:
     """The form with what each entry comes to; submitting it imports the new ones."""
     new = sum(one.finding is Finding.NEW for one in found)
-    rows = [section(row(one)) for one in found]
+    rows = [section(_row(one)) for one in found]
     if not new:
-        return import_form(PREVIEW, "Preview", [*rows, context(_nothing_new(found))])
+        return _import_form(_PREVIEW, "Preview", [*rows, context(_nothing_new(found))])
     note = context("New ones are stored without checking. Conflicts stay as they are: edit those by hand.")
     return with_facts(
-        import_form(CONFIRM, f"Import {new}", [*rows, access_menu(linked_only=linked_only), note]),
+        _import_form(_CONFIRM, f"Import {new}", [*rows, access_menu(linked_only=linked_only), note]),
         {"digest": digest_of(text, found)},
     )
 
@@ -124,12 +124,12 @@ def _nothing_new(found: tuple[Found, ...]) -> str:
     return "Nothing here is new."
 
 
-def row(found: Found) -> str:
+def _row(found: Found) -> str:
     """One entry on two lines."""
-    return f"{code(found.key)}   {MARKS[found.finding]}\n{escape(found.reason)}"
+    return f"{code(found.key)}   {_MARKS[found.finding]}\n{escape(found.reason)}"
 
 
-def imported(done: Imported) -> View:
+def _imported(done: Imported) -> View:
     """What the form becomes."""
     made = done.integrations
     names = paragraphs(f"• {code(one.name)}   {code(one.server.address)}" for one in made)

@@ -57,7 +57,7 @@ _ROW = "list.row"
 
 _ROW_MENU = tuple((plain(text), action) for text, action in (("Test", TEST), ("Tags", TAGS)))
 """The entries of each row's menu; their texts are made once, not forty times a page."""
-A_PAGE = 15
+_A_PAGE = 15
 _FRESH_FOR = timedelta(days=2)
 """A check that is older is shown in grey: much may have happened since."""
 _ALL = "All"
@@ -73,7 +73,7 @@ _HEALTH = {
 """What a check found: as a fresh one says it, and an old one."""
 _MINE = "mine"
 
-ShowHome = Callable[[str], None] | None
+_ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
 
 _MOST_DRAWN = 500
@@ -118,13 +118,13 @@ def show_list(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     ack(**listing(services, actor, _typed_state(services, words.rest)))
 
 
-def turn(press: Press, surface: Surface, services: Services, actor: Actor, show_home: ShowHome) -> None:
+def turn(press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome) -> None:
     """Show the page before or after."""
     _show(decoded(press.value), surface, services, actor, show_home)
 
 
 def choose_group(
-    press: Press, surface: Surface, services: Services, actor: Actor, show_home: ShowHome
+    press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome
 ) -> None:
     """Narrow the list to a type or a group of the Filters menu."""
     state = replace(decoded(press.block_id), group=press.value, after=None, before=None)
@@ -132,14 +132,14 @@ def choose_group(
 
 
 def choose_words(
-    press: Press, surface: Surface, services: Services, actor: Actor, show_home: ShowHome
+    press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome
 ) -> None:
     """Narrow the list to what the typed words fit."""
-    state = replace(decoded(press.block_id), words=cleaned(press.value), after=None, before=None)
+    state = replace(decoded(press.block_id), words=_cleaned(press.value), after=None, before=None)
     _show(state, surface, services, actor, show_home)
 
 
-def _show(state: State, surface: Surface, services: Services, actor: Actor, show_home: ShowHome) -> None:
+def _show(state: State, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome) -> None:
     """Show a list in the place of what was pressed; on the Home tab the whole tab is published again."""
     if show_home:
         show_home(state.encoded("list"))
@@ -152,7 +152,7 @@ def _typed_state(services: Services, words: tuple[str, ...]) -> State:
     groups = {**_group_words(services), "all": _ALL}
     group = next((groups[word.lower()] for word in words if word.lower() in groups), _ALL)
     rest = [_without_label(word) for word in words if groups.get(word.lower()) != group]
-    return State(group, cleaned(" ".join(rest)))
+    return State(group, _cleaned(" ".join(rest)))
 
 
 def _without_label(word: str) -> str:
@@ -168,12 +168,12 @@ def _group_words(services: Services) -> dict[str, str]:
 
 def listing(services: Services, actor: Actor, state: State) -> Message:
     """Look a page up and draw it."""
-    window = Window(after=state.after, before=state.before, size=A_PAGE)
+    window = Window(after=state.after, before=state.before, size=_A_PAGE)
     page = list_integrations(services.ports, actor, narrowed(services, actor, state), window)
     return _listed(page, state, services, actor)
 
 
-def cleaned(words: str) -> str:
+def _cleaned(words: str) -> str:
     """Words as they are looked for: no more than fit, and nothing unseen in them."""
     return "".join(filter(str.isprintable, words))[:_WORDS_LIMIT]
 

@@ -42,7 +42,7 @@ from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST
 
-MUTE = "news.mute"
+_MUTE = "news.mute"
 
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#@]{1,80})")
 _MOST_NAMED = 15
@@ -63,7 +63,7 @@ def register(routes: Routes) -> None:
     summary = "tell a channel about every change, and about logins that stop working (admins)"
     verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",))
     routes.verb(verb, waits=True)
-    routes.action(MUTE, mute_pressed)
+    routes.action(_MUTE, mute_pressed)
 
 
 def notify(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
@@ -170,7 +170,7 @@ def _one(reading: Reading, integration: Integration, health: Health) -> list[Blo
     buttons = actions(
         button("Test", TEST, integration.id, label=f"Test {integration.name}"),
         button("Edit", EDIT, integration.id, label=f"Edit {integration.name}"),
-        button("Mute 24 h", MUTE, integration.id, label=f"Mute {integration.name} for 24 hours"),
+        button("Mute 24 h", _MUTE, integration.id, label=f"Mute {integration.name} for 24 hours"),
     )
     told = "\n".join([*reason, _MEANINGS[health]])
     return [section(told), section(who), context("  ·  ".join(facts)), buttons]

@@ -74,10 +74,10 @@ def _orphaned(reading: Reading, news: News) -> tuple[str, list[Block]]:
             f"The workflow tokens fetch nothing until somebody takes them over, and end {when(at + GRACE)}."
         )
         blocks.append(context(ends))
-    return text, [*blocks, give_to(person), context(f"`{COMMAND} list orphaned` shows the integrations.")]
+    return text, [*blocks, _give_to(person), context(f"`{COMMAND} list orphaned` shows the integrations.")]
 
 
-def give_to(person: str) -> Block:
+def _give_to(person: str) -> Block:
     """The menu that gives all of a person to the one who is chosen."""
     chooser = {"type": "users_select", "action_id": GIVE_TO, "placeholder": plain("Give to …")}
     return actions(chooser, block_id=f"give{pack(Leaver(person))}")

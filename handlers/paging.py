@@ -16,7 +16,7 @@ from handlers.command import COMMAND
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 def pack(value: Any) -> str:
@@ -29,7 +29,7 @@ def pack(value: Any) -> str:
     return _encode(facts)
 
 
-def unpack(kind: type[T], text: str) -> T | None:
+def unpack(kind: type[_T], text: str) -> _T | None:
     """Read what ``pack`` wrote; ``None`` for anything else."""
     carried: Any = kind
     known = _fields_of(carried)
@@ -44,7 +44,7 @@ def unpack(kind: type[T], text: str) -> T | None:
     return kind(*facts)
 
 
-def read_value(kind: type[T], text: str, verb: str) -> T:
+def read_value(kind: type[_T], text: str, verb: str) -> _T:
     """
     Read a button's value.
 
@@ -82,7 +82,7 @@ def _least(kind: type[Any]) -> int:
     return sum(one.default is MISSING for one in fields(kind))
 
 
-class NumberedPage(Protocol):
+class _NumberedPage(Protocol):
     """A page that has a number."""
 
     @property
@@ -111,7 +111,7 @@ def page_buttons(previous: tuple[str, str] | None, following: tuple[str, str] | 
 
 
 def turning(
-    page: NumberedPage, turn: tuple[str, str], at: Callable[[int], str], more: str = ""
+    page: _NumberedPage, turn: tuple[str, str], at: Callable[[int], str], more: str = ""
 ) -> list[Block]:
     """
     Where we are among numbered pages, and the buttons to turn them; nothing when there is one page.

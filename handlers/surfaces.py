@@ -21,10 +21,10 @@ HOME = "home"
 GIVES_WAY = "gives_way"
 """The fact that says that a modal is done when something was chosen in it: what is opened takes its place."""
 
-PATIENCE_S = 2.0
+_PATIENCE_S = 2.0
 """After so long without an answer a person wants to know how far it is."""
 
-WORKING = notice(":hourglass_flowing_sand: Asking the registry …")
+_WORKING = notice(":hourglass_flowing_sand: Asking the registry …")
 
 
 class Surface(Protocol):
@@ -54,16 +54,16 @@ class Follower(Protocol):
 
 
 @dataclass(slots=True)
-class PostedFollower:
+class _PostedFollower:
     """Through a response_url, which takes five posts and changes none: few, and only when it is slow."""
 
-    surface: "MessageSurface"
+    surface: "_MessageSurface"
     last: float = field(default_factory=time.monotonic)
     left: int = 2
 
     def update(self, message: Message) -> None:
         """Post how far it is, when 2 s have passed without an answer, twice at most."""
-        if self.left and time.monotonic() - self.last >= PATIENCE_S:
+        if self.left and time.monotonic() - self.last >= _PATIENCE_S:
             self.left -= 1
             self.last = time.monotonic()
             self.surface.show(message)
@@ -74,7 +74,7 @@ class PostedFollower:
 
 
 @dataclass(slots=True)
-class ModalFollower:
+class _ModalFollower:
     """In a modal of its own, which changes with every step."""
 
     client: WebClient
@@ -92,7 +92,7 @@ class ModalFollower:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageSurface:
+class _MessageSurface:
     """A command's or a message's answer address."""
 
     services: Services
@@ -110,11 +110,11 @@ class MessageSurface:
 
     def open(self, view: View) -> None:
         """Open a modal."""
-        in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+        _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
 
     def follow(self) -> Follower:
         """Begin an answer in messages."""
-        return PostedFollower(self)
+        return _PostedFollower(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,22 +139,22 @@ class ModalSurface:
 
     def open(self, view: View) -> None:
         """Put another modal on top, or in place of one that gives way or has no room above it."""
-        self._opened(with_facts(view, inherited(self.facts)))
+        self._opened(with_facts(view, _inherited(self.facts)))
 
     def follow(self) -> Follower:
         """Begin an answer in a modal, placed as ``open`` places it."""
-        view = with_facts(as_modal(WORKING), inherited(self.facts))
-        return ModalFollower(self.client, view, self._opened(view))
+        view = with_facts(as_modal(_WORKING), _inherited(self.facts))
+        return _ModalFollower(self.client, view, self._opened(view))
 
     def redraw(self, view: View) -> None:
         """Change the form itself; what was typed stays where the block and action ids stay."""
-        self._updated(with_facts(view, inherited(self.facts)))
+        self._updated(with_facts(view, _inherited(self.facts)))
 
     def _opened(self, view: View) -> str:
         """Show a view; give its id."""
         if GIVES_WAY in self.facts or not self.has_room:
             return self._updated(view)
-        return in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
+        return _in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
 
     def _updated(self, view: View) -> str:
         self.client.api_call("views.update", json={"view_id": self.view_id, "view": view})
@@ -162,7 +162,7 @@ class ModalSurface:
 
 
 @dataclass(frozen=True, slots=True)
-class ShortcutSurface:
+class _ShortcutSurface:
     """Where a global shortcut was run: there is nothing to answer in but modals."""
 
     client: WebClient
@@ -178,13 +178,13 @@ class ShortcutSurface:
 
     def open(self, view: View) -> None:
         """Open a modal."""
-        in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+        _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
 
     def follow(self) -> Follower:
         """Begin an answer in a modal."""
-        view = as_modal(WORKING)
-        view_id = in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
-        return ModalFollower(self.client, view, view_id)
+        view = as_modal(_WORKING)
+        view_id = _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+        return _ModalFollower(self.client, view, view_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ class HomeSurface:
 
     def replace(self, message: Message) -> None:
         """Publish the message's blocks as the tab."""
-        self.client.api_call("views.publish", json={"user_id": self.user_id, "view": as_home(message)})
+        self.client.api_call("views.publish", json={"user_id": self.user_id, "view": _as_home(message)})
 
     def show(self, message: Message) -> None:
         """Open the message as a modal."""
@@ -208,16 +208,16 @@ class HomeSurface:
     def open(self, view: View) -> None:
         """Open a modal that knows it came from here."""
         view = with_facts(view, {HOME: self.state})
-        in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+        _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
 
     def follow(self) -> Follower:
         """Begin an answer in a modal."""
-        view = with_facts(as_modal(WORKING), {HOME: self.state})
-        view_id = in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
-        return ModalFollower(self.client, view, view_id)
+        view = with_facts(as_modal(_WORKING), {HOME: self.state})
+        view_id = _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+        return _ModalFollower(self.client, view, view_id)
 
 
-def in_time(client: WebClient, method: str, **arguments: Any) -> str:
+def _in_time(client: WebClient, method: str, **arguments: Any) -> str:
     """Call a method that takes a trigger id, which Slack honours for 3 seconds only; give the view's id."""
     answer = client.api_call(method, json=arguments)
     return str((answer.get("view") or {}).get("id", ""))
@@ -228,7 +228,7 @@ def as_modal(message: Message) -> View:
     return modal("Integrations", message["blocks"])
 
 
-def as_home(message: Message) -> View:
+def _as_home(message: Message) -> View:
     """Show a message's blocks as the Home tab."""
     return {"type": "home", "blocks": message["blocks"]}
 
@@ -248,7 +248,7 @@ def with_facts(view: View, facts: Mapping[str, Any]) -> View:
     return {**view, "private_metadata": json.dumps(together)} if together else view
 
 
-def inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
+def _inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a modal on top of another must know of it: whether they came from the Home tab."""
     return {HOME: facts[HOME]} if HOME in facts else {}
 
@@ -266,5 +266,5 @@ def surface_of(services: Services, workspace: Workspace, user_id: str, body: Map
         has_room = not below or below == view.get("root_view_id")
         return ModalSurface(client, str(view.get("id", "")), trigger_id, read_facts(view), has_room)
     if body.get("type") == "shortcut":
-        return ShortcutSurface(client, trigger_id)
-    return MessageSurface(services, client, str(body.get("response_url", "")), trigger_id)
+        return _ShortcutSurface(client, trigger_id)
+    return _MessageSurface(services, client, str(body.get("response_url", "")), trigger_id)

@@ -74,7 +74,7 @@ def tags(words: Words, surface: Surface, services: Services, actor: Actor, ask: 
     """Answer ``tags NAME REPOSITORY``."""
     integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
     place = _Place(integration.id, words.at(1, "The repository"))
-    ask(lambda: surface.show(answer(services, actor, integration, place)))
+    ask(lambda: surface.show(_answer(services, actor, integration, place)))
 
 
 def explain(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -87,7 +87,7 @@ def turn(press: Press, surface: Surface, services: Services, actor: Actor, ask: 
     """Show another page."""
     place = read_value(_Place, press.value, "tags")
     integration = get_integration(services.ports, actor, place.id)
-    ask(lambda: surface.replace(answer(services, actor, integration, place)))
+    ask(lambda: surface.replace(_answer(services, actor, integration, place)))
 
 
 def narrow(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
@@ -95,10 +95,10 @@ def narrow(press: Press, surface: Surface, services: Services, actor: Actor, ask
     old = read_value(_Place, press.block_id, "tags")
     integration = get_integration(services.ports, actor, old.id)
     place = _Place(old.id, old.repository, press.value[:40])
-    ask(lambda: surface.replace(answer(services, actor, integration, place)))
+    ask(lambda: surface.replace(_answer(services, actor, integration, place)))
 
 
-def answer(services: Services, actor: Actor, integration: Integration, place: _Place) -> Message:
+def _answer(services: Services, actor: Actor, integration: Integration, place: _Place) -> Message:
     """Read the tags and draw a page of them."""
     found = read_tags(services.ports, actor, integration, place.repository)
     return _tagged(integration, found, place)

@@ -1,7 +1,7 @@
 """The other direction: every integration that one target uses, each with a Remove button.
 
-payload -> settings -> find_uses -> used -> ack
-payload -> remove -> unlink_if_linked, find_uses -> used -> replace
+payload -> settings -> find_uses -> _used -> ack
+payload -> remove -> unlink_if_linked, find_uses -> _used -> replace
 """
 
 from dataclasses import dataclass
@@ -58,18 +58,18 @@ def settings(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``settings kind TARGET``."""
     name = " ".join(words.plain_at(at, "") for at in range(1, len(words.rest)))
     target = read_target(words.at(0, "The kind of target"), name)
-    ack(**used(find_uses(services.ports, actor, target), services.kinds))
+    ack(**_used(find_uses(services.ports, actor, target), services.kinds))
 
 
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one integration away from the target."""
-    row = read_value(Row, press.value, "settings")
+    row = read_value(_Row, press.value, "settings")
     note = unlink_if_linked(services.ports, actor, row.id, row.target) or ""
-    surface.replace(used(find_uses(services.ports, actor, row.target), services.kinds, note))
+    surface.replace(_used(find_uses(services.ports, actor, row.target), services.kinds, note))
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class _Row:
     """What a Remove button carries."""
 
     id: str
@@ -84,7 +84,7 @@ class Row:
         return Target(TargetKind(self.kind), self.name)
 
 
-def used(found: TargetUses, kinds: Kinds, note: str = "") -> Message:
+def _used(found: TargetUses, kinds: Kinds, note: str = "") -> Message:
     """The target's integrations as a message; ``note`` says what came in the way."""
     target, uses = found.target, found.uses
     top = [header(f"Settings of {target.in_words}"), *([context(escape(note))] if note else [])]
@@ -103,7 +103,7 @@ def _use_block(target: Target, use: Use, kinds: Kinds) -> Block:
     integration, dependency = use.integration, use.dependency
     facts = [code(integration.server.address), origin(dependency), last_used(dependency.last_used_at)]
     facts += [link(dependency.settings_url, "Settings")] if dependency.settings_url else []
-    value = pack(Row(integration.id, target.kind.value, target.name))
+    value = pack(_Row(integration.id, target.kind.value, target.name))
     return section(
         f"{bold(integration.name)}   {escape(kinds[integration.kind].label)}\n{'  ·  '.join(facts)}",
         button("Remove", _REMOVE, value, label=f"Remove {integration.name}"),

@@ -1,6 +1,6 @@
 """What nothing has used lately.
 
-payload -> unused -> list_unused -> shown -> ack
+payload -> unused -> list_unused -> _shown -> ack
 """
 
 from slack_bolt import Ack
@@ -41,26 +41,26 @@ def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     words.at_most(1)
     days = read_unused_days(words.optional(0))
     total, rows = list_unused(services.ports, actor, days)
-    ack(**shown(total, rows, days))
+    ack(**_shown(total, rows, days))
 
 
-def shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
+def _shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
     """The unused integrations as a message."""
     if not total:
-        text = f"Nothing has gone unused for {in_days(days)}: each integration was added or used since then."
+        text = f"Nothing has gone unused for {_in_days(days)}: each integration was added or used since then."
         return message(text, [section(text)])
-    title = f"Not used in {in_days(days)}: {total}"
+    title = f"Not used in {_in_days(days)}: {total}"
     more = total - len(rows)
     rest = [context(f"… and {more} more, shown as these are deleted.")] if more else []
-    return message(title, [header(title), *(row_block(row) for row in rows), *rest])
+    return message(title, [header(title), *(_row_block(row) for row in rows), *rest])
 
 
-def in_days(days: int) -> str:
+def _in_days(days: int) -> str:
     """``1 day``, ``90 days``."""
     return f"{days} day{'s' * (days != 1)}"
 
 
-def row_block(row: Unused) -> Block:
+def _row_block(row: Unused) -> Block:
     """One integration: whose it is, when it was last used."""
     integration = row.integration
     used = last_used(row.last_used_at)

@@ -1,7 +1,7 @@
 """Which integration answers for an image, and why.
 
-payload -> which -> explain_choice -> explained -> ack
-payload -> ask -> open; payload -> save -> explain_choice -> explained -> ack
+payload -> which -> explain_choice -> _explained -> ack
+payload -> ask -> open; payload -> save -> explain_choice -> _explained -> ack
 """
 
 from slack_bolt import Ack
@@ -49,7 +49,7 @@ def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     kind = words.optional(1)
     target = read_target(kind, words.plain_at(2, "The target's name")) if kind else None
     choice = explain_choice(services.ports, actor, server_asked_for(image), target)
-    ack(**explained(image, target, choice))
+    ack(**_explained(image, target, choice))
 
 
 def ask(surface: Surface) -> None:
@@ -63,10 +63,10 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Answer the form."""
     image, target = state_value(form.values, _IMAGE, _VALUE).strip(), optional_target(form)
     choice = explain_choice(services.ports, actor, server_asked_for(image), target)
-    ack(response_action="update", view=as_modal(explained(image, target, choice)))
+    ack(response_action="update", view=as_modal(_explained(image, target, choice)))
 
 
-def explained(image: str, target: Target | None, choice: Choice) -> Message:
+def _explained(image: str, target: Target | None, choice: Choice) -> Message:
     """The choice and its reason."""
     for_whom = f" for {escape(target.in_words)}" if target else ""
     name = choice.integration.name

@@ -57,7 +57,7 @@ class Action(StrEnum):
     """Somebody typed a secret after the command."""
 
 
-RENAMED = re.compile(r"name \(was ([^)]+)\)")
+_RENAMED = re.compile(r"name \(was ([^)]+)\)")
 
 
 def canonical(fields: dict[str, object]) -> bytes:
@@ -143,5 +143,5 @@ def refusal(actor: Actor, action: Action, integration: Integration | None = None
 
 def former_name(event: Event) -> str | None:
     """The name that an edit took from an integration; ``None`` for every other event."""
-    found = RENAMED.match(event.detail) if event.action == "integration.edit" else None
+    found = _RENAMED.match(event.detail) if event.action == "integration.edit" else None
     return found[1] if found else None

@@ -10,18 +10,18 @@ from bot.core.model import Actor, Event, News, Setting, Workspace, new_id
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
 
-CHANNEL = "notify"
+_CHANNEL = "notify"
 """The setting with the id of the channel that news goes to; empty or not set = no channel."""
-WAIT = timedelta(minutes=1)
+_WAIT = timedelta(minutes=1)
 """How long news waits for more that says the same."""
-MOST_TOGETHER = 50
+_MOST_TOGETHER = 50
 MOST_ATTEMPTS = 50
 """After so many failed attempts news is dropped; at one a minute, that is most of an hour."""
 
 
 def channel_of(reading: Reading) -> str:
     """Return the id of the channel that news goes to; empty = none."""
-    return reading.settings.get(CHANNEL) or ""
+    return reading.settings.get(_CHANNEL) or ""
 
 
 def record_news(change: Change, event: Event, to: Iterable[str]) -> None:
@@ -48,7 +48,7 @@ def choose_channel(ports: Ports, actor: Actor, channel: str) -> None:
     """
     require(ports, actor, Action.NOTIFY)
     with ports.store.change(actor.workspace) as change:
-        change.put(Setting(CHANNEL, channel))
+        change.put(Setting(_CHANNEL, channel))
         change.record(event(actor, Action.NOTIFY, reason=channel or "off"))
 
 
@@ -63,8 +63,8 @@ def take_news(reading: Reading, at: datetime) -> Iterator[tuple[News, ...]]:
         told = one.event
         groups.setdefault((one.to, told.action, told.server, told.reason), []).append(one)
     for group in groups.values():
-        if at - group[0].at >= WAIT or len(group) >= MOST_TOGETHER:
-            yield tuple(group[:MOST_TOGETHER])
+        if at - group[0].at >= _WAIT or len(group) >= _MOST_TOGETHER:
+            yield tuple(group[:_MOST_TOGETHER])
 
 
 def mark_sent(ports: Ports, workspace: Workspace, news: Iterable[News]) -> None:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-SHORT = timedelta(hours=24)
+_SHORT = timedelta(hours=24)
 """A login that ends within this time is not worth keeping."""
 
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
@@ -26,7 +26,7 @@ _ADD_GOOGLE = "Add the JSON key of a service account by its form."
 
 
 @dataclass(frozen=True, slots=True)
-class ShortLived:
+class _ShortLived:
     """Why a login is not worth keeping, and what to add instead."""
 
     reason: str
@@ -126,17 +126,17 @@ _RULES = (
 )
 
 
-def short_lived(host: str, username: str, password: str, now: datetime) -> ShortLived | None:
+def short_lived(host: str, username: str, password: str, now: datetime) -> _ShortLived | None:
     """Say why a login ends too soon to be kept, or ``None``."""
     for rule in _RULES:
         pairs = ((rule.host, host), (rule.username, username), (rule.form, password))
         if all(re.fullmatch(pattern, text, re.DOTALL) for pattern, text in pairs):
-            return ShortLived(rule.reason, rule.hint)
+            return _ShortLived(rule.reason, rule.hint)
     end = end_of_token(password)
-    if end is None or end - now > SHORT:
+    if end is None or end - now > _SHORT:
         return None
     verb = "ended" if end <= now else "ends"
-    return ShortLived(f"Its token says that it {verb} at {moment(end)}.", "Add a lasting one by the form.")
+    return _ShortLived(f"Its token says that it {verb} at {moment(end)}.", "Add a lasting one by the form.")
 
 
 def end_of_token(password: str) -> datetime | None:

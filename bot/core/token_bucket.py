@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-MINUTE_S = 60.0
+_MINUTE_S = 60.0
 MOST_KEPT = 50_000
 """Buckets that are remembered; the oldest are forgotten first."""
 
 
 @dataclass(slots=True)
-class Bucket:
+class _Bucket:
     """What one token or address has left, as the moment at which everything will be back."""
 
     full_at: float
@@ -24,25 +24,25 @@ class Buckets:
     """A token bucket for each key, all of one size. The caller holds the lock."""
 
     def __init__(self, a_minute: int, most: int = MOST_KEPT) -> None:
-        self._every_s = MINUTE_S / a_minute
+        self._every_s = _MINUTE_S / a_minute
         self._most = most
-        self._kept: dict[str, Bucket] = {}
+        self._kept: dict[str, _Bucket] = {}
 
-    def of(self, key: str, now: float) -> Bucket:
+    def of(self, key: str, now: float) -> _Bucket:
         """The bucket of a key; a new or idle one is full."""
         bucket = self._kept.get(key)
         if bucket is None or bucket.is_idle(now):
             self._kept.pop(key, None)
             if len(self._kept) >= self._most:
                 self._forget(now)
-            bucket = self._kept[key] = Bucket(now)
+            bucket = self._kept[key] = _Bucket(now)
         return bucket
 
-    def take(self, bucket: Bucket, now: float) -> float:
+    def take(self, bucket: _Bucket, now: float) -> float:
         """Take one, and give 0.0; or take none, and give how many seconds are missing."""
         full_at = max(bucket.full_at, now) + self._every_s
-        if full_at - now > MINUTE_S + 1e-9:
-            return full_at - now - MINUTE_S
+        if full_at - now > _MINUTE_S + 1e-9:
+            return full_at - now - _MINUTE_S
         bucket.full_at = full_at
         return 0.0
 

@@ -22,10 +22,10 @@ DEADLINE_S = 15.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _STANDARD_OUTPUT = Path("-")
 
-Environment = Mapping[str, str]
+_Environment = Mapping[str, str]
 
 
-class Stopped(click.ClickException):
+class _Stopped(click.ClickException):
     """What went wrong and what to do, as one line on standard error."""
 
     def __init__(self, failure: Failure) -> None:
@@ -36,7 +36,7 @@ class Stopped(click.ClickException):
         click.echo(self.message, file=file, err=file is None)
 
 
-class WrongSetting(Stopped):
+class _WrongSetting(_Stopped):
     """A setting is missing or cannot be used."""
 
     exit_code = 2
@@ -73,8 +73,8 @@ def kubernetes_secret(name: str, namespace: str | None) -> None:
 COMMANDS = (env, docker_config, kubernetes_secret)
 
 
-def _environment_of(environ: Environment, name: str) -> str:
-    """Return an integration as ``export`` lines. Raises ``Stopped``."""
+def _environment_of(environ: _Environment, name: str) -> str:
+    """Return an integration as ``export`` lines. Raises ``_Stopped``."""
     if not _NAME.fullmatch(name):
         hint = "It has letters, digits, “-” and “_”, and starts with a letter or digit. Example: my_registry"
         raise _stopped("This is not an integration's name.", hint)
@@ -85,12 +85,12 @@ def _environment_of(environ: Environment, name: str) -> str:
     return body.decode()
 
 
-def _docker_config_of(environ: Environment) -> str:
-    """Return docker's config.json for all that the token's target is linked to. Raises ``Stopped``."""
+def _docker_config_of(environ: _Environment) -> str:
+    """Return docker's config.json for all that the token's target is linked to. Raises ``_Stopped``."""
     return _indented(_asked(environ, "/v1/docker/config.json"), "auths")
 
 
-def _kubernetes_secret_of(environ: Environment, name: str, namespace: str | None) -> str:
+def _kubernetes_secret_of(environ: _Environment, name: str, namespace: str | None) -> str:
     """
     Return the same as a Kubernetes secret, in JSON, which is YAML to ``kubectl apply -f -``.
 
@@ -101,15 +101,15 @@ def _kubernetes_secret_of(environ: Environment, name: str, namespace: str | None
     return _indented(_asked(environ, "/v1/kubernetes/secret", parameters), "data")
 
 
-def _stopped(message: str, hint: str) -> Stopped:
-    return Stopped(Failure(message, hint))
+def _stopped(message: str, hint: str) -> _Stopped:
+    return _Stopped(Failure(message, hint))
 
 
-def _not_quaymaster() -> Stopped:
+def _not_quaymaster() -> _Stopped:
     return _stopped("QUAYMASTER_URL leads to something that is not Quaymaster.", CHECK_URL)
 
 
-def _asked(environ: Environment, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
+def _asked(environ: _Environment, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
     """
     Ask the API.
 
@@ -120,18 +120,18 @@ def _asked(environ: Environment, path: str, parameters: Mapping[str, str] | None
     try:
         client = Client(environ, DEADLINE_S)
     except Failure as failure:
-        raise WrongSetting(failure) from None
+        raise _WrongSetting(failure) from None
     try:
         status, body = client.get(path, parameters)
     except Failure as failure:
-        raise Stopped(failure) from None
+        raise _Stopped(failure) from None
     if status != 200:
-        raise Stopped(trouble_of(status, body))
+        raise _Stopped(trouble_of(status, body))
     return body
 
 
 def _indented(body: bytes, key: str) -> str:
-    """Lay a JSON object out for people. Raises ``Stopped`` when it has no such object in it."""
+    """Lay a JSON object out for people. Raises ``_Stopped`` when it has no such object in it."""
     fields = read_object(body)
     if not isinstance(fields.get(key), dict):
         raise _not_quaymaster()
@@ -161,7 +161,7 @@ def _docker_file_at(path: Path) -> Path:
     return path.resolve()
 
 
-def _unwritable(path: Path, error: OSError) -> Stopped:
+def _unwritable(path: Path, error: OSError) -> _Stopped:
     """Say why a file cannot be written."""
     return _stopped(
         f"{path} cannot be written: {error.strerror}; nothing was changed.",
@@ -198,7 +198,7 @@ def _keep_docker_config(path: Path, config: str) -> str | None:
 
 
 def _held_config(path: Path) -> dict[str, object]:
-    """Read a docker configuration; none is an empty one. Raises ``Stopped``, and ``OSError``."""
+    """Read a docker configuration; none is an empty one. Raises ``_Stopped``, and ``OSError``."""
     text = path.read_bytes() if path.exists() else b""
     fields = read_object(text)
     if not fields and text.strip() not in (b"", b"{}"):

@@ -4,7 +4,7 @@
 1. Callers read standard output, failures too; people read standard error. A failure is told on both, but a
    server that Quaymaster simply does not hold only to the caller.
 2. No caller sets a deadline, so there are two here: 2 s for what the caller says, 2 s for Quaymaster.
-3. It keeps nothing. ``store`` succeeds for what Quaymaster holds already, and fails for anything else.
+3. It keeps nothing. ``_store`` succeeds for what Quaymaster holds already, and fails for anything else.
 4. No word of the command line, of a setting or of an answer is repeated if it may be a token.
 5. Modules are what a start costs, and this file needs few. A copy of it works alone.
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 NAME = "docker-credential-quaymaster"
 VERSION = "0.1.0"
-NOT_FOUND = "credentials not found in native keychain"
-NO_SERVER = "no credentials server URL"
-DEADLINE_S = 2.0
+_NOT_FOUND = "credentials not found in native keychain"
+_NO_SERVER = "no credentials server URL"
+_DEADLINE_S = 2.0
 _TYPING_S = 60.0
 LARGEST_ANSWER = 1024 * 1024
 _LARGEST_INPUT = 64 * 1024
@@ -42,7 +42,9 @@ _GET_A_TOKEN = "To get one: /integrations token create project|environment|image
 _NOBODY = "Nobody said which server: type it, then Ctrl-D."
 _NO_LOGIN = "Nobody said which login to store: type it as JSON, then Ctrl-D."
 _LIKE_A_TOKEN = re.compile("qm_[0-9a-z]{16,}", re.IGNORECASE)  # a host's name comes back in lower case
-READ_ONLY = "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
+_READ_ONLY = (
+    "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
+)
 
 
 class Failure(Exception):
@@ -221,7 +223,7 @@ def trouble_of(status: int, body: bytes) -> Failure:
     fields = read_object(body)
     code, message, hint = (str(fields.get(key, "")) for key in ("code", "message", "hint"))
     if code and message:
-        said = NOT_FOUND if code in ("not_found", "deleted", "invalid_request") else ""
+        said = _NOT_FOUND if code in ("not_found", "deleted", "invalid_request") else ""
         return Failure(message, hint, said=said, is_quiet=code in ("not_found", "invalid_request"))
     what = "a redirect, which is not followed" if 300 <= status < 400 else "something that is not Quaymaster"
     return Failure(f"QUAYMASTER_URL leads to {what} (status {status}).", CHECK_URL)
@@ -229,7 +231,9 @@ def trouble_of(status: int, body: bytes) -> Failure:
 
 def get(server: "str | None") -> "tuple[dict[str, object], str]":
     """Return a server's credentials, without one all servers; read, and as they came. Raises ``Failure``."""
-    status, body = Client(os.environ, DEADLINE_S).get("/v1/credentials", {"server": server} if server else {})
+    status, body = Client(os.environ, _DEADLINE_S).get(
+        "/v1/credentials", {"server": server} if server else {}
+    )
     fields = read_object(body)
     keys = ("ServerURL", "Username", "Secret") if server else fields
     is_object = bool(fields) or body.strip() == b"{}"
@@ -238,21 +242,21 @@ def get(server: "str | None") -> "tuple[dict[str, object], str]":
     return fields, body.decode(errors="replace")
 
 
-def store(text: str) -> str:
+def _store(text: str) -> str:
     """Succeed if Quaymaster holds the same. Raises ``Failure``."""
     given = read_object(text)
     server, username = (
         value if isinstance(value := given.get(key), str) else "" for key in ("ServerURL", "Username")
     )
     if not server or not username:
-        raise Failure("no credentials username" if server else NO_SERVER, is_quiet=True)
+        raise Failure("no credentials username" if server else _NO_SERVER, is_quiet=True)
     held, _ = get(server)
     if any(held[key] != given.get(key) for key in ("Username", "Secret")):
-        raise Failure("This login is not the one that Quaymaster holds.", READ_ONLY)
+        raise Failure("This login is not the one that Quaymaster holds.", _READ_ONLY)
     return ""
 
 
-def run(arguments: "list[str]") -> str:
+def _run(arguments: "list[str]") -> str:
     """Do what one verb says, and give what the caller reads. Raises ``Failure``."""
     if len(arguments) != 1:
         raise Failure(f"Usage: {NAME} <store|get|erase|list|version>", is_quiet=True)
@@ -260,27 +264,27 @@ def run(arguments: "list[str]") -> str:
     if verb in ("version", "--version", "-v"):
         return f"{NAME} (quaymaster) {VERSION}"
     if verb == "list":
-        start_new_thread(_watch, (DEADLINE_S, _SILENT))
+        start_new_thread(_watch, (_DEADLINE_S, _SILENT))
         return get(None)[1]
     if verb not in ("get", "store", "erase"):
         raise Failure(f"{NAME}: unknown action; use store, get, erase, list or version", is_quiet=True)
     text = _hear(verb)
-    start_new_thread(_watch, (DEADLINE_S, _SILENT))
+    start_new_thread(_watch, (_DEADLINE_S, _SILENT))
     if not text:
-        raise Failure(NO_SERVER, is_quiet=True)
+        raise Failure(_NO_SERVER, is_quiet=True)
     if verb == "erase":
-        _speak(0, "", f"Nothing was erased. {READ_ONLY}")
-    return get(text)[1] if verb == "get" else store(text)
+        _speak(0, "", f"Nothing was erased. {_READ_ONLY}")
+    return get(text)[1] if verb == "get" else _store(text)
 
 
 def _hear(verb: str) -> str:
-    """Read what the caller says: a server's line, or for ``store`` a login. People are told what to type."""
+    """Read what the caller says: a server's line, or for ``_store`` a login. People are told what to type."""
     is_terminal = os.isatty(0)
     nobody = _NO_LOGIN if verb == "store" else _NOBODY
     if is_terminal:
         os.write(2, f"{NAME}: {nobody}\n".encode())
     _LISTENING.acquire()
-    start_new_thread(_watch, (_TYPING_S if is_terminal else DEADLINE_S, nobody, _LISTENING))
+    start_new_thread(_watch, (_TYPING_S if is_terminal else _DEADLINE_S, nobody, _LISTENING))
     with open(0, "rb", closefd=False) as given:
         whole = given.read if verb == "store" else given.readline
         said = (given.read1 if is_terminal else whole)(_LARGEST_INPUT)  # at a terminal one line is all
@@ -290,7 +294,7 @@ def _hear(verb: str) -> str:
 
 _SPEAKING = allocate_lock()  # the one that takes it has the last word
 _LISTENING = allocate_lock()  # taken while the caller is listened to
-_SILENT = f"Quaymaster did not answer within {DEADLINE_S:g} seconds."
+_SILENT = f"Quaymaster did not answer within {_DEADLINE_S:g} seconds."
 
 
 def _speak(status: int, output: str, hint: str = "") -> None:
@@ -305,7 +309,7 @@ def _speak(status: int, output: str, hint: str = "") -> None:
         os._exit(status)
 
 
-def fail(failure: Failure) -> None:
+def _fail(failure: Failure) -> None:
     """Tell a failure to the caller and, unless it is not one to them, to people."""
     _speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
 
@@ -317,17 +321,17 @@ def _watch(seconds: float, message: str, only_while: "LockType | None" = None) -
         return
     if _SPEAKING.locked():
         os._exit(1)
-    fail(Failure(message, CHECK_URL if message == _SILENT else ""))
+    _fail(Failure(message, CHECK_URL if message == _SILENT else ""))
 
 
 def main() -> None:
     """Answer the caller."""
     try:
-        _speak(0, run(sys.argv[1:]))
+        _speak(0, _run(sys.argv[1:]))
     except Failure as failure:
-        fail(failure)
+        _fail(failure)
     except OSError as error:
-        fail(Failure(f"What the caller says cannot be read: {error.strerror}."))
+        _fail(Failure(f"What the caller says cannot be read: {error.strerror}."))
 
 
 if __name__ == "__main__":

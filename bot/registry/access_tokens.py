@@ -25,7 +25,7 @@ from bot.registry.operation import Operation
 from bot.registry.refusals import login_refused, trouble
 from bot.registry.transport import Wire
 
-SHORTEST_S, LONGEST_S, EARLY_S = 60, 3600, 5
+_SHORTEST_S, _LONGEST_S, _EARLY_S = 60, 3600, 5
 _MOST_TOKENS = 1000
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _ACTION = re.compile(r"[a-z*]{1,20}")
@@ -90,7 +90,7 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def get(self, key: TokenKey) -> Token | None:
-        """Return a token that is still good for ``EARLY_S`` seconds at least."""
+        """Return a token that is still good for ``_EARLY_S`` seconds at least."""
         with self._lock:
             end, token = self._tokens.get(key, (0.0, None))
         return token if end > self._clock() else None
@@ -100,7 +100,7 @@ class TokenCache:
         if not key.cache_key:
             return
         with self._lock:
-            self._tokens[key] = (self._clock() + token.lifetime_s - EARLY_S, token)
+            self._tokens[key] = (self._clock() + token.lifetime_s - _EARLY_S, token)
             self._tokens.move_to_end(key)
             if len(self._tokens) > _MOST_TOKENS:
                 self._tokens.popitem(last=False)
@@ -148,8 +148,8 @@ def _read_token(operation: Operation, answer: Answer) -> Token:
 def lifetime(expires_in: object) -> float:
     """Read ``expires_in``: 60 s when it is missing, less or no number; an hour at most."""
     if isinstance(expires_in, bool) or not isinstance(expires_in, int | float):
-        return SHORTEST_S
-    return min(expires_in, LONGEST_S) if expires_in > SHORTEST_S else SHORTEST_S
+        return _SHORTEST_S
+    return min(expires_in, _LONGEST_S) if expires_in > _SHORTEST_S else _SHORTEST_S
 
 
 def granted_by(token: str, scope: object) -> Mapping[str, tuple[str, ...]]:

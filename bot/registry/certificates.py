@@ -9,7 +9,7 @@ from bot.core.errors import CertificateWanted, Unreachable
 from bot.core.model import Stage
 
 # Codes of X509_verify_cert_error_string(3).
-NOT_YET_VALID, EXPIRED = 9, 10
+_NOT_YET_VALID, _EXPIRED = 9, 10
 _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 WRONG_NAME = frozenset({62, 64})
 
@@ -127,9 +127,9 @@ def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
 
 def _certificate_problem(code: int, host: str) -> tuple[str, str]:
     """Return the sentence and the hint for a certificate that was not believed."""
-    if code == EXPIRED:
+    if code == _EXPIRED:
         return f"The certificate of {host} has expired.", _ASK_OPERATOR
-    if code == NOT_YET_VALID:
+    if code == _NOT_YET_VALID:
         return f"The certificate of {host} is not valid yet.", "Check the clocks of both machines."
     if code in WRONG_NAME:
         return (

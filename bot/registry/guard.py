@@ -41,7 +41,7 @@ _METADATA = tuple(
     )
 )
 _THIS_NETWORK = ip_network("0.0.0.0/8")
-COMPATIBLE, NAT64, SIX_TO_FOUR = (IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "2002::/16"))
+_COMPATIBLE, _NAT64, _SIX_TO_FOUR = (IPv6Network(text) for text in ("::/96", "64:ff9b::/96", "2002::/16"))
 
 
 def resolve(host: str, port: int) -> Sequence[Endpoint]:
@@ -139,9 +139,9 @@ def _unmapped(address: _Address) -> _Address:
         return address
     if address.ipv4_mapped is not None:
         return address.ipv4_mapped
-    if address in SIX_TO_FOUR:
+    if address in _SIX_TO_FOUR:
         return IPv4Address((int(address) >> 80) & 0xFFFFFFFF)
-    if address in NAT64 or (address in COMPATIBLE and int(address) > 1):
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
         return IPv4Address(int(address) & 0xFFFFFFFF)
     return address
 

@@ -43,7 +43,7 @@ The clouds: public, China (.cn), US Government (.us), and Germany (.de), which e
 Source: Kubernetes' credential provider for Azure; Azure/azure-cli-extensions for ``.geo``, of one region.
 """
 
-STANDARD, DUAL_STACK, FIPS, DUAL_STACK_FIPS = "Standard", "Dual-stack", "FIPS", "Dual-stack and FIPS"
+_STANDARD, _DUAL_STACK, _FIPS, _DUAL_STACK_FIPS = "Standard", "Dual-stack", "FIPS", "Dual-stack and FIPS"
 """The endpoints of Amazon ECR, as the form names them."""
 
 AWS_SUFFIXES = (
@@ -59,10 +59,10 @@ AWS_SUFFIXES = (
 
 
 _ECR_NAMES = {
-    STANDARD: "dkr.ecr",
-    DUAL_STACK: "dkr-ecr",
-    FIPS: "dkr.ecr-fips",
-    DUAL_STACK_FIPS: "dkr-ecr-fips",
+    _STANDARD: "dkr.ecr",
+    _DUAL_STACK: "dkr-ecr",
+    _FIPS: "dkr.ecr-fips",
+    _DUAL_STACK_FIPS: "dkr-ecr-fips",
 }
 _DUAL_STACK_SUFFIXES = {"amazonaws.com": "on.aws", "amazonaws.com.cn": "on.amazonwebservices.com.cn"}
 """Of the partitions whose registries have names for IPv6 as well."""
@@ -80,23 +80,23 @@ def _ecr_address(values: Mapping[str, str]) -> str:
     Source: awslabs/amazon-ecr-credential-helper, ``ecr-login/api/client.go``; AWS, "Amazon ECR endpoints and
     quotas" and "Making requests to Amazon ECR registries".
     """
-    region, endpoint = values["region"], values["endpoint"] or STANDARD
+    region, endpoint = values["region"], values["endpoint"] or _STANDARD
     suffix = next(suffix for beginning, suffix in AWS_SUFFIXES if region.startswith(beginning))
-    if endpoint in (FIPS, DUAL_STACK_FIPS) and not _FIPS_REGION.fullmatch(region):
+    if endpoint in (_FIPS, _DUAL_STACK_FIPS) and not _FIPS_REGION.fullmatch(region):
         raise InvalidInput(f"Amazon ECR has no FIPS endpoint in {region}.", "Choose Standard as endpoint.")
-    if endpoint in (DUAL_STACK, DUAL_STACK_FIPS):
+    if endpoint in (_DUAL_STACK, _DUAL_STACK_FIPS):
         if suffix not in _DUAL_STACK_SUFFIXES:
             message = f"Amazon ECR has no dual-stack endpoint in {region}."
             raise InvalidInput(message, "Choose Standard as endpoint.")
         suffix = _DUAL_STACK_SUFFIXES[suffix]
     return (
-        f"https://{values['account_id']}.{_ECR_NAMES.get(endpoint, _ECR_NAMES[STANDARD])}.{region}.{suffix}"
+        f"https://{values['account_id']}.{_ECR_NAMES.get(endpoint, _ECR_NAMES[_STANDARD])}.{region}.{suffix}"
     )
 
 
 def _ecr_public_address(values: Mapping[str, str]) -> str:
     """ECR Public's two names: one for IPv4 alone, one for IPv6 too."""
-    is_dual = values["endpoint"] == DUAL_STACK
+    is_dual = values["endpoint"] == _DUAL_STACK
     return f"https://{'ecr-public.aws.com' if is_dual else 'public.ecr.aws'}"
 
 
@@ -173,8 +173,8 @@ _ENDPOINT = Field(
     "Endpoint",
     is_required=False,
     hint="The one in the names of your images. Dual-stack is for IPv6.",
-    choices=(STANDARD, DUAL_STACK, FIPS, DUAL_STACK_FIPS),
-    initial=STANDARD,
+    choices=(_STANDARD, _DUAL_STACK, _FIPS, _DUAL_STACK_FIPS),
+    initial=_STANDARD,
 )
 
 _ECR = Kind(
@@ -215,7 +215,7 @@ _ECR_PUBLIC = Kind(
     (
         _ACCESS_KEY_ID,
         _SECRET_ACCESS_KEY,
-        replace(_ENDPOINT, choices=(STANDARD, DUAL_STACK)),
+        replace(_ENDPOINT, choices=(_STANDARD, _DUAL_STACK)),
         _ROLE,
     ),
     server="https://public.ecr.aws",

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from bot.core.errors import InvalidInput
 
-EXAMPLE_URL = "https://quaymaster.example.com"
+_EXAMPLE_URL = "https://quaymaster.example.com"
 """Where the shipped manifest says that Quaymaster is."""
-SLACK_PATH = "/slack/events"
+_SLACK_PATH = "/slack/events"
 
 
 def manifest_for_http(url: str) -> str:
@@ -40,7 +40,7 @@ def _shipped() -> Any:
 
 
 def _origin(url: str) -> str:
-    example = f"Example: quaymaster manifest --url {EXAMPLE_URL}"
+    example = f"Example: quaymaster manifest --url {_EXAMPLE_URL}"
     try:
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
@@ -50,9 +50,9 @@ def _origin(url: str) -> str:
         raise InvalidInput("--url must begin with https://, because Slack calls no other address.", example)
     if parts.username is not None:
         raise InvalidInput("--url holds a user name or password, which Slack would not send.", example)
-    if parts.path.rstrip("/") not in ("", SLACK_PATH) or parts.query or parts.fragment:
+    if parts.path.rstrip("/") not in ("", _SLACK_PATH) or parts.query or parts.fragment:
         raise InvalidInput(
-            f"--url must end after the host: Quaymaster adds {SLACK_PATH} itself.", f"{example}"
+            f"--url must end after the host: Quaymaster adds {_SLACK_PATH} itself.", f"{example}"
         )
     shown = f"[{host}]" if ":" in host else host
     return f"https://{shown}" if port is None else f"https://{shown}:{port}"
@@ -65,11 +65,11 @@ def _with_address(value: Any, origin: str | None) -> Any:
         return {name: _with_address(one, origin) for name, one in kept.items()}
     if isinstance(value, list):
         return [_with_address(one, origin) for one in value]
-    return value.replace(EXAMPLE_URL, origin) if origin and _is_address(value) else value
+    return value.replace(_EXAMPLE_URL, origin) if origin and _is_address(value) else value
 
 
 def _is_address(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(EXAMPLE_URL)
+    return isinstance(value, str) and value.startswith(_EXAMPLE_URL)
 
 
 def _as_json(manifest: Any) -> str:

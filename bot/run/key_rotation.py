@@ -5,7 +5,7 @@ from bot.pipeline.atomic_write import replace_whole
 from bot.settings import StoreSettings
 from storage.sealing import Keyring, new_key, parse_keys, read_keys_file
 
-NEXT = (
+_NEXT = (
     "1. Store a copy of the key file outside this machine.",
     "2. Stop Quaymaster and run “quaymaster keys reseal”.",
     "3. Once “quaymaster keys status” says that the old key seals nothing, remove its line from the file.",
@@ -40,4 +40,4 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
             "Let this user write to it and to its directory, then try again.",
         ) from error
     kid = Keyring(parse_keys(fresh)).primary
-    return (f"Key {kid} now stands first in {path}.", "Next:", *NEXT)
+    return (f"Key {kid} now stands first in {path}.", "Next:", *_NEXT)

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from wsgiref.simple_server import WSGIServer
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-KINDS = {
+_KINDS = {
     "/slack/events": "slack",
     "/healthz": "health",
     "/v1/credentials": "fetch",
     "/v1/integrations": "integrations",
 }
 """What a request is called, by the beginning of its path; every other is ``other``."""
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
@@ -116,7 +116,7 @@ class Metrics:
             yield
 
     def _histogram(self, name: str, text: str, *labels: str) -> Histogram:
-        return Histogram(f"quaymaster_{name}", text, labels, registry=self.registry, buckets=SECONDS)
+        return Histogram(f"quaymaster_{name}", text, labels, registry=self.registry, buckets=_SECONDS)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"quaymaster_{name}", text, labels, registry=self.registry)
@@ -139,7 +139,7 @@ class Page:
 
 
 def _kind_of(path: str) -> str:
-    return next((kind for beginning, kind in KINDS.items() if path.startswith(beginning)), "other")
+    return next((kind for beginning, kind in _KINDS.items() if path.startswith(beginning)), "other")
 
 
 def _outcome_of(status: str) -> str:

@@ -107,7 +107,7 @@ def repair_workspace(settings: StoreSettings, key: str) -> list[str]:
     Raises:
         StoreFailure: Nothing was changed; the message says why.
     """
-    with stopped(settings.data_dir):
+    with _stopped(settings.data_dir):
         return repair(settings.data_dir, key, datetime.now(UTC), load_keyring(settings))
 
 
@@ -121,7 +121,7 @@ def stopped_store(
     Raises:
         StoreFailure: A server has the directory open, or there is none.
     """
-    with stopped(settings.data_dir) if settings.database_url is None else nullcontext():
+    with _stopped(settings.data_dir) if settings.database_url is None else nullcontext():
         store = open_store(settings, lost_keys)
     try:
         yield store
@@ -130,7 +130,7 @@ def stopped_store(
 
 
 @contextmanager
-def stopped(directory: Path) -> Iterator[None]:
+def _stopped(directory: Path) -> Iterator[None]:
     """Say plainly that there is no such directory, or that a server holds it."""
     if not directory.is_dir():
         raise StoreFailure(f"There is no data directory {directory}.", "Set QUAYMASTER_DATA_DIR to it.")

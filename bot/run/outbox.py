@@ -24,7 +24,7 @@ _CLOSED = frozenset(
 )
 """Slack's ways of saying that a channel cannot be posted to."""
 
-Draw = Callable[[Reading, Sequence[News]], Mapping[str, Any]]
+_Draw = Callable[[Reading, Sequence[News]], Mapping[str, Any]]
 """Draws one message of news that belongs together."""
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class Outbox:
     """Sends what waits. ``step`` does one round; whoever does the clock's work calls it every few seconds."""
 
     def __init__(
-        self, services: Services, draw: Draw, draw_closed: Callable[[str], Mapping[str, Any]]
+        self, services: Services, draw: _Draw, draw_closed: Callable[[str], Mapping[str, Any]]
     ) -> None:
         """
         Put together what sending needs.

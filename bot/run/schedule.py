@@ -13,7 +13,7 @@ from bot.core.workflows.tokens import due_reminders, keep_reminder, review_token
 from bot.services import Services
 from handlers.token import reminder
 
-EVERY_S = 60.0
+_EVERY_S = 60.0
 _REVIEW_EVERY = 10
 """Tokens are held against their creators once in so many rounds."""
 _REMIND_EVERY = 60
@@ -58,7 +58,7 @@ class Housekeeping:
         self,
         services: Services,
         flush: Callable[[], None],
-        every_s: float = EVERY_S,
+        every_s: float = _EVERY_S,
         is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
         """``flush`` writes what the store may have kept in memory for a minute; only a leader reminds."""

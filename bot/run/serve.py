@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from bot.run.metrics import Metrics, Page
 
-END_S = 9.0
+_END_S = 9.0
 """The whole of the end: running requests, then tasks. A supervisor's patience is 10 s."""
 
 log = logging.getLogger(__name__)
@@ -51,12 +51,12 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     limit_memory()
     raise_descriptor_limit()
     redactor = start_logging(settings.log_level)
-    redactor.hide(secrets_of(settings))
+    redactor.hide(_secrets_of(settings))
     metrics = _metrics() if settings.metrics else None
     wired = build_services(settings, metrics=metrics)
     try:
         page = _serve_metrics(metrics, settings) if metrics else None
-        serve_wired(settings, wired, say, metrics)
+        _serve_wired(settings, wired, say, metrics)
         if page:
             page()
     finally:
@@ -78,7 +78,7 @@ def _serve_metrics(metrics: "Metrics", settings: Settings) -> "Page":
         raise QuaymasterError(message, "Set QUAYMASTER_METRICS to another address.") from error
 
 
-def serve_wired(
+def _serve_wired(
     settings: Settings, wired: Wired, say: Callable[[str], None], metrics: "Metrics | None" = None
 ) -> None:
     """Serve with services that are open."""
@@ -92,9 +92,9 @@ def serve_wired(
         command_name=wired.command_name,
         logger=slack_logger(),
     )
-    socket_mode = socket_mode_of(settings, wired, app)
+    socket_mode = _socket_mode_of(settings, wired, app)
     checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
-    mounts = {**mounts_of(settings, app, checks, wired.seen), WORKFLOWS_PATH: workflow_api(wired.services)}
+    mounts = {**_mounts_of(settings, app, checks, wired.seen), WORKFLOWS_PATH: workflow_api(wired.services)}
     wsgi = dispatcher(mounts)
     wsgi = metrics.measured_requests(wsgi) if metrics else wsgi
     server = Server(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
@@ -103,10 +103,10 @@ def serve_wired(
     if socket_mode:
         socket_mode.start()
     serve(server, lambda url: say(f"Quaymaster listens on {url}"))
-    finish(wired, socket_mode, server.stopped_at + END_S)
+    _finish(wired, socket_mode, server.stopped_at + _END_S)
 
 
-def mounts_of(
+def _mounts_of(
     settings: Settings, app: App, checks: list[Health], seen: Seen | None
 ) -> Mapping[str, "WSGIApplication"]:
     """Say which path is answered by what. Without a signing secret nothing is at ``/slack/events``."""
@@ -117,16 +117,16 @@ def mounts_of(
     return {HEALTH_PATH: health, SLACK_PATH: front}
 
 
-def socket_mode_of(settings: Settings, wired: Wired, app: App) -> SocketMode | None:
+def _socket_mode_of(settings: Settings, wired: Wired, app: App) -> SocketMode | None:
     """Make the Socket Mode connection if an app token is set."""
     if settings.slack_app_token is None:
         return None
     return SocketMode(app, settings.slack_app_token, wired.client)
 
 
-def finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> None:
+def _finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> None:
     """Finish what is running until ``deadline`` (monotonic seconds), and never much longer."""
-    guard = Timer(max(0.5, deadline + 0.5 - time.monotonic()), give_up)
+    guard = Timer(max(0.5, deadline + 0.5 - time.monotonic()), _give_up)
     guard.daemon = True
     guard.start()
     if socket_mode:
@@ -135,13 +135,13 @@ def finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> Non
     wired.clockwork.stop(max(0.5, deadline - time.monotonic()))
 
 
-def give_up() -> None:
+def _give_up() -> None:
     """End the process although something still runs that nothing can stop."""
     log.error("something did not finish in time; ending without it")
     os._exit(1)
 
 
-def secrets_of(settings: Settings) -> list[Secret]:
+def _secrets_of(settings: Settings) -> list[Secret]:
     """The secrets this process holds, which no log line may repeat."""
     given = (
         settings.slack_bot_token,

@@ -9,8 +9,8 @@ from bot.core.integrations.watch import Due, Finding, ask_due, find_due, keep_fi
 from bot.core.model import Workspace
 from bot.core.ports import Ports
 
-LOOK_EVERY = timedelta(minutes=1)
-KEEP_EVERY = timedelta(seconds=30)
+_LOOK_EVERY = timedelta(minutes=1)
+_KEEP_EVERY = timedelta(seconds=30)
 """How long findings that change nothing may wait, to be kept together with others."""
 
 log = logging.getLogger(__name__)
@@ -34,11 +34,11 @@ class Watcher:
     def step(self) -> None:
         """Ask one registry if one is due; keep what was found if it changed something, or has waited long."""
         now = self._ports.now()
-        if not self._due and (self._looked_at is None or now - self._looked_at >= LOOK_EVERY):
+        if not self._due and (self._looked_at is None or now - self._looked_at >= _LOOK_EVERY):
             self._looked_at = now
             self._due.extend(find_due(self._ports, now))
         is_urgent = bool(self._due) and self._ask(self._due.popleft())
-        if is_urgent or not self._due or self._kept_at is None or now - self._kept_at >= KEEP_EVERY:
+        if is_urgent or not self._due or self._kept_at is None or now - self._kept_at >= _KEEP_EVERY:
             self._kept_at = now
             self._keep()
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from bot.run.metrics import Metrics
     from storage.postgres.postgres_store import PostgresStore
 
-SLACK_TIMEOUT_S = 10
+_SLACK_TIMEOUT_S = 10
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def build_services(
     store = open_store(settings)
     command_name = CommandName()
     client = web_client(settings, command_name)
-    slack = for_any_workspace(client)
+    slack = _for_any_workspace(client)
     executor = BoundedExecutor()
     # A lane of its own, so that a queue full of registry checks does not stop anybody from looking.
     people_lane = BoundedExecutor(threads=8, queue=200, name="people")
@@ -82,14 +82,14 @@ def build_services(
     port: Store = store
     if metrics:
         registry = metrics.measured_registry(registry)
-        metrics.watch_integrations(store, now)
+        metrics.watch_integrations(store, _now)
         port = metrics.measured_store(store)
     services = Services(
         ports=Ports(
             port,
             load_keyring(settings),
             CappedRegistry(registry),
-            now,
+            _now,
         ),
         kinds=KINDS,
         groups=GROUPS,
@@ -109,17 +109,17 @@ def build_services(
     return Wired(services, store, executor, clockwork, client, people_lane, command_name, seen)
 
 
-def for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
+def _for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
     """Give the one client whichever workspace is asked for: this process serves one."""
     return lambda _: client
 
 
-def now() -> datetime:
+def _now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
 
 
-def warn_of_key_beside_data(settings: StoreSettings) -> None:
+def _warn_of_key_beside_data(settings: StoreSettings) -> None:
     """Warn when one stolen backup would hold both the sealed credentials and their key."""
     keys_file = settings.keys_file
     if keys_file is not None and keys_file.resolve().is_relative_to(settings.data_dir.resolve()):
@@ -136,11 +136,11 @@ def load_keyring(settings: StoreSettings) -> Keyring:
 def open_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> "TinyDBStore | PostgresStore":
     """Open the store that the settings name."""
     if settings.database_url is None:
-        return open_directory(settings, lost_keys)
-    return open_database(settings.database_url, load_keyring(settings), lost_keys)
+        return _open_directory(settings, lost_keys)
+    return _open_database(settings.database_url, load_keyring(settings), lost_keys)
 
 
-def open_database(url: Secret, keyring: Keyring, lost_keys: Collection[str] = ()) -> "PostgresStore":
+def _open_database(url: Secret, keyring: Keyring, lost_keys: Collection[str] = ()) -> "PostgresStore":
     """Open a store in PostgreSQL. Raises ``SettingsError`` when its client is not installed."""
     try:
         from storage.postgres.postgres_store import PostgresStore
@@ -152,14 +152,14 @@ def open_database(url: Secret, keyring: Keyring, lost_keys: Collection[str] = ()
     return PostgresStore(url.reveal(), keyring, lost_keys=lost_keys)
 
 
-def open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) -> TinyDBStore:
+def _open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) -> TinyDBStore:
     """
     Open the embedded store, and keep what it loaded out of the garbage collector's way.
 
     A full collection over 100,000 integrations would stop every answer for 0.2 s; frozen objects are not
     looked at.
     """
-    warn_of_key_beside_data(settings)
+    _warn_of_key_beside_data(settings)
     gc.disable()
     try:
         return TinyDBStore(settings.data_dir, load_keyring(settings), lost_keys=lost_keys)
@@ -175,7 +175,7 @@ def web_client(settings: Settings, command_name: CommandName) -> WebClient:
         command_name,
         token=settings.slack_bot_token.reveal(),
         base_url=settings.slack_api_url,
-        timeout=SLACK_TIMEOUT_S,
+        timeout=_SLACK_TIMEOUT_S,
         ssl=ssl.create_default_context(),
     )
     client.retry_handlers = [ConnectionErrorRetryHandler(max_retry_count=1), ShortRateLimitRetry()]

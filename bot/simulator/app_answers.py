@@ -9,14 +9,14 @@ from bot.simulator.kept_blocks import Refused
 from bot.simulator.world import MAX_STACK, Message, View, World
 
 TROUBLE = "We had some trouble connecting. Try again?"
-OK = 200
+_OK = 200
 
 
 def command_answered(world: World, person: str, channel: str, command: str, answer: Answer | None) -> None:
     """Show the acknowledgement of a slash command, or why it failed."""
     if answer is None:
         _failed(world, person, channel, command, "operation_timeout")
-    elif answer.status != OK:
+    elif answer.status != _OK:
         _failed(world, person, channel, command, "dispatch_failed")
     elif answer.body.strip():
         _show_acknowledgement(world, person, channel, command, answer)
@@ -24,7 +24,7 @@ def command_answered(world: World, person: str, channel: str, command: str, answ
 
 def pressed(world: World, used: Message | View, answer: Answer | None) -> None:
     """Warn below a message or form when the app did not accept a press."""
-    warning = "" if answer is not None and answer.status == OK else TROUBLE
+    warning = "" if answer is not None and answer.status == _OK else TROUBLE
     if used.warning != warning:
         used.warning = warning
         world.show(used)
@@ -33,7 +33,7 @@ def pressed(world: World, used: Message | View, answer: Answer | None) -> None:
 def submitted(world: World, view: View, answer: Answer | None) -> None:
     """Do what the answer to a submitted form says."""
     body = answer.json() if answer is not None else None
-    if answer is None or answer.status != OK or (answer.body.strip() and not isinstance(body, dict)):
+    if answer is None or answer.status != _OK or (answer.body.strip() and not isinstance(body, dict)):
         view.warning = TROUBLE
         world.show(view)
         return

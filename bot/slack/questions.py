@@ -20,7 +20,7 @@ _SHARED_S = 1.0
 _ABANDONED_S = 3.0
 """A question that could not begin for so long has nobody waiting for it any more."""
 
-Answer = TypeVar("Answer")
+_Answer = TypeVar("_Answer")
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Patience:
     def __init__(self, most_waiting: int = 40) -> None:
         self._places = BoundedSemaphore(most_waiting)
 
-    def wait(self, question: "Future[Answer]", deadline: float) -> Answer:
+    def wait(self, question: "Future[_Answer]", deadline: float) -> _Answer:
         """Wait until ``deadline`` (monotonic seconds). Raises ``Busy``."""
         if not self._places.acquire(blocking=False):
             raise _late()
@@ -43,7 +43,7 @@ class Patience:
             self._places.release()
 
 
-class Questions(Generic[Answer]):
+class Questions(Generic[_Answer]):
     """Answers by key. Failures are not remembered. Safe to share between threads."""
 
     def __init__(
@@ -60,12 +60,12 @@ class Questions(Generic[Answer]):
         self._clock = clock
         self._most_remembered = most_remembered
         self._lock = Lock()
-        self._answers: dict[str, tuple[float, Answer]] = {}
+        self._answers: dict[str, tuple[float, _Answer]] = {}
         """By key: when it was asked for, and the answer; the oldest first."""
-        self._in_flight: dict[str, tuple[float, Future[Answer]]] = {}
+        self._in_flight: dict[str, tuple[float, Future[_Answer]]] = {}
         """By key: when the newest question was asked (monotonic seconds), and its answer to come."""
 
-    def get(self, key: str, ask: Callable[[], Answer], *, max_age_s: float, deadline: float) -> Answer:
+    def get(self, key: str, ask: Callable[[], _Answer], *, max_age_s: float, deadline: float) -> _Answer:
         """
         Return an answer that was asked for at most ``max_age_s`` seconds ago, or ask.
 
@@ -93,7 +93,9 @@ class Questions(Generic[Answer]):
             self._ask(key, ask, question, now)
         return self._patience.wait(question, deadline)
 
-    def _ask(self, key: str, ask: Callable[[], Answer], question: "Future[Answer]", asked_at: float) -> None:
+    def _ask(
+        self, key: str, ask: Callable[[], _Answer], question: "Future[_Answer]", asked_at: float
+    ) -> None:
         aged_from = self._clock()
 
         def answer() -> None:
@@ -116,7 +118,7 @@ class Questions(Generic[Answer]):
 
         self._lane.submit(answer, on_full=turn_away)
 
-    def _remember(self, key: str, answer: Answer, asked_at: float) -> None:
+    def _remember(self, key: str, answer: _Answer, asked_at: float) -> None:
         with self._lock:
             known_since = self._answers.get(key, (asked_at, answer))[0]
             if asked_at < known_since:
@@ -126,7 +128,7 @@ class Questions(Generic[Answer]):
             if len(self._answers) > self._most_remembered:
                 del self._answers[next(iter(self._answers))]
 
-    def _forget(self, key: str, question: "Future[Answer]") -> None:
+    def _forget(self, key: str, question: "Future[_Answer]") -> None:
         with self._lock:
             if self._in_flight.get(key, (0.0, None))[1] is question:
                 del self._in_flight[key]

@@ -12,12 +12,12 @@ from bot.core.model import Event, Integration, Source, Watch, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 
-CLOCK = "quaymaster"
+_CLOCK = "quaymaster"
 _TOLD_BEFORE = (0, 1, 7, 30)
 """Days before an end."""
 
 
-class Ending(StrEnum):
+class _Ending(StrEnum):
     """What ends; the value is what people read."""
 
     TYPED = "the date that its owner entered"
@@ -27,23 +27,23 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class _End:
     """An end that is known."""
 
     on: date
-    of: Ending
+    of: _Ending
 
 
-def known_ends(integration: Integration) -> tuple[End, ...]:
+def known_ends(integration: Integration) -> tuple[_End, ...]:
     """Return every end that is known of an integration, the first to come first."""
     check = integration.check
     known = (
-        (integration.ends_on, Ending.TYPED),
-        (integration.secret_ends, Ending.TOKEN),
-        (check and check.certificate_ends, Ending.CERTIFICATE),
-        (check and check.ca_ends, Ending.CA),
+        (integration.ends_on, _Ending.TYPED),
+        (integration.secret_ends, _Ending.TOKEN),
+        (check and check.certificate_ends, _Ending.CERTIFICATE),
+        (check and check.ca_ends, _Ending.CA),
     )
-    ends = [End(on.date() if isinstance(on, datetime) else on, of) for on, of in known if on]
+    ends = [_End(on.date() if isinstance(on, datetime) else on, of) for on, of in known if on]
     return tuple(sorted(ends, key=lambda end: end.on))
 
 
@@ -56,7 +56,7 @@ def tell_ends(ports: Ports) -> None:
             _tell(ports, workspace, at)
 
 
-def _next_telling(integration: Integration, today: date) -> tuple[End, int] | None:
+def _next_telling(integration: Integration, today: date) -> tuple[_End, int] | None:
     """The end that must be told now, and the step at which; ``None`` = nothing must be told."""
     ends = known_ends(integration)
     if not ends:
@@ -80,7 +80,7 @@ def _tell(ports: Ports, workspace: Workspace, at: datetime) -> None:
             change.put(replace(integration, watch=watch))
             told = Event(
                 action=Action.ENDS,
-                actor=CLOCK,
+                actor=_CLOCK,
                 source=Source.CLOCK,
                 at=at,
                 integration_id=integration.id,

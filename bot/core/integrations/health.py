@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 from bot.core.model import Health, Watch
 
 INTERVAL = timedelta(hours=6)
-CONFIRM_AFTER = timedelta(minutes=10)
+_CONFIRM_AFTER = timedelta(minutes=10)
 """How far apart two bad answers must be before they are believed."""
-QUIET = timedelta(days=1)
+_QUIET = timedelta(days=1)
 """How long what is believed must stay the same before the messages are counted from zero."""
-FLAPPING_MESSAGES = 2
-FLAPPING_HOLD = timedelta(hours=1)
+_FLAPPING_MESSAGES = 2
+_FLAPPING_HOLD = timedelta(hours=1)
 
 _BAD = frozenset({Health.REFUSED, Health.UNREACHABLE})
 _JITTER = 0.1
@@ -43,13 +43,13 @@ def observe(watch: Watch, seen: Health | None, at: datetime, interval: timedelta
     if seen is watch.health:
         return replace(watch, suspected=None, suspected_at=None, next_at=next_at)
     if seen not in _BAD or _is_confirmed(watch, seen, at):
-        is_quiet = watch.since is not None and at - watch.since >= QUIET
+        is_quiet = watch.since is not None and at - watch.since >= _QUIET
         messages = 0 if is_quiet else watch.messages
         believed = replace(watch, health=seen, since=at, messages=messages)
         return replace(believed, suspected=None, suspected_at=None, next_at=next_at)
     first = watch.suspected_at if watch.suspected is seen and watch.suspected_at else at
     # Asked again soon, so that people are told of a revoked login within one interval.
-    return replace(watch, suspected=seen, suspected_at=first, next_at=first + CONFIRM_AFTER)
+    return replace(watch, suspected=seen, suspected_at=first, next_at=first + _CONFIRM_AFTER)
 
 
 def is_news(watch: Watch, at: datetime) -> bool:
@@ -58,8 +58,8 @@ def is_news(watch: Watch, at: datetime) -> bool:
         return False
     if watch.muted_until and at < watch.muted_until:
         return False
-    lasts = watch.since is not None and at - watch.since >= FLAPPING_HOLD
-    return watch.messages < FLAPPING_MESSAGES or lasts
+    lasts = watch.since is not None and at - watch.since >= _FLAPPING_HOLD
+    return watch.messages < _FLAPPING_MESSAGES or lasts
 
 
 def mark_told(watch: Watch) -> Watch:
@@ -71,5 +71,5 @@ def _is_confirmed(watch: Watch, seen: Health, at: datetime) -> bool:
     return (
         watch.suspected is seen
         and watch.suspected_at is not None
-        and at - watch.suspected_at >= CONFIRM_AFTER
+        and at - watch.suspected_at >= _CONFIRM_AFTER
     )

@@ -145,10 +145,10 @@ def get_integration(ports: Ports, actor: Actor, integration_id: str) -> Integrat
 
 def present(reading: Reading, integration_id: str) -> Integration:
     """The integration as a reading or a change has it. Raises ``AlreadyDeleted``, ``NotFound``."""
-    return reading.integrations.get(integration_id) or raise_missing(reading, integration_id)
+    return reading.integrations.get(integration_id) or _raise_missing(reading, integration_id)
 
 
-def raise_missing(reading: Reading, integration_id: str) -> NoReturn:
+def _raise_missing(reading: Reading, integration_id: str) -> NoReturn:
     """Say why there is no integration with this id. Raises ``AlreadyDeleted``, ``NotFound``."""
     entry = reading.history.deletion(integration_id)
     if entry is None:

@@ -48,13 +48,13 @@ class Belongings:
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits that differ when anything else belongs to the person."""
-        return fingerprint([one.id for one in self.integrations], [one.id for one in self.tokens])
+        return _fingerprint([one.id for one in self.integrations], [one.id for one in self.tokens])
 
     def __bool__(self) -> bool:
         return bool(self.integrations or self.tokens)
 
 
-def fingerprint(*ids: list[str]) -> str:
+def _fingerprint(*ids: list[str]) -> str:
     """16 hexadecimal digits of lists of ids: what a person saw, to be held against the present."""
     return hashlib.sha256("\n".join(",".join(sorted(each)) for each in ids).encode()).hexdigest()[:16]
 
@@ -62,7 +62,7 @@ def fingerprint(*ids: list[str]) -> str:
 def belongings_of(reading: Reading, person: str, at: datetime) -> Belongings:
     """Collect what belongs to a person."""
     left = left_at(reading, person)
-    return Belongings(person, tuple(_integrations_of(reading, person)), tokens_by(reading, person, at), left)
+    return Belongings(person, tuple(_integrations_of(reading, person)), _tokens_by(reading, person, at), left)
 
 
 def _integrations_of(reading: Reading, person: str) -> Iterator[Integration]:
@@ -75,7 +75,7 @@ def _integrations_of(reading: Reading, person: str) -> Iterator[Integration]:
         after = page.rows[-1].integration.key
 
 
-def tokens_by(reading: Reading, person: str, at: datetime) -> tuple[WorkflowToken, ...]:
+def _tokens_by(reading: Reading, person: str, at: datetime) -> tuple[WorkflowToken, ...]:
     """Every valid token that a person made or took over."""
     found: list[WorkflowToken] = []
     number, is_more = 0, True

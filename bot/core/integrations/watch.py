@@ -34,10 +34,10 @@ from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
 from bot.core.ports.store import Change
 
-CLOCK = "quaymaster"
+_CLOCK = "quaymaster"
 """Who acts by the clock, as the history names it."""
-DEADLINE_S = 10.0
-SWITCH = "watch"
+_DEADLINE_S = 10.0
+_SWITCH = "watch"
 """The setting that switches the watch off for a whole workspace: ``off``."""
 
 _MUTED_FOR = timedelta(hours=24)
@@ -98,7 +98,7 @@ def ask_due(ports: Ports, due: Due) -> Finding | None:
     if asked is None or asked.watch.is_off or asked.watch.next_at != due.integration.watch.next_at:
         return None
     credential = open_credential(ports.keyring, due.workspace, asked)
-    return Finding(asked, ports.registry.check(login_of(asked, credential), deadline_s=DEADLINE_S))
+    return Finding(asked, ports.registry.check(login_of(asked, credential), deadline_s=_DEADLINE_S))
 
 
 def keep_findings(
@@ -115,7 +115,7 @@ def keep_findings(
 
 def _due_in(ports: Ports, workspace: Workspace, at: datetime) -> Iterator[Due]:
     reading = ports.store.read(workspace)
-    if reading.settings.get(SWITCH) == "off":
+    if reading.settings.get(_SWITCH) == "off":
         return
     for one in reading.integrations.all():
         if not one.watch.is_off and (one.watch.next_at is None or one.watch.next_at <= at):
@@ -144,11 +144,11 @@ def _keep(
     is_told = is_news(watch, at)
     if is_told:
         watch = mark_told(watch)
-    check = keep_result(result, at, CLOCK)
+    check = keep_result(result, at, _CLOCK)
     change.put(replace(integration, watch=watch, check=check if finding.health else integration.check))
     told = Event(
         action=Action.HEALTH,
-        actor=CLOCK,
+        actor=_CLOCK,
         source=Source.CLOCK,
         at=at,
         integration_id=integration.id,

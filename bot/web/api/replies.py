@@ -75,7 +75,7 @@ def json_reply(fields: object, headers: Headers = ()) -> Reply:
     return Reply(json.dumps(fields, ensure_ascii=False).encode(), headers=headers)
 
 
-def refusal_of(error: QuaymasterError) -> tuple[HTTPStatus, str]:
+def _refusal_of(error: QuaymasterError) -> tuple[HTTPStatus, str]:
     """Return an error's status and code."""
     if isinstance(error, RegistryFailure) and error.stage is Stage.REPOSITORY:
         # The registry was reached: it does not show the repository, or not to this login.
@@ -92,20 +92,20 @@ def error_reply(error: QuaymasterError, *, as_text: bool) -> Reply:
         error: What went wrong.
         as_text: Code, message and hint as three lines, for scripts without a JSON parser.
     """
-    status, code = refusal_of(error)
+    status, code = _refusal_of(error)
     fields = {"code": code, "message": error.message, "hint": error.hint}
     if as_text:
-        lines = (f"{one_line(text)}\n" for text in fields.values())
-        return Reply("".join(lines).encode(), TEXT, status, headers_of(error))
-    return Reply(json_reply(fields).body, JSON, status, headers_of(error))
+        lines = (f"{_one_line(text)}\n" for text in fields.values())
+        return Reply("".join(lines).encode(), TEXT, status, _headers_of(error))
+    return Reply(json_reply(fields).body, JSON, status, _headers_of(error))
 
 
-def one_line(text: str) -> str:
+def _one_line(text: str) -> str:
     """Take out what would begin a new line or move a terminal's cursor."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
 
 
-def headers_of(error: QuaymasterError) -> Headers:
+def _headers_of(error: QuaymasterError) -> Headers:
     """The headers that belong to an error's status."""
     if isinstance(error, TokenRefused):
         return (("WWW-Authenticate", "Bearer"),)
