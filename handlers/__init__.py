@@ -47,7 +47,7 @@ from handlers import (
     imports,
     link,
     list,  # noqa: A004 - the same
-    news,
+    notify,
     show,
     tags,
     target_settings,
@@ -61,7 +61,7 @@ from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, delete, link, target_settings, targets, give)
-REST = (unused, imports, images, history, news, help, home, decide)
+REST = (unused, imports, images, history, notify, help, home, decide)
 FEATURES = (*FIRST, test, tags, token, which, *REST)
 """In the order help lists them."""
 

@@ -26,7 +26,7 @@ from handlers.blocks import (
     paragraphs,
 )
 from handlers.command import PERSON, Verb, Words
-from handlers.owners import GIVE_TO, Leaver
+from handlers.owner_news import GIVE_TO, Leaver
 from handlers.paging import pack, read_value
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bot.core.model import Actor
-from bot.core.workflows.images import Explained, explain_images
+from bot.core.workflows.image_names import Explained, explain_images
 from bot.core.workflows.resolve import Choice
 from bot.services import Services
 from handlers.blocks import Block, Message, bold, button, code, escape, message, section

@@ -23,7 +23,7 @@ from bot.core.integrations.dependencies import (
     unlink_target,
 )
 from bot.core.integrations.inventory import get_integration
-from bot.core.integrations.targets import find_similar
+from bot.core.integrations.target_names import find_similar
 from bot.core.model import Actor, Integration, Target
 from bot.core.workflows.token_format import WorkflowToken
 from bot.services import Services

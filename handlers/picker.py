@@ -13,7 +13,7 @@ from slack_bolt import Ack
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.inventory import find_like
-from bot.core.integrations.targets import list_targets
+from bot.core.integrations.target_names import list_targets
 from bot.core.kinds import Kinds
 from bot.core.model import Actor, Integration, Target, TargetKind
 from bot.services import Services

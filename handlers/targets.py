@@ -10,7 +10,7 @@ from slack_bolt import Ack
 
 from bot.core.audit import Action
 from bot.core.integrations.dependencies import KIND_WORDS, read_target
-from bot.core.integrations.targets import list_targets, rename_target
+from bot.core.integrations.target_names import list_targets, rename_target
 from bot.core.model import Actor, TargetKind
 from bot.core.queries import TargetPage
 from bot.services import Services

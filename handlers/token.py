@@ -16,7 +16,7 @@ from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import InvalidFields, InvalidInput, shortened
 from bot.core.integrations.dependencies import read_target
-from bot.core.integrations.targets import find_similar
+from bot.core.integrations.target_names import find_similar
 from bot.core.model import Actor, Target
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret

@@ -8,7 +8,7 @@ from bot.core.ports.slack import Person
 from bot.run.outbox import Outbox
 from bot.run.watcher import Watcher
 from handlers import FEATURES
-from handlers.news import draw_closed, draw_news
+from handlers.notify import draw_closed, draw_news
 from handlers.routes import Routes
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
 from tests.fakes.scripted_registry import PROVED, REJECTED

@@ -167,7 +167,7 @@ class Health(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """What the watch knows of an integration; the rules are in ``bot/core/integrations/health.py``."""
+    """What the watch knows of an integration; the rules are in ``bot/core/integrations/watch_rules.py``."""
 
     health: Health = Health.NOT_ASKED
     since: datetime | None = None

@@ -9,7 +9,7 @@ from bot.run.outbox import Outbox
 from bot.run.schedule import Housekeeping, Ticker
 from bot.run.watcher import Watcher
 from bot.services import Services
-from handlers.news import draw_closed, draw_news
+from handlers.notify import draw_closed, draw_news
 
 _WATCH_EVERY_S = 1.0
 """At most one question to a registry a second."""

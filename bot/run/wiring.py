@@ -27,8 +27,8 @@ from bot.settings import Settings, StoreSettings
 from bot.slack.command_name import CommandName, NamingClient, NamingReplies
 from bot.slack.front import Seen
 from bot.slack.members import SlackPeople
-from bot.slack.refusals import ShortRateLimitRetry
 from bot.slack.response_url import SlackReplies
+from bot.slack.slack_errors import ShortRateLimitRetry
 from storage.sealing import Keyring, parse_keys, read_keys_file
 from storage.tinydb.tinydb_store import TinyDBStore
 

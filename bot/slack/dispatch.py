@@ -33,7 +33,7 @@ from bot.core.workflows.token_format import ids_in
 from bot.services import Services
 from bot.slack.command_name import CommandName
 from bot.slack.rate_limits import SlackRates
-from bot.slack.refusals import explained_refusal
+from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected
 from handlers.routes import Form, Listener, Press, Routes, call

@@ -15,7 +15,7 @@ from slack_sdk.errors import SlackApiError
 from bot.core.model import Workspace
 from bot.core.ports.slack import Executor, Person
 from bot.slack.questions import Patience, Questions
-from bot.slack.refusals import code_of
+from bot.slack.slack_errors import code_of
 
 _REMEMBERED_S = 300.0
 _GROUPS_OF_THIS_MOMENT_S = 10.0

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 from bot.core.errors import Busy, QuaymasterError, SettingsError
 from bot.core.ports.slack import Executor
-from bot.slack.refusals import explained_refusal
+from bot.slack.slack_errors import explained_refusal
 
 _SHARED_S = 1.0
 """Whoever asks for an answer of this moment shares a question that is at most so old."""

@@ -23,10 +23,10 @@ from bot.core.secrets import SealContext
 from storage.identities import Identities
 from storage.records import AUDIT, Value, place_of, row_of, value_in
 from storage.sealing import kid_of
+from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
 from storage.tinydb.directory import META, workspace_keys, workspace_of, workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
 from storage.tinydb.file_format import Sealer, damaged, document_in, encode, format_of, line_of, lines_in
-from storage.tinydb.history import FULL_AT, SEGMENT, Archive
 
 _FORMER = 1
 _Rows = dict[str, Any]

@@ -35,7 +35,7 @@ from bot.core.queries import (
     Window,
 )
 from bot.core.workflows.token_format import WorkflowToken
-from storage.tinydb.history import Archive, deletion_at, deletion_named, deletion_of, page_of, renaming
+from storage.tinydb.archive import Archive, deletion_at, deletion_named, deletion_of, page_of, renaming
 from storage.tinydb.last_used import LastUsed
 from storage.tinydb.snapshot import Snapshot, key_of, place_of, target_order
 

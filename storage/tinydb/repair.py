@@ -6,11 +6,11 @@ from pathlib import Path
 from bot.core.errors import StoreDamaged, StoreFailure
 from storage.records import Fields, value_in
 from storage.sealing import Keyring
+from storage.tinydb.archive import EVERY_SEAL
 from storage.tinydb.conversion import Converted
 from storage.tinydb.directory import META, lock, workspace_keys, workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume, previous_of
 from storage.tinydb.file_format import Sealer
-from storage.tinydb.history import EVERY_SEAL
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.tables import QuaymasterFile
 from storage.tinydb.workspace import OpenWorkspace, Shared

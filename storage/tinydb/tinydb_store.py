@@ -23,11 +23,11 @@ from bot.core.ports.store import Change, Fetch, Held, Reading
 from storage.maintenance import count_by_key
 from storage.records import Value
 from storage.sealing import Keyring
+from storage.tinydb.archive import SEGMENT, Archive
 from storage.tinydb.conversion import convert_workspaces, former_of, is_former
 from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
-from storage.tinydb.history import SEGMENT, Archive
 from storage.tinydb.last_used import LastUsed
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.reading import SnapshotReading, candidates

@@ -11,7 +11,7 @@ from bot.core.workflows.token_format import WorkflowToken
 from storage.identities import Identities
 from storage.records import DEPENDENCIES, INTEGRATIONS, Fields, Request, Value, place_of, row_of
 from storage.sealing import Keyring, kid_of
-from storage.tinydb.history import Archive, sealed_again
+from storage.tinydb.archive import Archive, sealed_again
 from storage.tinydb.last_used import LastUsed, UseKey
 from storage.tinydb.reading import SnapshotReading
 from storage.tinydb.snapshot import Snapshot

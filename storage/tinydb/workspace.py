@@ -20,10 +20,10 @@ from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreFul
 from bot.core.model import Target
 from storage.identities import Identities
 from storage.records import TOKENS, Value
+from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
 from storage.tinydb.directory import workspace_of, workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
 from storage.tinydb.file_format import Sealer, damaged
-from storage.tinydb.history import FULL_AT, SEGMENT, Archive
 from storage.tinydb.last_used import LastUsed, UseKey
 from storage.tinydb.reading import SnapshotReading
 from storage.tinydb.snapshot import Snapshot, load_order

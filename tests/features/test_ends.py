@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.integrations.ends import known_ends, tell_ends
 from bot.run.outbox import Outbox
-from handlers.news import draw_closed, draw_news
+from handlers.notify import draw_closed, draw_news
 from tests.fakes.people import MEMBER
 from tests.fakes.scripted_registry import PROVED
 from tests.features.team import ACME

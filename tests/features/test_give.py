@@ -8,7 +8,7 @@ from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.outbox import Outbox
 from bot.run.schedule import review
-from handlers.news import draw_closed, draw_news
+from handlers.notify import draw_closed, draw_news
 from tests.fakes.people import ADMIN, BOT, COLLEAGUE, GUEST, LEFT, MEMBER, STRANGER, UNKNOWN
 from tests.features.team import ACME
 

@@ -11,7 +11,7 @@ from bot.core.workflows.token_format import SHAPE
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.outbox import Outbox
 from bot.run.schedule import review
-from handlers.news import draw_closed, draw_news
+from handlers.notify import draw_closed, draw_news
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER
 from tests.features.team import ACME
 

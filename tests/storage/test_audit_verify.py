@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.model import Setting
 from storage.maintenance import Verified, verify
-from storage.tinydb.history import FULL_AT, SEGMENT
+from storage.tinydb.archive import FULL_AT, SEGMENT
 from tests.storage.forging import OWNER, Lines, forge, tables_of, write_as
 from tests.storage.samples import KEYRING, T1, opened, record
 

@@ -13,7 +13,7 @@ from bot.core.access import may, require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput, UnknownDependency, UnknownIntegration, quoted
 from bot.core.integrations.inventory import present
-from bot.core.integrations.targets import nearest_names
+from bot.core.integrations.target_names import nearest_names
 from bot.core.model import (
     Actor,
     Bar,

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.integrations.credentials import keep_result, login_of, open_credential
-from bot.core.integrations.health import INTERVAL, is_news, mark_told, observe
 from bot.core.integrations.inventory import present
+from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
 from bot.core.model import (
     Actor,
     Event,

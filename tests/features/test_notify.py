@@ -10,7 +10,7 @@ from bot.core.ports.registry import CheckResult
 from bot.run.outbox import Outbox
 from bot.run.watcher import Watcher
 from bot.simulator.cast import BOT_USER
-from handlers.news import draw_closed, draw_news
+from handlers.notify import draw_closed, draw_news
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.slack import OPS
 from tests.features.team import ACME

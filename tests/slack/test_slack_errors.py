@@ -8,7 +8,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.core.errors import Busy
-from bot.slack.refusals import ShortRateLimitRetry, explained_refusal
+from bot.slack.slack_errors import ShortRateLimitRetry, explained_refusal
 from tests.fakes.odd_server import OddServer, reply, whole
 
 LIMITED = b'{"ok":false,"error":"ratelimited"}'

@@ -5,7 +5,7 @@ from functools import reduce
 
 import pytest
 
-from bot.core.integrations.health import INTERVAL, is_news, mark_told, observe
+from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
 from bot.core.model import Health, Watch
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

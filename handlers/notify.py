@@ -35,7 +35,7 @@ from handlers.blocks import (
 )
 from handlers.command import COMMAND, Verb, Words
 from handlers.edit import OPEN as EDIT
-from handlers.owners import draw_owners, is_about_owners
+from handlers.owner_news import draw_owners, is_about_owners
 from handlers.phrases import event_line, last_used
 from handlers.requests import draw_requests, is_request
 from handlers.routes import Press, Routes
