@@ -23,7 +23,7 @@ from bot.core.model import (
     seal_context,
 )
 from bot.core.ports.store import Change, Reading, Store
-from storage.identities import kids_of
+from storage.records import kids_of
 from storage.sealing import Keyring, kid_of
 
 _BATCH = 100

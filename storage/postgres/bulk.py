@@ -6,7 +6,6 @@ from typing import Any
 
 from bot.core.model import AuditEntry, Bar, Dependency, Integration, News, Setting, Workspace
 from bot.core.workflows.token_format import WorkflowToken
-from storage.identities import Identities
 from storage.postgres.connections import Connection, Row, Step
 from storage.postgres.heads import Extended, Head, end_of
 from storage.postgres.rows import (
@@ -20,7 +19,7 @@ from storage.postgres.rows import (
     token_of,
     token_row,
 )
-from storage.records import Value, bar_from, news_from
+from storage.records import Identities, Value, bar_from, news_from
 from storage.sealing import Keyring
 
 _BATCH = 500

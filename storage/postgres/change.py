@@ -20,7 +20,6 @@ from bot.core.errors import AlreadyDone, Busy, HasDependencies, NameTaken, NotFo
 from bot.core.model import Bar, Dependency, Event, Integration, News, Setting, Workspace
 from bot.core.ports.store import Stored
 from bot.core.workflows.token_format import WorkflowToken
-from storage.identities import Identities
 from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step, sentence_for
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
@@ -36,6 +35,7 @@ from storage.postgres.rows import (
 )
 from storage.postgres.sending import COLLIDED, TRIES, send
 from storage.postgres.settling import Sent, is_kept
+from storage.records import Identities
 from storage.sealing import kid_of
 
 _REMEMBERED_FOR = timedelta(minutes=10)

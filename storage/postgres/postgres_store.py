@@ -20,7 +20,6 @@ from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.model import Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
-from storage.identities import Identities
 from storage.maintenance import count_by_key
 from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange
@@ -43,7 +42,7 @@ from storage.postgres.rows import dependency_of, token_of
 from storage.postgres.signatures import SharedSignatures
 from storage.postgres.upkeep import fault_at_end, seal_again
 from storage.postgres.uses import Uses, workspace_of
-from storage.records import Value, bar_from
+from storage.records import Identities, Value, bar_from
 from storage.sealing import Keyring
 from storage.transfer import Contents
 

@@ -45,7 +45,6 @@ from bot.core.queries import (
     needles_of,
 )
 from bot.core.workflows.token_format import WorkflowToken
-from storage.identities import Identities
 from storage.postgres.connections import Row, Step
 from storage.postgres.noted_uses import Noted
 from storage.postgres.rows import (
@@ -57,7 +56,7 @@ from storage.postgres.rows import (
     target_from,
     token_of,
 )
-from storage.records import bar_from, news_from
+from storage.records import Identities, bar_from, news_from
 
 _MOST_NEWS = 100
 _IN_BATCHES = "_after"

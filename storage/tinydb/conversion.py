@@ -20,8 +20,7 @@ from typing import Any, NamedTuple
 from bot.core.audit import BEFORE_THE_FIRST, entry_hash, next_entry
 from bot.core.model import AuditEntry, Event, Integration, Workspace, seal_context
 from bot.core.secrets import SealContext
-from storage.identities import Identities
-from storage.records import AUDIT, Value, place_of, row_of, value_in
+from storage.records import AUDIT, Identities, Value, place_of, row_of, value_in
 from storage.sealing import kid_of
 from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
 from storage.tinydb.directory import META, workspace_keys, workspace_of, workspace_path

@@ -23,8 +23,7 @@ from storage.sealing import Keyring
 from storage.tinydb.conversion import Converted
 from storage.tinydb.directory import META, workspace_keys
 from storage.tinydb.durable_files import Volume
-from storage.tinydb.file_format import FORMAT, Sealer
-from storage.tinydb.tables import Database
+from storage.tinydb.file_format import FORMAT, Database, Sealer
 from storage.tinydb.workspace import OpenWorkspace
 
 _STORE = "store"

@@ -10,9 +10,8 @@ from storage.tinydb.archive import EVERY_SEAL
 from storage.tinydb.conversion import Converted
 from storage.tinydb.directory import META, lock, workspace_keys, workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume, previous_of
-from storage.tinydb.file_format import Sealer
+from storage.tinydb.file_format import QuaymasterFile, Sealer
 from storage.tinydb.metadata import Metadata
-from storage.tinydb.tables import QuaymasterFile
 from storage.tinydb.workspace import OpenWorkspace, Shared
 
 

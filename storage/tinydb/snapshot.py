@@ -5,8 +5,10 @@ holds a snapshot sees one consistent state. The next change fills a copy and pub
 """
 
 import heapq
+import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from difflib import get_close_matches
 from itertools import compress
@@ -40,6 +42,70 @@ from bot.core.queries import (
 )
 from bot.core.workflows.token_format import WorkflowToken
 from storage.records import Request, Value
+
+UseKey = tuple[str, Target] | str
+"""An integration's id and a target, or a token's id."""
+
+
+class LastUsed:
+    """The last uses of one workspace. Safe to share between threads; readers take no lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: dict[UseKey, datetime] = {}
+        """Every use since the start: a written one stays, for whoever still reads a state from before."""
+        self._unwritten: dict[UseKey, datetime] = {}
+
+    def note(self, integration_id: str, target: Target, token_id: str, at: datetime) -> None:
+        """Note a use; an earlier one that comes late changes nothing."""
+        with self._lock:
+            for key in ((integration_id, target), token_id):
+                known = self._times.get(key)
+                if known is None or known < at:
+                    self._times[key] = self._unwritten[key] = at
+
+    def on(self, dependency: Dependency) -> Dependency:
+        """A dependency as it is by now."""
+        at = self._times.get((dependency.integration_id, dependency.target))
+        return replace(dependency, last_used_at=at) if _is_later(at, dependency.last_used_at) else dependency
+
+    def on_token(self, token: WorkflowToken) -> WorkflowToken:
+        """A token as it is by now."""
+        at = self._times.get(token.id)
+        return replace(token, last_used_at=at) if _is_later(at, token.last_used_at) else token
+
+    def by_now(self, value: Dependency | WorkflowToken) -> Dependency | WorkflowToken:
+        """A dependency or token as it is by now."""
+        return self.on(value) if isinstance(value, Dependency) else self.on_token(value)
+
+    @property
+    def is_written(self) -> bool:
+        """True when the file tells of every use."""
+        return not self._unwritten
+
+    def unwritten(self) -> dict[UseKey, datetime]:
+        """A copy of what no file holds yet."""
+        with self._lock:
+            return dict(self._unwritten)
+
+    def settle(self, written: dict[UseKey, datetime]) -> None:
+        """Take what was written as written, unless it was used again meanwhile."""
+        with self._lock:
+            for key, at in written.items():
+                if self._unwritten.get(key) == at:
+                    del self._unwritten[key]
+
+    def forget(self, gone: Iterable[tuple[str, Target]]) -> None:
+        """Forget dependencies that were taken away: linked again, they begin again."""
+        with self._lock:
+            for key in gone:
+                self._times.pop(key, None)
+                self._unwritten.pop(key, None)
+
+
+def _is_later(at: datetime | None, known: datetime | None) -> bool:
+    return at is not None and (known is None or known < at)
+
 
 _MOST_FILTERS = 16
 """How many filters' results a snapshot remembers: people page through the same list."""
@@ -171,7 +237,7 @@ class Snapshot:
             self.by_id[value.id] = self.by_key[key] = value
             insort(self.keys, key)
             insort(self.texts, search_text(value))
-            self.servers.add(place_of(value.server), value)
+            self.servers.add(endpoint_of(value.server), value)
         elif isinstance(value, Dependency):
             self.dependents.add(value.integration_id, value)
             self.uses.add(value.target, value.integration_id)
@@ -200,7 +266,7 @@ class Snapshot:
             del self.by_id[present.id], self.by_key[present.key]
             del self.keys[bisect_left(self.keys, present.key)]
             del self.texts[bisect_left(self.texts, search_text(present))]
-            self.servers.discard(place_of(present.server), present)
+            self.servers.discard(endpoint_of(present.server), present)
         elif isinstance(present, Dependency):
             self.dependents.discard(present.integration_id, present)
             self.uses.discard(present.target, present.integration_id)
@@ -340,7 +406,7 @@ def _remembered(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
     return found
 
 
-def place_of(server: Server) -> tuple[str, int]:
+def endpoint_of(server: Server) -> tuple[str, int]:
     """Where a server is, whatever its scheme: its host and effective port."""
     return server.host, server.port or DEFAULT_PORTS[server.scheme]
 
@@ -382,18 +448,3 @@ def _first_row(keys: Sequence[str], window: Window) -> int:
         return max(0, bisect_left(keys, window.before) - window.size)
     start = bisect_right(keys, window.after) if window.after is not None else 0
     return start if start < len(keys) else max(0, len(keys) - window.size)
-
-
-def load_order(value: Value) -> tuple[int, Any]:
-    """In which order values are loaded fastest: each then goes to the end of its indexes."""
-    if isinstance(value, Integration):
-        return 0, value.key
-    if isinstance(value, Dependency | Bar):
-        return 1, target_order(value.target)
-    if isinstance(value, WorkflowToken):
-        return 2, age_order(value)
-    if isinstance(value, AuditEntry):
-        return 3, value.sequence
-    if isinstance(value, Setting):
-        return 4, value.name
-    return 5, value.at

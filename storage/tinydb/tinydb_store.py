@@ -28,10 +28,9 @@ from storage.tinydb.conversion import convert_workspaces, former_of, is_former
 from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
-from storage.tinydb.last_used import LastUsed
 from storage.tinydb.metadata import Metadata
-from storage.tinydb.reading import SnapshotReading, candidates
-from storage.tinydb.snapshot import Snapshot
+from storage.tinydb.snapshot import LastUsed, Snapshot
+from storage.tinydb.transaction import SnapshotReading, candidates
 from storage.tinydb.use_counts import UseCounts
 from storage.tinydb.workspace import Clock, Holders, OpenWorkspace, Shared
 from storage.transfer import Contents

@@ -17,18 +17,22 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreFull
-from bot.core.model import Target
-from storage.identities import Identities
-from storage.records import TOKENS, Value
+from bot.core.model import (
+    AuditEntry,
+    Bar,
+    Dependency,
+    Integration,
+    Setting,
+    Target,
+)
+from bot.core.workflows.token_format import WorkflowToken
+from storage.records import TOKENS, Identities, Value
 from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
 from storage.tinydb.directory import workspace_of, workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
-from storage.tinydb.file_format import Sealer, damaged
-from storage.tinydb.last_used import LastUsed, UseKey
-from storage.tinydb.reading import SnapshotReading
-from storage.tinydb.snapshot import Snapshot, load_order
-from storage.tinydb.tables import Database
-from storage.tinydb.transaction import Rows, SnapshotChange
+from storage.tinydb.file_format import Database, Sealer, damaged
+from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, age_order, target_order
+from storage.tinydb.transaction import Rows, SnapshotChange, SnapshotReading
 
 Clock = Callable[[], datetime]
 Holders = dict[str, "OpenWorkspace"]
@@ -309,6 +313,21 @@ class OpenWorkspace:
         if not file.load(take) and previous_of(file.path).exists():
             raise damaged(file.path, self.key, "it is missing, and the version before is there")
         snapshot = Snapshot()
-        for value in sorted(values, key=load_order):
+        for value in sorted(values, key=_load_order):
             snapshot.add(value)
         return snapshot
+
+
+def _load_order(value: Value) -> tuple[int, Any]:
+    """In which order values are loaded fastest: each then goes to the end of its indexes."""
+    if isinstance(value, Integration):
+        return 0, value.key
+    if isinstance(value, Dependency | Bar):
+        return 1, target_order(value.target)
+    if isinstance(value, WorkflowToken):
+        return 2, age_order(value)
+    if isinstance(value, AuditEntry):
+        return 3, value.sequence
+    if isinstance(value, Setting):
+        return 4, value.name
+    return 5, value.at

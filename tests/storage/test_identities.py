@@ -8,10 +8,9 @@ import pytest
 
 from bot.core.errors import KeyringFailure
 from bot.core.model import NO_OPTIONS, Integration
-from storage.identities import Identities
 from storage.maintenance import count_by_key, forget, reseal
 from storage.postgres.postgres_store import PostgresStore
-from storage.records import row_of
+from storage.records import Identities, row_of
 from storage.sealing import Keyring
 from storage.tinydb.directory import workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Volume

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from storage.tinydb.durable_files import Volume
-from storage.tinydb.tables import Database, QuaymasterFile
+from storage.tinydb.file_format import Database, QuaymasterFile
 from tests.storage.disks import ModelDisk, PowerCut
 from tests.storage.forging import OWNER
 
