@@ -17,7 +17,7 @@ How a payload finds its listener, which differs from plain Bolt:
 3. A listener is a plain function. It gets what its arguments name:
 
    ============  =====================================================================================
-   ``words``     the command's text, read: quotes, links, phones' dashes (``command.py``)
+   ``words``     the command's text, read: quotes, links, phones' dashes (``routes.py``)
    ``press``     a pressed button: its value, and what is typed around it (``routes.py``)
    ``form``      a submitted form: its values, and its ``private_metadata`` as ``facts``
    ``surface``   where to answer: a message, a modal, the Home tab (``surfaces.py``)

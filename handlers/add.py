@@ -17,7 +17,6 @@ from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor
 from bot.services import Services
 from handlers.blocks import View, actions, button, state_value
-from handlers.command import Verb, Words
 from handlers.form import (
     KIND,
     TICK,
@@ -38,7 +37,7 @@ from handlers.form import (
     typed_draft,
 )
 from handlers.link import OPEN as LINK
-from handlers.routes import Form, Press, Routes
+from handlers.routes import Form, Press, Routes, Verb, Words
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import ModalSurface, Surface
 from handlers.test import OPEN as TEST

@@ -42,11 +42,10 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, too_old, turning
 from handlers.phrases import last_used, origin, targets_depend
 from handlers.picker import open_picker
-from handlers.routes import Press, Routes
+from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 ASK = "delete.ask"

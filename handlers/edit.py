@@ -28,7 +28,6 @@ from handlers.blocks import (
     message,
     section,
 )
-from handlers.command import Verb, Words
 from handlers.form import (
     access_menu,
     default_box,
@@ -47,7 +46,7 @@ from handlers.form import (
 from handlers.paging import pack, read_value, too_old
 from handlers.phrases import origin, targets_depend
 from handlers.picker import open_picker
-from handlers.routes import Form, Press, Routes
+from handlers.routes import Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, with_facts
 
 OPEN = "edit.open"

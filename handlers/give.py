@@ -25,10 +25,9 @@ from handlers.blocks import (
     notice,
     paragraphs,
 )
-from handlers.command import PERSON, Verb, Words
 from handlers.owner_news import GIVE_TO, Leaver
 from handlers.paging import pack, read_value
-from handlers.routes import Press, Routes
+from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 _CONFIRM = "give.confirm"

@@ -21,8 +21,7 @@ from handlers.blocks import (
     paragraphs,
     section,
 )
-from handlers.command import COMMAND, Verb, Words
-from handlers.routes import Routes
+from handlers.routes import COMMAND, Routes, Verb, Words
 
 _OTHERS = "Look after"
 GROUPS = {

@@ -22,10 +22,9 @@ from bot.core.model import Actor, AuditEntry, Role
 from bot.core.queries import HistoryPage, HistoryQuery
 from bot.services import Services
 from handlers.blocks import Message, actions, button, context, header, message, notice, section
-from handlers.command import COMMAND, Verb, Words, read_words
 from handlers.paging import pack, unpack
 from handlers.phrases import history_line
-from handlers.routes import Press, Routes
+from handlers.routes import COMMAND, Press, Routes, Verb, Words, read_words
 from handlers.surfaces import Surface
 
 OPEN = "history.open"

@@ -27,11 +27,10 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.command import COMMAND
 from handlers.edit import OPEN as EDIT
 from handlers.list import State, decoded, health_in_words, list_blocks, narrowed
 from handlers.requests import request_buttons
-from handlers.routes import Routes
+from handlers.routes import COMMAND, Routes
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import HomeSurface
 from handlers.test import OPEN as TEST

@@ -11,8 +11,7 @@ from bot.core.workflows.image_names import Explained, explain_images
 from bot.core.workflows.resolve import Choice
 from bot.services import Services
 from handlers.blocks import Block, Message, bold, button, code, escape, message, section
-from handlers.command import COMMAND, as_typed
-from handlers.routes import Routes
+from handlers.routes import COMMAND, Routes, as_typed
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import Surface
 

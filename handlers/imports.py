@@ -36,9 +36,8 @@ from handlers.blocks import (
     state_value,
     text_input,
 )
-from handlers.command import Verb
 from handlers.form import VALUE, access_menu, is_closed, undecided_note
-from handlers.routes import Form, Routes
+from handlers.routes import Form, Routes, Verb
 from handlers.surfaces import Surface, with_facts
 
 _PREVIEW = "import.preview"

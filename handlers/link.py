@@ -48,7 +48,6 @@ from handlers.blocks import (
     state_value,
     text_input,
 )
-from handlers.command import Verb, Words
 from handlers.paging import pack, read_value
 from handlers.picker import (
     chosen_integration,
@@ -57,7 +56,7 @@ from handlers.picker import (
     new_target_inputs,
     target_input,
 )
-from handlers.routes import Form, Press, Routes
+from handlers.routes import Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
 
 OPEN = "link.open"

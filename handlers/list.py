@@ -39,11 +39,10 @@ from handlers.blocks import (
     text_input,
     when,
 )
-from handlers.command import PERSON, Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
 from handlers.paging import pack, page_buttons, unpack
-from handlers.routes import Press, Routes
+from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS

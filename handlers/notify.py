@@ -33,12 +33,11 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.command import COMMAND, Verb, Words
 from handlers.edit import OPEN as EDIT
 from handlers.owner_news import draw_owners, is_about_owners
 from handlers.phrases import event_line, last_used
 from handlers.requests import draw_requests, is_request
-from handlers.routes import Press, Routes
+from handlers.routes import COMMAND, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST
 

@@ -8,8 +8,8 @@ from bot.core.integrations.owners import GRACE, belongings_of
 from bot.core.model import Event, News
 from bot.core.ports.store import Reading
 from handlers.blocks import Block, Message, actions, bold, context, mention, message, plain, section, when
-from handlers.command import COMMAND
 from handlers.paging import pack
+from handlers.routes import COMMAND
 
 GIVE_TO = "give.to"
 

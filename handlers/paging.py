@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar, get_type_hints
 
 from bot.core.errors import InvalidInput
 from handlers.blocks import Block, actions, button, context
-from handlers.command import COMMAND
+from handlers.routes import COMMAND
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 

@@ -29,14 +29,13 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
 from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
 from handlers.phrases import history_line, origin
 from handlers.picker import open_picker
-from handlers.routes import Press, Routes
+from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS
 from handlers.test import OPEN as TEST

@@ -26,10 +26,9 @@ from handlers.blocks import (
     section,
     text_input,
 )
-from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
 from handlers.picker import open_picker
-from handlers.routes import Ask, Press, Routes
+from handlers.routes import Ask, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 OPEN = "tags.open"

@@ -33,10 +33,9 @@ from handlers.blocks import (
     message,
     section,
 )
-from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, too_old
 from handlers.phrases import last_used, origin
-from handlers.routes import Press, Routes
+from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 _REMOVE = "settings.remove"

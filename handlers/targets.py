@@ -15,9 +15,8 @@ from bot.core.model import Actor, TargetKind
 from bot.core.queries import TargetPage
 from bot.services import Services
 from handlers.blocks import Block, Message, code, header, message, notice, paragraphs, section
-from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
-from handlers.routes import Press, Routes
+from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 _PREVIOUS = "targets.previous"

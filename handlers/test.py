@@ -29,11 +29,10 @@ from handlers.blocks import (
     plain,
     section,
 )
-from handlers.command import Verb, Words
 from handlers.edit import OPEN as EDIT
 from handlers.paging import pack, read_value
 from handlers.picker import open_picker
-from handlers.routes import Ask, Press, Routes
+from handlers.routes import Ask, Press, Routes, Verb, Words
 from handlers.surfaces import Follower, Surface
 
 OPEN = "test.open"

@@ -42,11 +42,10 @@ from handlers.blocks import (
     text_input,
     when,
 )
-from handlers.command import Verb, Words
 from handlers.paging import pack, read_value, turning
 from handlers.picker import chosen_target, new_target_inputs, target_input
 from handlers.requests import request_buttons
-from handlers.routes import Form, Press, Routes
+from handlers.routes import Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
 
 OPEN = "token.open"

@@ -22,10 +22,9 @@ from handlers.blocks import (
     message,
     section,
 )
-from handlers.command import Verb, Words
 from handlers.delete import ASK as DELETE
 from handlers.phrases import last_used
-from handlers.routes import Routes
+from handlers.routes import Routes, Verb, Words
 
 
 def register(routes: Routes) -> None:

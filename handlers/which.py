@@ -24,9 +24,8 @@ from handlers.blocks import (
     state_value,
     text_input,
 )
-from handlers.command import Verb, Words
 from handlers.picker import optional_target, target_input
-from handlers.routes import Form, Routes
+from handlers.routes import Form, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
 
 _SAVE = "which.save"

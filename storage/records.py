@@ -47,6 +47,14 @@ REQUESTS = "requests"
 AUDIT = "audit"
 HEAD = "head"
 """The tables of a workspace; the last holds the seal of the newest audit entry's hash."""
+T = TypeVar("T")
+_SHARED = frozenset({"kind", "username", "owner", "created_by", "added_by", "by", "actor", "action"})
+"""Texts that many values have in common: one copy of each saves memory."""
+_IDENTIFYING = frozenset({"username", "options"})
+"""What tells who an integration logs in as. Rows of format 2 hold it in the clear."""
+_USERNAME = "username"
+_OPTION = "option "
+"""What the names of options begin with, so that none is taken for the username."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +68,6 @@ class Request:
 
 Value = Integration | Dependency | Bar | WorkflowToken | Setting | News | Request | AuditEntry
 """What a row holds."""
-
-T = TypeVar("T")
 
 
 class _Form(NamedTuple):
@@ -122,10 +128,6 @@ def _part(field: Field[Any], hint: Any) -> _Part:
     if hint is str and field.name in _SHARED:
         form = _Form(form.write, sys.intern)
     return _Part(field.name, form, None if default is MISSING else default)
-
-
-_SHARED = frozenset({"kind", "username", "owner", "created_by", "added_by", "by", "actor", "action"})
-"""Texts that many values have in common: one copy of each saves memory."""
 
 
 @cache
@@ -198,8 +200,6 @@ class _Table(NamedTuple):
     key: str
 
 
-_IDENTIFYING = frozenset({"username", "options"})
-"""What tells who an integration logs in as. Rows of format 2 hold it in the clear."""
 _TABLES: dict[type, _Table] = {
     Integration: _Table(INTEGRATIONS, Codec(Integration, without="id", unwritten=_IDENTIFYING), "id"),
     Dependency: _Table(DEPENDENCIES, Codec(Dependency), ""),
@@ -287,11 +287,6 @@ def value_in(table: str, key: str, row: Fields) -> Value | None:
         return integration_from(key, row)
     value: Value = found.codec.read(row, **({found.key: key} if found.key else {}))
     return value
-
-
-_USERNAME = "username"
-_OPTION = "option "
-"""What the names of options begin with, so that none is taken for the username."""
 
 
 class Identities:

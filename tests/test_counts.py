@@ -13,7 +13,7 @@ import handlers.list
 from bot.core.secrets import Secret
 from bot.run.wiring import web_client
 from bot.settings import Settings
-from bot.slack.command_name import CommandName
+from bot.slack.response_url import CommandName
 from storage import identities
 from storage.sealing import Keyring
 from tests.fakes.certificates import Authority

@@ -10,7 +10,7 @@ import pytest
 from bot.simulator.webapi import METHODS
 from bot.web.server import SLACK_PATH
 from handlers import all_routes
-from handlers.command import COMMAND
+from handlers.routes import COMMAND
 
 ROOT = Path(__file__).parent.parent
 MANIFEST = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))

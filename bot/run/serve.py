@@ -18,8 +18,8 @@ from bot.run.wiring import Wired, build_services
 from bot.settings import Settings
 from bot.slack.app import build_app
 from bot.slack.front import Seen, slack_front
+from bot.slack.members import SlackRates
 from bot.slack.own_workspace import OwnWorkspace
-from bot.slack.rate_limits import SlackRates
 from bot.slack.socket_mode import SocketMode
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
 from bot.web.health import Health, health_page

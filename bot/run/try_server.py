@@ -36,7 +36,7 @@ from bot.simulator.simulator import Simulator
 from bot.simulator.world import World
 from bot.slack.app import build_app
 from bot.slack.front import slack_front
-from bot.slack.rate_limits import SlackRates
+from bot.slack.members import SlackRates
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
 from bot.web.health import health_page
 from bot.web.server import Server, dispatcher, serve

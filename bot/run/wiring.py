@@ -24,10 +24,9 @@ from bot.registry.kind_table import GROUPS, KINDS
 from bot.run.clockwork import Clockwork
 from bot.services import Services
 from bot.settings import Settings, StoreSettings
-from bot.slack.command_name import CommandName, NamingClient, NamingReplies
 from bot.slack.front import Seen
 from bot.slack.members import SlackPeople
-from bot.slack.response_url import SlackReplies
+from bot.slack.response_url import CommandName, NamingClient, NamingReplies, SlackReplies
 from bot.slack.slack_errors import ShortRateLimitRetry
 from storage.sealing import Keyring, parse_keys, read_keys_file
 from storage.tinydb.tinydb_store import TinyDBStore

@@ -16,9 +16,9 @@ from slack_bolt.request.internals import build_context
 
 from bot.core.model import Workspace
 from bot.services import Services
-from bot.slack.command_name import CommandName
 from bot.slack.dispatch import Dispatch, Workspaces
-from bot.slack.rate_limits import SlackRates
+from bot.slack.members import SlackRates
+from bot.slack.response_url import CommandName
 from handlers import all_routes
 
 _NAME = "slack_bolt.quaymaster"

@@ -31,8 +31,8 @@ from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_s
 from bot.core.secret_detection import looks_secret
 from bot.core.workflows.token_format import ids_in
 from bot.services import Services
-from bot.slack.command_name import CommandName
-from bot.slack.rate_limits import SlackRates
+from bot.slack.members import SlackRates
+from bot.slack.response_url import CommandName
 from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected

@@ -10,7 +10,7 @@ from slack_sdk import WebClient
 from bot.core.errors import NotPermitted, QuaymasterError
 from bot.core.model import Workspace
 from bot.core.ports.slack import Executor
-from bot.slack.questions import Patience, Questions
+from bot.slack.members import Patience, Questions
 
 _ASK_S = 0.5
 """Slack waits 3 s, of which 2 may be needed to ask who somebody is."""

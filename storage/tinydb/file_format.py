@@ -41,6 +41,10 @@ _MAGIC = "quaymaster"
 FORMAT = 3
 """Format 2 held usernames and options in the clear; the store seals them when it opens."""
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
+Tables = dict[str, dict[str, Any]]
+"""Documents by table and id, each a ``Document``: ``Rows.put`` alone writes."""
+Visitor = Callable[[str, str, Fields], None]
+"""Is shown a table's name, a document's id and its fields."""
 
 
 class Sealer:
@@ -193,13 +197,6 @@ def _newer(path: Path, format_number: int) -> StoreFailure:
     return StoreFailure(
         f"{path} was written by a newer Quaymaster (format {format_number}).", "Start that version instead."
     )
-
-
-Tables = dict[str, dict[str, Any]]
-"""Documents by table and id, each a ``Document``: ``Rows.put`` alone writes."""
-
-Visitor = Callable[[str, str, Fields], None]
-"""Is shown a table's name, a document's id and its fields."""
 
 
 class Document(Mapping[str, Any]):

@@ -45,6 +45,13 @@ from storage.records import Request, Value
 
 UseKey = tuple[str, Target] | str
 """An integration's id and a target, or a token's id."""
+_MOST_FILTERS = 16
+"""How many filters' results a snapshot remembers: people page through the same list."""
+_CANDIDATES = 60
+_NO_FILTER = Filter()
+_KIND_ORDER = {kind: place for place, kind in enumerate(TargetKind)}
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class LastUsed:
@@ -105,16 +112,6 @@ class LastUsed:
 
 def _is_later(at: datetime | None, known: datetime | None) -> bool:
     return at is not None and (known is None or known < at)
-
-
-_MOST_FILTERS = 16
-"""How many filters' results a snapshot remembers: people page through the same list."""
-_CANDIDATES = 60
-_NO_FILTER = Filter()
-_KIND_ORDER = {kind: place for place, kind in enumerate(TargetKind)}
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class Groups(Generic[K, V]):

@@ -57,6 +57,13 @@ _MOST_ENDING = 1000
 _MOST_NEWS = 100
 
 T = TypeVar("T")
+_REMEMBERED_FOR = timedelta(minutes=10)
+_TOKENS_KEPT_FOR = timedelta(days=90)
+"""How long a token is listed after it was revoked or has ended; the history keeps its events."""
+_CLOCK_JUMP = timedelta(days=30)
+"""A clock that is so far ahead of the newest entry may be wrong: nothing is dropped by it."""
+Rows = dict[str, dict[str, Fields | None]]
+"""What will be written: by table and key, ``None`` for what is taken away."""
 
 
 class _Part:
@@ -278,16 +285,6 @@ def _page(rows: Sequence[T], number: int, size: int) -> tuple[int, Sequence[T]]:
 def _holds_all(name: str, words: tuple[str, ...]) -> bool:
     key = name.casefold()
     return all(word in key for word in words)
-
-
-_REMEMBERED_FOR = timedelta(minutes=10)
-_TOKENS_KEPT_FOR = timedelta(days=90)
-"""How long a token is listed after it was revoked or has ended; the history keeps its events."""
-_CLOCK_JUMP = timedelta(days=30)
-"""A clock that is so far ahead of the newest entry may be wrong: nothing is dropped by it."""
-
-Rows = dict[str, dict[str, Fields | None]]
-"""What will be written: by table and key, ``None`` for what is taken away."""
 
 
 class SnapshotChange(SnapshotReading):

@@ -20,7 +20,7 @@ from bot.core.secrets import Secret
 from bot.run.wiring import Wired, build_services
 from bot.settings import Settings, keep_from_bolt
 from bot.slack.app import build_app
-from bot.slack.rate_limits import SlackRates
+from bot.slack.members import SlackRates
 from tests.bench.processes import status_mb
 from tests.features.payloads import SIGNING_SECRET
 

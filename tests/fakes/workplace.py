@@ -28,8 +28,7 @@ from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
-from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
-from bot.web.api.token_limits import Rates
+from bot.web.api.routing import WORKFLOWS_PATH, Rates, workflow_api
 from bot.web.health import health_page
 from bot.web.server import Server, dispatcher
 from storage.sealing import Keyring

@@ -21,13 +21,11 @@ from bot.logs import slack_logger
 from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
 from bot.slack.app import build_app
-from bot.slack.command_name import CommandName, NamingClient, NamingReplies
 from bot.slack.dispatch import Workspaces
 from bot.slack.front import slack_front
-from bot.slack.members import SlackPeople
-from bot.slack.rate_limits import SlackRates
-from bot.slack.response_url import SlackReplies
-from handlers.command import COMMAND
+from bot.slack.members import SlackPeople, SlackRates
+from bot.slack.response_url import CommandName, NamingClient, NamingReplies, SlackReplies
+from handlers.routes import COMMAND
 from storage.sealing import Keyring, new_key, parse_keys
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.clock import Clock

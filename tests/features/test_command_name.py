@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.slack.command_name import CommandName
+from bot.slack.response_url import CommandName
 from tests.fakes.people import MEMBER
 from tests.fakes.slack import OPS
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core.errors import TooOften
-from bot.slack.rate_limits import PEOPLE_AT_ONCE, SlackRates
+from bot.slack.members import PEOPLE_AT_ONCE, SlackRates
 from tests.fakes.people import ADMIN, MEMBER
 from tests.features.team import ACME
 

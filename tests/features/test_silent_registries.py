@@ -10,8 +10,7 @@ import pytest
 from bot.core.model import Role, Target, TargetKind
 from bot.core.workflows.tokens import create_token
 from bot.registry.capacity import MOST_FOR_A_PERSON, CappedRegistry
-from bot.web.api.routing import workflow_api
-from bot.web.api.token_limits import Rates
+from bot.web.api.routing import Rates, workflow_api
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.slack import OPS

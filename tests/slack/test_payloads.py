@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from bot.slack.payloads import Misshapen, check_shape
+from bot.slack.front import Misshapen, check_shape
 
 FORM = "application/x-www-form-urlencoded"
 COMMAND = b"command=%2Fintegrations&text=list&team_id=T1&user_id=U1&trigger_id=1.2.x"

@@ -11,8 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from bot.core.ports.registry import DockerLogin
 from bot.core.secrets import Secret
-from bot.web.api.endpoints import ENDPOINTS
-from bot.web.api.replies import STATUSES
+from bot.web.api.endpoints import ENDPOINTS, STATUSES
 from bot.web.api.routing import OPEN_TO_ALL
 from tests.fakes.workplace import SERVER
 from tests.web.conftest import NINE

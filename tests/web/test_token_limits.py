@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bot.core.errors import TooOften
-from bot.web.api.token_limits import Rates
+from bot.web.api.routing import Rates
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.workplace import SERVER, workplace
 

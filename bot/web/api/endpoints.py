@@ -3,12 +3,34 @@
 ``/v1/openapi.json`` describes them; a test holds the two against each other.
 """
 
+import json
+import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from bot.core.addresses import docker_keys, parse_server
-from bot.core.errors import InvalidInput
-from bot.core.model import Integration, Server, name_key
+from bot.core.errors import (
+    Ambiguous,
+    Busy,
+    Conflict,
+    Deleted,
+    InvalidInput,
+    KeyringFailure,
+    LinkedOnly,
+    NoSuchPath,
+    NotFound,
+    NotPermitted,
+    QuaymasterError,
+    RegistryFailure,
+    StoreFailure,
+    TokenRefused,
+    TooOften,
+    Unreachable,
+    WrongMethod,
+)
+from bot.core.model import Integration, Server, Stage, name_key
 from bot.core.secret_detection import looks_secret
 from bot.core.workflows.fetch import (
     HandOut,
@@ -28,8 +50,146 @@ from bot.core.workflows.formats import (
     kubernetes_secret,
     shell_exports,
 )
-from bot.web.api.calls import Call
-from bot.web.api.replies import EXPIRES, JSON, TEXT, Headers, Reply, json_reply
+from bot.web.json_answers import DATA_HEADERS, STATUS_LINES
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse
+from functools import cache
+from urllib.parse import unquote_plus
+
+from bot.core.ports import Ports
+from bot.core.workflows.tokens import Caller
+
+_LONGEST_QUERY = 4096
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+EXPIRES = "X-Quaymaster-Expires-At"
+Headers = tuple[tuple[str, str], ...]
+STATUSES: tuple[tuple[type[QuaymasterError], HTTPStatus, str], ...] = (
+    (TokenRefused, HTTPStatus.UNAUTHORIZED, "unauthorized"),
+    (TooOften, HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
+    (NoSuchPath, HTTPStatus.NOT_FOUND, "no_such_path"),
+    (WrongMethod, HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed"),
+    (InvalidInput, HTTPStatus.BAD_REQUEST, "invalid_request"),
+    (Deleted, HTTPStatus.NOT_FOUND, "deleted"),
+    (NotFound, HTTPStatus.NOT_FOUND, "not_found"),
+    (LinkedOnly, HTTPStatus.FORBIDDEN, "linked_targets_only"),
+    (NotPermitted, HTTPStatus.FORBIDDEN, "not_permitted"),
+    (Ambiguous, HTTPStatus.CONFLICT, "ambiguous"),
+    (Conflict, HTTPStatus.CONFLICT, "conflict"),
+    (Unreachable, HTTPStatus.GATEWAY_TIMEOUT, "registry_unreachable"),
+    (RegistryFailure, HTTPStatus.BAD_GATEWAY, "registry_refused"),
+    (Busy, HTTPStatus.SERVICE_UNAVAILABLE, "busy"),
+    (StoreFailure, HTTPStatus.SERVICE_UNAVAILABLE, "store_unavailable"),
+    (KeyringFailure, HTTPStatus.INTERNAL_SERVER_ERROR, "credential_unreadable"),
+)
+"""The first row that fits an error decides. Codes are for programs and never change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an endpoint is given."""
+
+    ports: Ports
+    caller: Caller
+    name: str
+    """The integration that the path names; empty when it names none."""
+    query: Mapping[str, str] = field(repr=False)
+    """By parameter; somebody may have put a token there."""
+
+
+def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
+    """
+    Read a query. Values are never repeated in an error: one might be a token that was put in the wrong place.
+
+    Raises:
+        InvalidInput: A parameter is missing, unknown, repeated or not UTF-8.
+    """
+    parts = [part.partition("=") for part in text.split("&")] if text else []
+    values = {unquote_plus(name): value for name, _, value in parts}
+    takes = _takes_in_words(required, optional)
+    if not values.keys() <= {*required, *optional} or len(text) > _LONGEST_QUERY:
+        raise InvalidInput("The query holds something that this path does not take.", takes)
+    if len(values) != len(parts):
+        raise InvalidInput("The query holds a parameter more than once.", takes)
+    try:
+        query = {name: unquote_plus(value, errors="strict") for name, value in values.items()}
+    except UnicodeDecodeError:
+        raise InvalidInput("The query cannot be read.", takes) from None
+    missing = [name for name in required if not query.get(name)]
+    if missing:
+        raise InvalidInput(f"The parameter {missing[0]} is missing.", takes)
+    return query
+
+
+@cache
+def _takes_in_words(required: tuple[str, ...], optional: tuple[str, ...]) -> str:
+    """Return the sentence about what a path takes."""
+    names = [*required, *(f"{name} (optional)" for name in optional)]
+    return f"It takes {', '.join(names)}." if names else "It takes none."
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer. Its ``repr`` does not show the body, which may hold what is handed out."""
+
+    body: bytes = field(repr=False)
+    content_type: str = JSON
+    status: HTTPStatus = HTTPStatus.OK
+    headers: Headers = ()
+
+
+def json_reply(fields: object, headers: Headers = ()) -> Reply:
+    """Answer with JSON."""
+    return Reply(json.dumps(fields, ensure_ascii=False).encode(), headers=headers)
+
+
+def _refusal_of(error: QuaymasterError) -> tuple[HTTPStatus, str]:
+    """Return an error's status and code."""
+    if isinstance(error, RegistryFailure) and error.stage is Stage.REPOSITORY:
+        # The registry was reached: it does not show the repository, or not to this login.
+        return HTTPStatus.BAD_GATEWAY, "registry_refused"
+    found = (row[1:] for row in STATUSES if isinstance(error, row[0]))
+    return next(found, (HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error"))
+
+
+def error_reply(error: QuaymasterError, *, as_text: bool) -> Reply:
+    """
+    Answer with an error.
+
+    Args:
+        error: What went wrong.
+        as_text: Code, message and hint as three lines, for scripts without a JSON parser.
+    """
+    status, code = _refusal_of(error)
+    fields = {"code": code, "message": error.message, "hint": error.hint}
+    if as_text:
+        lines = (f"{_one_line(text)}\n" for text in fields.values())
+        return Reply("".join(lines).encode(), TEXT, status, _headers_of(error))
+    return Reply(json_reply(fields).body, JSON, status, _headers_of(error))
+
+
+def _one_line(text: str) -> str:
+    """Take out what would begin a new line or move a terminal's cursor."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+
+
+def _headers_of(error: QuaymasterError) -> Headers:
+    """The headers that belong to an error's status."""
+    if isinstance(error, TokenRefused):
+        return (("WWW-Authenticate", "Bearer"),)
+    if isinstance(error, TooOften):
+        return (("Retry-After", str(error.wait_s)),)
+    if isinstance(error, WrongMethod):
+        return (("Allow", error.allowed),)
+    return (("Retry-After", "1"),) if isinstance(error, Busy) else ()
+
+
+def send(start_response: "StartResponse", reply: Reply, *, is_head: bool) -> Iterable[bytes]:
+    """Begin the answer and give its body; to HEAD only the headers."""
+    about_body = (("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))))
+    start_response(STATUS_LINES[reply.status], [*about_body, *DATA_HEADERS, *reply.headers])
+    return [] if is_head else [reply.body]
 
 
 def _server_in(_: str, query: Mapping[str, str]) -> Server | None:
