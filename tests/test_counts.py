@@ -14,7 +14,7 @@ from bot.core.secrets import Secret
 from bot.run.wiring import web_client
 from bot.settings import Settings
 from bot.slack.response_url import CommandName
-from storage import identities
+from storage import records
 from storage.sealing import Keyring
 from tests.fakes.certificates import Authority
 from tests.fakes.people import COLLEAGUE, MEMBER
@@ -105,7 +105,7 @@ def test_page_draws_no_more_than_fifteen(team, monkeypatch, typed):
     """However many there are, fifteen rows are drawn, none is decoded and no secret is opened."""
     team.add_many(500)
     drawn = counted(monkeypatch, handlers.list, "row_blocks")
-    decoded = counted(monkeypatch, identities, "value_in")
+    decoded = counted(monkeypatch, records, "value_in")
     opened = counted(monkeypatch, Keyring, "open")
     team.command(typed)
 
