@@ -48,6 +48,7 @@ from handlers import (
     link,
     list,  # noqa: A004 - the same
     notify,
+    revoke,
     show,
     tags,
     target_settings,
@@ -62,7 +63,7 @@ from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, delete, link, target_settings, targets, give)
 REST = (unused, imports, images, history, notify, help, home, decide)
-FEATURES = (*FIRST, test, tags, token, which, *REST)
+FEATURES = (*FIRST, test, tags, token, revoke, which, *REST)
 """In the order help lists them."""
 
 

@@ -27,7 +27,7 @@ _OTHERS = "Look after"
 GROUPS = {
     "Use": ("list", "add", "show", "edit", "delete", "test", "tags", "import"),
     "Depend": ("link", "unlink", "settings", "targets", "which", "unused"),
-    "Pipelines": ("token",),
+    "Pipelines": ("token", "revoke"),
     _OTHERS: ("give", "history", "notify", "help"),
 }
 """Which verbs belong together."""

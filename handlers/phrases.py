@@ -29,6 +29,7 @@ _DID = {
     Action.FETCH: "fetched",
     Action.CREATE_TOKEN: "created a token",
     Action.REVOKE_TOKEN: "revoked a token",
+    Action.REVOKE_ALL: "revoked everything after a leak:",
     Action.IMPORT: "imported",
     Action.FORGET: "dropped the lost secret of",
     Action.HEALTH: "found out about the login of",
@@ -61,6 +62,7 @@ _TRIED = {
     Action.FETCH: "fetch",
     Action.CREATE_TOKEN: "create a token",
     Action.REVOKE_TOKEN: "revoke a token",
+    Action.REVOKE_ALL: "revoke everything",
     Action.IMPORT: "import",
     Action.MUTE: "mute",
     Action.NOTIFY: "choose where news goes",
@@ -135,6 +137,7 @@ _PERSON = {
     Action.GIVE: "to {}",
     Action.GIVE_ALL: "to {}",
     Action.ORPHAN: "{} was deactivated",
+    Action.REVOKE_ALL: "of {}",
 }
 """What the other person has to do with it."""
 

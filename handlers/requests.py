@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from bot.core.audit import Action
 from bot.core.model import Event, Target, TargetKind
 from handlers.blocks import Block, Message, actions, bold, button, code, mention, message, section
+from handlers.edit import OPEN as EDIT
 from handlers.paging import pack, too_old
+from handlers.routes import COMMAND
 
 ALLOW = "decide.allow"
 APPROVE = "decide.approve"
@@ -132,6 +134,24 @@ def _left(event: Event) -> tuple[str, list[Block]]:
     return text, []
 
 
+def _leaked(event: Event) -> tuple[str, list[Block]]:
+    if event.token_id:
+        make = f"`{COMMAND} token create {event.target.as_typed}`" if event.target else "A new token"
+        text = (
+            f":no_entry: {_who(event)} revoked your workflow token {code(event.token_id)} for "
+            f"{_target(event)}, because it may have leaked. {make} makes another."
+        )
+        return text, []
+    if event.name:
+        text = (
+            f":rotating_light: The login of {bold(event.name)} may be known to others: {_who(event)} revoked "
+            "what could fetch it. Make a new credential at its registry, then enter it here."
+        )
+        edit = button("Edit", EDIT, event.integration_id or "", label=f"Edit {event.name}")
+        return text, [actions(edit)]
+    return f":no_entry: {_who(event)} revoked everything of yours: {event.reason}.", []
+
+
 def _fetched(event: Event) -> tuple[str, list[Block]]:
     text = f":inbox_tray: {_target(event)} fetched {bold(event.name)} for the first time."
     quiet = button(
@@ -149,5 +169,6 @@ _MESSAGES: Mapping[Action, Callable[[Event], tuple[str, list[Block]]]] = {
     Action.APPROVE_TOKEN: _decided,
     Action.DECLINE_TOKEN: _decided,
     Action.REVOKE_TOKEN: _left,
+    Action.REVOKE_ALL: _leaked,
     Action.FETCH: _fetched,
 }

@@ -116,6 +116,7 @@ def walked(team, registry):
     team.press("Next", on=team.command("targets"))
     tell_requests(team)
     hear_of_a_leaver(team)
+    team.command("revoke everything project noted", ADMIN)
     team.command("history", ADMIN)
     team.command("help")
     [team.command(f"token create project web-shop-{number}") for number in range(21)]

@@ -28,6 +28,7 @@ _LEAST_ROLE = {
     Action.RENAME_TARGET: Role.ADMIN,
     Action.CREATE_TOKEN: Role.MEMBER,
     Action.REVOKE_TOKEN: Role.MEMBER,
+    Action.REVOKE_ALL: Role.MEMBER,
     Action.EDIT: Role.MEMBER,
     Action.UNLINK: Role.MEMBER,
     Action.DELETE: Role.MEMBER,
@@ -46,6 +47,7 @@ _OWNERS_ONLY = frozenset(
         Action.UNLINK,
         Action.RESTORE,
         Action.REVOKE_TOKEN,
+        Action.REVOKE_ALL,
         Action.MUTE,
         Action.GIVE,
     }
@@ -66,6 +68,7 @@ _IN_WORDS = {
     Action.RENAME_TARGET: "rename targets",
     Action.CREATE_TOKEN: "create workflow tokens",
     Action.REVOKE_TOKEN: "revoke other people's tokens",
+    Action.REVOKE_ALL: "revoke everything of others",
     Action.EDIT: "edit",
     Action.UNLINK: "remove dependencies of",
     Action.DELETE: "delete",

@@ -37,6 +37,8 @@ class Action(StrEnum):
     RESTORE = "dependency.restore"
     CREATE_TOKEN = "token.create"  # noqa: S105 - the name of an action
     REVOKE_TOKEN = "token.revoke"  # noqa: S105 - the same
+    REVOKE_ALL = "token.revoke_all"
+    """Every token that a leak exposes was ended, and its integrations are to be rotated."""
     APPROVE_TOKEN = "token.approve"  # noqa: S105 - the same
     DECLINE_TOKEN = "token.decline"  # noqa: S105 - the same
     RENAME_TARGET = "target.rename"

@@ -20,6 +20,7 @@ OWNING = (
     Action.UNLINK,
     Action.RESTORE,
     Action.REVOKE_TOKEN,
+    Action.REVOKE_ALL,
     Action.MUTE,
     Action.GIVE,
 )

@@ -1,0 +1,184 @@
+"""After a leak: end every workflow token that somebody else may have, and name what must be rotated.
+
+plan_revocation -> Exposure -> revoke_everything -> the same Exposure, or what there is now
+
+A token that leaked has shown its holder every credential that it fetched. Ending the token stops the next
+fetch; only a new credential at the registry stops the use of what was fetched already.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from bot.core.access import may, refuse, require
+from bot.core.audit import Action, event
+from bot.core.errors import NotPermitted, UnknownIntegration
+from bot.core.integrations.owners import belongings_of
+from bot.core.model import Actor, Integration, Result, Target
+from bot.core.news import channel_of, record_news
+from bot.core.ports import Ports
+from bot.core.ports.store import Reading
+from bot.core.queries import HistoryQuery
+from bot.core.workflows.token_format import WorkflowToken
+
+_AT_ONCE = 500
+_MOST_READ = 10_000
+"""How many entries of the history are read for one token, the newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """What leaked, or whom it leaked from: exactly one of the three."""
+
+    person: str = ""
+    """A person's id: what they made and what they own."""
+    target: Target | None = None
+    """A target: what its pipelines were shown."""
+    integration: str = ""
+    """An integration's name: the credential itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What a leak exposes at one moment."""
+
+    leak: Leak
+    tokens: tuple[WorkflowToken, ...]
+    """The valid tokens that would end, those of one target side by side."""
+    integrations: tuple[Integration, ...]
+    """Whose credentials must be rotated, sorted by name key."""
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that differ when anything else is exposed."""
+        ids = "\n".join([*sorted(one.id for one in self.tokens), "", *(one.id for one in self.integrations)])
+        return hashlib.sha256(ids.encode()).hexdigest()[:16]
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Whose pipelines stop until they get another token."""
+        return tuple(dict.fromkeys(one.target for one in self.tokens))
+
+
+def plan_revocation(ports: Ports, actor: Actor, leak: Leak) -> Exposure:
+    """
+    Look up what ``revoke_everything`` would end, and what must be rotated.
+
+    Raises:
+        NotPermitted: Neither an admin nor the person whose everything it is.
+        UnknownIntegration: With the nearest names.
+    """
+    _require(ports, actor, leak)
+    return _exposure(ports.store.read(actor.workspace), actor, leak)
+
+
+def revoke_everything(ports: Ports, actor: Actor, leak: Leak, seen: str) -> tuple[Exposure, bool]:
+    """
+    End every token that a leak exposes: all of them in one change, or none.
+
+    Who made a token hears that it ended, and who owns an integration that it must be rotated.
+
+    Args:
+        ports: The ports.
+        actor: An admin, or the person whose everything it is.
+        leak: What leaked.
+        seen: The fingerprint of what the actor saw.
+
+    Returns:
+        What was ended and True; or what there is now and False: it is not what the actor saw.
+
+    Raises:
+        NotPermitted, UnknownIntegration: As ``plan_revocation``.
+    """
+    found = plan_revocation(ports, actor, leak)
+    if found.fingerprint != seen:
+        return found, False
+    with ports.store.change(actor.workspace) as change:
+        # Only the tokens are looked up again: the history is too long to be read while others wait.
+        tokens = _tokens(change, actor, leak)
+        if tokens != found.tokens:
+            return replace(found, tokens=tokens), False
+        for token in found.tokens:
+            change.put(replace(token, revoked_at=actor.at))
+            ended = event(actor, Action.REVOKE_ALL, token_id=token.id, target=token.target)
+            record_news(change, ended, (token.created_by,))
+        for integration in found.integrations:
+            # Without its server, so that one owner's integrations are one message.
+            exposed = replace(event(actor, Action.REVOKE_ALL, integration), server="")
+            record_news(change, exposed, (integration.owner,))
+        done = event(actor, Action.REVOKE_ALL, person=leak.person, target=leak.target, reason=in_words(found))
+        record_news(change, done, (channel_of(change), leak.person))
+    return found, True
+
+
+def in_words(found: Exposure) -> str:
+    """``2 workflow tokens ended, 3 integrations to rotate``."""
+    tokens, integrations = len(found.tokens), len(found.integrations)
+    return (
+        f"{tokens} workflow token{'s' * (tokens != 1)} ended, "
+        f"{integrations} integration{'s' * (integrations != 1)} to rotate"
+    )
+
+
+def _require(ports: Ports, actor: Actor, leak: Leak) -> None:
+    require(ports, actor, Action.SEE)
+    if not may(actor, Action.REVOKE_ALL, leak.person):
+        message = "Only a workspace admin may revoke everything, but for what is yours."
+        hint = "Ask an admin. What you made yourself ends with: /integrations revoke everything @you"
+        refuse(ports, actor, Action.REVOKE_ALL, NotPermitted(message, hint, actor.admins), person=leak.person)
+
+
+def _exposure(reading: Reading, actor: Actor, leak: Leak) -> Exposure:
+    tokens = _tokens(reading, actor, leak)
+    if leak.integration:
+        return Exposure(leak, tokens, (_named(reading, leak.integration),))
+    ids: set[str] = set()
+    if leak.person:
+        ids.update(one.id for one in belongings_of(reading, leak.person, actor.at).integrations)
+    if leak.target:
+        uses = reading.dependencies.of_target(leak.target)
+        ids.update(use.integration.id for use in uses if use.dependency.last_used_at)
+    for token in tokens:
+        ids.update(_fetched_by(reading, token))
+    found = [one for one in map(reading.integrations.get, ids) if one]
+    return Exposure(leak, tokens, tuple(sorted(found, key=lambda one: one.key)))
+
+
+def _tokens(reading: Reading, actor: Actor, leak: Leak) -> tuple[WorkflowToken, ...]:
+    """Every valid token that a leak exposes, those of one target side by side."""
+    if leak.person:
+        found: Iterable[WorkflowToken] = belongings_of(reading, leak.person, actor.at).tokens
+    else:
+        targets = [leak.target] if leak.target else _users_of(reading, _named(reading, leak.integration))
+        of_each = (one for target in targets for one in reading.tokens.of_target(target))
+        found = (one for one in of_each if one.is_valid(actor.at))
+    return tuple(sorted(found, key=lambda one: (one.target.kind.value, one.target.name, one.id)))
+
+
+def _named(reading: Reading, name: str) -> Integration:
+    found = reading.integrations.named(name)
+    if found is None:
+        raise UnknownIntegration(name, reading.integrations.nearest(name))
+    return found
+
+
+def _users_of(reading: Reading, integration: Integration) -> Iterator[Target]:
+    number, is_more = 0, True
+    while is_more:
+        page = reading.dependencies.page(integration.id, number, _AT_ONCE)
+        yield from (row.target for row in page.rows)
+        number, is_more = number + 1, page.has_next
+
+
+def _fetched_by(reading: Reading, token: WorkflowToken) -> Iterator[str]:
+    """The ids of what a token fetched: the history has each hour's first fetch."""
+    query: HistoryQuery | None = HistoryQuery(actor=f"token {token.id}", size=_AT_ONCE)
+    read = 0
+    while query and read < _MOST_READ:
+        page = reading.history.page(query)
+        for entry in page.entries:
+            told = entry.event
+            if told.action == Action.FETCH and told.result is Result.DONE and told.integration_id:
+                yield told.integration_id
+        read += _AT_ONCE
+        query = replace(query, before=page.older) if page.older is not None else None
