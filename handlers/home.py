@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.integrations.inventory import Overview, look_over
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, WorkflowToken
 from bot.core.queries import Listed, Page, Window
-from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import find_requests
 from bot.services import Services
 from handlers.add import OPEN as ADD

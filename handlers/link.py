@@ -24,8 +24,7 @@ from bot.core.integrations.dependencies import (
 )
 from bot.core.integrations.inventory import get_integration
 from bot.core.integrations.target_names import find_similar
-from bot.core.model import Actor, Integration, Target
-from bot.core.workflows.token_format import WorkflowToken
+from bot.core.model import Actor, Integration, Target, WorkflowToken
 from bot.services import Services
 from handlers.blocks import (
     Block,

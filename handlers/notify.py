@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from slack_sdk.errors import SlackApiError
 
 from bot.core.access import require
-from bot.core.audit import Action
+from bot.core.audit import Action, Event, News
 from bot.core.errors import InvalidInput
 from bot.core.integrations.watch import mute_integration
-from bot.core.model import Actor, Dependency, Event, Health, Integration, News
+from bot.core.model import Actor, Dependency, Health, Integration
 from bot.core.news import choose_channel
 from bot.core.ports.store import Reading
 from bot.services import Services

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.audit import Action
+from bot.core.audit import Action, Event, News
 from bot.core.integrations.owners import GRACE, belongings_of
-from bot.core.model import Event, News
 from bot.core.ports.store import Reading
 from handlers.blocks import Block, Message, actions, bold, context, mention, message, plain, section, when
 from handlers.paging import pack

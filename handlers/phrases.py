@@ -6,8 +6,8 @@ An event carries facts; the sentence is made here, when it is shown.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from bot.core.audit import Action
-from bot.core.model import AuditEntry, Dependency, Event, Result, Source
+from bot.core.audit import Action, AuditEntry, Event, Result
+from bot.core.model import Dependency, Source
 from handlers.blocks import code, escape, mention, when
 
 _DID = {

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.audit import Action
-from bot.core.model import Event, Target, TargetKind
+from bot.core.audit import Action, Event
+from bot.core.model import Target, TargetKind
 from handlers.blocks import Block, Message, actions, bold, button, code, mention, message, section
 from handlers.edit import OPEN as EDIT
 from handlers.paging import pack, too_old

@@ -14,7 +14,7 @@ from typing import Any
 
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput, UnknownVerb, shortened
-from bot.core.visible_text import visible
+from bot.core.model import visible
 
 COMMAND = "/integrations"
 

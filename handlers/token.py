@@ -17,10 +17,9 @@ from bot.core.audit import Action
 from bot.core.errors import InvalidFields, InvalidInput, shortened
 from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.target_names import find_similar
-from bot.core.model import Actor, Target
+from bot.core.model import Actor, Target, WorkflowToken
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
-from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import create_token, is_asked, list_tokens, read_days, revoke_token
 from bot.services import Services
 from handlers.blocks import (

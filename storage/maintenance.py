@@ -9,19 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.audit import BEFORE_THE_FIRST, entry_hash
+from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash
 from bot.core.errors import KeyringFailure, StoreDamaged
-from bot.core.model import (
-    AuditEntry,
-    Check,
-    Event,
-    Integration,
-    Outcome,
-    Source,
-    Stage,
-    Workspace,
-    seal_context,
-)
+from bot.core.model import Check, Integration, Outcome, Source, Stage, Workspace, seal_context
 from bot.core.ports.store import Change, Reading, Store
 from storage.records import kids_of
 from storage.sealing import Keyring, kid_of

@@ -16,22 +16,10 @@ from sys import intern
 from types import MappingProxyType, UnionType
 from typing import Any, Generic, NamedTuple, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from bot.core.audit import timestamp
+from bot.core.audit import AuditEntry, Event, News, timestamp
 from bot.core.errors import KeyNotLoaded, KeyringFailure
-from bot.core.model import (
-    NO_OPTIONS,
-    AuditEntry,
-    Bar,
-    Dependency,
-    Event,
-    Integration,
-    News,
-    Server,
-    Setting,
-    Target,
-)
+from bot.core.model import NO_OPTIONS, Bar, Dependency, Integration, Server, Setting, Target, WorkflowToken
 from bot.core.secrets import SealContext, Sealed, Secret
-from bot.core.workflows.token_format import WorkflowToken
 from storage.sealing import Keyring, kid_of
 
 Fields = Mapping[str, Any]

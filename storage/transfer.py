@@ -15,9 +15,9 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-from bot.core.audit import canonical
+from bot.core.audit import AuditEntry, canonical
 from bot.core.errors import StoreFailure
-from bot.core.model import AuditEntry, Workspace
+from bot.core.model import Workspace
 from storage.records import Value, place_of, row_of, value_in
 
 _FORM = 1

@@ -11,7 +11,7 @@ from bot.core.integrations.dependencies import read_target
 from bot.core.model import Stage
 from bot.core.ports.registry import Login
 from bot.core.queries import HistoryQuery
-from bot.core.workflows.token_format import SHAPE
+from bot.core.secrets import TOKEN_SHAPE
 from bot.logs import JsonLines, Redactor
 from bot.run.schedule import remind
 from tests.fakes.lookups import tokens_in
@@ -254,7 +254,7 @@ def test_login_shows_no_secret(marked, registry):
 @pytest.fixture
 def token(outside, marked, watched):
     """A workflow token that was made, listed, reminded of, mistyped into commands and revoked."""
-    text = SHAPE.search(marked.command("token create project web-shop").text)[0]
+    text = TOKEN_SHAPE.search(marked.command("token create project web-shop").text)[0]
     [place.clear() for place in (marked.slack.calls, marked.answers)]
     marked.store.note_use(
         ACME, "none", read_target("project", "web-shop"), text[3:11], marked.services.ports.now()
@@ -291,4 +291,4 @@ def test_creating_message_holds_the_token_once(marked):
     """The message that makes a token shows it in one place."""
     shown = marked.command("token create project web-shop")
 
-    assert len(SHAPE.findall(shown.raw)) == 1
+    assert len(TOKEN_SHAPE.findall(shown.raw)) == 1

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.workflows.token_format import SHAPE
+from bot.core.secrets import TOKEN_SHAPE
 from bot.web.api.routing import workflow_api
 from tests.fakes.people import ADMIN
 from tests.features.team import Team
@@ -118,7 +118,7 @@ def _fetch(team: Team, token: str, trip: Trip) -> Trip:
 def walk(free: Team) -> list[Trip]:
     """Do what is measured, each once before, so that what is made once is made."""
     free.command("help")
-    token = SHAPE.search(free.command("token create project web-shop", ADMIN).text)
+    token = TOKEN_SHAPE.search(free.command("token create project web-shop", ADMIN).text)
     assert token
     text = token[0]
     trips = [_fetch(free, text, Trip("fetch, first")), _fetch(free, text, Trip("fetch, warm"))]

@@ -1,4 +1,4 @@
-"""The history's chain: each entry's hash covers the one before it, so that a change in the middle shows.
+"""Events and their chain: each entry's hash covers the one before it, so that a change in the middle shows.
 
 ``hash = SHA-256(previous hash (32 bytes, zeros before the first) | canonical JSON of the entry)``
 """
@@ -6,11 +6,12 @@
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.core.model import Actor, AuditEntry, Event, Integration, Result
+from bot.core.model import Actor, Integration, Source, Target
 
 BEFORE_THE_FIRST = "0" * 64
 
@@ -60,6 +61,60 @@ class Action(StrEnum):
 
 
 _RENAMED = re.compile(r"name \(was ([^)]+)\)")
+
+
+class Result(StrEnum):
+    """How an attempt ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One attempt, as an operation reports it. The store turns it into an ``AuditEntry``."""
+
+    action: str
+    """``integration.add``, ``dependency.unlink``, …"""
+    actor: str
+    source: Source
+    at: datetime
+    integration_id: str | None = None
+    name: str = ""
+    """The integration's name at that moment."""
+    detail: str = ""
+    """A few words for people; never a secret. Nothing reads it but people."""
+    result: Result = Result.DONE
+    request_id: str = ""
+    former_name: str = ""
+    """What an edit renamed the integration from."""
+    server: str = ""
+    """The integration's address at that moment, ``host`` or ``host:port``."""
+    target: Target | None = None
+    """The project, environment or image it is about."""
+    token_id: str = ""
+    """The public id of the workflow token it is about."""
+    changed: tuple[str, ...] = ()
+    """The parts that an edit changed, in the words of the form."""
+    reason: str = ""
+    """Why an attempt was refused, or what a check found: a few words, cut and cleaned."""
+    person: str = ""
+    """The id of another person it concerns: a new owner, whose request was approved."""
+    more: int = 0
+    """How many fetches followed the first of the hour that begins at ``hour``."""
+    hour: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """An event with its place in the workspace's chain."""
+
+    sequence: int
+    event: Event
+    hash: str
+    """64 hexadecimal digits."""
+    seal: str = ""
+    """The hash, sealed by the store that keeps the entry: who has no key can add none."""
 
 
 def canonical(fields: dict[str, object]) -> bytes:
@@ -147,3 +202,16 @@ def former_name(event: Event) -> str | None:
     """The name that an edit took from an integration; ``None`` for every other event."""
     found = _RENAMED.match(event.detail) if event.action == "integration.edit" else None
     return found[1] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """A message that must leave: kept in the transaction of what it tells, sent after it, then taken away."""
+
+    id: str
+    to: str
+    """A channel's or a person's id."""
+    at: datetime
+    event: "Event"
+    """What happened; the sentence is made when it is sent."""
+    attempts: int = 0

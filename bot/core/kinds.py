@@ -12,9 +12,8 @@ from types import MappingProxyType
 
 from bot.core.addresses import parse_server
 from bot.core.errors import InvalidFields, InvalidInput
-from bot.core.model import NO_OPTIONS, Server
+from bot.core.model import NO_OPTIONS, Server, visible
 from bot.core.secrets import Credential, Secret
-from bot.core.visible_text import visible
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME_PROBLEM = (

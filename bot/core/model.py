@@ -6,6 +6,7 @@ datetimes in UTC; ids are 32 random hexadecimal digits.
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -14,9 +15,33 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.core.secrets import SealContext, Sealed
-from bot.core.visible_text import visible
 
+_BLANK = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
+"""Spaces that look like a space and are not equal to one."""
+
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+"""
+Characters without a shape of their own: joiners, marks of direction, fillers, variation selectors, tags.
+
+Source: Unicode, ``DerivedCoreProperties.txt``, ``Default_Ignorable_Code_Point``; U+2800 is empty Braille.
+"""
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+
+
+def visible(text: str) -> str:
+    """
+    Return a text without what nobody sees, so that two texts that look the same are equal.
+
+    Odd spaces become plain ones, and letters with accents one character each (NFC). What nobody sees gets in
+    by copying from web pages, chats and spreadsheets. A password is never passed through here: it is kept to
+    the letter.
+    """
+    if text.isascii():
+        return text
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", _BLANK.sub(" ", text)))
 
 
 def new_id() -> str:
@@ -325,67 +350,29 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """A message that must leave: kept in the transaction of what it tells, sent after it, then taken away."""
+class WorkflowToken:
+    """A token a workflow carries. It speaks for one target; its text is never kept."""
 
     id: str
-    to: str
-    """A channel's or a person's id."""
-    at: datetime
-    event: "Event"
-    """What happened; the sentence is made when it is sent."""
-    attempts: int = 0
+    """The public id, 8 characters: shown in lists and in the history."""
+    sha256: str
+    """Of the whole token, 64 hexadecimal digits. No slow hash is needed for 131 random bits."""
+    target: Target
+    created_by: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    reminded: int = 0
+    """How many reminders its creator got: one 7 days, one 1 day before it ends."""
+    approved_by: str | None = None
+    """The admin who let it fetch what is open to all workflows; ``None`` = nobody yet."""
+    declined_by: str | None = None
+    """The admin who declined that."""
 
+    held_at: datetime | None = None
+    """When it was noticed that its creator has left: until somebody takes it over, it fetches nothing."""
 
-class Result(StrEnum):
-    """How an attempt ended."""
-
-    DONE = "done"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One attempt, as an operation reports it. The store turns it into an ``AuditEntry``."""
-
-    action: str
-    """``integration.add``, ``dependency.unlink``, …"""
-    actor: str
-    source: Source
-    at: datetime
-    integration_id: str | None = None
-    name: str = ""
-    """The integration's name at that moment."""
-    detail: str = ""
-    """A few words for people; never a secret. Nothing reads it but people."""
-    result: Result = Result.DONE
-    request_id: str = ""
-    former_name: str = ""
-    """What an edit renamed the integration from."""
-    server: str = ""
-    """The integration's address at that moment, ``host`` or ``host:port``."""
-    target: Target | None = None
-    """The project, environment or image it is about."""
-    token_id: str = ""
-    """The public id of the workflow token it is about."""
-    changed: tuple[str, ...] = ()
-    """The parts that an edit changed, in the words of the form."""
-    reason: str = ""
-    """Why an attempt was refused, or what a check found: a few words, cut and cleaned."""
-    person: str = ""
-    """The id of another person it concerns: a new owner, whose request was approved."""
-    more: int = 0
-    """How many fetches followed the first of the hour that begins at ``hour``."""
-    hour: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """An event with its place in the workspace's chain (``bot/core/audit.py``)."""
-
-    sequence: int
-    event: Event
-    hash: str
-    """64 hexadecimal digits."""
-    seal: str = ""
-    """The hash, sealed by the store that keeps the entry: who has no key can add none."""
+    def is_valid(self, at: datetime) -> bool:
+        """True while it is neither revoked nor over."""
+        return self.revoked_at is None and at < self.expires_at

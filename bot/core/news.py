@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.access import require
-from bot.core.audit import Action, event
-from bot.core.model import Actor, Event, News, Setting, Workspace, new_id
+from bot.core.audit import Action, Event, News, event
+from bot.core.model import Actor, Setting, Workspace, new_id
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from bot.core.model import AuditEntry, Dependency, Integration, Outcome, Target, name_key
-from bot.core.workflows.token_format import WorkflowToken
+from bot.core.audit import AuditEntry
+from bot.core.model import Dependency, Integration, Outcome, Target, WorkflowToken, name_key
 
 
 class Mark(StrEnum):

@@ -9,8 +9,9 @@ from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
+from bot.core.audit import News
 from bot.core.errors import QuaymasterError
-from bot.core.model import News, Workspace
+from bot.core.model import Workspace
 from bot.core.news import MOST_ATTEMPTS, mark_sent, mark_tried, take_news
 from bot.core.ports.store import Reading
 from bot.services import Services

@@ -8,7 +8,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.core.integrations.owners import note_departure
-from bot.core.workflows.token_format import WorkflowToken
+from bot.core.model import WorkflowToken
 from bot.core.workflows.tokens import due_reminders, keep_reminder, review_token, working_tokens
 from bot.services import Services
 from handlers.token import reminder

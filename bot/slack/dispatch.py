@@ -29,7 +29,7 @@ from bot.core.integrations.owners import left_at, note_departure
 from bot.core.model import Actor, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
 from bot.core.secret_detection import looks_secret
-from bot.core.workflows.token_format import ids_in
+from bot.core.secrets import ids_in
 from bot.services import Services
 from bot.slack.members import SlackRates
 from bot.slack.response_url import CommandName

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from bot.core.model import AuditEntry, Bar, Dependency, Integration, News, Setting, Workspace
-from bot.core.workflows.token_format import WorkflowToken
+from bot.core.audit import AuditEntry, News
+from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken, Workspace
 from storage.postgres.connections import Connection, Row, Step
 from storage.postgres.heads import Extended, Head, end_of
 from storage.postgres.rows import (

@@ -16,10 +16,10 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from bot.core.audit import Event, News
 from bot.core.errors import AlreadyDone, Busy, HasDependencies, NameTaken, NotFound, Outdated
-from bot.core.model import Bar, Dependency, Event, Integration, News, Setting, Workspace
+from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken, Workspace
 from bot.core.ports.store import Stored
-from bot.core.workflows.token_format import WorkflowToken
 from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step, sentence_for
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger

@@ -4,8 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.audit import BEFORE_THE_FIRST, entry_hash
-from bot.core.model import AuditEntry, Event
+from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash
 from storage.postgres.connections import Row
 from storage.postgres.rows import Parameters, entry_row
 from storage.sealing import Keyring

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from bot.core.model import Dependency, Target
-from bot.core.workflows.token_format import WorkflowToken
+from bot.core.model import Dependency, Target, WorkflowToken
 
 K = TypeVar("K")
 

@@ -14,16 +14,16 @@ from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
 from bot.core.addresses import DEFAULT_PORTS
+from bot.core.audit import AuditEntry, News
 from bot.core.errors import Busy
 from bot.core.model import (
-    AuditEntry,
     Bar,
     Dependency,
     Integration,
-    News,
     Server,
     Target,
     TargetKind,
+    WorkflowToken,
     Workspace,
     name_key,
 )
@@ -44,7 +44,6 @@ from bot.core.queries import (
     Window,
     needles_of,
 )
-from bot.core.workflows.token_format import WorkflowToken
 from storage.postgres.connections import Row, Step
 from storage.postgres.noted_uses import Noted
 from storage.postgres.rows import (

@@ -8,21 +8,9 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.audit import Action, former_name
-from bot.core.model import (
-    AuditEntry,
-    Bar,
-    Dependency,
-    Event,
-    Integration,
-    News,
-    Result,
-    Target,
-    TargetKind,
-    name_key,
-)
+from bot.core.audit import Action, AuditEntry, Event, News, Result, former_name
+from bot.core.model import Bar, Dependency, Integration, Target, TargetKind, WorkflowToken, name_key
 from bot.core.queries import lasting_marks, search_text
-from bot.core.workflows.token_format import WorkflowToken
 from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
 
 Parameters = dict[str, Any]

@@ -8,7 +8,7 @@ again at most three times.
 import time
 from collections.abc import Callable, Sequence
 
-from bot.core.model import Event
+from bot.core.audit import Event
 from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger

@@ -1,7 +1,7 @@
 """Whether the end of a history is the one that was signed; and new seals after a new key."""
 
+from bot.core.audit import AuditEntry
 from bot.core.errors import StoreDamaged
-from bot.core.model import AuditEntry
 from storage.postgres.connections import Pool, Step
 from storage.postgres.heads import Head, end_of
 from storage.postgres.ledger import Ledger

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bot.core.audit import Action, former_name
+from bot.core.audit import Action, AuditEntry, Result, former_name
 from bot.core.errors import StoreDamaged
-from bot.core.model import AuditEntry, Result, Server, name_key
+from bot.core.model import Server, name_key
 from bot.core.queries import HistoryPage, HistoryQuery
 from storage.records import AUDIT, row_of, value_in
 from storage.sealing import Keyring

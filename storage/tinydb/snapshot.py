@@ -16,16 +16,16 @@ from operator import attrgetter, not_
 from typing import Any, Generic, TypeVar
 
 from bot.core.addresses import DEFAULT_PORTS
+from bot.core.audit import AuditEntry, News
 from bot.core.model import (
-    AuditEntry,
     Bar,
     Dependency,
     Integration,
-    News,
     Server,
     Setting,
     Target,
     TargetKind,
+    WorkflowToken,
     name_key,
 )
 from bot.core.queries import (
@@ -40,7 +40,6 @@ from bot.core.queries import (
     needles_of,
     search_text,
 )
-from bot.core.workflows.token_format import WorkflowToken
 from storage.records import Request, Value
 
 UseKey = tuple[str, Target] | str

@@ -11,18 +11,16 @@ from heapq import nsmallest
 from types import MappingProxyType
 from typing import TypeVar
 
-from bot.core.audit import next_entry
+from bot.core.audit import AuditEntry, Event, News, next_entry
 from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
 from bot.core.model import (
-    AuditEntry,
     Bar,
     Dependency,
-    Event,
     Integration,
-    News,
     Server,
     Target,
     TargetKind,
+    WorkflowToken,
     Workspace,
     name_key,
 )
@@ -39,7 +37,6 @@ from bot.core.queries import (
     Use,
     Window,
 )
-from bot.core.workflows.token_format import WorkflowToken
 from storage.records import DEPENDENCIES, INTEGRATIONS, Fields, Identities, Request, Value, place_of, row_of
 from storage.sealing import Keyring, kid_of
 from storage.tinydb.archive import (

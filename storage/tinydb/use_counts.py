@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from bot.core.audit import Event, Result
 from bot.core.errors import StoreFailure, UseOutdated
-from bot.core.model import Event, Result
 from bot.core.ports.store import Fetch, Reading
 from storage.tinydb.workspace import OpenWorkspace
 

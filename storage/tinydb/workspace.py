@@ -16,16 +16,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from bot.core.audit import AuditEntry
 from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreFull
-from bot.core.model import (
-    AuditEntry,
-    Bar,
-    Dependency,
-    Integration,
-    Setting,
-    Target,
-)
-from bot.core.workflows.token_format import WorkflowToken
+from bot.core.model import Bar, Dependency, Integration, Setting, Target, WorkflowToken
 from storage.records import TOKENS, Identities, Value
 from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
 from storage.tinydb.directory import workspace_of, workspace_path

@@ -7,23 +7,22 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.core.audit import Action, event
+from bot.core.audit import Action, Event, event
 from bot.core.model import (
     Actor,
     Dependency,
-    Event,
     Integration,
     Role,
     Server,
     Target,
     TargetKind,
+    WorkflowToken,
     Workspace,
     new_id,
     seal_context,
 )
 from bot.core.ports.store import Store
-from bot.core.secrets import Secret
-from bot.core.workflows.token_format import WorkflowToken, hash_of, new_token, public_id
+from bot.core.secrets import Secret, hash_of, new_token, public_id
 from bot.registry.kind_table import KINDS
 from storage.sealing import Keyring, new_key, read_keys_file
 from storage.tinydb.tinydb_store import TinyDBStore

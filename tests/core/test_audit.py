@@ -8,6 +8,9 @@ import pytest
 from bot.core.audit import (
     BEFORE_THE_FIRST,
     Action,
+    AuditEntry,
+    Event,
+    Result,
     canonical,
     chain_hash,
     event,
@@ -16,19 +19,7 @@ from bot.core.audit import (
     refusal,
     timestamp,
 )
-from bot.core.model import (
-    Actor,
-    AuditEntry,
-    Event,
-    Integration,
-    Result,
-    Role,
-    Server,
-    Source,
-    Target,
-    TargetKind,
-    Workspace,
-)
+from bot.core.model import Actor, Integration, Role, Server, Source, Target, TargetKind, Workspace
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 VECTOR = {

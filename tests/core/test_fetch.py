@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.core.addresses import parse_server
+from bot.core.audit import Result
 from bot.core.errors import (
     Ambiguous,
     Busy,
@@ -19,7 +20,7 @@ from bot.core.errors import (
 from bot.core.integrations.credentials import rebind_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
-from bot.core.model import Result, Source
+from bot.core.model import Source
 from bot.core.ports.registry import DockerLogin
 from bot.core.queries import HistoryQuery
 from bot.core.secrets import Secret

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.audit import Result
 from bot.core.errors import Conflict, InvalidInput, NotFound, NotPermitted, TokenRefused
-from bot.core.model import Result, Role, Source, Target, TargetKind
+from bot.core.model import Role, Source, Target, TargetKind
 from bot.core.queries import HistoryQuery
-from bot.core.secrets import Secret
-from bot.core.workflows.token_format import hash_of, public_id, token_of
+from bot.core.secrets import Secret, hash_of, public_id, token_of
 from bot.core.workflows.tokens import (
     create_token,
     due_reminders,

@@ -2,9 +2,8 @@
 
 from datetime import UTC, datetime
 
-from bot.core.model import Workspace
+from bot.core.model import WorkflowToken, Workspace
 from bot.core.ports.store import Store
-from bot.core.workflows.token_format import WorkflowToken
 
 BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 """A time at which no token has ended."""

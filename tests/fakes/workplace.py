@@ -13,13 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from bot.core.audit import AuditEntry
 from bot.core.integrations.credentials import rebind_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration
 from bot.core.kinds import read_draft
-from bot.core.model import Actor, AuditEntry, Integration, Role, Target, TargetKind, Workspace
+from bot.core.model import Actor, Integration, Role, Target, TargetKind, Workspace
 from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
 from bot.core.queries import HistoryQuery

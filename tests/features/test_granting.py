@@ -6,8 +6,8 @@ import pytest
 
 from bot.core.errors import LinkedOnly, NotApproved, TargetRemoved, TokenRefused
 from bot.core.model import Target, TargetKind
+from bot.core.secrets import TOKEN_SHAPE
 from bot.core.workflows.fetch import fetch_named
-from bot.core.workflows.token_format import SHAPE
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.outbox import Outbox
 from bot.run.schedule import review
@@ -20,7 +20,7 @@ WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
 
 def token(team, user, target="web-shop"):
     """Make a token by the command; gives its text."""
-    return SHAPE.search(team.command(f"token create project {target}", user).text)[0]
+    return TOKEN_SHAPE.search(team.command(f"token create project {target}", user).text)[0]
 
 
 def fetch(team, text, name="my_registry"):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.workflows.token_format import SHAPE
+from bot.core.secrets import TOKEN_SHAPE
 from bot.web.api.routing import workflow_api
 from tests.fakes.people import ADMIN
 from tests.features.test_add import FORM
@@ -61,7 +61,7 @@ def test_yes_reads_and_changes_once(free, calls):
 
 def test_warm_fetch_is_one_question_and_one_record(free, calls):
     """A fetch asks once who holds the token and what answers, and records the use once."""
-    text = SHAPE.search(free.command("token create project web-shop", ADMIN).text)[0]
+    text = TOKEN_SHAPE.search(free.command("token create project web-shop", ADMIN).text)[0]
     api = workflow_api(free.services)
     asked = {
         "REQUEST_METHOD": "GET",

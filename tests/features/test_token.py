@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.core.model import Target, TargetKind
-from bot.core.workflows.token_format import SHAPE, WorkflowToken, new_token
+from bot.core.model import Target, TargetKind, WorkflowToken
+from bot.core.secrets import TOKEN_SHAPE, new_token
 from handlers.token import created
 from tests.fakes.lookups import BEFORE_ALL as AT
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
@@ -29,7 +29,7 @@ def test_created_token_is_shown_once(team, made):
     token = token_in(made)
     later = [team.command(typed) for typed in ("token list", "history", "help token")]
 
-    assert SHAPE.fullmatch(token)
+    assert TOKEN_SHAPE.fullmatch(token)
     assert "is not stored and cannot be shown again" in made.text
     assert all(token not in one.raw for one in later)
 

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.integrations.dependencies import read_target
 from bot.core.model import Workspace
-from bot.core.workflows.token_format import SHAPE
+from bot.core.secrets import TOKEN_SHAPE
 from bot.core.workflows.tokens import create_token, identify_caller
 from tests.fakes.lookups import tokens_in
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER, OUTSIDERS
@@ -41,7 +41,7 @@ def test_token_is_not_in_the_notification(team):
 def test_creation_is_recorded(team):
     """The history says who made a token for what, by its id."""
     shown = team.command("token create image registry.example.com/team/app")
-    text = SHAPE.search(shown.text)[0]
+    text = TOKEN_SHAPE.search(shown.text)[0]
 
     assert team.events()[0] == (MEMBER, "token.create", "done")
     said = f"(token `{text[3:11]}`; for image `registry.example.com/team/app`)"
@@ -63,8 +63,8 @@ def test_token_for_a_closed_integrations_target_is_the_owners_to_make(free):
     assert "project web-shop is linked to “closed”, which is for linked targets only" in shown.text
     assert f"<@{COLLEAGUE}>" in shown.text
     assert recorded == (MEMBER, "token.create", "refused")
-    assert SHAPE.search(shown.text) is None
-    assert all(SHAPE.search(one.text) for one in (other, owners, admins))
+    assert TOKEN_SHAPE.search(shown.text) is None
+    assert all(TOKEN_SHAPE.search(one.text) for one in (other, owners, admins))
 
 
 @pytest.mark.parametrize(("typed", "days"), [("", 90), ("1", 1), ("365", 365), ("007", 7)])
@@ -103,7 +103,7 @@ def test_odd_targets_are_text_and_nothing_else(team, name):
     shown = team.command(f'token create project "{name}"')
     listed = team.command("tokens")
 
-    assert is_valid(team, SHAPE.search(shown.text)[0])
+    assert is_valid(team, TOKEN_SHAPE.search(shown.text)[0])
     assert "<!channel>" not in shown.text + listed.text
     assert "<@U0ADMIN>" not in shown.text + listed.text
 

@@ -4,17 +4,14 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from bot.core.audit import BEFORE_THE_FIRST, chain_hash, event_fields
+from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, Result, chain_hash, event_fields
 from bot.core.model import (
-    AuditEntry,
     Check,
     Dependency,
-    Event,
     Health,
     Integration,
     Outcome,
     Refused,
-    Result,
     Server,
     Source,
     Stage,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.audit import News
 from bot.core.errors import KeyringFailure, StoreDamaged, StoreReadOnly
-from bot.core.model import Bar, News, Setting
+from bot.core.model import Bar, Setting
 from storage.maintenance import Verified, verify
 from storage.tinydb.repair import repair
 from tests.storage.forging import OWNER, STRANGER, fields_of, forge, tables_of, with_other, write_as

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.audit import Event
 from bot.core.errors import NameTaken, OutcomeUnknown, StoreFailure, StoreReadOnly
-from bot.core.model import Event, Source, Target, TargetKind
+from bot.core.model import Source, Target, TargetKind
 from bot.core.ports.store import Fetch
 from storage.maintenance import Verified, verify
 from storage.tinydb.tinydb_store import TinyDBStore

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import Any
 
-from bot.core.model import Event, Integration, Source, Target, Workspace
+from bot.core.audit import Event
+from bot.core.model import Integration, Source, Target, WorkflowToken, Workspace
 from bot.core.ports.store import Fetch, Store
-from bot.core.workflows.token_format import WorkflowToken
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.samples import NOON, PROJECT, T1, T2, add, dependency, integration, link
 

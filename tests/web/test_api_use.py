@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.audit import Result
 from bot.core.errors import StoreFull
-from bot.core.model import Result, Source
+from bot.core.model import Source
 from bot.web.api.routing import workflow_api
 from tests.fakes.lookups import tokens_in
 from tests.fakes.watched_store import WatchedStore

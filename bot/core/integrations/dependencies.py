@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from bot.core.access import may, require
-from bot.core.audit import Action, event
+from bot.core.audit import Action, Event, News, event
 from bot.core.errors import InvalidInput, UnknownDependency, UnknownIntegration, quoted
 from bot.core.integrations.inventory import present
 from bot.core.integrations.target_names import nearest_names
@@ -18,20 +18,18 @@ from bot.core.model import (
     Actor,
     Bar,
     Dependency,
-    Event,
     Integration,
-    News,
     Source,
     Target,
     TargetKind,
+    WorkflowToken,
     new_id,
+    visible,
 )
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
 from bot.core.queries import Use
-from bot.core.visible_text import visible
 from bot.core.workflows.resolve import answering
-from bot.core.workflows.token_format import WorkflowToken
 
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 

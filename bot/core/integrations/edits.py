@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from bot.core.access import may, require
-from bot.core.audit import Action, event, refusal
+from bot.core.audit import Action, Event, event, refusal
 from bot.core.errors import Changed, InvalidFields, NameTaken, UnknownIntegration
 from bot.core.integrations.credentials import (
     check_login,
@@ -16,7 +16,7 @@ from bot.core.integrations.credentials import (
 )
 from bot.core.integrations.inventory import Saved, present, refuse_taken_name
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Dependency, Event, Integration, Target
+from bot.core.model import Actor, Dependency, Integration, Target
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.store import Change, Reading

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from bot.core.audit import Action
-from bot.core.model import Event, Integration, Source, Watch, Workspace
+from bot.core.audit import Action, Event
+from bot.core.model import Integration, Source, Watch, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 

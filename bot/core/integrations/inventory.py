@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from bot.core.access import require
-from bot.core.audit import Action, event
+from bot.core.audit import Action, AuditEntry, event
 from bot.core.errors import (
     AlreadyDeleted,
     AlreadyDone,
@@ -22,13 +22,12 @@ from bot.core.errors import (
 )
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
 from bot.core.kinds import Draft
-from bot.core.model import Actor, AuditEntry, Integration, new_id
+from bot.core.model import Actor, Integration, WorkflowToken, new_id
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Keyring
 from bot.core.ports.store import Reading
 from bot.core.queries import DependencyPage, Filter, HistoryPage, HistoryQuery, Mark, Page, Unused, Window
 from bot.core.workflows.resolve import is_undecided
-from bot.core.workflows.token_format import WorkflowToken
 
 _DEFAULT_DAYS = 90
 _MOST_UNUSED = 20

@@ -11,16 +11,15 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.core.access import require, role_of
-from bot.core.audit import Action, event
+from bot.core.audit import Action, News, event
 from bot.core.errors import Changed, InvalidInput, UnknownIntegration
 from bot.core.integrations.inventory import present
-from bot.core.model import Actor, Integration, News, Role, Setting, Source, Workspace, new_id
+from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace, new_id
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Change, Reading
 from bot.core.queries import Filter, Window
-from bot.core.workflows.token_format import WorkflowToken
 
 GRACE = timedelta(days=7)
 """How long somebody can take over the tokens of a deactivated person before they end."""

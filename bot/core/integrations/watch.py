@@ -14,21 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.access import require
-from bot.core.audit import Action, event
+from bot.core.audit import Action, Event, event
 from bot.core.integrations.credentials import keep_result, login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
-from bot.core.model import (
-    Actor,
-    Event,
-    Health,
-    Integration,
-    Outcome,
-    Refused,
-    Source,
-    Stage,
-    Workspace,
-)
+from bot.core.model import Actor, Health, Integration, Outcome, Refused, Source, Stage, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult

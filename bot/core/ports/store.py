@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from bot.core.audit import AuditEntry, Event, News
 from bot.core.model import (
-    AuditEntry,
     Bar,
     Dependency,
-    Event,
     Integration,
-    News,
     Server,
     Setting,
     Target,
     TargetKind,
+    WorkflowToken,
     Workspace,
 )
 from bot.core.queries import (
@@ -37,7 +36,6 @@ from bot.core.queries import (
     Use,
     Window,
 )
-from bot.core.workflows.token_format import WorkflowToken
 
 Stored = Integration | Dependency | Bar | WorkflowToken | Setting | News
 """What a change keeps or takes away. Each kind has its key:

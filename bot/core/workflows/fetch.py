@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 from typing import NoReturn, TypeVar
 
 from bot.core.access import require
-from bot.core.audit import Action, event, refusal
+from bot.core.audit import Action, Event, News, event, refusal
 from bot.core.errors import Busy, Conflict, NotFound, NotPermitted, RegistryFailure, TokenRefused, UseOutdated
 from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.inventory import present
-from bot.core.model import Actor, Dependency, Event, Integration, News, Server, Setting, Source, new_id
+from bot.core.model import Actor, Dependency, Integration, Server, Setting, Source, WorkflowToken, new_id
 from bot.core.ports import Ports
 from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
 from bot.core.ports.store import Candidate, Fetch
@@ -32,7 +32,6 @@ from bot.core.workflows.resolve import (
     raise_nothing_at,
 )
 from bot.core.workflows.sweeps import keep_sweep
-from bot.core.workflows.token_format import WorkflowToken
 from bot.core.workflows.tokens import Caller
 
 _DEADLINE_S = 8.0

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 from bot.core.access import require
 from bot.core.addresses import parse_server, server_of_image
-from bot.core.audit import Action
+from bot.core.audit import Action, AuditEntry, Event
 from bot.core.errors import (
     Ambiguous,
     Deleted,
@@ -21,18 +21,9 @@ from bot.core.errors import (
     shortened,
 )
 from bot.core.kinds import NAME
-from bot.core.model import (
-    Actor,
-    AuditEntry,
-    Event,
-    Integration,
-    Server,
-    Target,
-    name_key,
-)
+from bot.core.model import Actor, Integration, Server, Target, WorkflowToken, name_key
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Reading
-from bot.core.workflows.token_format import WorkflowToken
 
 _MOST_RENAMINGS = 20
 

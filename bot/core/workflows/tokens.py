@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from bot.core.access import may, refuse, require
-from bot.core.audit import Action, event
+from bot.core.audit import Action, News, event
 from bot.core.errors import (
     AlreadyDone,
     Conflict,
@@ -19,13 +19,12 @@ from bot.core.errors import (
 )
 from bot.core.integrations.dependencies import may_link
 from bot.core.integrations.owners import GRACE, left_at
-from bot.core.model import Actor, Integration, News, Role, Server, Source, Target, Workspace, new_id
+from bot.core.model import Actor, Integration, Role, Server, Source, Target, WorkflowToken, Workspace, new_id
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Candidate, Reading, Store
 from bot.core.queries import TokenPage
-from bot.core.secrets import Secret
-from bot.core.workflows.token_format import WorkflowToken, hash_of, is_same, new_token, public_id
+from bot.core.secrets import Secret, hash_of, is_same, new_token, public_id
 
 _DEFAULT_DAYS = 90
 _MOST_DAYS = 365
@@ -256,7 +255,11 @@ def identify_caller(store: Store, text: str, asked: Server | str | None, at: dat
     """
     token_id = public_id(text)
     held = store.token_holder(token_id, asked) if token_id else None
-    if not is_same(Secret(text), held.token if held else None) or held is None or not held.token.is_valid(at):
+    if (
+        not is_same(Secret(text), held.token.sha256 if held else None)
+        or held is None
+        or not held.token.is_valid(at)
+    ):
         raise TokenRefused
     if held.token.held_at:
         raise TokenHeld(held.token.created_by)

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.audit import Result
 from bot.core.errors import AlreadyDone, HasDependencies, NotFound, Outdated
-from bot.core.model import Integration, Result
+from bot.core.model import Integration
 from bot.core.ports.store import Change, Store
 from bot.core.queries import Filter, HistoryQuery, Window
 from tests.storage.samples import (

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.model import Integration, Result, Server
+from bot.core.audit import Result
+from bot.core.model import Integration, Server
 from bot.core.ports.store import Store
 from tests.storage.samples import T1, T2, add, delete, event, integration, record
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from bot.core.audit import News
 from bot.core.errors import NotFound
-from bot.core.model import Bar, News, Setting
+from bot.core.model import Bar, Setting
 from bot.core.ports.store import Store
 from tests.storage.samples import (
     IMAGE,

@@ -6,9 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model import Bar, Integration, Server, Target, TargetKind
+from bot.core.model import Bar, Integration, Server, Target, TargetKind, WorkflowToken
 from bot.core.ports.store import Candidate, Store
-from bot.core.workflows.token_format import WorkflowToken
 from tests.storage.samples import IMAGE, NOON, PROJECT, T1, T2, add, dependency, link
 from tests.storage.samples import integration as at
 from tests.storage.tokens import DAY, TOKEN_ID, all_tokens, full_token, holder, keep, token

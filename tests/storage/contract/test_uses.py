@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.core.audit import Result
 from bot.core.errors import UseOutdated
-from bot.core.model import Bar, Integration, Result
+from bot.core.model import Bar, Integration
 from bot.core.ports.store import Change, Store
 from bot.core.queries import Unused
 from tests.storage.samples import (

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.audit import Result
 from bot.core.errors import HasDependencies
-from bot.core.model import Integration, Result, new_id
+from bot.core.model import Integration, new_id
 from bot.core.ports.store import Fetch, Store
 from bot.core.queries import Filter, HistoryQuery, Window
 from storage.postgres.postgres_store import PostgresStore

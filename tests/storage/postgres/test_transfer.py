@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.core.audit import News
 from bot.core.errors import StoreFailure
-from bot.core.model import Bar, News, Setting, Workspace, seal_context
+from bot.core.model import Bar, Setting, Workspace, seal_context
 from bot.core.ports.store import Store
 from bot.core.secrets import Secret
 from storage.maintenance import verify
