@@ -11,15 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.core.access import may, refuse, require
-from bot.core.audit import Action, event
+from bot.core.audit import Action, Result, event
 from bot.core.errors import NotPermitted, UnknownIntegration
 from bot.core.integrations.owners import belongings_of
-from bot.core.model import Actor, Integration, Result, Target
+from bot.core.model import Actor, Integration, Target, WorkflowToken
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
 from bot.core.queries import HistoryQuery
-from bot.core.workflows.token_format import WorkflowToken
 
 _AT_ONCE = 500
 _MOST_READ = 10_000
