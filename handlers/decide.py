@@ -10,8 +10,8 @@ from bot.core.workflows.fetch import silence_first_fetches
 from bot.core.workflows.tokens import approve_token, decline_token
 from bot.services import Services
 from handlers.blocks import bold, code, notice
-from handlers.paging import read_value
-from handlers.requests import ALLOW, APPROVE, DECLINE, QUIET, Noted, Quiet, Request
+from handlers.paging import read_link, read_value
+from handlers.requests import ALLOW, APPROVE, DECLINE, QUIET, Quiet, Request
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -26,9 +26,9 @@ def register(routes: Routes) -> None:
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Grant what somebody noted."""
-    noted = read_value(Noted, press.value, "link")
-    done = allow_link(services.ports, actor, noted.id, noted.target)
-    text = f":white_check_mark: {code(noted.target.in_words)} may fetch {bold(done.integration.name)}."
+    integration_id, target = read_link(press.value, "link")
+    done = allow_link(services.ports, actor, integration_id, target)
+    text = f":white_check_mark: {code(target.in_words)} may fetch {bold(done.integration.name)}."
     surface.show(notice(text))
 
 

@@ -42,7 +42,7 @@ from handlers.blocks import (
     section,
     when,
 )
-from handlers.paging import pack, read_value, too_old, turning
+from handlers.paging import pack, read_target, read_value, turning
 from handlers.phrases import last_used, origin, targets_depend
 from handlers.picker import open_picker
 from handlers.routes import Press, Routes, Verb, Words
@@ -161,9 +161,7 @@ class Asked:
     @property
     def target(self) -> Target:
         """The target of a Remove button, whatever it is called. Raises ``InvalidInput``."""
-        if self.kind not in list(TargetKind):
-            raise too_old("delete")
-        return Target(TargetKind(self.kind), self.target_name)
+        return read_target(self.kind, self.target_name, "delete")
 
 
 def _value_of(plan: DeletionPlan, page: int = 0, target: Target | None = None) -> str:

@@ -4,7 +4,7 @@ payload -> ask | ask_pressed -> plan_edit -> _edit_form -> open
 payload -> save -> edit_integration -> _edited -> ack
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from slack_bolt import Ack
 
@@ -13,7 +13,7 @@ from bot.core.integrations.dependencies import unlink_if_linked
 from bot.core.integrations.edits import EditPlan, Remaining, edit_integration, plan_edit, who_remains
 from bot.core.integrations.inventory import Saved
 from bot.core.kinds import Kind
-from bot.core.model import Actor, Integration, Target, TargetKind
+from bot.core.model import Actor, Integration
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -43,7 +43,7 @@ from handlers.form import (
     typed_draft,
     typed_sharing,
 )
-from handlers.paging import pack, read_value, too_old
+from handlers.paging import pack_link, read_link
 from handlers.phrases import origin, targets_depend
 from handlers.picker import open_picker
 from handlers.routes import Form, Press, Routes, Verb, Words
@@ -142,26 +142,12 @@ def show_remaining(press: Press, surface: Surface, services: Services, actor: Ac
 
 def remove_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one target's right away, and show who is left."""
-    row = read_value(_Row, press.value, "edit")
-    late = unlink_if_linked(services.ports, actor, row.id, row.target)
-    note = late or f"Removed {row.target.in_words}."
-    surface.replace(_remaining_message(replace(who_remains(services.ports, actor, row.id), note=note)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What a Remove button carries."""
-
-    id: str
-    kind: str
-    name: str
-
-    @property
-    def target(self) -> Target:
-        """The target. Raises ``InvalidInput``."""
-        if self.kind not in list(TargetKind):
-            raise too_old("edit")
-        return Target(TargetKind(self.kind), self.name)
+    integration_id, target = read_link(press.value, "edit")
+    late = unlink_if_linked(services.ports, actor, integration_id, target)
+    left = replace(
+        who_remains(services.ports, actor, integration_id), note=late or f"Removed {target.in_words}."
+    )
+    surface.replace(_remaining_message(left))
 
 
 def _remaining_message(left: Remaining) -> Message:
@@ -170,7 +156,7 @@ def _remaining_message(left: Remaining) -> Message:
     blocks = [header(f"Who may fetch {name}"), *([context(escape(left.note))] if left.note else [])]
     for row in left.rows:
         tokens = ", ".join(map(code, left.tokens[row.target])) or "none"
-        value = pack(_Row(left.integration.id, row.target.kind.value, row.target.name))
+        value = pack_link(left.integration.id, row.target)
         remove = button("Remove", _REMOVE, value, label=f"Remove {row.target.in_words}")
         text = f"{escape(row.target.kind.value)} {code(row.target.name)}\n{origin(row)}  ·  tokens: {tokens}"
         blocks.append(section(text, remove))

@@ -9,7 +9,7 @@ from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.integrations.inventory import Overview, look_over
 from bot.core.model import Actor, Integration, WorkflowToken
-from bot.core.queries import Listed, Page, Window
+from bot.core.queries import IntegrationPage, Listed, Window
 from bot.core.workflows.tokens import find_requests
 from bot.services import Services
 from handlers.add import OPEN as ADD
@@ -122,7 +122,7 @@ def _orphaned_row(row: Listed) -> Block:
     return section(facts, button("Show", SHOW, one.id, label=f"Show {one.name}, whose owner has left"))
 
 
-def _more(page: Page, word: str) -> list[Block]:
+def _more(page: IntegrationPage, word: str) -> list[Block]:
     more = page.total - len(page.rows)
     return [context(f"… and {more} more: `{COMMAND} list {word}`")] if more else []
 
@@ -138,7 +138,7 @@ def _requests(tokens: Sequence[WorkflowToken]) -> list[Block]:
     return [*blocks, context(f"`{COMMAND} token list` shows all of them.")]
 
 
-def _mine(mine: Page) -> list[Block]:
+def _mine(mine: IntegrationPage) -> list[Block]:
     """The person's own integrations, a line each."""
     if not mine.rows:
         return []

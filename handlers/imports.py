@@ -13,8 +13,8 @@ from bot.core.access import require
 from bot.core.audit import Action
 from bot.core.integrations.docker_import import (
     FIELD,
-    Finding,
     Found,
+    FoundLogin,
     Imported,
     digest_of,
     keep_import,
@@ -44,10 +44,10 @@ _PREVIEW = "import.preview"
 _CONFIRM = "import.confirm"
 
 _MARKS = {
-    Finding.NEW: ":heavy_plus_sign: new",
-    Finding.SAME: ":white_check_mark: there already",
-    Finding.CONFLICT: ":warning: conflict",
-    Finding.UNREADABLE: ":x: cannot be imported",
+    FoundLogin.NEW: ":heavy_plus_sign: new",
+    FoundLogin.SAME: ":white_check_mark: there already",
+    FoundLogin.CONFLICT: ":warning: conflict",
+    FoundLogin.UNREADABLE: ":x: cannot be imported",
 }
 
 
@@ -102,7 +102,7 @@ def _import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
 
 def _previewed(found: tuple[Found, ...], text: str, linked_only: bool) -> View:
     """The form with what each entry comes to; submitting it imports the new ones."""
-    new = sum(one.finding is Finding.NEW for one in found)
+    new = sum(one.finding is FoundLogin.NEW for one in found)
     rows = [section(_row(one)) for one in found]
     if not new:
         return _import_form(_PREVIEW, "Preview", [*rows, context(_nothing_new(found))])
@@ -116,9 +116,9 @@ def _previewed(found: tuple[Found, ...], text: str, linked_only: bool) -> View:
 def _nothing_new(found: tuple[Found, ...]) -> str:
     """Say why there is nothing to import."""
     findings = {one.finding for one in found}
-    if findings == {Finding.SAME}:
+    if findings == {FoundLogin.SAME}:
         return "All of this is there already."
-    if findings == {Finding.UNREADABLE}:
+    if findings == {FoundLogin.UNREADABLE}:
         return "None of this can be imported as it is."
     return "Nothing here is new."
 

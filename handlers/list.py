@@ -17,7 +17,7 @@ from bot.core.audit import Action
 from bot.core.integrations.inventory import list_integrations
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Check, Integration, Outcome
-from bot.core.queries import Filter, Listed, Mark, Page, Window
+from bot.core.queries import Filter, IntegrationPage, Listed, Mark, Window
 from bot.services import Services
 from handlers.add import OPEN as ADD
 from handlers.blocks import (
@@ -207,14 +207,14 @@ def _kinds_named(services: Services, word: str) -> frozenset[str]:
     )
 
 
-def _listed(page: Page, state: State, services: Services, actor: Actor) -> Message:
+def _listed(page: IntegrationPage, state: State, services: Services, actor: Actor) -> Message:
     """The list as a message: controls, rows, page buttons."""
     blocks = list_blocks(page, state, services, actor)
     blocks.append(context("`/integrations help` shows everything you can do."))
     return message(f"Integrations {_range_of(page)}", blocks)
 
 
-def list_blocks(page: Page, state: State, services: Services, actor: Actor) -> list[Block]:
+def list_blocks(page: IntegrationPage, state: State, services: Services, actor: Actor) -> list[Block]:
     """A page of the list with its controls."""
     add = button("Add Integration", ADD, style="primary")
     # The first block's id says what is shown: the Home tab is published again from it after a change.
@@ -228,14 +228,14 @@ def list_blocks(page: Page, state: State, services: Services, actor: Actor) -> l
     return [*blocks, *_page_turning(page, state)]
 
 
-def _range_of(page: Page) -> str:
+def _range_of(page: IntegrationPage) -> str:
     """``11–20 of 57``."""
     if not page.rows:
         return "0"
     return f"{page.start + 1}–{page.start + len(page.rows)} of {page.total}"
 
 
-def _empty(page: Page, state: State, services: Services) -> str:
+def _empty(page: IntegrationPage, state: State, services: Services) -> str:
     """What an empty list says: there is nothing yet, or nothing fits."""
     if not page.everything:
         return "There is no integration yet. Press `Add Integration` to add the first one."
@@ -332,7 +332,7 @@ def health_in_words(integration: Integration, *, is_fresh: bool = True) -> str:
     return f"{fresh} {when(check.at)}" if is_fresh else f":white_circle: {old} {when(check.at)}"
 
 
-def _page_turning(page: Page, state: State) -> list[Block]:
+def _page_turning(page: IntegrationPage, state: State) -> list[Block]:
     """The page buttons, where there is a page to turn to."""
     previous = following = None
     if page.has_previous:

@@ -6,11 +6,12 @@ nothing in it is trusted. It holds ids, versions and places, never a state that 
 
 import json
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from typing import Any, Protocol, TypeVar, get_type_hints
 
 from bot.core.errors import InvalidInput
+from bot.core.model import Target, TargetKind
 from handlers.blocks import Block, actions, button, context
 from handlers.routes import COMMAND
 
@@ -65,6 +66,33 @@ def read_value(kind: type[_T], text: str, verb: str) -> _T:
 def too_old(verb: str) -> InvalidInput:
     """The error for a button whose value this version did not write; ``verb`` shows a new one."""
     return InvalidInput("This button is too old.", f"Type {COMMAND} {verb} again.")
+
+
+def read_target(kind: str, name: str, verb: str) -> Target:
+    """The target that a button names, whatever it is called. Raises ``InvalidInput``."""
+    if kind not in list(TargetKind):
+        raise too_old(verb)
+    return Target(TargetKind(kind), name)
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """What the button of a row carries: a target of an integration."""
+
+    integration_id: str
+    kind: str
+    name: str
+
+
+def pack_link(integration_id: str, target: Target) -> str:
+    """Write a target of an integration."""
+    return pack(_Link(integration_id, target.kind.value, target.name))
+
+
+def read_link(text: str, verb: str) -> tuple[str, Target]:
+    """Read what ``pack_link`` wrote: the integration's id, and the target. Raises ``InvalidInput``."""
+    link = read_value(_Link, text, verb)
+    return link.integration_id, read_target(link.kind, link.name, verb)
 
 
 @cache

@@ -7,7 +7,7 @@ from bot.core.audit import Action, Event
 from bot.core.model import Target, TargetKind
 from handlers.blocks import Block, Message, actions, bold, button, code, mention, message, section
 from handlers.edit import OPEN as EDIT
-from handlers.paging import pack, too_old
+from handlers.paging import pack, pack_link
 from handlers.routes import COMMAND
 
 ALLOW = "decide.allow"
@@ -16,22 +16,6 @@ DECLINE = "decide.decline"
 QUIET = "decide.quiet"
 
 _MOST_TOLD = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """What an Allow button carries: which link."""
-
-    id: str
-    kind: str
-    name: str
-
-    @property
-    def target(self) -> Target:
-        """The target. Raises ``InvalidInput``."""
-        if self.kind not in list(TargetKind):
-            raise too_old("link")
-        return Target(TargetKind(self.kind), self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +61,7 @@ def _noted(event: Event) -> tuple[str, list[Block]]:
         "It may fetch it when you allow that."
     )
     target = event.target or Target(TargetKind.PROJECT, "")
-    value = pack(Noted(event.integration_id or "", target.kind.value, target.name))
+    value = pack_link(event.integration_id or "", target)
     return text, [actions(button("Allow", ALLOW, value, style="primary"))]
 
 

@@ -4,8 +4,6 @@ payload -> settings -> find_uses -> _used -> ack
 payload -> remove -> unlink_if_linked, find_uses -> _used -> replace
 """
 
-from dataclasses import dataclass
-
 from slack_bolt import Ack
 
 from bot.core.audit import Action
@@ -17,7 +15,7 @@ from bot.core.integrations.dependencies import (
     unlink_if_linked,
 )
 from bot.core.kinds import Kinds
-from bot.core.model import Actor, Target, TargetKind
+from bot.core.model import Actor, Target
 from bot.core.queries import Use
 from bot.services import Services
 from handlers.blocks import (
@@ -33,7 +31,7 @@ from handlers.blocks import (
     message,
     section,
 )
-from handlers.paging import pack, read_value, too_old
+from handlers.paging import pack_link, read_link
 from handlers.phrases import last_used, origin
 from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
@@ -62,25 +60,9 @@ def settings(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one integration away from the target."""
-    row = read_value(_Row, press.value, "settings")
-    note = unlink_if_linked(services.ports, actor, row.id, row.target) or ""
-    surface.replace(_used(find_uses(services.ports, actor, row.target), services.kinds, note))
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """What a Remove button carries."""
-
-    id: str
-    kind: str
-    name: str
-
-    @property
-    def target(self) -> Target:
-        """The target, whatever it is called. Raises ``InvalidInput``."""
-        if self.kind not in list(TargetKind):
-            raise too_old("settings")
-        return Target(TargetKind(self.kind), self.name)
+    integration_id, target = read_link(press.value, "settings")
+    note = unlink_if_linked(services.ports, actor, integration_id, target) or ""
+    surface.replace(_used(find_uses(services.ports, actor, target), services.kinds, note))
 
 
 def _used(found: TargetUses, kinds: Kinds, note: str = "") -> Message:
@@ -102,7 +84,7 @@ def _use_block(target: Target, use: Use, kinds: Kinds) -> Block:
     integration, dependency = use.integration, use.dependency
     facts = [code(integration.server.address), origin(dependency), last_used(dependency.last_used_at)]
     facts += [link(dependency.settings_url, "Settings")] if dependency.settings_url else []
-    value = pack(_Row(integration.id, target.kind.value, target.name))
+    value = pack_link(integration.id, target)
     return section(
         f"{bold(integration.name)}   {escape(kinds[integration.kind].label)}\n{'  ·  '.join(facts)}",
         button("Remove", _REMOVE, value, label=f"Remove {integration.name}"),

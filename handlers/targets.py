@@ -32,7 +32,7 @@ _HEADINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TargetsPlace:
     """What a page button carries: which targets, and which page of them."""
 
     kind: str = ""
@@ -58,12 +58,12 @@ def targets(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def _listed_typed(words: Words, services: Services, actor: Actor) -> Message:
     kind = KIND_WORDS.get(words.optional(0).lower().removesuffix("s"))
     wanted = " ".join(words.rest[1:] if kind else words.rest)[:_WORDS_LIMIT]
-    return _page_of(Place(kind.value if kind else "", wanted), services, actor)
+    return _page_of(TargetsPlace(kind.value if kind else "", wanted), services, actor)
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page."""
-    surface.replace(_page_of(read_value(Place, press.value, "targets"), services, actor))
+    surface.replace(_page_of(read_value(TargetsPlace, press.value, "targets"), services, actor))
 
 
 def _renamed(words: Words, services: Services, actor: Actor) -> Message:
@@ -75,14 +75,14 @@ def _renamed(words: Words, services: Services, actor: Actor) -> Message:
     return notice(f"{code(old.in_words)} is {code(new.in_words)} from now on, with its tokens and links.")
 
 
-def _page_of(place: Place, services: Services, actor: Actor) -> Message:
+def _page_of(place: TargetsPlace, services: Services, actor: Actor) -> Message:
     """Look a page up and draw it."""
     kind = TargetKind(place.kind) if place.kind in list(TargetKind) else None
     page = list_targets(services.ports, actor, kind, tuple(place.words.split()), place.number)
     return listed(page, place)
 
 
-def listed(page: TargetPage, place: Place) -> Message:
+def listed(page: TargetPage, place: TargetsPlace) -> Message:
     """A page of targets under their kinds."""
     if not page.total:
         text = "No target fits." if place.words or place.kind else "Nothing depends on anything yet."

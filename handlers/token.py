@@ -66,7 +66,7 @@ _UNAPPROVED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TokenRow:
     """What a list's button carries: the token it is about, and which page of which tokens is shown."""
 
     token_id: str = ""
@@ -146,11 +146,11 @@ def _create(services: Services, actor: Actor, target: Target, days: int) -> Mess
 def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
     """List the tokens, or those that hold the words that were typed."""
     return _page_of(
-        Asked(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
+        TokenRow(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
     )
 
 
-def _page_of(asked: Asked, services: Services, actor: Actor) -> Message:
+def _page_of(asked: TokenRow, services: Services, actor: Actor) -> Message:
     """Look a page up and draw it."""
     return listed(list_tokens(services.ports, actor, asked.words.split(), asked.number), asked, actor)
 
@@ -166,14 +166,14 @@ _ANSWERS = {"create": create, "list": _list_typed, "revoke": revoke}
 
 def revoke_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Revoke a token from the list, and show the list anew."""
-    asked = read_value(Asked, press.value, "token list")
+    asked = read_value(TokenRow, press.value, "token list")
     revoke_token(services.ports, actor, asked.token_id)
     surface.replace(_page_of(asked, services, actor))
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page."""
-    surface.replace(_page_of(read_value(Asked, press.value, "token list"), services, actor))
+    surface.replace(_page_of(read_value(TokenRow, press.value, "token list"), services, actor))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
     )
 
 
-def listed(page: TokenPage, asked: Asked, actor: Actor) -> Message:
+def listed(page: TokenPage, asked: TokenRow, actor: Actor) -> Message:
     """A page of tokens, those that work first."""
     if not page.total:
         return _nothing_to_list(asked.words)
@@ -235,13 +235,13 @@ def _nothing_to_list(words: str) -> Message:
     return message("No workflow token yet.", [section(text)])
 
 
-def _pages(page: TokenPage, asked: Asked) -> list[Block]:
+def _pages(page: TokenPage, asked: TokenRow) -> list[Block]:
     """The page buttons, where there is a page to turn to, and where we are."""
     more = "`/integrations token list web-shop` shows those of one target."
     return turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(asked, number=number)), more)
 
 
-def _token_blocks(token: WorkflowToken, asked: Asked, actor: Actor) -> list[Block]:
+def _token_blocks(token: WorkflowToken, asked: TokenRow, actor: Actor) -> list[Block]:
     """One token: its id, whom it speaks for, until when, last used; for an admin, the decision on it."""
     is_working = token.is_valid(actor.at)
     used = f"last used {when(token.last_used_at)}" if token.last_used_at else "never used"

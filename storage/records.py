@@ -46,7 +46,7 @@ _OPTION = "option "
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DoneRequest:
     """A request that was carried out, and what it came to."""
 
     id: str
@@ -54,7 +54,7 @@ class Request:
     at: datetime
 
 
-Value = Integration | Dependency | Bar | WorkflowToken | Setting | News | Request | AuditEntry
+Value = Integration | Dependency | Bar | WorkflowToken | Setting | News | DoneRequest | AuditEntry
 """What a row holds."""
 
 
@@ -65,7 +65,7 @@ class _Form(NamedTuple):
     read: Callable[[Any], Any]
 
 
-class _Part(NamedTuple):
+class _FieldForm(NamedTuple):
     """One field of a value."""
 
     name: str
@@ -110,12 +110,12 @@ class Codec(Generic[T]):
         return self._kind(**(self._absent | {name: readers[name](row[name]) for name in row} | key))
 
 
-def _part(field: Field[Any], hint: Any) -> _Part:
+def _part(field: Field[Any], hint: Any) -> _FieldForm:
     default = field.default_factory() if field.default_factory is not MISSING else field.default
     form = _form(hint)
     if hint is str and field.name in _SHARED:
         form = _Form(form.write, sys.intern)
-    return _Part(field.name, form, None if default is MISSING else default)
+    return _FieldForm(field.name, form, None if default is MISSING else default)
 
 
 @cache
@@ -195,7 +195,7 @@ _TABLES: dict[type, _Table] = {
     WorkflowToken: _Table(TOKENS, Codec(WorkflowToken, without="id"), "id"),
     Setting: _Table(SETTINGS, Codec(Setting, without="name"), "name"),
     News: _Table(NEWS, Codec(News, without="id"), "id"),
-    Request: _Table(REQUESTS, Codec(Request, without="id"), "id"),
+    DoneRequest: _Table(REQUESTS, Codec(DoneRequest, without="id"), "id"),
     AuditEntry: _Table(AUDIT, Codec(AuditEntry), ""),
 }
 _EVENT = Codec(Event)

@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,36 @@ def test_relative_imports_are_not_used():
 def test_file_is_short(path):
     """A file stays under 500 lines."""
     assert len(path.read_text().splitlines()) < LONGEST_FILE
+
+
+def occurring_twice(names):
+    """Each name that occurs more than once, with the files it occurs in."""
+    places = defaultdict(list)
+    for name, path in names:
+        places[name].append(relative(path))
+    return {name: paths for name, paths in places.items() if len(paths) > 1}
+
+
+def test_no_two_files_share_a_name():
+    """A product file is found by its name alone."""
+    assert occurring_twice((path.name, path) for path in SOURCES if path.name != "__init__.py") == {}
+
+
+def test_no_two_classes_share_a_name():
+    """A class is found by its name alone."""
+    trees = ((path, ast.parse(path.read_text("utf-8"))) for path in SOURCES)
+    classes = (
+        (node.name, path) for path, tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+    )
+
+    assert occurring_twice(classes) == {}
+
+
+def test_shared_names_are_found():
+    """The check itself works: a name in two files is found with both."""
+    both = [ROOT / "bot" / "core" / "a.py", ROOT / "storage" / "a.py"]
+
+    assert occurring_twice((path.name, path) for path in both) == {"a.py": ["bot/core/a.py", "storage/a.py"]}
 
 
 def test_top_level_holds_only_what_is_named():

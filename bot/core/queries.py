@@ -89,7 +89,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class IntegrationPage:
     """A page of integrations, sorted by name key."""
 
     rows: tuple[Listed, ...]

@@ -61,7 +61,7 @@ class Metrics:
 
     def watch_integrations(self, store: Store, now: Callable[[], datetime]) -> None:
         """Add what the store says of each integration, by its id, read when it is asked for."""
-        self.registry.register(_Integrations(store, now))
+        self.registry.register(_IntegrationMetrics(store, now))
 
     def measured_requests(self, application: "WSGIApplication") -> "WSGIApplication":
         """Wrap the web server's application: how many requests of each kind, how they ended, how long."""
@@ -146,7 +146,7 @@ def _outcome_of(status: str) -> str:
     return {"2": "done", "3": "done", "4": "refused"}.get(status[:1], "error")
 
 
-class _Integrations(Collector):
+class _IntegrationMetrics(Collector):
     """The health of each integration, when its login ends, and the news that waits."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:

@@ -23,7 +23,7 @@ from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.socket_mode import SocketMode
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
 from bot.web.health import Health, health_page
-from bot.web.server import HEALTH_PATH, SLACK_PATH, Server, dispatcher, serve
+from bot.web.server import HEALTH_PATH, SLACK_PATH, WebServer, dispatcher, serve
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -97,7 +97,7 @@ def _serve_wired(
     mounts = {**_mounts_of(settings, app, checks, wired.seen), WORKFLOWS_PATH: workflow_api(wired.services)}
     wsgi = dispatcher(mounts)
     wsgi = metrics.measured_requests(wsgi) if metrics else wsgi
-    server = Server(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
+    server = WebServer(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
     wired.clockwork.start()
     own.ask_ahead()
     if socket_mode:

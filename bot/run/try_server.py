@@ -39,7 +39,7 @@ from bot.slack.front import slack_front
 from bot.slack.members import SlackRates
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
 from bot.web.health import health_page
-from bot.web.server import Server, dispatcher, serve
+from bot.web.server import WebServer, dispatcher, serve
 from handlers.slack_limits import problems
 from storage.sealing import new_key
 
@@ -153,11 +153,11 @@ class TryApp:
         _add_sample(self.wired.services)
         self.wired.clockwork.start()
 
-    def _listen(self, port: int) -> Server:
+    def _listen(self, port: int) -> WebServer:
         last = min(port + _PORTS_TRIED, _LAST_PORT)
         while True:
             try:
-                return Server(lambda *request: self.wsgi(*request), "127.0.0.1", port, self.let_go)
+                return WebServer(lambda *request: self.wsgi(*request), "127.0.0.1", port, self.let_go)
             except QuaymasterError as error:
                 if port == last or not _is_in_use(error):
                     raise

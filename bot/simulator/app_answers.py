@@ -3,16 +3,16 @@
 from typing import Any
 
 from bot.simulator.cast import BOT_USER, Json
-from bot.simulator.delivery import Answer
+from bot.simulator.delivery import AppAnswer
 from bot.simulator.grants import ResponseUrl
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 from bot.simulator.world import MAX_STACK, Message, View, World
 
 TROUBLE = "We had some trouble connecting. Try again?"
 _OK = 200
 
 
-def command_answered(world: World, person: str, channel: str, command: str, answer: Answer | None) -> None:
+def command_answered(world: World, person: str, channel: str, command: str, answer: AppAnswer | None) -> None:
     """Show the acknowledgement of a slash command, or why it failed."""
     if answer is None:
         _failed(world, person, channel, command, "operation_timeout")
@@ -22,7 +22,7 @@ def command_answered(world: World, person: str, channel: str, command: str, answ
         _show_acknowledgement(world, person, channel, command, answer)
 
 
-def pressed(world: World, used: Message | View, answer: Answer | None) -> None:
+def pressed(world: World, used: Message | View, answer: AppAnswer | None) -> None:
     """Warn below a message or form when the app did not accept a press."""
     warning = "" if answer is not None and answer.status == _OK else TROUBLE
     if used.warning != warning:
@@ -30,7 +30,7 @@ def pressed(world: World, used: Message | View, answer: Answer | None) -> None:
         world.show(used)
 
 
-def submitted(world: World, view: View, answer: Answer | None) -> None:
+def submitted(world: World, view: View, answer: AppAnswer | None) -> None:
     """Do what the answer to a submitted form says."""
     body = answer.json() if answer is not None else None
     if answer is None or answer.status != _OK or (answer.body.strip() and not isinstance(body, dict)):
@@ -40,7 +40,7 @@ def submitted(world: World, view: View, answer: Answer | None) -> None:
     view.errors, view.warning = {}, ""
     try:
         _respond(world, view, body or {})
-    except Refused:
+    except BlocksRefused:
         view.warning = TROUBLE
         world.show(view)
 
@@ -50,15 +50,15 @@ def respond(world: World, url: ResponseUrl, body: Any) -> None:
     Take one post to a response URL.
 
     Raises:
-        Refused: Slack would not take the message.
+        BlocksRefused: Slack would not take the message.
     """
     if not isinstance(body, dict):
-        raise Refused("invalid_payload")
+        raise BlocksRefused("invalid_payload")
     if url.ts is not None and body.get("delete_original"):
         world.remove(world.message(url.ts, url.person))
         return
     if not body.get("text") and not body.get("blocks"):
-        raise Refused("no_text")
+        raise BlocksRefused("no_text")
     _accept(world, url.person, url.channel, body, "response_url")
     if url.ts is not None and body.get("replace_original"):
         original = world.message(url.ts, url.person)
@@ -72,7 +72,7 @@ def _failed(world: World, person: str, channel: str, command: str, error: str) -
     world.post(channel, BOT_USER.id, text, [], only_for=person, kind="slackbot")
 
 
-def _show_acknowledgement(world: World, person: str, channel: str, command: str, answer: Answer) -> None:
+def _show_acknowledgement(world: World, person: str, channel: str, command: str, answer: AppAnswer) -> None:
     body = answer.json()
     if not isinstance(body, dict):
         body = {"text": answer.body.decode(errors="replace")}
@@ -81,7 +81,7 @@ def _show_acknowledgement(world: World, person: str, channel: str, command: str,
     try:
         _accept(world, person, channel, body, f"answer to {command}")
         _post(world, person, channel, body)
-    except Refused as refused:
+    except BlocksRefused as refused:
         _failed(world, person, channel, command, refused.code)
 
 
@@ -111,7 +111,7 @@ def _respond(world: World, view: View, body: Json) -> None:
             _push(world, view, body)
         case unknown:
             world.refuse("Slack does not know this response_action.", [str(unknown)], view.owner)
-            raise Refused("invalid_arguments")
+            raise BlocksRefused("invalid_arguments")
 
 
 def _close_top(world: World, view: View) -> None:
@@ -133,7 +133,7 @@ def _show_errors(world: World, view: View, errors: Any) -> None:
         world.refuse(
             "Slack would show no error beside a field (answer to view_submission).", details, view.owner
         )
-        raise Refused("invalid_arguments")
+        raise BlocksRefused("invalid_arguments")
     view.errors = errors
     world.show(view)
 
@@ -141,7 +141,7 @@ def _show_errors(world: World, view: View, errors: Any) -> None:
 def _admit(world: World, view: View, body: Json) -> None:
     shown = body.get("view")
     if not isinstance(shown, dict):
-        raise Refused("invalid_arguments")
+        raise BlocksRefused("invalid_arguments")
     world.accept("modal", shown, person=view.owner, source="answer to view_submission")
 
 
@@ -150,5 +150,5 @@ def _push(world: World, view: View, body: Json) -> None:
     _admit(world, view, body)
     if len(stack) >= MAX_STACK:
         world.refuse("Slack stacks at most three forms.", ["push_limit_reached"], view.owner)
-        raise Refused("push_limit_reached")
+        raise BlocksRefused("push_limit_reached")
     world.put_view(view.owner, body["view"], stack)

@@ -12,7 +12,7 @@ _TEAM_NAME = "Try workspace"
 
 
 @dataclass(frozen=True)
-class Person:
+class Account:
     """One account of the workspace."""
 
     id: str
@@ -163,11 +163,11 @@ ROLES: dict[str, dict[str, bool]] = {
 """What a person's user object says in each role."""
 
 
-ADMIN = Person("U0TRYADMIN", "ava", "Ava Lindqvist", is_admin=True)
-MEMBER = Person("U0TRYMARCO", "marco", "Marco Ruiz")
-_SECOND_MEMBER = Person("U0TRYPRIYA", "priya", "Priya Nair")
-GUEST = Person("U0TRYGUEST", "gus", "Gus Turner", is_restricted=True)
-BOT_USER = Person("U0TRYBOT", "quaymaster", "Quaymaster", is_bot=True)
+ADMIN = Account("U0TRYADMIN", "ava", "Ava Lindqvist", is_admin=True)
+MEMBER = Account("U0TRYMARCO", "marco", "Marco Ruiz")
+_SECOND_MEMBER = Account("U0TRYPRIYA", "priya", "Priya Nair")
+GUEST = Account("U0TRYGUEST", "gus", "Gus Turner", is_restricted=True)
+BOT_USER = Account("U0TRYBOT", "quaymaster", "Quaymaster", is_bot=True)
 
 _EVERYBODY = (ADMIN, MEMBER, _SECOND_MEMBER, GUEST, BOT_USER)
 
@@ -201,7 +201,7 @@ def direct_channel(person_id: str) -> str:
     return "D" + person_id[1:]
 
 
-def _user_object(person: Person) -> Json:
+def _user_object(person: Account) -> Json:
     """Return a person as ``users.info`` describes them."""
     return {
         "id": person.id,

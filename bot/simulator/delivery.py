@@ -1,6 +1,6 @@
 """Signed requests from Slack to the app, and the three seconds the app has to answer.
 
-payload -> form or JSON body -> signature v0 -> front -> Answer, or None when Slack gives up
+payload -> form or JSON body -> signature v0 -> front -> AppAnswer, or None when Slack gives up
 """
 
 import hashlib
@@ -54,7 +54,7 @@ def form_of_interaction(payload: Json) -> bytes:
 
 
 @dataclass(frozen=True)
-class Answer:
+class AppAnswer:
     """What the app answered in time."""
 
     status: int
@@ -97,15 +97,15 @@ class Delivery:
         self._last: dict[bytes, int] = {}
         self._stopped = False
 
-    def command(self, fields: Mapping[str, str]) -> Answer | None:
+    def command(self, fields: Mapping[str, str]) -> AppAnswer | None:
         """Deliver a slash command."""
         return self._send(urlencode(fields).encode(), FORM, {})
 
-    def interaction(self, payload: Json) -> Answer | None:
+    def interaction(self, payload: Json) -> AppAnswer | None:
         """Deliver a press, a submitted or closed form, or a search for options."""
         return self._send(form_of_interaction(payload), FORM, {})
 
-    def event(self, payload: Json) -> Answer | None:
+    def event(self, payload: Json) -> AppAnswer | None:
         """Deliver an event; if the answer is not 200, send it once more at once."""
         body = json.dumps(payload).encode()
         answer = self._send(body, "application/json", {})
@@ -120,7 +120,7 @@ class Delivery:
         self._stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _send(self, body: bytes, content_type: str, extra: dict[str, str]) -> Answer | None:
+    def _send(self, body: bytes, content_type: str, extra: dict[str, str]) -> AppAnswer | None:
         if self._stopped:
             return None
         timestamp = str(self._timestamp(body))
@@ -136,7 +136,7 @@ class Delivery:
             status, answered, content = self._ask(body, headers)
         except (TimeoutError, OSError, http.client.HTTPException):
             return None
-        return Answer(status, content, answered)
+        return AppAnswer(status, content, answered)
 
     def _ask(self, body: bytes, headers: dict[str, str]) -> tuple[int, Mapping[str, str], bytes]:
         if self._patience_s is None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 
 _TRIGGER_LIFETIME_S = 3.0
 _URL_LIFETIME_S = 30 * 60.0
@@ -60,15 +60,15 @@ class Grants:
         Use a trigger id up and return it, with the person it was minted for.
 
         Raises:
-            Refused: Unknown, used before, or older than three seconds.
+            BlocksRefused: Unknown, used before, or older than three seconds.
         """
         trigger = self._triggers.get(trigger_id)
         if trigger is None:
-            raise Refused("invalid_trigger_id")
+            raise BlocksRefused("invalid_trigger_id")
         if trigger.used:
-            raise Refused("exchanged_trigger_id")
+            raise BlocksRefused("exchanged_trigger_id")
         if self._clock() - trigger.minted_at > _TRIGGER_LIFETIME_S:
-            raise Refused("expired_trigger_id")
+            raise BlocksRefused("expired_trigger_id")
         trigger.used = True
         return trigger
 
@@ -83,14 +83,14 @@ class Grants:
         Count one post to a response URL.
 
         Raises:
-            Refused: Unknown, older than thirty minutes, or used five times.
+            BlocksRefused: Unknown, older than thirty minutes, or used five times.
         """
         url = self._urls.get(path)
         if url is None:
-            raise Refused("no_such_url")
+            raise BlocksRefused("no_such_url")
         if self._clock() - url.minted_at > _URL_LIFETIME_S:
-            raise Refused("expired_url")
+            raise BlocksRefused("expired_url")
         if url.posts >= _URL_POSTS:
-            raise Refused("used_url")
+            raise BlocksRefused("used_url")
         url.posts += 1
         return url

@@ -44,7 +44,7 @@ _REQUIRED = "Please complete this required field."
 
 
 @dataclass
-class Surface:
+class TouchedBlocks:
     """
     Blocks with what a person has put into them.
 

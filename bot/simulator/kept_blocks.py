@@ -10,7 +10,7 @@ from bot.simulator.cast import Json
 _TEXT_DEFAULTS = {"plain_text": ("emoji", True), "mrkdwn": ("verbatim", False)}
 
 
-class Refused(Exception):
+class BlocksRefused(Exception):
     """
     Slack answers ``{"ok": false}`` to this call.
 
@@ -37,10 +37,10 @@ def normalised(blocks: Any) -> list[Json]:
     Copy blocks the way Slack stores them.
 
     Raises:
-        Refused: The blocks are not a list of objects.
+        BlocksRefused: The blocks are not a list of objects.
     """
     if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
-        raise Refused("invalid_blocks_format")
+        raise BlocksRefused("invalid_blocks_format")
     stored = [_with_text_defaults(block) for block in copy.deepcopy(blocks)]
     for block in stored:
         block.setdefault("block_id", secrets.token_urlsafe(4))
@@ -64,13 +64,13 @@ def find(blocks: list[Json], block_id: str, action_id: str) -> tuple[Json, Json]
     Return the block and the element that an action names.
 
     Raises:
-        Refused: It is not shown any more.
+        BlocksRefused: It is not shown any more.
     """
     for block in blocks:
         for element in elements(block):
             if (block["block_id"], element["action_id"]) == (block_id, action_id):
                 return block, element
-    raise Refused("element_not_found")
+    raise BlocksRefused("element_not_found")
 
 
 def _with_text_defaults(node: Any) -> Any:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from bot.simulator import browser_guard as guard
 from bot.simulator.cast import Json
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 from bot.simulator.page_requests import REQUESTS, Said
 from bot.simulator.screen import wait
 from bot.simulator.simulator import Simulator
@@ -135,7 +135,7 @@ class TryPage:
     def _upload(self, path: str) -> _Reply:
         try:
             file = self.simulator.world.uploads.uploaded(path.removeprefix("/files/"))
-        except Refused:
+        except BlocksRefused:
             return _json({"error": "not_found"}, 404)
         return 200, "application/octet-stream", file.content or b""
 
@@ -186,7 +186,7 @@ class TryPage:
     def _done(self, person: str, what: str, body: bytes) -> _Reply:
         try:
             answer = REQUESTS[what](self.simulator, person, Said.read(body))
-        except Refused as refused:
+        except BlocksRefused as refused:
             return _json(refused.answer(), 400)
         return _json({"answer": answer, "state": self.simulator.snapshot(person)})
 

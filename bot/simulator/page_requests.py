@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.simulator.cast import ROLES, Json
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 from bot.simulator.simulator import Simulator
 
 
@@ -18,15 +18,15 @@ class Said(dict[str, Any]):
         Read a request's JSON.
 
         Raises:
-            Refused: It is not a JSON object.
+            BlocksRefused: It is not a JSON object.
         """
         try:
             return cls(json.loads(body))
         except (ValueError, TypeError):
-            raise Refused("invalid_arguments") from None
+            raise BlocksRefused("invalid_arguments") from None
 
     def __missing__(self, key: str) -> Any:
-        raise Refused("invalid_arguments", [f"missing: {key}"])
+        raise BlocksRefused("invalid_arguments", [f"missing: {key}"])
 
 
 def _say(simulator: Simulator, person: str, body: Said) -> None:
@@ -66,7 +66,7 @@ def _message_shortcut(simulator: Simulator, person: str, body: Said) -> None:
 def _change(simulator: Simulator, _person: str, body: Said) -> None:
     person, role = body["person"], body["role"]
     if person not in simulator.world.cast.people or role not in ROLES:
-        raise Refused("user_not_found")
+        raise BlocksRefused("user_not_found")
     simulator.change_person(person, **ROLES[role])
 
 

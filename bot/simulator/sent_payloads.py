@@ -7,7 +7,7 @@ import secrets
 from typing import Any
 
 from bot.simulator.cast import BOT_USER, Cast, Json, direct_channel
-from bot.simulator.inputs import FIELDS, Surface, options_by_value
+from bot.simulator.inputs import FIELDS, TouchedBlocks, options_by_value
 from bot.simulator.world import Message, View, World
 
 # Long deprecated and checked by nobody, but Slack still sends it.
@@ -110,7 +110,7 @@ def view_object(world: World, view: View) -> Json:
     }
 
 
-def action(surface: Surface, block: Json, element: Json, raw: Any, action_ts: str) -> Json:
+def action(surface: TouchedBlocks, block: Json, element: Json, raw: Any, action_ts: str) -> Json:
     """Return the one entry of ``actions``: which element was used, and how."""
     used: Json = {
         "type": element["type"],

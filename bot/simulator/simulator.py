@@ -17,7 +17,7 @@ from bot.simulator.cast import BOT_USER, Json
 from bot.simulator.delivery import PATIENCE_S, Delivery, Front
 from bot.simulator.grants import UrlKind
 from bot.simulator.inputs import options_by_value
-from bot.simulator.kept_blocks import Refused, find
+from bot.simulator.kept_blocks import BlocksRefused, find
 from bot.simulator.screen import snapshot
 from bot.simulator.world import Message, View, World
 
@@ -73,7 +73,7 @@ class Simulator:
     def say(self, person: str, channel: str, text: str) -> None:
         """Post what a person wrote; text that starts with a slash is a command."""
         if not self.world.cast.is_member(person, channel):
-            raise Refused("not_in_channel")
+            raise BlocksRefused("not_in_channel")
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         name, _, words = escaped.partition(" ")
         if name in _MEMBERSHIP:
@@ -216,7 +216,7 @@ class Simulator:
             self._declared("message", callback_id)
             message = self.world.message(ts, person)
             if message.only_for is not None:
-                raise Refused("message_not_found")
+                raise BlocksRefused("message_not_found")
             payload = payloads.message_action(self.world, person, message, callback_id)
             payload |= self._lent("app", person, message.channel, None)
         self._run_shortcut(person, payload)
@@ -226,7 +226,7 @@ class Simulator:
         with self.world.lock:
             try:
                 self.world.uploads.receive(path, content)
-            except Refused as refused:
+            except BlocksRefused as refused:
                 return (404 if refused.code == "not_found" else 400), refused.code
         return _HTTP_OK, f"OK - {len(content)}"
 
@@ -246,9 +246,9 @@ class Simulator:
     def web_api(self, method: str, args: Json, token: str) -> Json:
         """Answer a Web API call."""
         if not token:
-            return Refused("not_authed").answer()
+            return BlocksRefused("not_authed").answer()
         if not secrets.compare_digest(token.encode(), self.token.encode()):
-            return Refused("invalid_auth").answer()
+            return BlocksRefused("invalid_auth").answer()
         return webapi.call(self.world, method, args)
 
     def response_url(self, path: str, body: bytes) -> tuple[int, Json]:
@@ -256,14 +256,14 @@ class Simulator:
         with self.world.lock:
             try:
                 url = self.world.grants.use_url(path)
-            except Refused as refused:
+            except BlocksRefused as refused:
                 return 404, refused.answer()
             try:
                 answers.respond(self.world, url, json.loads(body))
-            except Refused as refused:
+            except BlocksRefused as refused:
                 return 400, refused.answer()
             except ValueError:
-                return 400, Refused("invalid_payload").answer()
+                return 400, BlocksRefused("invalid_payload").answer()
             return _HTTP_OK, {"ok": True}
 
     def _lent(self, kind: UrlKind, person: str, channel: str, ts: str | None) -> dict[str, str]:
@@ -313,7 +313,7 @@ class Simulator:
 
     def _declared(self, kind: str, callback_id: str) -> None:
         if (kind, callback_id) not in {(one.type, one.callback_id) for one in self.world.app.shortcuts}:
-            raise Refused("shortcut_not_found")
+            raise BlocksRefused("shortcut_not_found")
 
     def _run_shortcut(self, person: str, payload: Json) -> None:
         answer = self._delivery.interaction(payload)
@@ -348,5 +348,5 @@ class Simulator:
     def _own_view(self, person: str, view_id: str) -> View:
         view = self.world.view(view_id)
         if view.owner != person:
-            raise Refused("not_found")
+            raise BlocksRefused("not_found")
         return view

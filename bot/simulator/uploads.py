@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 
 from bot.simulator.cast import Json
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 
 _LARGEST = 1_048_576
 _MAX_FILES = 50
@@ -56,12 +56,12 @@ class Uploads:
         Take note of a file whose bytes are to come.
 
         Raises:
-            Refused: It has no name, no size, or is too large.
+            BlocksRefused: It has no name, no size, or is too large.
         """
         if not name or size <= 0:
-            raise Refused("invalid_arguments")
+            raise BlocksRefused("invalid_arguments")
         if size > _LARGEST:
-            raise Refused("file_upload_size_restricted")
+            raise BlocksRefused("file_upload_size_restricted")
         file_id = "F" + secrets.token_hex(5).upper()
         file = File(file_id, name, size, f"/upload/{file_id}/{secrets.token_urlsafe(18)}")
         self._files = {**dict(list(self._files.items())[1 - _MAX_FILES :]), file_id: file}
@@ -72,24 +72,24 @@ class Uploads:
         Keep the bytes that were sent to an address.
 
         Raises:
-            Refused: The address is unknown, or was announced for another size.
+            BlocksRefused: The address is unknown, or was announced for another size.
         """
         for file in self._files.values():
             if secrets.compare_digest(file.path.encode(), path.encode()):
                 if len(content) != file.size:
-                    raise Refused("length_mismatch")
+                    raise BlocksRefused("length_mismatch")
                 file.content = content
                 return
-        raise Refused("not_found")
+        raise BlocksRefused("not_found")
 
     def uploaded(self, file_id: str) -> File:
         """
         Return a file whose bytes have come.
 
         Raises:
-            Refused: Unknown, or they have not.
+            BlocksRefused: Unknown, or they have not.
         """
         file = self._files.get(file_id)
         if file is None or file.content is None:
-            raise Refused("file_not_found")
+            raise BlocksRefused("file_not_found")
         return file

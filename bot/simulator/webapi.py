@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.simulator.cast import BOT_USER, Json, direct_channel
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 from bot.simulator.sent_payloads import message_object, view_object
 from bot.simulator.world import MAX_STACK, View, World
 
@@ -20,11 +20,11 @@ def call(world: World, method: str, args: Json) -> Json:
     """Run one method and return Slack's answer."""
     run = METHODS.get(method)
     if run is None:
-        return Refused("unknown_method").answer()
+        return BlocksRefused("unknown_method").answer()
     try:
         with world.lock:
             return {"ok": True, **run(world, _decoded(args))}
-    except Refused as refused:
+    except BlocksRefused as refused:
         return refused.answer()
 
 
@@ -47,21 +47,21 @@ def _auth_test(world: World, _args: Json) -> Json:
 def _users_info(world: World, args: Json) -> Json:
     user = world.cast.people.get(args.get("user", ""))
     if user is None:
-        raise Refused("user_not_found")
+        raise BlocksRefused("user_not_found")
     return {"user": user}
 
 
 def _usergroups_users_list(world: World, args: Json) -> Json:
     members = world.cast.groups.get(args.get("usergroup", ""))
     if members is None:
-        raise Refused("no_such_subteam")
+        raise BlocksRefused("no_such_subteam")
     return {"users": members}
 
 
 def _conversations_open(world: World, args: Json) -> Json:
     person = args.get("users", "")
     if person not in world.cast.people:
-        raise Refused("user_not_found")
+        raise BlocksRefused("user_not_found")
     return {"channel": {"id": direct_channel(person)}}
 
 
@@ -78,9 +78,9 @@ def _views_push(world: World, args: Json) -> Json:
     owner = world.grants.exchange(args.get("trigger_id", "")).person
     stack = world.stacks[owner]
     if not stack:
-        raise Refused("not_found")
+        raise BlocksRefused("not_found")
     if len(stack) >= MAX_STACK:
-        raise Refused("push_limit_reached")
+        raise BlocksRefused("push_limit_reached")
     body = _admitted(world, owner, args, "modal", "views.push")
     view = world.put_view(owner, body, stack)
     return {"view": view_object(world, view)}
@@ -98,7 +98,7 @@ def _views_update(world: World, args: Json) -> Json:
 def _views_publish(world: World, args: Json) -> Json:
     owner = args.get("user_id", "")
     if owner not in world.cast.people:
-        raise Refused("user_not_found")
+        raise BlocksRefused("user_not_found")
     shown = world.homes.get(owner)
     if shown is not None:
         _expect_hash(shown, args)
@@ -122,7 +122,7 @@ def _chat_post_ephemeral(world: World, args: Json) -> Json:
     channel, _ = _conversation(world, args.get("channel", ""))
     person = args.get("user", "")
     if channel in world.cast.channels and not world.cast.is_member(person, channel):
-        raise Refused("user_not_in_channel")
+        raise BlocksRefused("user_not_in_channel")
     _accept_message(world, args, person, channel, "chat.postEphemeral")
     text = args.get("text") or ""
     message = world.post(channel, BOT_USER.id, text, args.get("blocks"), only_for=person)
@@ -132,7 +132,7 @@ def _chat_post_ephemeral(world: World, args: Json) -> Json:
 def _chat_update(world: World, args: Json) -> Json:
     message = world.message(args.get("ts", ""), "")
     if message.author != BOT_USER.id:
-        raise Refused("cant_update_message")
+        raise BlocksRefused("cant_update_message")
     _accept_message(world, args, "", message.channel, "chat.update")
     world.rewrite(message, args.get("text") or "", args.get("blocks"))
     return {"channel": message.channel, "ts": message.ts, "text": message.text}
@@ -141,7 +141,7 @@ def _chat_update(world: World, args: Json) -> Json:
 def _chat_delete(world: World, args: Json) -> Json:
     message = world.message(args.get("ts", ""), "")
     if message.author != BOT_USER.id:
-        raise Refused("cant_delete_message")
+        raise BlocksRefused("cant_delete_message")
     world.remove(message)
     return {"channel": message.channel, "ts": message.ts}
 
@@ -149,7 +149,7 @@ def _chat_delete(world: World, args: Json) -> Json:
 def _conversations_info(world: World, args: Json) -> Json:
     channel = world.cast.channels.get(args.get("channel", ""))
     if channel is None:
-        raise Refused("channel_not_found")
+        raise BlocksRefused("channel_not_found")
     is_member = world.cast.is_member(BOT_USER.id, channel.id)
     return {"channel": {"id": channel.id, "name": channel.name, "is_channel": True, "is_member": is_member}}
 
@@ -163,7 +163,7 @@ def _files_get_upload_url_external(world: World, args: Json) -> Json:
 def _files_complete_upload_external(world: World, args: Json) -> Json:
     listed = args.get("files")
     if not isinstance(listed, list) or not listed:
-        raise Refused("invalid_arguments")
+        raise BlocksRefused("invalid_arguments")
     files = [world.uploads.uploaded(one.get("id", "")) for one in listed]
     for file, one in zip(files, listed, strict=True):
         file.title = one.get("title", "")
@@ -204,27 +204,27 @@ def _structured(value: Any) -> Any:
     try:
         return json.loads(value)
     except ValueError:
-        raise Refused("invalid_arguments") from None
+        raise BlocksRefused("invalid_arguments") from None
 
 
 def _view_argument(args: Json) -> Json:
     view = args.get("view")
     if not isinstance(view, dict) or view.get("type") not in ("modal", "home"):
-        raise Refused("invalid_arguments", ["[ERROR] missing or malformed field: view"])
+        raise BlocksRefused("invalid_arguments", ["[ERROR] missing or malformed field: view"])
     return view
 
 
 def _admitted(world: World, owner: str, args: Json, where: str, source: str) -> Json:
     body = _view_argument(args)
     if body["type"] != where:
-        raise Refused("invalid_arguments", [f"[ERROR] {source} takes a view of type {where}"])
+        raise BlocksRefused("invalid_arguments", [f"[ERROR] {source} takes a view of type {where}"])
     world.accept(where, body, person=owner, source=source)
     return body
 
 
 def _expect_hash(view: View, args: Json) -> None:
     if args.get("hash") not in (None, "", view.hash):
-        raise Refused("hash_conflict")
+        raise BlocksRefused("hash_conflict")
 
 
 def _conversation(world: World, channel: str) -> tuple[str, str]:
@@ -234,16 +234,16 @@ def _conversation(world: World, channel: str) -> tuple[str, str]:
         channel = next(known, channel)
     if channel in world.cast.channels:
         if not world.cast.is_member(BOT_USER.id, channel):
-            raise Refused("not_in_channel")
+            raise BlocksRefused("not_in_channel")
         return channel, ""
     for person in world.cast.people:
         if channel in (person, direct_channel(person)):
             return direct_channel(person), person
-    raise Refused("channel_not_found")
+    raise BlocksRefused("channel_not_found")
 
 
 def _accept_message(world: World, args: Json, person: str, channel: str, source: str) -> None:
     if not args.get("text") and not args.get("blocks"):
-        raise Refused("no_text")
+        raise BlocksRefused("no_text")
     body: Json = {key: args[key] for key in ("text", "blocks") if key in args}
     world.accept("message", body, person=person, channel=channel, source=source)

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from bot.simulator.cast import BOT_USER, Cast, Json, SlackApp, try_cast
 from bot.simulator.grants import Grants
-from bot.simulator.inputs import Surface
-from bot.simulator.kept_blocks import Refused, normalised
+from bot.simulator.inputs import TouchedBlocks
+from bot.simulator.kept_blocks import BlocksRefused, normalised
 from bot.simulator.uploads import File, Uploads
 
 _Check = Callable[[str, Json], list[str]]
@@ -43,7 +43,7 @@ class Message:
     channel: str
     author: str
     text: str
-    surface: Surface
+    surface: TouchedBlocks
     only_for: str | None = None
     kind: _Kind = "message"
     details: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ class View:
     id: str
     owner: str
     body: Json
-    surface: Surface
+    surface: TouchedBlocks
     hash: str
     root_id: str
     previous_id: str | None = None
@@ -140,7 +140,7 @@ class World:
 
     def post(self, channel: str, author: str, text: str, blocks: Any, **shown: Any) -> Message:
         """Add a message; ``shown`` are further attributes of it, such as ``only_for``."""
-        surface = Surface(normalised(blocks or []))
+        surface = TouchedBlocks(normalised(blocks or []))
         message = Message(self.next_ts(), channel, author, text, surface, **shown)
         self.messages = [*self.messages, message][-_MAX_MESSAGES:]
         self.show(message)
@@ -164,30 +164,30 @@ class World:
         Return a message as one person sees it.
 
         Raises:
-            Refused: It does not exist, or not for this person.
+            BlocksRefused: It does not exist, or not for this person.
         """
         for message in self.messages:
             if message.ts == ts and message.only_for in (None, viewer):
                 return message
-        raise Refused("message_not_found")
+        raise BlocksRefused("message_not_found")
 
     def view(self, view_id: str) -> View:
         """
         Return an open form or a Home tab.
 
         Raises:
-            Refused: It was closed, or never opened.
+            BlocksRefused: It was closed, or never opened.
         """
         for view in itertools.chain(*self.stacks.values(), self.homes.values()):
             if view_id and view_id in (view.id, view.body.get("external_id")):
                 return view
-        raise Refused("not_found")
+        raise BlocksRefused("not_found")
 
     def present(self, view: View) -> View:
         """Return a view as it is now, or the one given if it was closed meanwhile."""
         try:
             return self.view(view.id)
-        except Refused:
+        except BlocksRefused:
             return view
 
     def put_view(self, owner: str, body: Json, stack: list[View], channel: str = "") -> View:
@@ -221,12 +221,12 @@ class World:
         Hold a payload against Slack's limits.
 
         Raises:
-            Refused: Slack would not take it; the page shows why.
+            BlocksRefused: Slack would not take it; the page shows why.
         """
         problems = self.check(where, payload)
         if problems:
             self.refuse(f"Slack would refuse this {where} ({source}).", problems, person, channel)
-            raise Refused("invalid_blocks", problems)
+            raise BlocksRefused("invalid_blocks", problems)
 
     def refuse(self, title: str, details: list[str], person: str, channel: str | None = None) -> None:
         """Show a person, in a channel or above their forms, what Slack would refuse."""
@@ -246,7 +246,7 @@ class World:
 
     def _new_view(self, owner: str, body: Json, stack: list[View]) -> View:
         shown = {key: value for key, value in body.items() if key != "blocks"}
-        surface = Surface(normalised(body.get("blocks")))
+        surface = TouchedBlocks(normalised(body.get("blocks")))
         view_id = "V" + secrets.token_hex(5).upper()
         root, previous = (stack[0].id, stack[-1].id) if stack else (view_id, None)
         return View(view_id, owner, shown, surface, self._new_hash(), root, previous)

@@ -46,7 +46,7 @@ _SETTINGS = {
     "asyncore_use_poll": True,  # `select` fails beyond 1,024 descriptors
     "ident": None,
     # Waitress counts from the last byte, by a clock that can be set back, and accepts nobody at its limit.
-    # `Server` closes connections instead.
+    # `WebServer` closes connections instead.
     "connection_limit": _NEVER,
     "channel_timeout": _NEVER,
     # The header is read here, by `_behind`: waitress answers a malformed one itself and logs its value.
@@ -101,7 +101,7 @@ def _nothing() -> None:
     """Do nothing."""
 
 
-class Server:
+class WebServer:
     """
     A waitress server that slow clients cannot fill, and that finishes running requests when it stops.
 
@@ -280,7 +280,7 @@ def _url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def serve(server: Server, ready: Callable[[str], None]) -> None:
+def serve(server: WebServer, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT. ``ready`` is told the address once requests are answered."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())

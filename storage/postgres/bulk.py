@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.core.audit import AuditEntry, News
 from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken, Workspace
-from storage.postgres.connections import Connection, Row, Step
+from storage.postgres.connections import Row, Step, TimedConnection
 from storage.postgres.heads import Extended, Head, end_of
 from storage.postgres.rows import (
     bar_row,
@@ -40,7 +40,7 @@ _READ: tuple[tuple[str, dict[str, Any], Callable[[Row], Value]], ...] = (
 )
 
 
-def values_of(connection: Connection, ws: str, keyring: Keyring) -> Iterator[Value]:
+def values_of(connection: TimedConnection, ws: str, keyring: Keyring) -> Iterator[Value]:
     """Everything of a workspace, in the transaction of one state that begins here."""
     connection.ask(("begin_change", None), ("set_workspace", {"ws": ws}))
     identities = Identities(keyring, ws)
@@ -55,7 +55,7 @@ def values_of(connection: Connection, ws: str, keyring: Keyring) -> Iterator[Val
     connection.ask(("commit", None))
 
 
-def _rows(connection: Connection, ws: str, name: str, first: dict[str, Any]) -> Iterator[Row]:
+def _rows(connection: TimedConnection, ws: str, name: str, first: dict[str, Any]) -> Iterator[Row]:
     """The rows of one batch after the other; the last columns say where the next one begins."""
     after = first
     while found := connection.ask((name, {"ws": ws, **after}))[0]:
@@ -64,7 +64,7 @@ def _rows(connection: Connection, ws: str, name: str, first: dict[str, Any]) -> 
 
 
 def fill(
-    connection: Connection, keyring: Keyring, contents: Iterable[tuple[Workspace, Iterable[Value]]]
+    connection: TimedConnection, keyring: Keyring, contents: Iterable[tuple[Workspace, Iterable[Value]]]
 ) -> None:
     """Keep everything as it is, in one transaction."""
     connection.ask(("begin_change", None))

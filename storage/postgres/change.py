@@ -20,10 +20,17 @@ from bot.core.audit import Event, News
 from bot.core.errors import AlreadyDone, Busy, HasDependencies, NameTaken, NotFound, Outdated
 from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken, Workspace
 from bot.core.ports.store import Stored
-from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step, sentence_for
+from storage.postgres.connections import (
+    PATIENCE_S,
+    Lost,
+    StatementRefused,
+    Step,
+    TimedConnection,
+    sentence_for,
+)
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
-from storage.postgres.noted_uses import Noted
+from storage.postgres.noted_uses import NotedUses
 from storage.postgres.reading import PostgresReading, Rows
 from storage.postgres.rows import (
     bar_row,
@@ -46,7 +53,7 @@ T = TypeVar("T")
 class PostgresChange(PostgresReading):
     """Implements ``bot.core.ports.store.Change``."""
 
-    def __init__(self, workspace: Workspace, ledger: Ledger, noted: Callable[[], Noted]) -> None:
+    def __init__(self, workspace: Workspace, ledger: Ledger, noted: Callable[[], NotedUses]) -> None:
         super().__init__(workspace, self)
         self.noted = noted
         self.identities = Identities(ledger.keyring, workspace.key)
@@ -56,7 +63,7 @@ class PostgresChange(PostgresReading):
         """Everything that was written (``None``) and asked, in order."""
         self._events: list[Event] = []
         self._borrowed = ExitStack()
-        self._connection: Connection | None = None
+        self._connection: TimedConnection | None = None
         self._first = self._head = Head()
         """The locked head, and what this change made of it so far."""
         self._sent_log = self._sent_events = 0
@@ -153,7 +160,7 @@ class PostgresChange(PostgresReading):
         self._sent_log = len(self._log)
         return rows
 
-    def _begun(self) -> Connection:
+    def _begun(self) -> TimedConnection:
         """The connection of this change, its workspace locked."""
         if self._connection is None:
             self._begin()
@@ -195,7 +202,7 @@ class PostgresChange(PostgresReading):
             try:
                 connection.ask(*steps, ("commit", None))
                 break
-            except Refused as refused:
+            except StatementRefused as refused:
                 if refused.sqlstate not in COLLIDED or not left:
                     raise
             except Lost:
@@ -229,12 +236,12 @@ class PostgresChange(PostgresReading):
             return act()
         except Lost as lost:
             raise sentence_for(lost) from None
-        except Refused as refused:
+        except StatementRefused as refused:
             error = self._explained(refused)
         self.drop()  # to look up, outside of the failed transaction
         raise error() from None
 
-    def _explained(self, refused: Refused) -> Callable[[], Exception]:
+    def _explained(self, refused: StatementRefused) -> Callable[[], Exception]:
         name, parameters = refused.step or ("", None)
         given = parameters or {}
         known: dict[tuple[str, str], Callable[[], Exception]] = {

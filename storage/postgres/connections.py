@@ -55,7 +55,7 @@ class Lost(Exception):
         return self.is_late or self.is_unreachable
 
 
-class Refused(Exception):
+class StatementRefused(Exception):
     """The database refused one of several steps."""
 
     def __init__(self, step: Step | None, error: psycopg.Error) -> None:
@@ -67,7 +67,7 @@ class Refused(Exception):
         self.constraint = error.diag.constraint_name or ""
 
 
-class Connection(psycopg.Connection[Row]):
+class TimedConnection(psycopg.Connection[Row]):
     """A connection whose every wait ends at ``deadline``, in monotonic seconds."""
 
     deadline: float = float("inf")
@@ -97,7 +97,7 @@ class Connection(psycopg.Connection[Row]):
             The rows of each.
 
         Raises:
-            Refused: One of them was refused; outside a transaction, nothing of them was kept.
+            StatementRefused: One of them was refused; outside a transaction, nothing of them was kept.
             Lost: The connection ended. It may be that they were done.
         """
         self.trips += 1
@@ -122,7 +122,7 @@ class Connection(psycopg.Connection[Row]):
             return Lost(type(error).__name__, is_late=time.monotonic() >= self.deadline)
         done = [one.pgresult is not None and one.pgresult.status in _FINE for one in cursors]
         place = done.index(False) if False in done else len(done)
-        return Refused(steps[place] if place < len(steps) else None, error)
+        return StatementRefused(steps[place] if place < len(steps) else None, error)
 
 
 _FINE = (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK)
@@ -132,7 +132,7 @@ _FINE = (psycopg.pq.ExecStatus.COMMAND_OK, psycopg.pq.ExecStatus.TUPLES_OK)
 class _Slot:
     """A place for one connection."""
 
-    connection: Connection | None = None
+    connection: TimedConnection | None = None
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -160,7 +160,7 @@ class Pool:
         self._is_closed = False
 
     @contextmanager
-    def connection(self, deadline: float) -> Iterator[Connection]:
+    def connection(self, deadline: float) -> Iterator[TimedConnection]:
         """
         Lend a connection, for calls that end by ``deadline``. A transaction that is left open is rolled back.
 
@@ -210,7 +210,7 @@ class Pool:
             except Lost as lost:
                 if lost.is_final or time.monotonic() > deadline:
                     raise sentence_for(lost) from None
-            except Refused as refused:
+            except StatementRefused as refused:
                 raise sentence_for(refused) from None
 
     def close(self) -> None:
@@ -220,12 +220,12 @@ class Pool:
             slot.close()
 
 
-def _end(slot: _Slot, connection: Connection) -> None:
+def _end(slot: _Slot, connection: TimedConnection) -> None:
     """Leave nothing of a borrower behind."""
     if not connection.closed and connection.is_in_transaction:
         try:
             connection.ask(("rollback", None))
-        except (Lost, Refused):
+        except (Lost, StatementRefused):
             connection.close()
     if connection.closed:
         slot.connection = None
@@ -247,10 +247,10 @@ def connection_string(url: str, options: str = "") -> str:
     )
 
 
-def connect(full: str) -> Connection:
+def connect(full: str) -> TimedConnection:
     """Open one connection. Raises ``Lost`` when that cannot be; its text names no password."""
     try:
-        connection = Connection.connect(full, autocommit=True, prepare_threshold=0)
+        connection = TimedConnection.connect(full, autocommit=True, prepare_threshold=0)
     except psycopg.Error as error:
         is_late = isinstance(error, psycopg.errors.ConnectionTimeout)
         raise Lost(_first_line(error), is_late=is_late, is_unreachable=True) from None
@@ -264,7 +264,7 @@ def _first_line(error: psycopg.Error) -> str:
     return text.rpartition("failed: ")[2] or type(error).__name__
 
 
-def sentence_for(error: Lost | Refused) -> Exception:
+def sentence_for(error: Lost | StatementRefused) -> Exception:
     """The error that a person is told."""
     if isinstance(error, Lost):
         if error.is_late:
@@ -274,12 +274,12 @@ def sentence_for(error: Lost | Refused) -> Exception:
     return make(error)
 
 
-def _other(error: Refused) -> Exception:
+def _other(error: StatementRefused) -> Exception:
     log.error("the database refused a statement: %s", error.sqlstate)
     return StoreFailure(f"The database refused it ({error.sqlstate}).", _ADVICE)
 
 
-_SENTENCES: Mapping[str, Callable[[Refused], Exception]] = {
+_SENTENCES: Mapping[str, Callable[[StatementRefused], Exception]] = {
     "53100": lambda _: StoreFull(),
     "25006": lambda _: StoreReadOnly(
         "The database takes no changes at present; nothing was changed.", _ADVICE

@@ -8,7 +8,14 @@ import logging
 import threading
 import time
 
-from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, connect, connection_string
+from storage.postgres.connections import (
+    PATIENCE_S,
+    Lost,
+    StatementRefused,
+    TimedConnection,
+    connect,
+    connection_string,
+)
 
 _EVERY_S = 3.0
 _TRUSTED_S = 5.0
@@ -24,7 +31,7 @@ class Leadership:
         """Begin to ask."""
         self._url = connection_string(url)
         self._every_s = every_s
-        self._connection: Connection | None = None
+        self._connection: TimedConnection | None = None
         self._held_at = float("-inf")
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="postgres-leadership", daemon=True)
@@ -53,7 +60,7 @@ class Leadership:
             self._connection = self._connection or connect(self._url)
             self._connection.deadline = asked_at + PATIENCE_S
             is_held = bool(self._connection.ask(("lead", None))[0][0][0])
-        except (Lost, Refused):
+        except (Lost, StatementRefused):
             self._let_go()
             return
         self._held_at = asked_at if is_held else float("-inf")

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.core.errors import Busy
-from storage.postgres.connections import Connection, Pool, Row, Step
+from storage.postgres.connections import Pool, Row, Step, TimedConnection
 from storage.postgres.heads import Head
 from storage.sealing import Keyring
 
@@ -40,7 +40,7 @@ class Ledger:
         finally:
             turn.release()
 
-    def head(self, connection: Connection, ws: str, *, is_locked: bool) -> Head:
+    def head(self, connection: TimedConnection, ws: str, *, is_locked: bool) -> Head:
         """
         Where a workspace's history ends; it is read only when it is not remembered.
 
@@ -55,7 +55,7 @@ class Ledger:
                 return found
         return self.lock(connection, ws)[0]
 
-    def lock(self, connection: Connection, ws: str, *further: Step) -> tuple[Head, list[list[Row]]]:
+    def lock(self, connection: TimedConnection, ws: str, *further: Step) -> tuple[Head, list[list[Row]]]:
         """Begin a transaction that nobody else changes the workspace beside, and do further steps in it."""
         given = {"ws": ws}
         begun: list[Step] = [("begin_change", None), ("set_workspace", given), ("begin_workspace", given)]

@@ -69,7 +69,10 @@ def require_schema(connection: psycopg.Connection, known: tuple[Migration, ...])
 
 
 def migrate(
-    connection: psycopg.Connection, known: tuple[Migration, ...] | None = None, *, grant_to: str | None = None
+    connection: psycopg.Connection,
+    known: tuple[Migration, ...] | None = None,
+    *,
+    grant_to: str | None = None,
 ) -> int:
     """
     Apply what is missing.

@@ -15,7 +15,7 @@ K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
-class Noted:
+class NotedUses:
     """Last uses of one workspace."""
 
     uses: dict[str, dict[Target, datetime]] = field(default_factory=dict)
@@ -35,15 +35,15 @@ class Noted:
         if known is None or known < at:
             self.tokens[token_id] = at
 
-    def copy(self) -> "Noted":
+    def copy(self) -> "NotedUses":
         """The same notes, which later ones do not reach."""
-        return Noted({key: dict(times) for key, times in self.uses.items()}, dict(self.tokens))
+        return NotedUses({key: dict(times) for key, times in self.uses.items()}, dict(self.tokens))
 
-    def without(self, settled: "Noted") -> "Noted":
+    def without(self, settled: "NotedUses") -> "NotedUses":
         """The notes that are not among the settled ones, or that are newer."""
         uses = {key: newer(times, settled.uses.get(key, {})) for key, times in self.uses.items()}
         left = {key: times for key, times in uses.items() if times}
-        return Noted(left, newer(self.tokens, settled.tokens))
+        return NotedUses(left, newer(self.tokens, settled.tokens))
 
     def on(self, dependency: Dependency) -> Dependency:
         """A dependency as it is by now."""

@@ -25,11 +25,11 @@ from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange
 from storage.postgres.connections import (
     PATIENCE_S,
-    Connection,
     Lost,
     Pool,
-    Refused,
+    StatementRefused,
     Step,
+    TimedConnection,
     connect,
     connection_string,
     sentence_for,
@@ -206,12 +206,12 @@ class PostgresStore:
             fill(connection, self._ledger.keyring, contents)
 
     @contextmanager
-    def _alone(self, options: str = "") -> Iterator[Connection]:
+    def _alone(self, options: str = "") -> Iterator[TimedConnection]:
         """A connection of its own that may take as long as it needs."""
         try:
             with connect(connection_string(self._url, f"{options} {_PATIENT}")) as connection:
                 yield connection
-        except (Lost, Refused) as error:
+        except (Lost, StatementRefused) as error:
             raise sentence_for(error) from None
 
     def marks(self, workspace: Workspace) -> tuple[str, ...]:

@@ -34,9 +34,9 @@ from bot.core.queries import (
     Filter,
     HistoryPage,
     HistoryQuery,
+    IntegrationPage,
     Listed,
     Mark,
-    Page,
     TargetPage,
     TokenPage,
     Unused,
@@ -45,7 +45,7 @@ from bot.core.queries import (
     needles_of,
 )
 from storage.postgres.connections import Row, Step
-from storage.postgres.noted_uses import Noted
+from storage.postgres.noted_uses import NotedUses
 from storage.postgres.rows import (
     dependency_of,
     entry_of,
@@ -65,7 +65,7 @@ Rows = list[Row]
 T = TypeVar("T")
 
 
-class Asked(Protocol):
+class Questioned(Protocol):
     """Answers the named statements of ``queries.sql`` for one workspace."""
 
     @property
@@ -75,14 +75,14 @@ class Asked(Protocol):
     def ask(self, name: str, /, **parameters: Any) -> Rows:
         """The rows of one statement."""
 
-    def noted(self) -> Noted:
+    def noted(self) -> NotedUses:
         """Last uses that are not written yet."""
 
 
-class _Integrations:
+class _IntegrationRows:
     """Implements ``Integrations``."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Questioned) -> None:
         self._asked = asked
 
     def get(self, integration_id: str) -> Integration | None:
@@ -97,7 +97,7 @@ class _Integrations:
         likely = {key: shown for shown, key in self._asked.ask("likely_names", pairs=pairs)}
         return tuple(likely[key] for key in get_close_matches(wanted, sorted(likely), n=3))
 
-    def page(self, narrowed: Filter, window: Window) -> Page:
+    def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
         rows = self._asked.ask(
             "integration_page",
             kinds=None if narrowed.kinds is None else sorted(narrowed.kinds),
@@ -113,7 +113,7 @@ class _Integrations:
         listed = tuple(
             Listed(self._asked.identities.read(row[0], row[1]), row[2]) for row in rows if row[0] is not None
         )
-        return Page(listed, *rows[0][3:])
+        return IntegrationPage(listed, *rows[0][3:])
 
     def at(self, server: Server) -> tuple[Integration, ...]:
         port = server.port or DEFAULT_PORTS[server.scheme]
@@ -137,10 +137,10 @@ class _Integrations:
             yield self._asked.identities.read(row[0], row[1])
 
 
-class _Dependencies:
+class _DependencyRows:
     """Implements ``Dependencies``."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Questioned) -> None:
         self._asked = asked
 
     def get(self, integration_id: str, target: Target) -> Dependency | None:
@@ -175,10 +175,10 @@ class _Dependencies:
         return TargetPage(shown, rows[0][2], rows[0][3], size)
 
 
-class _Tokens:
+class _TokenRows:
     """Implements ``Tokens``."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Questioned) -> None:
         self._asked = asked
 
     def get(self, token_id: str) -> WorkflowToken | None:
@@ -201,10 +201,10 @@ class _Tokens:
         return tuple(noted.on_token(token_of(*row[:3])) for row in rows)
 
 
-class _History:
+class _HistoryRows:
     """Implements ``History``."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Questioned) -> None:
         self._asked = asked
 
     def page(self, query: HistoryQuery) -> HistoryPage:
@@ -240,10 +240,10 @@ class _History:
             yield entry_of(*row[:4])
 
 
-class _Settings:
+class _SettingRows:
     """Implements ``Settings``."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Questioned) -> None:
         self._asked = asked
 
     def get(self, name: str) -> str | None:
@@ -257,7 +257,7 @@ class _Settings:
 class PostgresReading:
     """Implements ``bot.core.ports.store.Reading``."""
 
-    def __init__(self, workspace: Workspace, asked: Asked) -> None:
+    def __init__(self, workspace: Workspace, asked: Questioned) -> None:
         self._workspace = workspace
         self._asked = asked
 
@@ -267,29 +267,29 @@ class PostgresReading:
         return self._workspace
 
     @property
-    def integrations(self) -> _Integrations:
+    def integrations(self) -> _IntegrationRows:
         """The integrations."""
-        return _Integrations(self._asked)
+        return _IntegrationRows(self._asked)
 
     @property
-    def dependencies(self) -> _Dependencies:
+    def dependencies(self) -> _DependencyRows:
         """The dependencies and bars."""
-        return _Dependencies(self._asked)
+        return _DependencyRows(self._asked)
 
     @property
-    def tokens(self) -> _Tokens:
+    def tokens(self) -> _TokenRows:
         """The workflow tokens."""
-        return _Tokens(self._asked)
+        return _TokenRows(self._asked)
 
     @property
-    def history(self) -> _History:
+    def history(self) -> _HistoryRows:
         """The audit entries."""
-        return _History(self._asked)
+        return _HistoryRows(self._asked)
 
     @property
-    def settings(self) -> _Settings:
+    def settings(self) -> _SettingRows:
         """The workspace's settings."""
-        return _Settings(self._asked)
+        return _SettingRows(self._asked)
 
     @property
     def news(self) -> tuple[News, ...]:
@@ -298,13 +298,13 @@ class PostgresReading:
 
 
 class OneState:
-    """Implements ``Asked``: every answer is true of one state of the workspace."""
+    """Implements ``Questioned``: every answer is true of one state of the workspace."""
 
     def __init__(
         self,
         ws: str,
         trip: Callable[[Sequence[Step]], list[Rows]],
-        noted: Callable[[], Noted],
+        noted: Callable[[], NotedUses],
         identities: Identities,
     ) -> None:
         """

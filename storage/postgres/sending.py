@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from bot.core.audit import Event
-from storage.postgres.connections import PATIENCE_S, Connection, Lost, Refused, Step
+from storage.postgres.connections import PATIENCE_S, Lost, StatementRefused, Step, TimedConnection
 from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
 from storage.postgres.reading import Rows
@@ -41,7 +41,7 @@ def send(
         The rows of each statement; none when it had to be found out what came of it.
 
     Raises:
-        Refused, Lost: Nothing was kept.
+        StatementRefused, Lost: Nothing was kept.
         OutcomeUnknown: It may have been kept.
     """
     deadline = time.monotonic() + PATIENCE_S
@@ -58,7 +58,7 @@ def send(
                     if is_advanced(rows):
                         ledger.heads[ws] = extended.head
                     return rows
-            except Refused as refused:
+            except StatementRefused as refused:
                 ledger.heads.pop(ws, None)
                 misses += 1
                 if not _is_worth_another(refused) or misses > TRIES:
@@ -70,13 +70,13 @@ def send(
                     return []
 
 
-def _send(connection: Connection, ws: str, steps: list[Step]) -> list[Rows]:
+def _send(connection: TimedConnection, ws: str, steps: list[Step]) -> list[Rows]:
     if connection.is_in_transaction:
         return connection.ask(*steps, ("commit", None))[:-1]
     # One round trip outside of a transaction is one transaction.
     return connection.ask(("set_workspace", {"ws": ws}), *steps)[1:]
 
 
-def _is_worth_another(refused: Refused) -> bool:
+def _is_worth_another(refused: StatementRefused) -> bool:
     """True when the head had moved, or two transactions collided."""
     return refused.sqlstate in COLLIDED or (refused.sqlstate, refused.what) == ("QM001", "head")

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from bot.core.errors import OutcomeUnknown
-from storage.postgres.connections import Connection, Lost, Refused
+from storage.postgres.connections import Lost, StatementRefused, TimedConnection
 from storage.postgres.heads import Head
 from storage.postgres.ledger import Ledger
 
@@ -38,12 +38,12 @@ def is_kept(ledger: Ledger, sent: Sent, deadline: float) -> bool:
         try:
             with ledger.pool.connection(deadline) as connection:
                 return _settled(ledger, connection, sent)
-        except (Lost, Refused):
+        except (Lost, StatementRefused):
             time.sleep(_PAUSE_S)
     raise _unknown()
 
 
-def _settled(ledger: Ledger, connection: Connection, sent: Sent) -> bool:
+def _settled(ledger: Ledger, connection: TimedConnection, sent: Sent) -> bool:
     present = ledger.head(connection, sent.ws, is_locked=True)
     if present.revision == sent.before.revision:
         connection.ask(("fence", {"ws": sent.ws, "revision": present.revision}), ("commit", None))

@@ -18,10 +18,10 @@ from bot.core.errors import QuaymasterError, UseOutdated
 from bot.core.model import Workspace
 from bot.core.ports.store import Candidate, Fetch, Held
 from storage.postgres.change import PostgresChange
-from storage.postgres.connections import Lost, Refused, Step, sentence_for
+from storage.postgres.connections import Lost, StatementRefused, Step, sentence_for
 from storage.postgres.heads import Extended, Head
 from storage.postgres.ledger import Ledger
-from storage.postgres.noted_uses import Noted
+from storage.postgres.noted_uses import NotedUses
 from storage.postgres.reading import Rows
 from storage.postgres.rows import (
     Parameters,
@@ -45,7 +45,7 @@ _BATCH = 500
 log = logging.getLogger(__name__)
 
 
-class _Line(NamedTuple):
+class _UseLine(NamedTuple):
     """Fetches that are one line of the history."""
 
     ws: str
@@ -62,16 +62,16 @@ class Uses:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._noted: dict[str, Noted] = {}
-        self._lines: set[_Line] = set()
+        self._noted: dict[str, NotedUses] = {}
+        self._lines: set[_UseLine] = set()
         """Those whose first fetch is written."""
-        self._more: Counter[_Line] = Counter()
+        self._more: Counter[_UseLine] = Counter()
         """How many followed, and are not written yet."""
         self._decisions: dict[str, tuple[float, Held]] = {}
 
-    def noted(self, ws: str) -> Noted:
+    def noted(self, ws: str) -> NotedUses:
         """Last uses that are not written yet."""
-        return self._noted.get(ws) or Noted()
+        return self._noted.get(ws) or NotedUses()
 
     def decide(self, held: Held, asked_at: float) -> None:
         """Remember what a decision is made on, and since when (monotonic seconds) that was so."""
@@ -102,7 +102,7 @@ class Uses:
             self._lines.add(line)
             self._more[line] += not is_counted
             if use.dependency:
-                noted = self._noted.setdefault(use.workspace.key, Noted())
+                noted = self._noted.setdefault(use.workspace.key, NotedUses())
                 noted.note(use.integration.id, use.token.target, use.token.id, use.at)
 
     def _is_decided_now(self, use: Fetch) -> bool:
@@ -121,7 +121,7 @@ class Uses:
 
         try:
             rows = send(self._ledger, ws, [use.event], steps, _is_new)
-        except Refused as refused:
+        except StatementRefused as refused:
             if refused.what == "use" or refused.sqlstate == "23503":
                 raise UseOutdated from None
             raise sentence_for(refused) from None
@@ -182,7 +182,7 @@ class Uses:
             ended = [line for line in self._lines if line.ws == ws and line.hour <= over]
         if not ended:
             return
-        change = PostgresChange(workspace_of(ws), self._ledger, Noted)
+        change = PostgresChange(workspace_of(ws), self._ledger, NotedUses)
         try:
             for doc, hour, more in change.ask("hours_over", before=over):
                 if more:
@@ -216,10 +216,12 @@ def _is_new(rows: list[Rows]) -> bool:
     return bool(rows[-1][0][2])
 
 
-def _line_of(use: Fetch) -> _Line:
+def _line_of(use: Fetch) -> _UseLine:
     hour = use.at.replace(minute=0, second=0, microsecond=0)
     event = use.event
-    return _Line(use.workspace.key, use.integration.id, use.token.id, event.action, event.result.value, hour)
+    return _UseLine(
+        use.workspace.key, use.integration.id, use.token.id, event.action, event.result.value, hour
+    )
 
 
 def _parameters(use: Fetch, before: Head, extended: Extended) -> Parameters:

@@ -32,15 +32,15 @@ from bot.core.queries import (
     ENDING_WITHIN,
     UNUSED_FOR,
     Filter,
+    IntegrationPage,
     Listed,
     Mark,
-    Page,
     Window,
     lasting_marks,
     needles_of,
     search_text,
 )
-from storage.records import Request, Value
+from storage.records import DoneRequest, Value
 
 UseKey = tuple[str, Target] | str
 """An integration's id and a target, or a token's id."""
@@ -210,7 +210,7 @@ class Snapshot:
         self.target_tokens: Groups[Target, WorkflowToken] = Groups(age_order)
         self.settings: dict[str, str] = {}
         self.news: dict[str, News] = {}
-        self.requests: dict[str, Request] = {}
+        self.requests: dict[str, DoneRequest] = {}
         self.history: list[AuditEntry] = []
         """The newest entries, oldest first; older ones are in the archive."""
         self._found: dict[Filter, Sequence[str]] = {}
@@ -243,14 +243,14 @@ class Snapshot:
         else:
             self._add_small(value)
 
-    def _add_small(self, value: Bar | Setting | News | Request | AuditEntry) -> None:
+    def _add_small(self, value: Bar | Setting | News | DoneRequest | AuditEntry) -> None:
         if isinstance(value, Bar):
             self.bars.add(value.integration_id, value)
         elif isinstance(value, Setting):
             self.settings[value.name] = value.value
         elif isinstance(value, News):
             self.news[value.id] = value
-        elif isinstance(value, Request):
+        elif isinstance(value, DoneRequest):
             self.requests[value.id] = value
         else:
             insort(self.history, value, key=attrgetter("sequence"))
@@ -273,14 +273,14 @@ class Snapshot:
             self._discard_small(present)
         return present is not None
 
-    def _discard_small(self, present: Bar | Setting | News | Request | AuditEntry) -> None:
+    def _discard_small(self, present: Bar | Setting | News | DoneRequest | AuditEntry) -> None:
         if isinstance(present, Bar):
             self.bars.discard(present.integration_id, present)
         elif isinstance(present, Setting):
             del self.settings[present.name]
         elif isinstance(present, News):
             del self.news[present.id]
-        elif isinstance(present, Request):
+        elif isinstance(present, DoneRequest):
             del self.requests[present.id]
         else:
             del self.history[bisect_left(self.history, present.sequence, key=attrgetter("sequence"))]
@@ -295,14 +295,14 @@ class Snapshot:
             return self.tokens.get(value.id)
         return self._present_small(value)
 
-    def _present_small(self, value: Bar | Setting | News | Request | AuditEntry) -> Value | None:
+    def _present_small(self, value: Bar | Setting | News | DoneRequest | AuditEntry) -> Value | None:
         if isinstance(value, Bar):
             return self.bars.find(value.integration_id, target_order(value.target))
         if isinstance(value, Setting):
             return value if value.name in self.settings else None
         if isinstance(value, News):
             return self.news.get(value.id)
-        if isinstance(value, Request):
+        if isinstance(value, DoneRequest):
             return self.requests.get(value.id)
         at = bisect_left(self.history, value.sequence, key=attrgetter("sequence"))
         is_there = at < len(self.history) and self.history[at].sequence == value.sequence
@@ -316,13 +316,13 @@ class Snapshot:
         """The bar that keeps a target from an integration."""
         return self.bars.find(integration_id, target_order(target))
 
-    def page(self, narrowed: Filter, window: Window) -> Page:
+    def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
         """One page of the filtered list. A window past either end gives the last or the first page."""
         keys = self._keys_found(narrowed)
         start = _first_row(keys, window)
         shown = [self.by_key[key] for key in keys[start : start + window.size]]
         rows = tuple(Listed(one, len(self.dependents.get(one.id))) for one in shown)
-        return Page(rows, start, total=len(keys), everything=len(self.keys))
+        return IntegrationPage(rows, start, total=len(keys), everything=len(self.keys))
 
     def _keys_found(self, narrowed: Filter) -> Sequence[str]:
         if narrowed == _NO_FILTER:

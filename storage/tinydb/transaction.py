@@ -30,14 +30,23 @@ from bot.core.queries import (
     Filter,
     HistoryPage,
     HistoryQuery,
-    Page,
+    IntegrationPage,
     TargetPage,
     TokenPage,
     Unused,
     Use,
     Window,
 )
-from storage.records import DEPENDENCIES, INTEGRATIONS, Fields, Identities, Request, Value, place_of, row_of
+from storage.records import (
+    DEPENDENCIES,
+    INTEGRATIONS,
+    DoneRequest,
+    Fields,
+    Identities,
+    Value,
+    place_of,
+    row_of,
+)
 from storage.sealing import Keyring, kid_of
 from storage.tinydb.archive import (
     Archive,
@@ -83,7 +92,7 @@ class _Integrations(_Part):
     def nearest(self, name: str) -> tuple[str, ...]:
         return self._snapshot.nearest_names(name)
 
-    def page(self, narrowed: Filter, window: Window) -> Page:
+    def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
         return self._snapshot.page(narrowed, window)
 
     def at(self, server: Server) -> tuple[Integration, ...]:
@@ -375,9 +384,9 @@ class SnapshotChange(SnapshotReading):
             raise AlreadyDone(known.outcome)
         for old in [one for one in self._snapshot.requests.values() if self._is_over(one)]:
             self._take(old)
-        self._keep(Request(request_id, outcome, self._now))
+        self._keep(DoneRequest(request_id, outcome, self._now))
 
-    def _is_over(self, request: Request) -> bool:
+    def _is_over(self, request: DoneRequest) -> bool:
         # One that was remembered while the clock was ahead is over too, or it would be kept for days.
         return abs(self._now - request.at) > _REMEMBERED_FOR
 

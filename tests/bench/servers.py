@@ -32,10 +32,10 @@ def main(kind: str) -> None:
     if kind == "slack":
         return serve_slack()
     # Imported here, so that the start of a server that is timed holds only what it needs itself.
-    from bot.web.server import Server, serve
+    from bot.web.server import WebServer, serve
 
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # as Quaymaster does
-    return serve(Server(empty if kind == "empty" else bolt(), "127.0.0.1", 0), say)
+    return serve(WebServer(empty if kind == "empty" else bolt(), "127.0.0.1", 0), say)
 
 
 def empty(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -7,7 +7,13 @@ import pytest
 
 from bot.core.errors import InvalidFields, NotPermitted
 from bot.core.integrations.credentials import open_credential
-from bot.core.integrations.docker_import import MOST_LOGINS, Finding, digest_of, keep_import, preview_import
+from bot.core.integrations.docker_import import (
+    MOST_LOGINS,
+    FoundLogin,
+    digest_of,
+    keep_import,
+    preview_import,
+)
 from bot.core.queries import HistoryQuery
 from bot.registry.kind_table import KINDS
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER
@@ -81,20 +87,24 @@ def test_workspaces_are_compared_with_themselves_only(store, ports, preview):
     """What another workspace has is neither the same nor a conflict."""
     keep_import(ports, OWNER, preview(file("registry.example.com")))
 
-    assert findings(preview(file("registry.example.com"), STRANGER)) == [Finding.NEW]
+    assert findings(preview(file("registry.example.com"), STRANGER)) == [FoundLogin.NEW]
     assert store.read(OTHER).integrations.named("registry_example_com") is None
 
 
 @pytest.mark.parametrize(
     ("password", "username", "finding"),
-    [(PASSWORD, "ci", Finding.SAME), ("other", "ci", Finding.CONFLICT), (PASSWORD, "deploy", Finding.NEW)],
+    [
+        (PASSWORD, "ci", FoundLogin.SAME),
+        ("other", "ci", FoundLogin.CONFLICT),
+        (PASSWORD, "deploy", FoundLogin.NEW),
+    ],
 )
 def test_entry_is_compared_with_what_is_there(preview, added, password, username, finding):
     """The same login, another password of the same user, another user: three answers."""
     found = preview(file(added.server.address, password=password, username=username))
 
     assert findings(found) == [finding]
-    assert (found[0].draft is not None) == (finding is Finding.NEW)
+    assert (found[0].draft is not None) == (finding is FoundLogin.NEW)
 
 
 def test_digest_covers_text_and_answer(preview, added):

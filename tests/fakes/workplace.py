@@ -31,7 +31,7 @@ from bot.registry.kind_table import GROUPS, KINDS
 from bot.services import Services
 from bot.web.api.routing import WORKFLOWS_PATH, Rates, workflow_api
 from bot.web.health import health_page
-from bot.web.server import Server, dispatcher
+from bot.web.server import WebServer, dispatcher
 from storage.sealing import Keyring
 from storage.tinydb.durable_files import Disk
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -196,7 +196,7 @@ class Workplace:
 def serving(place: Workplace) -> Iterator[str]:
     """Serve a workplace on a free port of 127.0.0.1; gives its URL."""
     mounts = {"/healthz": health_page(place.store.health), WORKFLOWS_PATH: place.api}
-    server = Server(dispatcher(mounts), "127.0.0.1", 0)
+    server = WebServer(dispatcher(mounts), "127.0.0.1", 0)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -20,7 +20,7 @@ from bot.core.workflows.tokens import create_token, identify_caller
 from bot.executor import BoundedExecutor, run_logged
 from bot.services import Services
 from bot.simulator.delivery import FORM
-from bot.simulator.inputs import Surface, options_by_value
+from bot.simulator.inputs import TouchedBlocks, options_by_value
 from bot.simulator.world import View
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.people import MEMBER, TEAM
@@ -71,7 +71,7 @@ class Answer:
         return json.loads(self.body)
 
 
-def _raw_of(surface: Surface, control: Control, value: Any) -> Any:
+def _raw_of(surface: TouchedBlocks, control: Control, value: Any) -> Any:
     """What the page sends for a value: an option is told by its text, several by theirs."""
     options = [*control.options, *surface.offered.get(control.key, {}).values()]
     values = {one["text"]["text"]: one["value"] for one in options}

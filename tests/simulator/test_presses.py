@@ -3,7 +3,7 @@
 import pytest
 
 from bot.simulator.cast import ADMIN, INTEGRATIONS, MEMBER
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 from tests.simulator.scripted import BUTTONS, TEXT, Stage, field_block, option
 
 
@@ -55,7 +55,7 @@ def test_another_persons_ephemeral_message_cannot_be_pressed(stage: Stage) -> No
     """Nobody presses a button that only somebody else sees."""
     stage.command({"text": "list", "blocks": [BUTTONS]}, MEMBER.id)
 
-    with pytest.raises(Refused, match="message_not_found"):
+    with pytest.raises(BlocksRefused, match="message_not_found"):
         stage.press({"ts": stage.last_ts()}, "row", "go")
 
 

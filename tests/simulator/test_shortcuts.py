@@ -6,7 +6,7 @@ import pytest
 from slack_sdk import WebClient
 
 from bot.simulator.cast import ADMIN, GENERAL, INTEGRATIONS, MEMBER, Shortcut, SlackApp
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 from tests.simulator.demo import DemoApp, served
 from tests.simulator.scripted import Stage
 
@@ -56,14 +56,14 @@ def test_ephemeral_messages_have_no_shortcuts(stage: Stage) -> None:
     """As on Slack, a message that only one person sees has no menu."""
     stage.command("only you")
 
-    with pytest.raises(Refused, match="message_not_found"):
+    with pytest.raises(BlocksRefused, match="message_not_found"):
         stage.simulator.message_shortcut(ADMIN.id, stage.last_ts(), ON_MESSAGE.callback_id)
 
 
 @pytest.mark.parametrize("callback_id", ["none", ON_MESSAGE.callback_id])
 def test_undeclared_shortcut_is_not_sent(stage: Stage, callback_id: str) -> None:
     """Only what the manifest declares, where it declares it, can be run."""
-    with pytest.raises(Refused, match="shortcut_not_found"):
+    with pytest.raises(BlocksRefused, match="shortcut_not_found"):
         stage.simulator.shortcut(ADMIN.id, callback_id)
 
     assert stage.app.received == []

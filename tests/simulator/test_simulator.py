@@ -6,7 +6,7 @@ import pytest
 
 from bot.simulator.cast import ADMIN, GENERAL, GUEST, INTEGRATIONS, MEMBER
 from bot.simulator.delivery import signature
-from bot.simulator.kept_blocks import Refused
+from bot.simulator.kept_blocks import BlocksRefused
 from bot.simulator.simulator import Simulator
 from bot.simulator.world import World
 from tests.simulator.scripted import (
@@ -166,7 +166,7 @@ def test_guest_sees_only_their_channel() -> None:
     """A guest cannot write where they are no member."""
     stage = Stage()
 
-    with pytest.raises(Refused, match="not_in_channel"):
+    with pytest.raises(BlocksRefused, match="not_in_channel"):
         stage.simulator.say(GUEST.id, GENERAL.id, "hello")
 
 

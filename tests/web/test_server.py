@@ -12,7 +12,7 @@ import pytest
 
 from bot.core.errors import QuaymasterError
 from bot.web.health import health_page
-from bot.web.server import Server, dispatcher
+from bot.web.server import WebServer, dispatcher
 
 
 def says(text):
@@ -59,7 +59,7 @@ def trouble():
 @contextmanager
 def running(wsgi, **settings):
     """A server that serves; gives it and its thread."""
-    server = Server(wsgi, "127.0.0.1", 0, **settings)
+    server = WebServer(wsgi, "127.0.0.1", 0, **settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -152,7 +152,7 @@ def test_own_answers_carry_security_headers(server):
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    assert headers["Server"] is None
+    assert headers["WebServer"] is None
 
 
 def test_exception_is_answered_by_an_id(server, caplog):
@@ -267,10 +267,10 @@ def test_port_in_use_is_one_sentence():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(QuaymasterError, match=rf"cannot listen on 127\.0\.0\.1 port {port}"):
-            Server(says(""), "127.0.0.1", port)
+            WebServer(says(""), "127.0.0.1", port)
 
 
 def test_unknown_host_is_one_sentence():
     """A host that does not belong to this machine is named too."""
     with pytest.raises(QuaymasterError, match=r"cannot listen on 192\.0\.2\.1 port 0"):
-        Server(says(""), "192.0.2.1", 0)
+        WebServer(says(""), "192.0.2.1", 0)

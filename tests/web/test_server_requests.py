@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.web.server import Server
+from bot.web.server import WebServer
 
 TOKEN = b"qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ"
 UNREADABLE = [
@@ -38,7 +38,7 @@ def whence(environ, start_response):
 @contextmanager
 def serving(**settings):
     """Serve that application; gives the address."""
-    server = Server(whence, "127.0.0.1", 0, **settings)
+    server = WebServer(whence, "127.0.0.1", 0, **settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     where = urlsplit(server.url)

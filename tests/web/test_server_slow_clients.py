@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from bot.web.server import Server
+from bot.web.server import WebServer
 
 HALF_SENT = {
     "body": b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n",
@@ -28,7 +28,7 @@ def healthy(_, start_response):
 @contextmanager
 def serving(application=healthy, **settings):
     """Serve an application; gives the address."""
-    server = Server(application, "127.0.0.1", 0, **settings)
+    server = WebServer(application, "127.0.0.1", 0, **settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     where = urlsplit(server.url)

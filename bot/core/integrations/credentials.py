@@ -8,7 +8,7 @@ from bot.core.errors import InvalidFields
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Check, Integration, Outcome, Workspace, seal_context
 from bot.core.ports import Ports
-from bot.core.ports.keyring import Keyring
+from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
 from bot.core.secrets import Credential
 from bot.core.short_lived import end_of_token
@@ -20,7 +20,7 @@ _SKIP_HINT = "To save it anyway, select “Save without checking”."
 
 
 def seal_credential(
-    keyring: Keyring, workspace: Workspace, integration: Integration, credential: Credential
+    keyring: CredentialKeyring, workspace: Workspace, integration: Integration, credential: Credential
 ) -> Integration:
     """Give an integration a credential, sealed for everything it is bound to; an empty one is none."""
     sealed = keyring.seal(seal_context(workspace, integration), credential) if credential else None
@@ -28,7 +28,7 @@ def seal_credential(
 
 
 def rebind_credential(
-    keyring: Keyring, workspace: Workspace, before: Integration, after: Integration
+    keyring: CredentialKeyring, workspace: Workspace, before: Integration, after: Integration
 ) -> Integration:
     """
     Seal a kept credential again where an edit has changed what it is bound to.
@@ -44,7 +44,7 @@ def rebind_credential(
     return seal_credential(keyring, workspace, after, open_credential(keyring, workspace, before))
 
 
-def open_credential(keyring: Keyring, workspace: Workspace, integration: Integration) -> Credential:
+def open_credential(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> Credential:
     """Open an integration's credential; one without a secret has an empty one."""
     if integration.secret is None:
         return {}

@@ -27,7 +27,7 @@ _GOOGLE_KEY = "_json_key"
 _GOOGLE_KEY_IN_BASE64 = "_json_key_base64"
 
 
-class Finding(StrEnum):
+class FoundLogin(StrEnum):
     """What an entry of the file comes to."""
 
     NEW = "new"
@@ -44,7 +44,7 @@ class Found:
 
     key: str
     """As it may be shown."""
-    finding: Finding
+    finding: FoundLogin
     reason: str
     draft: Draft | None = None
 
@@ -88,29 +88,29 @@ class _Preview:
     def judge(self, entry: Entry) -> Found:
         """Say what one entry comes to."""
         if entry.server is None or entry.login is None:
-            return Found(entry.key, Finding.UNREADABLE, str(entry.problem))
+            return Found(entry.key, FoundLogin.UNREADABLE, str(entry.problem))
         try:
             draft = self._draft(entry.server, entry.login)
         except InvalidInput as error:
-            return Found(entry.key, Finding.UNREADABLE, str(error))
+            return Found(entry.key, FoundLogin.UNREADABLE, str(error))
         finding, reason = self._compare(draft)
-        if finding is not Finding.NEW:
+        if finding is not FoundLogin.NEW:
             return Found(entry.key, finding, reason)
         self.before.append(draft)
         return Found(entry.key, finding, "; ".join((reason, *entry.notes)), draft)
 
-    def _compare(self, draft: Draft) -> tuple[Finding, str]:
+    def _compare(self, draft: Draft) -> tuple[FoundLogin, str]:
         """Compare a login with those of the same user at the same server: one that is the same decides."""
         known = [*self._kept_logins(draft), *self._logins_before(draft)]
         wanted = set(draft.credential.values())
         same = next((name for name, credential in known if wanted <= set((credential or {}).values())), "")
         if same:
-            return Finding.SAME, f"“{same}” has this login"
+            return FoundLogin.SAME, f"“{same}” has this login"
         if known:
             name, credential = known[0]
             closed = f"“{name}” has a login of this user, for linked targets only; the two were not compared"
-            return Finding.CONFLICT, closed if credential is None else f"“{name}” has another login"
-        return Finding.NEW, f"becomes “{draft.name}”{self._beside(draft)}"
+            return FoundLogin.CONFLICT, closed if credential is None else f"“{name}” has another login"
+        return FoundLogin.NEW, f"becomes “{draft.name}”{self._beside(draft)}"
 
     def _beside(self, draft: Draft) -> str:
         """Name another integration of the server, kept or new: with two, something must say which answers."""
@@ -200,7 +200,7 @@ def keep_import(
         InvalidFields: A name was taken meanwhile; nothing was kept.
     """
     require(ports, actor, Action.ADD)
-    drafts = [one.draft for one in found if one.finding is Finding.NEW and one.draft]
+    drafts = [one.draft for one in found if one.finding is FoundLogin.NEW and one.draft]
     made = tuple(draft_integration(actor, ports.keyring, draft, linked_only=linked_only) for draft in drafts)
     try:
         with ports.store.change(actor.workspace) as change:

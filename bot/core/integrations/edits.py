@@ -18,7 +18,7 @@ from bot.core.integrations.inventory import Saved, present, refuse_taken_name
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, Target
 from bot.core.ports import Ports
-from bot.core.ports.keyring import Keyring
+from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Change, Reading
 from bot.core.secrets import Secret
 from bot.core.workflows.resolve import is_undecided
@@ -166,7 +166,7 @@ def _refuse_moved_secret(integration: Integration, draft: Draft) -> None:
 
 
 def _kept_credential(
-    keyring: Keyring, actor: Actor, integration: Integration, draft: Draft
+    keyring: CredentialKeyring, actor: Actor, integration: Integration, draft: Draft
 ) -> Mapping[str, Secret]:
     """Open the stored credential when at least one field of it is kept."""
     wanted = {one.key for one in draft.kind.fields if one.is_secret}

@@ -24,9 +24,18 @@ from bot.core.integrations.credentials import check_login, end_of_credential, se
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration, WorkflowToken, new_id
 from bot.core.ports import Ports
-from bot.core.ports.keyring import Keyring
+from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Reading
-from bot.core.queries import DependencyPage, Filter, HistoryPage, HistoryQuery, Mark, Page, Unused, Window
+from bot.core.queries import (
+    DependencyPage,
+    Filter,
+    HistoryPage,
+    HistoryQuery,
+    IntegrationPage,
+    Mark,
+    Unused,
+    Window,
+)
 from bot.core.workflows.resolve import is_undecided
 
 _DEFAULT_DAYS = 90
@@ -51,13 +60,13 @@ class Details:
 class Overview:
     """What the Home tab shows. Of what needs attention, the first few rows and how many there are."""
 
-    page: Page
+    page: IntegrationPage
     """A page of the list, narrowed as the person has it."""
-    broken: Page
-    ending: Page
-    orphaned: Page
+    broken: IntegrationPage
+    ending: IntegrationPage
+    orphaned: IntegrationPage
     unchecked: int
-    mine: Page
+    mine: IntegrationPage
     ending_tokens: tuple[WorkflowToken, ...]
 
 
@@ -70,7 +79,7 @@ class Saved:
     """True when a target that depends on none of its server's integrations gets an error for their number."""
 
 
-def list_integrations(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> Page:
+def list_integrations(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> IntegrationPage:
     """Return one page of the integrations that a filter lets through. Raises ``NotPermitted``."""
     require(ports, actor, Action.SEE)
     return ports.store.read(actor.workspace).integrations.page(narrowed, window)
@@ -83,7 +92,7 @@ def look_over(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> O
     few = Window(size=_MOST_ON_HOME)
     today = actor.at.date()
 
-    def marked(mark: Mark) -> Page:
+    def marked(mark: Mark) -> IntegrationPage:
         return reading.integrations.page(Filter(marks=frozenset({mark}), today=today), few)
 
     return Overview(
@@ -233,7 +242,7 @@ def refuse_taken_name(reading: Reading, name: str, own_id: str = "") -> None:
 
 
 def draft_integration(
-    actor: Actor, keyring: Keyring, draft: Draft, *, linked_only: bool = False
+    actor: Actor, keyring: CredentialKeyring, draft: Draft, *, linked_only: bool = False
 ) -> Integration:
     """Make a new integration of a draft, its credential sealed for it."""
     made = Integration(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.ports.keyring import Keyring
+from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
 
@@ -14,6 +14,6 @@ class Ports:
     """The ports that operations use."""
 
     store: Store
-    keyring: Keyring
+    keyring: CredentialKeyring
     registry: Registry
     now: Callable[[], datetime]

@@ -5,7 +5,7 @@ from typing import Protocol
 from bot.core.secrets import Credential, SealContext, Sealed
 
 
-class Keyring(Protocol):
+class CredentialKeyring(Protocol):
     """Seals credentials and opens them again."""
 
     def seal(self, context: SealContext, credential: Credential) -> Sealed:

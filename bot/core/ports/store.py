@@ -29,7 +29,7 @@ from bot.core.queries import (
     Filter,
     HistoryPage,
     HistoryQuery,
-    Page,
+    IntegrationPage,
     TargetPage,
     TokenPage,
     Unused,
@@ -57,7 +57,7 @@ class Integrations(Protocol):
     def nearest(self, name: str) -> tuple[str, ...]:
         """At most three names that look like ``name``, the nearest first."""
 
-    def page(self, narrowed: Filter, window: Window) -> Page:
+    def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
         """
         One page of the filtered list, sorted by name key, with each row's number of dependencies.
 
@@ -149,7 +149,7 @@ class History(Protocol):
         """Every entry, from the first on: for verifying and copying."""
 
 
-class Settings(Protocol):
+class WorkspaceSettings(Protocol):
     """The settings of one workspace."""
 
     def get(self, name: str) -> str | None:
@@ -183,7 +183,7 @@ class Reading(Protocol):
         """The audit entries."""
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> WorkspaceSettings:
         """The workspace's settings."""
 
     @property
