@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from bot.core.ports.registry import Registry
 from bot.run.try_server import TryApp
-from bot.simulator.cast import Person as Account
+from bot.simulator.cast import Account
 from tests.simulator.desk import MESSAGE
 
 AVAILABLE = "will now be available to all your continuous integration and deployment workflows"
