@@ -31,7 +31,7 @@ How a payload finds its listener, which differs from plain Bolt:
 
 Where to change what: a sentence of a message is in the view of its feature; a rule is in ``bot/core``; what
 the history says is in ``phrases.py``; what a button carries is a dataclass beside its listener, written and
-read by ``paging.py``. ``delete.py`` is the one to imitate.
+read by ``blocks.py``. ``delete.py`` is the one to imitate.
 """
 
 from handlers import (

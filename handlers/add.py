@@ -16,7 +16,7 @@ from bot.core.integrations.inventory import Saved, add_integration
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor
 from bot.services import Services
-from handlers.blocks import View, actions, button, state_value
+from handlers.blocks import View, actions, button
 from handlers.form import (
     KIND,
     TICK,
@@ -34,6 +34,7 @@ from handlers.form import (
     saved_view,
     shown_values,
     skip_box,
+    state_value,
     typed_draft,
 )
 from handlers.link import OPEN as LINK

@@ -9,8 +9,7 @@ from bot.core.model import Actor
 from bot.core.workflows.fetch import silence_first_fetches
 from bot.core.workflows.tokens import approve_token, decline_token
 from bot.services import Services
-from handlers.blocks import bold, code, notice
-from handlers.paging import read_link, read_value
+from handlers.blocks import bold, code, notice, read_link, read_value
 from handlers.requests import ALLOW, APPROVE, DECLINE, QUIET, Quiet, Request
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface

@@ -38,11 +38,14 @@ from handlers.blocks import (
     mention,
     message,
     notice,
+    pack,
     plain,
+    read_target,
+    read_value,
     section,
+    turning,
     when,
 )
-from handlers.paging import pack, read_target, read_value, turning
 from handlers.phrases import last_used, origin, targets_depend
 from handlers.picker import open_picker
 from handlers.routes import Press, Routes, Verb, Words

@@ -26,6 +26,8 @@ from handlers.blocks import (
     escape,
     header,
     message,
+    pack_link,
+    read_link,
     section,
 )
 from handlers.form import (
@@ -43,7 +45,6 @@ from handlers.form import (
     typed_draft,
     typed_sharing,
 )
-from handlers.paging import pack_link, read_link
 from handlers.phrases import origin, targets_depend
 from handlers.picker import open_picker
 from handlers.routes import Form, Press, Routes, Verb, Words

@@ -27,7 +27,6 @@ from handlers.blocks import (
     option,
     plain,
     section,
-    state_value,
     text_input,
 )
 from handlers.routes import Form
@@ -208,3 +207,10 @@ def shown_values(state: Mapping[str, Any], kind: Kind) -> dict[str, str]:
     """What was typed in a form so far, without its secrets, to draw it again."""
     shown = (field for field in kind.fields if not field.is_secret)
     return {field.key: state_value(state, field.key, VALUE) or field.initial for field in shown}
+
+
+def state_value(values: Mapping[str, Any], block_id: str, action_id: str) -> str:
+    """What was typed or chosen in one input; an empty one gives ``""``."""
+    element = values.get(block_id, {}).get(action_id) or {}
+    chosen = element.get("selected_option")
+    return str((chosen["value"] if chosen else element.get("value")) or "")

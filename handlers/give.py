@@ -23,10 +23,11 @@ from handlers.blocks import (
     mention,
     message,
     notice,
+    pack,
     paragraphs,
+    read_value,
 )
 from handlers.owner_news import GIVE_TO, Leaver
-from handlers.paging import pack, read_value
 from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 

@@ -21,8 +21,7 @@ from bot.core.integrations.inventory import get_integration, nearest_names, read
 from bot.core.model import Actor, Role
 from bot.core.queries import HistoryPage, HistoryQuery
 from bot.services import Services
-from handlers.blocks import Message, actions, button, context, header, message, notice, section
-from handlers.paging import pack, unpack
+from handlers.blocks import Message, actions, button, context, header, message, notice, pack, section, unpack
 from handlers.phrases import history_line
 from handlers.routes import COMMAND, Press, Routes, Verb, Words, read_words
 from handlers.surfaces import Surface

@@ -33,10 +33,9 @@ from handlers.blocks import (
     paragraphs,
     plain,
     section,
-    state_value,
     text_input,
 )
-from handlers.form import VALUE, access_menu, is_closed, undecided_note
+from handlers.form import VALUE, access_menu, is_closed, state_value, undecided_note
 from handlers.routes import Form, Routes, Verb
 from handlers.surfaces import Surface, with_facts
 

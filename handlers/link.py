@@ -42,12 +42,13 @@ from handlers.blocks import (
     message,
     modal,
     notice,
+    pack,
     plain,
+    read_value,
     section,
-    state_value,
     text_input,
 )
-from handlers.paging import pack, read_value
+from handlers.form import state_value
 from handlers.picker import (
     chosen_integration,
     chosen_target,

@@ -34,14 +34,16 @@ from handlers.blocks import (
     labelled,
     mention,
     message,
+    pack,
+    page_buttons,
     plain,
     section,
     text_input,
+    unpack,
     when,
 )
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
-from handlers.paging import pack, page_buttons, unpack
 from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import Surface

@@ -6,8 +6,19 @@ from dataclasses import dataclass
 from bot.core.audit import Action, Event, News
 from bot.core.integrations.owners import GRACE, belongings_of
 from bot.core.ports.store import Reading
-from handlers.blocks import Block, Message, actions, bold, context, mention, message, plain, section, when
-from handlers.paging import pack
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    context,
+    mention,
+    message,
+    pack,
+    plain,
+    section,
+    when,
+)
 from handlers.routes import COMMAND
 
 GIVE_TO = "give.to"

@@ -29,9 +29,9 @@ from handlers.blocks import (
     option,
     plain,
     section,
-    state_value,
     text_input,
 )
+from handlers.form import state_value
 from handlers.routes import Form, Listener, Routes
 from handlers.surfaces import GIVES_WAY, Surface, with_facts
 

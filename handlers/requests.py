@@ -5,9 +5,20 @@ from dataclasses import dataclass
 
 from bot.core.audit import Action, Event
 from bot.core.model import Target, TargetKind
-from handlers.blocks import Block, Message, actions, bold, button, code, mention, message, section
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    mention,
+    message,
+    pack,
+    pack_link,
+    section,
+)
 from handlers.edit import OPEN as EDIT
-from handlers.paging import pack, pack_link
 from handlers.routes import COMMAND
 
 ALLOW = "decide.allow"

@@ -25,11 +25,12 @@ from handlers.blocks import (
     mention,
     message,
     notice,
+    pack,
     paragraphs,
+    read_value,
     section,
 )
 from handlers.edit import OPEN as EDIT
-from handlers.paging import pack, read_value
 from handlers.routes import COMMAND, PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 

@@ -23,10 +23,12 @@ from handlers.blocks import (
     labelled,
     message,
     notice,
+    pack,
+    read_value,
     section,
     text_input,
+    turning,
 )
-from handlers.paging import pack, read_value, turning
 from handlers.picker import open_picker
 from handlers.routes import Ask, Press, Routes, Verb, Words
 from handlers.surfaces import Surface

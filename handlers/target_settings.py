@@ -29,9 +29,10 @@ from handlers.blocks import (
     header,
     link,
     message,
+    pack_link,
+    read_link,
     section,
 )
-from handlers.paging import pack_link, read_link
 from handlers.phrases import last_used, origin
 from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface

@@ -14,8 +14,19 @@ from bot.core.integrations.target_names import list_targets, rename_target
 from bot.core.model import Actor, TargetKind
 from bot.core.queries import TargetPage
 from bot.services import Services
-from handlers.blocks import Block, Message, code, header, message, notice, paragraphs, section
-from handlers.paging import pack, read_value, turning
+from handlers.blocks import (
+    Block,
+    Message,
+    code,
+    header,
+    message,
+    notice,
+    pack,
+    paragraphs,
+    read_value,
+    section,
+    turning,
+)
 from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 

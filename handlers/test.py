@@ -26,11 +26,12 @@ from handlers.blocks import (
     header,
     message,
     notice,
+    pack,
     plain,
+    read_value,
     section,
 )
 from handlers.edit import OPEN as EDIT
-from handlers.paging import pack, read_value
 from handlers.picker import open_picker
 from handlers.routes import Ask, Press, Routes, Verb, Words
 from handlers.surfaces import Follower, Surface

@@ -35,13 +35,15 @@ from handlers.blocks import (
     mention,
     message,
     modal,
+    pack,
     plain,
+    read_value,
     section,
-    state_value,
     text_input,
+    turning,
     when,
 )
-from handlers.paging import pack, read_value, turning
+from handlers.form import state_value
 from handlers.picker import chosen_target, new_target_inputs, target_input
 from handlers.requests import request_buttons
 from handlers.routes import Form, Press, Routes, Verb, Words

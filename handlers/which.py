@@ -11,19 +11,8 @@ from bot.core.integrations.dependencies import read_target
 from bot.core.model import Actor, Target
 from bot.core.workflows.resolve import Choice, explain_choice, server_asked_for
 from bot.services import Services
-from handlers.blocks import (
-    Message,
-    bold,
-    code,
-    escape,
-    labelled,
-    message,
-    modal,
-    plain,
-    section,
-    state_value,
-    text_input,
-)
+from handlers.blocks import Message, bold, code, escape, labelled, message, modal, plain, section, text_input
+from handlers.form import state_value
 from handlers.picker import optional_target, target_input
 from handlers.routes import Form, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
