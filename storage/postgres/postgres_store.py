@@ -34,6 +34,7 @@ from storage.postgres.connections import (
     connection_string,
     sentence_for,
 )
+from storage.postgres.installations import PostgresInstallations
 from storage.postgres.leadership import Leadership
 from storage.postgres.ledger import Ledger
 from storage.postgres.migrations import migrate, migrations, require_schema
@@ -103,6 +104,8 @@ class PostgresStore:
             raise
         self.signatures = SharedSignatures(self._ledger.pool)
         """The signatures of Slack's requests that any process has seen."""
+        self.installations = PostgresInstallations(url, self._ledger)
+        """Where the app is installed."""
         self._leadership = Leadership(url)
         self._closed = threading.Event()
         self._clocks = [

@@ -499,3 +499,41 @@ delete from seen_signatures where at < %(before)s
 select exists (
            select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid() and objid = 1280655684
        ) or pg_try_advisory_lock(1280655684)
+
+-- name: installation
+select doc from installations where holder = %(ws)s
+
+-- name: lock_installation
+-- For a holder without a row too; let go of with the transaction. The row is read by a statement of its own,
+-- because one that waits here sees what was there before it waited.
+select pg_advisory_xact_lock(hashtextextended(%(ws)s, 1818))
+
+-- name: installations
+select holder, doc from installations where holder > %(after)s order by holder limit 500
+
+-- name: put_installation
+insert into installations (holder, doc) values (%(ws)s, %(doc)s)
+on conflict (holder) do update set doc = excluded.doc
+
+-- name: remove_installation
+delete from installations where holder = %(ws)s
+
+-- name: begin_install
+-- Anybody can begin an install, so what has ended goes with each.
+with over as (delete from oauth_states where until <= %(at)s)
+insert into oauth_states (state, until) values (%(state)s, %(until)s)
+
+-- name: take_install
+delete from oauth_states where state = %(state)s returning until > %(at)s
+
+-- name: forget_workspace
+with news_gone as (delete from news where ws = %(ws)s),
+     settings_gone as (delete from settings where ws = %(ws)s),
+     requests_gone as (delete from requests where ws = %(ws)s),
+     hours_gone as (delete from fetch_hours where ws = %(ws)s),
+     audit_gone as (delete from audit where ws = %(ws)s),
+     tokens_gone as (delete from tokens where ws = %(ws)s),
+     bars_gone as (delete from bars where ws = %(ws)s),
+     dependencies_gone as (delete from dependencies where ws = %(ws)s),
+     integrations_gone as (delete from integrations where ws = %(ws)s)
+delete from workspaces where ws = %(ws)s

@@ -232,6 +232,13 @@ class Volume:
             self.copy_to_previous(path, pieces)
         self._reserve.restore(sum(map(len, pieces)))
 
+    def remove(self, path: Path) -> None:
+        """Remove a file under every name it was kept by. Raises ``StoreFailure``."""
+        with self._said_plainly(path), self._open_directory(path.parent) as directory:
+            for kept in (path, *self.disk.siblings(path)):
+                self.disk.remove(kept)
+            self._flush_names(directory)
+
     def _write_with_room(
         self, temporary: Path, path: Path, pieces: Sequence[bytes], makes_room: bool
     ) -> bool:

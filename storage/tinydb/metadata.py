@@ -5,6 +5,7 @@
     workspaces   each known workspace, the number of its last write and of its newest audit entry: so a file
                  that was removed, or put back as it was at an earlier time, is named
     marks        what was wrong with a workspace's history, for good
+    installations  where the app is installed, with the sealed tokens
 
 It is written when a workspace is new, every minute in which something changed, and at the end: after a crash
 it may be behind a file, never ahead of one.
@@ -13,12 +14,13 @@ it may be behind a file, never ahead of one.
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 from bot.core.audit import timestamp
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.model import new_id
 from bot.core.secrets import Sealed
+from storage.installation_records import INSTALLATIONS
+from storage.records import Fields
 from storage.sealing import Keyring
 from storage.tinydb.conversion import Converted
 from storage.tinydb.directory import META, workspace_keys
@@ -137,16 +139,32 @@ class Metadata:
     def mark(self, key: str, fault: str, at: datetime, place: tuple[int, int] | None) -> None:
         """Mark a workspace's history for good, and take its place as it is now, or take it as gone."""
         mark = f"{fault} (accepted {timestamp(at)[:10]})"
-        rows: dict[str, dict[str, Any] | None] = {
-            key: {"sequence": place[0], "entries": place[1]} if place else None
-        }
+        rows: dict[str, Fields | None] = {key: {"sequence": place[0], "entries": place[1]} if place else None}
         self._write({_MARKS: {key: {"fault": "", "marks": [*self.marks(key), mark]}}, _WORKSPACES: rows})
+
+    def installations(self) -> Mapping[str, Fields]:
+        """The rows of the installations, by holder."""
+        return {str(row.doc_id): row for row in self._database.rows(INSTALLATIONS)}
+
+    def installation(self, holder: str) -> Fields | None:
+        """The row of one installation."""
+        return self._database.rows(INSTALLATIONS).row(holder)
+
+    def keep_installation(self, holder: str, row: Fields | None) -> None:
+        """Keep an installation's row, or take it away; no former token stays in the version before."""
+        with self._lock:
+            self._write({INSTALLATIONS: {holder: row}}, is_alone=True)
+
+    def forget(self, key: str) -> None:
+        """Forget a workspace whose files are gone on purpose."""
+        with self._lock:
+            self._write({_WORKSPACES: {key: None}, _MARKS: {key: None}})
 
     def write_again(self) -> None:
         """Write the file and its spare again, under the primary key."""
         self._write({}, is_alone=True)
 
-    def _write(self, tables: dict[str, dict[str, Any]], *, is_alone: bool = False) -> None:
+    def _write(self, tables: Mapping[str, Mapping[str, Fields | None]], *, is_alone: bool = False) -> None:
         with self._database.file.transaction(drops_secret=is_alone):
             if self._is_new:
                 self._database.rows(_STORE).put({_STORE: {"format": FORMAT, "id": new_id()}})

@@ -25,9 +25,10 @@ from storage.records import Value
 from storage.sealing import Keyring
 from storage.tinydb.archive import SEGMENT, Archive
 from storage.tinydb.conversion import convert_workspaces, former_of, is_former
-from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys
+from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys, workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
+from storage.tinydb.installations import TinyDBInstallations
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.snapshot import LastUsed, Snapshot
 from storage.tinydb.transaction import SnapshotReading, candidates
@@ -206,6 +207,18 @@ class TinyDBStore:
                 self._metadata.mark(opened.key, fault, self._clock(), opened.place[1:])
         self._metadata.write_again()
 
+    def _forget(self, workspace: Workspace) -> None:
+        """Delete everything of a workspace: first what is known of it, so that a crash leaves no fault."""
+        with self._opening:
+            opened = self._open.pop(workspace.key, None)
+            if opened is not None:
+                for token_id in opened.snapshot.tokens:
+                    self._holders.pop(token_id, None)
+            self._metadata.forget(workspace.key)
+            self._shared.volume.remove(workspace_path(self._shared.volume.directory, workspace.key))
+            for archived in sorted((self._shared.volume.directory / "audit").glob(f"{workspace.key}-*.db*")):
+                self._shared.volume.remove(archived)
+
     def _workspace(self, workspace: Workspace) -> OpenWorkspace:
         with self._opening:
             opened = self._open.get(workspace.key)
@@ -235,6 +248,8 @@ class TinyDBStore:
                 )
             self._convert()
         self._metadata = Metadata(volume, sealer)
+        self.installations = TinyDBInstallations(self._metadata, self._forget)
+        """Where the app is installed."""
         self._open = {key: OpenWorkspace(self._shared, key) for key in workspace_keys(volume.directory)}
         self._metadata.verify(self._keyring)
         self._refuse_missing_keys(lost_keys)

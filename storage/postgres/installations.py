@@ -1,0 +1,102 @@
+"""Where the app is installed, and the installs that are under way: rows that all processes share."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.types.json import Jsonb
+
+from bot.core.installations import Installation
+from bot.core.model import Workspace
+from storage.installation_records import installation_from, installation_row
+from storage.postgres.connections import (
+    PATIENCE_S,
+    Connection,
+    Lost,
+    Refused,
+    Step,
+    connect,
+    connection_string,
+    sentence_for,
+)
+from storage.postgres.ledger import Ledger
+
+_LONGEST_S = 8.0
+"""How long a change may take: Slack is asked in it for new tokens."""
+_FORGETTING_S = 600.0
+_UNLIMITED = "-c statement_timeout=0"
+
+
+@dataclass(slots=True)
+class _Locked:
+    value: Installation | None
+
+
+class PostgresInstallations:
+    """Implements ``bot.core.ports.installations.Installations``."""
+
+    def __init__(self, url: str, ledger: Ledger) -> None:
+        """A change has a connection of its own, so that asking Slack takes none from people."""
+        self._url = url
+        self._ledger = ledger
+
+    def get(self, holder: str) -> Installation | None:
+        """The installation of a workspace or an organization, by its id."""
+        rows = self._ledger.ask(holder, "installation")
+        return installation_from(holder, rows[0][0]) if rows else None
+
+    def all(self) -> Iterator[Installation]:
+        """Every installation, sorted by holder."""
+        rows = self._ledger.ask("*", "installations", after="")
+        while rows:
+            yield from (installation_from(*row) for row in rows)
+            rows = self._ledger.ask("*", "installations", after=rows[-1][0])
+
+    @contextmanager
+    def locked(self, holder: str) -> Iterator[_Locked]:
+        """Change one installation, as ``Installations.locked`` says."""
+        given = {"ws": holder}
+        steps: list[Step] = [("begin_change", None), ("set_workspace", given), ("lock_installation", given)]
+        with self._connected(_LONGEST_S) as connection:
+            rows = connection.ask(*steps, ("installation", given))[-1]
+            known = installation_from(holder, rows[0][0]) if rows else None
+            row = _Locked(known)
+            yield row
+            if row.value != known:
+                connection.ask(_kept(holder, row.value))
+            connection.ask(("commit", None))
+
+    def begin(self, state: bytes, until: datetime) -> None:
+        """Keep an install that begins."""
+        given = {"state": state, "until": until, "at": self._ledger.clock()}
+        self._ledger.pool.ask(("begin_install", given))
+
+    def take(self, state: bytes, at: datetime) -> bool:
+        """Take a state away; true once in all processes, and in time."""
+        rows = self._ledger.pool.ask(("take_install", {"state": state, "at": at}))[0]
+        return bool(rows) and bool(rows[0][0])
+
+    def forget_data(self, workspace: Workspace) -> None:
+        """Delete everything of a workspace, in one transaction."""
+        given = {"ws": workspace.key}
+        with self._connected(_FORGETTING_S, _UNLIMITED) as connection:
+            steps: list[Step] = [("begin_change", None), ("set_workspace", given)]
+            connection.ask(*steps, ("forget_workspace", given), ("commit", None))
+        self._ledger.heads.pop(workspace.key, None)
+
+    @contextmanager
+    def _connected(self, longest_s: float, options: str = "") -> Iterator[Connection]:
+        try:
+            with connect(connection_string(self._url, options)) as connection:
+                connection.deadline = time.monotonic() + max(longest_s, PATIENCE_S)
+                yield connection
+        except (Lost, Refused) as error:
+            raise sentence_for(error) from None
+
+
+def _kept(holder: str, value: Installation | None) -> Step:
+    if value is None:
+        return "remove_installation", {"ws": holder}
+    return "put_installation", {"ws": holder, "doc": Jsonb(dict(installation_row(value)))}
