@@ -30,7 +30,10 @@ _PRESSES_A_MINUTE = 30
 """What ``QUAYMASTER_RATE_LIMIT`` is when it is not set."""
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
-_READ_BY_BOLT = ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET")
+_READ_BY_BOLT = (
+    *("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"),
+    "SLACK_REDIRECT_URI",
+)
 _PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]+")
 
 
@@ -54,10 +57,23 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SlackOAuth:
+    """What lets workspaces install the app themselves."""
+
+    client_id: str
+    client_secret: Secret
+    redirect_uri: str | None = None
+    """Where Slack sends the browser back to; ``None`` = the first redirect URL of the app."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings(StoreSettings):
     """Every setting of ``quaymaster serve``."""
 
-    slack_bot_token: Secret
+    slack_bot_token: Secret | None = None
+    """Given = one workspace, or one organization, is served. Either this or ``oauth`` is given."""
+    oauth: SlackOAuth | None = None
+    """Given = each workspace that installs the app is served."""
     slack_signing_secret: Secret | None = None
     """``None`` only with Socket Mode: then nothing is served at ``/slack/events``."""
     slack_app_token: Secret | None = None
@@ -97,6 +113,7 @@ class Settings(StoreSettings):
             keys=store.keys,
             database_url=store.database_url,
             slack_bot_token=_bot_token_of(environ),
+            oauth=_oauth_of(environ),
             slack_signing_secret=_signing_secret_of(environ, is_needed=app_token is None),
             slack_app_token=app_token,
             slack_api_url=_api_url_of(environ),
@@ -192,14 +209,53 @@ def _token_of(environ: _Environment, name: str, prefix: str) -> Secret | None:
     return Secret(text) if text else None
 
 
-def _bot_token_of(environ: _Environment) -> Secret:
-    """Read the bot token, without which nothing works."""
+def _bot_token_of(environ: _Environment) -> Secret | None:
+    """Read the bot token, unless each workspace brings its own."""
     token = _token_of(environ, "SLACK_BOT_TOKEN", "xoxb-")
-    if token is None:
+    if token is None and not _written(environ, "SLACK_CLIENT_ID"):
         raise SettingsError(
-            "SLACK_BOT_TOKEN is not set: write the bot token of your Slack app, which begins with xoxb-."
+            "SLACK_BOT_TOKEN is not set: write the bot token of your Slack app, which begins with xoxb-, or "
+            "set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET to serve each workspace that installs it."
         )
     return token
+
+
+def _oauth_of(environ: _Environment) -> SlackOAuth | None:
+    """Read what several workspaces need, and refuse what serves only one."""
+    client_id, secret = _written(environ, "SLACK_CLIENT_ID"), _written(environ, "SLACK_CLIENT_SECRET")
+    if not client_id and not secret:
+        return None
+    if not client_id or not secret:
+        missing, given = ("SLACK_CLIENT_SECRET", "ID") if client_id else ("SLACK_CLIENT_ID", "SECRET")
+        raise SettingsError(
+            f"{missing} is not set, but SLACK_CLIENT_{given} is: write both from your Slack app's page "
+            "“Basic Information”, or remove both to serve one workspace."
+        )
+    if _written(environ, "SLACK_APP_TOKEN"):
+        raise SettingsError(
+            "SLACK_APP_TOKEN and SLACK_CLIENT_ID are both set: Socket Mode serves one workspace or one "
+            "org-wide install, so remove SLACK_APP_TOKEN to serve several over HTTP, or SLACK_CLIENT_ID and "
+            "SLACK_CLIENT_SECRET to serve the one of SLACK_BOT_TOKEN."
+        )
+    if _written(environ, "SLACK_BOT_TOKEN"):
+        raise SettingsError(
+            "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: remove SLACK_BOT_TOKEN to serve each "
+            "workspace that installs the app, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET to serve one."
+        )
+    return SlackOAuth(
+        client_id=client_id, client_secret=Secret(secret), redirect_uri=_redirect_uri_of(environ)
+    )
+
+
+def _redirect_uri_of(environ: _Environment) -> str | None:
+    """Read where Slack sends the browser back to."""
+    text, base_url = _written(environ, "SLACK_REDIRECT_URI"), _base_url_of(environ)
+    if text and _web_host(text) is None:
+        raise SettingsError(
+            "SLACK_REDIRECT_URI is not an address: write one of your app's redirect URLs, such as "
+            "https://quaymaster.example.com/slack/oauth_redirect."
+        )
+    return text or (f"{base_url}/slack/oauth_redirect" if base_url else None)
 
 
 def _signing_secret_of(environ: _Environment, *, is_needed: bool) -> Secret | None:

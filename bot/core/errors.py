@@ -15,6 +15,7 @@
     ├── NotPermitted            this person may not
     │   ├── LinkedOnly          … this target is not linked
     │   ├── TargetRemoved       … this target was removed, and by whom is known
+    │   ├── NotInstalled        … the app is not installed in this workspace
     │   ├── NotApproved         … this workflow token was not approved
     │   └── TokenHeld           … the person who made this workflow token has left
     ├── TokenRefused            a workflow token is not valid
@@ -36,6 +37,7 @@
     │   │   ├── TooManyRequests
     │   │   └── RealmRefused    … its token server is on another host
     │   └── MalformedChallenge
+    ├── InstallFailed           the app could not be installed into a workspace
     ├── Busy                    too much at once; nothing was done
     ├── StoreFailure            the store could not keep or find what it must
     │   ├── StoreFull
@@ -166,6 +168,15 @@ class AlreadyDeleted(NotFound):
 
 class NotPermitted(QuaymasterError):
     """This person may not do this. ``people`` can."""
+
+
+class NotInstalled(NotPermitted):
+    """The app is not installed in the workspace that a request came from, or no longer."""
+
+    def __init__(self, install_url: str = "") -> None:
+        """``install_url`` is where it can be installed; empty = nobody said."""
+        where = f"Ask a workspace admin to install it: {install_url}" if install_url else "Ask its operator."
+        super().__init__("Quaymaster is not installed in this workspace; nothing was done.", where)
 
 
 class LinkedOnly(NotPermitted):
@@ -373,6 +384,10 @@ class TooManyRequests(Unreachable):
 
 class MalformedChallenge(RegistryFailure):
     """A ``WWW-Authenticate`` header that cannot be read."""
+
+
+class InstallFailed(QuaymasterError):
+    """Slack did not let the app be installed."""
 
 
 class Busy(QuaymasterError):

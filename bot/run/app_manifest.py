@@ -35,6 +35,12 @@ def manifest_for_socket_mode() -> str:
     return _as_json(manifest)
 
 
+def manifest_scopes() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the scopes of the shipped manifest: those that the app needs, and those it can do without."""
+    scopes = _shipped()["oauth_config"]["scopes"]
+    return tuple(scopes["bot"]), tuple(scopes.get("bot_optional", ()))
+
+
 def _shipped() -> Any:
     return json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
 

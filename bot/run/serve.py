@@ -3,7 +3,7 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Timer
 from typing import TYPE_CHECKING
 
@@ -13,11 +13,13 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 from bot.core.errors import QuaymasterError
 from bot.core.secrets import Secret
 from bot.logs import slack_logger, start_logging
+from bot.run.app_manifest import manifest_scopes
 from bot.run.process import guard_memory, limit_memory, raise_descriptor_limit
 from bot.run.wiring import Wired, build_services
 from bot.settings import Settings
 from bot.slack.app import build_app
-from bot.slack.front import Seen, slack_front
+from bot.slack.dispatch import Workspaces
+from bot.slack.front import slack_front
 from bot.slack.members import SlackRates
 from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.socket_mode import SocketMode
@@ -82,39 +84,76 @@ def _serve_wired(
     settings: Settings, wired: Wired, say: Callable[[str], None], metrics: "Metrics | None" = None
 ) -> None:
     """Serve with services that are open."""
-    secret = settings.slack_signing_secret
-    own = OwnWorkspace(wired.client, wired.people_lane, wired.store.workspaces)
-    app = build_app(
-        wired.services,
-        signing_secret=secret.reveal() if secret else "",
-        rates=SlackRates(settings.rate_limit),
-        workspaces=own.workspace_of,
-        command_name=wired.command_name,
-        logger=slack_logger(),
-    )
+    app = slack_app(settings, wired)
     socket_mode = _socket_mode_of(settings, wired, app)
-    checks: list[Health] = [wired.store.health, *([socket_mode.health] if socket_mode else [])]
-    mounts = {**_mounts_of(settings, app, checks, wired.seen), WORKFLOWS_PATH: workflow_api(wired.services)}
+    mounts = mounts_of(settings, wired, app, [socket_mode.health] if socket_mode else [])
     wsgi = dispatcher(mounts)
     wsgi = metrics.measured_requests(wsgi) if metrics else wsgi
     server = WebServer(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
     wired.clockwork.start()
-    own.ask_ahead()
     if socket_mode:
         socket_mode.start()
     serve(server, lambda url: say(f"Quaymaster listens on {url}"))
     _finish(wired, socket_mode, server.stopped_at + _END_S)
 
 
-def _mounts_of(
-    settings: Settings, app: App, checks: list[Health], seen: Seen | None
+def slack_app(settings: Settings, wired: Wired) -> App:
+    """Build the Bolt app of the workspaces that are served."""
+    secret = settings.slack_signing_secret
+    return build_app(
+        wired.services,
+        signing_secret=secret.reveal() if secret else "",
+        rates=SlackRates(settings.rate_limit),
+        workspaces=_workspaces_of(wired),
+        command_name=wired.command_name,
+        logger=slack_logger(),
+    )
+
+
+def _workspaces_of(wired: Wired) -> Workspaces:
+    """Serve those that have installed the app, or the one of the bot token."""
+    if wired.installed:
+        return wired.installed.workspace_of
+    own = OwnWorkspace(wired.client, wired.people_lane, wired.store.workspaces)
+    own.ask_ahead()
+    return own.workspace_of
+
+
+def mounts_of(
+    settings: Settings, wired: Wired, app: App, checks: Iterable[Health] = ()
 ) -> Mapping[str, "WSGIApplication"]:
     """Say which path is answered by what. Without a signing secret nothing is at ``/slack/events``."""
-    health = health_page(lambda: next((trouble for check in checks if (trouble := check())), None))
+    asked = [wired.store.health, *checks]
+    health = health_page(lambda: next((trouble for check in asked if (trouble := check())), None))
+    mounts = {
+        HEALTH_PATH: health,
+        WORKFLOWS_PATH: workflow_api(wired.services),
+        **_install_pages(settings, wired),
+    }
     if settings.slack_signing_secret is None:
-        return {HEALTH_PATH: health}
-    front = slack_front(SlackRequestHandler(app, SLACK_PATH), settings.slack_signing_secret, seen)
-    return {HEALTH_PATH: health, SLACK_PATH: front}
+        return mounts
+    front = slack_front(SlackRequestHandler(app, SLACK_PATH), settings.slack_signing_secret, wired.seen)
+    return {**mounts, SLACK_PATH: front}
+
+
+def _install_pages(settings: Settings, wired: Wired) -> Mapping[str, "WSGIApplication"]:
+    """Say where the app is installed, if workspaces install it themselves."""
+    if settings.oauth is None or wired.installed is None:
+        return {}
+    from bot.slack.install_flow import INSTALL_PATH, REDIRECT_PATH, InstallPages
+
+    scopes, optional = manifest_scopes()
+    pages = InstallPages(
+        wired.installed,
+        wired.store.installations,
+        wired.client,
+        client_id=settings.oauth.client_id,
+        client_secret=settings.oauth.client_secret,
+        scopes=scopes,
+        optional_scopes=optional,
+        redirect_uri=settings.oauth.redirect_uri,
+    )
+    return {INSTALL_PATH: pages, REDIRECT_PATH: pages}
 
 
 def _socket_mode_of(settings: Settings, wired: Wired, app: App) -> SocketMode | None:
@@ -148,5 +187,6 @@ def _secrets_of(settings: Settings) -> list[Secret]:
         settings.slack_signing_secret,
         settings.slack_app_token,
         settings.database_url,
+        settings.oauth.client_secret if settings.oauth else None,
     )
     return [secret for secret in (*given, *settings.keys) if secret]

@@ -6,10 +6,11 @@ import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import ConnectionErrorRetryHandler
+from slack_sdk.oauth.token_rotation import TokenRotator
 
 from bot.core.errors import SettingsError
 from bot.core.model import Workspace
@@ -22,9 +23,11 @@ from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import GROUPS, KINDS
 from bot.run.clockwork import Clockwork
+from bot.run.installed_store import InstalledStore
 from bot.services import Services
-from bot.settings import Settings, StoreSettings
+from bot.settings import Settings, SlackOAuth, StoreSettings
 from bot.slack.front import Seen
+from bot.slack.installations import InstalledClient, InstalledWorkspaces
 from bot.slack.members import SlackPeople
 from bot.slack.response_url import CommandName, NamingClient, NamingReplies, SlackReplies
 from bot.slack.slack_errors import ShortRateLimitRetry
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from storage.postgres.postgres_store import PostgresStore
 
 _SLACK_TIMEOUT_S = 10
+_REFRESH_TIMEOUT_S = 3
+"""A new token is asked for while its row is locked, for which PostgreSQL has a patience of 5 s."""
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +59,8 @@ class Wired:
     command_name: CommandName
     seen: Seen | None
     """The signatures that any process has seen; ``None`` = one process serves, and remembers its own."""
+    installed: InstalledWorkspaces | None = None
+    """Which workspaces have installed the app; ``None`` = the one of the bot token is served."""
 
 
 def build_services(
@@ -73,7 +80,8 @@ def build_services(
     store = open_store(settings)
     command_name = CommandName()
     client = web_client(settings, command_name)
-    slack = _for_any_workspace(client)
+    installed = _installed(settings, settings.oauth, store, command_name) if settings.oauth else None
+    slack = installed.client if installed else _for_any_workspace(client)
     executor = BoundedExecutor()
     # A lane of its own, so that a queue full of registry checks does not stop anybody from looking.
     people_lane = BoundedExecutor(threads=8, queue=200, name="people")
@@ -83,6 +91,8 @@ def build_services(
         registry = metrics.measured_registry(registry)
         metrics.watch_integrations(store, _now)
         port = metrics.measured_store(store)
+    if installed:
+        port = cast(Store, InstalledStore(port, installed.serves))
     services = Services(
         ports=Ports(
             port,
@@ -105,7 +115,34 @@ def build_services(
         services, registry, store.flush, is_watching=settings.is_watching, is_leader=store.is_leader
     )
     seen = None if isinstance(store, TinyDBStore) else store.signatures
-    return Wired(services, store, executor, clockwork, client, people_lane, command_name, seen)
+    return Wired(services, store, executor, clockwork, client, people_lane, command_name, seen, installed)
+
+
+def _installed(
+    settings: Settings,
+    oauth: SlackOAuth,
+    store: "TinyDBStore | PostgresStore",
+    command_name: CommandName,
+) -> InstalledWorkspaces:
+    """Let each workspace bring its own token."""
+    options = _client_options(settings)
+
+    def make_client(installed: InstalledWorkspaces, holder: str) -> WebClient:
+        return _with_retries(InstalledClient(command_name, installed, holder, **options))
+
+    rotating = WebClient(**{**options, "timeout": _REFRESH_TIMEOUT_S})
+    rotator = TokenRotator(
+        client_id=oauth.client_id, client_secret=oauth.client_secret.reveal(), client=rotating
+    )
+    where = f"{settings.base_url}/slack/install" if settings.base_url else ""
+    return InstalledWorkspaces(
+        store.installations,
+        load_keyring(settings),
+        rotator,
+        make_client,
+        known=store.workspaces,
+        install_url=where,
+    )
 
 
 def _for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
@@ -170,12 +207,20 @@ def _open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) ->
 
 def web_client(settings: Settings, command_name: CommandName) -> WebClient:
     """Make the one client of Slack's Web API; its TLS context is made once, not once a call."""
-    client = NamingClient(
-        command_name,
-        token=settings.slack_bot_token.reveal(),
-        base_url=settings.slack_api_url,
-        timeout=_SLACK_TIMEOUT_S,
-        ssl=ssl.create_default_context(),
+    token = settings.slack_bot_token
+    return _with_retries(
+        NamingClient(command_name, token=token.reveal() if token else None, **_client_options(settings))
     )
+
+
+def _client_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "base_url": settings.slack_api_url,
+        "timeout": _SLACK_TIMEOUT_S,
+        "ssl": ssl.create_default_context(),
+    }
+
+
+def _with_retries(client: WebClient) -> WebClient:
     client.retry_handlers = [ConnectionErrorRetryHandler(max_retry_count=1), ShortRateLimitRetry()]
     return client

@@ -96,7 +96,7 @@ class SlackPeople:
         self, workspace: Workspace, group_id: str, max_age_s: float, deadline: float
     ) -> frozenset[str]:
         def ask() -> frozenset[str]:
-            return _ask_members(self._slack(workspace), group_id)
+            return _ask_members(self._slack(workspace), workspace, group_id)
 
         return self._groups.get(f"{workspace.key} {group_id}", ask, max_age_s=max_age_s, deadline=deadline)
 
@@ -126,10 +126,12 @@ def _team_of(user: Mapping[str, Any], workspace: Workspace) -> str:
     return workspace.team_id if workspace.team_id in teams else str(user.get("team_id", ""))
 
 
-def _ask_members(slack: WebClient, group_id: str) -> frozenset[str]:
+def _ask_members(slack: WebClient, workspace: Workspace, group_id: str) -> frozenset[str]:
     """Ask ``usergroups.users.list``. A group that does not exist has no members."""
     try:
-        return frozenset(slack.usergroups_users_list(usergroup=group_id)["users"])
+        # An organization's token does not say which of its workspaces is meant; for any other it is harmless.
+        found = slack.usergroups_users_list(usergroup=group_id, team_id=workspace.team_id)
+        return frozenset(found["users"])
     except SlackApiError as error:
         if code_of(error) in ("no_such_subteam", "subteam_not_found"):
             return frozenset()

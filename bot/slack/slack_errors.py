@@ -53,7 +53,7 @@ _ROWS: tuple[tuple[_Row, str], ...] = (
 )
 _BY_CODE = {code: row for row, codes in _ROWS for code in codes.split()}
 
-_LOST_TOKENS = frozenset(
+LOST_TOKENS = frozenset(
     {
         "account_inactive",
         "invalid_auth",
@@ -63,6 +63,7 @@ _LOST_TOKENS = frozenset(
         "token_revoked",
     }
 )
+"""What Slack says of a token that it does not take, or takes no more."""
 _LONGEST_WAIT_S = 1
 
 
@@ -93,7 +94,7 @@ def _said_by_slack(error: SlackApiError) -> QuaymasterError:
             f"Quaymaster's Slack app may not do this: it lacks the scope {scope}.",
             "Ask the operator to add the scope and to reinstall the app.",
         )
-    if code in _LOST_TOKENS:
+    if code in LOST_TOKENS:
         return SettingsError(
             f"Slack no longer accepts Quaymaster's bot token ({code}).",
             "Ask the operator to set SLACK_BOT_TOKEN again.",

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from psycopg.types.json import Jsonb
 
+from bot.core.errors import Busy
 from bot.core.installations import Installation
 from bot.core.model import Workspace
 from storage.installation_records import installation_from, installation_row
@@ -71,7 +72,8 @@ class PostgresInstallations:
     def begin(self, state: bytes, until: datetime) -> None:
         """Keep an install that begins."""
         given = {"state": state, "until": until, "at": self._ledger.clock()}
-        self._ledger.pool.ask(("begin_install", given))
+        if not self._ledger.pool.ask(("begin_install", given))[0]:
+            raise Busy
 
     def take(self, state: bytes, at: datetime) -> bool:
         """Take a state away; true once in all processes, and in time."""

@@ -521,7 +521,9 @@ delete from installations where holder = %(ws)s
 -- name: begin_install
 -- Anybody can begin an install, so what has ended goes with each.
 with over as (delete from oauth_states where until <= %(at)s)
-insert into oauth_states (state, until) values (%(state)s, %(until)s)
+insert into oauth_states (state, until)
+select %(state)s, %(until)s where (select count(*) from oauth_states) < 10000
+returning 1
 
 -- name: take_install
 delete from oauth_states where state = %(state)s returning until > %(at)s

@@ -1,0 +1,301 @@
+"""Which workspaces are served when each installs the app itself, and with whose token Slack is asked.
+
+request -> workspace_of -> the installation of the workspace, or of its organization, or a refusal
+client -> token_for -> the cache, or the store -> Slack's new token, once it is due
+
+The cache of each process is some seconds old at most. A token that has to be exchanged is exchanged by one
+process, which locks the installation, looks again whether somebody else has done it, and only then asks.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackTokenRotationError
+from slack_sdk.oauth.installation_store import Bot
+from slack_sdk.oauth.token_rotation import TokenRotator
+
+from bot.core.errors import Busy, KeyringFailure, NotInstalled, QuaymasterError
+from bot.core.installations import ACCESS, REFRESH, REFRESHED_BEFORE, Installation, tokens_context
+from bot.core.model import Workspace
+from bot.core.ports.installations import Installations
+from bot.core.ports.keyring import Keyring
+from bot.core.secrets import Secret
+from bot.slack.response_url import CommandName, NamingClient
+from bot.slack.slack_errors import LOST_TOKENS, code_of
+
+_REMEMBERED_S = 15.0
+_MOST_REMEMBERED = 10_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a process remembers of a holder."""
+
+    looked_at: float
+    installation: Installation | None
+    token: Secret
+
+
+class InstalledWorkspaces:
+    """The installations, as requests and the clock use them. Safe to share between threads."""
+
+    def __init__(
+        self,
+        kept: Installations,
+        keyring: Keyring,
+        rotator: TokenRotator,
+        make_client: Callable[["InstalledWorkspaces", str], WebClient],
+        *,
+        known: Callable[[], Iterable[Workspace]] = tuple,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        install_url: str = "",
+    ) -> None:
+        """
+        Args:
+            kept: The installations of the store.
+            keyring: Opens and seals their tokens.
+            rotator: Exchanges a token that ends soon. Its client must give up within 3 s.
+            make_client: Makes the client of a holder.
+            known: The workspaces that the store holds. A workspace that joins an organization gets another
+                key; what it had is still found under the former one.
+            now: The time, in UTC.
+            install_url: Where the app can be installed, for the refusal.
+        """
+        self._kept = kept
+        self._keyring = keyring
+        self._rotator = rotator
+        self._make_client = make_client
+        self._workspaces = known
+        self._now = now
+        self._install_url = install_url
+        self._lock = Lock()
+        self._known: dict[str, _Known] = {}
+        self._clients: dict[str, WebClient] = {}
+        self._former: dict[str, tuple[str | None, Workspace]] = {}
+        """By workspace id: the organization it was looked up with, and under which key it is kept."""
+        self._refreshing: dict[str, Lock] = {}
+
+    def workspace_of(self, team_id: str, enterprise_id: str | None) -> Workspace:
+        """
+        Return the workspace that a verified request belongs to.
+
+        Raises:
+            NotInstalled: The app is not installed there; nothing is kept of it.
+        """
+        found = self._serving(team_id, enterprise_id) if team_id else None
+        if found is None:
+            raise NotInstalled(self._install_url)
+        return self._kept_as(team_id, found.enterprise_id)
+
+    def serves(self, workspace: Workspace) -> bool:
+        """True while the app is installed in a workspace or its organization."""
+        return self._serving(workspace.team_id, self._organization_of(workspace)) is not None
+
+    def client(self, workspace: Workspace) -> WebClient:
+        """The client of a workspace; where there is no installation, its calls raise ``NotInstalled``."""
+        found = self._serving(workspace.team_id, self._organization_of(workspace))
+        holder = found.holder if found else workspace.team_id
+        with self._lock:
+            if holder not in self._clients:
+                self._clients[holder] = self._make_client(self, holder)
+            return self._clients[holder]
+
+    def token_for(self, holder: str) -> str:
+        """
+        The token that Slack takes for a holder at this moment.
+
+        Raises:
+            NotInstalled: There is none.
+            Busy: The token has ended, and no new one was to be had.
+        """
+        known = self._look(holder)
+        if known.installation and known.installation.is_due(self._now()):
+            known = self._refreshed(holder, known)
+        if known.installation is None or not known.installation.is_live:
+            raise NotInstalled(self._install_url)
+        return known.token.reveal()
+
+    def refresh_due(self) -> None:
+        """Exchange every token that ends soon, so that nobody waits for it: by the clock, in one process."""
+        for one in self._kept.all():
+            if one.is_due(self._now()):
+                try:
+                    self.token_for(one.holder)
+                except QuaymasterError as error:
+                    log.warning("the token of %s could not be exchanged: %s", one.holder, error.message)
+
+    def doubt(self, holder: str) -> bool:
+        """
+        Ask Slack whether an installation still is one, and mark it as gone when it is not.
+
+        Returns:
+            True when it still is.
+
+        Raises:
+            SlackApiError, OSError: Slack did not say; nothing was changed.
+        """
+        self.forget(holder)
+        known = self._look(holder)
+        if known.installation is None or not known.installation.is_live:
+            return False
+        asked = known.token
+        try:
+            self._rotator.client.auth_test(token=asked.reveal())
+        except SlackApiError as error:
+            if code_of(error) not in LOST_TOKENS:
+                raise
+            return not self._mark_gone(holder, asked)
+        return True
+
+    def _mark_gone(self, holder: str, token: Secret) -> bool:
+        """Mark an installation as gone, unless it got another token meanwhile."""
+        with self._kept.locked(holder) as row:
+            is_same = row.value is not None and self._token_in(row.value) == token
+            if is_same and row.value:
+                row.value = replace(row.value, gone_at=self._now(), tokens=None, ends_at=None)
+        self.forget(holder)
+        return is_same
+
+    def forget(self, holder: str) -> None:
+        """Look at the store again for a holder."""
+        with self._lock:
+            self._known.pop(holder, None)
+
+    def keep(self, installation: Installation, tokens: dict[str, Secret]) -> None:
+        """Keep a new installation, in the place of the one before."""
+        sealed = self._keyring.seal(tokens_context(installation.holder), tokens)
+        with self._kept.locked(installation.holder) as row:
+            row.value = replace(installation, tokens=sealed)
+        self.forget(installation.holder)
+
+    def _serving(self, team_id: str, enterprise_id: str | None) -> Installation | None:
+        """The installation of the workspace itself, or of its organization."""
+        for holder in filter(None, (team_id, enterprise_id)):
+            found = self._look(holder).installation
+            if found and found.is_live:
+                return found
+        return None
+
+    def _organization_of(self, workspace: Workspace) -> str | None:
+        """A workspace that is kept under its former key belongs to the organization it was looked up with."""
+        return workspace.enterprise_id or self._former.get(workspace.team_id, (None, workspace))[0]
+
+    def _kept_as(self, team_id: str, enterprise_id: str | None) -> Workspace:
+        remembered = self._former.get(team_id)
+        if remembered is None or remembered[0] != enterprise_id:
+            former = next((one for one in self._workspaces() if one.team_id == team_id), None)
+            remembered = enterprise_id, former or Workspace(team_id, enterprise_id)
+            with self._lock:
+                self._former[team_id] = remembered
+        return remembered[1]
+
+    def _look(self, holder: str) -> _Known:
+        known = self._known.get(holder)
+        if known and time.monotonic() - known.looked_at < _REMEMBERED_S:
+            return known
+        return self._remember(holder, self._kept.get(holder))
+
+    def _remember(self, holder: str, installation: Installation | None) -> _Known:
+        token = self._token_in(installation) if installation else Secret("")
+        known = _Known(time.monotonic(), installation, token)
+        with self._lock:
+            self._known.pop(holder, None)
+            self._known[holder] = known
+            if len(self._known) > _MOST_REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return known
+
+    def _token_in(self, installation: Installation, name: str = ACCESS) -> Secret:
+        if installation.tokens is None:
+            return Secret("")
+        opened = self._keyring.open(tokens_context(installation.holder), installation.tokens)
+        return opened.get(name, Secret(""))
+
+    def _refreshed(self, holder: str, known: _Known) -> _Known:
+        """Exchange the token, or let the present one do while somebody else is at it."""
+        with self._turn(holder) as is_mine:
+            if is_mine:
+                try:
+                    return self._remember(holder, self._exchange(holder))
+                except (QuaymasterError, SlackTokenRotationError, OSError) as error:
+                    log.warning("the token of %s was not exchanged: %s", holder, type(error).__name__)
+        ends_at = known.installation.ends_at if known.installation else None
+        if ends_at is None or ends_at > self._now():
+            return known
+        raise Busy("Slack's token for this workspace has ended, and there is no new one yet.", "Try again.")
+
+    @contextmanager
+    def _turn(self, holder: str) -> Iterator[bool]:
+        """Let one thread of this process exchange a token; gives False to the others."""
+        lock = self._refreshing.setdefault(holder, Lock())
+        is_mine = lock.acquire(blocking=False)
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                lock.release()
+
+    def _exchange(self, holder: str) -> Installation | None:
+        """Exchange the token, unless another process has done it by now."""
+        with self._kept.locked(holder) as row:
+            one = row.value
+            if one is None or one.ends_at is None or not one.is_due(self._now()):
+                return one
+            new = self._rotator.perform_bot_token_rotation(
+                bot=Bot(
+                    bot_token=self._token_in(one).reveal(),
+                    bot_id="",
+                    bot_user_id="",
+                    bot_refresh_token=self._token_in(one, REFRESH).reveal(),
+                    bot_token_expires_at=int(one.ends_at.timestamp()),
+                    installed_at=one.installed_at.timestamp(),
+                ),
+                minutes_before_expiration=int(REFRESHED_BEFORE.total_seconds() // 60) + 1,
+            )
+            if new is None or new.bot_token_expires_at is None:
+                raise Busy
+            tokens = {ACCESS: Secret(new.bot_token), REFRESH: Secret(new.bot_refresh_token or "")}
+            row.value = replace(
+                one,
+                tokens=self._keyring.seal(tokens_context(holder), tokens),
+                ends_at=datetime.fromtimestamp(new.bot_token_expires_at, UTC),
+            )
+            return row.value
+
+
+class InstalledClient(NamingClient):
+    """Slack's Web API with the token that a holder has at the moment of each call."""
+
+    def __init__(
+        self, name: CommandName, installed: InstalledWorkspaces, holder: str, **options: Any
+    ) -> None:
+        """``options`` are those of ``WebClient``, without a token."""
+        super().__init__(name, **options)
+        self._installed = installed
+        self._holder = holder
+
+    def api_call(self, api_method: str, **arguments: Any) -> Any:
+        """Call a method. Raises ``NotInstalled``."""
+        self.token = self._installed.token_for(self._holder)
+        try:
+            return super().api_call(api_method, **arguments)
+        except SlackApiError as error:
+            if code_of(error) in LOST_TOKENS:
+                self._doubt()
+            raise
+
+    def _doubt(self) -> None:
+        """Find out whether the app was removed; the call has failed either way."""
+        try:
+            self._installed.doubt(self._holder)
+        except (SlackApiError, OSError, KeyringFailure) as error:
+            log.warning("Slack did not say whether the app is still installed", exc_info=error)
