@@ -27,7 +27,7 @@ from bot.run.installed_store import InstalledStore
 from bot.services import Services
 from bot.settings import Settings, SlackOAuth, StoreSettings
 from bot.slack.front import Seen
-from bot.slack.installations import InstalledClient, InstalledWorkspaces
+from bot.slack.installed_workspaces import InstalledClient, InstalledWorkspaces
 from bot.slack.members import SlackPeople
 from bot.slack.response_url import CommandName, NamingClient, NamingReplies, SlackReplies
 from bot.slack.slack_errors import ShortRateLimitRetry

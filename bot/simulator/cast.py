@@ -115,6 +115,8 @@ class Cast:
         people: By id, each person as ``users.info`` describes them.
         channels: By id; direct conversations are not listed.
         groups: By user group's id, the ids of its members.
+        enterprise_id: The organization that it belongs to.
+        is_org_wide: The app was installed by the organization, for all of its workspaces.
     """
 
     team_id: str
@@ -123,6 +125,8 @@ class Cast:
     people: dict[str, Json]
     channels: dict[str, Channel]
     groups: dict[str, list[str]] = field(default_factory=dict)
+    enterprise_id: str | None = None
+    is_org_wide: bool = False
 
     def handle(self, person: str) -> str:
         """Return the user name that payloads give for a person."""

@@ -29,7 +29,8 @@ def slash_command(
         "command": command,
         "text": text,
         "api_app_id": world.app.id,
-        "is_enterprise_install": "false",
+        "is_enterprise_install": str(world.cast.is_org_wide).lower(),
+        **({"enterprise_id": world.cast.enterprise_id} if world.cast.enterprise_id else {}),
         **grants,
     }
 
@@ -42,9 +43,9 @@ def interaction(world: World, kind: str, person: str) -> Json:
         "user": {"id": person, "username": handle, "name": handle, "team_id": cast.team_of(person)},
         "api_app_id": world.app.id,
         "token": _VERIFICATION_TOKEN,
-        "team": {"id": cast.team_id, "domain": cast.team_domain},
-        "enterprise": None,
-        "is_enterprise_install": False,
+        "team": None if cast.is_org_wide else {"id": cast.team_id, "domain": cast.team_domain},
+        "enterprise": {"id": cast.enterprise_id} if cast.enterprise_id else None,
+        "is_enterprise_install": cast.is_org_wide,
     }
 
 
@@ -169,17 +170,19 @@ def user_changed(world: World, person: str) -> Json:
 
 def event_callback(world: World, event: Json) -> Json:
     """Return the envelope in which an event arrives."""
-    team_id = world.cast.team_id
-    bot = {"enterprise_id": None, "team_id": team_id, "user_id": BOT_USER.id, "is_bot": True}
+    cast = world.cast
+    team_id = None if cast.is_org_wide else cast.team_id
+    bot = {"enterprise_id": cast.enterprise_id, "team_id": team_id, "user_id": BOT_USER.id, "is_bot": True}
     return {
         "token": _VERIFICATION_TOKEN,
-        "team_id": team_id,
+        "team_id": cast.team_id,
+        "enterprise_id": cast.enterprise_id,
         "api_app_id": world.app.id,
         "type": "event_callback",
         "event_id": "Ev" + secrets.token_hex(5).upper(),
         "event_time": int(world.clock()),
         "event": event,
-        "authorizations": [{**bot, "is_enterprise_install": False}],
+        "authorizations": [{**bot, "is_enterprise_install": cast.is_org_wide}],
         "is_ext_shared_channel": False,
     }
 

@@ -36,11 +36,12 @@ def _auth_test(world: World, _args: Json) -> Json:
     return {
         "url": f"https://{world.cast.team_domain}.slack.com/",
         "team": world.cast.team_name,
-        "team_id": world.cast.team_id,
+        "team_id": world.cast.enterprise_id if world.cast.is_org_wide else world.cast.team_id,
+        "enterprise_id": world.cast.enterprise_id,
         "user": BOT_USER.handle,
         "user_id": BOT_USER.id,
         "bot_id": world.app.bot_id,
-        "is_enterprise_install": False,
+        "is_enterprise_install": world.cast.is_org_wide,
     }
 
 
@@ -52,6 +53,8 @@ def _users_info(world: World, args: Json) -> Json:
 
 
 def _usergroups_users_list(world: World, args: Json) -> Json:
+    if world.cast.is_org_wide and not args.get("team_id"):
+        raise BlocksRefused("missing_argument")
     members = world.cast.groups.get(args.get("usergroup", ""))
     if members is None:
         raise BlocksRefused("no_such_subteam")

@@ -6,7 +6,8 @@ at once; whatever is slower than memory runs on our executor (``services.executo
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl
 
 from slack_bolt import App, BoltRequest, BoltResponse
@@ -80,7 +81,7 @@ def _authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResul
 
 class _PayloadWord(Middleware):
     """
-    Reads a command again that Bolt's parser lost.
+    Reads a command again that Bolt's parser lost, and finds the workspace of an organization's request.
 
     A form that holds the word ``payload`` anywhere is taken for an interaction and parsed to nothing
     (slack_bolt/request/internals.py, ``parse_body``). The signature has been checked by now.
@@ -97,4 +98,22 @@ class _PayloadWord(Middleware):
         if not req.body and req.raw_body:
             req.body = dict(parse_qsl(req.raw_body, keep_blank_values=True))
             build_context(req.context, req.body)
+        if req.context.team_id in (None, req.context.enterprise_id):
+            req.context["team_id"] = _workspace_in(req.body)
         return next()
+
+
+def _workspace_in(body: Mapping[str, Any]) -> str | None:
+    """
+    Find the workspace of a request to an organization's installation, where Bolt finds none.
+
+    ``team`` is then null, as is ``authorizations[0].team_id`` of an event, and a view may name the
+    organization as the one that has installed the app.
+    """
+    user, view = body.get("user"), body.get("view")
+    named = (
+        body.get("team_id"),
+        view.get("team_id") if isinstance(view, dict) else None,
+        user.get("team_id") if isinstance(user, dict) else None,
+    )
+    return next((one for one in named if isinstance(one, str) and one.startswith("T")), None)

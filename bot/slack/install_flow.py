@@ -26,10 +26,10 @@ from slack_sdk.oauth.installation_store import Installation as SlackInstallation
 from bot.core.errors import InstallFailed
 from bot.core.installations import ACCESS, REFRESH, Installation
 from bot.core.model import Workspace
-from bot.core.ports.installations import Installations
+from bot.core.ports.kept_installations import Installations
 from bot.core.secrets import Secret
 from bot.slack.install_pages import HEADERS, asking_page, failure_page, success_page
-from bot.slack.installations import InstalledWorkspaces
+from bot.slack.installed_workspaces import InstalledWorkspaces
 from bot.slack.slack_errors import code_of, explained_refusal
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _digest(state: str) -> bytes:
 
 
 class _Sealed(InstallationStore):
-    """Keeps what Slack gives, the tokens sealed; what reads them is ``bot/slack/installations.py``."""
+    """Keeps what Slack gives, the tokens sealed; what reads them is ``bot/slack/installed_workspaces.py``."""
 
     def __init__(self, installed: InstalledWorkspaces, kept: Installations) -> None:
         self._installed = installed

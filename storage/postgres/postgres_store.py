@@ -34,10 +34,10 @@ from storage.postgres.connections import (
     connection_string,
     sentence_for,
 )
-from storage.postgres.installations import PostgresInstallations
 from storage.postgres.leadership import Leadership
 from storage.postgres.ledger import Ledger
 from storage.postgres.migrations import migrate, migrations, require_schema
+from storage.postgres.postgres_installations import PostgresInstallations
 from storage.postgres.reading import OneState, PostgresReading
 from storage.postgres.rows import dependency_of, token_of
 from storage.postgres.signatures import SharedSignatures

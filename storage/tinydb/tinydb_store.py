@@ -28,9 +28,9 @@ from storage.tinydb.conversion import convert_workspaces, former_of, is_former
 from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys, workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
-from storage.tinydb.installations import TinyDBInstallations
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.snapshot import LastUsed, Snapshot
+from storage.tinydb.tinydb_installations import TinyDBInstallations
 from storage.tinydb.transaction import SnapshotReading, candidates
 from storage.tinydb.use_counts import UseCounts
 from storage.tinydb.workspace import Clock, Holders, OpenWorkspace, Shared

@@ -43,10 +43,11 @@ class Call:
 class WatchedWorld(World):
     """A workspace that keeps everything that was shown to anybody, in order, and what broke a rule."""
 
-    def __init__(self, clock: Clock) -> None:
-        people = everybody()
-        ops = Channel(OPS, "ops", "", frozenset(people))
-        cast = Cast(TEAM, "acme", "Acme", people, {OPS: ops})
+    def __init__(self, clock: Clock, cast: Cast | None = None) -> None:
+        if cast is None:
+            people = everybody()
+            ops = Channel(OPS, "ops", "", frozenset(people))
+            cast = Cast(TEAM, "acme", "Acme", people, {OPS: ops})
         super().__init__(both_opinions, clock.seconds, app=SlackApp.from_manifest(MANIFEST), cast=cast)
         self.everything: list[Shown] = []
         self.refused: list[str] = []
@@ -68,11 +69,11 @@ class Slack(Simulator):
 
     world: WatchedWorld
 
-    def __init__(self, clock: Clock, url: str) -> None:
+    def __init__(self, clock: Clock, url: str, world: WatchedWorld | None = None) -> None:
         super().__init__(
             lambda body, headers: self.app(body, headers),
             SIGNING_SECRET,
-            WatchedWorld(clock),
+            world or WatchedWorld(clock),
             signing_clock=time.time,
             patience_s=None,
         )

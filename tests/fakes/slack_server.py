@@ -15,7 +15,7 @@ class SlackServer:
     """A server that lives as long as the test run; each test gives it a simulator of its own."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
-        self.page: TryPage | None = None
+        self.page: Callable[..., Iterable[bytes]] | None = None
         self.server = _Threaded(("127.0.0.1", 0), _Quiet)
         self.server.set_app(self._answer)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.server.server_port}"
@@ -27,8 +27,8 @@ class SlackServer:
     def serve(self, simulator: Simulator) -> TryPage:
         """Answer for this simulator from now on."""
         simulator.base_url = self.url
-        self.page = TryPage(simulator)
-        return self.page
+        page = self.page = TryPage(simulator)
+        return page
 
     def close(self) -> None:
         """Stop."""

@@ -36,8 +36,9 @@ class Directory:
             raise refusal("user_not_found")
         return {"ok": True, "user": self.users[user]}
 
-    def usergroups_users_list(self, usergroup):
+    def usergroups_users_list(self, usergroup, team_id):
         """Answer like ``usergroups.users.list``."""
+        assert team_id
         self.asked.append(usergroup)
         self.before()
         if usergroup not in self.groups:

@@ -24,8 +24,8 @@ from slack_sdk.oauth.token_rotation import TokenRotator
 from bot.core.errors import Busy, KeyringFailure, NotInstalled, QuaymasterError
 from bot.core.installations import ACCESS, REFRESH, REFRESHED_BEFORE, Installation, tokens_context
 from bot.core.model import Workspace
-from bot.core.ports.installations import Installations
-from bot.core.ports.keyring import Keyring
+from bot.core.ports.kept_installations import Installations
+from bot.core.ports.keyring import CredentialKeyring
 from bot.core.secrets import Secret
 from bot.slack.response_url import CommandName, NamingClient
 from bot.slack.slack_errors import LOST_TOKENS, code_of
@@ -51,7 +51,7 @@ class InstalledWorkspaces:
     def __init__(
         self,
         kept: Installations,
-        keyring: Keyring,
+        keyring: CredentialKeyring,
         rotator: TokenRotator,
         make_client: Callable[["InstalledWorkspaces", str], WebClient],
         *,

@@ -14,10 +14,10 @@ from bot.core.model import Workspace
 from storage.installation_records import installation_from, installation_row
 from storage.postgres.connections import (
     PATIENCE_S,
-    Connection,
     Lost,
-    Refused,
+    StatementRefused,
     Step,
+    TimedConnection,
     connect,
     connection_string,
     sentence_for,
@@ -31,12 +31,12 @@ _UNLIMITED = "-c statement_timeout=0"
 
 
 @dataclass(slots=True)
-class _Locked:
+class _LockedRow:
     value: Installation | None
 
 
 class PostgresInstallations:
-    """Implements ``bot.core.ports.installations.Installations``."""
+    """Implements ``bot.core.ports.kept_installations.Installations``."""
 
     def __init__(self, url: str, ledger: Ledger) -> None:
         """A change has a connection of its own, so that asking Slack takes none from people."""
@@ -56,14 +56,14 @@ class PostgresInstallations:
             rows = self._ledger.ask("*", "installations", after=rows[-1][0])
 
     @contextmanager
-    def locked(self, holder: str) -> Iterator[_Locked]:
+    def locked(self, holder: str) -> Iterator[_LockedRow]:
         """Change one installation, as ``Installations.locked`` says."""
         given = {"ws": holder}
         steps: list[Step] = [("begin_change", None), ("set_workspace", given), ("lock_installation", given)]
         with self._connected(_LONGEST_S) as connection:
             rows = connection.ask(*steps, ("installation", given))[-1]
             known = installation_from(holder, rows[0][0]) if rows else None
-            row = _Locked(known)
+            row = _LockedRow(known)
             yield row
             if row.value != known:
                 connection.ask(_kept(holder, row.value))
@@ -89,12 +89,12 @@ class PostgresInstallations:
         self._ledger.heads.pop(workspace.key, None)
 
     @contextmanager
-    def _connected(self, longest_s: float, options: str = "") -> Iterator[Connection]:
+    def _connected(self, longest_s: float, options: str = "") -> Iterator[TimedConnection]:
         try:
             with connect(connection_string(self._url, options)) as connection:
                 connection.deadline = time.monotonic() + max(longest_s, PATIENCE_S)
                 yield connection
-        except (Lost, Refused) as error:
+        except (Lost, StatementRefused) as error:
             raise sentence_for(error) from None
 
 

@@ -20,12 +20,12 @@ _MOST_BEGUN = 1000
 
 
 @dataclass(slots=True)
-class _Locked:
+class _RememberedInstallation:
     value: Installation | None
 
 
 class TinyDBInstallations:
-    """Implements ``bot.core.ports.installations.Installations``."""
+    """Implements ``bot.core.ports.kept_installations.Installations``."""
 
     def __init__(self, metadata: Metadata, forget_data: Callable[[Workspace], None]) -> None:
         self._metadata = metadata
@@ -44,11 +44,11 @@ class TinyDBInstallations:
         return iter([installation_from(holder, rows[holder]) for holder in sorted(rows)])
 
     @contextmanager
-    def locked(self, holder: str) -> Iterator[_Locked]:
+    def locked(self, holder: str) -> Iterator[_RememberedInstallation]:
         """Change one installation, as ``Installations.locked`` says."""
         with self._lock:
             known = self.get(holder)
-            row = _Locked(known)
+            row = _RememberedInstallation(known)
             yield row
             if row.value != known:
                 written = None if row.value is None else installation_row(row.value)
