@@ -49,6 +49,7 @@ from handlers import (
     list,  # noqa: A004 - the same
     notify,
     revoke,
+    rotate,
     show,
     tags,
     target_settings,
@@ -61,7 +62,7 @@ from handlers import (
 from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, delete, link, target_settings, targets, give)
+FIRST = (list, add, show, edit, rotate, delete, link, target_settings, targets, give)
 REST = (unused, imports, images, history, notify, help, home, decide)
 FEATURES = (*FIRST, test, tags, token, revoke, which, *REST)
 """In the order help lists them."""

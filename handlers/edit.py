@@ -59,7 +59,7 @@ _REMOVE = "edit.remove"
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry and the form."""
     summary = "the form, filled in; an empty secret keeps the stored one"
-    opens, aliases = {"": open_picker("Edit", OPEN)}, ("change", "update", "rotate")
+    opens, aliases = {"": open_picker("Edit", OPEN)}, ("change", "update")
     routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, aliases, opens), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.form(_SAVE, save)

@@ -192,6 +192,19 @@ def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
     return replace(draft, note=note.strip(), ends_on=_typed_end(form.values))
 
 
+def end_input(ends_on: date | None = None) -> Block:
+    """The optional ``Ends on``."""
+    return note_and_end(ends_on=ends_on)[0]
+
+
+def typed_credential(form: Form, kind: Kind, integration: Integration) -> Draft:
+    """Read a form that asks for a new credential of an integration. Raises ``InvalidFields``."""
+    typed = {one.key: state_value(form.values, one.key, VALUE) for one in kind.login_fields}
+    values = {**known_values(integration), **typed}
+    draft = read_draft(kind, integration.name, values, keeps_line_break=not is_check_wanted(form))
+    return replace(draft, ends_on=_typed_end(form.values))
+
+
 def is_check_wanted(form: Form) -> bool:
     """True unless ``Save without checking`` is ticked."""
     return not form.values.get("skip", {}).get(TICK, {}).get("selected_options")

@@ -37,6 +37,8 @@ from handlers.edit import OPEN as EDIT
 from handlers.owner_news import draw_owners, is_about_owners
 from handlers.phrases import event_line, last_used
 from handlers.requests import draw_requests, is_request
+from handlers.rotate import OPEN as ROTATE
+from handlers.rotation_news import draw_rotation
 from handlers.routes import COMMAND, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST
@@ -52,7 +54,7 @@ _HEADINGS = {
 }
 _MEANINGS = {
     Health.REFUSED: "An expired robot account, a revoked token and a wrong password look the same from here. "
-    "Make a new credential at the registry, then press *Edit* and enter it.",
+    "Make a new credential at the registry, then press *Rotate* and enter it.",
     Health.UNREACHABLE: "The login itself was not refused. Check the registry and the network.",
 }
 
@@ -119,6 +121,8 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
         return _public(draw_owners(reading, group))
     if events[0].action == Action.HEALTH:
         return _public(_health(reading, events))
+    if events[0].action == Action.ROTATE:
+        return _public(draw_rotation(reading, events))
     if events[0].action == Action.ENDS:
         return _public(_ends(reading, events))
     lines = [event_line(one) for one in events[:_MOST_NAMED]]
@@ -168,6 +172,7 @@ def _one(reading: Reading, integration: Integration, health: Health) -> list[Blo
     who = "*It hits:*\n" + "\n".join(hit) if hit else "Nothing depends on it."
     buttons = actions(
         button("Test", TEST, integration.id, label=f"Test {integration.name}"),
+        button("Rotate", ROTATE, integration.id, label=f"Rotate {integration.name}"),
         button("Edit", EDIT, integration.id, label=f"Edit {integration.name}"),
         button("Mute 24 h", _MUTE, integration.id, label=f"Mute {integration.name} for 24 hours"),
     )

@@ -18,7 +18,7 @@ from handlers.blocks import (
     pack_link,
     section,
 )
-from handlers.edit import OPEN as EDIT
+from handlers.rotate import OPEN as ROTATE
 from handlers.routes import COMMAND
 
 ALLOW = "decide.allow"
@@ -142,8 +142,8 @@ def _leaked(event: Event) -> tuple[str, list[Block]]:
             f":rotating_light: The login of {bold(event.name)} may be known to others: {_who(event)} revoked "
             "what could fetch it. Make a new credential at its registry, then enter it here."
         )
-        edit = button("Edit", EDIT, event.integration_id or "", label=f"Edit {event.name}")
-        return text, [actions(edit)]
+        rotate = button("Rotate", ROTATE, event.integration_id or "", label=f"Rotate {event.name}")
+        return text, [actions(rotate)]
     return f":no_entry: {_who(event)} revoked everything of yours: {event.reason}.", []
 
 

@@ -30,7 +30,7 @@ from handlers.blocks import (
     read_value,
     section,
 )
-from handlers.edit import OPEN as EDIT
+from handlers.rotate import OPEN as ROTATE
 from handlers.routes import COMMAND, PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
@@ -187,7 +187,7 @@ def _done(found: Exposure) -> Message:
 
 
 def _row(integration: Integration) -> Block:
-    edit = button("Edit", EDIT, integration.id, label=f"Edit {integration.name}")
+    rotate = button("Rotate", ROTATE, integration.id, label=f"Rotate {integration.name}")
     return section(
-        f"{bold(integration.name)}  {code(integration.server.address)}, {mention(integration.owner)}", edit
+        f"{bold(integration.name)}  {code(integration.server.address)}, {mention(integration.owner)}", rotate
     )

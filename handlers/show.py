@@ -10,7 +10,7 @@ from bot.core.audit import Action
 from bot.core.integrations.ends import known_ends
 from bot.core.integrations.inventory import Details, show_integration
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, FormerCredential, Integration
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -35,6 +35,7 @@ from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
 from handlers.phrases import history_line, origin
 from handlers.picker import open_picker
+from handlers.rotate import OPEN as ROTATE
 from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS
@@ -83,6 +84,7 @@ def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + plain)]
     lines += [("Username", code(integration.username))] if integration.username else []
     lines.append(("Secret", "set, sealed" if integration.secret else "none"))
+    lines += [("Former secret", _kept_former(integration.former))] if integration.former else []
     lines += [(_label_of(kind, key), code(value)) for key, value in integration.options.items()]
     lines += [("CA certificate", "set")] if integration.ca else []
     lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
@@ -95,6 +97,10 @@ def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
     lines.append(("Last check", _last_check(integration)))
     return [f"*{label}:*  {value}" for label, value in lines]
+
+
+def _kept_former(former: FormerCredential) -> str:
+    return f"kept, sealed, since {when(former.replaced_at)} by {mention(former.replaced_by)}"
 
 
 def _label_of(kind: Kind, key: str) -> str:
@@ -116,6 +122,7 @@ def _row_of_buttons(integration: Integration, actor: Actor) -> Block:
     """What this person can do next."""
     value, is_theirs = integration.id, may(actor, Action.EDIT, integration.owner)
     buttons = [button("Edit", EDIT, value)] if is_theirs else []
+    buttons += [button("Rotate", ROTATE, value)] if is_theirs and integration.secret else []
     buttons += [button("Test", TEST, value), button("Tags", TAGS, value)]
     buttons += [button("Link", LINK, value)] if may(actor, Action.NOTE) else []
     buttons.append(button("History", HISTORY, value))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bot.core.access import may
 from bot.core.audit import Action
-from bot.core.integrations.checks import allow_realm, ask_registry
+from bot.core.integrations.checks import allow_realm, ask_about_former, ask_registry
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration, Outcome, Refused
 from bot.core.ports.registry import CheckResult, Step
@@ -91,8 +91,10 @@ def answer(
         follower.update(_so_far(integration, steps))
 
     result = ask_registry(services.ports, actor, integration, repository, on_step)
+    former = ask_about_former(services.ports, actor, integration)
     is_theirs = may(actor, Action.EDIT, integration.owner)
-    follower.finish(_tested(integration, result, repository, is_theirs=is_theirs))
+    drawn = _tested(integration, result, repository, is_theirs=is_theirs)
+    follower.finish({**drawn, "blocks": [*drawn["blocks"], *_about_former(former)]})
 
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -138,6 +140,14 @@ def _tested(
         blocks.append(context(f"Name a private repository to prove it: {example}"))
     blocks += [*_allowing(integration, result), *_after_failure(integration, result, is_theirs)]
     return message(f"{integration.name}: {result.outcome.value}. {result.reason}", blocks)
+
+
+def _about_former(result: CheckResult | None) -> list[Block]:
+    """What the registry says of the former credential, which a rotation still keeps."""
+    if result is None:
+        return []
+    verdict = _REFUSALS.get(result.refused) if result.refused else None
+    return [section(f"*Former credential*  {verdict or _VERDICTS[result.outcome]}")]
 
 
 def _step_line(step: Step) -> str:

@@ -11,7 +11,16 @@ from datetime import datetime
 
 from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash
 from bot.core.errors import KeyringFailure, StoreDamaged
-from bot.core.model import Check, Integration, Outcome, Source, Stage, Workspace, seal_context
+from bot.core.model import (
+    Check,
+    Integration,
+    Outcome,
+    Source,
+    Stage,
+    Workspace,
+    former_context,
+    seal_context,
+)
 from bot.core.ports.store import Change, Reading, Store
 from storage.records import kids_of
 from storage.sealing import Keyring, kid_of
@@ -76,6 +85,10 @@ def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
         context = seal_context(change.workspace, present)
         credential = keyring.open(context, present.secret)
         present = replace(present, secret=keyring.seal(context, credential))
+    if present.former and keyring.needs_reseal(present.former.sealed):
+        context = former_context(change.workspace, present)
+        sealed = keyring.seal(context, keyring.open(context, present.former.sealed))
+        present = replace(present, former=replace(present.former, sealed=sealed))
     change.put(present)  # the store seals the identity under the primary key by itself
     return True
 
@@ -103,13 +116,23 @@ def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> in
     with store.change(workspace) as change:
         lost = [one for one in change.integrations.all() if kid in kids_of(one)]
         for one in lost:
+            if one.former and kid_of(one.former.sealed) == kid:
+                one = replace(one, former=None)
+            if kid not in kids_of(one):
+                change.put(replace(one, updated_at=at, version=one.version + 1))
+                change.record(_forgotten(one, at))
+                continue
             is_whole = one.identity is None or kid_of(one.identity) != kid
             reason = _NEEDS_A_SECRET if is_whole else _NEEDS_A_LOGIN
             check = Check(Outcome.UNREACHABLE, Stage.LOGIN, reason, at, _OPERATOR)
             kept = replace(one, secret=None, identity=one.identity if is_whole else None)
             change.put(replace(kept, check=check, updated_at=at, version=one.version + 1))
-            change.record(Event("integration.forget", _OPERATOR, Source.COMMAND_LINE, at, one.id, one.name))
+            change.record(_forgotten(one, at))
     return len(lost)
+
+
+def _forgotten(one: Integration, at: datetime) -> Event:
+    return Event("integration.forget", _OPERATOR, Source.COMMAND_LINE, at, one.id, one.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -355,4 +355,5 @@ class Identities:
 
 def kids_of(one: Integration) -> frozenset[str]:
     """The ids of the keys that an integration is sealed under."""
-    return frozenset(kid_of(sealed) for sealed in (one.secret, one.identity) if sealed)
+    former = one.former.sealed if one.former else None
+    return frozenset(kid_of(sealed) for sealed in (one.secret, one.identity, former) if sealed)

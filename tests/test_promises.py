@@ -139,6 +139,9 @@ def walked(team, registry):
     registry.result = PROVED
     team.command("add private")
     team.submit({**FORM, "URL": "https://other.example.com"})
+    team.command("rotate my_registry")
+    team.submit({"Password": "a-new-one"})
+    team.close()
     hear_of_a_refused_login(team, registry)
     return team
 

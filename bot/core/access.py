@@ -30,6 +30,7 @@ _LEAST_ROLE = {
     Action.REVOKE_TOKEN: Role.MEMBER,
     Action.REVOKE_ALL: Role.MEMBER,
     Action.EDIT: Role.MEMBER,
+    Action.ROTATE: Role.MEMBER,
     Action.UNLINK: Role.MEMBER,
     Action.DELETE: Role.MEMBER,
     Action.MUTE: Role.MEMBER,
@@ -41,6 +42,7 @@ _LEAST_ROLE = {
 _OWNERS_ONLY = frozenset(
     {
         Action.EDIT,
+        Action.ROTATE,
         Action.DELETE,
         Action.LINK,
         Action.ALLOW,
@@ -70,6 +72,7 @@ _IN_WORDS = {
     Action.REVOKE_TOKEN: "revoke other people's tokens",
     Action.REVOKE_ALL: "revoke everything of others",
     Action.EDIT: "edit",
+    Action.ROTATE: "replace the credential of",
     Action.UNLINK: "remove dependencies of",
     Action.DELETE: "delete",
     Action.MUTE: "mute",

@@ -95,6 +95,17 @@ class Kind:
         return next((field for field in self.fields if field.is_secret), None)
 
     @property
+    def login_fields(self) -> tuple[Field, ...]:
+        """What a new credential consists of: the secrets, and what must be given beside them."""
+        return tuple(
+            one
+            for one in self.fields
+            if one.is_secret
+            or f"{{{one.key}}}" in self.username
+            or (one.is_required and f"{{{one.key}}}" not in self.server)
+        )
+
+    @property
     def server_field(self) -> Field | None:
         """The field beside which trouble with the server stands: the first that the address is made of."""
         return next((field for field in self.fields if f"{{{field.key}}}" in self.server), None)

@@ -217,6 +217,23 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerCredential:
+    """The credential before the current one, kept sealed until somebody retires it or rolls back."""
+
+    sealed: Sealed
+    """The username, the options and the secrets, as one record."""
+    number: int
+    replaced_at: datetime
+    replaced_by: str
+    reminded_at: datetime
+    """When people were last told that both are kept."""
+    is_told: bool = False
+    """True: people were told that everything has fetched the new one."""
+    ends_on: date | None = None
+    secret_ends: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Integration:
     """A login to a container registry that a team shares."""
 
@@ -256,6 +273,10 @@ class Integration:
     """``username`` and ``options`` as the store keeps them; the store alone reads and writes it."""
     orphaned_at: datetime | None = None
     """When it was noticed that its owner was deactivated."""
+    credential_number: int = 1
+    """Which credential is the current one: rises with each rotation and each roll back."""
+    former: FormerCredential | None = None
+    """The credential before it, while a rotation runs."""
 
     @property
     def key(self) -> str:
@@ -281,6 +302,11 @@ def seal_context(workspace: Workspace, integration: Integration) -> SealContext:
         ca=integration.ca or "",
         access="linked" if integration.linked_only else "",
     )
+
+
+def former_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What the former credential of an integration is bound to: the same, and being the former one."""
+    return seal_context(workspace, integration)._replace(field="former")
 
 
 class TargetKind(StrEnum):
@@ -325,6 +351,8 @@ class Dependency:
     granted_by: str | None = None
     """Who had the right over the integration and let the target fetch it; ``None`` = a note, or a use that
     was only recorded."""
+    credential_number: int = 0
+    """Which credential the target fetched last, of those that were rotated while it fetched; 0 = unknown."""
     is_swept: bool = False
     """True: a client that asked for everything fetched it along with everything else, and never alone."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core.integrations.ends import tell_ends
+from bot.core.integrations.rotation import tell_rotations
 from bot.core.ports.registry import Registry
 from bot.run.outbox import Outbox
 from bot.run.schedule import Housekeeping, Ticker
@@ -46,6 +47,7 @@ class Clockwork:
         steps = [
             Ticker("news", _SEND_EVERY_S, self._if_leader(self._outbox.step)),
             Ticker("ends", _ENDS_EVERY_S, self._if_leader(lambda: tell_ends(services.ports))),
+            Ticker("rotations", _ENDS_EVERY_S, self._if_leader(lambda: tell_rotations(services.ports))),
         ]
         if is_watching:
             steps.append(Ticker("watch", _WATCH_EVERY_S, self._if_leader(self._watcher.step)))

@@ -42,8 +42,7 @@ from storage.postgres.rows import (
 )
 from storage.postgres.sending import COLLIDED, TRIES, send
 from storage.postgres.settling import Sent, is_kept
-from storage.records import Identities
-from storage.sealing import kid_of
+from storage.records import Identities, kids_of
 
 _REMEMBERED_FOR = timedelta(minutes=10)
 _TOKENS_KEPT_FOR = timedelta(days=90)
@@ -76,8 +75,7 @@ class PostgresChange(PostgresReading):
     def put(self, value: Stored) -> None:
         """Keep a value, as ``Change.put`` says."""
         if isinstance(value, Integration):
-            if value.secret is not None:
-                kid_of(value.secret)
+            kids_of(value)  # no plaintext reaches the database
             name = "put_new_integration" if value.version == 1 else "put_integration"
             self.write(name, **integration_row(self.identities.sealed(value)))
         elif isinstance(value, Dependency):

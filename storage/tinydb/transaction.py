@@ -44,10 +44,11 @@ from storage.records import (
     Fields,
     Identities,
     Value,
+    kids_of,
     place_of,
     row_of,
 )
-from storage.sealing import Keyring, kid_of
+from storage.sealing import Keyring
 from storage.tinydb.archive import (
     Archive,
     deletion_at,
@@ -342,13 +343,13 @@ class SnapshotChange(SnapshotReading):
 
     def put_sealed(self, integration: Integration) -> None:
         """Keep an integration whose key, name and version were looked at already."""
-        if integration.secret is not None:
-            kid_of(integration.secret)  # no plaintext reaches the disk
+        kids_of(integration)  # no plaintext reaches the disk
         before = self._snapshot.by_id.get(integration.id)
         kept = self._identities.sealed(integration)
         if before is not None:
             self.drops_secret |= before.secret not in (None, kept.secret)
             self.drops_secret |= before.identity not in (None, kept.identity)
+            self.drops_secret |= before.former not in (None, kept.former)
         self._keep(kept)
 
     def remove(self, value: Stored) -> None:

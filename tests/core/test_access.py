@@ -21,6 +21,7 @@ OWNING = (
     Action.RESTORE,
     Action.REVOKE_TOKEN,
     Action.REVOKE_ALL,
+    Action.ROTATE,
     Action.MUTE,
     Action.GIVE,
 )
@@ -38,6 +39,8 @@ RECORDED = (
     Action.IMPORT,
     Action.FORGET,
     Action.ALLOW_REALM,
+    Action.RETIRE,
+    Action.ROLL_BACK,
     Action.FETCH,
     Action.TYPE_SECRET,
     Action.HEALTH,

@@ -7,7 +7,14 @@ from dataclasses import replace
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, event
 from bot.core.errors import Changed, InvalidInput, NotPermitted
-from bot.core.integrations.credentials import asked_by, check_of, login_of, open_credential, rebind_credential
+from bot.core.integrations.credentials import (
+    asked_by,
+    check_of,
+    former_login,
+    login_of,
+    open_credential,
+    rebind_credential,
+)
 from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration
 from bot.core.ports import Ports
@@ -45,6 +52,22 @@ def ask_registry(
     result = ports.registry.check(login, deadline_s=_DEADLINE_S, repository=repository, on_step=on_step)
     _keep_result(ports, actor, integration, result)
     return result
+
+
+def ask_about_former(ports: Ports, actor: Actor, integration: Integration) -> CheckResult | None:
+    """
+    Ask the registry whether the former credential still works, within 10 s; ``None`` = none is kept.
+
+    Raises:
+        NotPermitted, KeyringFailure.
+    """
+    require(ports, actor, Action.TEST)
+    if integration.former is None:
+        return None
+    former = former_login(ports.keyring, actor.workspace, integration)
+    credential = open_credential(ports.keyring, actor.workspace, former)
+    login = login_of(former, credential, asked_by(actor, integration))
+    return ports.registry.check(login, deadline_s=_DEADLINE_S)
 
 
 def _refuse_closed(ports: Ports, actor: Actor, action: Action, integration: Integration) -> None:

@@ -1,21 +1,35 @@
 """Credentials: seal and open them, put a login together, ask the registry whether it works."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
+from typing import NamedTuple
 
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Check, Integration, Outcome, Workspace, seal_context
+from bot.core.model import (
+    Actor,
+    Check,
+    FormerCredential,
+    Integration,
+    Outcome,
+    Workspace,
+    former_context,
+    seal_context,
+)
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
-from bot.core.secrets import Credential
+from bot.core.secrets import Credential, Secret
 from bot.core.short_lived import end_of_token
 
 _FORM_DEADLINE_S = 2.2
 """Slack waits 3 s for a form; the rest is for the network and the disk."""
 
+_USERNAME, _OPTION, _SECRET = "username", "option ", "secret "
+"""What the parts of a former credential are called, so that no option is taken for a secret."""
 _SKIP_HINT = "To save it anyway, select “Save without checking”."
 
 
@@ -25,6 +39,55 @@ def seal_credential(
     """Give an integration a credential, sealed for everything it is bound to; an empty one is none."""
     sealed = keyring.seal(seal_context(workspace, integration), credential) if credential else None
     return replace(integration, secret=sealed)
+
+
+class OpenedFormer(NamedTuple):
+    """A former credential, opened."""
+
+    username: str
+    options: Mapping[str, str]
+    credential: Credential
+    kept: FormerCredential
+
+
+def seal_former(
+    keyring: CredentialKeyring, actor: Actor, before: Integration, credential: Credential
+) -> FormerCredential:
+    """Seal the credential that an actor replaces, with the username and options that belong to it."""
+    parts = {
+        _USERNAME: Secret(before.username),
+        **{_OPTION + key: Secret(text) for key, text in before.options.items()},
+        **{_SECRET + key: secret for key, secret in credential.items()},
+    }
+    return FormerCredential(
+        sealed=keyring.seal(former_context(actor.workspace, before), parts),
+        number=before.credential_number,
+        replaced_at=actor.at,
+        replaced_by=actor.user_id,
+        reminded_at=actor.at,
+        ends_on=before.ends_on,
+        secret_ends=before.secret_ends,
+    )
+
+
+def open_former(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> OpenedFormer:
+    """Open the former credential of an integration that has one. Raises ``KeyringFailure``."""
+    kept = integration.former
+    if kept is None:
+        raise ValueError("no former credential is kept")
+    parts = keyring.open(former_context(workspace, integration), kept.sealed)
+    options = {
+        key.removeprefix(_OPTION): part.reveal() for key, part in parts.items() if key.startswith(_OPTION)
+    }
+    secrets = {key.removeprefix(_SECRET): part for key, part in parts.items() if key.startswith(_SECRET)}
+    return OpenedFormer(parts[_USERNAME].reveal(), MappingProxyType(options), secrets, kept)
+
+
+def former_login(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> Integration:
+    """The integration as it would be with its former credential, which ``open_credential`` then opens."""
+    former = open_former(keyring, workspace, integration)
+    back = replace(integration, username=former.username, options=former.options, former=None)
+    return seal_credential(keyring, workspace, back, former.credential)
 
 
 def rebind_credential(
@@ -41,7 +104,12 @@ def rebind_credential(
     """
     if seal_context(workspace, before) == seal_context(workspace, after):
         return after
-    return seal_credential(keyring, workspace, after, open_credential(keyring, workspace, before))
+    after = seal_credential(keyring, workspace, after, open_credential(keyring, workspace, before))
+    if before.former is None:
+        return after
+    parts = keyring.open(former_context(workspace, before), before.former.sealed)
+    sealed = keyring.seal(former_context(workspace, after), parts)
+    return replace(after, former=replace(before.former, sealed=sealed))
 
 
 def open_credential(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> Credential:

@@ -143,6 +143,7 @@ def edit_integration(
         edited = seal_credential(ports.keyring, actor.workspace, edited, credential)
     _refuse_foreign_default(plan.reading, actor, integration, edited)
     if _is_new_login(integration, edited, draft):
+        _refuse_running_rotation(integration, draft)
         check = check_login(ports, actor, draft, edited, credential) if is_checked else None
         edited = replace(edited, check=check)
     return _keep_edited(ports, actor, integration, edited)
@@ -163,6 +164,17 @@ def _refuse_moved_secret(integration: Integration, draft: Draft) -> None:
         problems = {secret_field.key: reason}
     if problems:
         raise InvalidFields(problems)
+
+
+def _refuse_running_rotation(integration: Integration, draft: Draft) -> None:
+    """While two credentials are kept, a third would make it unclear which one to go back to."""
+    if integration.former:
+        secret_field = draft.kind.secret_field
+        reason = (
+            "A rotation is running, so the login stays as it is. Retire the former credential or roll back "
+            f"first: /integrations rotate {integration.name}"
+        )
+        raise InvalidFields({secret_field.key if secret_field else "name": reason})
 
 
 def _kept_credential(

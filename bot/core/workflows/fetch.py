@@ -16,6 +16,7 @@ from bot.core.audit import Action, Event, News, event, refusal
 from bot.core.errors import Busy, Conflict, NotFound, NotPermitted, RegistryFailure, TokenRefused, UseOutdated
 from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.inventory import present
+from bot.core.integrations.rotation import note_fetched
 from bot.core.model import Actor, Dependency, Integration, Server, Setting, Source, WorkflowToken, new_id
 from bot.core.ports import Ports
 from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
@@ -182,6 +183,7 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         source=Source.WORKFLOW,
         last_used_at=caller.at,
         is_swept=is_swept,
+        credential_number=integration.credential_number,
     )
     fetched = event(caller.actor, action, integration, target=caller.target, token_id=caller.token.id)
     needs_link = _needs_link(candidate, caller.token)
@@ -192,6 +194,8 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         _raise_outdated(ports, caller, integration)
     if known is None and action is Action.FETCH:
         _tell_owner(ports, caller, integration, fetched)
+    if known is not None and action is Action.FETCH:
+        note_fetched(ports, caller.workspace, integration, known)
 
 
 def _tell_owner(ports: Ports, caller: Caller, integration: Integration, fetched: Event) -> None:

@@ -1,0 +1,310 @@
+"""Replace a credential without a gap: the new one beside the former, until everything has fetched it.
+
+plan_rotation -> begin_rotation -> (each target fetches) -> progress_of -> retire_former | roll_back
+
+1. The new credential is checked and becomes the current one in one change; the former stays sealed.
+2. From then on every fetch gets the new one. What fetched it is noted on its dependency, once.
+3. Retire drops the former for good. Roll back puts it in place again and drops the new one.
+
+The registry accepts both until somebody ends the former there, so no pipeline fails in between.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.core.access import require
+from bot.core.audit import Action, Event, event
+from bot.core.errors import Changed, InvalidFields, InvalidInput, UnknownIntegration
+from bot.core.integrations.credentials import (
+    check_login,
+    end_of_credential,
+    open_credential,
+    open_former,
+    seal_credential,
+    seal_former,
+)
+from bot.core.integrations.inventory import present
+from bot.core.kinds import Draft
+from bot.core.model import Actor, Dependency, Integration, Source, Workspace
+from bot.core.news import channel_of, record_news
+from bot.core.ports import Ports
+from bot.core.ports.store import Reading
+
+ALL_FETCHED = "everything has fetched the new credential"
+STILL_BOTH = "both credentials are still kept"
+_REMIND_EVERY = timedelta(days=7)
+_AT_ONCE = 1000
+_CLOCK = "quaymaster"
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rotation is."""
+
+    integration: Integration
+    fetched: tuple[Dependency, ...]
+    """What has fetched the new credential."""
+    waiting: tuple[Dependency, ...]
+    """What has fetched the former one and not the new one yet, the longest ago first."""
+    unknown: tuple[Dependency, ...]
+    """What was linked and never fetched anything here: nobody can know what it uses."""
+
+    @property
+    def total(self) -> int:
+        """How many dependencies there are."""
+        return len(self.fetched) + len(self.waiting) + len(self.unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class RotationPlan:
+    """What the form, or the message about a running rotation, is drawn from."""
+
+    integration: Integration
+    progress: Progress | None
+    """``None`` = no rotation is running."""
+
+
+def plan_rotation(
+    ports: Ports, actor: Actor, integration_id: str = "", version: int | None = None, *, name: str = ""
+) -> RotationPlan:
+    """
+    Look an integration up for the person who wants to replace its credential.
+
+    Args:
+        ports: The ports.
+        actor: The owner or an admin.
+        integration_id: Which one, as a button or a form names it.
+        version: The version the person was shown; ``None`` before a form is shown.
+        name: Which one, as it is typed; then there is no id.
+
+    Raises:
+        NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound, Changed.
+        InvalidInput: It is used without a login.
+    """
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    found = reading.integrations.named(name) if name else present(reading, integration_id)
+    if found is None:
+        raise UnknownIntegration(name, reading.integrations.nearest(name))
+    require(ports, actor, Action.ROTATE, found)
+    if version is not None and version != found.version:
+        raise Changed(found.name)
+    if found.secret is None:
+        raise InvalidInput(
+            f"“{found.name}” has no secret, so there is nothing to replace.",
+            "Edit it to give it a login.",
+        )
+    progress = _progress(reading, found) if found.former else None
+    return RotationPlan(found, progress)
+
+
+def begin_rotation(
+    ports: Ports, actor: Actor, plan: RotationPlan, draft: Draft, *, is_checked: bool
+) -> RotationPlan:
+    """
+    Make a new credential the current one, and keep the former.
+
+    Args:
+        ports: The ports.
+        actor: The owner or an admin.
+        plan: As it was when the form was submitted.
+        draft: The form's content: the same server, another username or secret.
+        is_checked: False stores the new credential without asking the registry.
+
+    Raises:
+        InvalidFields: The check failed, or it is the credential that is stored already.
+        InvalidInput: A former credential is still kept.
+        Changed: Somebody else changed it in between.
+    """
+    old = plan.integration
+    require(ports, actor, Action.ROTATE, old)
+    _refuse_running(old)
+    current = open_credential(ports.keyring, actor.workspace, old)
+    secret = draft.kind.secret_field
+    if not draft.credential:
+        raise InvalidFields({secret.key if secret else "name": "Enter the new secret."})
+    if (draft.username, dict(draft.credential)) == (old.username, dict(current)):
+        reason = "This is the one that is stored already. Make a new one at the registry first."
+        raise InvalidFields({secret.key if secret else "name": reason})
+    new = replace(
+        old,
+        username=draft.username,
+        options={**old.options, **draft.options},
+        ends_on=draft.ends_on,
+        secret_ends=end_of_credential(draft.credential),
+        credential_number=old.credential_number + 1,
+        updated_at=actor.at,
+        version=old.version + 1,
+    )
+    new = seal_credential(ports.keyring, actor.workspace, new, draft.credential)
+    check = check_login(ports, actor, draft, new, draft.credential) if is_checked else None
+    new = replace(new, check=check, former=seal_former(ports.keyring, actor, old, current))
+    with ports.store.change(actor.workspace) as change:
+        if present(change, old.id).version != old.version:
+            raise Changed(old.name)
+        change.put(new)
+        done = event(actor, Action.ROTATE, new)
+        record_news(change, done, (channel_of(change), new.owner))
+        return RotationPlan(new, _progress(change, new))
+
+
+def _refuse_running(integration: Integration) -> None:
+    if integration.former:
+        raise InvalidInput(
+            f"“{integration.name}” still keeps the credential before this one.",
+            f"Retire it or roll back first: /integrations rotate {integration.name}",
+        )
+
+
+def retire_former(ports: Ports, actor: Actor, integration_id: str, number: int) -> Integration:
+    """
+    Drop the former credential for good.
+
+    Args:
+        ports: The ports.
+        actor: The owner or an admin.
+        integration_id: Which integration.
+        number: The number of its current credential, as the person was shown it.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+        InvalidInput: No former credential is kept: somebody was faster.
+    """
+    require(ports, actor, Action.SEE)
+    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    with ports.store.change(actor.workspace) as change:
+        found = _running(present(change, integration_id), number)
+        retired = replace(found, former=None, updated_at=actor.at, version=found.version + 1)
+        change.put(retired)
+        record_news(change, event(actor, Action.RETIRE, retired), (channel_of(change), retired.owner))
+    return retired
+
+
+def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> Integration:
+    """
+    Make the former credential the current one again, and drop the new one.
+
+    The arguments are those of ``retire_former``.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound, KeyringFailure.
+        InvalidInput: No former credential is kept: somebody was faster.
+    """
+    require(ports, actor, Action.SEE)
+    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    with ports.store.change(actor.workspace) as change:
+        found = _running(present(change, integration_id), number)
+        former = open_former(ports.keyring, actor.workspace, found)
+        back = replace(
+            found,
+            username=former.username,
+            options=former.options,
+            ends_on=former.kept.ends_on,
+            secret_ends=former.kept.secret_ends,
+            check=None,
+            former=None,
+            # A number of its own: what fetched the dropped one has not fetched what comes next.
+            credential_number=found.credential_number + 1,
+            updated_at=actor.at,
+            version=found.version + 1,
+        )
+        back = seal_credential(ports.keyring, actor.workspace, back, former.credential)
+        change.put(back)
+        record_news(change, event(actor, Action.ROLL_BACK, back), (channel_of(change), back.owner))
+    return back
+
+
+def _running(integration: Integration, number: int) -> Integration:
+    if integration.former is None or integration.credential_number != number:
+        raise InvalidInput(
+            f"The rotation of “{integration.name}” that this button is about is over.",
+            f"See where it is: /integrations rotate {integration.name}",
+        )
+    return integration
+
+
+def note_fetched(ports: Ports, workspace: Workspace, integration: Integration, known: Dependency) -> None:
+    """Note that a target has fetched the new credential: once for each target and rotation."""
+    number = integration.credential_number
+    if integration.former is None or known.credential_number == number:
+        return
+    with ports.store.change(workspace) as change:
+        now = change.integrations.get(integration.id)
+        there = change.dependencies.get(integration.id, known.target)
+        if now is not None and there is not None and now.credential_number == number:
+            change.put(replace(there, credential_number=number))
+
+
+def _progress(reading: Reading, integration: Integration) -> Progress:
+    rows = tuple(_dependencies_of(reading, integration))
+    number = integration.credential_number
+    fetched = tuple(row for row in rows if row.credential_number == number)
+    others = tuple(row for row in rows if row.credential_number != number)
+    waiting = sorted((row for row in others if row.last_used_at), key=_last_used)
+    return Progress(
+        integration, fetched, tuple(waiting), tuple(row for row in others if not row.last_used_at)
+    )
+
+
+def _last_used(row: Dependency) -> datetime:
+    return row.last_used_at or row.added_at
+
+
+def _dependencies_of(reading: Reading, integration: Integration) -> Iterator[Dependency]:
+    number, is_more = 0, True
+    while is_more:
+        page = reading.dependencies.page(integration.id, number, _AT_ONCE)
+        yield from page.rows
+        number, is_more = number + 1, page.has_next
+
+
+def find_progress(reading: Reading, integration_id: str) -> Progress | None:
+    """How far an integration's rotation is; ``None`` = none is running."""
+    found = reading.integrations.get(integration_id)
+    return _progress(reading, found) if found and found.former else None
+
+
+def tell_rotations(ports: Ports) -> None:
+    """Remind people of rotations: when everything has fetched the new credential, and each 7 days."""
+    at = ports.now()
+    for workspace in ports.store.workspaces():
+        reading = ports.store.read(workspace)
+        running = [one for one in reading.integrations.all() if one.former]
+        if any(_next_reminder(reading, one, at) for one in running):
+            _remind(ports, workspace, [one.id for one in running], at)
+
+
+def _next_reminder(reading: Reading, integration: Integration, at: datetime) -> str:
+    """What people must be told of a rotation now; empty = nothing."""
+    former = integration.former
+    if former is None:
+        return ""
+    progress = _progress(reading, integration)
+    is_over = bool(progress.fetched) and not progress.waiting and not progress.unknown
+    if is_over and not former.is_told:
+        return ALL_FETCHED
+    return STILL_BOTH if at - former.reminded_at >= _REMIND_EVERY else ""
+
+
+def _remind(ports: Ports, workspace: Workspace, ids: list[str], at: datetime) -> None:
+    with ports.store.change(workspace) as change:
+        for found in filter(None, map(change.integrations.get, ids)):
+            reason = _next_reminder(change, found, at)
+            if not reason or found.former is None:
+                continue
+            told = replace(
+                found.former, reminded_at=at, is_told=found.former.is_told or reason == ALL_FETCHED
+            )
+            change.put(replace(found, former=told))
+            reminder = Event(
+                action=Action.ROTATE,
+                actor=_CLOCK,
+                source=Source.CLOCK,
+                at=at,
+                integration_id=found.id,
+                name=found.name,
+                server=found.server.address,
+                reason=reason,
+            )
+            record_news(change, reminder, (channel_of(change), found.owner))

@@ -1,0 +1,149 @@
+"""Replace a credential without a gap: a form for the new one, then a message until the former is retired.
+
+payload -> rotate | rotate_pressed -> plan_rotation -> _rotation_form | rotation_message -> open | show
+payload -> save -> begin_rotation -> rotation_message -> ack (in the form's place)
+payload -> retire | back | look | wait -> retire_former | roll_back | plan_rotation -> replace
+"""
+
+from dataclasses import replace
+
+from slack_bolt import Ack
+
+from bot.core.errors import InvalidInput
+from bot.core.integrations.rotation import (
+    Progress,
+    RotationPlan,
+    begin_rotation,
+    plan_rotation,
+    retire_former,
+    roll_back,
+)
+from bot.core.kinds import Kind
+from bot.core.model import Actor
+from bot.services import Services
+from handlers.blocks import (
+    View,
+    bold,
+    code,
+    context,
+    notice,
+    read_value,
+    section,
+)
+from handlers.form import (
+    end_input,
+    form_view,
+    inputs,
+    is_check_wanted,
+    known_values,
+    skip_box,
+    typed_credential,
+)
+from handlers.picker import open_picker
+from handlers.rotation_news import BACK, LOOK, RETIRE, WAIT, Running, rotation_message
+from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
+from handlers.surfaces import Surface, as_modal, with_facts
+
+OPEN = "rotate.open"
+_SAVE = "rotate.save"
+
+
+def register(routes: Routes) -> None:
+    """Add the verb, the button, the form and the buttons of the message."""
+    summary = "a new login beside the former one, until everything has fetched it"
+    opens = {"": open_picker("Rotate", OPEN)}
+    routes.verb(Verb("rotate", rotate, "NAME", "my_registry", summary, ("renew",), opens), waits=True)
+    routes.action(OPEN, rotate_pressed)
+    routes.form(_SAVE, save)
+    routes.action(RETIRE, retire, changes=True)
+    routes.action(BACK, back, changes=True)
+    routes.action(WAIT, wait)
+    routes.action(LOOK, look)
+
+
+def rotate(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer ``rotate NAME`` with the form, or with how far the rotation is."""
+    _begin_or_show(plan_rotation(services.ports, actor, name=words.name), surface, services)
+
+
+def rotate_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer a Rotate button."""
+    _begin_or_show(plan_rotation(services.ports, actor, press.value), surface, services)
+
+
+def _begin_or_show(plan: RotationPlan, surface: Surface, services: Services) -> None:
+    if plan.progress:
+        surface.show(rotation_message(plan.progress))
+    else:
+        surface.open(_rotation_form(plan, services.kinds[plan.integration.kind]))
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Check the new credential, and make it the current one."""
+    integration_id, version = form.facts.get("id"), form.facts.get("version")
+    if not isinstance(integration_id, str) or not isinstance(version, int):
+        raise InvalidInput("This form is too old.", f"Close it and type {COMMAND} rotate again.")
+    plan = plan_rotation(services.ports, actor, integration_id, version)
+    draft = typed_credential(form, services.kinds[plan.integration.kind], plan.integration)
+    begun = begin_rotation(services.ports, actor, plan, draft, is_checked=is_check_wanted(form))
+    ack(response_action="update", view=as_modal(rotation_message(_progress_of(begun))))
+
+
+def _progress_of(plan: RotationPlan) -> Progress:
+    return plan.progress or Progress(plan.integration, (), (), ())
+
+
+def retire(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Drop the former credential."""
+    asked = read_value(Running, press.value, "rotate")
+    retired = retire_former(services.ports, actor, asked.id, asked.number)
+    text = (
+        f":white_check_mark: The former credential of {bold(retired.name)} is deleted here. It still works "
+        f"at {code(retired.server.address)} until you end it there."
+    )
+    surface.replace(notice(text))
+
+
+def back(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Put the former credential in place again."""
+    asked = read_value(Running, press.value, "rotate")
+    name = roll_back(services.ports, actor, asked.id, asked.number).name
+    text = (
+        f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted."
+    )
+    surface.replace(notice(text))
+
+
+def wait(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Leave both in place."""
+    plan = plan_rotation(services.ports, actor, read_value(Running, press.value, "rotate").id)
+    name = bold(plan.integration.name)
+    text = (
+        f"{name} keeps both credentials. You hear when everything has fetched the new one, and each week "
+        f"until you retire the former: `{COMMAND} rotate {plan.integration.name}`"
+    )
+    surface.replace(notice(text))
+
+
+def look(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show how far it is by now."""
+    plan = plan_rotation(services.ports, actor, read_value(Running, press.value, "rotate").id)
+    over = notice(f"{bold(plan.integration.name)} keeps one credential: its rotation is over.")
+    surface.replace(rotation_message(plan.progress) if plan.progress else over)
+
+
+def _rotation_form(plan: RotationPlan, kind: Kind) -> View:
+    """The form for the new credential; the former username stands in it, the secret never."""
+    integration = plan.integration
+    blocks = [
+        section(f"A new credential for {bold(integration.name)}  {code(integration.server.address)}"),
+        context(
+            "Make it at the registry first, and leave the former one working there. From *Save* on pipelines "
+            "get the new one. The former is kept until you retire it."
+        ),
+        *inputs(replace(kind, fields=kind.login_fields), known_values(integration)),
+        end_input(),
+        skip_box(),
+    ]
+    facts = {"id": integration.id, "version": integration.version}
+    return with_facts(form_view(_SAVE, "Rotate", blocks), facts)

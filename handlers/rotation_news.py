@@ -1,0 +1,114 @@
+"""What people see of a rotation: how far it is, and what can be done about it; ``rotate.py`` does it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.core.audit import Event
+from bot.core.integrations.rotation import ALL_FETCHED, Progress, find_progress
+from bot.core.model import Dependency
+from bot.core.ports.store import Reading
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    code,
+    context,
+    escape,
+    header,
+    mention,
+    message,
+    pack,
+    paragraphs,
+    plain,
+    section,
+    when,
+)
+from handlers.phrases import event_line, last_used
+
+RETIRE = "rotate.retire"
+BACK = "rotate.back"
+WAIT = "rotate.wait"
+LOOK = "rotate.look"
+_MOST_NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What a button carries: of which integration, and which credential is its current one."""
+
+    id: str
+    number: int
+
+
+def rotation_message(progress: Progress) -> Message:
+    """How far a rotation is: what has fetched the new credential, what has not, and what to do."""
+    integration = progress.integration
+    line = _how_far(progress)
+    blocks = [header(f"Rotation of {integration.name}"), section(line)]
+    if progress.waiting:
+        rows = [f"• {_dependant(one)}" for one in progress.waiting]
+        blocks += paragraphs(["*Not yet:*", *_cut(rows)])
+    if progress.unknown:
+        rows = [f"• {_dependant(one)}" for one in progress.unknown]
+        why = "*Nobody can know*, because they are linked and never fetched anything here:"
+        blocks += paragraphs([why, *_cut(rows)])
+    if former := integration.former:
+        blocks.append(context(f"Begun {when(former.replaced_at)} by {mention(former.replaced_by)}"))
+    blocks.append(actions(*_buttons(progress)))
+    return message(line.replace("*", ""), blocks)
+
+
+def _how_far(progress: Progress) -> str:
+    if not progress.total:
+        return ":arrows_counterclockwise: The new credential is in place. Nothing depends on it."
+    mark = ":arrows_counterclockwise:" if progress.waiting or progress.unknown else ":white_check_mark:"
+    word = "dependency has" if progress.total == 1 else "dependencies have"
+    return f"{mark} *{len(progress.fetched)} of {progress.total}* {word} fetched the new credential."
+
+
+def _dependant(row: Dependency) -> str:
+    return f"{escape(row.target.kind.value)} {code(row.target.name)}, {last_used(row.last_used_at)}"
+
+
+def _cut(rows: list[str]) -> list[str]:
+    more = len(rows) - _MOST_NAMED
+    return [*rows[:_MOST_NAMED], *([f"… and {more} more"] if more > 0 else [])]
+
+
+def _buttons(progress: Progress) -> list[Block]:
+    integration = progress.integration
+    value = pack(Running(integration.id, integration.credential_number))
+    retire_button = button("Retire", RETIRE, value, style="primary", label=f"Retire of {integration.name}")
+    left = [*progress.waiting, *progress.unknown]
+    if left:
+        names = ", ".join(one.target.in_words for one in left[:3]) + (" and others" if len(left) > 3 else "")
+        retire_button["confirm"] = _confirm(
+            "Retire the former?",
+            f"It is not known that {names} use the new credential. What still uses the former fails once you "
+            "end it at the registry.",
+            "Retire",
+        )
+    back_button = button("Roll back", BACK, value, style="danger", label=f"Roll back {integration.name}")
+    back_button["confirm"] = _confirm(
+        "Roll back?", "The former credential is used again, and the new one is deleted here.", "Roll back"
+    )
+    return [retire_button, button("Wait", WAIT, value), button("Refresh", LOOK, value), back_button]
+
+
+def _confirm(title: str, text: str, yes: str) -> Block:
+    return {"title": plain(title), "text": plain(text[:300]), "confirm": plain(yes), "deny": plain("Cancel")}
+
+
+def draw_rotation(reading: Reading, events: Sequence[Event]) -> Message:
+    """What people are told of a rotation: that it began, that it can end, or that both are still kept."""
+    event = events[0]
+    progress = find_progress(reading, event.integration_id or "")
+    if progress is None:
+        return message("", [section("\n".join(event_line(one) for one in events[:_MOST_NAMED]))])
+    said = event.reason or f"{mention(event.actor)} entered a new credential"
+    hint = " Retire the former one." if event.reason == ALL_FETCHED else ""
+    drawn = rotation_message(progress)
+    blocks = [section(f"{bold(event.name)}: {said}.{hint}"), *drawn["blocks"][1:]]
+    return {**drawn, "text": f"{escape(event.name)}: {said}.", "blocks": blocks}

@@ -1,0 +1,260 @@
+"""Rotation: a new credential beside the former one, until everything has fetched it."""
+
+import pytest
+
+from bot.core.integrations.credentials import open_credential, open_former
+from bot.core.integrations.rotation import tell_rotations
+from bot.core.model import Role, Target, TargetKind
+from bot.core.workflows.fetch import fetch_named
+from bot.core.workflows.tokens import create_token, identify_caller
+from bot.run.outbox import Outbox
+from handlers.notify import draw_closed, draw_news
+from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+from tests.fakes.scripted_registry import REJECTED
+from tests.features.team import ACME, TYPED
+
+WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
+STAGING = Target(TargetKind.ENVIRONMENT, "staging")
+NEW = {"Password": "battery staple"}
+DAY_S = 24 * 3600
+
+
+def token(team, target=WEB_SHOP):
+    """Make an approved token."""
+    return create_token(team.services.ports, team.actor(ADMIN, Role.ADMIN), target, 90)[0].reveal()
+
+
+def fetch(team, text, name="my_registry"):
+    """Fetch an integration; give the password that is handed out."""
+    ports = team.services.ports
+    caller = identify_caller(ports.store, text, name, ports.now())
+    return fetch_named(ports, caller, name).login.secret.reveal()
+
+
+def begin(team, typed=None):
+    """Enter a new credential."""
+    team.command("rotate my_registry")
+    return team.submit(typed or NEW)
+
+
+def passwords(team):
+    """The current password and the former one, opened; ``None`` where none is kept."""
+    keyring, found = team.services.ports.keyring, team.find("my_registry")
+    current = open_credential(keyring, ACME, found)["password"].reveal()
+    former = open_former(keyring, ACME, found).credential["password"].reveal() if found.former else None
+    return current, former
+
+
+def deliver(team):
+    """Let the clock send what is to be told."""
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
+
+
+@pytest.fixture
+def office(make_team):
+    """A member's integration, which two targets have fetched and a third is only linked to."""
+    team = make_team(admins=(ADMIN,))
+    team.add("my_registry")
+    team.link("my_registry", "image", "never-fetched")
+    return team
+
+
+@pytest.fixture
+def tokens(office):
+    """The tokens of two targets that have fetched the credential."""
+    made = [token(office), token(office, STAGING)]
+    assert [fetch(office, one) for one in made] == [TYPED["password"]] * 2
+    return made
+
+
+def test_form_asks_for_the_login_only(office):
+    """The form has the username and the secret, and neither the server nor the stored secret."""
+    form = office.command("rotate my_registry")
+
+    assert form.title == "Rotate"
+    assert form.value("Username") == TYPED["username"]
+    assert form.value("Password") == ""
+    assert TYPED["password"] not in form.raw
+    assert "URL" not in form.text
+
+
+def test_new_credential_is_used_and_the_former_is_kept(office, tokens):
+    """From *Save* on pipelines get the new one; both are sealed on disk."""
+    begin(office)
+
+    assert passwords(office) == ("battery staple", TYPED["password"])
+    assert fetch(office, tokens[0]) == "battery staple"
+
+
+def test_message_says_what_has_fetched_the_new_one(office, tokens):
+    """It counts what has fetched the new one, and names what has not and what nobody can know."""
+    first = begin(office)
+    fetch(office, tokens[0])
+    then = office.command("rotate my_registry")
+
+    assert "0 of 3 dependencies have" in first.text.replace("*", "")
+    assert "1 of 3 dependencies have" in then.text.replace("*", "")
+    assert "environment `staging`, last used" in then.text
+    assert "Nobody can know" in then.text
+    assert "image `never-fetched`, never used" in then.text
+
+
+def test_refused_credential_replaces_nothing(office, registry):
+    """A credential that the registry refuses is shown beside its field, and nothing changes."""
+    registry.result = REJECTED
+    shown = begin(office)
+
+    assert shown.error("Password").startswith("The registry refused this credential.")
+    assert passwords(office) == (TYPED["password"], None)
+
+
+def test_same_credential_is_refused(office):
+    """The credential that is stored already is no new one."""
+    shown = begin(office, {"Password": TYPED["password"]})
+
+    assert "stored already" in shown.error("Password")
+
+
+def test_retire_drops_the_former(office, tokens):
+    """Retire deletes the former; the new one goes on."""
+    begin(office)
+    done = office.press("Retire", on=office.command("rotate my_registry"))
+
+    assert "is deleted here" in done.text
+    assert passwords(office) == ("battery staple", None)
+    assert fetch(office, tokens[0]) == "battery staple"
+
+
+def test_roll_back_restores_the_former(office, tokens):
+    """Roll back uses the former username and secret again, and drops the new one."""
+    begin(office, {"Username": "other", **NEW})
+    done = office.press("Roll back", on=office.command("rotate my_registry"))
+
+    assert "uses its former credential again" in done.text
+    assert passwords(office) == (TYPED["password"], None)
+    assert office.find("my_registry").username == TYPED["username"]
+    assert fetch(office, tokens[0]) == TYPED["password"]
+
+
+def test_second_press_says_that_it_is_over(office):
+    """Of two people who press, the second hears that the rotation is over, and changes nothing."""
+    begin(office)
+    shown = office.command("rotate my_registry")
+    office.press("Retire", on=shown)
+    late = office.press("Roll back", on=shown)
+
+    assert "is over" in late.text
+    assert passwords(office) == ("battery staple", None)
+
+
+def test_second_rotation_waits_for_the_first(office):
+    """While a former credential is kept, the login cannot be edited, and the rest can."""
+    begin(office)
+    office.command("edit my_registry")
+    refused = office.submit({"Password": "third"})
+    office.close()
+    office.command("edit my_registry")
+    office.submit({"Integration Name": "renamed"})
+
+    assert "A rotation is running" in refused.error("Password")
+    assert office.find("renamed").former is not None
+
+
+def test_closing_keeps_both(office):
+    """Who may fetch it can change while a rotation runs: both credentials open afterwards."""
+    begin(office)
+    office.command("edit my_registry")
+    office.submit({"Who may fetch it": "Linked targets only"})
+
+    assert passwords(office) == ("battery staple", TYPED["password"])
+
+
+@pytest.mark.parametrize("press", ["Retire", "Roll back"])
+def test_only_owner_and_admins_rotate(office, press):
+    """A colleague can neither begin nor end a rotation."""
+    begin(office)
+    shown = office.command("rotate my_registry")
+    office.press(press, COLLEAGUE, on=shown)
+    said = office.command("rotate my_registry", COLLEAGUE)
+
+    assert "Only its owner or a workspace admin may replace the credential of" in said.text
+    assert passwords(office) == ("battery staple", TYPED["password"])
+
+
+def test_test_says_of_both(office, registry):
+    """Test asks the registry about the new credential and about the former one."""
+    begin(office)
+    registry.checked.clear()
+    shown = office.command("test my_registry")
+
+    assert "Former credential" in shown.text
+    assert len(registry.checked) == 2
+
+
+def test_owner_hears_when_everything_has_the_new_one(office, tokens):
+    """When the last has fetched it the owner hears so, once."""
+    office.command("unlink my_registry image never-fetched")
+    begin(office)
+    office.close()
+    tell_rotations(office.services.ports)
+    deliver(office)
+    before = "everything has fetched" in office.seen(MEMBER).text
+    [fetch(office, one) for one in tokens]
+    tell_rotations(office.services.ports)
+    tell_rotations(office.services.ports)
+    deliver(office)
+
+    assert not before
+    assert "everything has fetched the new credential" in office.seen(MEMBER).text
+    told = [one["text"] for one in office.slack.called("chat.postMessage")]
+    assert sum("everything has fetched" in text for text in told) == 1
+
+
+def test_owner_is_reminded_each_week(office):
+    """While both are kept the owner is reminded every 7 days."""
+    begin(office)
+    office.close()
+    office.slack.clock.advance(6 * DAY_S)
+    tell_rotations(office.services.ports)
+    deliver(office)
+    early = office.slack.called("chat.postMessage")
+    office.slack.clock.advance(DAY_S)
+    tell_rotations(office.services.ports)
+    deliver(office)
+
+    assert early == []
+    assert "both credentials are still kept" in office.seen(MEMBER).text
+
+
+def test_delete_drops_both(office):
+    """Deleting the integration deletes both credentials."""
+    begin(office)
+    office.command("unlink my_registry image never-fetched")
+    office.press("Yes", on=office.command("delete my_registry"))
+
+    assert office.find("my_registry") is None
+
+
+def test_history_says_what_was_done(office):
+    """Rotation, retiring and rolling back are in the history, without any secret."""
+    begin(office)
+    office.press("Retire", on=office.command("rotate my_registry"))
+    shown = office.command("history my_registry")
+
+    assert "rotated the credential of" in shown.text
+    assert "retired the former credential of" in shown.text
+    assert "battery" not in shown.raw
+
+
+def test_wait_and_refresh_change_nothing(office, tokens):
+    """Wait keeps both and says when one hears again; Refresh shows where it is."""
+    begin(office)
+    shown = office.command("rotate my_registry")
+    fetch(office, tokens[0])
+    fresh = office.press("Refresh", on=shown)
+    waited = office.press("Wait", on=shown)
+
+    assert "1 of 3" in fresh.text
+    assert "keeps both credentials" in waited.text
+    assert passwords(office) == ("battery staple", TYPED["password"])
