@@ -10,12 +10,15 @@ from bot.run.outbox import Outbox
 from bot.run.schedule import Housekeeping, Ticker
 from bot.run.watcher import Watcher
 from bot.services import Services
+from bot.slack.installed_workspaces import InstalledWorkspaces
 from handlers.notify import draw_closed, draw_news
 
 _WATCH_EVERY_S = 1.0
 """At most one question to a registry a second."""
 _SEND_EVERY_S = 5.0
 _ENDS_EVERY_S = 600.0
+_TOKENS_EVERY_S = 60.0
+_DEPARTURES_EVERY_S = 3600.0
 
 
 class Clockwork:
@@ -29,6 +32,7 @@ class Clockwork:
         *,
         is_watching: bool = True,
         is_leader: Callable[[], bool] = lambda: True,
+        installed: InstalledWorkspaces | None = None,
     ) -> None:
         """
         Put the threads together; ``start`` lets them run.
@@ -39,6 +43,7 @@ class Clockwork:
             flush: Writes what the store may have kept in memory for a minute.
             is_watching: False = no integration is ever checked by the clock.
             is_leader: Whether this process does what only one of several may do.
+            installed: The workspaces that have installed the app; ``None`` = one bot token is served.
         """
         self.housekeeping = Housekeeping(services, flush, is_leader=is_leader)
         self._watcher = Watcher(replace(services.ports, registry=registry))
@@ -51,6 +56,12 @@ class Clockwork:
         ]
         if is_watching:
             steps.append(Ticker("watch", _WATCH_EVERY_S, self._if_leader(self._watcher.step)))
+        if installed:
+            steps += [
+                Ticker("tokens", _TOKENS_EVERY_S, self._if_leader(installed.refresh_due)),
+                Ticker("doubts", _TOKENS_EVERY_S, installed.settle_doubts),
+                Ticker("departures", _DEPARTURES_EVERY_S, self._if_leader(installed.forget_departed)),
+            ]
         self._tickers = steps
 
     def start(self) -> None:

@@ -106,6 +106,7 @@ def slack_app(settings: Settings, wired: Wired) -> App:
         rates=SlackRates(settings.rate_limit),
         workspaces=_workspaces_of(wired),
         command_name=wired.command_name,
+        doubt=wired.installed.find_out if wired.installed else None,
         logger=slack_logger(),
     )
 

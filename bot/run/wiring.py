@@ -112,7 +112,12 @@ def build_services(
         default_linked_only=settings.default_linked_only,
     )
     clockwork = Clockwork(
-        services, registry, store.flush, is_watching=settings.is_watching, is_leader=store.is_leader
+        services,
+        registry,
+        store.flush,
+        is_watching=settings.is_watching,
+        is_leader=store.is_leader,
+        installed=installed,
     )
     seen = None if isinstance(store, TinyDBStore) else store.signatures
     return Wired(services, store, executor, clockwork, client, people_lane, command_name, seen, installed)

@@ -35,6 +35,7 @@ def build_app(
     rates: SlackRates,
     workspaces: Workspaces = Workspace,
     command_name: CommandName | None = None,
+    doubt: Callable[[str], None] | None = None,
     logger: logging.Logger | None = None,
 ) -> App:
     """
@@ -46,6 +47,8 @@ def build_app(
         rates: How often people may ask.
         workspaces: Which workspace a request belongs to; by default whichever it names.
         command_name: Told the name by which each command comes in; ``None`` = nobody else needs it.
+        doubt: Finds out whether the app is still installed in a workspace or an organization, by its id;
+            ``None`` = one bot token is served.
         logger: Where Bolt logs, at WARNING: at lower levels it prints payloads.
     """
     app = App(
@@ -58,7 +61,7 @@ def build_app(
         ignoring_self_events_enabled=False,
         logger=logger,
     )
-    dispatch = Dispatch(services, all_routes(), rates, workspaces, command_name)
+    dispatch = Dispatch(services, all_routes(), rates, workspaces, command_name, doubt)
     app.command(_ANYTHING)(dispatch.command)
     app.action(_ANYTHING)(dispatch.press)
     app.view(_ANYTHING)(dispatch.form)
@@ -66,6 +69,8 @@ def build_app(
     app.shortcut(_ANYTHING)(dispatch.shortcut)
     app.event("app_home_opened")(dispatch.home_opened)
     app.event("user_change")(dispatch.user_changed)
+    app.event("app_uninstalled")(dispatch.removed)
+    app.event("tokens_revoked")(dispatch.removed)
     app.error(dispatch.failed)
     return app
 

@@ -24,7 +24,7 @@ from slack_bolt import Ack, BoltContext, BoltResponse
 
 from bot.core.access import asks_again, require, role_of
 from bot.core.audit import Action, refusal
-from bot.core.errors import InvalidFields, InvalidInput, SecretInText, StoreFailure
+from bot.core.errors import InvalidFields, InvalidInput, NotInstalled, SecretInText, StoreFailure
 from bot.core.integrations.owners import left_at, note_departure
 from bot.core.model import Actor, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
@@ -89,13 +89,16 @@ class Dispatch:
         rates: SlackRates,
         workspaces: Workspaces = Workspace,
         command_name: CommandName | None = None,
+        doubt: Callable[[str], None] | None = None,
     ) -> None:
         """
         Put together what requests need.
 
         ``workspaces`` says which workspace a request belongs to; by default the one that it names.
-        ``command_name`` is told the name by which each command comes in.
+        ``command_name`` is told the name by which each command comes in. ``doubt`` finds out whether the app
+        is still installed in a workspace or an organization; ``None`` = one bot token says so itself.
         """
+        self._doubt = doubt
         self._command_name = command_name or CommandName()
         self._services = services
         self._routes = routes
@@ -204,6 +207,13 @@ class Dispatch:
             task = partial(self._note_departure, workspace, user["id"])
             self._services.executor.submit(task, on_full=_do_nothing)
 
+    def removed(self, ack: Ack, body: _Body) -> None:
+        """Find out whether the app was removed: Slack says the same of one person's token."""
+        ack()
+        if self._doubt:
+            for holder in filter(None, (body.get("team_id"), body.get("enterprise_id"))):
+                self._services.executor.submit(partial(self._doubt, holder), on_full=_do_nothing)
+
     def _note_departure(self, workspace: Workspace, user_id: str) -> None:
         person = self._services.people.person(workspace, user_id, fresh=True)
         note_departure(self._services.ports, workspace, person, self._services.admins)
@@ -290,6 +300,8 @@ class Dispatch:
         try:
             tell(message)
         except Exception as error:
+            if isinstance(error, NotInstalled):
+                return  # there is nobody to tell
             if explained_refusal(error) is None:
                 raise
             # What stopped the work often stops the answer as well: an expired trigger opens no message on top

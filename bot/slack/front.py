@@ -301,6 +301,8 @@ _WHERE = {
 _SUBMITTED = {"view": _record({"id": _name, "type": _name, "callback_id": _text})}
 _CALLED = {"callback_id": _name}
 
+REMOVALS = ("app_uninstalled", "tokens_revoked")
+"""The events that may mean that the app is no longer installed."""
 _EVENT = _record({"type": _name})
 _SUBSCRIBED = {
     "app_home_opened": _record({"type": _name, "user": _name}),
@@ -312,6 +314,21 @@ def _event(value: object) -> bool:
     """Any event; those we subscribe to must also say whose Home it is, or who changed."""
     kind = value.get("type") if isinstance(value, dict) else None
     return _SUBSCRIBED.get(kind, _EVENT)(value) if isinstance(kind, str) else False
+
+
+_ENVELOPE = _record(
+    {"event": _event},
+    {"team_id": _name, "authorizations": _items(_record({}), 0), "enterprise_id": _name, "event_id": _name},
+)
+
+
+def _event_callback(value: object) -> bool:
+    """An event of a workspace; one that says that the app was removed may be an organization's."""
+    return _ENVELOPE(value) and isinstance(value, dict) and bool(value.get("team_id") or _removed(value))
+
+
+def _removed(payload: Mapping[str, Any]) -> bool:
+    return bool(payload.get("enterprise_id")) and payload["event"]["type"] in REMOVALS
 
 
 def _interaction(required: Mapping[str, _Shape], optional: Mapping[str, _Shape] | None = None) -> _Shape:
@@ -343,10 +360,7 @@ _INTERACTIONS = {
 }
 _EVENTS = {
     "url_verification": _record({"challenge": _name}),
-    "event_callback": _record(
-        {"team_id": _name, "event": _event},
-        {"authorizations": _items(_record({}), 0), "enterprise_id": _name, "event_id": _name},
-    ),
+    "event_callback": _event_callback,
 }
 
 

@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError, SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation import TokenRotator
 
-from bot.core.errors import Busy, KeyringFailure, NotInstalled, QuaymasterError
+from bot.core.errors import Busy, NotInstalled, QuaymasterError
 from bot.core.installations import ACCESS, REFRESH, REFRESHED_BEFORE, Installation, tokens_context
 from bot.core.model import Workspace
 from bot.core.ports.kept_installations import Installations
@@ -83,6 +83,7 @@ class InstalledWorkspaces:
         self._former: dict[str, tuple[str | None, Workspace]] = {}
         """By workspace id: the organization it was looked up with, and under which key it is kept."""
         self._refreshing: dict[str, Lock] = {}
+        self._doubted: set[str] = set()
 
     def workspace_of(self, team_id: str, enterprise_id: str | None) -> Workspace:
         """
@@ -103,11 +104,12 @@ class InstalledWorkspaces:
     def client(self, workspace: Workspace) -> WebClient:
         """The client of a workspace; where there is no installation, its calls raise ``NotInstalled``."""
         found = self._serving(workspace.team_id, self._organization_of(workspace))
-        holder = found.holder if found else workspace.team_id
+        if found is None:
+            return self._make_client(self, workspace.team_id)
         with self._lock:
-            if holder not in self._clients:
-                self._clients[holder] = self._make_client(self, holder)
-            return self._clients[holder]
+            if found.holder not in self._clients:
+                self._clients[found.holder] = self._make_client(self, found.holder)
+            return self._clients[found.holder]
 
     def token_for(self, holder: str) -> str:
         """
@@ -141,20 +143,53 @@ class InstalledWorkspaces:
             True when it still is.
 
         Raises:
-            SlackApiError, OSError: Slack did not say; nothing was changed.
+            SlackApiError, OSError, QuaymasterError: Slack did not say; nothing was changed.
         """
         self.forget(holder)
         known = self._look(holder)
         if known.installation is None or not known.installation.is_live:
             return False
-        asked = known.token
+        asked = Secret(self.token_for(holder))  # one that has ended would say nothing of the app
         try:
             self._rotator.client.auth_test(token=asked.reveal())
         except SlackApiError as error:
-            if code_of(error) not in LOST_TOKENS:
+            if code_of(error) not in LOST_TOKENS - {"token_expired"}:
                 raise
             return not self._mark_gone(holder, asked)
         return True
+
+    def find_out(self, holder: str) -> None:
+        """Ask as ``doubt`` does; when Slack does not say, the clock asks again."""
+        self._doubted.add(holder)
+        self.settle_doubts()
+
+    def settle_doubts(self) -> None:
+        """Ask Slack about everything that is in doubt: by the clock, in each process for itself."""
+        for holder in sorted(self._doubted):
+            try:
+                self.doubt(holder)
+            except (SlackApiError, OSError, QuaymasterError) as error:
+                log.warning("Slack did not say whether the app is still installed: %s", type(error).__name__)
+            else:
+                self._doubted.discard(holder)
+
+    def forget_departed(self) -> None:
+        """Delete what is kept of workspaces that removed the app 30 days ago: by the clock, in one of all."""
+        for one in self._kept.all():
+            if one.is_over(self._now()):
+                self._forget_departed(one.holder)
+
+    def _forget_departed(self, holder: str) -> None:
+        """Delete the data of one installation, unless the app was installed again by now."""
+        with self._kept.locked(holder) as row:
+            if row.value is None or not row.value.is_over(self._now()):
+                return
+            for workspace in list(self._workspaces()):
+                if row.value.serves(workspace) and not self.serves(workspace):
+                    self._kept.forget_data(workspace)
+                    log.info("deleted what was kept of %s: it removed the app", workspace.key)
+            row.value = None
+        self.forget(holder)
 
     def _mark_gone(self, holder: str, token: Secret) -> bool:
         """Mark an installation as gone, unless it got another token meanwhile."""
@@ -290,12 +325,5 @@ class InstalledClient(NamingClient):
             return super().api_call(api_method, **arguments)
         except SlackApiError as error:
             if code_of(error) in LOST_TOKENS:
-                self._doubt()
+                self._installed.find_out(self._holder)
             raise
-
-    def _doubt(self) -> None:
-        """Find out whether the app was removed; the call has failed either way."""
-        try:
-            self._installed.doubt(self._holder)
-        except (SlackApiError, OSError, KeyringFailure) as error:
-            log.warning("Slack did not say whether the app is still installed", exc_info=error)
