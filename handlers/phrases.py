@@ -27,6 +27,7 @@ _DID = {
     Action.RENAME_TARGET: "renamed a target",
     Action.ALLOW_REALM: "allowed a token server for",
     Action.ROTATE: "rotated the credential of",
+    Action.PREPARE: "prepared the next credential of",
     Action.RETIRE: "retired the former credential of",
     Action.ROLL_BACK: "rolled back the credential of",
     Action.FETCH: "fetched",

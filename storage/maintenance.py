@@ -19,9 +19,11 @@ from bot.core.model import (
     Stage,
     Workspace,
     former_context,
+    prepared_context,
     seal_context,
 )
 from bot.core.ports.store import Change, Reading, Store
+from bot.core.secrets import SealContext, Sealed
 from storage.records import kids_of
 from storage.sealing import Keyring, kid_of
 
@@ -31,6 +33,9 @@ _OPERATOR = "operator"
 _NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit it and type a new secret."  # noqa: S105
 _NEEDS_A_LOGIN = (
     "Its key was lost, and with it its username, its options and its secret: edit it and enter them again."
+)
+_HAS_A_FORMER = (
+    "Its key was lost, and its secret with it. The former credential is kept: rotate it, and roll back."
 )
 _ALL_MISSING = "Every entry is missing."
 
@@ -81,16 +86,23 @@ def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
     present = change.integrations.get(integration_id)
     if present is None or not _needs_reseal(present, keyring):
         return False
-    if present.secret and keyring.needs_reseal(present.secret):
-        context = seal_context(change.workspace, present)
-        credential = keyring.open(context, present.secret)
-        present = replace(present, secret=keyring.seal(context, credential))
-    if present.former and keyring.needs_reseal(present.former.sealed):
-        context = former_context(change.workspace, present)
-        sealed = keyring.seal(context, keyring.open(context, present.former.sealed))
-        present = replace(present, former=replace(present.former, sealed=sealed))
+    if present.secret:
+        secret = _sealed_again(keyring, seal_context(change.workspace, present), present.secret)
+        present = replace(present, secret=secret)
+    if former := present.former:
+        sealed = _sealed_again(keyring, former_context(change.workspace, present), former.sealed)
+        present = replace(present, former=replace(former, sealed=sealed))
+    if (prepared := present.prepared) and prepared.sealed:
+        sealed = _sealed_again(keyring, prepared_context(change.workspace, present), prepared.sealed)
+        present = replace(present, prepared=replace(prepared, sealed=sealed))
     change.put(present)  # the store seals the identity under the primary key by itself
     return True
+
+
+def _sealed_again(keyring: Keyring, context: SealContext, sealed: Sealed) -> Sealed:
+    if not keyring.needs_reseal(sealed):
+        return sealed
+    return keyring.seal(context, keyring.open(context, sealed))
 
 
 def _needs_reseal(integration: Integration, keyring: Keyring) -> bool:
@@ -116,23 +128,30 @@ def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> in
     with store.change(workspace) as change:
         lost = [one for one in change.integrations.all() if kid in kids_of(one)]
         for one in lost:
-            if one.former and kid_of(one.former.sealed) == kid:
-                one = replace(one, former=None)
-            if kid not in kids_of(one):
-                change.put(replace(one, updated_at=at, version=one.version + 1))
-                change.record(_forgotten(one, at))
-                continue
-            is_whole = one.identity is None or kid_of(one.identity) != kid
-            reason = _NEEDS_A_SECRET if is_whole else _NEEDS_A_LOGIN
-            check = Check(Outcome.UNREACHABLE, Stage.LOGIN, reason, at, _OPERATOR)
-            kept = replace(one, secret=None, identity=one.identity if is_whole else None)
-            change.put(replace(kept, check=check, updated_at=at, version=one.version + 1))
-            change.record(_forgotten(one, at))
+            kept = _without_current(_without_others(one, kid), kid, at)
+            change.put(replace(kept, updated_at=at, version=one.version + 1))
+            change.record(Event("integration.forget", _OPERATOR, Source.COMMAND_LINE, at, one.id, one.name))
     return len(lost)
 
 
-def _forgotten(one: Integration, at: datetime) -> Event:
-    return Event("integration.forget", _OPERATOR, Source.COMMAND_LINE, at, one.id, one.name)
+def _without_others(one: Integration, kid: str) -> Integration:
+    """Drop a former or prepared credential that is sealed under a lost key."""
+    if one.former and kid_of(one.former.sealed) == kid:
+        one = replace(one, former=None)
+    if one.prepared and one.prepared.sealed and kid_of(one.prepared.sealed) == kid:
+        # Its registry may still have it: what it is called there is kept, so that a driver can end it.
+        one = replace(one, prepared=replace(one.prepared, sealed=None))
+    return one
+
+
+def _without_current(one: Integration, kid: str, at: datetime) -> Integration:
+    """Drop the current credential if any part of it is sealed under a lost key."""
+    if kid not in kids_of(one):
+        return one
+    is_whole = one.identity is None or kid_of(one.identity) != kid
+    reason = _HAS_A_FORMER if one.former else _NEEDS_A_SECRET if is_whole else _NEEDS_A_LOGIN
+    check = Check(Outcome.UNREACHABLE, Stage.LOGIN, reason, at, _OPERATOR)
+    return replace(one, secret=None, identity=one.identity if is_whole else None, check=check)
 
 
 @dataclass(frozen=True, slots=True)

@@ -353,7 +353,13 @@ class Identities:
         }
 
 
-def kids_of(one: Integration) -> frozenset[str]:
-    """The ids of the keys that an integration is sealed under."""
+def sealed_in(one: Integration) -> frozenset[Sealed]:
+    """Everything of an integration that is sealed: who it logs in as, and its credentials."""
     former = one.former.sealed if one.former else None
-    return frozenset(kid_of(sealed) for sealed in (one.secret, one.identity, former) if sealed)
+    prepared = one.prepared.sealed if one.prepared else None
+    return frozenset(sealed for sealed in (one.secret, one.identity, former, prepared) if sealed)
+
+
+def kids_of(one: Integration) -> frozenset[str]:
+    """The ids of the keys that an integration is sealed under. Raises ``KeyringFailure`` for a plaintext."""
+    return frozenset(map(kid_of, sealed_in(one)))

@@ -31,6 +31,8 @@ class Action(StrEnum):
     ALLOW_REALM = "realm.allow"
     ROTATE = "credential.rotate"
     """A new credential became the current one; the former is kept."""
+    PREPARE = "credential.prepare"
+    """The next credential was asked for at its registry, made there, or dropped."""
     RETIRE = "credential.retire"
     ROLL_BACK = "credential.roll_back"
     LINK = "dependency.link"

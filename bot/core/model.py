@@ -231,6 +231,20 @@ class FormerCredential:
     """True: people were told that everything has fetched the new one."""
     ends_on: date | None = None
     secret_ends: datetime | None = None
+    made_as: str = ""
+    """What its registry calls it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCredential:
+    """A credential that a registry was asked to make; nothing is handed out of it yet."""
+
+    made_as: str
+    """What the registry calls it, no secret: kept before the registry is asked, so that it can be found."""
+    since: datetime
+    by: str
+    sealed: Sealed | None = None
+    """As in ``FormerCredential``; ``None`` = the registry's answer is not known: it may be there or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +291,10 @@ class Integration:
     """Which credential is the current one: rises with each rotation and each roll back."""
     former: FormerCredential | None = None
     """The credential before it, while a rotation runs."""
+    prepared: PreparedCredential | None = None
+    """The credential that comes next, while it is being made."""
+    made_as: str = ""
+    """What the registry calls the current credential, if a driver made it: its id, no secret."""
 
     @property
     def key(self) -> str:
@@ -307,6 +325,11 @@ def seal_context(workspace: Workspace, integration: Integration) -> SealContext:
 def former_context(workspace: Workspace, integration: Integration) -> SealContext:
     """What the former credential of an integration is bound to: the same, and being the former one."""
     return seal_context(workspace, integration)._replace(field="former")
+
+
+def prepared_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What the prepared credential of an integration is bound to: the same, and being the prepared one."""
+    return seal_context(workspace, integration)._replace(field="prepared")
 
 
 class TargetKind(StrEnum):

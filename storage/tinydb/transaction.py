@@ -47,6 +47,7 @@ from storage.records import (
     kids_of,
     place_of,
     row_of,
+    sealed_in,
 )
 from storage.sealing import Keyring
 from storage.tinydb.archive import (
@@ -347,9 +348,7 @@ class SnapshotChange(SnapshotReading):
         before = self._snapshot.by_id.get(integration.id)
         kept = self._identities.sealed(integration)
         if before is not None:
-            self.drops_secret |= before.secret not in (None, kept.secret)
-            self.drops_secret |= before.identity not in (None, kept.identity)
-            self.drops_secret |= before.former not in (None, kept.former)
+            self.drops_secret |= not sealed_in(before) <= sealed_in(kept)
         self._keep(kept)
 
     def remove(self, value: Stored) -> None:
@@ -367,7 +366,7 @@ class SnapshotChange(SnapshotReading):
             raise HasDependencies(present.name, len(dependents))
         for bar in tuple(self._snapshot.bars.get(shown.id)):
             self._take(bar)
-        self.drops_secret |= present.secret is not None or present.identity is not None
+        self.drops_secret |= bool(sealed_in(present))
         self._take(present)
 
     def record(self, event: Event) -> None:

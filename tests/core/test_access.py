@@ -39,6 +39,7 @@ RECORDED = (
     Action.IMPORT,
     Action.FORGET,
     Action.ALLOW_REALM,
+    Action.PREPARE,
     Action.RETIRE,
     Action.ROLL_BACK,
     Action.FETCH,

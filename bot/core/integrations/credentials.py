@@ -17,19 +17,20 @@ from bot.core.model import (
     Outcome,
     Workspace,
     former_context,
+    prepared_context,
     seal_context,
 )
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
-from bot.core.secrets import Credential, Secret
+from bot.core.secrets import Credential, SealContext, Sealed, Secret
 from bot.core.short_lived import end_of_token
 
 _FORM_DEADLINE_S = 2.2
 """Slack waits 3 s for a form; the rest is for the network and the disk."""
 
 _USERNAME, _OPTION, _SECRET = "username", "option ", "secret "
-"""What the parts of a former credential are called, so that no option is taken for a secret."""
+"""What the parts of a whole login are called, so that no option is taken for a secret."""
 _SKIP_HINT = "To save it anyway, select “Save without checking”."
 
 
@@ -41,46 +42,56 @@ def seal_credential(
     return replace(integration, secret=sealed)
 
 
-class OpenedFormer(NamedTuple):
-    """A former credential, opened."""
+class PlainLogin(NamedTuple):
+    """A login in the clear: all that a rotation replaces."""
 
     username: str
     options: Mapping[str, str]
     credential: Credential
-    kept: FormerCredential
+
+
+def seal_login(keyring: CredentialKeyring, context: SealContext, login: PlainLogin) -> Sealed:
+    """Seal a login as one record: its username and options are kept no more openly than its secrets."""
+    parts = {
+        _USERNAME: Secret(login.username),
+        **{_OPTION + key: Secret(text) for key, text in login.options.items()},
+        **{_SECRET + key: secret for key, secret in login.credential.items()},
+    }
+    return keyring.seal(context, parts)
+
+
+def open_login(keyring: CredentialKeyring, context: SealContext, sealed: Sealed) -> PlainLogin:
+    """Open what ``seal_login`` sealed. Raises ``KeyringFailure``."""
+    parts = keyring.open(context, sealed)
+    options = {
+        key.removeprefix(_OPTION): part.reveal() for key, part in parts.items() if key.startswith(_OPTION)
+    }
+    secrets = {key.removeprefix(_SECRET): part for key, part in parts.items() if key.startswith(_SECRET)}
+    return PlainLogin(parts[_USERNAME].reveal(), MappingProxyType(options), secrets)
 
 
 def seal_former(
     keyring: CredentialKeyring, actor: Actor, before: Integration, credential: Credential
 ) -> FormerCredential:
     """Seal the credential that an actor replaces, with the username and options that belong to it."""
-    parts = {
-        _USERNAME: Secret(before.username),
-        **{_OPTION + key: Secret(text) for key, text in before.options.items()},
-        **{_SECRET + key: secret for key, secret in credential.items()},
-    }
+    login = PlainLogin(before.username, before.options, credential)
     return FormerCredential(
-        sealed=keyring.seal(former_context(actor.workspace, before), parts),
+        sealed=seal_login(keyring, former_context(actor.workspace, before), login),
         number=before.credential_number,
         replaced_at=actor.at,
         replaced_by=actor.user_id,
         reminded_at=actor.at,
         ends_on=before.ends_on,
         secret_ends=before.secret_ends,
+        made_as=before.made_as,
     )
 
 
-def open_former(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> OpenedFormer:
+def open_former(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> PlainLogin:
     """Open the former credential of an integration that has one. Raises ``KeyringFailure``."""
-    kept = integration.former
-    if kept is None:
+    if integration.former is None:
         raise ValueError("no former credential is kept")
-    parts = keyring.open(former_context(workspace, integration), kept.sealed)
-    options = {
-        key.removeprefix(_OPTION): part.reveal() for key, part in parts.items() if key.startswith(_OPTION)
-    }
-    secrets = {key.removeprefix(_SECRET): part for key, part in parts.items() if key.startswith(_SECRET)}
-    return OpenedFormer(parts[_USERNAME].reveal(), MappingProxyType(options), secrets, kept)
+    return open_login(keyring, former_context(workspace, integration), integration.former.sealed)
 
 
 def former_login(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> Integration:
@@ -105,11 +116,15 @@ def rebind_credential(
     if seal_context(workspace, before) == seal_context(workspace, after):
         return after
     after = seal_credential(keyring, workspace, after, open_credential(keyring, workspace, before))
-    if before.former is None:
-        return after
-    parts = keyring.open(former_context(workspace, before), before.former.sealed)
-    sealed = keyring.seal(former_context(workspace, after), parts)
-    return replace(after, former=replace(before.former, sealed=sealed))
+    if former := before.former:
+        parts = keyring.open(former_context(workspace, before), former.sealed)
+        sealed = keyring.seal(former_context(workspace, after), parts)
+        after = replace(after, former=replace(former, sealed=sealed))
+    if (prepared := before.prepared) and prepared.sealed:
+        parts = keyring.open(prepared_context(workspace, before), prepared.sealed)
+        sealed = keyring.seal(prepared_context(workspace, after), parts)
+        after = replace(after, prepared=replace(prepared, sealed=sealed))
+    return after
 
 
 def open_credential(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> Credential:
@@ -142,10 +157,23 @@ def asked_by(actor: Actor, integration: Integration) -> Asker:
 
 
 def check_login(
-    ports: Ports, actor: Actor, draft: Draft, integration: Integration, credential: Credential
+    ports: Ports,
+    actor: Actor,
+    draft: Draft,
+    integration: Integration,
+    credential: Credential,
+    action: Action = Action.EDIT,
 ) -> Check:
     """
     Ask the registry within the form's deadline.
+
+    Args:
+        ports: The ports.
+        actor: Who typed the login.
+        draft: What was typed.
+        integration: As it will be.
+        credential: What it will have.
+        action: What a failure is recorded as, unless the integration is new.
 
     Raises:
         InvalidFields: Beside the secret when the login was refused, else beside the server. What failed is
@@ -155,11 +183,11 @@ def check_login(
     result = ports.registry.check(login, deadline_s=_FORM_DEADLINE_S)
     if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
         return check_of(actor, result)
-    action = Action.ADD if integration.version == 1 else Action.EDIT
+    tried = Action.ADD if integration.version == 1 else action
     is_refused = result.outcome is Outcome.REJECTED
     why = "the registry refused the login" if is_refused else f"no check: {result.stage.value}"
     with ports.store.change(actor.workspace) as change:
-        change.record(refusal(actor, action, integration, reason=why))
+        change.record(refusal(actor, tried, integration, reason=why))
     raise InvalidFields({_field_of(draft, result): " ".join(filter(None, _sentences(result)))})
 
 

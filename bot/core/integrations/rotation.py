@@ -10,13 +10,15 @@ The registry accepts both until somebody ends the former there, so no pipeline f
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.access import require
 from bot.core.audit import Action, Event, event
-from bot.core.errors import Changed, InvalidFields, InvalidInput, UnknownIntegration
+from bot.core.errors import Changed, InvalidFields, InvalidInput, QuaymasterError, UnknownIntegration
 from bot.core.integrations.credentials import (
+    PlainLogin,
     check_login,
     end_of_credential,
     open_credential,
@@ -29,7 +31,8 @@ from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, Source, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
-from bot.core.ports.store import Reading
+from bot.core.ports.keyring import CredentialKeyring
+from bot.core.ports.store import Change, Reading
 
 ALL_FETCHED = "everything has fetched the new credential"
 STILL_BOTH = "both credentials are still kept"
@@ -90,7 +93,7 @@ def plan_rotation(
     require(ports, actor, Action.ROTATE, found)
     if version is not None and version != found.version:
         raise Changed(found.name)
-    if found.secret is None:
+    if found.secret is None and found.former is None:
         raise InvalidInput(
             f"“{found.name}” has no secret, so there is nothing to replace.",
             "Edit it to give it a login.",
@@ -119,7 +122,7 @@ def begin_rotation(
     """
     old = plan.integration
     require(ports, actor, Action.ROTATE, old)
-    _refuse_running(old)
+    refuse_running(old)
     current = open_credential(ports.keyring, actor.workspace, old)
     secret = draft.kind.secret_field
     if not draft.credential:
@@ -127,29 +130,51 @@ def begin_rotation(
     if (draft.username, dict(draft.credential)) == (old.username, dict(current)):
         reason = "This is the one that is stored already. Make a new one at the registry first."
         raise InvalidFields({secret.key if secret else "name": reason})
+    login = PlainLogin(draft.username, {**old.options, **draft.options}, draft.credential)
+    new = replace(with_login(ports.keyring, actor, old, login), ends_on=draft.ends_on)
+    check = check_login(ports, actor, draft, new, draft.credential, Action.ROTATE) if is_checked else None
+    with ports.store.change(actor.workspace) as change:
+        now = present(change, old.id)
+        if now.version != old.version:
+            raise Changed(old.name)
+        return keep_rotated(change, actor, replace(new, check=check, watch=now.watch))
+
+
+def with_login(
+    keyring: CredentialKeyring, actor: Actor, old: Integration, login: PlainLogin, made_as: str = ""
+) -> Integration:
+    """Make a login the current one of an integration, and its own the former. Nothing is kept yet."""
     new = replace(
         old,
-        username=draft.username,
-        options={**old.options, **draft.options},
-        ends_on=draft.ends_on,
-        secret_ends=end_of_credential(draft.credential),
+        username=login.username,
+        options=login.options,
+        ends_on=None,
+        secret_ends=end_of_credential(login.credential),
+        made_as=made_as,
+        check=None,
         credential_number=old.credential_number + 1,
         updated_at=actor.at,
         version=old.version + 1,
+        prepared=None,
+        former=seal_former(keyring, actor, old, open_credential(keyring, actor.workspace, old)),
     )
-    new = seal_credential(ports.keyring, actor.workspace, new, draft.credential)
-    check = check_login(ports, actor, draft, new, draft.credential) if is_checked else None
-    new = replace(new, check=check, former=seal_former(ports.keyring, actor, old, current))
-    with ports.store.change(actor.workspace) as change:
-        if present(change, old.id).version != old.version:
-            raise Changed(old.name)
-        change.put(new)
-        done = event(actor, Action.ROTATE, new)
-        record_news(change, done, (channel_of(change), new.owner))
-        return RotationPlan(new, _progress(change, new))
+    return seal_credential(keyring, actor.workspace, new, login.credential)
 
 
-def _refuse_running(integration: Integration) -> None:
+def keep_rotated(change: Change, actor: Actor, new: Integration) -> RotationPlan:
+    """Keep a rotation that begins, and tell people."""
+    change.put(new)
+    record_news(change, event(actor, Action.ROTATE, new), (channel_of(change), new.owner))
+    return RotationPlan(new, _progress(change, new))
+
+
+def refuse_running(integration: Integration) -> None:
+    """Raise ``InvalidInput`` while a former credential is kept, or a next one is being made."""
+    if integration.prepared:
+        raise InvalidInput(
+            f"The next credential of “{integration.name}” is being made at its registry.",
+            f"See how far it is: /integrations rotate {integration.name}",
+        )
     if integration.former:
         raise InvalidInput(
             f"“{integration.name}” still keeps the credential before this one.",
@@ -200,8 +225,9 @@ def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> I
             found,
             username=former.username,
             options=former.options,
-            ends_on=former.kept.ends_on,
-            secret_ends=former.kept.secret_ends,
+            ends_on=found.former.ends_on if found.former else None,
+            secret_ends=end_of_credential(former.credential),
+            made_as=found.former.made_as if found.former else "",
             check=None,
             former=None,
             # A number of its own: what fetched the dropped one has not fetched what comes next.
@@ -225,11 +251,16 @@ def _running(integration: Integration, number: int) -> Integration:
 
 
 def note_fetched(ports: Ports, workspace: Workspace, integration: Integration, known: Dependency) -> None:
-    """Note that a target has fetched the new credential: once for each target and rotation."""
+    """
+    Note that a target has fetched the new credential: once for each target and rotation.
+
+    What cannot be kept now is noted at the next fetch, and until then counts as not fetched: a hand-out does
+    not fail for it.
+    """
     number = integration.credential_number
     if integration.former is None or known.credential_number == number:
         return
-    with ports.store.change(workspace) as change:
+    with suppress(QuaymasterError), ports.store.change(workspace) as change:
         now = change.integrations.get(integration.id)
         there = change.dependencies.get(integration.id, known.target)
         if now is not None and there is not None and now.credential_number == number:
@@ -281,7 +312,7 @@ def _next_reminder(reading: Reading, integration: Integration, at: datetime) -> 
     if former is None:
         return ""
     progress = _progress(reading, integration)
-    is_over = bool(progress.fetched) and not progress.waiting and not progress.unknown
+    is_over = bool(progress.fetched) and not progress.waiting
     if is_over and not former.is_told:
         return ALL_FETCHED
     return STILL_BOTH if at - former.reminded_at >= _REMIND_EVERY else ""
