@@ -11,6 +11,7 @@ from datetime import datetime
 
 from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash
 from bot.core.errors import KeyringFailure, StoreDamaged
+from bot.core.installations import tokens_context
 from bot.core.model import (
     Check,
     Integration,
@@ -41,19 +42,20 @@ _ALL_MISSING = "Every entry is missing."
 
 
 def count_by_key(store: Store) -> dict[str, int]:
-    """How many integrations are sealed under each key, by key id."""
+    """How many integrations and installations are sealed under each key, by key id."""
     kids = (
         kid
         for workspace in store.workspaces()
         for one in store.read(workspace).integrations.all()
         for kid in kids_of(one)
     )
-    return dict(Counter(kids))
+    tokens = (kid_of(one.tokens) for one in store.installations.all() if one.tokens)
+    return dict(Counter(kids) + Counter(tokens))
 
 
 def reseal(store: Store, keyring: Keyring) -> int:
     """
-    Seal again every credential and identity that is not sealed under the primary key.
+    Seal again every credential, identity and token of Slack's that is not sealed under the primary key.
 
     It changes no version: nobody's button grows stale by it.
 
@@ -72,6 +74,12 @@ def reseal(store: Store, keyring: Keyring) -> int:
         for start in range(0, len(ready), _BATCH):
             with store.change(workspace) as change:
                 count += sum(_reseal_one(change, keyring, one) for one in ready[start : start + _BATCH])
+    for installation in store.installations.all():
+        if installation.tokens and keyring.needs_reseal(installation.tokens):
+            if keyring.has_key_for(installation.tokens):
+                count += _reseal_tokens(store, keyring, installation.holder)
+            else:
+                left.append(f"the tokens of {installation.holder} (key {kid_of(installation.tokens)})")
     if left:
         named = ", ".join(left[:_MOST_NAMED]) + (", …" if len(left) > _MOST_NAMED else "")
         raise KeyringFailure(
@@ -105,6 +113,16 @@ def _sealed_again(keyring: Keyring, context: SealContext, sealed: Sealed) -> Sea
     return keyring.seal(context, keyring.open(context, sealed))
 
 
+def _reseal_tokens(store: Store, keyring: Keyring, holder: str) -> bool:
+    """Seal the tokens of one installation again; False when they were exchanged meanwhile."""
+    with store.installations.locked(holder) as row:
+        if row.value is None or row.value.tokens is None or not keyring.needs_reseal(row.value.tokens):
+            return False
+        tokens = _sealed_again(keyring, tokens_context(holder), row.value.tokens)
+        row.value = replace(row.value, tokens=tokens)
+    return True
+
+
 def _needs_reseal(integration: Integration, keyring: Keyring) -> bool:
     return not kids_of(integration) <= {keyring.primary}
 
@@ -122,6 +140,22 @@ def forget(store: Store, kid: str, at: datetime) -> int:
         How many integrations need a new secret; each says so, and the history names it.
     """
     return sum(_forget_in(store, workspace, kid, at) for workspace in store.workspaces())
+
+
+def forget_tokens(store: Store, kid: str) -> int:
+    """
+    Drop the tokens of Slack's that are sealed under a lost key.
+
+    Returns:
+        How many workspaces and organizations must install the app again; they find what they had.
+    """
+    count = 0
+    for one in store.installations.all():
+        if one.tokens and kid_of(one.tokens) == kid:
+            with store.installations.locked(one.holder) as row:
+                row.value = replace(one, tokens=None, ends_at=None)
+            count += 1
+    return count
 
 
 def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> int:

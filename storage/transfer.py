@@ -1,6 +1,7 @@
 """Everything of a store as lines of JSON, and from one store into another. Secrets stay sealed throughout.
 
-    {"quaymaster": "export", "form": 1}
+    {"quaymaster": "export", "form": 1}                    2 where the app was installed by OAuth
+    ["installations", "T1", {...}]
     {"workspace": "T1"}
     ["integrations", "<id>", {...}]        then dependencies, bars, tokens, settings, news, audit
     …
@@ -17,12 +18,16 @@ from typing import Any, Protocol
 
 from bot.core.audit import AuditEntry, canonical
 from bot.core.errors import StoreFailure
+from bot.core.installations import Installation
 from bot.core.model import Workspace
+from bot.core.ports.kept_installations import Installations
+from storage.installation_records import INSTALLATIONS, installation_from, installation_row
 from storage.records import Value, place_of, row_of, value_in
 
 _FORM = 1
+_FORM_WITH_INSTALLATIONS = 2
 _TABLES = ("integrations", "dependencies", "bars", "tokens", "settings", "news", "audit")
-_HEADER = {"quaymaster": "export", "form": _FORM}
+_HEADERS = {form: {"quaymaster": "export", "form": form} for form in (_FORM, _FORM_WITH_INSTALLATIONS)}
 
 Contents = Iterable[tuple[Workspace, Iterable[Value]]]
 
@@ -36,8 +41,12 @@ class Copied(Protocol):
     def values(self, workspace: Workspace) -> Iterator[Value]:
         """Everything of a workspace, from one state; the audit entries in order."""
 
-    def fill(self, contents: Contents) -> None:
+    def fill(self, contents: Contents, installations: Iterable[Installation] = ()) -> None:
         """Keep everything as it is, ids, versions, hashes and seals included."""
+
+    @property
+    def installations(self) -> Installations:
+        """Where the app is installed."""
 
 
 def copy(source: Copied, target: Copied) -> int:
@@ -51,7 +60,8 @@ def copy(source: Copied, target: Copied) -> int:
         StoreFailure: The target is not empty, or holds something else afterwards.
     """
     _require_empty(target)
-    target.fill((workspace, source.values(workspace)) for workspace in _sorted(source))
+    contents = ((workspace, source.values(workspace)) for workspace in _sorted(source))
+    target.fill(contents, source.installations.all())
     lines = export(source)
     if lines[-1] != export(target)[-1]:
         raise StoreFailure(
@@ -62,7 +72,9 @@ def copy(source: Copied, target: Copied) -> int:
 
 def export(store: Copied) -> list[str]:
     """Everything of a store as lines."""
-    lines = [_line(_HEADER)]
+    installs = [[INSTALLATIONS, one.holder, installation_row(one)] for one in store.installations.all()]
+    form = _FORM_WITH_INSTALLATIONS if installs else _FORM
+    lines = [_line(_HEADERS[form]), *map(_line, installs)]
     for workspace in _sorted(store):
         lines.append(_line({"workspace": workspace.key}))
         values = sorted(store.values(workspace), key=_order)
@@ -82,25 +94,28 @@ def import_into(target: Copied, lines: Iterable[str]) -> int:
         StoreFailure: The lines are not a whole export, or the target is not empty. Nothing was kept.
     """
     given = [line.rstrip("\n") for line in lines]
-    contents = _contents(given)
+    contents, installations = _contents(given)
     _require_empty(target)
-    target.fill(contents)
+    target.fill(contents, installations)
     return len(given)
 
 
-def _contents(lines: list[str]) -> list[tuple[Workspace, list[Value]]]:
-    if not lines or lines[0] != _line(_HEADER):
+def _contents(lines: list[str]) -> tuple[list[tuple[Workspace, list[Value]]], list[Installation]]:
+    if not lines or lines[0] not in map(_line, _HEADERS.values()):
         raise _no_export("its first line is not that of an export of this form")
     if lines[-1] != _line({"lines": len(lines) - 1, "sha256": _digest(lines[:-1])}):
         raise _no_export("it was cut or changed")
     found: list[tuple[Workspace, list[Value]]] = []
+    installations: list[Installation] = []
     for line in lines[1:-1]:
         read: Any = json.loads(line)
         if isinstance(read, dict):
             found.append((_workspace(read["workspace"]), []))
+        elif read[0] == INSTALLATIONS:
+            installations.append(installation_from(read[1], read[2]))
         elif (value := value_in(*read)) is not None:
             found[-1][1].append(value)
-    return found
+    return found, installations
 
 
 def _no_export(why: str) -> StoreFailure:
@@ -108,7 +123,7 @@ def _no_export(why: str) -> StoreFailure:
 
 
 def _require_empty(target: Copied) -> None:
-    if next(target.workspaces(), None) is not None:
+    if any(True for held in (target.workspaces(), target.installations.all()) for _ in held):
         raise StoreFailure("The target holds something already; nothing was changed.", "Use an empty one.")
 
 

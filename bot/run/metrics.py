@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from bot.core.errors import QuaymasterError
 from bot.core.model import Server, Workspace
 from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
+from bot.core.ports.kept_installations import Installations
 from bot.core.ports.store import Change, Fetch, Held, Reading, Store
 
 if TYPE_CHECKING:
@@ -194,6 +195,11 @@ class _MeasuredStore:
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._inner = store
         self._metrics = metrics
+
+    @property
+    def installations(self) -> Installations:
+        """As they are."""
+        return self._inner.installations
 
     def read(self, workspace: Workspace) -> Reading:
         """Measured up to the reading's beginning; what it is asked later belongs to whoever asks."""

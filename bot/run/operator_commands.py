@@ -75,8 +75,12 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
         raise KeyringFailure(f"The key {kid} is loaded, so its secrets are not lost.", "Nothing was changed.")
     with stopped_store(settings, lost_keys=(kid,)) as store:
         count = maintenance.forget(store, kid, datetime.now(UTC))
+        installs = maintenance.forget_tokens(store, kid)
         store.seal_again(trusted=kid)
-    return f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain."
+    again = f" Workspaces that must install the app again: {installs}." if installs else ""
+    return (
+        f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain.{again}"
+    )
 
 
 def lines_of_history(settings: StoreSettings) -> Iterator[str]:

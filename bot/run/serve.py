@@ -125,7 +125,9 @@ def mounts_of(
 ) -> Mapping[str, "WSGIApplication"]:
     """Say which path is answered by what. Without a signing secret nothing is at ``/slack/events``."""
     asked = [wired.store.health, *checks]
-    health = health_page(lambda: next((trouble for check in asked if (trouble := check())), None))
+    health = health_page(
+        lambda: next((trouble for check in asked if (trouble := check())), None), wired.store.notice
+    )
     mounts = {
         HEALTH_PATH: health,
         WORKFLOWS_PATH: workflow_api(wired.services),

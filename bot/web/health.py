@@ -13,8 +13,12 @@ Health = Callable[[], str | None]
 """Returns ``None`` while all is well, otherwise one sentence that says what is wrong."""
 
 
-def health_page(health: Health) -> "WSGIApplication":
-    """Build the WSGI application: 200 ``{"ok": true}``, or 503 with the sentence."""
+def health_page(health: Health, notice: Health = lambda: None) -> "WSGIApplication":
+    """
+    Build the WSGI application: 200 ``{"ok": true}``, or 503 with the sentence.
+
+    ``notice`` returns a sentence about what works for now; it stands beside ``"ok": true``.
+    """
 
     def page(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
         if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
@@ -23,6 +27,7 @@ def health_page(health: Health) -> "WSGIApplication":
         trouble = health()
         if trouble is not None:
             return answer(start_response, HTTPStatus.SERVICE_UNAVAILABLE, {"ok": False, "error": trouble})
-        return answer(start_response, HTTPStatus.OK, {"ok": True})
+        told = notice()
+        return answer(start_response, HTTPStatus.OK, {"ok": True, **({"notice": told} if told else {})})
 
     return page

@@ -5,9 +5,11 @@ from itertools import islice
 from typing import Any
 
 from bot.core.audit import AuditEntry, News
+from bot.core.installations import Installation
 from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken, Workspace
 from storage.postgres.connections import Row, Step, TimedConnection
 from storage.postgres.heads import Extended, Head, end_of
+from storage.postgres.postgres_installations import step_of
 from storage.postgres.rows import (
     bar_row,
     dependency_of,
@@ -64,7 +66,10 @@ def _rows(connection: TimedConnection, ws: str, name: str, first: dict[str, Any]
 
 
 def fill(
-    connection: TimedConnection, keyring: Keyring, contents: Iterable[tuple[Workspace, Iterable[Value]]]
+    connection: TimedConnection,
+    keyring: Keyring,
+    contents: Iterable[tuple[Workspace, Iterable[Value]]],
+    installations: Iterable[Installation] = (),
 ) -> None:
     """Keep everything as it is, in one transaction."""
     connection.ask(("begin_change", None))
@@ -78,6 +83,8 @@ def fill(
             connection.ask(*(_written(workspace.key, value) for value in batch))
             last = next((one for one in reversed(batch) if isinstance(one, AuditEntry)), last)
         connection.ask(_end(workspace.key, last, keyring))
+    for one in installations:
+        connection.ask(("set_workspace", {"ws": one.holder}), step_of(one))
     connection.ask(("commit", None))
 
 

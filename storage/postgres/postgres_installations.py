@@ -66,7 +66,7 @@ class PostgresInstallations:
             row = _LockedRow(known)
             yield row
             if row.value != known:
-                connection.ask(_kept(holder, row.value))
+                connection.ask(step_of(row.value) if row.value else ("remove_installation", given))
             connection.ask(("commit", None))
 
     def begin(self, state: bytes, until: datetime) -> None:
@@ -98,7 +98,7 @@ class PostgresInstallations:
             raise sentence_for(error) from None
 
 
-def _kept(holder: str, value: Installation | None) -> Step:
-    if value is None:
-        return "remove_installation", {"ws": holder}
-    return "put_installation", {"ws": holder, "doc": Jsonb(dict(installation_row(value)))}
+def step_of(installation: Installation) -> Step:
+    """The statement that keeps an installation, once its holder is set."""
+    doc = Jsonb(dict(installation_row(installation)))
+    return "put_installation", {"ws": installation.holder, "doc": doc}

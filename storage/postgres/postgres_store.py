@@ -9,7 +9,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -17,6 +17,7 @@ import psycopg
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
+from bot.core.installations import Installation
 from bot.core.model import Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
@@ -92,6 +93,8 @@ class PostgresStore:
         self._url = url
         self._reads = Pool(url, _READERS, _READS_ONE_STATE)
         self._ledger = Ledger(Pool(url, _WRITERS), keyring, clock)
+        self.installations = PostgresInstallations(url, self._ledger)
+        """Where the app is installed."""
         self._uses = Uses(self._ledger)
         self._changing = threading.local()
         self._trouble: str | None = None
@@ -104,8 +107,6 @@ class PostgresStore:
             raise
         self.signatures = SharedSignatures(self._ledger.pool)
         """The signatures of Slack's requests that any process has seen."""
-        self.installations = PostgresInstallations(url, self._ledger)
-        """Where the app is installed."""
         self._leadership = Leadership(url)
         self._closed = threading.Event()
         self._clocks = [
@@ -184,6 +185,10 @@ class PostgresStore:
         with suppress(QuaymasterError):
             self.signatures.forget_old(now())
 
+    def notice(self) -> str | None:
+        """Nothing: it is made for as much as its disk takes."""
+        return None
+
     def is_leader(self) -> bool:
         """True in one of all processes: the one that does the work of the clock."""
         return self._leadership.is_held()
@@ -203,10 +208,10 @@ class PostgresStore:
         with self._alone(_READS_ONE_STATE) as connection:
             yield from values_of(connection, workspace.key, self._ledger.keyring)
 
-    def fill(self, contents: Contents) -> None:
+    def fill(self, contents: Contents, installations: Iterable[Installation] = ()) -> None:
         """Keep everything as it is, in one transaction. Raises a ``StoreFailure``; then nothing was kept."""
         with self._alone() as connection:
-            fill(connection, self._ledger.keyring, contents)
+            fill(connection, self._ledger.keyring, contents, installations)
 
     @contextmanager
     def _alone(self, options: str = "") -> Iterator[TimedConnection]:

@@ -11,13 +11,14 @@ data/                 0700
 
 import logging
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 
 from bot.core.errors import KeyringFailure, StoreFailure
+from bot.core.installations import Installation
 from bot.core.model import Server, Setting, Target, Workspace
 from bot.core.ports.store import Change, Fetch, Held, Reading
 from storage.maintenance import count_by_key
@@ -29,6 +30,7 @@ from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys,
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
 from storage.tinydb.metadata import Metadata
+from storage.tinydb.size_limits import near_limit
 from storage.tinydb.snapshot import LastUsed, Snapshot
 from storage.tinydb.tinydb_installations import TinyDBInstallations
 from storage.tinydb.transaction import SnapshotReading, candidates
@@ -79,6 +81,7 @@ class TinyDBStore:
         self._keyring = keyring
         self._clock = clock
         self._opening = threading.Lock()
+        self._is_near_limit = False
         self._holders: Holders = {}
         self._counts = UseCounts(clock)
         prepare(directory, disk)
@@ -130,6 +133,10 @@ class TinyDBStore:
         """Say in one sentence why changes are refused; ``None`` when they are not."""
         return self._shared.volume.health()
 
+    def notice(self) -> str | None:
+        """Say that the directory comes near what it is made for; ``None`` while it does not."""
+        return near_limit([len(opened.snapshot.by_id) for opened in list(self._open.values())])
+
     def is_leader(self) -> bool:
         """True: one process holds a directory."""
         return True
@@ -152,6 +159,10 @@ class TinyDBStore:
         for opened in list(self._open.values()):
             self._counts.write_over(opened)
             opened.flush()
+        notice = self.notice()
+        if notice and not self._is_near_limit:
+            log.warning(notice)
+        self._is_near_limit = notice is not None
         self._keep_places(list(self._open.values()))
 
     def note_use(
@@ -174,7 +185,7 @@ class TinyDBStore:
         yield from snapshot.news.values()
         yield from reading.history.oldest_first()
 
-    def fill(self, contents: Contents) -> None:
+    def fill(self, contents: Contents, installations: Iterable[Installation] = ()) -> None:
         """Keep everything as it is, many values a change: a directory that is not whole is thrown away."""
         for workspace, values in contents:
             opened = self._workspace(workspace)
@@ -183,6 +194,9 @@ class TinyDBStore:
                 with opened.change() as change:
                     for value in batch:
                         change.restore(value)
+        for one in installations:
+            with self.installations.locked(one.holder) as row:
+                row.value = one
 
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a workspace's history once and was accepted, a sentence each."""

@@ -24,6 +24,7 @@ from bot.core.model import (
     WorkflowToken,
     Workspace,
 )
+from bot.core.ports.kept_installations import Installations
 from bot.core.queries import (
     DependencyPage,
     Filter,
@@ -274,6 +275,10 @@ class Fetch:
 
 class Store(Protocol):
     """Keeps everything, of every workspace."""
+
+    @property
+    def installations(self) -> Installations:
+        """Where the app is installed."""
 
     def read(self, workspace: Workspace) -> Reading:
         """One consistent state of a workspace. A workspace that was never changed is empty."""

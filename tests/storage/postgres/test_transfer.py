@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.audit import News
 from bot.core.errors import StoreFailure
+from bot.core.installations import Installation, tokens_context
 from bot.core.model import Bar, Setting, Workspace, seal_context
 from bot.core.ports.store import Store
 from bot.core.secrets import Secret
@@ -64,6 +65,9 @@ def fill(store: Store) -> None:
         change.put(News("n1", "C1", NOON, full_event(edited)))
         change.record(full_event(edited))
     record(store, 1100)
+    tokens = KEYRING.seal(tokens_context("T1"), {"access": Secret(PASSWORD)})
+    with store.installations.locked("T1") as row:
+        row.value = Installation("T1", "U1", NOON, tokens)
     with store.change(T2) as change:
         theirs = integration("theirs", workspace=T2)
         change.put(theirs)
@@ -97,6 +101,7 @@ def test_directory_is_copied_to_postgres(tinydb: TinyDBStore, store: PostgresSto
     held = store.token_holder(TOKEN_ID)
 
     assert export(store) == export(tinydb)
+    assert list(store.installations.all()) == list(tinydb.installations.all()) != []
     assert (faults(store), store.faults) == ([], {})
     assert password(store, T1, "everything") == password(store, T2, "theirs") == Secret(PASSWORD)
     assert held
@@ -177,7 +182,7 @@ def test_spoiled_export_is_refused(
     with pytest.raises(StoreFailure, match="not an export that can be read"):
         import_into(store, spoil(export(tinydb)))
 
-    assert list(store.workspaces()) == []
+    assert list(store.workspaces()) == list(store.installations.all()) == []
     tinydb.close()
 
 
@@ -185,6 +190,6 @@ def test_import_that_fails_keeps_nothing(store: PostgresStore) -> None:
     """When one workspace of several cannot be kept, none of them is."""
     bad = dependency(integration("gone"), IMAGE)
     with pytest.raises(StoreFailure):
-        store.fill([(T1, [integration("one")]), (T2, [bad])])
+        store.fill([(T1, [integration("one")]), (T2, [bad])], [Installation("T1", "U1", NOON)])
 
     assert list(store.workspaces()) == []
