@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 
 from bot.core.errors import QuaymasterError
 from bot.core.model import Server, Workspace
-from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
 from bot.core.ports.kept_installations import Installations
+from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
 from bot.core.ports.store import Change, Fetch, Held, Reading, Store
 
 if TYPE_CHECKING:
