@@ -87,7 +87,7 @@ class Codec(Generic[T]):
             unwritten: Fields that are read where a row has them, and never written.
         """
         hints = get_type_hints(kind)
-        parts = [_part(one, hints[one.name]) for one in fields(kind) if one.name != without]  # type: ignore[arg-type]
+        parts = [_part(one, hints[one.name]) for one in fields(kind) if one.init and one.name != without]  # type: ignore[arg-type]
         self._kind = kind
         self._parts = [one for one in parts if one.name not in unwritten]
         self._readers = {one.name: one.form.read for one in parts}
@@ -168,7 +168,7 @@ _PLAIN: dict[Any, _Form] = {
     str: _Form(str, _checked(str)),
     int: _Form(int, _checked(int)),
     bool: _Form(bool, _checked(bool)),
-    datetime: _Form(timestamp, _moment),
+    datetime: _Form(lru_cache(maxsize=64)(timestamp), _moment),
     date: _Form(date.isoformat, date.fromisoformat),
     tuple: _Form(list, tuple),
     Mapping: _Form(dict, MappingProxyType),
@@ -261,6 +261,11 @@ def row_of(value: Value) -> Fields:
     return _TABLES[type(value)].codec.write(value)
 
 
+def record_of(value: Value) -> tuple[str, str, Fields]:
+    """The table of a value, its row's key and its row. Raises ``ValueError``, as ``row_of`` does."""
+    return *place_of(value), row_of(value)
+
+
 def value_in(table: str, key: str, row: Fields) -> Value | None:
     """
     Read a row of a table; ``None`` for a table that holds no values.
@@ -281,15 +286,15 @@ class Identities:
     """Seals and opens the identities of one workspace. Safe to share between threads."""
 
     def __init__(self, keyring: Keyring, workspace_key: str) -> None:
-        self._keyring = keyring
-        self._workspace_key = workspace_key
+        self.keyring = keyring
+        self.workspace_key = workspace_key
 
     def sealed(self, one: Integration) -> Integration:
         """The same integration as it is kept: an identity that is sealed already stays as it is."""
         if one.username or one.options:
             return one if self._fits(one) else replace(one, identity=self._seal(one))
         # One under a key that is not loaded was never seen: only forgetting that key drops it.
-        if one.identity is None or not self._keyring.has_key_for(one.identity):
+        if one.identity is None or not self.keyring.has_key_for(one.identity):
             return one
         return replace(one, identity=None)
 
@@ -323,15 +328,15 @@ class Identities:
         return one.identity is None and bool(one.username or one.options)
 
     def _context(self, integration_id: str) -> SealContext:
-        return SealContext(self._workspace_key, integration_id, field="identity")
+        return SealContext(self.workspace_key, integration_id, field="identity")
 
     def _seal(self, one: Integration) -> Sealed:
         options = {_OPTION + name: Secret(text) for name, text in one.options.items()}
-        return self._keyring.seal(self._context(one.id), {_USERNAME: Secret(one.username), **options})
+        return self.keyring.seal(self._context(one.id), {_USERNAME: Secret(one.username), **options})
 
     def _fits(self, one: Integration) -> bool:
         """True when the identity is sealed under the primary key, and is the one that the fields say."""
-        if one.identity is None or self._keyring.needs_reseal(one.identity):
+        if one.identity is None or self.keyring.needs_reseal(one.identity):
             return False
         try:
             opened = self._opened(one.id, one.identity)
@@ -341,7 +346,7 @@ class Identities:
 
     def _opened(self, integration_id: str, identity: Sealed) -> Mapping[str, Any]:
         try:
-            found = self._keyring.open(self._context(integration_id), identity)
+            found = self.keyring.open(self._context(integration_id), identity)
         except KeyNotLoaded:
             return {"username": "", "options": NO_OPTIONS}
         options = {

@@ -82,6 +82,10 @@ _IN_WORDS = {
 }
 
 
+MEMORY_WILL_DO = frozenset({Action.SEE})
+"""What may rest on what Slack said up to five minutes ago. Nothing that changes, creates or reveals may."""
+
+
 def role_of(person: Person, team_id: str, *, is_named_admin: bool, is_editor: bool) -> Role:
     """
     Decide a person's role in the workspace of a request.
@@ -154,12 +158,3 @@ def _explanation(actor: Actor, action: Action, integration: Integration | None) 
         "Ask a workspace admin to add you to the editors.",
         actor.admins,
     )
-
-
-_REMEMBERED = frozenset({Action.SEE})
-"""What may rest on what Slack said up to five minutes ago. Nothing that changes, creates or reveals may."""
-
-
-def asks_again(action: Action | None) -> bool:
-    """Return whether an action needs the role of this moment; ``None`` = it may be any."""
-    return action not in _REMEMBERED

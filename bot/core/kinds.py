@@ -152,7 +152,11 @@ def read_draft(
     Raises:
         InvalidFields: With a sentence for each wrong field.
     """
-    values = {field.key: _cleaned(field, typed.get(field.key) or "") for field in kind.fields}
+    values = {field.key: typed.get(field.key) or "" for field in kind.fields}
+    # Spaces around an address are a slip; spaces in a password are part of it.
+    values |= {field.key: visible(values[field.key]).strip() for field in kind.fields if not field.is_secret}
+    values |= {field.key: field.read(values[field.key]) for field in kind.fields if field.read}
+    name = visible(name).strip()
     problems = {
         field.key: problem
         for field in kind.fields
@@ -160,7 +164,6 @@ def read_draft(
     }
     slips = {} if keeps_line_break else _line_breaks(kind, values)
     problems = {**_missing_parts(kind, values, keeps_secret), **slips, **problems}
-    name = visible(name).strip()
     if not NAME.fullmatch(name):
         problems["name"] = _NAME_PROBLEM
     is_addressed = not any(f"{{{key}}}" in kind.server for key in problems)
@@ -170,12 +173,6 @@ def read_draft(
     if problems or server is None:
         raise InvalidFields(problems)
     return _assembled(kind, name, values, server)
-
-
-def _cleaned(field: Field, value: str) -> str:
-    """Trim what is not a secret: spaces around an address are a slip, spaces in a password are part of it."""
-    value = value if field.is_secret else visible(value).strip()
-    return field.read(value) if field.read else value
 
 
 def _problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:

@@ -296,10 +296,14 @@ class Integration:
     made_as: str = ""
     """What the registry calls the current credential, if a driver made it: its id, no secret."""
 
-    @property
-    def key(self) -> str:
-        """The name as it is compared and sorted."""
-        return name_key(self.name)
+    key: str = field(init=False, compare=False, repr=False)
+    """The name as it is compared and sorted."""
+
+    def __post_init__(self) -> None:
+        """Fold the name once: lists and indexes ask for it all the time."""
+        key = name_key(self.name)
+        # The name's own text where the two are equal: thousands of copies would add up.
+        object.__setattr__(self, "key", self.name if key == self.name else key)
 
     @property
     def first_end(self) -> date | None:

@@ -1,5 +1,6 @@
 """Token buckets: how often somebody may ask. Nobody waits in a thread; they are told how long to wait."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 _MINUTE_S = 60.0
@@ -26,9 +27,9 @@ class Buckets:
     def __init__(self, a_minute: int, most: int = MOST_KEPT) -> None:
         self._every_s = _MINUTE_S / a_minute
         self._most = most
-        self._kept: dict[str, _Bucket] = {}
+        self._kept: dict[Hashable, _Bucket] = {}
 
-    def of(self, key: str, now: float) -> _Bucket:
+    def of(self, key: Hashable, now: float) -> _Bucket:
         """The bucket of a key; a new or idle one is full."""
         bucket = self._kept.get(key)
         if bucket is None or bucket.is_idle(now):

@@ -8,7 +8,6 @@
 3. Errors rise to ``failed``, or to ``_explanation`` where the listener ran on the executor.
 """
 
-import hashlib
 import logging
 import secrets
 import time
@@ -22,7 +21,7 @@ from typing import Any
 import orjson
 from slack_bolt import Ack, BoltContext, BoltResponse
 
-from bot.core.access import asks_again, require, role_of
+from bot.core.access import MEMORY_WILL_DO, require
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields, InvalidInput, NotInstalled, SecretInText, StoreFailure
 from bot.core.integrations.owners import left_at, note_departure
@@ -31,7 +30,7 @@ from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_s
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import ids_in
 from bot.services import Services
-from bot.slack.members import SlackRates
+from bot.slack.members import SlackRates, actor_of
 from bot.slack.response_url import CommandName
 from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
@@ -114,11 +113,14 @@ class Dispatch:
         require(self._services.ports, actor, Action.SEE)
         _refuse_secret(self._services, actor, text)
         verb, words = known or self._routes.read(text)
-        surface = surface_of(self._services, actor.workspace, actor.user_id, body)
-        available = {**self._given(actor), "ack": ack, "words": words, "surface": surface}
         opening = verb.opens.get(" ".join(words.rest).lower())
-        if opening is None and verb.name not in self._routes.waiting:
-            return call(verb.listener, {**available, "ack": _QuickAck(ack, self._command_name)})
+        answers_at_once = opening is None and verb.name not in self._routes.waiting
+        available = {**self._given(actor), "ack": ack, "words": words}
+        if answers_at_once:
+            available["ack"] = _QuickAck(ack, self._command_name)
+        available["surface"] = surface = surface_of(self._services, actor.workspace, actor.user_id, body)
+        if answers_at_once:
+            return call(verb.listener, available)
         ack()
         listener = opening or verb.listener
         return self._later(surface, context, lambda: self._answer(listener, available, context))
@@ -231,14 +233,12 @@ class Dispatch:
         workspace, user_id = _named_workspace(context), context.user_id or ""
         self._rates.take(workspace, user_id)
         workspace = self._workspaces(*workspace)
-        return _actor_of(self._services, workspace, user_id, body, fresh=asks_again(does))
+        return actor_of(self._services, workspace, user_id, body, fresh=does not in MEMORY_WILL_DO)
 
     def _opened(self, context: BoltContext, body: _Body) -> None:
         """Publish the whole list as the Home tab of the person who opened it."""
         workspace = self._workspaces(*_named_workspace(context))
-        actor = _actor_of(
-            self._services, workspace, context.user_id or "", body, fresh=asks_again(Action.SEE)
-        )
+        actor = actor_of(self._services, workspace, context.user_id or "", body, fresh=False)
         self._publish_home(actor, "")
 
     def _publish_home(self, actor: Actor, state: str | None) -> None:
@@ -280,8 +280,9 @@ class Dispatch:
     ) -> None:
         """Run a task on the executor; what goes wrong is shown where the person asked."""
         guarded = self._guarded(surface.show, context, task)
-        full = partial(surface.show, busy())
-        self._services.executor.submit(guarded, on_full=full, asks_registry=asks_registry)
+        self._services.executor.submit(
+            guarded, on_full=lambda: surface.show(busy()), asks_registry=asks_registry
+        )
 
     def _guarded(
         self, tell: Callable[[Message], None], context: BoltContext, task: Callable[[], None]
@@ -341,36 +342,6 @@ def _do_nothing() -> None:
 def _named_workspace(context: BoltContext) -> Workspace:
     """The workspace that a verified request names."""
     return Workspace(context.team_id or "", context.enterprise_id)
-
-
-def _actor_of(services: Services, workspace: Workspace, user_id: str, body: _Body, *, fresh: bool) -> Actor:
-    """Find out who is acting, in which role."""
-    person = services.people.person(workspace, user_id, fresh=fresh)
-
-    def is_among(ids: tuple[str, ...]) -> bool:
-        groups = [one for one in ids if one.startswith("S")]
-        return user_id in ids or (
-            bool(groups) and services.people.is_in_group(workspace, user_id, groups, fresh=fresh)
-        )
-
-    role = role_of(
-        person,
-        workspace.team_id,
-        is_named_admin=is_among(services.admins),
-        is_editor=not services.editors or is_among(services.editors),
-    )
-    people = tuple(admin for admin in services.admins if admin[:1] in "UW")
-    return Actor(
-        workspace, user_id, role, services.ports.now(), request_id=_request_id_of(body), admins=people
-    )
-
-
-def _request_id_of(body: _Body) -> str:
-    """An id that the same request has when it comes twice: a hash, since a trigger id is a capability."""
-    view = body.get("view") or {}
-    submitted = f"{view.get('id')}:{view.get('hash')}" if body.get("type") == "view_submission" else ""
-    sent = submitted or str(body.get("trigger_id") or body.get("event_id") or "")
-    return hashlib.sha256(sent.encode()).hexdigest()[:16] if sent else ""
 
 
 def _refuse_secret(services: Services, actor: Actor, text: str) -> None:

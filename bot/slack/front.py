@@ -92,12 +92,13 @@ def slack_front(
         clock: Seconds since 1970.
     """
     known: Seen = seen or SeenSignatures()
+    key = signing_secret.reveal().encode()
 
     def front(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         try:
             body = _body_of(environ)
             now = clock()
-            signature, signed_at = _verified_signature(environ, body, signing_secret, now)
+            signature, signed_at = _verified_signature(environ, body, key, now)
             if known.before(signature, signed_at, now):
                 raise _Refused(HTTPStatus.CONFLICT, "replayed", round(now - signed_at))
             check_shape(body, environ.get("CONTENT_TYPE", ""))
@@ -138,9 +139,7 @@ def _body_of(environ: "WSGIEnvironment") -> bytes:
     return body
 
 
-def _verified_signature(
-    environ: "WSGIEnvironment", body: bytes, secret: Secret, now: float
-) -> tuple[str, int]:
+def _verified_signature(environ: "WSGIEnvironment", body: bytes, key: bytes, now: float) -> tuple[str, int]:
     """
     Return the request's signature once it holds, and its timestamp.
 
@@ -160,7 +159,7 @@ def _verified_signature(
     if not _SIGNATURE.fullmatch(signature):
         raise _Refused(HTTPStatus.UNAUTHORIZED, "no signature", difference_s)
     signed = b"v0:" + timestamp.encode() + b":" + body
-    expected = "v0=" + hmac.digest(secret.reveal().encode(), signed, "sha256").hex()
+    expected = "v0=" + hmac.digest(key, signed, "sha256").hex()
     if not hmac.compare_digest(expected.encode(), signature.encode()):
         raise _Refused(HTTPStatus.UNAUTHORIZED, "wrong signature", difference_s)
     return signature, int(timestamp)

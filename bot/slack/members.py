@@ -5,10 +5,11 @@ lets an app ask only 20 times a minute for the members of groups, so even then a
 of 10 seconds ago.
 """
 
+import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future
 from threading import BoundedSemaphore, Lock
 from typing import Any, Generic, TypeVar
@@ -16,10 +17,12 @@ from typing import Any, Generic, TypeVar
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.core.access import role_of
 from bot.core.errors import Busy, QuaymasterError, SettingsError, TooOften
-from bot.core.model import Workspace
+from bot.core.model import Actor, Workspace
 from bot.core.ports.slack import Executor, Person
 from bot.core.token_bucket import Buckets
+from bot.services import Services
 from bot.slack.slack_errors import code_of, explained_refusal
 
 _REMEMBERED_S = 300.0
@@ -77,7 +80,7 @@ class SlackPeople:
             return _ask_person(self._slack(workspace), workspace, user_id)
 
         return self._persons.get(
-            f"{workspace.key} {user_id}",
+            (workspace, user_id),
             ask,
             max_age_s=0 if fresh else _REMEMBERED_S,
             deadline=time.monotonic() + self._person_s,
@@ -98,7 +101,7 @@ class SlackPeople:
         def ask() -> frozenset[str]:
             return _ask_members(self._slack(workspace), workspace, group_id)
 
-        return self._groups.get(f"{workspace.key} {group_id}", ask, max_age_s=max_age_s, deadline=deadline)
+        return self._groups.get((workspace, group_id), ask, max_age_s=max_age_s, deadline=deadline)
 
 
 def _ask_person(slack: WebClient, workspace: Workspace, user_id: str) -> Person:
@@ -179,12 +182,12 @@ class Questions(Generic[_Answer]):
         self._clock = clock
         self._most_remembered = most_remembered
         self._lock = Lock()
-        self._answers: dict[str, tuple[float, _Answer]] = {}
+        self._answers: dict[Hashable, tuple[float, _Answer]] = {}
         """By key: when it was asked for, and the answer; the oldest first."""
-        self._in_flight: dict[str, tuple[float, Future[_Answer]]] = {}
+        self._in_flight: dict[Hashable, tuple[float, Future[_Answer]]] = {}
         """By key: when the newest question was asked (monotonic seconds), and its answer to come."""
 
-    def get(self, key: str, ask: Callable[[], _Answer], *, max_age_s: float, deadline: float) -> _Answer:
+    def get(self, key: Hashable, ask: Callable[[], _Answer], *, max_age_s: float, deadline: float) -> _Answer:
         """
         Return an answer that was asked for at most ``max_age_s`` seconds ago, or ask.
 
@@ -213,7 +216,7 @@ class Questions(Generic[_Answer]):
         return self._patience.wait(question, deadline)
 
     def _ask(
-        self, key: str, ask: Callable[[], _Answer], question: "Future[_Answer]", asked_at: float
+        self, key: Hashable, ask: Callable[[], _Answer], question: "Future[_Answer]", asked_at: float
     ) -> None:
         aged_from = self._clock()
 
@@ -237,7 +240,7 @@ class Questions(Generic[_Answer]):
 
         self._lane.submit(answer, on_full=turn_away)
 
-    def _remember(self, key: str, answer: _Answer, asked_at: float) -> None:
+    def _remember(self, key: Hashable, answer: _Answer, asked_at: float) -> None:
         with self._lock:
             known_since = self._answers.get(key, (asked_at, answer))[0]
             if asked_at < known_since:
@@ -247,7 +250,7 @@ class Questions(Generic[_Answer]):
             if len(self._answers) > self._most_remembered:
                 del self._answers[next(iter(self._answers))]
 
-    def _forget(self, key: str, question: "Future[_Answer]") -> None:
+    def _forget(self, key: Hashable, question: "Future[_Answer]") -> None:
         with self._lock:
             if self._in_flight.get(key, (0.0, None))[1] is question:
                 del self._in_flight[key]
@@ -286,10 +289,41 @@ class SlackRates:
         """Count what a person sends. Raises ``TooOften``."""
         with self._lock:
             now = self._clock()
-            wait_s = self._people.take(self._people.of(f"{workspace.key} {user_id}", now), now)
+            wait_s = self._people.take(self._people.of((workspace, user_id), now), now)
             if wait_s:
                 raise TooOften(f"That is more than {self._a_minute} a minute; nothing was done.", wait_s)
-            wait_s = self._workspaces.take(self._workspaces.of(workspace.key, now), now)
+            wait_s = self._workspaces.take(self._workspaces.of(workspace, now), now)
         if wait_s:
             most = self._a_minute * PEOPLE_AT_ONCE
             raise TooOften(f"This workspace sends more than {most} a minute; nothing was done.", wait_s)
+
+
+def actor_of(
+    services: Services, workspace: Workspace, user_id: str, body: Mapping[str, Any], *, fresh: bool
+) -> Actor:
+    """Find out who is acting, in which role."""
+    person = services.people.person(workspace, user_id, fresh=fresh)
+    request_id = _request_id_of(body)
+    people = tuple([admin for admin in services.admins if admin[:1] in "UW"])
+
+    def is_among(ids: tuple[str, ...]) -> bool:
+        groups = [one for one in ids if one.startswith("S")]
+        return user_id in ids or (
+            bool(groups) and services.people.is_in_group(workspace, user_id, groups, fresh=fresh)
+        )
+
+    role = role_of(
+        person,
+        workspace.team_id,
+        is_named_admin=is_among(services.admins),
+        is_editor=not services.editors or is_among(services.editors),
+    )
+    return Actor(workspace, user_id, role, services.ports.now(), request_id=request_id, admins=people)
+
+
+def _request_id_of(body: Mapping[str, Any]) -> str:
+    """An id that the same request has when it comes twice: a hash, since a trigger id is a capability."""
+    view = body.get("view") or {}
+    submitted = f"{view.get('id')}:{view.get('hash')}" if body.get("type") == "view_submission" else ""
+    sent = submitted or str(body.get("trigger_id") or body.get("event_id") or "")
+    return hashlib.sha256(sent.encode()).hexdigest()[:16] if sent else ""

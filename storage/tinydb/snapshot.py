@@ -229,7 +229,7 @@ class Snapshot:
         """Put a value into every index, in the place of the one of its key."""
         self.discard(value)
         if isinstance(value, Integration):
-            key = _shared_key(value)
+            key = value.key
             self.by_id[value.id] = self.by_key[key] = value
             insort(self.keys, key)
             insort(self.texts, search_text(value))
@@ -405,12 +405,6 @@ def _remembered(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
 def endpoint_of(server: Server) -> tuple[str, int]:
     """Where a server is, whatever its scheme: its host and effective port."""
     return server.host, server.port or DEFAULT_PORTS[server.scheme]
-
-
-def _shared_key(integration: Integration) -> str:
-    """The name key, as the name's own text where the two are equal: thousands of copies would add up."""
-    key = integration.key
-    return integration.name if key == integration.name else key
 
 
 def key_of(integration: Integration) -> str:

@@ -26,7 +26,7 @@ from storage.records import Value
 from storage.sealing import Keyring
 from storage.tinydb.archive import SEGMENT, Archive
 from storage.tinydb.conversion import convert_workspaces, former_of, is_former
-from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys, workspace_path
+from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys, workspace_of, workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, loaded_keys
 from storage.tinydb.metadata import Metadata
@@ -99,7 +99,7 @@ class TinyDBStore:
 
     def read(self, workspace: Workspace) -> Reading:
         """One consistent state of a workspace. A workspace that was never changed is empty."""
-        opened = self._open.get(workspace.key)
+        opened = self._opened(workspace)
         if opened is None:
             archive = Archive(self._shared.volume, self._shared.sealer, workspace.key)
             return SnapshotReading(workspace, _EMPTY, archive, _NOBODY)
@@ -224,8 +224,9 @@ class TinyDBStore:
     def _forget(self, workspace: Workspace) -> None:
         """Delete everything of a workspace: first what is known of it, so that a crash leaves no fault."""
         with self._opening:
-            opened = self._open.pop(workspace.key, None)
+            opened = self._opened(workspace)
             if opened is not None:
+                del self._open[opened.workspace]
                 for token_id in opened.snapshot.tokens:
                     self._holders.pop(token_id, None)
             self._metadata.forget(workspace.key)
@@ -235,10 +236,15 @@ class TinyDBStore:
 
     def _workspace(self, workspace: Workspace) -> OpenWorkspace:
         with self._opening:
-            opened = self._open.get(workspace.key)
+            opened = self._opened(workspace)
             if opened is None:
-                opened = self._open[workspace.key] = OpenWorkspace(self._shared, workspace.key)
+                opened = OpenWorkspace(self._shared, workspace.key)
+                self._open[opened.workspace] = opened
         return opened
+
+    def _opened(self, workspace: Workspace) -> OpenWorkspace | None:
+        # The second look is for one that was named in another way: no file is ever opened twice.
+        return self._open.get(workspace) or self._open.get(workspace_of(workspace.key))
 
     def _remember_place(self, opened: OpenWorkspace) -> None:
         self._keep_places([opened])
@@ -264,10 +270,11 @@ class TinyDBStore:
         self._metadata = Metadata(volume, sealer)
         self.installations = TinyDBInstallations(self._metadata, self._forget)
         """Where the app is installed."""
-        self._open = {key: OpenWorkspace(self._shared, key) for key in workspace_keys(volume.directory)}
+        opened = {key: OpenWorkspace(self._shared, key) for key in workspace_keys(volume.directory)}
+        self._open = {one.workspace: one for one in opened.values()}
         self._metadata.verify(self._keyring)
         self._refuse_missing_keys(lost_keys)
-        self._faults = self._metadata.faults(self._open, sealer)
+        self._faults = self._metadata.faults(opened, sealer)
         if self._faults:
             # Before anything is sealed on top of a history that does not hold.
             key, fault = next(iter(self._faults.items()))
@@ -277,8 +284,8 @@ class TinyDBStore:
             )
         else:
             self._metadata.remember(self._keyring)
-            for opened in self._open.values():
-                opened.seal_identities()
+            for one in opened.values():
+                one.seal_identities()
 
     def _convert(self) -> None:
         """Convert a directory of format 1; its own file comes last, so that a crash begins it again."""

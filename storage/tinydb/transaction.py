@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from types import MappingProxyType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from bot.core.audit import AuditEntry, Event, News, next_entry
 from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
@@ -24,7 +24,7 @@ from bot.core.model import (
     Workspace,
     name_key,
 )
-from bot.core.ports.store import Candidate, Stored
+from bot.core.ports.store import Candidate, Fetch, Stored
 from bot.core.queries import (
     DependencyPage,
     Filter,
@@ -46,10 +46,9 @@ from storage.records import (
     Value,
     kids_of,
     place_of,
-    row_of,
+    record_of,
     sealed_in,
 )
-from storage.sealing import Keyring
 from storage.tinydb.archive import (
     Archive,
     deletion_at,
@@ -210,60 +209,71 @@ class _Settings:
         return MappingProxyType(self._settings)
 
 
+class ReliedOn(NamedTuple):
+    """What the decision of a fetch rests on."""
+
+    token: WorkflowToken | None
+    integration: Integration | None
+    link: Dependency | None
+    bar: Bar | None
+
+
 class SnapshotReading:
     """Implements ``bot.core.ports.store.Reading`` over one snapshot."""
 
     def __init__(self, workspace: Workspace, snapshot: Snapshot, archive: Archive, used: LastUsed) -> None:
-        self._workspace = workspace
-        self._snapshot = snapshot
+        self.workspace = workspace
+        self.snapshot = snapshot
+        """The workspace as this leaves it."""
         self._archive = archive
         self._used = used
 
-    @property
-    def workspace(self) -> Workspace:
-        """Which."""
-        return self._workspace
+    def relied_on(self, use: Fetch) -> ReliedOn:
+        """What the decision of a fetch rests on, as it is now, apart from last uses."""
+        snapshot, key = self.snapshot, (use.integration.id, use.token.target)
+        token, integration = snapshot.tokens.get(use.token.id), snapshot.by_id.get(use.integration.id)
+        return ReliedOn(token, integration, snapshot.dependency(*key), snapshot.bar(*key))
 
     @property
     def integrations(self) -> _Integrations:
         """The integrations."""
-        return _Integrations(self._snapshot, self._used)
+        return _Integrations(self.snapshot, self._used)
 
     @property
     def dependencies(self) -> _Dependencies:
         """The dependencies and bars."""
-        return _Dependencies(self._snapshot, self._used)
+        return _Dependencies(self.snapshot, self._used)
 
     @property
     def tokens(self) -> _Tokens:
         """The workflow tokens."""
-        return _Tokens(self._snapshot, self._used)
+        return _Tokens(self.snapshot, self._used)
 
     @property
     def history(self) -> _History:
         """The audit entries."""
-        return _History(self._snapshot, self._archive)
+        return _History(self.snapshot, self._archive)
 
     @property
     def settings(self) -> _Settings:
         """The workspace's settings."""
-        return _Settings(self._snapshot)
+        return _Settings(self.snapshot)
 
     @property
     def news(self) -> tuple[News, ...]:
         """The news that was not sent yet, the oldest first, at most 100."""
-        return tuple(nsmallest(_MOST_NEWS, self._snapshot.news.values(), key=lambda one: one.at))
+        return tuple(nsmallest(_MOST_NEWS, self.snapshot.news.values(), key=lambda one: one.at))
 
 
 def candidates(
     snapshot: Snapshot, used: LastUsed, target: Target, asked: Server | str | None
 ) -> tuple[Candidate, ...]:
     """What a target's token asks for, as ``Held.candidates`` says."""
-    return tuple(
-        Candidate(one, used.on(link) if link else None, snapshot.bar(one.id, target))
-        for one in _asked_for(snapshot, target, asked)
-        for link in [snapshot.dependency(one.id, target)]
-    )
+    found = []
+    for one in _asked_for(snapshot, target, asked):
+        link = snapshot.dependency(one.id, target)
+        found.append(Candidate(one, used.on(link) if link else None, snapshot.bar(one.id, target)))
+    return tuple(found)
 
 
 def _asked_for(snapshot: Snapshot, target: Target, asked: Server | str | None) -> Sequence[Integration]:
@@ -304,24 +314,18 @@ class SnapshotChange(SnapshotReading):
         before: Snapshot,
         archive: Archive,
         used: LastUsed,
-        keyring: Keyring,
+        identities: Identities,
         now: datetime,
     ) -> None:
         """Begin with a copy of a snapshot."""
         super().__init__(workspace, before.copy(), archive, used)
-        self._keyring = keyring
-        self._identities = Identities(keyring, workspace.key)
+        self._identities = identities
         self._now = now
         self.rows: Rows = {}
         self.drops_secret = False
         """True when a sealed secret is replaced or taken away."""
         self.gone: list[tuple[str, Target]] = []
         """The dependencies that were taken away, by integration id and target."""
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """The workspace as this change leaves it."""
-        return self._snapshot
 
     @property
     def makes_room(self) -> bool:
@@ -345,7 +349,7 @@ class SnapshotChange(SnapshotReading):
     def put_sealed(self, integration: Integration) -> None:
         """Keep an integration whose key, name and version were looked at already."""
         kids_of(integration)  # no plaintext reaches the disk
-        before = self._snapshot.by_id.get(integration.id)
+        before = self.snapshot.by_id.get(integration.id)
         kept = self._identities.sealed(integration)
         if before is not None:
             self.drops_secret |= not sealed_in(before) <= sealed_in(kept)
@@ -359,30 +363,30 @@ class SnapshotChange(SnapshotReading):
             self._take(value)
 
     def _remove_integration(self, shown: Integration) -> None:
-        present = self._snapshot.by_id.get(shown.id)
+        present = self.snapshot.by_id.get(shown.id)
         if present is None or present.version != shown.version:
             raise Outdated(present)
-        if dependents := self._snapshot.dependents.get(shown.id):
+        if dependents := self.snapshot.dependents.get(shown.id):
             raise HasDependencies(present.name, len(dependents))
-        for bar in tuple(self._snapshot.bars.get(shown.id)):
+        for bar in tuple(self.snapshot.bars.get(shown.id)):
             self._take(bar)
         self.drops_secret |= bool(sealed_in(present))
         self._take(present)
 
     def record(self, event: Event) -> None:
         """Append to the workspace's history."""
-        history = self._snapshot.history
-        entry = next_entry(history[-1] if history else None, self.workspace.key, event)
-        self._keep(replace(entry, seal=self._keyring.seal_entry(entry.hash)))
+        history = self.snapshot.history
+        entry = next_entry(history[-1] if history else None, self._identities.workspace_key, event)
+        self._keep(replace(entry, seal=self._identities.keyring.seal_entry(entry.hash)))
 
     def remember(self, request_id: str, outcome: str) -> None:
         """Keep what this request came to, as ``Change.remember`` says."""
         if not request_id:
             return
-        known = self._snapshot.requests.get(request_id)
+        known = self.snapshot.requests.get(request_id)
         if known and not self._is_over(known):
             raise AlreadyDone(known.outcome)
-        for old in [one for one in self._snapshot.requests.values() if self._is_over(one)]:
+        for old in [one for one in self.snapshot.requests.values() if self._is_over(one)]:
             self._take(old)
         self._keep(DoneRequest(request_id, outcome, self._now))
 
@@ -394,9 +398,7 @@ class SnapshotChange(SnapshotReading):
         """Write what was noted of what is there; give everything that need not be noted any more."""
         noted = self._used.unwritten()
         for key in noted:
-            known = (
-                self._snapshot.tokens.get(key) if isinstance(key, str) else self._snapshot.dependency(*key)
-            )
+            known = self.snapshot.tokens.get(key) if isinstance(key, str) else self.snapshot.dependency(*key)
             if known is not None:
                 by_now = self._used.by_now(known)
                 if by_now is not known:
@@ -405,57 +407,58 @@ class SnapshotChange(SnapshotReading):
 
     def forget_oldest(self, entries: list[AuditEntry]) -> None:
         """Take the oldest entries away, once they stand in the archive."""
-        del self._snapshot.history[: len(entries)]
+        del self.snapshot.history[: len(entries)]
         for entry in entries:
-            self._write(entry, None)
+            self._drop_row(entry)
 
     def seal_again(self, trusted: str) -> None:
         """Have everything written again, each entry sealed under the primary key."""
         self.drops_secret = True
-        for entry in tuple(self._snapshot.history):
-            self._keep(sealed_again(self._keyring, entry, trusted))
+        for entry in tuple(self.snapshot.history):
+            self._keep(sealed_again(self._identities.keyring, entry, trusted))
 
     def restore(self, value: Value) -> None:
         """Keep a value as another store had it, whatever its version, hash and seal."""
         self._keep(self._identities.restored(value) if isinstance(value, Integration) else value)
 
     def _keep(self, value: Value) -> None:
-        self._snapshot.add(value)
-        self._write(value, row_of(value))
+        self.snapshot.add(value)
+        table, key, row = record_of(value)
+        self.rows.setdefault(table, {})[key] = row
 
     def _take(self, value: Value) -> None:
-        if self._snapshot.discard(value):
-            self._write(value, None)
+        if self.snapshot.discard(value):
+            self._drop_row(value)
             if isinstance(value, Dependency):
                 self.gone.append((value.integration_id, value.target))
 
-    def _write(self, value: Value, row: Fields | None) -> None:
+    def _drop_row(self, value: Value) -> None:
         table, key = place_of(value)
-        self.rows.setdefault(table, {})[key] = row
+        self.rows.setdefault(table, {})[key] = None
 
     def _require_successor(self, integration: Integration) -> None:
         """Raise ``Outdated`` unless an integration is new, or follows the one that is there."""
-        present = self._snapshot.by_id.get(integration.id)
+        present = self.snapshot.by_id.get(integration.id)
         is_new = present is None and integration.version == 1
         if not is_new and (present is None or integration.version - present.version not in (0, 1)):
             raise Outdated(present)
 
     def _require_free_name(self, integration: Integration) -> None:
-        holder = self._snapshot.by_key.get(integration.key)
+        holder = self.snapshot.by_key.get(integration.key)
         if holder and holder.id != integration.id:
             raise NameTaken(integration.name)
 
     def _require_integration(self, integration_id: str) -> None:
-        if integration_id not in self._snapshot.by_id:
+        if integration_id not in self.snapshot.by_id:
             raise NotFound("That integration is gone, so nothing was linked to it.", "Choose another.")
 
     def _drop_old_tokens(self, made_at: datetime) -> None:
         """Drop tokens that were over long before this one was made."""
-        history = self._snapshot.history
+        history = self.snapshot.history
         # Only their hashes are kept, so a token dropped by a wrong clock could never be brought back.
         if history and made_at - history[-1].event.at > _CLOCK_JUMP:
             return
         over_before = made_at - _TOKENS_KEPT_FOR
-        tokens = self._snapshot.tokens.values()
+        tokens = self.snapshot.tokens.values()
         for token in [one for one in tokens if (one.revoked_at or one.expires_at) < over_before]:
             self._take(token)

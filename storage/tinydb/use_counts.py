@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from bot.core.audit import Event, Result
 from bot.core.errors import StoreFailure, UseOutdated
-from bot.core.ports.store import Fetch, Reading
+from bot.core.model import WorkflowToken, Workspace
+from bot.core.ports.store import Fetch
+from storage.tinydb.transaction import ReliedOn
 from storage.tinydb.workspace import OpenWorkspace
 
 _HOUR = timedelta(hours=1)
@@ -25,7 +27,7 @@ log = logging.getLogger(__name__)
 class _Line(NamedTuple):
     """Fetches that are one line of the history."""
 
-    workspace: str
+    workspace: Workspace
     hour: datetime
     token_id: str
     integration_id: str
@@ -53,27 +55,28 @@ class UseCounts:
     def record(self, opened: OpenWorkspace, use: Fetch) -> None:
         """Record a fetch. Raises ``UseOutdated`` or a ``StoreFailure``; then nothing was recorded."""
         line = _line_of(use)
-        reading = opened.read()
-        _refuse_outdated(reading, use)
-        if _is_first(reading, use) or not self._count_more(line):
+        known = opened.read().relied_on(use)
+        _refuse_outdated(known, use)
+        if _is_first(known, use) or not self._count_more(line):
             self._record_first(opened, use, line)
         if use.dependency:
             opened.used.note(use.integration.id, use.token.target, use.token.id, use.at)
 
     def _record_first(self, opened: OpenWorkspace, use: Fetch, line: _Line) -> None:
         with opened.change() as change:
-            _refuse_outdated(change, use)
-            is_first = _is_first(change, use)
+            known = change.relied_on(use)
+            _refuse_outdated(known, use)
+            is_first = _is_first(known, use)
             if use.dependency and is_first:
                 change.put(use.dependency)
             if is_first or line not in self._counts:
                 change.record(use.event)
         with self._lock:
-            known = self._counts.get(line)
-            if known is None:
+            count = self._counts.get(line)
+            if count is None:
                 self._counts[line] = _Count(use.event)
             elif not is_first:
-                known.more += 1
+                count.more += 1
 
     def _count_more(self, line: _Line) -> bool:
         with self._lock:
@@ -88,7 +91,7 @@ class UseCounts:
 
     def write_over(self, opened: OpenWorkspace) -> None:
         """Write the counts of a workspace's hours that are over. When that fails they are counted on."""
-        over = self._take_over(opened.key)
+        over = self._take_over(opened.workspace)
         if not any(count.more for count in over.values()):
             return
         try:
@@ -100,7 +103,7 @@ class UseCounts:
             self._put_back(over)
             log.warning("%s: counts of fetches could not be written: %s", opened.key, error.message)
 
-    def _take_over(self, workspace: str) -> dict[_Line, _Count]:
+    def _take_over(self, workspace: Workspace) -> dict[_Line, _Count]:
         now = _NEVER if self._is_ending else self._clock()
         with self._lock:
             over = [one for one in self._counts if one.workspace == workspace and one.hour + _HOUR <= now]
@@ -115,40 +118,31 @@ class UseCounts:
 def _line_of(use: Fetch) -> _Line:
     hour = use.at.replace(minute=0, second=0, microsecond=0)
     event = use.event
-    return _Line(use.workspace.key, hour, use.token.id, use.integration.id, event.action, event.result)
+    return _Line(use.workspace, hour, use.token.id, use.integration.id, event.action, event.result)
 
 
 def _summary(count: _Count, hour: datetime, at: datetime) -> Event:
     return replace(count.event, at=at, more=count.more, hour=hour, request_id="")
 
 
-def _is_first(reading: Reading, use: Fetch) -> bool:
+def _is_first(known: ReliedOn, use: Fetch) -> bool:
     """True for a target's first fetch of an integration."""
-    if use.dependency is None:
-        return False
-    return reading.dependencies.get(use.integration.id, use.token.target) is None
+    return use.dependency is not None and known.link is None
 
 
-def _refuse_outdated(reading: Reading, use: Fetch) -> None:
+def _refuse_outdated(known: ReliedOn, use: Fetch) -> None:
     """Raise ``UseOutdated`` unless everything is as it was when the decision was made."""
-    if not (_is_token_same(reading, use) and _is_integration_same(reading, use)):
+    is_same = known.integration is not None and known.integration.version == use.integration.version
+    if not (is_same and _is_token_same(known.token, use.token)):
         raise UseOutdated
     if use.dependency is None:
         return
-    key = use.integration.id, use.token.target
-    link = reading.dependencies.get(*key) if use.needs_link else None
-    if reading.dependencies.bar(*key) or (use.needs_link and not (link and link.granted_by)):
+    if known.bar or (use.needs_link and not (known.link and known.link.granted_by)):
         raise UseOutdated
 
 
-def _is_token_same(reading: Reading, use: Fetch) -> bool:
-    present, known = reading.tokens.get(use.token.id), use.token
+def _is_token_same(present: WorkflowToken | None, known: WorkflowToken) -> bool:
     return present is not None and (
         (present.revoked_at, present.expires_at, present.approved_by, present.declined_by, present.target)
         == (None, known.expires_at, known.approved_by, known.declined_by, known.target)
     )
-
-
-def _is_integration_same(reading: Reading, use: Fetch) -> bool:
-    present = reading.integrations.get(use.integration.id)
-    return present is not None and present.version == use.integration.version

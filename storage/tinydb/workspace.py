@@ -67,13 +67,13 @@ class _Batch:
     gone: list[tuple[str, Target]] = field(default_factory=list)
     written_uses: dict[UseKey, datetime] = field(default_factory=dict)
 
-    def join(self, change: SnapshotChange, waiter: _Waiter) -> None:
+    def join(self, change: SnapshotChange, waiter: _Waiter, *, makes_room: bool) -> None:
         """Take in a change that was made on top of those that are in it."""
         self.waiters.append(waiter)
         for table, rows in change.rows.items():
             self.rows.setdefault(table, {}).update(rows)
         self.snapshot = change.snapshot
-        self.makes_room &= change.makes_room
+        self.makes_room &= makes_room
         self.drops_secret |= change.drops_secret
         self.gone += change.gone
 
@@ -143,7 +143,7 @@ class OpenWorkspace:
                     self._staged,
                     self.archive,
                     self.used,
-                    self._shared.sealer.keyring,
+                    self._identities,
                     self._shared.clock(),
                 )
                 yield change
@@ -197,11 +197,13 @@ class OpenWorkspace:
     def _stage(self, change: SnapshotChange) -> _Waiter:
         """Add a finished change to the batch; the lock is held."""
         self._archive_oldest(change)
-        if not self._batch.waiters and not change.makes_room:  # on a full disk a deletion must not grow
+        makes_room = change.makes_room
+        # On a full disk a deletion must not grow.
+        if not self._batch.waiters and not makes_room and not self.used.is_written:
             self._batch.written_uses = change.put_last_used()
         waiter = _Waiter(leads=not self._has_leader)
         self._has_leader = True
-        self._batch.join(change, waiter)
+        self._batch.join(change, waiter, makes_room=makes_room)
         self._staged = change.snapshot
         return waiter
 
@@ -252,8 +254,9 @@ class OpenWorkspace:
         """Show what is on disk to readers; the lock is held."""
         assert batch.snapshot  # noqa: S101 # somebody leads only with a change
         self._snapshot = batch.snapshot
-        self.used.settle(batch.written_uses)
-        self.used.forget(batch.gone)
+        if batch.written_uses or batch.gone:
+            self.used.settle(batch.written_uses)
+            self.used.forget(batch.gone)
         holders = self._shared.holders
         for token_id, row in batch.rows.get(TOKENS, {}).items():
             # Ids are random: should two workspaces ever draw the same one, the older token goes on working.

@@ -44,7 +44,7 @@ def answer(ports, caller, added):
 
     def act():
         held = ports.store.token_holder(caller.token.id, added.server)
-        choice = decide(held.candidates, added.server, caller.target)
+        choice = decide(held.candidates, added.server, caller.token.target)
         return choice.integration.name, choice.reason
 
     return act

@@ -138,7 +138,7 @@ def test_caller_is_whom_the_token_speaks_for(store, make):
     text, token = make()
     caller = identify_caller(store, text, None, MORNING + HOUR)
 
-    assert (caller.workspace, caller.target) == (ACME, WEB_SHOP)
+    assert (caller.workspace, caller.token.target) == (ACME, WEB_SHOP)
     assert caller.actor.user_id == f"token {token.id}"
     assert (caller.actor.role, caller.actor.source) == (Role.VIEWER, Source.WORKFLOW)
 

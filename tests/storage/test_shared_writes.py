@@ -86,7 +86,7 @@ def together(
         first = pool.submit(outcome, lambda: record(store, 1))
         disk.waiting.wait(5)
         others = [pool.submit(outcome, change) for change in changes]
-        wait_until(lambda: len(store._open["T1"]._batch.waiters) >= len(changes) - refused(changes))
+        wait_until(lambda: len(store._open[T1]._batch.waiters) >= len(changes) - refused(changes))
         disk.gate.set()
         return [one.result() for one in (first, *others)]
 

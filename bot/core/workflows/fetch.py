@@ -81,14 +81,15 @@ def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
     """
     end = time.monotonic() + _DEADLINE_S
     if not caller.candidates:
-        target = caller.target.as_typed
+        target = caller.token.target.as_typed
         raise NotFound(
             f"{target} is linked to no integration.", f"Link one: /integrations link NAME {target}"
         )
     reading = ports.store.read(caller.workspace)
     servers = dict.fromkeys(one.integration.server for one in caller.candidates)
     chosen = [
-        _decide(ports, caller, candidates_at(reading, server, caller.target), server) for server in servers
+        _decide(ports, caller, candidates_at(reading, server, caller.token.target), server)
+        for server in servers
     ]
     return [_hand_out(ports, caller, one, max(0.1, end - time.monotonic())) for one in chosen]
 
@@ -112,7 +113,7 @@ def _named(ports: Ports, caller: Caller, name: str) -> Candidate:
     if not caller.candidates:
         raise_not_named(ports.store.read(caller.workspace), name, caller.token)
     candidate = caller.candidates[0]
-    if error := obstacle(candidate, caller.target, caller.token):
+    if error := obstacle(candidate, caller.token.target, caller.token):
         _refuse(ports, caller, candidate.integration, error)
     return candidate
 
@@ -120,14 +121,14 @@ def _named(ports: Ports, caller: Caller, name: str) -> Candidate:
 def _decide(ports: Ports, caller: Caller, candidates: tuple[Candidate, ...], server: Server) -> Candidate:
     """Decide which answers for a server; that the caller may fetch none of them is recorded."""
     try:
-        return decide(candidates, server, caller.target, caller.token).candidate
+        return decide(candidates, server, caller.token.target, caller.token).candidate
     except NotPermitted as error:
         _refuse(ports, caller, candidates[0].integration, error)
 
 
 def _refuse(ports: Ports, caller: Caller, integration: Integration, error: NotPermitted) -> NoReturn:
     """Record that the caller was refused, each hour's first time, and raise ``error``."""
-    facts = {"target": caller.target, "token_id": caller.token.id, "reason": error.message}
+    facts = {"target": caller.token.target, "token_id": caller.token.id, "reason": error.message}
     tried = refusal(caller.actor, Action.FETCH, integration, **facts)
     ports.store.record_use(Fetch(caller.workspace, integration, caller.token, caller.at, tried))
     raise error
@@ -144,7 +145,7 @@ def _login_for(ports: Ports, caller: Caller, candidate: Candidate) -> Login:
     """The login, with a name under which what AWS or a token server gives may be kept."""
     integration = candidate.integration
     credential = open_credential(ports.keyring, caller.workspace, integration)
-    key, target = caller.workspace.key, caller.target
+    key, target = caller.workspace.key, caller.token.target
     asker = Asker(
         f"{key}/{caller.token.created_by}", integration.id, f"{key}/{target.kind.value}/{target.name}"
     )
@@ -177,7 +178,7 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
     is_swept = (known is None or known.is_swept) and keep_sweep(ports, caller, candidate)
     first = Dependency(
         integration.id,
-        caller.target,
+        caller.token.target,
         added_by=caller.token.created_by,
         added_at=caller.at,
         source=Source.WORKFLOW,
@@ -185,7 +186,7 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         is_swept=is_swept,
         credential_number=integration.credential_number,
     )
-    fetched = event(caller.actor, action, integration, target=caller.target, token_id=caller.token.id)
+    fetched = event(caller.actor, action, integration, target=caller.token.target, token_id=caller.token.id)
     needs_link = _needs_link(candidate, caller.token)
     use = Fetch(caller.workspace, integration, caller.token, caller.at, fetched, first, needs_link)
     try:
@@ -233,8 +234,8 @@ def _raise_outdated(ports: Ports, caller: Caller, read: Integration) -> NoReturn
     now = reading.integrations.get(read.id)
     if now is None:
         raise_gone(reading, read)
-    candidate = candidate_of(reading, now, caller.target)
-    raise obstacle(candidate, caller.target, caller.token) or Busy(
+    candidate = candidate_of(reading, now, caller.token.target)
+    raise obstacle(candidate, caller.token.target, caller.token) or Busy(
         f"“{read.name}” was changed at this moment; nothing was handed out.", "Try again."
     )
 
@@ -260,11 +261,11 @@ def list_offers(ports: Ports, caller: Caller, after: str | None = None) -> Offer
     """Return what the caller may fetch: what is linked to its target, and what is open to it."""
     reading = ports.store.read(caller.workspace)
     page = reading.integrations.page(Filter(), Window(after=after, size=_OFFERS_A_PAGE))
-    rows = [candidate_of(reading, row.integration, caller.target) for row in page.rows]
+    rows = [candidate_of(reading, row.integration, caller.token.target) for row in page.rows]
     offers = tuple(
         Offer(row.integration, row.dependency is not None)
         for row in rows
-        if obstacle(row, caller.target, caller.token) is None
+        if obstacle(row, caller.token.target, caller.token) is None
         and (after is None or row.integration.key > after)
     )
     return OfferPage(offers, page.rows[-1].integration.key if page.has_next else None)
@@ -281,8 +282,8 @@ def list_servers(ports: Ports, caller: Caller) -> list[Integration]:
     found = []
     for server in servers:
         try:
-            candidates = candidates_at(reading, server, caller.target)
-            found.append(decide(candidates, server, caller.target, caller.token))
+            candidates = candidates_at(reading, server, caller.token.target)
+            found.append(decide(candidates, server, caller.token.target, caller.token))
         except (Conflict, NotPermitted):
             continue
     return [choice.integration for choice in found]

@@ -25,7 +25,7 @@ def keep_sweep(ports: Ports, caller: Caller, candidate: Candidate) -> bool:
     before is not swept any more.
     """
     known = candidate.dependency
-    uses = ports.store.read(caller.workspace).dependencies.of_target(caller.target)
+    uses = ports.store.read(caller.workspace).dependencies.of_target(caller.token.target)
     others = [one for one in uses if one.integration.server != candidate.integration.server]
     if known is not None:
         if not is_swept_still(known, uses):

@@ -47,11 +47,6 @@ class Caller:
     """What it asks for, from the moment the token was looked up."""
 
     @property
-    def target(self) -> Target:
-        """The target the token speaks for."""
-        return self.token.target
-
-    @property
     def actor(self) -> Actor:
         """The caller as the history names it."""
         name = f"token {self.token.id}"

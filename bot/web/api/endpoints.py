@@ -222,7 +222,8 @@ def credentials(call: Call) -> Reply:
     if server_url is None:
         return json_reply(_logins_by_key(list_servers(call.ports, call.caller)))
     handed = fetch_at(call.ports, call.caller, parse_server(server_url))
-    return Reply(docker_credentials(server_url, handed).encode(), JSON, headers=_expiry_headers([handed]))
+    headers = _expiry_headers([handed])
+    return Reply(docker_credentials(server_url, handed).encode(), JSON, headers=headers)
 
 
 def _logins_by_key(integrations: Iterable[Integration]) -> dict[str, str]:
