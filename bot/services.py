@@ -1,7 +1,7 @@
 """What listeners and the web are given by name: the ports, and a few facts about this installation."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from slack_sdk import WebClient
@@ -10,6 +10,7 @@ from bot.core.kinds import Kinds
 from bot.core.model import Workspace
 from bot.core.ports import Ports
 from bot.core.ports.slack import Executor, People
+from bot.core.workspace_rules import RuleBook
 
 
 class Replies(Protocol):
@@ -46,3 +47,21 @@ class Services:
     """What ``Who may fetch it`` starts with: True = *Linked targets only*."""
     editors: tuple[str, ...] = ()
     """User and group ids of ``QUAYMASTER_EDITORS``; empty = every member."""
+    rules: RuleBook | None = None
+    """What each workspace has chosen of these; ``None`` = one is served, and the operator's settings hold."""
+
+    def admins_of(self, workspace: Workspace) -> tuple[str, ...]:
+        """The ids of people and groups who are admins of a workspace beside Slack's own."""
+        return self.rules.of(workspace).admins if self.rules else self.admins
+
+    def within(self, workspace: Workspace) -> "Services":
+        """The same with the rules of a workspace."""
+        if self.rules is None:
+            return self
+        rules = self.rules.of(workspace)
+        return replace(
+            self,
+            admins=rules.admins,
+            editors=rules.editors,
+            default_linked_only=rules.default_linked_only,
+        )

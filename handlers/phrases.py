@@ -40,6 +40,7 @@ _DID = {
     Action.ENDS: "told of the end of the login of",
     Action.MUTE: "muted",
     Action.NOTIFY: "chose where news goes",
+    Action.CONFIGURE: "changed the workspace's settings",
     Action.GIVE: "gave",
     Action.GIVE_ALL: "gave everything of somebody",
     Action.ORPHAN: "orphaned",
@@ -71,6 +72,7 @@ _TRIED = {
     Action.IMPORT: "import",
     Action.MUTE: "mute",
     Action.NOTIFY: "choose where news goes",
+    Action.CONFIGURE: "change the workspace's settings",
     Action.GIVE: "give",
     Action.GIVE_ALL: "give everything of somebody",
 }

@@ -36,19 +36,21 @@ from handlers.blocks import (
 from handlers.phrases import last_used, origin
 from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
+from handlers.workspace_settings import open_form, register_form
 
 _REMOVE = "settings.remove"
+_OPENS = {"workspace": open_form}
 _SHOWN = 40
 """Rows that fit into one message."""
 
 
 def register(routes: Routes) -> None:
     """Add the verb and the Remove button."""
-    summary = "every integration a project, an environment or an image uses"
+    summary = "every integration a project, an environment or an image uses; `settings workspace` (admins)"
     usage = "project|environment|image TARGET"
-    routes.verb(
-        Verb("settings", settings, usage, "project web-shop", summary, ("uses", "setting")), does=Action.SEE
-    )
+    verb = Verb("settings", settings, usage, "project web-shop", summary, ("uses", "setting"), _OPENS)
+    routes.verb(verb, does=Action.SEE)
+    register_form(routes)
     routes.action(_REMOVE, remove, changes=True)
 
 

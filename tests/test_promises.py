@@ -5,6 +5,7 @@ import pytest
 from bot.core.integrations.owners import note_departure
 from bot.core.ports.registry import Tags
 from bot.core.ports.slack import Person
+from bot.core.workspace_rules import RuleBook, WorkspaceRules
 from bot.run.outbox import Outbox
 from bot.run.watcher import Watcher
 from handlers import FEATURES
@@ -12,6 +13,7 @@ from handlers.notify import draw_closed, draw_news
 from handlers.routes import Routes
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
 from tests.fakes.scripted_registry import PROVED, REJECTED
+from tests.features.fixtures import UNHURRIED
 from tests.features.promises import ROUTES, action_ids
 from tests.features.team import ACME
 from tests.features.test_add import FORM
@@ -90,8 +92,11 @@ def hear_of_a_leaver(team):
 
 
 @pytest.fixture
-def walked(team, registry):
+def walked(make_team, store, registry):
     """A team that has walked through every screen there is."""
+    team = make_team(rules=RuleBook(store, WorkspaceRules(rate_limit=UNHURRIED)))
+    team.command("settings workspace", ADMIN)
+    team.close(ADMIN)
     team.add_many(25)
     team.link_many("registry-000", 40)
     team.command("list")

@@ -35,6 +35,7 @@ _LEAST_ROLE = {
     Action.DELETE: Role.MEMBER,
     Action.MUTE: Role.MEMBER,
     Action.NOTIFY: Role.ADMIN,
+    Action.CONFIGURE: Role.ADMIN,
     Action.GIVE: Role.MEMBER,
     Action.GIVE_ALL: Role.ADMIN,
 }
@@ -77,6 +78,7 @@ _IN_WORDS = {
     Action.DELETE: "delete",
     Action.MUTE: "mute",
     Action.NOTIFY: "choose where news goes",
+    Action.CONFIGURE: "change the workspace's settings",
     Action.GIVE: "give away",
     Action.GIVE_ALL: "give away what others own",
 }

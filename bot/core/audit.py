@@ -60,6 +60,8 @@ class Action(StrEnum):
     GIVE_ALL = "owner.give_all"
     ORPHAN = "integration.orphan"
     """Its owner was deactivated."""
+    CONFIGURE = "workspace.configure"
+    """The admins of a workspace chose its rules."""
     NOTIFY = "news.channel"
     """The channel that news goes to was chosen or switched off."""
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same

@@ -82,14 +82,14 @@ class Outbox:
         if not news.to.startswith(("U", "W")):
             return (news.to,)
         person = self._services.people.person(workspace, news.to, fresh=False)
-        return self._services.admins if person.is_deleted else (news.to,)
+        return self._services.admins_of(workspace) if person.is_deleted else (news.to,)
 
     def _give_up_or_wait(self, workspace: Workspace, group: tuple[News, ...], code: str) -> None:
         ports, channel = self._services.ports, group[0].to
         log.warning("news was not taken by Slack: %s", code)
         if code in _CLOSED and (workspace, channel) not in self._closed:
             self._closed.add((workspace, channel))
-            for admin in self._services.admins:
+            for admin in self._services.admins_of(workspace):
                 self._post(workspace, admin, self._draw_closed(channel))
         if code in _GONE | _CLOSED or group[0].attempts >= MOST_ATTEMPTS:
             mark_sent(ports, workspace, group)

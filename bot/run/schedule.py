@@ -116,8 +116,8 @@ def review(services: Services) -> None:
     for workspace in ports.store.workspaces():
         for token in working_tokens(ports.store, workspace, ports.now()):
             creator = services.people.person(workspace, token.created_by, fresh=False)
-            note_departure(ports, workspace, creator, services.admins)
-            review_token(ports, workspace, token, creator, services.admins)
+            note_departure(ports, workspace, creator, services.admins_of(workspace))
+            review_token(ports, workspace, token, creator, services.admins_of(workspace))
 
 
 def remind(services: Services) -> None:

@@ -12,6 +12,7 @@ from slack_bolt.adapter.wsgi import SlackRequestHandler
 
 from bot.core.errors import QuaymasterError
 from bot.core.secrets import Secret
+from bot.core.workspace_rules import RuleBook
 from bot.logs import slack_logger, start_logging
 from bot.run.app_manifest import manifest_scopes
 from bot.run.process import guard_memory, limit_memory, raise_descriptor_limit
@@ -103,12 +104,19 @@ def slack_app(settings: Settings, wired: Wired) -> App:
     return build_app(
         wired.services,
         signing_secret=secret.reveal() if secret else "",
-        rates=SlackRates(settings.rate_limit),
+        rates=_rates_of(settings, wired.services.rules),
         workspaces=_workspaces_of(wired),
         command_name=wired.command_name,
         doubt=wired.installed.find_out if wired.installed else None,
         logger=slack_logger(),
     )
+
+
+def _rates_of(settings: Settings, rules: RuleBook | None) -> SlackRates:
+    """Count by what each workspace has chosen, or by the operator's limit."""
+    if rules is None:
+        return SlackRates(settings.rate_limit)
+    return SlackRates(settings.rate_limit, limit_of=lambda workspace: rules.of(workspace).rate_limit)
 
 
 def _workspaces_of(wired: Wired) -> Workspaces:

@@ -18,6 +18,7 @@ from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
 from bot.core.secrets import Secret
+from bot.core.workspace_rules import RuleBook, WorkspaceRules
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
@@ -110,6 +111,7 @@ def build_services(
         admins=settings.admins,
         editors=settings.editors,
         default_linked_only=settings.default_linked_only,
+        rules=RuleBook(port, _rules_of(settings)) if installed else None,
     )
     clockwork = Clockwork(
         services,
@@ -121,6 +123,13 @@ def build_services(
     )
     seen = None if isinstance(store, TinyDBStore) else store.signatures
     return Wired(services, store, executor, clockwork, client, people_lane, command_name, seen, installed)
+
+
+def _rules_of(settings: Settings) -> WorkspaceRules:
+    """What holds in a workspace that has chosen nothing else."""
+    return WorkspaceRules(
+        settings.admins, settings.editors, settings.default_linked_only, settings.rate_limit
+    )
 
 
 def _installed(

@@ -184,7 +184,9 @@ class Dispatch:
         form = Form((view.get("state") or {}).get("values") or {}, read_facts(view))
         given = self._given(actor)
         ports = self._services.ports
-        hurried = replace(self._services, ports=replace(ports, registry=_Hurried(ports.registry, deadline)))
+        hurried = replace(
+            given["services"], ports=replace(ports, registry=_Hurried(ports.registry, deadline))
+        )
         named_ack = _NamingAck(ack, self._command_name)
         call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
@@ -218,7 +220,7 @@ class Dispatch:
 
     def _note_departure(self, workspace: Workspace, user_id: str) -> None:
         person = self._services.people.person(workspace, user_id, fresh=True)
-        note_departure(self._services.ports, workspace, person, self._services.admins)
+        note_departure(self._services.ports, workspace, person, self._services.admins_of(workspace))
 
     def failed(self, error: Exception, body: _Body) -> BoltResponse:
         """Answer a request whose listener or middleware failed: the person is told, Slack gets a 200."""
@@ -230,9 +232,8 @@ class Dispatch:
 
     def _actor(self, context: BoltContext, body: _Body, does: Action | None) -> Actor:
         """Count the request, then say who is acting, in which role."""
-        workspace, user_id = _named_workspace(context), context.user_id or ""
+        workspace, user_id = self._workspaces(*_named_workspace(context)), context.user_id or ""
         self._rates.take(workspace, user_id)
-        workspace = self._workspaces(*workspace)
         return actor_of(self._services, workspace, user_id, body, fresh=does not in MEMORY_WILL_DO)
 
     def _opened(self, context: BoltContext, body: _Body) -> None:
@@ -248,7 +249,9 @@ class Dispatch:
 
     def _given(self, actor: Actor) -> dict[str, Any]:
         """Return the arguments that every listener may name."""
-        return {"services": self._services, "routes": self._routes, "actor": actor}
+        is_one = self._services.rules is None
+        services = self._services if is_one else self._services.within(actor.workspace)
+        return {"services": services, "routes": self._routes, "actor": actor}
 
     def _answer(
         self,

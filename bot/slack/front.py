@@ -259,6 +259,7 @@ _INPUT = _record(
         "selected_option": _OPTION,
         "selected_options": _items(_OPTION, 0),
         "selected_user": _text,
+        "selected_users": _items(_text, 0),
         "selected_channel": _text,
         "selected_conversation": _text,
         "selected_date": _text,

@@ -277,34 +277,57 @@ class SlackRates:
     Safe to share between threads.
     """
 
-    def __init__(self, a_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """``a_minute`` is a person's; ``clock`` gives monotonic seconds."""
+    def __init__(
+        self,
+        a_minute: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        limit_of: Callable[[Workspace], int] | None = None,
+    ) -> None:
+        """
+        Begin to count.
+
+        Args:
+            a_minute: A person's.
+            clock: Gives monotonic seconds.
+            limit_of: What a workspace has chosen for a person; ``None`` = ``a_minute`` for all.
+        """
         self._a_minute = a_minute
         self._clock = clock
+        self._limit_of = limit_of
         self._lock = threading.Lock()
-        self._people = Buckets(a_minute)
-        self._workspaces = Buckets(a_minute * PEOPLE_AT_ONCE)
+        self._buckets = {a_minute: _of_size(a_minute)}
+        """Those of people and those of workspaces, by what a person may send."""
 
     def take(self, workspace: Workspace, user_id: str) -> None:
         """Count what a person sends. Raises ``TooOften``."""
+        a_minute = self._limit_of(workspace) if self._limit_of else self._a_minute
         with self._lock:
             now = self._clock()
-            wait_s = self._people.take(self._people.of((workspace, user_id), now), now)
+            people, workspaces = self._buckets.get(a_minute) or self._buckets.setdefault(
+                a_minute, _of_size(a_minute)
+            )
+            wait_s = people.take(people.of((workspace, user_id), now), now)
             if wait_s:
-                raise TooOften(f"That is more than {self._a_minute} a minute; nothing was done.", wait_s)
-            wait_s = self._workspaces.take(self._workspaces.of(workspace, now), now)
+                raise TooOften(f"That is more than {a_minute} a minute; nothing was done.", wait_s)
+            wait_s = workspaces.take(workspaces.of(workspace, now), now)
         if wait_s:
-            most = self._a_minute * PEOPLE_AT_ONCE
+            most = a_minute * PEOPLE_AT_ONCE
             raise TooOften(f"This workspace sends more than {most} a minute; nothing was done.", wait_s)
+
+
+def _of_size(a_minute: int) -> tuple[Buckets, Buckets]:
+    return Buckets(a_minute), Buckets(a_minute * PEOPLE_AT_ONCE)
 
 
 def actor_of(
     services: Services, workspace: Workspace, user_id: str, body: Mapping[str, Any], *, fresh: bool
 ) -> Actor:
     """Find out who is acting, in which role."""
+    rules = services if services.rules is None else services.rules.of(workspace, fresh=fresh)
     person = services.people.person(workspace, user_id, fresh=fresh)
     request_id = _request_id_of(body)
-    people = tuple([admin for admin in services.admins if admin[:1] in "UW"])
+    people = tuple([admin for admin in rules.admins if admin[:1] in "UW"])
 
     def is_among(ids: tuple[str, ...]) -> bool:
         groups = [one for one in ids if one.startswith("S")]
@@ -315,8 +338,8 @@ def actor_of(
     role = role_of(
         person,
         workspace.team_id,
-        is_named_admin=is_among(services.admins),
-        is_editor=not services.editors or is_among(services.editors),
+        is_named_admin=is_among(rules.admins),
+        is_editor=not rules.editors or is_among(rules.editors),
     )
     return Actor(workspace, user_id, role, services.ports.now(), request_id=request_id, admins=people)
 

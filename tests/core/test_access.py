@@ -30,6 +30,7 @@ ADMINISTERING = (
     Action.DECLINE_TOKEN,
     Action.RENAME_TARGET,
     Action.NOTIFY,
+    Action.CONFIGURE,
     Action.GIVE_ALL,
 )
 

@@ -9,6 +9,8 @@ from tests.fakes.clock import Clock
 from tests.fakes.real_postgres import RealPostgres, database, migrated, postgres
 from tests.fakes.slack_cloud import SlackCloud
 from tests.fakes.slack_server import SlackServer
+from tests.features.fixtures import FORGOTTEN_S
+from tests.features.promises import unheard
 from tests.installs.replicas import Replica, settings_for
 
 __all__ = ["database", "migrated", "postgres"]
@@ -17,11 +19,15 @@ STORES = ["directory", pytest.param("database_url", marks=pytest.mark.needs("pos
 
 
 @pytest.fixture
-def cloud(slack_server: SlackServer, clock: Clock) -> SlackCloud:
-    """Slack, empty."""
+def cloud(slack_server: SlackServer, clock: Clock) -> Iterator[SlackCloud]:
+    """Slack, empty. A test fails when anything broke one of Slack's rules."""
+    clock.advance(FORGOTTEN_S)
     made = SlackCloud(slack_server.url, clock)
     slack_server.page = made
-    return made
+    yield made
+
+    assert [one for tenant in made.tenants.values() for one in tenant.refused] == []
+    assert [one for tenant in made.tenants.values() for one in unheard(tenant.shown)] == []
 
 
 @pytest.fixture
