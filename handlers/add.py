@@ -94,9 +94,9 @@ def tick() -> None:
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what the form says."""
     kind = chosen_kind(services.kinds, state_value(form.values, "kind", KIND))
+    is_checked, linked_only = is_check_wanted(form), is_closed(form)
     draft = typed_draft(form, kind)
-    is_checked = is_check_wanted(form)
-    added = add_integration(services.ports, actor, draft, is_checked=is_checked, linked_only=is_closed(form))
+    added = add_integration(services.ports, actor, draft, is_checked=is_checked, linked_only=linked_only)
     ack(response_action="update", view=_saved(added))
 
 

@@ -249,7 +249,7 @@ def _empty(page: IntegrationPage, state: State, services: Services) -> str:
 
 def _controls(state: State, services: Services) -> list[Block]:
     """The Filters menu and the Integration Name box; their ids carry the state and change with it."""
-    first_page = replace(state, after=None, before=None)
+    encoded = replace(state, after=None, before=None).encoded()
     box = text_input(
         _WORDS,
         state.words,
@@ -258,8 +258,8 @@ def _controls(state: State, services: Services) -> list[Block]:
         dispatch_action_config={"trigger_actions_on": ["on_enter_pressed"]},
     )
     return [
-        section("Filters", _filters(state, services), block_id=first_page.encoded("filters")),
-        labelled("Integration Name", box, first_page.encoded("words"), optional=True, dispatch_action=True),
+        section("Filters", _filters(state, services), block_id=f"filters{encoded}"),
+        labelled("Integration Name", box, f"words{encoded}", optional=True, dispatch_action=True),
         divider(),
     ]
 

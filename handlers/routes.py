@@ -5,6 +5,7 @@ runs on our executor: nothing that can fail or wait stands between a press and S
 """
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -242,3 +243,12 @@ def call(listener: Listener, available: Mapping[str, Any]) -> None:
 def argument_names(listener: Listener) -> tuple[str, ...]:
     """The names of a listener's arguments, looked up once."""
     return tuple(inspect.signature(listener).parameters)
+
+
+def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a view's ``private_metadata``; what is not a JSON object is no facts."""
+    try:
+        facts = json.loads(view.get("private_metadata") or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}

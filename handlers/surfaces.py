@@ -15,6 +15,7 @@ from slack_sdk import WebClient
 from bot.core.model import Workspace
 from bot.services import Services
 from handlers.blocks import Message, View, modal, notice
+from handlers.routes import read_facts
 
 HOME = "home"
 """The fact in a modal's ``private_metadata`` that says it was opened from the Home tab: its list's state."""
@@ -231,15 +232,6 @@ def as_modal(message: Message) -> View:
 def _as_home(message: Message) -> View:
     """Show a message's blocks as the Home tab."""
     return {"type": "home", "blocks": message["blocks"]}
-
-
-def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a view's ``private_metadata``; what is not a JSON object is no facts."""
-    try:
-        facts = json.loads(view.get("private_metadata") or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return facts if isinstance(facts, dict) else {}
 
 
 def with_facts(view: View, facts: Mapping[str, Any]) -> View:

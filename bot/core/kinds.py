@@ -155,8 +155,8 @@ def read_draft(
     values = {field.key: typed.get(field.key) or "" for field in kind.fields}
     # Spaces around an address are a slip; spaces in a password are part of it.
     values |= {field.key: visible(values[field.key]).strip() for field in kind.fields if not field.is_secret}
-    values |= {field.key: field.read(values[field.key]) for field in kind.fields if field.read}
     name = visible(name).strip()
+    values |= {field.key: field.read(values[field.key]) for field in kind.fields if field.read}
     problems = {
         field.key: problem
         for field in kind.fields

@@ -306,6 +306,11 @@ class Integration:
         object.__setattr__(self, "key", self.name if key == self.name else key)
 
     @property
+    def search_text(self) -> str:
+        """What words are looked for in: name key, address and kind, each on a line, the name first."""
+        return f"{self.key}\n{self.server.address}\n{self.kind}\n"
+
+    @property
     def first_end(self) -> date | None:
         """The first day that anything of its login is known to end."""
         check = self.check

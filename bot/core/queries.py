@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Generic, TypeVar
 
 from bot.core.audit import AuditEntry
 from bot.core.model import Dependency, Integration, Outcome, Target, WorkflowToken, name_key
+
+_Row = TypeVar("_Row")
 
 
 class Mark(StrEnum):
@@ -42,11 +45,6 @@ class Filter:
     marks: frozenset[Mark] = frozenset()
     today: date | None = None
     """What ``ENDING`` and ``UNUSED`` are held against."""
-
-
-def search_text(integration: Integration) -> str:
-    """Return what words are looked for in: name key, address and kind, each on a line, the name first."""
-    return f"{integration.key}\n{integration.server.address}\n{integration.kind}\n"
 
 
 def needles_of(narrowed: Filter) -> tuple[tuple[str, ...], ...]:
@@ -112,10 +110,10 @@ class IntegrationPage:
 
 
 @dataclass(frozen=True, slots=True)
-class DependencyPage:
-    """A page of an integration's dependencies, sorted by kind (project, environment, image), then name."""
+class NumberedPage(Generic[_Row]):
+    """A page of what is counted in pages."""
 
-    rows: tuple[Dependency, ...]
+    rows: tuple[_Row, ...]
     number: int
     """From 0; a number past the end gives the last page."""
     total: int
@@ -125,6 +123,26 @@ class DependencyPage:
     def has_next(self) -> bool:
         """True when more follow."""
         return (self.number + 1) * self.size < self.total
+
+
+class DependencyPage(NumberedPage[Dependency]):
+    """A page of an integration's dependencies, sorted by kind (project, environment, image), then name."""
+
+    __slots__ = ()
+
+
+class TargetPage(NumberedPage[Target]):
+    """A page of targets, sorted by kind (project, environment, image), then name."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPage(NumberedPage[WorkflowToken]):
+    """A page of workflow tokens: those that are valid first, of both the newest first."""
+
+    valid: int
+    """How many of all that were asked for are valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,40 +169,6 @@ class Unused:
     integration: Integration
     dependencies: int
     last_used_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPage:
-    """A page of workflow tokens: those that are valid first, of both the newest first."""
-
-    rows: tuple[WorkflowToken, ...]
-    number: int
-    """From 0; a number past the end gives the last page."""
-    total: int
-    valid: int
-    """How many of all that were asked for are valid."""
-    size: int
-
-    @property
-    def has_next(self) -> bool:
-        """True when more follow."""
-        return (self.number + 1) * self.size < self.total
-
-
-@dataclass(frozen=True, slots=True)
-class TargetPage:
-    """A page of targets, sorted by kind (project, environment, image), then name."""
-
-    rows: tuple[Target, ...]
-    number: int
-    """From 0; a number past the end gives the last page."""
-    total: int
-    size: int
-
-    @property
-    def has_next(self) -> bool:
-        """True when more follow."""
-        return (self.number + 1) * self.size < self.total
 
 
 @dataclass(frozen=True, slots=True)

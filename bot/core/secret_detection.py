@@ -83,9 +83,9 @@ def looks_secret(text: str) -> bool:
         return True
     if any(map(_PASSWORD.fullmatch, re.split("[\\s\"'“”]+", text))):
         return True
-    if any(not _is_image(match) for match in _ASSIGNED.finditer(text)):
+    if not all(map(_is_image, _ASSIGNED.finditer(text))):
         return True
-    return any(_is_random(match.group()) for match in _OPAQUE.finditer(text))
+    return any(map(_is_random, _OPAQUE.findall(text)))
 
 
 def _is_image(assigned: re.Match[str]) -> bool:

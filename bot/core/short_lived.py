@@ -3,17 +3,15 @@
 ``aws ecr get-login-password``, ``az acr login``, ``gcloud auth`` and others leave them in docker's files.
 """
 
-import base64
-import binascii
-import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+
+from bot.core.integrations.credentials import end_of_token
 
 _SHORT = timedelta(hours=24)
 """A login that ends within this time is not worth keeping."""
 
-_JWT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
 _ECR_HOST = (
     r"[0-9]{12}\.dkr[.-]ecr(-fips)?\.[a-z0-9][a-z0-9_-]*\.(amazonaws\.(com(\.cn)?|eu)|on\.(aws|amazonwebservices\.com\.cn)"
     r"|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)"
@@ -137,26 +135,6 @@ def short_lived(host: str, username: str, password: str, now: datetime) -> _Shor
         return None
     verb = "ended" if end <= now else "ends"
     return _ShortLived(f"Its token says that it {verb} at {moment(end)}.", "Add a lasting one by the form.")
-
-
-def end_of_token(password: str) -> datetime | None:
-    """
-    Read when a JSON Web Token says it ends; ``None`` for anything else.
-
-    The token is not verified: only its registry can do that.
-
-    Source: RFC 7519, section 4.1.4.
-    """
-    token = _JWT.fullmatch(password)
-    if not token:
-        return None
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(token[1] + "=" * (-len(token[1]) % 4)))
-        end = claims.get("exp")
-        is_number = isinstance(end, int | float) and not isinstance(end, bool)
-        return datetime.fromtimestamp(end, UTC) if is_number else None
-    except (ValueError, AttributeError, OverflowError, OSError, RecursionError, binascii.Error):
-        return None
 
 
 def moment(end: datetime) -> str:

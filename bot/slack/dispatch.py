@@ -35,8 +35,8 @@ from bot.slack.response_url import CommandName
 from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected
-from handlers.routes import Form, Listener, Press, Routes, call
-from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, read_facts, surface_of
+from handlers.routes import Form, Listener, Press, Routes, call, read_facts
+from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, surface_of
 
 log = logging.getLogger("quaymaster.app")
 
@@ -182,13 +182,12 @@ class Dispatch:
         if listener is None:
             raise InvalidInput("This form is too old.", "Close it and open it again.")
         form = Form((view.get("state") or {}).get("values") or {}, read_facts(view))
-        given = self._given(actor)
         ports = self._services.ports
         hurried = replace(
             given["services"], ports=replace(ports, registry=_Hurried(ports.registry, deadline))
         )
         named_ack = _NamingAck(ack, self._command_name)
-        call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
+        call(listener, {**self._given(actor), "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
             self._services.executor.submit(
                 lambda: self._publish_home(actor, str(form.facts[HOME])), on_full=_do_nothing

@@ -188,7 +188,7 @@ class _TokenRows:
         rows = self._asked.ask("token_page", at=at, words=like_patterns(words), number=number, size=size)
         shown = self._shown([row for row in rows if row[0] is not None])
         number, total, valid = rows[0][3:]
-        return TokenPage(shown, number, total, valid, size)
+        return TokenPage(shown, number, total, size, valid)
 
     def of_target(self, target: Target) -> tuple[WorkflowToken, ...]:
         return self._shown(self._asked.ask("tokens_of_target", **target_columns(target)))

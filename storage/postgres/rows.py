@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import Action, AuditEntry, Event, News, Result, former_name
 from bot.core.model import Bar, Dependency, Integration, Target, TargetKind, WorkflowToken, name_key
-from bot.core.queries import lasting_marks, search_text
+from bot.core.queries import lasting_marks
 from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
 
 Parameters = dict[str, Any]
@@ -54,7 +54,7 @@ def integration_row(one: Integration) -> Parameters:
         "port": one.server.port or DEFAULT_PORTS[one.server.scheme],
         "version": one.version,
         "created_at": one.created_at,
-        "search": search_text(one),
+        "search": one.search_text,
         "owner": one.owner,
         "marks": sorted(lasting_marks(one)),
         "ends_on": one.first_end,

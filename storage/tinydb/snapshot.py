@@ -38,7 +38,6 @@ from bot.core.queries import (
     Window,
     lasting_marks,
     needles_of,
-    search_text,
 )
 from storage.records import DoneRequest, Value
 
@@ -232,7 +231,7 @@ class Snapshot:
             key = value.key
             self.by_id[value.id] = self.by_key[key] = value
             insort(self.keys, key)
-            insort(self.texts, search_text(value))
+            insort(self.texts, value.search_text)
             self.servers.add(endpoint_of(value.server), value)
         elif isinstance(value, Dependency):
             self.dependents.add(value.integration_id, value)
@@ -261,7 +260,7 @@ class Snapshot:
         if isinstance(present, Integration):
             del self.by_id[present.id], self.by_key[present.key]
             del self.keys[bisect_left(self.keys, present.key)]
-            del self.texts[bisect_left(self.texts, search_text(present))]
+            del self.texts[bisect_left(self.texts, present.search_text)]
             self.servers.discard(endpoint_of(present.server), present)
         elif isinstance(present, Dependency):
             self.dependents.discard(present.integration_id, present)

@@ -157,7 +157,7 @@ class _Tokens(_Part):
     def page(self, at: datetime, words: tuple[str, ...], number: int, size: int) -> TokenPage:
         found, valid = self._snapshot.tokens_found(words, at)
         number, shown = _page(found, number, size)
-        return TokenPage(tuple(map(self._used.on_token, shown)), number, len(found), valid, size)
+        return TokenPage(tuple(map(self._used.on_token, shown)), number, len(found), size, valid)
 
     def of_target(self, target: Target) -> tuple[WorkflowToken, ...]:
         return tuple(map(self._used.on_token, reversed(self._snapshot.target_tokens.get(target))))

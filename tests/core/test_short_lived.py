@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.core.short_lived import end_of_token, short_lived
+from bot.core.integrations.credentials import end_of_token
+from bot.core.short_lived import short_lived
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOST = "registry.example.com"

@@ -245,6 +245,7 @@ def draft_integration(
     actor: Actor, keyring: CredentialKeyring, draft: Draft, *, linked_only: bool = False
 ) -> Integration:
     """Make a new integration of a draft, its credential sealed for it."""
+    ends = end_of_credential(draft.credential)
     made = Integration(
         id=new_id(),
         name=draft.name,
@@ -261,7 +262,7 @@ def draft_integration(
         linked_only=linked_only,
         note=draft.note,
         ends_on=draft.ends_on,
-        secret_ends=end_of_credential(draft.credential),
+        secret_ends=ends,
     )
     return seal_credential(keyring, actor.workspace, made, draft.credential)
 
