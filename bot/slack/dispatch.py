@@ -182,12 +182,12 @@ class Dispatch:
         if listener is None:
             raise InvalidInput("This form is too old.", "Close it and open it again.")
         form = Form((view.get("state") or {}).get("values") or {}, read_facts(view))
-        ports = self._services.ports
+        given, ports = self._given(actor), self._services.ports
         hurried = replace(
             given["services"], ports=replace(ports, registry=_Hurried(ports.registry, deadline))
         )
         named_ack = _NamingAck(ack, self._command_name)
-        call(listener, {**self._given(actor), "services": hurried, "ack": named_ack, "form": form})
+        call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
             self._services.executor.submit(
                 lambda: self._publish_home(actor, str(form.facts[HOME])), on_full=_do_nothing
