@@ -94,6 +94,8 @@ class Settings(StoreSettings):
     allowed_networks: tuple[_Network, ...] = PRIVATE_NETWORKS
     default_linked_only: bool = False
     """True: what is added is for linked targets only, unless the form says otherwise."""
+    is_secret_entered_on_page: bool = False
+    """True: no form in Slack has a field for a secret."""
     rate_limit: int = _PRESSES_A_MINUTE
     """How many commands, presses and forms a person may send a minute."""
     metrics: tuple[str, int] | None = None
@@ -125,6 +127,7 @@ class Settings(StoreSettings):
             editors=_ids_of(environ, "QUAYMASTER_EDITORS"),
             allowed_networks=_networks_of(environ),
             default_linked_only=_default_access_of(environ),
+            is_secret_entered_on_page=_secret_entry_of(environ),
             rate_limit=_rate_limit_of(environ),
             metrics=_metrics_of(environ),
             is_watching=_is_watching(environ),
@@ -169,6 +172,19 @@ def _is_watching(environ: _Environment) -> bool:
     if text not in ("on", "off"):
         raise SettingsError("QUAYMASTER_WATCH must be on or off.")
     return text == "on"
+
+
+def _secret_entry_of(environ: _Environment) -> bool:
+    """Read where secrets are entered: in Slack's forms too, or only on the page."""
+    text = _written(environ, "QUAYMASTER_SECRET_ENTRY") or "slack"
+    if text not in ("slack", "page"):
+        raise SettingsError("QUAYMASTER_SECRET_ENTRY is neither slack nor page: write one of them.")
+    if text == "page" and _base_url_of(environ) is None:
+        raise SettingsError(
+            "QUAYMASTER_SECRET_ENTRY is page, but QUAYMASTER_BASE_URL is not set: write the https address of "
+            "this server there, because the page's link begins with it."
+        )
+    return text == "page"
 
 
 def database_url_of(environ: _Environment) -> Secret | None:

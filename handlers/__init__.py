@@ -36,6 +36,7 @@ read by ``blocks.py``. ``delete.py`` is the one to imitate.
 
 from handlers import (
     add,
+    ask,
     decide,
     delete,
     edit,
@@ -62,7 +63,7 @@ from handlers import (
 from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
-FIRST = (list, add, show, edit, rotate, delete, link, target_settings, targets, give)
+FIRST = (list, add, show, edit, rotate, ask, delete, link, target_settings, targets, give)
 REST = (unused, imports, images, history, notify, help, home, decide)
 FEATURES = (*FIRST, test, tags, token, revoke, which, *REST)
 """In the order help lists them."""

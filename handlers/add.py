@@ -39,8 +39,9 @@ from handlers.form import (
 )
 from handlers.link import OPEN as LINK
 from handlers.routes import Form, Press, Routes, Verb, Words
+from handlers.secret_links import FOR_ADD, entry_button, link_for_new, needs_page
 from handlers.show import OPEN as SHOW
-from handlers.surfaces import ModalSurface, Surface
+from handlers.surfaces import ModalSurface, Surface, as_modal
 from handlers.test import OPEN as TEST
 from handlers.token import OPEN as TOKEN
 
@@ -94,6 +95,9 @@ def tick() -> None:
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what the form says."""
     kind = chosen_kind(services.kinds, state_value(form.values, "kind", KIND))
+    if needs_page(form, kind, services):
+        ack(response_action="update", view=as_modal(link_for_new(form, kind, services, actor)))
+        return
     is_checked, linked_only = is_check_wanted(form), is_closed(form)
     draft = typed_draft(form, kind)
     added = add_integration(services.ports, actor, draft, is_checked=is_checked, linked_only=linked_only)
@@ -124,7 +128,8 @@ def _add_form(services: Services, kind: Kind, name: str = "", values: dict[str, 
     blocks = [
         kind_menu(services.kinds, kind),
         name_input(name),
-        *inputs(kind, known),
+        *inputs(kind, known, without_secrets=services.is_secret_entered_on_page),
+        *entry_button(services, kind, FOR_ADD),
         *plain_warning(known),
         access_menu(linked_only=services.default_linked_only),
         *note_and_end(),

@@ -12,7 +12,7 @@ from bot.core.errors import InvalidInput
 from bot.core.integrations.dependencies import unlink_if_linked
 from bot.core.integrations.edits import EditPlan, Remaining, edit_integration, plan_edit, who_remains
 from bot.core.integrations.inventory import Saved
-from bot.core.kinds import Kind
+from bot.core.kinds import Kind, known_values
 from bot.core.model import Actor, Integration
 from bot.services import Services
 from handlers.blocks import (
@@ -36,7 +36,6 @@ from handlers.form import (
     form_view,
     inputs,
     is_check_wanted,
-    known_values,
     name_input,
     note_and_end,
     plain_warning,
@@ -48,6 +47,7 @@ from handlers.form import (
 from handlers.phrases import origin, targets_depend
 from handlers.picker import open_picker
 from handlers.routes import Form, Press, Routes, Verb, Words
+from handlers.secret_links import FOR_EDIT, entry_button
 from handlers.surfaces import Surface, with_facts
 
 OPEN = "edit.open"
@@ -70,13 +70,13 @@ def register(routes: Routes) -> None:
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form of the integration that was named."""
     plan = plan_edit(services.ports, actor, name=words.name)
-    surface.open(_edit_form(plan, services.kinds[plan.integration.kind]))
+    surface.open(_edit_form(plan, services.kinds[plan.integration.kind], services))
 
 
 def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form from a row's Edit entry."""
     plan = plan_edit(services.ports, actor, press.value)
-    surface.open(_edit_form(plan, services.kinds[plan.integration.kind]))
+    surface.open(_edit_form(plan, services.kinds[plan.integration.kind], services))
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -97,14 +97,15 @@ def _shown(form: Form) -> tuple[str, int]:
     return integration_id, version
 
 
-def _edit_form(plan: EditPlan, kind: Kind) -> View:
+def _edit_form(plan: EditPlan, kind: Kind, services: Services) -> View:
     """The form, filled in with everything but the secret."""
     integration = plan.integration
-    values = known_values(integration)
+    values, keeps_secret = known_values(integration), integration.secret is not None
     blocks = [
         context(f"Integration type: {escape(kind.label)}"),
         name_input(integration.name),
-        *inputs(kind, values, keeps_secret=integration.secret is not None),
+        *inputs(kind, values, keeps_secret=keeps_secret, without_secrets=services.is_secret_entered_on_page),
+        *entry_button(services, kind, FOR_EDIT, integration.id),
         *plain_warning(values),
         access_menu(linked_only=integration.linked_only),
         default_box(integration),

@@ -12,7 +12,7 @@ from typing import Any
 from bot.core.errors import InvalidInput
 from bot.core.integrations.edits import Sharing
 from bot.core.integrations.inventory import Saved
-from bot.core.kinds import Draft, Field, Kind, Kinds, read_draft
+from bot.core.kinds import Draft, Field, Kind, Kinds, known_values, read_draft
 from bot.core.model import Integration, Server
 from handlers.blocks import (
     Block,
@@ -86,11 +86,18 @@ def name_input(name: str = "") -> Block:
     return labelled("Integration Name", box, "name")
 
 
-def inputs(kind: Kind, values: Mapping[str, str], *, keeps_secret: bool = False) -> list[Block]:
-    """A kind's fields, filled with what is known; a secret's box is always empty."""
+def inputs(
+    kind: Kind, values: Mapping[str, str], *, keeps_secret: bool = False, without_secrets: bool = False
+) -> list[Block]:
+    """
+    A kind's fields, filled with what is known; a secret's box is always empty.
+
+    ``without_secrets``: secrets are entered on a page of ours, so the form has no box for them.
+    """
     return [
         _field_input(field, "" if field.is_secret else values.get(field.key, field.initial), keeps_secret)
         for field in kind.fields
+        if not (field.is_secret and without_secrets)
     ]
 
 
@@ -188,8 +195,18 @@ def typed_draft(form: Form, kind: Kind, *, keeps_secret: bool = False) -> Draft:
     is_kept = not is_check_wanted(form)
     typed = _typed_values(form, kind)
     draft = read_draft(kind, name, typed, keeps_secret=keeps_secret, keeps_line_break=is_kept)
-    note = "".join(filter(str.isprintable, state_value(form.values, "note", VALUE)))[:200]
-    return replace(draft, note=note.strip(), ends_on=_typed_end(form.values))
+    return replace(draft, note=_typed_note(form), ends_on=_typed_end(form.values))
+
+
+def typed_beside_secret(form: Form, kind: Kind) -> tuple[dict[str, str], date | None, str]:
+    """What was typed in a form whose secret is entered elsewhere: values by key, the end, the note."""
+    typed = {one.key: state_value(form.values, one.key, VALUE) for one in kind.fields if not one.is_secret}
+    name = state_value(form.values, "name", VALUE)
+    return {**typed, "name": name}, _typed_end(form.values), _typed_note(form)
+
+
+def _typed_note(form: Form) -> str:
+    return "".join(filter(str.isprintable, state_value(form.values, "note", VALUE)))[:200].strip()
 
 
 def end_input(ends_on: date | None = None) -> Block:
@@ -208,12 +225,6 @@ def typed_credential(form: Form, kind: Kind, integration: Integration) -> Draft:
 def is_check_wanted(form: Form) -> bool:
     """True unless ``Save without checking`` is ticked."""
     return not form.values.get("skip", {}).get(TICK, {}).get("selected_options")
-
-
-def known_values(integration: Integration) -> dict[str, str]:
-    """What the edit form starts with: every field but the secret."""
-    address = {"url": integration.server.origin, "username": integration.username}
-    return {**address, **integration.options, "ca": integration.ca or ""}
 
 
 def shown_values(state: Mapping[str, Any], kind: Kind) -> dict[str, str]:

@@ -26,6 +26,8 @@ _DID = {
     Action.DECLINE_TOKEN: "declined a token",
     Action.RENAME_TARGET: "renamed a target",
     Action.ALLOW_REALM: "allowed a token server for",
+    Action.ASK_SECRET: "asked for the secret of",
+    Action.ENTER_SECRET: "entered the secret of",
     Action.ROTATE: "rotated the credential of",
     Action.PREPARE: "prepared the next credential of",
     Action.RETIRE: "retired the former credential of",
@@ -144,6 +146,8 @@ _PERSON = {
     Action.GIVE: "to {}",
     Action.GIVE_ALL: "to {}",
     Action.ORPHAN: "{} was deactivated",
+    Action.ASK_SECRET: "from {}",
+    Action.ENTER_SECRET: "asked by {}",
     Action.REVOKE_ALL: "of {}",
 }
 """What the other person has to do with it."""

@@ -147,6 +147,10 @@ def _leaked(event: Event) -> tuple[str, list[Block]]:
     return f":no_entry: {_who(event)} revoked everything of yours: {event.reason}.", []
 
 
+def _entered(event: Event) -> tuple[str, list[Block]]:
+    return f":lock: {_who(event)} entered the secret of {bold(event.name)}, as you asked.", []
+
+
 def _fetched(event: Event) -> tuple[str, list[Block]]:
     text = f":inbox_tray: {_target(event)} fetched {bold(event.name)} for the first time."
     quiet = button(
@@ -165,5 +169,6 @@ _MESSAGES: Mapping[Action, Callable[[Event], tuple[str, list[Block]]]] = {
     Action.DECLINE_TOKEN: _decided,
     Action.REVOKE_TOKEN: _left,
     Action.REVOKE_ALL: _leaked,
+    Action.ENTER_SECRET: _entered,
     Action.FETCH: _fetched,
 }

@@ -18,7 +18,7 @@ from bot.core.integrations.rotation import (
     retire_former,
     roll_back,
 )
-from bot.core.kinds import Kind
+from bot.core.kinds import known_values
 from bot.core.model import Actor
 from bot.services import Services
 from handlers.blocks import (
@@ -35,13 +35,13 @@ from handlers.form import (
     form_view,
     inputs,
     is_check_wanted,
-    known_values,
     skip_box,
     typed_credential,
 )
 from handlers.picker import open_picker
 from handlers.rotation_news import BACK, LOOK, RETIRE, WAIT, Running, rotation_message
 from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
+from handlers.secret_links import FOR_ROTATION, entry_button, link_for_rotation
 from handlers.surfaces import Surface, as_modal, with_facts
 
 OPEN = "rotate.open"
@@ -75,7 +75,7 @@ def _begin_or_show(plan: RotationPlan, surface: Surface, services: Services) -> 
     if plan.progress:
         surface.show(rotation_message(plan.progress))
     else:
-        surface.open(_rotation_form(plan, services.kinds[plan.integration.kind]))
+        surface.open(_rotation_form(plan, services))
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -84,6 +84,9 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     if not isinstance(integration_id, str) or not isinstance(version, int):
         raise InvalidInput("This form is too old.", f"Close it and type {COMMAND} rotate again.")
     plan = plan_rotation(services.ports, actor, integration_id, version)
+    if services.is_secret_entered_on_page:
+        ack(response_action="update", view=as_modal(link_for_rotation(form, integration_id, services, actor)))
+        return
     draft = typed_credential(form, services.kinds[plan.integration.kind], plan.integration)
     begun = begin_rotation(services.ports, actor, plan, draft, is_checked=is_check_wanted(form))
     ack(response_action="update", view=as_modal(rotation_message(_progress_of(begun))))
@@ -132,16 +135,22 @@ def look(press: Press, surface: Surface, services: Services, actor: Actor) -> No
     surface.replace(rotation_message(plan.progress) if plan.progress else over)
 
 
-def _rotation_form(plan: RotationPlan, kind: Kind) -> View:
+def _rotation_form(plan: RotationPlan, services: Services) -> View:
     """The form for the new credential; the former username stands in it, the secret never."""
     integration = plan.integration
+    kind = services.kinds[integration.kind]
     blocks = [
         section(f"A new credential for {bold(integration.name)}  {code(integration.server.address)}"),
         context(
             "Make it at the registry first, and leave the former one working there. From *Save* on pipelines "
             "get the new one. The former is kept until you retire it."
         ),
-        *inputs(replace(kind, fields=kind.login_fields), known_values(integration)),
+        *inputs(
+            replace(kind, fields=kind.login_fields),
+            known_values(integration),
+            without_secrets=services.is_secret_entered_on_page,
+        ),
+        *entry_button(services, kind, FOR_ROTATION, integration.id),
         end_input(),
         skip_box(),
     ]

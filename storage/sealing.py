@@ -8,6 +8,9 @@
     AAD      for each of ("quaymaster s1", kid, workspace, integration id, field, server, trusted token
              servers, CA certificates, who may fetch), without the empty ones at the end:
              u32 big-endian byte length, then the UTF-8 bytes
+    box      one message of the page for secrets: ECDH on P-256 between the link's key and one of the page's,
+             HKDF-SHA256(salt = the page's public key | the link's, info = "quaymaster/box"), AES-256-GCM,
+             AAD = the link's id
     plain    JSON object, sorted keys, no spaces, UTF-8 unescaped, then padded with spaces
              to a multiple of 32 bytes, which hides the length of a password
 
@@ -21,6 +24,7 @@ Source: NIST SP 800-38D (random nonces are safe to 2^32 seals a key); RFC 5869 (
 
 import base64
 import binascii
+import hashlib
 import hmac
 import json
 import logging
@@ -32,18 +36,22 @@ from itertools import count
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from bot.core.errors import (
     KeyMalformed,
     KeyNotLoaded,
     KeysMissing,
     KeysUnreadable,
+    LinkRefused,
     RecordUnreadable,
     Unsealable,
 )
+from bot.core.ports.keyring import Box, NewBox
 from bot.core.secrets import Credential, SealContext, Sealed, Secret
 
 VERSION = "s1"
@@ -202,6 +210,44 @@ class Keyring:
         key = self._keys.get(kid)
         return key is not None and hmac.compare_digest(key.sign_file(head).encode(), mac.encode())
 
+    def new_box(self) -> NewBox:
+        """Make a key pair for one message to us."""
+        private = ec.generate_private_key(ec.SECP256R1())
+        public = private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        scalar = private.private_numbers().private_value.to_bytes(32, "big")
+        proof = hashlib.sha256(b"quaymaster/box/proof" + public).hexdigest()
+        return NewBox(_base64url(public), Secret(_base64url(scalar)), proof)
+
+    def open_box(self, private: Secret, box: Box, about: str) -> Secret:
+        """
+        Open a message that the page for secrets has sealed.
+
+        Args:
+            private: The private key of its link.
+            box: What the page sent.
+            about: The link's id, which the message is bound to.
+
+        Raises:
+            LinkRefused: It was sealed to another key, or altered.
+        """
+        try:
+            scalar = int.from_bytes(_from_base64url(private.reveal()), "big")
+            key = ec.derive_private_key(scalar, ec.SECP256R1())
+            ours = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+            ephemeral = _from_base64url(box.ephemeral)
+            # Refuses a point that is not on the curve, which could give bits of our key away.
+            theirs = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), ephemeral)
+            hkdf = HKDF(algorithm=SHA256(), length=32, salt=ephemeral + ours, info=b"quaymaster/box")
+            shared = hkdf.derive(key.exchange(ec.ECDH(), theirs))
+            nonce, sealed = _from_base64url(box.nonce), _from_base64url(box.sealed)
+            # The sender's key is new for each message, so no nonce is used twice with the key made from it.
+            plain = AESGCM(shared).decrypt(nonce, sealed, about.encode())
+            return Secret(plain.decode())
+        except (InvalidTag, ValueError):
+            raise LinkRefused(
+                "What the page sent was not sealed for this link.", "Open the link again from Slack."
+            ) from None
+
     def _open(self, context: SealContext, sealed: Sealed) -> bytes:
         kid, envelope = parts_of(sealed)
         key = self._keys.get(kid)
@@ -211,6 +257,14 @@ class Keyring:
                 "Add that key to the keyring, or enter the credential again.",
             )
         return key.open(context, envelope)
+
+
+def _base64url(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _from_base64url(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
 
 
 def kid_of(sealed: Sealed) -> str:

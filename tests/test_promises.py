@@ -91,10 +91,19 @@ def hear_of_a_leaver(team):
     team.choose("Give to …", MEMBER, ADMIN)
 
 
+def walk_through_links(team):
+    """Ask for a secret by a link, from each form and for a colleague."""
+    for form in ("add private", "edit my_registry", "rotate my_registry"):
+        team.command(form)
+        team.close()
+    team.command(f"ask my_registry <@{COLLEAGUE}|lena>")
+
+
 @pytest.fixture
 def walked(make_team, store, registry):
     """A team that has walked through every screen there is."""
-    team = make_team(rules=RuleBook(store, WorkspaceRules(rate_limit=UNHURRIED)))
+    rules = RuleBook(store, WorkspaceRules(rate_limit=UNHURRIED))
+    team = make_team(base_url="https://quaymaster.example.com", rules=rules)
     team.command("settings workspace", ADMIN)
     team.close(ADMIN)
     team.add_many(25)
@@ -144,6 +153,7 @@ def walked(make_team, store, registry):
     registry.result = PROVED
     team.command("add private")
     team.submit({**FORM, "URL": "https://other.example.com"})
+    walk_through_links(team)
     team.command("rotate my_registry")
     team.submit({"Password": "a-new-one"})
     team.close()

@@ -29,6 +29,7 @@ EVERYTHING = ENOUGH | {
     "QUAYMASTER_METRICS": "[::1]:9464",
     "QUAYMASTER_WATCH": "off",
     "QUAYMASTER_RATE_LIMIT": "120",
+    "QUAYMASTER_SECRET_ENTRY": "page",
     "LOG_LEVEL": "debug",
 }
 
@@ -58,6 +59,8 @@ WRONG = [
     ("QUAYMASTER_METRICS", "9464"),
     ("QUAYMASTER_METRICS", "localhost:https"),
     ("QUAYMASTER_WATCH", "sometimes"),
+    ("QUAYMASTER_SECRET_ENTRY", "paper"),
+    ("QUAYMASTER_SECRET_ENTRY", "page"),
     ("QUAYMASTER_RATE_LIMIT", "0"),
     ("QUAYMASTER_RATE_LIMIT", "many"),
     ("QUAYMASTER_RATE_LIMIT", "12345678"),
@@ -102,6 +105,7 @@ def test_every_setting_is_read():
         allowed_networks=(ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8")),
         metrics=("::1", 9464),
         is_watching=False,
+        is_secret_entered_on_page=True,
         rate_limit=120,
         log_level="DEBUG",
     )

@@ -28,6 +28,9 @@ class Action(StrEnum):
     IMPORT = "integration.import"
     FORGET = "integration.forget"
     """The operator dropped a secret whose key is lost."""
+    ASK_SECRET = "secret.ask"  # noqa: S105 - the name of an action
+    """A link to the page for secrets was made."""
+    ENTER_SECRET = "secret.enter"  # noqa: S105 - the same
     ALLOW_REALM = "realm.allow"
     ROTATE = "credential.rotate"
     """A new credential became the current one; the former is kept."""

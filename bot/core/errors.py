@@ -20,6 +20,7 @@
     │   └── TokenHeld           … the person who made this workflow token has left
     ├── TokenRefused            a workflow token is not valid
     ├── TooOften                asked too often
+    ├── LinkRefused             a link to the page for secrets cannot be used
     ├── Conflict                the thing is no longer as it was shown
     │   ├── NameTaken
     │   ├── HasDependencies
@@ -242,6 +243,10 @@ class TooOften(QuaymasterError):
         self.wait_s = max(1, math.ceil(wait_s))
         unit = "second" if self.wait_s == 1 else "seconds"
         super().__init__(what, f"Wait {self.wait_s} {unit}, then ask again.")
+
+
+class LinkRefused(QuaymasterError):
+    """A link to the page for secrets cannot be used: unknown, used, over, or made for what was changed."""
 
 
 class Conflict(QuaymasterError):

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from bot.core.addresses import parse_server
 from bot.core.errors import InvalidFields, InvalidInput
-from bot.core.model import NO_OPTIONS, Server, visible
+from bot.core.model import NO_OPTIONS, Integration, Server, visible
 from bot.core.secrets import Credential, Secret
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -129,6 +129,12 @@ class Draft:
     ca: str | None = None
     note: str = ""
     ends_on: date | None = None
+
+
+def known_values(integration: Integration) -> dict[str, str]:
+    """Every field of an integration by its key, but the secrets: what a form starts with."""
+    address = {"url": integration.server.origin, "username": integration.username}
+    return {**address, **integration.options, "ca": integration.ca or ""}
 
 
 def read_draft(

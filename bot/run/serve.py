@@ -26,6 +26,7 @@ from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.socket_mode import SocketMode
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
 from bot.web.health import Health, health_page
+from bot.web.secret_page import SECRETS_PATH, secret_page
 from bot.web.server import HEALTH_PATH, SLACK_PATH, WebServer, dispatcher, serve
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def mounts_of(
     mounts = {
         HEALTH_PATH: health,
         WORKFLOWS_PATH: workflow_api(wired.services),
+        SECRETS_PATH: secret_page(wired.services),
         **_install_pages(settings, wired),
     }
     if settings.slack_signing_secret is None:

@@ -39,6 +39,7 @@ from bot.slack.front import slack_front
 from bot.slack.members import SlackRates
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
 from bot.web.health import health_page
+from bot.web.secret_page import SECRETS_PATH, secret_page
 from bot.web.server import WebServer, dispatcher, serve
 from handlers.slack_limits import problems
 from storage.sealing import new_key
@@ -147,6 +148,7 @@ class TryApp:
                 "/slack/events": slack_front(SlackRequestHandler(app), Secret(secret)),
                 "/healthz": health_page(self.wired.store.health),
                 WORKFLOWS_PATH: workflow_api(self.wired.services),
+                SECRETS_PATH: secret_page(self.wired.services),
                 "/": self.page,
             }
         )

@@ -112,6 +112,7 @@ def build_services(
         editors=settings.editors,
         default_linked_only=settings.default_linked_only,
         rules=RuleBook(port, _rules_of(settings)) if installed else None,
+        is_secret_entered_on_page=settings.is_secret_entered_on_page,
     )
     clockwork = Clockwork(
         services,

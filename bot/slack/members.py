@@ -17,12 +17,11 @@ from typing import Any, Generic, TypeVar
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.core.access import role_of
 from bot.core.errors import Busy, QuaymasterError, SettingsError, TooOften
 from bot.core.model import Actor, Workspace
 from bot.core.ports.slack import Executor, Person
 from bot.core.token_bucket import Buckets
-from bot.services import Services
+from bot.services import Services, find_actor
 from bot.slack.slack_errors import code_of, explained_refusal
 
 _REMEMBERED_S = 300.0
@@ -324,24 +323,7 @@ def actor_of(
     services: Services, workspace: Workspace, user_id: str, body: Mapping[str, Any], *, fresh: bool
 ) -> Actor:
     """Find out who is acting, in which role."""
-    rules = services if services.rules is None else services.rules.of(workspace, fresh=fresh)
-    person = services.people.person(workspace, user_id, fresh=fresh)
-    request_id = _request_id_of(body)
-    people = tuple([admin for admin in rules.admins if admin[:1] in "UW"])
-
-    def is_among(ids: tuple[str, ...]) -> bool:
-        groups = [one for one in ids if one.startswith("S")]
-        return user_id in ids or (
-            bool(groups) and services.people.is_in_group(workspace, user_id, groups, fresh=fresh)
-        )
-
-    role = role_of(
-        person,
-        workspace.team_id,
-        is_named_admin=is_among(rules.admins),
-        is_editor=not rules.editors or is_among(rules.editors),
-    )
-    return Actor(workspace, user_id, role, services.ports.now(), request_id=request_id, admins=people)
+    return find_actor(services, workspace, user_id, fresh=fresh, request_id=_request_id_of(body))
 
 
 def _request_id_of(body: Mapping[str, Any]) -> str:

@@ -42,6 +42,8 @@ RECORDED = (
     Action.ALLOW_REALM,
     Action.PREPARE,
     Action.RETIRE,
+    Action.ASK_SECRET,
+    Action.ENTER_SECRET,
     Action.ROLL_BACK,
     Action.FETCH,
     Action.TYPE_SECRET,

@@ -1,0 +1,180 @@
+"""The page on which a secret is entered outside Slack: ``/enter/<workspace>/<link>``.
+
+GET  /enter/<workspace>/<link>        the page: always the same bytes, whatever the link. It uses nothing up.
+POST /enter/<workspace>/<link>/form   what to ask for, for somebody who has the link
+POST /enter/<workspace>/<link>        what the page sealed; uses the link up when it is saved
+
+The link's key is in the fragment, which no browser sends. Nothing of a body reaches the log.
+"""
+
+import base64
+import hashlib
+import json
+import logging
+import re
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from bot.core.errors import (
+    Busy,
+    InvalidFields,
+    InvalidInput,
+    LinkRefused,
+    QuaymasterError,
+    StoreFailure,
+    TooOften,
+    Unexpected,
+)
+from bot.core.integrations.secret_entry import describe, enter_secret
+from bot.core.model import Actor, Workspace
+from bot.core.ports.keyring import Box
+from bot.core.token_bucket import Buckets
+from bot.services import Services, find_actor
+from bot.web.json_answers import DATA_HEADERS, STATUS_LINES, answer
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+SECRETS_PATH = "/enter"
+_PATH = re.compile(r"/enter/((?:(E[A-Z0-9]{2,20})-)?(T[A-Z0-9]{2,20}))/([0-9a-f]{32})(/form)?")
+_LARGEST = 128 * 1024
+_ASKS_A_MINUTE = 60
+"""POSTs from one address: more than a person needs, too few to guess with."""
+
+log = logging.getLogger(__name__)
+
+
+def secret_page(services: Services, clock: Callable[[], float] = time.monotonic) -> "WSGIApplication":
+    """Build the WSGI application; ``clock`` gives monotonic seconds."""
+    return _SecretPage(services, clock)
+
+
+class _SecretPage:
+    def __init__(self, services: Services, clock: Callable[[], float]) -> None:
+        self._services = services
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._asks = Buckets(_ASKS_A_MINUTE)
+        self._page = files("bot.web").joinpath("secret_page.html").read_bytes()
+        self._headers = _headers_of(self._page)
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer."""
+        found = _PATH.fullmatch(environ.get("PATH_INFO", ""))
+        method = environ["REQUEST_METHOD"]
+        if found is None:
+            return answer(
+                start_response, HTTPStatus.NOT_FOUND, {"message": "There is no such page.", "hint": ""}
+            )
+        if method in ("GET", "HEAD") and not found[5]:
+            start_response(STATUS_LINES[HTTPStatus.OK], self._headers)
+            return [self._page] if method == "GET" else []
+        if method != "POST":
+            allowed = [("Allow", "POST" if found[5] else "GET, HEAD, POST")]
+            return answer(start_response, HTTPStatus.METHOD_NOT_ALLOWED, None, allowed)
+        workspace = Workspace(found[3], found[2])
+        return answer(start_response, *self._answer(environ, workspace, found[4], is_form=bool(found[5])))
+
+    def _answer(
+        self, environ: "WSGIEnvironment", workspace: Workspace, link_id: str, *, is_form: bool
+    ) -> tuple[HTTPStatus, Mapping[str, object]]:
+        try:
+            self._count(environ.get("REMOTE_ADDR", ""))
+            body = _body_of(environ)
+            if is_form:
+                return HTTPStatus.OK, self._form(workspace, link_id, body)
+            return HTTPStatus.OK, self._enter(workspace, link_id, body)
+        except InvalidFields as error:
+            fields = dict(error.problems)
+            return HTTPStatus.UNPROCESSABLE_ENTITY, {"message": "", "hint": "", "fields": fields}
+        except QuaymasterError as error:
+            if isinstance(error, StoreFailure):
+                log.error("a secret could not be kept", exc_info=error)
+            return _status_of(error), {"message": error.message, "hint": error.hint}
+        except Exception as error:
+            error_id = secrets.token_hex(4)
+            log.error("the page for secrets failed", exc_info=error, extra={"error_id": error_id})
+            unexpected = Unexpected(error_id)
+            fields = {"message": unexpected.message, "hint": unexpected.hint}
+            return HTTPStatus.INTERNAL_SERVER_ERROR, fields
+
+    def _count(self, address: str) -> None:
+        with self._lock:
+            now = self._clock()
+            wait_s = self._asks.take(self._asks.of(address, now), now)
+        if wait_s:
+            raise TooOften("This address asks too often.", wait_s)
+
+    def _form(self, workspace: Workspace, link_id: str, body: Mapping[str, str]) -> Mapping[str, object]:
+        services = self._services
+        proof = body.get("proof", "")
+        asked = describe(services.ports, services.kinds, workspace, link_id, proof)
+        fields = [
+            {"key": one.key, "label": one.label, "hint": one.hint, "multiline": one.is_multiline}
+            for one in asked.fields
+        ]
+        named = {"title": asked.title, "name": asked.name, "server": asked.server}
+        return {**named, "fields": fields, "ends_at": asked.ends_at.isoformat()}
+
+    def _enter(self, workspace: Workspace, link_id: str, body: Mapping[str, str]) -> Mapping[str, object]:
+        services = self._services
+        box = Box(*(body.get(one, "") for one in ("proof", "ephemeral", "nonce", "sealed")))
+
+        def actor_of(user_id: str) -> Actor:
+            return find_actor(services, workspace, user_id, fresh=True)
+
+        return {"name": enter_secret(services.ports, services.kinds, workspace, link_id, box, actor_of)}
+
+
+def _headers_of(page: bytes) -> list[tuple[str, str]]:
+    """The headers of the page: it may run its own script, use its own style, and ask this server."""
+    script, style = (_hash_of(page, name) for name in (b"script", b"style"))
+    policy = (
+        f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Length", str(len(page))),
+        *DATA_HEADERS,
+        ("Content-Security-Policy", policy),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Frame-Options", "DENY"),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+    ]
+
+
+def _hash_of(page: bytes, element: bytes) -> str:
+    content = page.split(b"<%s>" % element, 1)[1].split(b"</%s>" % element, 1)[0]
+    return f"sha256-{base64.b64encode(hashlib.sha256(content).digest()).decode()}"
+
+
+def _body_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
+    """Read the body: a JSON object of texts. Raises ``InvalidInput``, which repeats nothing of it."""
+    unreadable = InvalidInput("The page sent something that cannot be read.", "Reload it and try again.")
+    if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
+        raise unreadable
+    raw = environ["wsgi.input"].read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise InvalidInput("That is too long for a secret.", "Enter at most 64 KiB.")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise unreadable from None
+    if not isinstance(body, dict) or not all(isinstance(one, str) for one in body.values()):
+        raise unreadable
+    return body
+
+
+def _status_of(error: QuaymasterError) -> HTTPStatus:
+    if isinstance(error, LinkRefused):
+        return HTTPStatus.GONE
+    if isinstance(error, TooOften):
+        return HTTPStatus.TOO_MANY_REQUESTS
+    is_later = isinstance(error, Busy | StoreFailure)
+    return HTTPStatus.SERVICE_UNAVAILABLE if is_later else HTTPStatus.CONFLICT

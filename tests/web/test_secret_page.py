@@ -1,0 +1,166 @@
+"""The page for secrets in Chromium: what is typed there is sealed before it leaves the browser."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from bot.core.integrations.credentials import open_credential
+from bot.web.secret_page import SECRETS_PATH, secret_page
+from bot.web.server import WebServer, dispatcher
+from tests.fakes.logging_proxy import LoggingProxy
+from tests.fakes.scripted_registry import PROVED, REJECTED
+from tests.features.team import ACME, TYPED
+from tests.features.test_ask import url_in
+
+pytestmark = pytest.mark.needs("chromium")
+
+CANARY = "canary-4711-battery-staple"
+
+
+@contextmanager
+def served(team) -> Iterator[str]:
+    """Serve the page; gives the server's address."""
+    server = WebServer(dispatcher({SECRETS_PATH: secret_page(team.services)}), "127.0.0.1", 0)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        yield server.url
+    finally:
+        server.stop()
+        thread.join(10)
+        server.close()
+
+
+class Office:
+    """A team, the server's address as people know it, and the proxy before it."""
+
+    def __init__(self, team, proxy):
+        self.team = team
+        self.proxy = proxy
+
+    def link(self):
+        """A link that the owner made from the edit form, as it leads through the proxy."""
+        self.team.command("edit my_registry")
+        url = url_in(self.team.press("Enter the secret outside Slack"))
+        self.team.close()
+        return url.replace("https://quaymaster.example.com", self.proxy.url)
+
+    def password(self):
+        """The stored password."""
+        keyring, found = self.team.services.ports.keyring, self.team.find("my_registry")
+        return open_credential(keyring, ACME, found)["password"].reveal()
+
+
+@pytest.fixture
+def office(make_team):
+    """A member's integration, and the page behind a proxy that logs everything it sees."""
+    team = make_team(base_url="https://quaymaster.example.com")
+    team.add("my_registry")
+    with served(team) as url, LoggingProxy(url) as proxy:
+        yield Office(team, proxy)
+
+
+@pytest.fixture
+def page(chromium_browser):
+    """A browser's page; nothing that it logs may be an error."""
+    context = chromium_browser.new_context()
+    opened = context.new_page()
+    errors = []
+    opened.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+
+    assert [one for one in errors if "status of 4" not in one] == []
+
+
+def files_of(folder: Path) -> bytes:
+    """Everything that stands on disk."""
+    return b"".join(one.read_bytes() for one in sorted(folder.rglob("*")) if one.is_file())
+
+
+def test_secret_is_sealed_in_the_browser(office, page, caplog, tmp_path):
+    """What is typed is kept sealed, and is in no Slack payload, proxy log, process log or file."""
+    caplog.set_level(logging.DEBUG)
+    url = office.link()
+    page.goto(url)
+    page.get_by_label("Password").fill(CANARY)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text("“my_registry” is saved. You can close this page.")
+
+    assert office.password() == CANARY
+    assert CANARY.encode() not in office.proxy.seen
+    assert b"ephemeral" in office.proxy.seen
+    assert url.partition("#")[2].encode() not in office.proxy.seen
+    assert CANARY not in caplog.text
+    assert CANARY.encode() not in files_of(tmp_path)
+    assert not any(CANARY in shown.raw for shown in office.team.slack.shown)
+
+
+def test_key_leaves_the_address_bar(office, page):
+    """The key does not stay in the address bar, where the history would keep it."""
+    page.goto(office.link())
+    expect(page.get_by_label("Password")).to_be_focused()
+
+    assert "#" not in page.url
+
+
+def test_refused_secret_can_be_typed_again(office, page, registry):
+    """A refusal stands beside the field, which keeps the focus; the second try is saved. Keyboard only."""
+    page.goto(office.link())
+    registry.result = REJECTED
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem-password")).to_contain_text("The registry refused this credential.")
+    expect(page.get_by_label("Password")).to_be_focused()
+    registry.result = PROVED
+    page.keyboard.press("Control+A")
+    page.keyboard.type(CANARY)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("is saved")
+
+    assert office.password() == CANARY
+
+
+def test_used_link_says_so(office, page):
+    """A link that was used shows no field, and a sentence."""
+    url = office.link()
+    page.goto(url)
+    page.get_by_label("Password").fill(CANARY)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("is saved")
+    page.goto("about:blank")
+    page.goto(url)
+    expect(page.get_by_role("status")).to_have_text("This link was used already. Ask for a new one in Slack.")
+
+    assert page.get_by_label("Password").count() == 0
+
+
+@pytest.mark.parametrize("change", [lambda url: url.partition("#")[0], lambda url: url[:-6]])
+def test_link_that_is_not_whole_says_so(office, page, change):
+    """Without its end the link shows a sentence, and tells nothing of the integration."""
+    page.goto(change(office.link()))
+    expect(page.get_by_role("status")).to_contain_text("not")
+
+    assert "my_registry" not in page.content()
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits(office, chromium_browser, width, scheme):
+    """Nothing is cut off, however narrow the window, light or dark."""
+    context = chromium_browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(office.link())
+    expect(page.get_by_label("Password")).to_be_visible()
+    overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    context.close()
+
+    assert overflow == 0
+    assert office.password() == TYPED["password"]
