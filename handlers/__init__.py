@@ -64,8 +64,8 @@ from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, rotate, ask, delete, link, target_settings, targets, give)
-REST = (unused, imports, images, history, notify, help, home, decide)
-FEATURES = (*FIRST, test, tags, token, revoke, which, *REST)
+_REST = (unused, imports, images, history, notify, help, home, decide)
+FEATURES = (*FIRST, test, tags, token, revoke, which, *_REST)
 """In the order help lists them."""
 
 

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields
 from datetime import datetime
 from functools import cache
-from typing import Any, Protocol, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from bot.core.errors import InvalidInput
 from bot.core.model import Target, TargetKind
+from bot.core.queries import NumberedPage
 from handlers.routes import COMMAND
 
 Block = dict[str, Any]
@@ -244,11 +245,11 @@ def read_value(kind: type[_T], text: str, verb: str) -> _T:
     """
     found = unpack(kind, text)
     if found is None:
-        raise too_old(verb)
+        raise _too_old(verb)
     return found
 
 
-def too_old(verb: str) -> InvalidInput:
+def _too_old(verb: str) -> InvalidInput:
     """The error for a button whose value this version did not write; ``verb`` shows a new one."""
     return InvalidInput("This button is too old.", f"Type {COMMAND} {verb} again.")
 
@@ -256,7 +257,7 @@ def too_old(verb: str) -> InvalidInput:
 def read_target(kind: str, name: str, verb: str) -> Target:
     """The target that a button names, whatever it is called. Raises ``InvalidInput``."""
     if kind not in list(TargetKind):
-        raise too_old(verb)
+        raise _too_old(verb)
     return Target(TargetKind(kind), name)
 
 
@@ -295,22 +296,6 @@ def _least(kind: type[Any]) -> int:
     return sum(one.default is MISSING for one in fields(kind))
 
 
-class _NumberedPage(Protocol):
-    """A page that has a number."""
-
-    @property
-    def number(self) -> int:
-        """From 0."""
-
-    @property
-    def size(self) -> int:
-        """How many rows a full page has."""
-
-    @property
-    def total(self) -> int:
-        """How many rows there are."""
-
-
 def page_buttons(previous: tuple[str, str] | None, following: tuple[str, str] | None) -> list[Block]:
     """
     The page buttons, where there is a page to turn to.
@@ -324,7 +309,7 @@ def page_buttons(previous: tuple[str, str] | None, following: tuple[str, str] | 
 
 
 def turning(
-    page: _NumberedPage, turn: tuple[str, str], at: Callable[[int], str], more: str = ""
+    page: NumberedPage[Any], turn: tuple[str, str], at: Callable[[int], str], more: str = ""
 ) -> list[Block]:
     """
     Where we are among numbered pages, and the buttons to turn them; nothing when there is one page.

@@ -88,63 +88,65 @@ def register(routes: Routes) -> None:
 
 def ask(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``delete NAME`` with the confirmation."""
-    ack(**confirmation(plan_deletion(services.ports, actor, name=words.name)))
+    ack(**_confirmation(plan_deletion(services.ports, actor, name=words.name)))
 
 
 def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer a row's Delete button with the confirmation."""
-    surface.show(confirmation(plan_deletion(services.ports, actor, press.value)))
+    surface.show(_confirmation(plan_deletion(services.ports, actor, press.value)))
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page of dependencies."""
-    surface.replace(confirmation(_plan(services, actor, read_value(Asked, press.value, "delete"))))
+    surface.replace(
+        _confirmation(_plan(services, actor, read_value(_ConfirmationState, press.value, "delete")))
+    )
 
 
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one dependency away and show what is left."""
-    asked = read_value(Asked, press.value, "delete")
+    asked = read_value(_ConfirmationState, press.value, "delete")
     note = remove_dependency(services.ports, actor, asked.id, asked.target)
-    surface.replace(confirmation(_plan(services, actor, asked, note)))
+    surface.replace(_confirmation(_plan(services, actor, asked, note)))
 
 
 def remove_everything(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take every dependency away and show what is left."""
-    asked = read_value(Asked, press.value, "delete")
+    asked = read_value(_ConfirmationState, press.value, "delete")
     count = remove_all(services.ports, actor, asked.id)
     note = f"Removed {count}: none of them may fetch this until it is linked again."
-    surface.replace(confirmation(_plan(services, actor, asked, note)))
+    surface.replace(_confirmation(_plan(services, actor, asked, note)))
 
 
 def undo(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Put back what was removed."""
-    asked = read_value(Asked, press.value, "delete")
+    asked = read_value(_ConfirmationState, press.value, "delete")
     is_back = restore_target(services.ports, actor, asked.id, asked.target)
     late = f"{asked.target.in_words} was linked again meanwhile."
     note = f"{asked.target.in_words} is back, as it was." if is_back else late
-    surface.replace(confirmation(_plan(services, actor, asked, note)))
+    surface.replace(_confirmation(_plan(services, actor, asked, note)))
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Delete, or show what has come in the way."""
-    asked = read_value(Asked, press.value, "delete")
+    asked = read_value(_ConfirmationState, press.value, "delete")
     in_the_way = delete_integration(services.ports, actor, asked.id, asked.version, asked.since)
-    surface.replace(confirmation(in_the_way) if in_the_way else _deleted(asked, actor))
+    surface.replace(_confirmation(in_the_way) if in_the_way else _deleted(asked, actor))
 
 
 def cancel(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Leave everything as it is, and say what stays removed."""
-    asked = read_value(Asked, press.value, "delete")
+    asked = read_value(_ConfirmationState, press.value, "delete")
     surface.replace(notice(_cancelled(asked.name, _plan(services, actor, asked).removed)))
 
 
-def _plan(services: Services, actor: Actor, asked: "Asked", note: str = "") -> DeletionPlan:
+def _plan(services: Services, actor: Actor, asked: "_ConfirmationState", note: str = "") -> DeletionPlan:
     plan = plan_deletion(services.ports, actor, asked.id, asked.page, since=asked.since)
     return replace(plan, note=note)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class _ConfirmationState:
     """What a button of the confirmation carries."""
 
     id: str
@@ -171,11 +173,13 @@ def _value_of(plan: DeletionPlan, page: int = 0, target: Target | None = None) -
     integration = plan.integration
     kind, name = (target.kind.value, target.name) if target else ("", "")
     return pack(
-        Asked(integration.id, integration.version, integration.name, page, kind, name, plan.opened_at)
+        _ConfirmationState(
+            integration.id, integration.version, integration.name, page, kind, name, plan.opened_at
+        )
     )
 
 
-def confirmation(plan: DeletionPlan) -> Message:
+def _confirmation(plan: DeletionPlan) -> Message:
     """Everything that depends on the integration; ``Yes`` only when nothing does."""
     integration, page = plan.integration, plan.dependencies
     blocks = [header(f"Delete {integration.name}?")]
@@ -264,7 +268,7 @@ def _pages(plan: DeletionPlan) -> list[Block]:
     return turning(plan.dependencies, (_PREVIOUS, _NEXT), lambda number: _value_of(plan, number))
 
 
-def _deleted(asked: Asked, actor: Actor) -> Message:
+def _deleted(asked: _ConfirmationState, actor: Actor) -> Message:
     """Say that it is gone, who did it, and when."""
     text = f":wastebasket: {bold(asked.name)} was deleted by {mention(actor.user_id)} {when(actor.at)}."
     return message(f"{asked.name} was deleted.", [section(text)])

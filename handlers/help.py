@@ -44,7 +44,7 @@ def register(routes: Routes) -> None:
 def help_typed(ack: Ack, words: Words, routes: Routes) -> None:
     """Answer ``help [verb]``."""
     verb = words.optional(0).lower()
-    ack(**(one_verb(routes.find(verb)) if verb else overview(tuple(routes.verbs.values()))))
+    ack(**(_one_verb(routes.find(verb)) if verb else overview(tuple(routes.verbs.values()))))
 
 
 @cache
@@ -65,7 +65,7 @@ def overview(verbs: tuple[Verb, ...]) -> Message:
     )
 
 
-def one_verb(verb: Verb) -> Message:
+def _one_verb(verb: Verb) -> Message:
     """One verb: how it is typed, an example, its other names."""
     others = f"\nAlso: {', '.join(code(name) for name in verb.aliases)}" if verb.aliases else ""
     forms = [code(f"{COMMAND} {verb.name} {usage}".rstrip()) for usage in verb.usage.split(" | ")]

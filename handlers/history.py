@@ -52,7 +52,7 @@ def register(routes: Routes) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class _HistoryPlace:
     """What a page button carries: which words were typed, and before which entry."""
 
     words: str = ""
@@ -61,31 +61,31 @@ class Place:
 
 def history(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``history …``."""
-    ack(**_answer(services, actor, Place(_joined(words.rest)), words.usage))
+    ack(**_answer(services, actor, _HistoryPlace(_joined(words.rest)), words.usage))
 
 
 def history_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show the history of a button's integration."""
     name = get_integration(services.ports, actor, press.value).name
-    surface.show(_answer(services, actor, Place(_joined((name,)))))
+    surface.show(_answer(services, actor, _HistoryPlace(_joined((name,)))))
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show older entries, or the newest again."""
-    surface.replace(_answer(services, actor, unpack(Place, press.value) or Place()))
+    surface.replace(_answer(services, actor, unpack(_HistoryPlace, press.value) or _HistoryPlace()))
 
 
 def export(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Send everything that was asked for as a CSV file, to an admin alone."""
     if actor.role is not Role.ADMIN:
         raise NotPermitted("Only admins can export the history.", "Ask a workspace admin.", actor.admins)
-    place = unpack(Place, press.value) or Place()
+    place = unpack(_HistoryPlace, press.value) or _HistoryPlace()
     entries = read_whole_history(services.ports, actor, _read_question(place.words), _MOST_EXPORTED)
     _send_file(services, actor, csv_of(entries))
     surface.show(notice(f"The history is in your conversation with me: {len(entries)} entries."))
 
 
-def _answer(services: Services, actor: Actor, place: Place, usage: str = "") -> Message:
+def _answer(services: Services, actor: Actor, place: _HistoryPlace, usage: str = "") -> Message:
     query = replace(_read_question(place.words, usage), before=place.before)
     page = read_history(services.ports, actor, query)
     near = nearest_names(services.ports, actor, query.about) if query.about and not page.entries else ()
@@ -129,7 +129,9 @@ def _with_date(query: HistoryQuery, word: str, day: str, usage: str) -> HistoryQ
     return replace(query, since=at) if word == "since" else replace(query, until=at + timedelta(days=1))
 
 
-def told(page: HistoryPage, place: Place, near: tuple[str, ...] = (), *, is_admin: bool = False) -> Message:
+def told(
+    page: HistoryPage, place: _HistoryPlace, near: tuple[str, ...] = (), *, is_admin: bool = False
+) -> Message:
     """A page of the history as a message."""
     asked = _PERSON.sub(lambda found: f"@{found[2] or found[1]}", place.words)
     title = f"History of {asked}" if asked else "History"
@@ -145,7 +147,7 @@ def told(page: HistoryPage, place: Place, near: tuple[str, ...] = (), *, is_admi
     return message(title, [*blocks, actions(*buttons)] if buttons else blocks)
 
 
-def _nothing(place: Place, near: tuple[str, ...]) -> str:
+def _nothing(place: _HistoryPlace, near: tuple[str, ...]) -> str:
     if place.before is not None:
         return "There is nothing older."
     if not place.words:

@@ -34,7 +34,7 @@ from handlers.show import OPEN as SHOW
 from handlers.surfaces import HomeSurface
 from handlers.test import OPEN as TEST
 
-A_PAGE = 30
+_A_PAGE = 30
 _SHOWN = 5
 _BAR = 20
 """How many squares the bar has."""
@@ -53,7 +53,7 @@ def register(routes: Routes) -> None:
 def home(services: Services, actor: Actor, state: str) -> None:
     """Publish a person's Home tab, its list narrowed as it was."""
     shown = decoded(state)
-    window = Window(after=shown.after, before=shown.before, size=A_PAGE)
+    window = Window(after=shown.after, before=shown.before, size=_A_PAGE)
     seen = look_over(services.ports, actor, narrowed(services, actor, shown), window)
     requests = find_requests(services.ports, actor) if may(actor, Action.APPROVE_TOKEN) else ()
     surface = HomeSurface(services.slack(actor.workspace), actor.user_id, "", state)

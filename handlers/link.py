@@ -91,7 +91,7 @@ def register(routes: Routes) -> None:
 def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``link NAME kind TARGET [settings-url]``."""
     words.at_most(4)
-    target = typed_target(words)
+    target = _typed_target(words)
     settings_url = read_settings_url(words.optional(3))
     name = words.at(0, "The integration's name")
     ack(**_answer(services, actor, name, target, settings_url))
@@ -149,12 +149,12 @@ def _answer(services: Services, actor: Actor, name: str, target: Target, setting
     if similar:
         return _alike(target, similar, name, settings_url)
     done = link_target(services.ports, actor, name, target, settings_url)
-    return linked(done) if done.is_kept else replacing(done, settings_url)
+    return linked(done) if done.is_kept else _replacing(done, settings_url)
 
 
 def link_surely(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Link although the target gets another login."""
-    sure = read_value(Sure, press.value, "link")
+    sure = read_value(_Sure, press.value, "link")
     target = read_target(sure.kind, sure.target)
     url = read_settings_url(sure.settings_url)
     surface.replace(linked(link_target(services.ports, actor, sure.name, target, url, is_sure=True)))
@@ -162,10 +162,10 @@ def link_surely(press: Press, surface: Surface, services: Services, actor: Actor
 
 def link_alike(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Link the target that was meant."""
-    sure = read_value(Sure, press.value, "link")
+    sure = read_value(_Sure, press.value, "link")
     target, url = read_target(sure.kind, sure.target), read_settings_url(sure.settings_url)
     done = link_target(services.ports, actor, sure.name, target, url)
-    surface.replace(linked(done) if done.is_kept else replacing(done, url))
+    surface.replace(linked(done) if done.is_kept else _replacing(done, url))
 
 
 def cancel(surface: Surface) -> None:
@@ -174,7 +174,7 @@ def cancel(surface: Surface) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Sure:
+class _Sure:
     """What the button carries that links although the login changes."""
 
     name: str
@@ -186,13 +186,13 @@ class Sure:
 def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``unlink NAME kind TARGET``."""
     words.at_most(3)
-    target = typed_target(words)
+    target = _typed_target(words)
     name = words.at(0, "The integration's name")
     unlink_named(services.ports, actor, name, target)
     ack(**unlinked(name, target))
 
 
-def typed_target(words: Words) -> Target:
+def _typed_target(words: Words) -> Target:
     """Read the target that stands behind the integration's name."""
     words.at(0, "The integration's name")
     return read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
@@ -223,18 +223,18 @@ def _alike(target: Target, similar: Target, name: str, settings_url: str | None)
     text = f"There is {code(similar.in_words)} already. Is {code(target.in_words)} another one?"
     kind, url = target.kind.value, settings_url or ""
     buttons = actions(
-        button(f"Link {similar.name}"[:75], _ALIKE, pack(Sure(name, kind, similar.name, url)), "primary"),
-        button(f"{target.name} is another one"[:75], _NEW, pack(Sure(name, kind, target.name, url))),
+        button(f"Link {similar.name}"[:75], _ALIKE, pack(_Sure(name, kind, similar.name, url)), "primary"),
+        button(f"{target.name} is another one"[:75], _NEW, pack(_Sure(name, kind, target.name, url))),
         button("Cancel", _CANCEL),
     )
     return message(f"Is {target.in_words} another one than {similar.in_words}?", [section(text), buttons])
 
 
-def replacing(done: Linked, settings_url: str | None) -> Message:
+def _replacing(done: Linked, settings_url: str | None) -> Message:
     """Ask before a link changes which login a target gets."""
     target, former = done.dependency.target, done.replaces
     name = former.name if former else ""
-    value = pack(Sure(done.integration.name, target.kind.value, target.name, settings_url or ""))
+    value = pack(_Sure(done.integration.name, target.kind.value, target.name, settings_url or ""))
     text = (
         f":warning: {code(target.in_words)} gets the login of {bold(name)} now. With this link it gets that "
         f"of {bold(done.integration.name)}."

@@ -208,7 +208,7 @@ class Routes:
         """
         first, *rest = read_words(text) or ("list",)
         verb = self.find(first)
-        return verb, Words(verb.name, tuple(rest), usage_of(verb))
+        return verb, Words(verb.name, tuple(rest), _usage_of(verb))
 
     def read_if_known(self, text: str) -> tuple[Verb, Words] | None:
         """Read a command as ``read`` does; ``None`` = its verb is unknown."""
@@ -229,7 +229,7 @@ class Routes:
         return self.verbs[name]
 
 
-def usage_of(verb: Verb) -> str:
+def _usage_of(verb: Verb) -> str:
     """How a verb is typed, as the hint of an error."""
     return f"Type {verb.typed}. Example: {verb.typed_example}"
 

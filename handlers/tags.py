@@ -11,6 +11,7 @@ from bot.core.integrations.checks import read_tags
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
 from bot.core.ports.registry import Tags
+from bot.core.queries import NumberedPage
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -49,15 +50,6 @@ class _Place:
     repository: str
     words: str = ""
     page: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _TagPage:
-    """A page of tags."""
-
-    number: int
-    total: int
-    size: int = _SHOWN
 
 
 def register(routes: Routes) -> None:
@@ -108,11 +100,11 @@ def _answer(services: Services, actor: Actor, integration: Integration, place: _
 def _tagged(integration: Integration, found: Tags, place: _Place) -> Message:
     """A page of tags as a message."""
     names = [name for name in found.names if place.words.lower() in name.lower()]
-    page = _TagPage(max(0, min(place.page, (len(names) - 1) // _SHOWN)), len(names))
-    shown = names[page.number * page.size :][: page.size]
+    number = max(0, min(place.page, (len(names) - 1) // _SHOWN))
+    page = NumberedPage(tuple(names[number * _SHOWN :][:_SHOWN]), number, len(names), _SHOWN)
     total = f"{len(names)} tag{'' if len(names) == 1 else 's'}"
     order = "newest first" if found.is_ordered else "sorted by name"
-    lines = "  ".join(code(name) for name in shown) or "No tag."
+    lines = "  ".join(code(name) for name in page.rows) or "No tag."
     blocks = [
         header(f"Tags of {found.repository}"),
         section(f"{bold(integration.name)}   {total}, {order}"),

@@ -43,7 +43,7 @@ _HEADINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class TargetsPlace:
+class _TargetsPlace:
     """What a page button carries: which targets, and which page of them."""
 
     kind: str = ""
@@ -69,12 +69,12 @@ def targets(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def _listed_typed(words: Words, services: Services, actor: Actor) -> Message:
     kind = KIND_WORDS.get(words.optional(0).lower().removesuffix("s"))
     wanted = " ".join(words.rest[1:] if kind else words.rest)[:_WORDS_LIMIT]
-    return _page_of(TargetsPlace(kind.value if kind else "", wanted), services, actor)
+    return _page_of(_TargetsPlace(kind.value if kind else "", wanted), services, actor)
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page."""
-    surface.replace(_page_of(read_value(TargetsPlace, press.value, "targets"), services, actor))
+    surface.replace(_page_of(read_value(_TargetsPlace, press.value, "targets"), services, actor))
 
 
 def _renamed(words: Words, services: Services, actor: Actor) -> Message:
@@ -86,14 +86,14 @@ def _renamed(words: Words, services: Services, actor: Actor) -> Message:
     return notice(f"{code(old.in_words)} is {code(new.in_words)} from now on, with its tokens and links.")
 
 
-def _page_of(place: TargetsPlace, services: Services, actor: Actor) -> Message:
+def _page_of(place: _TargetsPlace, services: Services, actor: Actor) -> Message:
     """Look a page up and draw it."""
     kind = TargetKind(place.kind) if place.kind in list(TargetKind) else None
     page = list_targets(services.ports, actor, kind, tuple(place.words.split()), place.number)
-    return listed(page, place)
+    return _listed(page, place)
 
 
-def listed(page: TargetPage, place: TargetsPlace) -> Message:
+def _listed(page: TargetPage, place: _TargetsPlace) -> Message:
     """A page of targets under their kinds."""
     if not page.total:
         text = "No target fits." if place.words or place.kind else "Nothing depends on anything yet."

@@ -68,7 +68,7 @@ _UNAPPROVED = (
 
 
 @dataclass(frozen=True, slots=True)
-class TokenRow:
+class _TokenRow:
     """What a list's button carries: the token it is about, and which page of which tokens is shown."""
 
     token_id: str = ""
@@ -135,7 +135,7 @@ def _create_or_ask(services: Services, actor: Actor, target: Target, days: int) 
 
 def create_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Make a token for the target that was meant."""
-    meant = read_value(Meant, press.value, "token create")
+    meant = read_value(_Meant, press.value, "token create")
     target = read_target(meant.kind, meant.name)
     surface.replace(_create(services, actor, target, read_days(str(meant.days))))
 
@@ -148,13 +148,13 @@ def _create(services: Services, actor: Actor, target: Target, days: int) -> Mess
 def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
     """List the tokens, or those that hold the words that were typed."""
     return _page_of(
-        TokenRow(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
+        _TokenRow(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
     )
 
 
-def _page_of(asked: TokenRow, services: Services, actor: Actor) -> Message:
+def _page_of(asked: _TokenRow, services: Services, actor: Actor) -> Message:
     """Look a page up and draw it."""
-    return listed(list_tokens(services.ports, actor, asked.words.split(), asked.number), asked, actor)
+    return _listed(list_tokens(services.ports, actor, asked.words.split(), asked.number), asked, actor)
 
 
 def revoke(words: Words, services: Services, actor: Actor) -> Message:
@@ -168,18 +168,18 @@ _ANSWERS = {"create": create, "list": _list_typed, "revoke": revoke}
 
 def revoke_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Revoke a token from the list, and show the list anew."""
-    asked = read_value(TokenRow, press.value, "token list")
+    asked = read_value(_TokenRow, press.value, "token list")
     revoke_token(services.ports, actor, asked.token_id)
     surface.replace(_page_of(asked, services, actor))
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Show another page."""
-    surface.replace(_page_of(read_value(TokenRow, press.value, "token list"), services, actor))
+    surface.replace(_page_of(read_value(_TokenRow, press.value, "token list"), services, actor))
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class _Meant:
     """What a button carries that makes a token for one of two targets that look alike."""
 
     kind: str
@@ -192,8 +192,8 @@ def _alike(target: Target, similar: Target, days: int) -> Message:
     kind = target.kind.value
     text = f"There is {code(similar.in_words)} already. Is {code(target.in_words)} another one?"
     buttons = actions(
-        button(f"For {similar.name}"[:75], _SIMILAR, pack(Meant(kind, similar.name, days)), "primary"),
-        button(f"{target.name} is another one"[:75], _NEW, pack(Meant(kind, target.name, days))),
+        button(f"For {similar.name}"[:75], _SIMILAR, pack(_Meant(kind, similar.name, days)), "primary"),
+        button(f"{target.name} is another one"[:75], _NEW, pack(_Meant(kind, target.name, days))),
     )
     return message(f"Is {target.in_words} another one than {similar.in_words}?", [section(text), buttons])
 
@@ -217,7 +217,7 @@ def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
     )
 
 
-def listed(page: TokenPage, asked: TokenRow, actor: Actor) -> Message:
+def _listed(page: TokenPage, asked: _TokenRow, actor: Actor) -> Message:
     """A page of tokens, those that work first."""
     if not page.total:
         return _nothing_to_list(asked.words)
@@ -237,13 +237,13 @@ def _nothing_to_list(words: str) -> Message:
     return message("No workflow token yet.", [section(text)])
 
 
-def _pages(page: TokenPage, asked: TokenRow) -> list[Block]:
+def _pages(page: TokenPage, asked: _TokenRow) -> list[Block]:
     """The page buttons, where there is a page to turn to, and where we are."""
     more = "`/integrations token list web-shop` shows those of one target."
     return turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(asked, number=number)), more)
 
 
-def _token_blocks(token: WorkflowToken, asked: TokenRow, actor: Actor) -> list[Block]:
+def _token_blocks(token: WorkflowToken, asked: _TokenRow, actor: Actor) -> list[Block]:
     """One token: its id, whom it speaks for, until when, last used; for an admin, the decision on it."""
     is_working = token.is_valid(actor.at)
     used = f"last used {when(token.last_used_at)}" if token.last_used_at else "never used"

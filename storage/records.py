@@ -28,9 +28,9 @@ Fields = Mapping[str, Any]
 INTEGRATIONS = "integrations"
 DEPENDENCIES = "dependencies"
 TOKENS = "tokens"
-BARS = "bars"
+_BARS = "bars"
 SETTINGS = "settings"
-NEWS = "news"
+_NEWS = "news"
 REQUESTS = "requests"
 AUDIT = "audit"
 HEAD = "head"
@@ -191,10 +191,10 @@ class _Table(NamedTuple):
 _TABLES: dict[type, _Table] = {
     Integration: _Table(INTEGRATIONS, Codec(Integration, without="id", unwritten=_IDENTIFYING), "id"),
     Dependency: _Table(DEPENDENCIES, Codec(Dependency), ""),
-    Bar: _Table(BARS, Codec(Bar), ""),
+    Bar: _Table(_BARS, Codec(Bar), ""),
     WorkflowToken: _Table(TOKENS, Codec(WorkflowToken, without="id"), "id"),
     Setting: _Table(SETTINGS, Codec(Setting, without="name"), "name"),
-    News: _Table(NEWS, Codec(News, without="id"), "id"),
+    News: _Table(_NEWS, Codec(News, without="id"), "id"),
     DoneRequest: _Table(REQUESTS, Codec(DoneRequest, without="id"), "id"),
     AuditEntry: _Table(AUDIT, Codec(AuditEntry), ""),
 }
@@ -202,7 +202,7 @@ _EVENT = Codec(Event)
 _BY_NAME = {table.name: table for table in _TABLES.values()}
 
 
-def integration_from(integration_id: str, row: Fields, **opened: Any) -> Integration:
+def _integration_from(integration_id: str, row: Fields, **opened: Any) -> Integration:
     """Read an integration; ``opened`` are its username and options."""
     given = opened or ({} if "username" in row else {"username": ""})
     found: Integration = _BY_NAME[INTEGRATIONS].codec.read(row, id=integration_id, **given)
@@ -217,7 +217,7 @@ def dependency_from(row: Fields) -> Dependency:
 
 def bar_from(row: Fields) -> Bar:
     """Read a bar."""
-    found: Bar = _BY_NAME[BARS].codec.read(row)
+    found: Bar = _BY_NAME[_BARS].codec.read(row)
     return found
 
 
@@ -229,7 +229,7 @@ def token_from(token_id: str, row: Fields) -> WorkflowToken:
 
 def news_from(news_id: str, row: Fields) -> News:
     """Read a message that must leave."""
-    found: News = _BY_NAME[NEWS].codec.read(row, id=news_id)
+    found: News = _BY_NAME[_NEWS].codec.read(row, id=news_id)
     return found
 
 
@@ -277,7 +277,7 @@ def value_in(table: str, key: str, row: Fields) -> Value | None:
     if found is None:
         return None
     if table == INTEGRATIONS:
-        return integration_from(key, row)
+        return _integration_from(key, row)
     value: Value = found.codec.read(row, **({found.key: key} if found.key else {}))
     return value
 
@@ -310,8 +310,8 @@ class Identities:
         """
         identity = row.get("identity")
         if identity is None:
-            return integration_from(integration_id, row)
-        return integration_from(integration_id, row, **self._opened(integration_id, identity))
+            return _integration_from(integration_id, row)
+        return _integration_from(integration_id, row, **self._opened(integration_id, identity))
 
     def value_in(self, table: str, key: str, row: Fields) -> Value | None:
         """Read a row of any table, as ``storage.records.value_in`` does."""

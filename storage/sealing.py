@@ -55,13 +55,13 @@ from bot.core.ports.keyring import Box, NewBox
 from bot.core.secrets import Credential, SealContext, Sealed, Secret
 
 VERSION = "s1"
-ROOT_BYTES = 32
-NONCE_BYTES = 12
-TAG_BYTES = 16
-BLOCK_BYTES = 32
+_ROOT_BYTES = 32
+_NONCE_BYTES = 12
+_TAG_BYTES = 16
+_BLOCK_BYTES = 32
 CHECK_CONTEXT = SealContext(workspace="", integration_id="", field="kcv")
 CHECK_PLAIN = b"ok"
-WARN_AT_SEALS = 2**30
+_WARN_AT_SEALS = 2**30
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +78,10 @@ def associated_data(head: bytes, context: SealContext) -> bytes:
     while parts and not parts[-1]:
         # Each part has its length and its place in the order: empty ones left out at the end are unambiguous.
         parts = parts[:-1]
-    return head + b"".join(map(with_length, parts))
+    return head + b"".join(map(_with_length, parts))
 
 
-def with_length(text: str) -> bytes:
+def _with_length(text: str) -> bytes:
     """A text in UTF-8 behind its length, u32 big-endian."""
     encoded = text.encode()
     return len(encoded).to_bytes(4, "big") + encoded
@@ -102,7 +102,7 @@ class Key:
     def of(cls, root: bytes) -> "Key":
         """Derive everything once: derivation at each request would cost more than sealing."""
         kid = base64.b32encode(derive(root, "kid")[:5]).decode().lower()
-        head = with_length(f"quaymaster {VERSION}") + with_length(kid)
+        head = _with_length(f"quaymaster {VERSION}") + _with_length(kid)
         keys = (AESGCM(derive(root, "data")), derive(root, "audit"), derive(root, "file"))
         return cls(kid, *keys, head)
 
@@ -114,7 +114,7 @@ class Key:
 
     def open(self, context: SealContext, envelope: bytes) -> bytes:
         """Open ``nonce | ciphertext | tag``. Raises ``KeyringFailure`` when altered or from another place."""
-        nonce, ciphertext = envelope[:NONCE_BYTES], envelope[NONCE_BYTES:]
+        nonce, ciphertext = envelope[:_NONCE_BYTES], envelope[_NONCE_BYTES:]
         try:
             return self.data.decrypt(nonce, ciphertext, associated_data(self.head, context))
         except InvalidTag:
@@ -132,7 +132,7 @@ class Key:
 class Keyring:
     """The loaded keys. Implements ``bot.core.ports.Keyring``; safe to share between threads."""
 
-    def __init__(self, roots: Iterable[bytes], warn_at_seals: int = WARN_AT_SEALS) -> None:
+    def __init__(self, roots: Iterable[bytes], warn_at_seals: int = _WARN_AT_SEALS) -> None:
         """Load root keys of 32 bytes each; the first seals. Raises ``KeyringFailure`` when there is none."""
         keys = [Key.of(root) for root in roots]
         if not keys:
@@ -159,11 +159,11 @@ class Keyring:
         """Seal under the primary key, bound to ``context``."""
         if next(self._seals) == self._warn_at_seals:
             log.warning("Key %s has sealed very often; put a new key before it.", self.primary)
-        return self._primary.seal(context, padded(credential), os.urandom(NONCE_BYTES))
+        return self._primary.seal(context, padded(credential), os.urandom(_NONCE_BYTES))
 
     def open(self, context: SealContext, sealed: Sealed) -> Credential:
         """Open a sealed credential. Raises ``KeyringFailure``, which holds no part of the plaintext."""
-        return credential_from(self._open(context, sealed))
+        return _credential_from(self._open(context, sealed))
 
     def has_key_for(self, sealed: Sealed) -> bool:
         """True when the key it is sealed under is loaded."""
@@ -176,7 +176,7 @@ class Keyring:
     def check_values(self) -> dict[str, Sealed]:
         """Make a check value for each loaded key, by key id: proof in the store of which key it is."""
         keys = self._keys.values()
-        return {key.kid: key.seal(CHECK_CONTEXT, CHECK_PLAIN, os.urandom(NONCE_BYTES)) for key in keys}
+        return {key.kid: key.seal(CHECK_CONTEXT, CHECK_PLAIN, os.urandom(_NONCE_BYTES)) for key in keys}
 
     def verify_check_value(self, check: Sealed) -> None:
         """Raise ``KeyringFailure`` unless a loaded key opens this check value."""
@@ -249,7 +249,7 @@ class Keyring:
             ) from None
 
     def _open(self, context: SealContext, sealed: Sealed) -> bytes:
-        kid, envelope = parts_of(sealed)
+        kid, envelope = _parts_of(sealed)
         key = self._keys.get(kid)
         if key is None:
             raise KeyNotLoaded(
@@ -276,7 +276,7 @@ def kid_of(sealed: Sealed) -> str:
     return kid
 
 
-def parts_of(sealed: Sealed) -> tuple[str, bytes]:
+def _parts_of(sealed: Sealed) -> tuple[str, bytes]:
     """
     Split a record into key id and ``nonce | ciphertext | tag``.
 
@@ -292,7 +292,7 @@ def parts_of(sealed: Sealed) -> tuple[str, bytes]:
         raise RecordUnreadable("its text is damaged") from None
     if base64.urlsafe_b64encode(envelope).decode().rstrip("=") != text:
         raise RecordUnreadable("its text is damaged")
-    if len(envelope) < NONCE_BYTES + TAG_BYTES:
+    if len(envelope) < _NONCE_BYTES + _TAG_BYTES:
         raise RecordUnreadable("it is too short")
     return kid, envelope
 
@@ -306,12 +306,12 @@ def padded(credential: Credential) -> bytes:
     except UnicodeEncodeError:
         # Without "from None" the error would carry the whole plaintext.
         raise Unsealable from None
-    return plain + b" " * (-len(plain) % BLOCK_BYTES)
+    return plain + b" " * (-len(plain) % _BLOCK_BYTES)
 
 
-def credential_from(plain: bytes) -> Credential:
+def _credential_from(plain: bytes) -> Credential:
     """Read what ``padded`` wrote. Raises ``KeyringFailure`` for anything else."""
-    if len(plain) % BLOCK_BYTES:
+    if len(plain) % _BLOCK_BYTES:
         raise RecordUnreadable("its padding is wrong")
     try:
         fields = json.loads(plain.decode())  # bytes would be looked at for five encodings
@@ -324,7 +324,7 @@ def credential_from(plain: bytes) -> Credential:
 
 def new_key() -> str:
     """Make a root key: 32 random bytes in base64."""
-    return base64.b64encode(os.urandom(ROOT_BYTES)).decode()
+    return base64.b64encode(os.urandom(_ROOT_BYTES)).decode()
 
 
 def parse_keys(text: str) -> tuple[bytes, ...]:
@@ -345,16 +345,16 @@ def parse_keys(text: str) -> tuple[bytes, ...]:
     words = [word.strip() for line in lines for word in line.split(",") if word.strip()]
     if not words:
         raise KeysMissing
-    return tuple(parse_key(word, number) for number, word in enumerate(words, start=1))
+    return tuple(_parse_key(word, number) for number, word in enumerate(words, start=1))
 
 
-def parse_key(word: str, number: int) -> bytes:
+def _parse_key(word: str, number: int) -> bytes:
     """Read one root key from base64; ``number`` is its place in the list, from 1, for the error."""
     try:
         root = base64.b64decode(word, validate=True)
     except (binascii.Error, ValueError):
         root = b""
-    if len(root) != ROOT_BYTES:
+    if len(root) != _ROOT_BYTES:
         raise KeyMalformed(f"Key {number} is not 32 bytes in base64.", "`quaymaster keys new` makes one.")
     return root
 

@@ -177,6 +177,53 @@ def test_shared_names_are_found():
     assert occurring_twice((path.name, path) for path in both) == {"a.py": ["bot/core/a.py", "storage/a.py"]}
 
 
+def names_used(path):
+    """Every name that a file imports, or looks up on something."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def names_of(statement):
+    """The names that a statement at the top of a file gives; what a decorator registers is used."""
+    if isinstance(statement, ast.ClassDef) or (
+        isinstance(statement, ast.FunctionDef) and not statement.decorator_list
+    ):
+        return [statement.name]
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def public_names(path):
+    """A file's face. A feature's listeners, which its ``register`` hands over, are used."""
+    statements = ast.parse(path.read_text("utf-8")).body
+    registers = [one for one in statements if getattr(one, "name", "") == "register"]
+    handed_over = {node.id for one in registers for node in ast.walk(one) if isinstance(node, ast.Name)}
+    names = {name for statement in statements for name in names_of(statement)}
+    return {name for name in names - handed_over - {"log"} if not name.startswith("_")}
+
+
+def test_what_only_one_file_uses_is_private():
+    """A name that no other file uses begins with an underscore, so that a file's face shows at a glance."""
+    places = defaultdict(set)
+    for path in EVERYTHING:
+        for name in names_used(path):
+            places[name].add(path)
+    sources = [path for path in SOURCES if path.parent != ROOT / "bot" / "core" / "ports"]
+    alone = [
+        f"{relative(path)}: {name}"
+        for path in sources
+        for name in public_names(path)
+        if not places[name] - {path}
+    ]
+
+    assert alone == []
+
+
 def test_top_level_holds_only_what_is_named():
     """The top level holds the parts of the program and what tools look for there."""
     present = {path.name for path in ROOT.iterdir()} - ignored()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.core.model import Workspace
 from bot.core.secrets import SealContext, Sealed
 
-DATA_KEPT = timedelta(days=30)
+_DATA_KEPT = timedelta(days=30)
 """How long the data of a workspace that removed the app is kept: a reinstall within this time finds it."""
 REFRESHED_BEFORE = timedelta(hours=2)
 """How long before its end an access token is exchanged for a new one. It lives for 12 hours."""
@@ -47,7 +47,7 @@ class Installation:
 
     def is_over(self, at: datetime) -> bool:
         """True when the data of its workspaces is to be deleted."""
-        return self.gone_at is not None and at - self.gone_at >= DATA_KEPT
+        return self.gone_at is not None and at - self.gone_at >= _DATA_KEPT
 
     def serves(self, workspace: Workspace) -> bool:
         """True for its workspace, or for each of its organization."""

@@ -111,7 +111,7 @@ class IntegrationPage:
 
 @dataclass(frozen=True, slots=True)
 class NumberedPage(Generic[_Row]):
-    """A page of what is counted in pages."""
+    """A page that has a number."""
 
     rows: tuple[_Row, ...]
     number: int

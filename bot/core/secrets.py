@@ -95,10 +95,10 @@ def new_token() -> Secret:
 def token_of(random_part: str) -> Secret:
     """Put prefix and checksum around 30 base62 characters."""
     body = _PREFIX + random_part
-    return Secret(body + checksum(body))
+    return Secret(body + _checksum(body))
 
 
-def checksum(body: str) -> str:
+def _checksum(body: str) -> str:
     """The last digits of a token, from all before them."""
     return base62(zlib.crc32(body.encode()), _CHECKSUM_LENGTH)
 
@@ -117,7 +117,7 @@ def public_id(text: str) -> str | None:
     if not TOKEN_SHAPE.fullmatch(text):
         return None
     body = text[:-_CHECKSUM_LENGTH]
-    return body.removeprefix(_PREFIX)[:_ID_LENGTH] if text == body + checksum(body) else None
+    return body.removeprefix(_PREFIX)[:_ID_LENGTH] if text == body + _checksum(body) else None
 
 
 def ids_in(text: str) -> tuple[str, ...]:

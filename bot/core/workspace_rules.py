@@ -16,7 +16,7 @@ from bot.core.model import Actor, Setting, Workspace
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading, Store
 
-MOST_A_MINUTE = 600
+_MOST_A_MINUTE = 600
 """A workspace may not let a person send more than this, or than the operator's own limit."""
 _REMEMBERED_S = 10.0
 _MOST_REMEMBERED = 10_000
@@ -95,7 +95,7 @@ class RuleBook:
             InvalidFields: A limit that is too high or none.
         """
         require(ports, actor, Action.CONFIGURE)
-        most = max(MOST_A_MINUTE, self.defaults.rate_limit)
+        most = max(_MOST_A_MINUTE, self.defaults.rate_limit)
         if not 1 <= rules.rate_limit <= most:
             raise InvalidFields({"rate_limit": f"Write a number from 1 to {most}."})
         chosen, default = _written(rules), _written(self.defaults)

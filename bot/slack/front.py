@@ -301,7 +301,7 @@ _WHERE = {
 _SUBMITTED = {"view": _record({"id": _name, "type": _name, "callback_id": _text})}
 _CALLED = {"callback_id": _name}
 
-REMOVALS = ("app_uninstalled", "tokens_revoked")
+_REMOVALS = ("app_uninstalled", "tokens_revoked")
 """The events that may mean that the app is no longer installed."""
 _EVENT = _record({"type": _name})
 _SUBSCRIBED = {
@@ -328,7 +328,7 @@ def _event_callback(value: object) -> bool:
 
 
 def _removed(payload: Mapping[str, Any]) -> bool:
-    return bool(payload.get("enterprise_id")) and payload["event"]["type"] in REMOVALS
+    return bool(payload.get("enterprise_id")) and payload["event"]["type"] in _REMOVALS
 
 
 def _interaction(required: Mapping[str, _Shape], optional: Mapping[str, _Shape] | None = None) -> _Shape:

@@ -15,7 +15,7 @@ from psycopg import sql
 from bot.core.errors import StoreFailure
 from storage.postgres.connections import Lost, connect, connection_string, sentence_for
 
-SCHEMA = "quaymaster"
+_SCHEMA = "quaymaster"
 _FOLDER = Path(__file__).parent / "migrations"
 _GRANTS = Path(__file__).parent / "grants.sql"
 _LOCK = 0x51554159
@@ -128,8 +128,8 @@ def _applied(connection: psycopg.Connection) -> dict[int, str]:
 
 def _apply(connection: psycopg.Connection, migration: Migration) -> None:
     with connection.transaction():
-        connection.execute(f"create schema if not exists {SCHEMA}".encode())
-        connection.execute(f"set local search_path = {SCHEMA}".encode())
+        connection.execute(f"create schema if not exists {_SCHEMA}".encode())
+        connection.execute(f"set local search_path = {_SCHEMA}".encode())
         connection.execute(
             "create table if not exists schema_versions (number integer primary key, sha256 text not null,"
             " at timestamptz not null default now())"

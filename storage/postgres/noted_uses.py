@@ -53,16 +53,16 @@ class NotedUses:
     def on_token(self, token: WorkflowToken) -> WorkflowToken:
         """A token as it is by now."""
         at = self.tokens.get(token.id)
-        return replace(token, last_used_at=at) if is_later(at, token.last_used_at) else token
+        return replace(token, last_used_at=at) if _is_later(at, token.last_used_at) else token
 
 
 def used(dependency: Dependency, times: Mapping[Target, datetime]) -> Dependency:
     """A dependency with its last use, if ``times`` has a later one than its own; else itself."""
     at = times.get(dependency.target)
-    return replace(dependency, last_used_at=at) if is_later(at, dependency.last_used_at) else dependency
+    return replace(dependency, last_used_at=at) if _is_later(at, dependency.last_used_at) else dependency
 
 
-def is_later(at: datetime | None, known: datetime | None) -> bool:
+def _is_later(at: datetime | None, known: datetime | None) -> bool:
     """True when a time is known, and later than the other if that is known."""
     return at is not None and (known is None or known < at)
 

@@ -126,7 +126,7 @@ class PostgresStore:
     @contextmanager
     def change(self, workspace: Workspace) -> Iterator[PostgresChange]:
         """Begin a change, as ``Store.change`` says."""
-        ws = require_key(workspace)
+        ws = _require_key(workspace)
         under_way: set[str] = self._changing.__dict__.setdefault("keys", set())
         if ws in under_way:
             raise RuntimeError(f"A change of {ws} is under way on this thread already.")
@@ -172,7 +172,7 @@ class PostgresStore:
 
     def record_use(self, use: Fetch) -> None:
         """Record a fetch, before it is answered."""
-        require_key(use.workspace)
+        _require_key(use.workspace)
         self._uses.record(use)
 
     def health(self) -> str | None:
@@ -295,7 +295,7 @@ class PostgresStore:
             )
 
 
-def require_key(workspace: Workspace) -> str:
+def _require_key(workspace: Workspace) -> str:
     """The key of a workspace, if it can be one. Raises ``StoreFailure``."""
     if not _WORKSPACE_KEY.fullmatch(workspace.key):
         raise StoreFailure("That is no id of a Slack workspace.", "Open Quaymaster from Slack again.")

@@ -65,7 +65,7 @@ Rows = list[Row]
 T = TypeVar("T")
 
 
-class Questioned(Protocol):
+class _Questioned(Protocol):
     """Answers the named statements of ``queries.sql`` for one workspace."""
 
     @property
@@ -82,7 +82,7 @@ class Questioned(Protocol):
 class _IntegrationRows:
     """Implements ``Integrations``."""
 
-    def __init__(self, asked: Questioned) -> None:
+    def __init__(self, asked: _Questioned) -> None:
         self._asked = asked
 
     def get(self, integration_id: str) -> Integration | None:
@@ -140,7 +140,7 @@ class _IntegrationRows:
 class _DependencyRows:
     """Implements ``Dependencies``."""
 
-    def __init__(self, asked: Questioned) -> None:
+    def __init__(self, asked: _Questioned) -> None:
         self._asked = asked
 
     def get(self, integration_id: str, target: Target) -> Dependency | None:
@@ -178,7 +178,7 @@ class _DependencyRows:
 class _TokenRows:
     """Implements ``Tokens``."""
 
-    def __init__(self, asked: Questioned) -> None:
+    def __init__(self, asked: _Questioned) -> None:
         self._asked = asked
 
     def get(self, token_id: str) -> WorkflowToken | None:
@@ -204,7 +204,7 @@ class _TokenRows:
 class _HistoryRows:
     """Implements ``History``."""
 
-    def __init__(self, asked: Questioned) -> None:
+    def __init__(self, asked: _Questioned) -> None:
         self._asked = asked
 
     def page(self, query: HistoryQuery) -> HistoryPage:
@@ -243,7 +243,7 @@ class _HistoryRows:
 class _SettingRows:
     """Implements ``Settings``."""
 
-    def __init__(self, asked: Questioned) -> None:
+    def __init__(self, asked: _Questioned) -> None:
         self._asked = asked
 
     def get(self, name: str) -> str | None:
@@ -257,7 +257,7 @@ class _SettingRows:
 class PostgresReading:
     """Implements ``bot.core.ports.store.Reading``."""
 
-    def __init__(self, workspace: Workspace, asked: Questioned) -> None:
+    def __init__(self, workspace: Workspace, asked: _Questioned) -> None:
         self._workspace = workspace
         self._asked = asked
 
@@ -298,7 +298,7 @@ class PostgresReading:
 
 
 class OneState:
-    """Implements ``Questioned``: every answer is true of one state of the workspace."""
+    """Implements ``_Questioned``: every answer is true of one state of the workspace."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ from storage.postgres.rows import (
 from storage.postgres.sending import send
 from storage.records import event_from
 
-FRESH_S = 0.1
+_FRESH_S = 0.1
 """So long a decision counts as made at this moment: less than a message takes to get around."""
 _HOUR = timedelta(hours=1)
 _GRACE = timedelta(minutes=2)
@@ -107,7 +107,7 @@ class Uses:
 
     def _is_decided_now(self, use: Fetch) -> bool:
         asked_at, held = self._decisions.get(use.token.id, (0.0, None))
-        if held is None or time.monotonic() - asked_at > FRESH_S or held.workspace != use.workspace:
+        if held is None or time.monotonic() - asked_at > _FRESH_S or held.workspace != use.workspace:
             return False
         same = [one for one in held.candidates if one.integration == use.integration]
         return held.token == use.token and bool(same) and _lets_pass(same[0], use)

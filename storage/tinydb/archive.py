@@ -129,10 +129,10 @@ class Archive:
             ) from None
 
     def _path(self, first: int) -> Path:
-        return archive_path(self._volume.directory, self._workspace_key, first)
+        return _archive_path(self._volume.directory, self._workspace_key, first)
 
 
-def archive_path(directory: Path, workspace_key: str, first: int) -> Path:
+def _archive_path(directory: Path, workspace_key: str, first: int) -> Path:
     """The file of the archive that begins with an entry."""
     return directory / "audit" / f"{workspace_key}-{first:09d}.db"
 

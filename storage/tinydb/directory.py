@@ -18,7 +18,7 @@ from bot.core.model import Workspace
 from storage.tinydb.durable_files import Disk, flush_names
 
 META = "meta"
-WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
+_WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
 
 
 @contextmanager
@@ -66,11 +66,11 @@ def lock(directory: Path) -> BinaryIO:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.close()
-            raise in_use() from None
+            raise _in_use() from None
         return file
 
 
-def in_use() -> StoreInUse:
+def _in_use() -> StoreInUse:
     """Say that another process holds the directory, and what to do when that is wanted."""
     return StoreInUse(
         "Another copy of Quaymaster uses this data directory.", "Stop it first: one at a time may."
@@ -87,7 +87,7 @@ def sweep(directory: Path, disk: Disk) -> None:
 def workspace_keys(directory: Path) -> list[str]:
     """The keys of all workspaces with a file, or with a ``.prev``: a file gone from beside it is damage."""
     names = {path.name.removesuffix(".prev").removesuffix(".db") for path in directory.glob("*.db*")}
-    return sorted(name for name in names if WORKSPACE_KEY.fullmatch(name))
+    return sorted(name for name in names if _WORKSPACE_KEY.fullmatch(name))
 
 
 def workspace_of(key: str) -> Workspace:
@@ -98,6 +98,6 @@ def workspace_of(key: str) -> Workspace:
 
 def workspace_path(directory: Path, key: str) -> Path:
     """Where a workspace is kept. Raises ``StoreFailure`` unless its key is one of Slack's."""
-    if not WORKSPACE_KEY.fullmatch(key):
+    if not _WORKSPACE_KEY.fullmatch(key):
         raise StoreFailure("That is no id of a Slack workspace.", "Open Quaymaster from Slack again.")
     return directory / f"{key}.db"

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from bot.core.errors import OutcomeUnknown, StoreFailure, StoreFull, StoreReadOnly
 
-NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 _LEAST_BYTES = 1024 * 1024
 
@@ -91,7 +91,7 @@ class Disk:
 REAL_DISK = Disk()
 
 
-def write_all(disk: Disk, descriptor: int, data: bytes) -> None:
+def _write_all(disk: Disk, descriptor: int, data: bytes) -> None:
     """Write all bytes, in as many calls as the system wants."""
     rest = memoryview(data)
     while rest:
@@ -150,7 +150,7 @@ class _Reserve:
         descriptor = self._disk.create(self._path)
         try:
             # Random bytes: a file system that compresses would keep no room for zeros.
-            write_all(self._disk, descriptor, os.urandom(size))
+            _write_all(self._disk, descriptor, os.urandom(size))
         finally:
             self._disk.close(descriptor)
         self.bytes = size
@@ -262,7 +262,7 @@ class Volume:
             descriptor = self.disk.create(path)
             try:
                 for piece in pieces:
-                    write_all(self.disk, descriptor, piece)
+                    _write_all(self.disk, descriptor, piece)
                 self._flush(descriptor)
             finally:
                 self.disk.close(descriptor)
@@ -271,7 +271,7 @@ class Volume:
         try:
             self.disk.sync(descriptor)
         except OSError as error:
-            if error.errno in NO_ROOM:  # some disks find out only now; the file is thrown away anyway
+            if error.errno in _NO_ROOM:  # some disks find out only now; the file is thrown away anyway
                 raise
             # Flushing again would report success although the system may have dropped the pages.
             raise self._stop_writing(error) from error
@@ -301,7 +301,7 @@ class Volume:
             descriptor = self.disk.create(temporary)
             try:
                 for piece in pieces:
-                    write_all(self.disk, descriptor, piece)
+                    _write_all(self.disk, descriptor, piece)
             finally:
                 self.disk.close(descriptor)
             # Not flushed: a power cut may leave it cut, which its checksum shows; the file itself is whole.
@@ -353,7 +353,7 @@ class Volume:
         try:
             yield
         except OSError as error:
-            if error.errno in NO_ROOM:
+            if error.errno in _NO_ROOM:
                 raise StoreFull from error
             sentence = f"{path} cannot be written: {error.strerror}; nothing was changed."
             raise StoreFailure(sentence, "Ask the operator to look at the disk.") from error

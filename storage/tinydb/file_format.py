@@ -41,9 +41,9 @@ _MAGIC = "quaymaster"
 FORMAT = 3
 """Format 2 held usernames and options in the clear; the store seals them when it opens."""
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
-Tables = dict[str, dict[str, Any]]
-"""Documents by table and id, each a ``Document``: ``Rows.put`` alone writes."""
-Visitor = Callable[[str, str, Fields], None]
+_Tables = dict[str, dict[str, Any]]
+"""Documents by table and id, each a ``_Document``: ``Rows.put`` alone writes."""
+_Visitor = Callable[[str, str, Fields], None]
 """Is shown a table's name, a document's id and its fields."""
 
 
@@ -199,7 +199,7 @@ def _newer(path: Path, format_number: int) -> StoreFailure:
     )
 
 
-class Document(Mapping[str, Any]):
+class _Document(Mapping[str, Any]):
     """A document as its line of the file. Read-only: nothing changes it in place, so the line stays true."""
 
     __slots__ = ("line",)
@@ -244,7 +244,7 @@ class Rows(Table):
             if row is None:
                 table.pop(key, None)
             else:
-                table[key] = Document(line_of(key, row))
+                table[key] = _Document(line_of(key, row))
         self.storage.write({**tables, self.name: table})
 
 
@@ -276,8 +276,8 @@ class QuaymasterFile(Storage):
         self.workspace = workspace
         self._volume = volume
         self._sealer = sealer
-        self._tables: Tables | None = None
-        self._pending: Tables | None = None
+        self._tables: _Tables | None = None
+        self._pending: _Tables | None = None
         self.sequence = 0
         """The number of the last write; 0 = there is no file."""
         self._makes_room = False
@@ -292,7 +292,7 @@ class QuaymasterFile(Storage):
         """Take it that there is no file: the next write replaces whatever is there."""
         self._tables, self.sequence = {}, 0
 
-    def read(self) -> Tables | None:
+    def read(self) -> _Tables | None:
         """
         Give the tables; ``None`` when there is no file yet.
 
@@ -305,10 +305,10 @@ class QuaymasterFile(Storage):
         if self._pending is not None:
             return self._pending
         if self._tables is None:
-            self.load(pass_over)
+            self.load(_pass_over)
         return dict(self._tables) if self._tables else None
 
-    def write(self, data: Tables) -> None:
+    def write(self, data: _Tables) -> None:
         """Keep the tables: at once, or at the end of the transaction that is under way."""
         if self._pending is None:
             self._keep(data)
@@ -333,7 +333,7 @@ class QuaymasterFile(Storage):
             self._pending = None
         self._keep(pending)
 
-    def load(self, visit: Visitor) -> bool:
+    def load(self, visit: _Visitor) -> bool:
         """
         Read the file again, and show each document to ``visit``.
 
@@ -352,14 +352,14 @@ class QuaymasterFile(Storage):
         self.sequence, body = decode(self._sealer, self.path, self.workspace, data)
         del data  # megabytes
         try:
-            self._tables = read_documents(body, visit)
+            self._tables = _read_documents(body, visit)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             # The error's text may quote a record: only its kind is told.
             reason = f"a record in it cannot be read: {type(error).__name__}"
             raise damaged(self.path, self.workspace, reason) from None
         return True
 
-    def _keep(self, tables: Tables) -> None:
+    def _keep(self, tables: _Tables) -> None:
         """Write the file. The tables read before stay untouched, so a refused write leaves them right."""
         lines = {name: [row.line for row in rows.values()] for name, rows in tables.items()}
         before, self._tables = self._tables, None
@@ -378,15 +378,15 @@ class QuaymasterFile(Storage):
         self.sequence += 1
 
 
-def read_documents(body: bytes, visit: Visitor) -> Tables:
+def _read_documents(body: bytes, visit: _Visitor) -> _Tables:
     """Read a file's body into tables, showing each document to ``visit``."""
-    tables: Tables = {}
+    tables: _Tables = {}
     for table, line in lines_in(body):
         key, fields = document_in(line)
-        tables.setdefault(table, {})[key] = Document(line)
+        tables.setdefault(table, {})[key] = _Document(line)
         visit(table, key, fields)
     return tables
 
 
-def pass_over(table: str, key: str, fields: Fields) -> None:
+def _pass_over(table: str, key: str, fields: Fields) -> None:
     """Look at no document."""

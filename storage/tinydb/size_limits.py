@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-MOST_WORKSPACES = 1_000
-MOST_INTEGRATIONS = 10_000
+_MOST_WORKSPACES = 1_000
+_MOST_INTEGRATIONS = 10_000
 """In one workspace: it is held in memory as a whole, and each change writes its file as a whole."""
 _NEAR = 0.8
 
@@ -16,10 +16,10 @@ def near_limit(sizes: Collection[int]) -> str | None:
         sizes: How many integrations each workspace has.
     """
     largest = max(sizes, default=0)
-    if largest >= _NEAR * MOST_INTEGRATIONS:
-        held = f"{largest:,} integrations in one workspace, and is made for {MOST_INTEGRATIONS:,}"
-    elif len(sizes) >= _NEAR * MOST_WORKSPACES:
-        held = f"{len(sizes):,} workspaces, and is made for {MOST_WORKSPACES:,}"
+    if largest >= _NEAR * _MOST_INTEGRATIONS:
+        held = f"{largest:,} integrations in one workspace, and is made for {_MOST_INTEGRATIONS:,}"
+    elif len(sizes) >= _NEAR * _MOST_WORKSPACES:
+        held = f"{len(sizes):,} workspaces, and is made for {_MOST_WORKSPACES:,}"
     else:
         return None
     return f"The data directory holds {held}: move it to PostgreSQL with “quaymaster store copy”."

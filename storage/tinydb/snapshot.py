@@ -112,7 +112,7 @@ def _is_later(at: datetime | None, known: datetime | None) -> bool:
     return at is not None and (known is None or known < at)
 
 
-class Groups(Generic[K, V]):
+class _Groups(Generic[K, V]):
     """Values by a key, each group sorted. A copy shares its groups until it changes them."""
 
     __slots__ = ("_groups", "_order", "_own")
@@ -151,9 +151,9 @@ class Groups(Generic[K, V]):
             del self._groups[key]
             self._own.discard(key)
 
-    def copy(self) -> "Groups[K, V]":
+    def copy(self) -> "_Groups[K, V]":
         """The same groups; a change of the copy is not seen here."""
-        twin: Groups[K, V] = Groups(self._order)
+        twin: _Groups[K, V] = _Groups(self._order)
         twin._groups = dict(self._groups)
         return twin
 
@@ -197,16 +197,16 @@ class Snapshot:
         """All name keys, sorted."""
         self.texts: list[str] = []
         """What words are looked for in, sorted: each begins with a name key's line."""
-        self.servers: Groups[tuple[str, int], Integration] = Groups(key_of)
+        self.servers: _Groups[tuple[str, int], Integration] = _Groups(key_of)
         """By host and effective port: two addresses of one registry are one place."""
-        self.dependents: Groups[str, Dependency] = Groups(dependency_order)
+        self.dependents: _Groups[str, Dependency] = _Groups(_dependency_order)
         """By integration id, each group sorted as confirmations list them."""
-        self.uses: Groups[Target, str] = Groups(str)
+        self.uses: _Groups[Target, str] = _Groups(str)
         """Integration ids by target."""
-        self.bars: Groups[str, Bar] = Groups(dependency_order)
+        self.bars: _Groups[str, Bar] = _Groups(_dependency_order)
         """By integration id."""
         self.tokens: dict[str, WorkflowToken] = {}
-        self.target_tokens: Groups[Target, WorkflowToken] = Groups(age_order)
+        self.target_tokens: _Groups[Target, WorkflowToken] = _Groups(age_order)
         self.settings: dict[str, str] = {}
         self.news: dict[str, News] = {}
         self.requests: dict[str, DoneRequest] = {}
@@ -421,7 +421,7 @@ def target_order(target: Target) -> tuple[int, str]:
     return _KIND_ORDER[target.kind], target.name
 
 
-def dependency_order(value: Dependency | Bar) -> tuple[int, str]:
+def _dependency_order(value: Dependency | Bar) -> tuple[int, str]:
     """How dependencies and bars are sorted: as their targets."""
     return target_order(value.target)
 

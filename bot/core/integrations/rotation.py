@@ -35,7 +35,7 @@ from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Change, Reading
 
 ALL_FETCHED = "everything has fetched the new credential"
-STILL_BOTH = "both credentials are still kept"
+_STILL_BOTH = "both credentials are still kept"
 _REMIND_EVERY = timedelta(days=7)
 _AT_ONCE = 1000
 _CLOCK = "quaymaster"
@@ -315,7 +315,7 @@ def _next_reminder(reading: Reading, integration: Integration, at: datetime) -> 
     is_over = bool(progress.fetched) and not progress.waiting
     if is_over and not former.is_told:
         return ALL_FETCHED
-    return STILL_BOTH if at - former.reminded_at >= _REMIND_EVERY else ""
+    return _STILL_BOTH if at - former.reminded_at >= _REMIND_EVERY else ""
 
 
 def _remind(ports: Ports, workspace: Workspace, ids: list[str], at: datetime) -> None:

@@ -249,7 +249,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class OfferPage:
+class _OfferPage:
     """A page of offers, sorted by name. It may hold fewer than a page although others follow."""
 
     offers: tuple[Offer, ...]
@@ -257,7 +257,7 @@ class OfferPage:
     """Pass it as ``after`` to read on; ``None`` at the end."""
 
 
-def list_offers(ports: Ports, caller: Caller, after: str | None = None) -> OfferPage:
+def list_offers(ports: Ports, caller: Caller, after: str | None = None) -> _OfferPage:
     """Return what the caller may fetch: what is linked to its target, and what is open to it."""
     reading = ports.store.read(caller.workspace)
     page = reading.integrations.page(Filter(), Window(after=after, size=_OFFERS_A_PAGE))
@@ -268,7 +268,7 @@ def list_offers(ports: Ports, caller: Caller, after: str | None = None) -> Offer
         if obstacle(row, caller.token.target, caller.token) is None
         and (after is None or row.integration.key > after)
     )
-    return OfferPage(offers, page.rows[-1].integration.key if page.has_next else None)
+    return _OfferPage(offers, page.rows[-1].integration.key if page.has_next else None)
 
 
 def list_servers(ports: Ports, caller: Caller) -> list[Integration]:

@@ -38,7 +38,7 @@ def fields_of(handed: HandOut) -> dict[str, str]:
     return plain | {key: secret.reveal() for key, secret in handed.credential.items()}
 
 
-def variables(handed: HandOut) -> dict[str, str]:
+def _variables(handed: HandOut) -> dict[str, str]:
     """Name everything a workflow may know of an integration, in Shippable's form."""
     values = {
         "URL": handed.integration.server.origin,
@@ -54,7 +54,7 @@ def variables(handed: HandOut) -> dict[str, str]:
 
 def shell_exports(handed: HandOut) -> str:
     """Write the variables as ``export`` lines that any POSIX shell reads, quoted."""
-    return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in variables(handed).items())
+    return "".join(f"export {key}={shlex.quote(value)}\n" for key, value in _variables(handed).items())
 
 
 def docker_credentials(server_url: str, handed: HandOut) -> str:

@@ -39,7 +39,7 @@ class Explained:
     found: Choice | NotFound | Ambiguous | NotPermitted | InvalidInput
 
 
-def images_in(text: str) -> tuple[str, ...]:
+def _images_in(text: str) -> tuple[str, ...]:
     """
     Find the names of images in a text, each repository once, at most 10.
 
@@ -59,7 +59,7 @@ def images_in(text: str) -> tuple[str, ...]:
 
 def explain_images(ports: Ports, actor: Actor, text: str) -> tuple[Explained, ...]:
     """Find for each image in a text which integration answers for it, whatever the target."""
-    return tuple(Explained(image, _explained(ports, actor, image)) for image in images_in(text))
+    return tuple(Explained(image, _explained(ports, actor, image)) for image in _images_in(text))
 
 
 def _explained(

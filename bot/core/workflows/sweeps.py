@@ -28,7 +28,7 @@ def keep_sweep(ports: Ports, caller: Caller, candidate: Candidate) -> bool:
     uses = ports.store.read(caller.workspace).dependencies.of_target(caller.token.target)
     others = [one for one in uses if one.integration.server != candidate.integration.server]
     if known is not None:
-        if not is_swept_still(known, uses):
+        if not _is_swept_still(known, uses):
             _keep(ports, caller, [replace(known, is_swept=False)])
         return True
     near = [one.dependency for one in _used_near(others, caller.at)]
@@ -38,7 +38,7 @@ def keep_sweep(ports: Ports, caller: Caller, candidate: Candidate) -> bool:
     return bool(near)
 
 
-def is_swept_still(dependency: Dependency, uses: Iterable[Use]) -> bool:
+def _is_swept_still(dependency: Dependency, uses: Iterable[Use]) -> bool:
     """True when its last use, too, was part of a sweep, as far as the target's uses tell."""
     if not dependency.is_swept or dependency.granted_by or dependency.last_used_at is None:
         return False
@@ -48,7 +48,7 @@ def is_swept_still(dependency: Dependency, uses: Iterable[Use]) -> bool:
 
 def swept_still(reading: Reading, dependency: Dependency) -> bool:
     """The same, for a dependency of a reading."""
-    return dependency.is_swept and is_swept_still(
+    return dependency.is_swept and _is_swept_still(
         dependency, reading.dependencies.of_target(dependency.target)
     )
 

@@ -63,8 +63,8 @@ from bot.core.workflows.tokens import Caller
 _LONGEST_QUERY = 4096
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
-EXPIRES = "X-Quaymaster-Expires-At"
-Headers = tuple[tuple[str, str], ...]
+_EXPIRES = "X-Quaymaster-Expires-At"
+_Headers = tuple[tuple[str, str], ...]
 STATUSES: tuple[tuple[type[QuaymasterError], HTTPStatus, str], ...] = (
     (TokenRefused, HTTPStatus.UNAUTHORIZED, "unauthorized"),
     (TooOften, HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests"),
@@ -136,10 +136,10 @@ class Reply:
     body: bytes = field(repr=False)
     content_type: str = JSON
     status: HTTPStatus = HTTPStatus.OK
-    headers: Headers = ()
+    headers: _Headers = ()
 
 
-def json_reply(fields: object, headers: Headers = ()) -> Reply:
+def _json_reply(fields: object, headers: _Headers = ()) -> Reply:
     """Answer with JSON."""
     return Reply(json.dumps(fields, ensure_ascii=False).encode(), headers=headers)
 
@@ -166,7 +166,7 @@ def error_reply(error: QuaymasterError, *, as_text: bool) -> Reply:
     if as_text:
         lines = (f"{_one_line(text)}\n" for text in fields.values())
         return Reply("".join(lines).encode(), TEXT, status, _headers_of(error))
-    return Reply(json_reply(fields).body, JSON, status, _headers_of(error))
+    return Reply(_json_reply(fields).body, JSON, status, _headers_of(error))
 
 
 def _one_line(text: str) -> str:
@@ -174,7 +174,7 @@ def _one_line(text: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
 
 
-def _headers_of(error: QuaymasterError) -> Headers:
+def _headers_of(error: QuaymasterError) -> _Headers:
     """The headers that belong to an error's status."""
     if isinstance(error, TokenRefused):
         return (("WWW-Authenticate", "Bearer"),)
@@ -216,11 +216,11 @@ class Endpoint:
     """From the name in the path and the query: a server, a name, or all that the target depends on."""
 
 
-def credentials(call: Call) -> Reply:
+def _credentials(call: Call) -> Reply:
     """Answer a credential helper: ``get`` with a server, ``list`` without."""
     server_url = call.query.get("server")
     if server_url is None:
-        return json_reply(_logins_by_key(list_servers(call.ports, call.caller)))
+        return _json_reply(_logins_by_key(list_servers(call.ports, call.caller)))
     handed = fetch_at(call.ports, call.caller, parse_server(server_url))
     headers = _expiry_headers([handed])
     return Reply(docker_credentials(server_url, handed).encode(), JSON, headers=headers)
@@ -235,7 +235,7 @@ def integrations(call: Call) -> Reply:
     """List what the caller may fetch, 100 a page, without any secret."""
     after = call.query.get("after")
     page = list_offers(call.ports, call.caller, name_key(after) if after else None)
-    return json_reply({"integrations": [_listed(one) for one in page.offers], "next": page.next_after})
+    return _json_reply({"integrations": [_listed(one) for one in page.offers], "next": page.next_after})
 
 
 def _listed(offer: Offer) -> dict[str, object]:
@@ -262,7 +262,7 @@ def integration(call: Call) -> Reply:
         "fields": fields_of(handed),
         "expires_at": expiry_of([handed]),
     }
-    return json_reply(fields, _expiry_headers([handed]))
+    return _json_reply(fields, _expiry_headers([handed]))
 
 
 def environment(call: Call) -> Reply:
@@ -275,13 +275,13 @@ def tags(call: Call) -> Reply:
     """Read a repository's tags."""
     found = fetch_tags(call.ports, call.caller, call.name, call.query["repository"])
     fields = {"repository": found.repository, "tags": found.names, "truncated": found.is_cut}
-    return json_reply(fields)
+    return _json_reply(fields)
 
 
 def docker(call: Call) -> Reply:
     """Hand out everything the target is linked to as docker's config.json."""
     handed = fetch_linked(call.ports, call.caller)
-    return json_reply(docker_config(handed), _expiry_headers(handed))
+    return _json_reply(docker_config(handed), _expiry_headers(handed))
 
 
 def kubernetes(call: Call) -> Reply:
@@ -289,17 +289,17 @@ def kubernetes(call: Call) -> Reply:
     names = (call.query["name"], call.query.get("namespace", ""))
     kubernetes_secret(*names, ())  # a name that Kubernetes refuses is said before anything is handed out
     handed = fetch_linked(call.ports, call.caller)
-    return json_reply(kubernetes_secret(*names, handed), _expiry_headers(handed))
+    return _json_reply(kubernetes_secret(*names, handed), _expiry_headers(handed))
 
 
-def _expiry_headers(handed: Iterable[HandOut]) -> Headers:
+def _expiry_headers(handed: Iterable[HandOut]) -> _Headers:
     """Put into a header when a handed-out login expires, for formats that have no place for it."""
     end = expiry_of(handed)
-    return ((EXPIRES, end),) if end else ()
+    return ((_EXPIRES, end),) if end else ()
 
 
 ENDPOINTS = {
-    "/v1/credentials": Endpoint(credentials, optional=("server",), asked=_server_in),
+    "/v1/credentials": Endpoint(_credentials, optional=("server",), asked=_server_in),
     "/v1/integrations": Endpoint(integrations, optional=("after",)),
     "/v1/integrations/{name}": Endpoint(integration),
     "/v1/integrations/{name}/env": Endpoint(environment),
