@@ -203,6 +203,12 @@ def public_names(path):
     statements = ast.parse(path.read_text("utf-8")).body
     registers = [one for one in statements if getattr(one, "name", "") == "register"]
     handed_over = {node.id for one in registers for node in ast.walk(one) if isinstance(node, ast.Name)}
+    # What a public function takes or returns, or a public class is made of, is as public as they are.
+    for face in (one for one in statements if not getattr(one, "name", "_").startswith("_")):
+        typed = (getattr(node, part, None) for node in ast.walk(face) for part in ("annotation", "returns"))
+        handed_over |= {
+            node.id for one in filter(None, typed) for node in ast.walk(one) if hasattr(node, "id")
+        }
     names = {name for statement in statements for name in names_of(statement)}
     return {name for name in names - handed_over - {"log"} if not name.startswith("_")}
 

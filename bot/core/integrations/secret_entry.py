@@ -39,7 +39,7 @@ from bot.core.ports.slack import Person
 from bot.core.ports.store import Change, Reading
 from bot.core.secrets import SealContext, Sealed, Secret
 
-LIFETIME = timedelta(minutes=10)
+_LIFETIME = timedelta(minutes=10)
 _KEPT = timedelta(days=1)
 """How long a link that is over is remembered, so that the page can say why it is refused."""
 _MOST_KEPT = 200
@@ -181,7 +181,7 @@ def describe(ports: Ports, kinds: Kinds, workspace: Workspace, link_id: str, pro
     name = found.name if found else link.typed.get("name", "")
     secrets = tuple(one for one in kind.fields if one.is_secret)
     server = found.server.address if found else link.typed.get("url", kind.label)
-    return PageForm(link.purpose.value, name, server, secrets, link.made_at + LIFETIME)
+    return PageForm(link.purpose.value, name, server, secrets, link.made_at + _LIFETIME)
 
 
 def enter_secret(
@@ -279,7 +279,7 @@ def _usable(ports: Ports, reading: Reading, link_id: str, proof: str) -> EntryLi
         raise LinkRefused("This link is not known here, or it was not copied whole.", again)
     if link.used_at:
         raise LinkRefused("This link was used already.", again)
-    if ports.now() >= link.made_at + LIFETIME:
+    if ports.now() >= link.made_at + _LIFETIME:
         raise LinkRefused("This link is older than 10 minutes.", again)
     if not link.integration_id:
         return link
