@@ -33,6 +33,7 @@ from handlers.routes import COMMAND, Routes
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import HomeSurface
 from handlers.test import OPEN as TEST
+from handlers.test_progress import ALL
 
 _A_PAGE = 30
 _SHOWN = 5
@@ -68,7 +69,8 @@ def _tab(
         return message("Integrations", [*listed[:1], *_first_steps()])
     above = [*_attention(seen, requests, actor), *_mine(seen.mine)]
     # The list's first block says what it is narrowed to, and is looked for at the top.
-    blocks = [listed[0], context(_well(seen)), *above, *listed[1:], *_ending_tokens(seen.ending_tokens)]
+    well = section(_well(seen), button("Test all", ALL))
+    blocks = [listed[0], well, *above, *listed[1:], *_ending_tokens(seen.ending_tokens)]
     return message("Integrations", [*blocks, context(f"`{COMMAND} help` shows everything you can do.")])
 
 

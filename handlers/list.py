@@ -17,7 +17,7 @@ from bot.core.audit import Action
 from bot.core.integrations.inventory import list_integrations
 from bot.core.kinds import Kind
 from bot.core.model import Actor, Check, Integration, Outcome
-from bot.core.queries import Filter, IntegrationPage, Listed, Mark, Window
+from bot.core.queries import Filter, IntegrationPage, Listed, Window
 from bot.services import Services
 from handlers.add import OPEN as ADD
 from handlers.blocks import (
@@ -44,6 +44,7 @@ from handlers.blocks import (
 )
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
+from handlers.narrowing import read_filter
 from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import Surface
@@ -72,7 +73,6 @@ _HEALTH = {
     Outcome.UNREACHABLE: (":warning: could not be checked", "could not be checked"),
 }
 """What a check found: as a fresh one says it, and an old one."""
-_MINE = "mine"
 
 _ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
@@ -182,31 +182,8 @@ def _cleaned(words: str) -> str:
 def narrowed(services: Services, actor: Actor, state: State) -> Filter:
     """Turn a state into the store's question."""
     kinds = frozenset(one.id for one in services.kinds.values() if state.group in (one.group, one.id))
-    words, marks, owner = [], set(), None
-    for word in state.words.casefold().split():
-        if word in list(Mark):
-            marks.add(Mark(word))
-        elif word == _MINE:
-            owner = actor.user_id
-        elif found := PERSON.fullmatch(word.upper()):
-            owner = found[1]
-        else:
-            words.append(word)
-    return Filter(
-        kinds=kinds if state.group != _ALL else None,
-        words=tuple(words),
-        alike=tuple(_kinds_named(services, word) for word in words),
-        owner=owner,
-        marks=frozenset(marks),
-        today=actor.at.date() if marks else None,
-    )
-
-
-def _kinds_named(services: Services, word: str) -> frozenset[str]:
-    """The ids of the kinds that a word names: each word that ``add`` takes."""
-    return frozenset(
-        kind.id for kind in services.kinds.values() if word in (*kind.words, *kind.label.casefold().split())
-    )
+    found = read_filter(services, actor, state.words)
+    return replace(found, kinds=kinds if state.group != _ALL else None)
 
 
 def _listed(page: IntegrationPage, state: State, services: Services, actor: Actor) -> Message:

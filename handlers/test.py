@@ -11,6 +11,7 @@ from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.integrations.checks import allow_realm, ask_about_former, ask_registry
 from bot.core.integrations.inventory import find_integration, get_integration
+from bot.core.integrations.testing import end_round
 from bot.core.model import Actor, Integration, Outcome, Refused
 from bot.core.ports.registry import CheckResult, Step
 from bot.services import Services
@@ -32,9 +33,11 @@ from handlers.blocks import (
     section,
 )
 from handlers.edit import OPEN as EDIT
+from handlers.narrowing import read_filter
 from handlers.picker import open_picker
 from handlers.routes import Ask, Press, Routes, Verb, Words
 from handlers.surfaces import Follower, Surface
+from handlers.test_progress import ALL, CANCEL, Cancelled, begin
 
 OPEN = "test.open"
 _ALLOW = "test.allow"
@@ -57,16 +60,37 @@ def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, and the button that allows a token server."""
     summary = "asks the registry step by step, and says which step failed and why"
     opens, example = {"": open_picker("Test", OPEN)}, "my_registry team/app"
-    routes.verb(Verb("test", test, "NAME [repository]", example, summary, ("check",), opens), waits=True)
+    usage = "NAME [repository] | all [words]"
+    routes.verb(Verb("test", test, usage, example, summary, ("check",), opens), waits=True)
+    routes.action(ALL, test_all_pressed)
+    routes.action(CANCEL, cancel_round)
     routes.action(OPEN, test_pressed, changes=True)
     routes.action(_ALLOW, allow, changes=True)
 
 
 def test(words: Words, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Answer ``test NAME [repository]``."""
+    """Answer ``test NAME [repository]`` and ``test all [words]``."""
+    if words.optional(0).lower() == "all":
+        return _test_all(" ".join(words.rest[1:]), surface, services, actor)
     integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
     follower = surface.follow()
-    ask(lambda: answer(follower, services, actor, integration, words.optional(1) or None))
+    return ask(lambda: answer(follower, services, actor, integration, words.optional(1) or None))
+
+
+def _test_all(words: str, surface: Surface, services: Services, actor: Actor) -> None:
+    begin(services, actor, read_filter(services, actor, words))
+    surface.show(notice(":hourglass_flowing_sand: Testing. My message to you says how far it is."))
+
+
+def test_all_pressed(surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer the button *Test all*."""
+    _test_all("", surface, services, actor)
+
+
+def cancel_round(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """End a round; its message says so when the registry that is being asked has answered."""
+    is_ended = end_round(services.ports, actor, read_value(Cancelled, press.value, "test all").id)
+    surface.show(notice("The test ends after this registry." if is_ended else "This test is over already."))
 
 
 def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:

@@ -154,6 +154,7 @@ def walked(make_team, store, registry):
     team.command("add private")
     team.submit({**FORM, "URL": "https://other.example.com"})
     walk_through_links(team)
+    team.command("test all my_registry")
     team.command("rotate my_registry")
     team.submit({"Password": "a-new-one"})
     team.close()

@@ -50,7 +50,7 @@ def ask_registry(
     credential = open_credential(ports.keyring, actor.workspace, integration)
     login = login_of(integration, credential, asked_by(actor, integration))
     result = ports.registry.check(login, deadline_s=_DEADLINE_S, repository=repository, on_step=on_step)
-    _keep_result(ports, actor, integration, result)
+    keep_test(ports, actor, integration, result)
     return result
 
 
@@ -78,7 +78,7 @@ def _refuse_closed(ports: Ports, actor: Actor, action: Action, integration: Inte
         refuse(ports, actor, action, error, integration)
 
 
-def _keep_result(ports: Ports, actor: Actor, tested: Integration, result: CheckResult) -> None:
+def keep_test(ports: Ports, actor: Actor, tested: Integration, result: CheckResult) -> None:
     """Store a result as the last check, unless the integration was changed while it was tested."""
     with ports.store.change(actor.workspace) as change:
         now = change.integrations.get(tested.id)

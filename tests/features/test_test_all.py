@@ -1,0 +1,121 @@
+"""Test everything: one message that tells how far it is, which can be ended."""
+
+import pytest
+
+from bot.core.model import Outcome, Stage
+from bot.core.ports.registry import CheckResult
+from tests.fakes.people import COLLEAGUE, GUEST
+from tests.fakes.scripted_registry import PROVED, REJECTED
+
+DEAD = CheckResult(Outcome.UNREACHABLE, Stage.CONNECTION, "No connection could be made.")
+
+
+@pytest.fixture
+def office(team):
+    """Three integrations, two of them at one host."""
+    team.add("first", url="https://one.example.com")
+    team.add("second", url="https://two.example.com")
+    team.add("third", url="https://two.example.com/")
+    return team
+
+
+def messages(team):
+    """The texts of the messages that the app posted or changed, in order."""
+    return [
+        one["text"] for one in (*team.slack.called("chat.postMessage"), *team.slack.called("chat.update"))
+    ]
+
+
+def test_everything_is_tested(office, registry):
+    """Each is asked once; one message begins, and in the end says what was found."""
+    office.command("test all")
+
+    assert any("says how far it is" in one.text for one in office.slack.shown)
+    assert len(registry.checked) == 3
+    assert len(office.slack.called("chat.postMessage")) == 1
+    assert "Tested 3 of 3: 3 works" in messages(office)[-1]
+    assert all(office.find(name).check for name in ("first", "second", "third"))
+
+
+def test_what_is_not_well_is_named(office, registry):
+    """A refused login is named with the reason, and stays on its row."""
+    registry.result = REJECTED
+    office.command("test all first")
+
+    assert "*first*  refused" in str(office.slack.called("chat.update")[-1]["blocks"])
+    assert "1 of 1" in messages(office)[-1]
+    assert "login refused" in office.command("list first").text
+
+
+def test_dead_host_is_asked_once(office, registry):
+    """A host that does not answer says the same of each integration there, and is asked once."""
+    registry.result = DEAD
+    office.command("test all two.example.com")
+
+    assert len(registry.checked) == 1
+    assert "2 unreachable" in messages(office)[-1]
+
+
+def test_words_narrow_it(office, registry):
+    """Only what the list would show is tested."""
+    office.add("theirs", owner=COLLEAGUE, url="https://three.example.com")
+    office.command("test all mine", COLLEAGUE)
+
+    assert [one.server.host for one in registry.checked] == ["three.example.com"]
+
+
+def test_home_has_the_button(office, registry):
+    """*Test all* stands on Home."""
+    office.open_home()
+    office.press("Test all", on=office.home())
+
+    assert len(registry.checked) == 3
+
+
+def test_second_test_waits(office, registry):
+    """While one runs, the person's second one is refused."""
+    said = []
+    registry.meanwhile = lambda: said.append(office.command("test all first").text)
+    office.command("test all")
+
+    assert all("still running" in one for one in said)
+    assert len(registry.checked) == 3
+
+
+def test_cancel_ends_it(office, registry):
+    """After Cancel no further registry is asked, and the message says what was found."""
+    registry.meanwhile = lambda: office.press("Cancel", on=posted(office))
+    office.command("test all")
+
+    assert len(registry.checked) == 1
+    assert "Stopped after 1 of 3" in messages(office)[-1]
+
+
+def posted(team):
+    """The message that the app posted."""
+    return next(one for one in team.slack.shown if "Testing 0 of" in one.text)
+
+
+def test_killed_round_is_over(office, registry):
+    """A round whose process was killed keeps nobody from another for long."""
+    office.executor.is_full = True
+    office.command("test all")
+    office.executor.tasks.clear()
+    office.executor.is_full = False
+    office.slack.clock.advance(121)
+    office.command("test all")
+
+    assert len(registry.checked) == 3
+
+
+def test_nothing_to_test(team):
+    """An empty list says so."""
+    assert "There is nothing to test." in team.command("test all").text
+
+
+def test_guests_test_nothing(office, registry):
+    """A guest starts no test."""
+    office.command("test all", GUEST)
+
+    assert registry.checked == []
+    assert registry.result is PROVED
