@@ -72,13 +72,20 @@ def try_(data: Path | None, port: int) -> None:
 @main.command()
 @click.option("--url", help="Where Slack reaches this installation: https://host[:port].")
 @click.option("--socket", is_flag=True, help="Ask for Socket Mode, which needs no public address.")
-def manifest(url: str | None, socket: bool) -> None:
+@click.option("--install", is_flag=True, help="Workspaces install the app themselves: adds the redirect URL.")
+@click.option("--org", is_flag=True, help="An organization may install it for all of its workspaces.")
+def manifest(url: str | None, socket: bool, install: bool, org: bool) -> None:
     """Print the Slack app's manifest, ready to paste on api.slack.com."""
     from bot.run.app_manifest import manifest_for_http, manifest_for_socket_mode
 
     if bool(url) == socket:
         raise click.UsageError("Give either --url https://host or --socket.")
-    click.echo(manifest_for_http(url) if url else manifest_for_socket_mode())
+    if socket and install:
+        raise click.UsageError("With --socket one workspace or organization is served: leave out --install.")
+    if url:
+        click.echo(manifest_for_http(url, is_installed_by_others=install, is_org_wide=org))
+    else:
+        click.echo(manifest_for_socket_mode(is_org_wide=org))
 
 
 @main.group()

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.errors import SettingsError
 from bot.core.secrets import Secret
-from bot.settings import PRIVATE_NETWORKS, Settings, StoreSettings, keep_from_bolt
+from bot.settings import PRIVATE_NETWORKS, Settings, SlackOAuth, StoreSettings, keep_from_bolt
 
 ENOUGH = {
     "SLACK_BOT_TOKEN": "xoxb-1",
@@ -135,6 +135,50 @@ def test_socket_mode_needs_no_signing_secret():
     settings = Settings.from_env(ENOUGH | {"SLACK_APP_TOKEN": "xapp-1", "SLACK_SIGNING_SECRET": ""})
 
     assert settings.slack_signing_secret is None
+
+
+INSTALLS = {
+    "SLACK_CLIENT_ID": "1.2",
+    "SLACK_CLIENT_SECRET": "marker-client-secret",
+    "SLACK_SIGNING_SECRET": "signing",
+    "QUAYMASTER_KEYS": "key",
+}
+
+
+def test_installs_need_no_bot_token():
+    """With a client id and secret each workspace brings its own token; the redirect URL follows."""
+    settings = Settings.from_env(INSTALLS | {"QUAYMASTER_BASE_URL": "https://q.example.com/"})
+
+    assert settings.slack_bot_token is None
+    assert settings.oauth == SlackOAuth(
+        client_id="1.2",
+        client_secret=Secret("marker-client-secret"),
+        redirect_uri="https://q.example.com/slack/oauth_redirect",
+    )
+    assert "marker" not in repr(settings)
+    assert Settings.from_env(INSTALLS).oauth.redirect_uri is None
+    assert Settings.from_env(ENOUGH).oauth is None
+
+
+CONFLICTS = [
+    ({"SLACK_APP_TOKEN": "xapp-1"}, "Socket Mode serves one workspace or one org-wide install"),
+    ({"SLACK_BOT_TOKEN": "xoxb-1"}, "remove SLACK_BOT_TOKEN to serve each workspace"),
+    ({"SLACK_CLIENT_SECRET": ""}, "SLACK_CLIENT_SECRET is not set"),
+    ({"SLACK_CLIENT_ID": ""}, "SLACK_BOT_TOKEN is not set"),
+    ({"SLACK_CLIENT_ID": "", "SLACK_BOT_TOKEN": "xoxb-1"}, "SLACK_CLIENT_ID is not set"),
+    ({"SLACK_SIGNING_SECRET": ""}, "SLACK_SIGNING_SECRET is not set"),
+    ({"SLACK_REDIRECT_URI": "quaymaster"}, "SLACK_REDIRECT_URI is not an address"),
+]
+
+
+@pytest.mark.parametrize(("more", "said"), CONFLICTS)
+def test_settings_that_exclude_each_other_are_named(more, said):
+    """What serves one workspace and what serves several do not go together, and one sentence says so."""
+    with pytest.raises(SettingsError, match=said) as refusal:
+        Settings.from_env(INSTALLS | more)
+
+    assert str(refusal.value).count(". ") == 0
+    assert "marker" not in str(refusal.value)
 
 
 def test_keys_in_the_environment():

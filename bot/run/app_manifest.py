@@ -13,25 +13,33 @@ from bot.core.errors import InvalidInput
 _EXAMPLE_URL = "https://quaymaster.example.com"
 """Where the shipped manifest says that Quaymaster is."""
 _SLACK_PATH = "/slack/events"
+_REDIRECT_PATH = "/slack/oauth_redirect"
 
 
-def manifest_for_http(url: str) -> str:
+def manifest_for_http(url: str, *, is_installed_by_others: bool = False, is_org_wide: bool = False) -> str:
     """
     Return the manifest of an app whose requests Slack sends to an address.
 
     Args:
         url: The public https address of this installation: ``https://host[:port]``, without a path.
+        is_installed_by_others: True = workspaces install it themselves, and Slack sends their browsers back.
+        is_org_wide: True = an organization may install it for all of its workspaces.
 
     Raises:
         InvalidInput: Slack could not call this address.
     """
-    return _as_json(_with_address(_shipped(), _origin(url)))
+    origin = _origin(url)
+    manifest = _with_address(_shipped(), origin)
+    if is_installed_by_others:
+        manifest["oauth_config"]["redirect_urls"] = [f"{origin}{_REDIRECT_PATH}"]
+    manifest["settings"]["org_deploy_enabled"] = is_org_wide
+    return _as_json(manifest)
 
 
-def manifest_for_socket_mode() -> str:
+def manifest_for_socket_mode(*, is_org_wide: bool = False) -> str:
     """Return the manifest of an app that asks Slack for its requests, so that it needs no public address."""
     manifest = _with_address(_shipped(), None)
-    manifest["settings"]["socket_mode_enabled"] = True
+    manifest["settings"] |= {"socket_mode_enabled": True, "org_deploy_enabled": is_org_wide}
     return _as_json(manifest)
 
 

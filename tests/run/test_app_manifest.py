@@ -30,6 +30,25 @@ def test_every_address_is_the_installations():
     assert len(found) >= 3
 
 
+def test_app_that_others_install_names_where_they_come_back():
+    """``--install`` adds the redirect URL, and ``--org`` lets organizations install the app."""
+    plain = json.loads(manifest("--url", URL).stdout)
+    printed = json.loads(manifest("--url", URL, "--install", "--org").stdout)
+
+    assert printed["oauth_config"]["redirect_urls"] == [f"{URL}/slack/oauth_redirect"]
+    assert printed["settings"]["org_deploy_enabled"] is True
+    assert "redirect_urls" not in plain["oauth_config"]
+    assert plain["settings"]["org_deploy_enabled"] is False
+
+
+def test_socket_mode_serves_one_organization():
+    """Socket Mode goes with ``--org``, and not with installs of several workspaces."""
+    printed = json.loads(manifest("--socket", "--org").stdout)
+
+    assert printed["settings"]["org_deploy_enabled"] is True
+    assert manifest("--socket", "--install").returncode == 2
+
+
 @pytest.mark.parametrize("typed", [f"{URL}/", f"{URL}/slack/events", f" {URL} "])
 def test_the_address_may_be_typed_as_people_have_it(typed):
     """A slash, Slack's own path or a space around the address changes nothing."""

@@ -148,6 +148,11 @@ def test_half_sent_request_does_not_hold_up_the_end(start):
     ("more", "status", "words"),
     [
         ({"SLACK_BOT_TOKEN": ""}, 2, "SLACK_BOT_TOKEN is not set"),
+        (
+            {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "c", "SLACK_APP_TOKEN": "xapp-1"},
+            2,
+            "SLACK_APP_TOKEN and SLACK_CLIENT_ID are both set",
+        ),
         ({"QUAYMASTER_KEYS": "short"}, 1, "Key 1 is not 32 bytes in base64."),
     ],
 )
@@ -207,4 +212,22 @@ def test_socket_mode_without_a_signing_secret(start, slack):
     assert slack.tokens == ["Bearer xapp-marker"]
     assert (is_healthy, missing) == (True, 404)
     assert (status, took_s < 10) == (0, True)
+    assert "marker" not in log
+
+
+def test_several_workspaces_are_served(start):
+    """With a client id and secret it serves the install page, and refuses a workspace without an install."""
+    oauth = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "marker-client-secret", "SLACK_BOT_TOKEN": ""}
+    process = start(**oauth)
+    with closing(http.client.HTTPConnection(urlsplit(process.url).netloc, timeout=10)) as connection:
+        connection.request("GET", "/slack/install")
+        page = connection.getresponse().read().decode()
+    command = b"command=/integrations&text=list&team_id=T9&user_id=U9&trigger_id=1.2.x"
+    headers = {**signed(command), "Content-Type": "application/x-www-form-urlencoded"}
+    status, answer = process.ask("POST", "/slack/events", command, headers)
+    ended, _, log = process.end(signal.SIGTERM)
+
+    assert "Add to Slack" in page
+    assert (status, "not installed in this workspace" in json.dumps(answer)) == (200, True)
+    assert ended == 0
     assert "marker" not in log
