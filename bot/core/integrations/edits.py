@@ -142,8 +142,8 @@ def edit_integration(
     if draft.credential:
         edited = seal_credential(ports.keyring, actor.workspace, edited, credential)
     _refuse_foreign_default(plan.reading, actor, integration, edited)
+    _refuse_running_rotation(integration, edited, draft)
     if _is_new_login(integration, edited, draft):
-        _refuse_running_rotation(integration, draft)
         check = check_login(ports, actor, draft, edited, credential) if is_checked else None
         edited = replace(edited, check=check)
     return _keep_edited(ports, actor, integration, edited)
@@ -166,9 +166,10 @@ def _refuse_moved_secret(integration: Integration, draft: Draft) -> None:
         raise InvalidFields(problems)
 
 
-def _refuse_running_rotation(integration: Integration, draft: Draft) -> None:
+def _refuse_running_rotation(integration: Integration, edited: Integration, draft: Draft) -> None:
     """While two credentials are kept, a third would make it unclear which one to go back to."""
-    if integration.former:
+    is_running = integration.former or integration.prepared
+    if is_running and _is_new_login(integration, replace(edited, ca=integration.ca), draft):
         secret_field = draft.kind.secret_field
         reason = (
             "A rotation is running, so the login stays as it is. Retire the former credential or roll back "

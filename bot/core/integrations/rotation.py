@@ -28,7 +28,7 @@ from bot.core.integrations.credentials import (
 )
 from bot.core.integrations.inventory import present
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Dependency, Integration, Source, Workspace
+from bot.core.model import Actor, Dependency, Integration, Source, Watch, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
@@ -137,7 +137,7 @@ def begin_rotation(
         now = present(change, old.id)
         if now.version != old.version:
             raise Changed(old.name)
-        return keep_rotated(change, actor, replace(new, check=check, watch=now.watch))
+        return keep_rotated(change, actor, replace(new, check=check, watch=_checked_soon(now)))
 
 
 def with_login(
@@ -152,6 +152,7 @@ def with_login(
         secret_ends=end_of_credential(login.credential),
         made_as=made_as,
         check=None,
+        watch=_checked_soon(old),
         credential_number=old.credential_number + 1,
         updated_at=actor.at,
         version=old.version + 1,
@@ -159,6 +160,11 @@ def with_login(
         former=seal_former(keyring, actor, old, open_credential(keyring, actor.workspace, old)),
     )
     return seal_credential(keyring, actor.workspace, new, login.credential)
+
+
+def _checked_soon(integration: Integration) -> Watch:
+    """The watch asks about another login at its next round, so that what people were told comes right."""
+    return replace(integration.watch, next_at=None)
 
 
 def keep_rotated(change: Change, actor: Actor, new: Integration) -> RotationPlan:
@@ -229,6 +235,7 @@ def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> I
             secret_ends=end_of_credential(former.credential),
             made_as=found.former.made_as if found.former else "",
             check=None,
+            watch=_checked_soon(found),
             former=None,
             # A number of its own: what fetched the dropped one has not fetched what comes next.
             credential_number=found.credential_number + 1,

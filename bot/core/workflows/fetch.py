@@ -36,6 +36,7 @@ from bot.core.workflows.sweeps import keep_sweep
 from bot.core.workflows.tokens import Caller
 
 _DEADLINE_S = 8.0
+_TRIES = 3
 _OFFERS_A_PAGE = 100
 
 T = TypeVar("T")
@@ -102,10 +103,13 @@ def fetch_tags(ports: Ports, caller: Caller, name: str, repository: str) -> Tags
         InvalidInput, and as ``fetch_at``.
     """
     candidate = _named(ports, caller, name)
-    login = _login_for(ports, caller, candidate)
-    tags = _ask(candidate, lambda: ports.registry.tags(login, repository, deadline_s=_DEADLINE_S))
-    _record(ports, caller, candidate, Action.TAGS)
-    return tags
+    return _use(
+        ports,
+        caller,
+        candidate,
+        Action.TAGS,
+        lambda login: ports.registry.tags(login, repository, deadline_s=_DEADLINE_S),
+    )[2]
 
 
 def _named(ports: Ports, caller: Caller, name: str) -> Candidate:
@@ -135,10 +139,39 @@ def _refuse(ports: Ports, caller: Caller, integration: Integration, error: NotPe
 
 
 def _hand_out(ports: Ports, caller: Caller, candidate: Candidate, deadline_s: float) -> HandOut:
-    login = _login_for(ports, caller, candidate)
-    docker = _ask(candidate, lambda: ports.registry.docker_login(login, deadline_s=deadline_s))
-    _record(ports, caller, candidate, Action.FETCH)
-    return HandOut(candidate.integration, docker, {} if docker.expires_at else login.credential)
+    integration, login, docker = _use(
+        ports,
+        caller,
+        candidate,
+        Action.FETCH,
+        lambda login: ports.registry.docker_login(login, deadline_s=deadline_s),
+    )
+    return HandOut(integration, docker, {} if docker.expires_at else login.credential)
+
+
+def _use(
+    ports: Ports, caller: Caller, candidate: Candidate, action: Action, ask: Callable[[Login], T]
+) -> tuple[Integration, Login, T]:
+    """
+    Ask a registry with a login and record the use.
+
+    A login that is replaced while its registry is asked is not handed out any more: the new one is, so that
+    no pipeline fails because somebody rotates at that moment.
+
+    Raises:
+        NotFound, Busy, TokenRefused, NotPermitted: The integration was deleted or changed, the token revoked
+            or the link taken back, while its registry was asked.
+    """
+    for _ in range(_TRIES):
+        login = _login_for(ports, caller, candidate)
+        answer = _ask(candidate, lambda login=login: ask(login))  # type: ignore[misc]
+        try:
+            _record(ports, caller, candidate, action)
+        except UseOutdated:
+            candidate = _by_now(ports, caller, candidate.integration)
+        else:
+            return candidate.integration, login, answer
+    raise _changed(candidate.integration)
 
 
 def _login_for(ports: Ports, caller: Caller, candidate: Candidate) -> Login:
@@ -166,13 +199,7 @@ def _needs_link(candidate: Candidate, token: WorkflowToken) -> bool:
 
 
 def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) -> None:
-    """
-    Record a use before it is answered.
-
-    Raises:
-        NotFound, Busy, TokenRefused, NotPermitted: The integration was deleted or changed, the token revoked
-            or the link taken back, while its registry was asked.
-    """
+    """Record a use before it is answered. Raises ``UseOutdated`` when something changed in between."""
     integration = candidate.integration
     known = candidate.dependency
     is_swept = (known is None or known.is_swept) and keep_sweep(ports, caller, candidate)
@@ -184,15 +211,13 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         source=Source.WORKFLOW,
         last_used_at=caller.at,
         is_swept=is_swept,
-        credential_number=integration.credential_number,
+        # Tags leave the login here: whoever reads them has fetched none.
+        credential_number=integration.credential_number if action is Action.FETCH else 0,
     )
     fetched = event(caller.actor, action, integration, target=caller.token.target, token_id=caller.token.id)
     needs_link = _needs_link(candidate, caller.token)
     use = Fetch(caller.workspace, integration, caller.token, caller.at, fetched, first, needs_link)
-    try:
-        ports.store.record_use(use)
-    except UseOutdated:
-        _raise_outdated(ports, caller, integration)
+    ports.store.record_use(use)
     if known is None and action is Action.FETCH:
         _tell_owner(ports, caller, integration, fetched)
     if known is not None and action is Action.FETCH:
@@ -225,8 +250,13 @@ def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> In
     return integration
 
 
-def _raise_outdated(ports: Ports, caller: Caller, read: Integration) -> NoReturn:
-    """Say what is not as it was when the fetch was decided."""
+def _by_now(ports: Ports, caller: Caller, read: Integration) -> Candidate:
+    """
+    Return what answers by now, when only its login is another than when the fetch was decided.
+
+    Raises:
+        NotFound, Busy, TokenRefused, NotPermitted: What else is not as it was.
+    """
     reading = ports.store.read(caller.workspace)
     token = reading.tokens.get(caller.token.id)
     if token is None or not token.is_valid(caller.at):
@@ -235,9 +265,15 @@ def _raise_outdated(ports: Ports, caller: Caller, read: Integration) -> NoReturn
     if now is None:
         raise_gone(reading, read)
     candidate = candidate_of(reading, now, caller.token.target)
-    raise obstacle(candidate, caller.token.target, caller.token) or Busy(
-        f"“{read.name}” was changed at this moment; nothing was handed out.", "Try again."
-    )
+    if error := obstacle(candidate, caller.token.target, caller.token):
+        raise error
+    if (now.name, now.server) != (read.name, read.server):
+        raise _changed(read)
+    return candidate
+
+
+def _changed(read: Integration) -> Busy:
+    return Busy(f"“{read.name}” was changed at this moment; nothing was handed out.", "Try again.")
 
 
 @dataclass(frozen=True, slots=True)
