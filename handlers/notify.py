@@ -128,7 +128,7 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
     lines = [event_line(one) for one in events[:_MOST_NAMED]]
     more = len(events) - len(lines)
     lines += [f"… and {more} more"] if more else []
-    return _public(message(lines[0], [section("\n".join(lines))]))
+    return _public({**message("", [section("\n".join(lines))]), "text": lines[0]})
 
 
 def draw_closed(channel: str) -> Message:

@@ -5,13 +5,20 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.access import require
-from bot.core.audit import Action, Event, News, event
+from bot.core.audit import Action, AuditEntry, Event, News, Result, event
 from bot.core.model import Actor, Setting, Workspace, new_id
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
+from bot.core.queries import HistoryQuery
 
 _CHANNEL = "notify"
 """The setting with the id of the channel that news goes to; empty or not set = no channel."""
+_TOLD = "notify told"
+"""The setting with the sequence of the last entry of the history that the channel heard of."""
+_CHANGES = frozenset({Action.ADD, Action.EDIT, Action.DELETE, Action.IMPORT})
+"""What the channel hears of from the history itself: its entries are in the changes' own transactions."""
+_READ_AT_ONCE = 100
+_MOST_READ = 1000
 _WAIT = timedelta(minutes=1)
 """How long news waits for more that says the same."""
 _MOST_TOGETHER = 50
@@ -49,7 +56,56 @@ def choose_channel(ports: Ports, actor: Actor, channel: str) -> None:
     require(ports, actor, Action.NOTIFY)
     with ports.store.change(actor.workspace) as change:
         change.put(Setting(_CHANNEL, channel))
+        change.put(Setting(_TOLD, str(_newest(change))))
         change.record(event(actor, Action.NOTIFY, reason=channel or "off"))
+
+
+def changes_to_tell(reading: Reading) -> tuple[tuple[News, ...], int]:
+    """
+    Collect what people changed since the channel heard of it last, the oldest first.
+
+    Returns:
+        The news, and the sequence up to which it tells; 0 = nothing is to be noted.
+    """
+    channel, told = channel_of(reading), reading.settings.get(_TOLD)
+    if not channel:
+        return (), 0
+    newest = _newest(reading)
+    if told is None:
+        return (), newest
+    entries = _since(reading, int(told)) if newest > int(told) else []
+    news = tuple(
+        News("", channel, one.event.at, one.event)
+        for one in reversed(entries)
+        if one.event.action in _CHANGES and one.event.result is Result.DONE
+    )
+    # Entries that tell nothing are noted in large steps only: each step is a write.
+    return news, newest if news or len(entries) >= _READ_AT_ONCE else 0
+
+
+def mark_told(ports: Ports, workspace: Workspace, sequence: int) -> None:
+    """Note up to where the channel has heard. Raises ``StoreFailure``."""
+    with ports.store.change(workspace) as change:
+        change.put(Setting(_TOLD, str(sequence)))
+
+
+def _newest(reading: Reading) -> int:
+    """The sequence of the newest entry of the history; 0 = there is none."""
+    entries = reading.history.page(HistoryQuery(size=1)).entries
+    return entries[0].sequence if entries else 0
+
+
+def _since(reading: Reading, told: int) -> list[AuditEntry]:
+    """The entries after one, the newest first, at most 1,000."""
+    found: list[AuditEntry] = []
+    query: HistoryQuery | None = HistoryQuery(size=_READ_AT_ONCE)
+    while query and len(found) < _MOST_READ:
+        page = reading.history.page(query)
+        new = [one for one in page.entries if one.sequence > told]
+        found += new
+        is_over = len(new) < len(page.entries) or page.older is None
+        query = None if is_over else replace(query, before=page.older)
+    return found
 
 
 def take_news(reading: Reading, at: datetime) -> Iterator[tuple[News, ...]]:

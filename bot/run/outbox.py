@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError
 from bot.core.audit import News
 from bot.core.errors import QuaymasterError
 from bot.core.model import Workspace
-from bot.core.news import MOST_ATTEMPTS, mark_sent, mark_tried, take_news
+from bot.core.news import MOST_ATTEMPTS, changes_to_tell, mark_sent, mark_told, mark_tried, take_news
 from bot.core.ports.store import Reading
 from bot.services import Services
 
@@ -52,30 +52,39 @@ class Outbox:
         """Channels whose admins were told that they cannot be posted to."""
 
     def step(self) -> None:
-        """Send everything that is ready."""
-        ports = self._services.ports
-        for workspace in ports.store.workspaces():
-            reading = ports.store.read(workspace)
-            for group in take_news(reading, ports.now()):
-                try:
-                    self._send(workspace, reading, group)
-                except QuaymasterError as error:
-                    log.warning("news waits: %s", error.message)
-                    return
+        """Send everything that is ready. What is wrong in one workspace keeps no other waiting."""
+        for workspace in self._services.ports.store.workspaces():
+            try:
+                self._send_of(workspace)
+            except QuaymasterError as error:
+                log.warning("news waits: %s", error.message)
 
-    def _send(self, workspace: Workspace, reading: Reading, group: tuple[News, ...]) -> None:
+    def _send_of(self, workspace: Workspace) -> None:
+        ports = self._services.ports
+        reading = ports.store.read(workspace)
+        for group in take_news(reading, ports.now()):
+            if self._send(workspace, reading, group):
+                mark_sent(ports, workspace, group)
+            else:
+                mark_tried(ports, workspace, group)
+        changes, sequence = changes_to_tell(reading)
+        if sequence and (not changes or self._send(workspace, reading, changes)):
+            mark_told(ports, workspace, sequence)
+
+    def _send(self, workspace: Workspace, reading: Reading, group: tuple[News, ...]) -> bool:
+        """Send news that belongs together; True when it left, or nobody can ever get it."""
         to = self._recipient(workspace, reading, group[0])
+        drawn = self._draw(reading, group)
         try:
             for each in to:
-                self._post(workspace, each, self._draw(reading, group))
+                self._post(workspace, each, drawn)
         except SlackApiError as error:
-            self._give_up_or_wait(workspace, group, str(error.response.get("error")))
+            return self._is_lost(workspace, group, str(error.response.get("error")))
         except OSError as error:
             log.warning("Slack could not be reached, so news waits: %s", type(error).__name__)
-            mark_tried(self._services.ports, workspace, group)
-        else:
-            self._closed.discard((workspace, group[0].to))
-            mark_sent(self._services.ports, workspace, group)
+            return False
+        self._closed.discard((workspace, group[0].to))
+        return True
 
     def _recipient(self, workspace: Workspace, reading: Reading, news: News) -> tuple[str, ...]:
         """The channel or person; instead of a person who has left, the admins."""
@@ -84,17 +93,15 @@ class Outbox:
         person = self._services.people.person(workspace, news.to, fresh=False)
         return self._services.admins_of(workspace) if person.is_deleted else (news.to,)
 
-    def _give_up_or_wait(self, workspace: Workspace, group: tuple[News, ...], code: str) -> None:
-        ports, channel = self._services.ports, group[0].to
+    def _is_lost(self, workspace: Workspace, group: tuple[News, ...], code: str) -> bool:
+        """True when nobody can get it: then the admins hear, once, of a channel that is closed."""
+        channel = group[0].to
         log.warning("news was not taken by Slack: %s", code)
         if code in _CLOSED and (workspace, channel) not in self._closed:
             self._closed.add((workspace, channel))
             for admin in self._services.admins_of(workspace):
                 self._post(workspace, admin, self._draw_closed(channel))
-        if code in _GONE | _CLOSED or group[0].attempts >= MOST_ATTEMPTS:
-            mark_sent(ports, workspace, group)
-        else:
-            mark_tried(ports, workspace, group)
+        return code in _GONE | _CLOSED or group[0].attempts >= MOST_ATTEMPTS
 
     def _post(self, workspace: Workspace, to: str, message: Mapping[str, Any]) -> None:
         client = self._services.slack(workspace)

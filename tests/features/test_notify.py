@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model import Outcome, Refused, Stage
+from bot.core.audit import Event, News
+from bot.core.errors import Busy
+from bot.core.model import Outcome, Refused, Source, Stage, Workspace
 from bot.core.ports.registry import CheckResult
 from bot.run.outbox import Outbox
 from bot.run.watcher import Watcher
@@ -53,9 +55,11 @@ def heard(team, user):
     return [shown.text for shown in team.slack.shown if shown.user == user and shown.place == "message"]
 
 
-def said(team):
-    """What everybody can read in the channel."""
-    return [one.text for one in team.in_channel()]
+def said(team, *, with_changes=False):
+    """What everybody can read in the channel, with what people changed or without."""
+    texts = [one.text for one in team.in_channel()]
+    told = (" added `", " fetched `")
+    return [text for text in texts if with_changes or not any(word in text for word in told)]
 
 
 def test_admin_chooses_the_channel(team):
@@ -198,3 +202,97 @@ def test_owner_who_left_is_replaced_by_the_admins(make_team, registry):
     pass_time(team, work, hours=1)
 
     assert "refuses the login of *harbor*" in heard(team, ADMIN)[-1]
+
+
+def step(team, clockwork):
+    """Let the clock send what is ready."""
+    team.slack.clock.advance(61)
+    clockwork[1].step()
+
+
+def test_channel_hears_of_changes(free, clockwork):
+    """Each add, edit and delete is one line in the channel, in order, without any value."""
+    free.command("notify #ops", ADMIN)
+    free.add("second", url="https://second.example.com")
+    free.command("edit my_registry")
+    free.submit({"Integration Name": "renamed", "Note": "a note of ours"})
+    free.close()
+    free.press("Yes", on=free.command("delete second"))
+    step(free, clockwork)
+    told = said(free, with_changes=True)[-1]
+    lines = told.splitlines()
+
+    assert "added `second`" in lines[-3]
+    assert "edited `renamed`" in lines[-2]
+    assert "deleted `second`" in lines[-1]
+    assert "a note of ours" not in told
+
+
+def test_channel_hears_of_each_change_once(free, clockwork):
+    """What was told is not told again."""
+    free.command("notify #ops", ADMIN)
+    free.add("second", url="https://second.example.com")
+    [step(free, clockwork) for _ in range(3)]
+
+    assert sum("added `second`" in text for text in said(free, with_changes=True)) == 1
+
+
+def test_channel_hears_of_what_comes_after_it_was_chosen(free, clockwork):
+    """What happened before, or while news was off, is not told later."""
+    free.add("before", url="https://second.example.com")
+    free.command("notify #ops", ADMIN)
+    free.command("notify off", ADMIN)
+    free.add("silent", url="https://third.example.com")
+    step(free, clockwork)
+    free.command("notify #ops", ADMIN)
+    step(free, clockwork)
+
+    assert not any("added" in text for text in said(free, with_changes=True))
+
+
+def test_refused_attempts_are_not_told(free, clockwork):
+    """What somebody was refused is in the history, and not in the channel."""
+    free.command("notify #ops", ADMIN)
+    free.command("delete my_registry", COLLEAGUE)
+    step(free, clockwork)
+
+    assert len(said(free, with_changes=True)) == 1
+
+
+def test_channel_hears_of_requests_and_first_fetches(free, clockwork):
+    """A token that waits for an admin, and a new target's first fetch, are told too."""
+    free.command("notify #ops", ADMIN)
+    free.command("token create project fresh", COLLEAGUE)
+    free.fetch("my_registry", "project", "web-shop")
+    step(free, clockwork)
+    told = "\n".join(said(free, with_changes=True))
+
+    assert "created a token" in told
+    assert "project `fresh`" in told
+    assert "fetched `my_registry`" in told
+
+
+class _Unreachable:
+    """People of whom Slack says nothing."""
+
+    def person(self, workspace, user_id, *, fresh):
+        """Fail."""
+        raise Busy
+
+
+def test_trouble_in_one_workspace_keeps_no_other_waiting(free, store):
+    """When one workspace's news cannot be sent, another's is."""
+    free.command("notify #ops", ADMIN)
+    free.add("second", url="https://second.example.com")
+    with store.change(Workspace("T0AAA")) as change:
+        told = Event(action="dependency.note", actor="U0X", source=Source.SLACK, at=change_time(free))
+        change.put(News("n1", "U0GONE", change_time(free), told))
+    free.slack.clock.advance(61)
+    Outbox(replace(free.services, people=_Unreachable()), draw_news, draw_closed).step()
+
+    assert any("added `second`" in text for text in said(free, with_changes=True))
+
+
+def change_time(team):
+    """The time of the team's clock."""
+    return team.services.ports.now()

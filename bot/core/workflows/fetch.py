@@ -18,6 +18,7 @@ from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.rotation import note_fetched
 from bot.core.model import Actor, Dependency, Integration, Server, Setting, Source, WorkflowToken, new_id
+from bot.core.news import channel_of
 from bot.core.ports import Ports
 from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
 from bot.core.ports.store import Candidate, Fetch
@@ -229,6 +230,8 @@ def _tell_owner(ports: Ports, caller: Caller, integration: Integration, fetched:
     with ports.store.change(caller.workspace) as change:
         if change.settings.get(_quiet_name(integration.id)) is None:
             change.put(News(new_id(), integration.owner, caller.at, fetched))
+        if channel := channel_of(change):
+            change.put(News(new_id(), channel, caller.at, fetched))
 
 
 def _quiet_name(integration_id: str) -> str:

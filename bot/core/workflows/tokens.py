@@ -20,6 +20,7 @@ from bot.core.errors import (
 from bot.core.integrations.dependencies import may_link
 from bot.core.integrations.owners import GRACE, left_at
 from bot.core.model import Actor, Integration, Role, Server, Source, Target, WorkflowToken, Workspace, new_id
+from bot.core.news import channel_of
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Candidate, Reading, Store
@@ -107,8 +108,9 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
                 change.remember(actor.request_id, token.id)
                 change.put(token)
                 change.record(made)
-                for admin in () if token.approved_by else actor.admins:
-                    change.put(News(new_id(), admin, actor.at, made))
+                told = () if token.approved_by else (*actor.admins, channel_of(change))
+                for recipient in filter(None, told):
+                    change.put(News(new_id(), recipient, actor.at, made))
     except AlreadyDone as error:
         raise Conflict(
             f"This request made token {error.outcome} already, and its text was shown once.",
