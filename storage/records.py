@@ -14,7 +14,19 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from sys import intern
 from types import MappingProxyType, UnionType
-from typing import Any, Generic, NamedTuple, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    NamedTuple,
+    NewType,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from bot.core.audit import AuditEntry, Event, News, timestamp
 from bot.core.errors import KeyNotLoaded, KeyringFailure
@@ -35,7 +47,10 @@ REQUESTS = "requests"
 AUDIT = "audit"
 HEAD = "head"
 """The tables of a workspace; the last holds the seal of the newest audit entry's hash."""
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 _SHARED = frozenset({"kind", "username", "owner", "created_by", "added_by", "by", "actor", "action"})
 """Texts that many values have in common: one copy of each saves memory."""
 _IDENTIFYING = frozenset({"username", "options"})
@@ -87,12 +102,12 @@ class Codec(Generic[T]):
             unwritten: Fields that are read where a row has them, and never written.
         """
         hints = get_type_hints(kind)
-        parts = [_part(one, hints[one.name]) for one in fields(kind) if one.init and one.name != without]  # type: ignore[arg-type]
+        parts = [_part(one, hints[one.name]) for one in fields(kind) if one.init and one.name != without]
         self._kind = kind
         self._parts = [one for one in parts if one.name not in unwritten]
         self._readers = {one.name: one.form.read for one in parts}
         # A field without a default has neither: both are MISSING. The class fills the others in by itself.
-        bare = {one.name for one in fields(kind) if one.default is one.default_factory}  # type: ignore[arg-type]
+        bare = {one.name for one in fields(kind) if one.default is one.default_factory}
         self._absent = {one.name: None for one in parts if one.name in bare}
 
     def write(self, value: T) -> Fields:
@@ -131,7 +146,7 @@ def _form(hint: Any) -> _Form:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _Form(str, hint)
     if is_dataclass(hint):
-        nested: Codec[Any] = Codec(hint)  # type: ignore[arg-type]
+        nested: Codec[Any] = Codec(cast(Any, hint))
         return _Form(nested.write, nested.read)
     raise TypeError(f"no form for {hint}")
 

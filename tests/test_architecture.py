@@ -230,6 +230,20 @@ def test_what_only_one_file_uses_is_private():
     assert alone == []
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=relative)
+def test_nothing_is_patched(path):
+    """Tests use fakes: what fails, or is counted, is given to the product as it would be given anything."""
+    patch = "monkeypatch" + ".setattr"
+
+    assert patch not in path.read_text("utf-8")
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_types_are_never_ignored(path):
+    """The type checker is told what it cannot know, never to look away."""
+    assert "type: " + "ignore" not in path.read_text("utf-8")
+
+
 def test_top_level_holds_only_what_is_named():
     """The top level holds the parts of the program and what tools look for there."""
     present = {path.name for path in ROOT.iterdir()} - ignored()

@@ -17,6 +17,7 @@ from bot.slack.response_url import CommandName
 from storage import records
 from storage.sealing import Keyring
 from tests.fakes.certificates import Authority
+from tests.fakes.counting import counted
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED
 from tests.fakes.slack import TOKEN
@@ -88,30 +89,16 @@ def test_refused_login_is_one_file_too(stocked, registry, disk):
     assert disk.calls.count("create") == 1
 
 
-def counted(monkeypatch, owner, name):
-    """Count the calls of a function from now on."""
-    calls, original = [], getattr(owner, name)
-
-    def counting(*arguments, **named):
-        calls.append(name)
-        return original(*arguments, **named)
-
-    monkeypatch.setattr(owner, name, counting)
-    return calls
-
-
 @pytest.mark.parametrize("typed", ["list", "filter docker", "filter registry"])
-def test_page_draws_no_more_than_fifteen(team, monkeypatch, typed):
+def test_page_draws_no_more_than_fifteen(team, typed):
     """However many there are, fifteen rows are drawn, none is decoded and no secret is opened."""
     team.add_many(500)
-    drawn = counted(monkeypatch, handlers.list, "row_blocks")
-    decoded = counted(monkeypatch, records, "value_in")
-    opened = counted(monkeypatch, Keyring, "open")
-    team.command(typed)
+    with counted(handlers.list.row_blocks, records.value_in, Keyring.open) as calls:
+        team.command(typed)
 
-    assert len(drawn) == 15
-    assert len(decoded) <= 15
-    assert opened == []
+    assert calls["row_blocks"] == 15
+    assert calls["value_in"] <= 15
+    assert calls["Keyring.open"] == 0
 
 
 LOOKING = ("", "list", "filter docker", "show my_registry", "settings project linked", "history", "help")

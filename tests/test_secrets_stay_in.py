@@ -144,15 +144,12 @@ def through_errors_of_the_store(team, watched):
     watched.failing = {}
 
 
-def through_errors_of_the_keyring(team, monkeypatch):
+def through_errors_of_the_keyring(team, watched_keyring):
     """The keyring fails in every way, one of them quoting what it was given."""
     for error in [KeyringFailure("The key is not loaded.", "Load it."), ValueError(f"cannot open {MARKER}")]:
-        for method in ("open", "seal"):
-            monkeypatch.setattr(
-                type(team.services.ports.keyring), method, lambda *_, error=error: raising(error)
-            )
+        watched_keyring.failing = {"open": error, "seal": error}
         through_one_form(team)
-        monkeypatch.undo()
+    watched_keyring.failing = {}
 
 
 def through_errors_of_slack(team):
@@ -177,13 +174,8 @@ def through_the_text(team):
     [team.command(f"{verb} password={MARKER}") for verb in ("add", "edit my_registry", "payload")]
 
 
-def raising(error):
-    """Raise from within an expression."""
-    raise error
-
-
 @pytest.fixture
-def everything(marked, registry, outside, watched, monkeypatch):
+def everything(marked, registry, outside, watched, watched_keyring):
     """All that left, in one text, after the marker went everywhere."""
     through_every_verb(marked, registry)
     through_every_form(marked, registry)
@@ -191,7 +183,7 @@ def everything(marked, registry, outside, watched, monkeypatch):
     through_errors_of_the_registry(marked, registry)
     registry.error = None
     through_errors_of_the_store(marked, watched)
-    through_errors_of_the_keyring(marked, monkeypatch)
+    through_errors_of_the_keyring(marked, watched_keyring)
     through_errors_of_slack(marked)
     through_the_text(marked)
     marked.slack.refused.clear()

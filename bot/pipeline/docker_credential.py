@@ -26,6 +26,7 @@ TYPE_CHECKING = False  # `typing` would cost more than everything else here
 if TYPE_CHECKING:
     from _thread import LockType
     from collections.abc import Mapping
+    from typing import Any
 
 NAME = "docker-credential-quaymaster"
 VERSION = "0.1.0"
@@ -115,7 +116,7 @@ class Client:
 
     def _connected(self) -> socket.socket:
         # As bytes: a str would be encoded for international names, which loads three modules.
-        host: str = self._host.encode()  # type: ignore[assignment]
+        host: Any = self._host.encode()
         plain = socket.create_connection((host, self._port), self._left_s())
         plain.settimeout(self._left_s())
         return self._encrypted(plain) if self._is_encrypted else plain

@@ -3,6 +3,7 @@
 import ssl
 import time
 from functools import partial
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -52,7 +53,8 @@ class _PinnedAdapter(HTTPAdapter):
             parts.hostname, parts.port, parts.scheme, {"ssl_context": self._context}
         )
         pinned = PinnedHTTPSConnection if isinstance(pool, HTTPSConnectionPool) else PinnedHTTPConnection
-        pool.ConnectionCls = partial(pinned, meter=self._meter)  # type: ignore[assignment]  # only called
+        made: Any = partial(pinned, meter=self._meter)  # it is only called
+        pool.ConnectionCls = made
         return pool
 
     def cert_verify(self, conn: object, url: object, verify: object, cert: object) -> None:

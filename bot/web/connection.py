@@ -6,9 +6,9 @@ import sys
 import time
 from http import HTTPStatus
 
-from waitress.channel import HTTPChannel  # type: ignore[import-untyped]  # it ships no types
-from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-untyped]
-from waitress.task import ErrorTask  # type: ignore[import-untyped]
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask
 
 from bot.web.json_answers import SECURITY_HEADERS, STATUS_LINES
 
@@ -32,7 +32,7 @@ _UNREADABLE = {
 log = logging.getLogger(__name__)
 
 
-class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no types
+class _Request(HTTPRequestParser):
     """A request that is being read."""
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -51,7 +51,7 @@ class _Request(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no ty
             self.expect_continue = False
 
 
-class _Refusal(ErrorTask):  # type: ignore[misc]
+class _Refusal(ErrorTask):
     """Answers a request that no application sees. Waitress's own answer would repeat its headers."""
 
     def execute(self) -> None:
@@ -68,7 +68,7 @@ class _Refusal(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
-class Connection(HTTPChannel):  # type: ignore[misc]
+class Connection(HTTPChannel):
     """A connection that knows, in monotonic time, since when it has been waiting for its client."""
 
     parser_class = _Request

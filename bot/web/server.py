@@ -19,7 +19,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
-from waitress import create_server, wasyncore  # type: ignore[import-untyped]  # it ships no types
+from waitress import create_server, wasyncore
 
 from bot.core.errors import QuaymasterError
 from bot.web.connection import Connection

@@ -225,7 +225,7 @@ class Rows(Table):
     Only what finds a row by its id is used: TinyDB's searches read every row, and its inserts know no lines.
     """
 
-    document_id_class = str  # type: ignore[assignment] # TinyDB allows any class and is annotated for int
+    document_id_class: Any = str  # TinyDB allows any class and is annotated for int
 
     def row(self, key: str) -> Mapping[str, Any] | None:
         """The row with this id."""

@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 
 from bot.core.model import Workspace
 from bot.core.ports import Ports
+from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
 from bot.core.secrets import Secret
@@ -32,7 +33,7 @@ from tests.fakes.clock import Clock
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.slack import SIGNING_SECRET, TOKEN, Slack
 from tests.fakes.slack_server import SlackServer
-from tests.fakes.watched_store import WatchedStore
+from tests.fakes.watched import Watched
 from tests.features.promises import unheard
 from tests.features.team import SETTINGS, LiveExecutor, QuietExecutor, Team
 from tests.storage.disks import WatchedDisk
@@ -115,9 +116,15 @@ def store(tmp_path: Path, keyring: Keyring, clock: Clock, disk: WatchedDisk) -> 
 
 
 @pytest.fixture
-def watched(store: TinyDBStore) -> WatchedStore:
+def watched(store: TinyDBStore) -> Watched:
     """The store, watched."""
-    return WatchedStore(store)
+    return Watched(store)
+
+
+@pytest.fixture
+def watched_keyring(keyring: Keyring) -> Watched:
+    """The keyring, watched."""
+    return Watched(keyring)
 
 
 @pytest.fixture
@@ -125,8 +132,8 @@ def make_team(
     slack: Slack,
     registry: ScriptedRegistry,
     store: TinyDBStore,
-    watched: WatchedStore,
-    keyring: Keyring,
+    watched: Watched,
+    watched_keyring: Watched,
     people: SlackPeople,
     client: WebClient,
     clock: Clock,
@@ -144,7 +151,9 @@ def make_team(
         executor = executor or QuietExecutor()
         command_name.notice(COMMAND)
         services = Services(
-            ports=Ports(cast(Store, watched), keyring, asked or registry, clock.now),
+            ports=Ports(
+                cast(Store, watched), cast(CredentialKeyring, watched_keyring), asked or registry, clock.now
+            ),
             kinds=KINDS,
             groups=GROUPS,
             people=people,

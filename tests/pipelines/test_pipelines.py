@@ -11,6 +11,7 @@ import yaml
 
 from bot.core.workflows import fetch as handouts
 from bot.pipeline import commands as pipelines
+from bot.pipeline.docker_credential import Client, Failure
 from tests.fakes.odd_server import OddServer, drip, reply, whole
 from tests.fakes.workplace import SERVER
 from tests.pipelines.conftest import LOGIN
@@ -120,14 +121,13 @@ def test_dead_server_is_told(run):
     assert result.stderr.startswith("Quaymaster at 127.0.0.1:9 cannot be reached: ")
 
 
-def test_silent_server_is_given_up(run, monkeypatch):
+def test_silent_server_is_given_up(settings):
     """A server that says nothing is waited for so long and no longer, however it drips."""
-    monkeypatch.setattr(pipelines, "DEADLINE_S", 0.3)
-    with OddServer(drip(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", 0.1)) as odd:
-        result = run("docker-config", QUAYMASTER_URL=odd.url)
-
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"Quaymaster at {odd.authority} did not answer within 0.3 seconds. ")
+    with (
+        OddServer(drip(b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", 0.1)) as odd,
+        pytest.raises(Failure, match=f"^Quaymaster at {odd.authority} did not answer within 0.3 seconds.$"),
+    ):
+        Client({**settings, "QUAYMASTER_URL": odd.url}, 0.3).get("/v1/docker/config.json")
 
 
 def test_server_may_take_its_time():

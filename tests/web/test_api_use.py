@@ -10,7 +10,7 @@ from bot.core.errors import StoreFull
 from bot.core.model import Source
 from bot.web.api.routing import workflow_api
 from tests.fakes.lookups import tokens_in
-from tests.fakes.watched_store import WatchedStore
+from tests.fakes.watched import Watched
 from tests.fakes.workplace import ACME, PRODUCTION, SERVER, WEB_SHOP
 from tests.web.conftest import NINE
 
@@ -35,7 +35,7 @@ def test_first_fetch_records_the_dependency(place, token, used):
 def test_dependency_is_on_disk_before_the_answer(place, token, used):
     """When the use cannot be written down, nothing is handed out."""
 
-    full = WatchedStore(place.store)
+    full = Watched(place.store)
     full.failing["record_use"] = StoreFull()
     ports = replace(place.services.ports, store=full)
     place.api = workflow_api(replace(place.services, ports=ports))
