@@ -150,14 +150,7 @@ def _installed(
         client_id=oauth.client_id, client_secret=oauth.client_secret.reveal(), client=rotating
     )
     where = f"{settings.base_url}/slack/install" if settings.base_url else ""
-    return InstalledWorkspaces(
-        store.installations,
-        load_keyring(settings),
-        rotator,
-        make_client,
-        known=store.workspaces,
-        install_url=where,
-    )
+    return InstalledWorkspaces(load_keyring(settings), rotator, make_client, store, install_url=where)
 
 
 def _for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:

@@ -23,10 +23,18 @@ from slack_bolt import Ack, BoltContext, BoltResponse
 
 from bot.core.access import MEMORY_WILL_DO, require
 from bot.core.audit import Action, refusal
-from bot.core.errors import InvalidFields, InvalidInput, NotInstalled, SecretInText, StoreFailure
+from bot.core.errors import (
+    InvalidFields,
+    InvalidInput,
+    NotInstalled,
+    NotPermitted,
+    SecretInText,
+    StoreFailure,
+)
 from bot.core.integrations.owners import left_at, note_departure
-from bot.core.model import Actor, Workspace
+from bot.core.model import Actor, Role, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
+from bot.core.queries import HistoryQuery
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import ids_in
 from bot.services import Services
@@ -233,7 +241,10 @@ class Dispatch:
         """Count the request, then say who is acting, in which role."""
         workspace, user_id = self._workspaces(*_named_workspace(context)), context.user_id or ""
         self._rates.take(workspace, user_id)
-        return actor_of(self._services, workspace, user_id, body, fresh=does not in MEMORY_WILL_DO)
+        actor = actor_of(self._services, workspace, user_id, body, fresh=does not in MEMORY_WILL_DO)
+        if actor.role is Role.NOBODY and self._services.rules is not None:
+            _begin_nothing(self._services, actor)
+        return actor
 
     def _opened(self, context: BoltContext, body: _Body) -> None:
         """Publish the whole list as the Home tab of the person who opened it."""
@@ -344,6 +355,18 @@ def _do_nothing() -> None:
 def _named_workspace(context: BoltContext) -> Workspace:
     """The workspace that a verified request names."""
     return Workspace(context.team_id or "", context.enterprise_id)
+
+
+def _begin_nothing(services: Services, actor: Actor) -> None:
+    """
+    Refuse an outsider of a workspace that nothing is kept of, without an entry, which would begin it.
+
+    What somebody from elsewhere presses in a channel that an organization shares names their own workspace.
+    """
+    if not services.ports.store.read(actor.workspace).history.page(HistoryQuery(size=1)).entries:
+        raise NotPermitted(
+            "Guests, bots and people from other workspaces cannot use integrations.", "Ask a workspace admin."
+        )
 
 
 def _refuse_secret(services: Services, actor: Actor, text: str) -> None:

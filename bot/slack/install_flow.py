@@ -25,7 +25,6 @@ from slack_sdk.oauth.installation_store import Installation as SlackInstallation
 
 from bot.core.errors import InstallFailed
 from bot.core.installations import ACCESS, REFRESH, Installation
-from bot.core.model import Workspace
 from bot.core.ports.kept_installations import Installations
 from bot.core.secrets import Secret
 from bot.slack.install_pages import HEADERS, asking_page, failure_page, success_page
@@ -183,7 +182,6 @@ class InstallPages:
         optional_scopes: tuple[str, ...] = (),
         redirect_uri: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        welcome: Callable[[Workspace], None] = lambda _: None,
     ) -> None:
         """
         Args:
@@ -196,10 +194,8 @@ class InstallPages:
             optional_scopes: What it can do without.
             redirect_uri: Where Slack sends the browser back to; ``None`` = the app's first redirect URL.
             now: The time, in UTC.
-            welcome: Told of a workspace that was installed.
         """
         self._scopes = scopes, optional_scopes
-        self._welcome = welcome
         api = client.base_url
         self._slack = api.partition("/api/")[0]
         settings = OAuthSettings(
@@ -246,8 +242,6 @@ class InstallPages:
 
     def _installed(self, args: SuccessArgs) -> BoltResponse:
         one = args.installation
-        if one.team_id and not one.is_enterprise_install:
-            self._welcome(Workspace(one.team_id, one.enterprise_id))
         name = one.enterprise_name if one.is_enterprise_install else one.team_name
         page = success_page(name or "", is_org_wide=bool(one.is_enterprise_install))
         gone = args.settings.state_utils.build_set_cookie_for_deletion()

@@ -9,7 +9,7 @@ process, which locks the installation, looks again whether somebody else has don
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,15 +23,17 @@ from slack_sdk.oauth.token_rotation import TokenRotator
 
 from bot.core.errors import Busy, NotInstalled, QuaymasterError
 from bot.core.installations import ACCESS, REFRESH, REFRESHED_BEFORE, Installation, tokens_context
-from bot.core.model import Workspace
-from bot.core.ports.kept_installations import Installations
+from bot.core.model import Setting, Workspace
 from bot.core.ports.keyring import CredentialKeyring
+from bot.core.ports.store import Store
 from bot.core.secrets import Secret
 from bot.slack.response_url import CommandName, NamingClient
 from bot.slack.slack_errors import LOST_TOKENS, code_of
 
 _REMEMBERED_S = 15.0
 _MOST_REMEMBERED = 10_000
+_ORGANIZATION = "organization"
+"""The setting of a workspace that joined an organization and is kept under its former key."""
 
 log = logging.getLogger(__name__)
 
@@ -50,31 +52,29 @@ class InstalledWorkspaces:
 
     def __init__(
         self,
-        kept: Installations,
         keyring: CredentialKeyring,
         rotator: TokenRotator,
         make_client: Callable[["InstalledWorkspaces", str], WebClient],
+        store: Store,
         *,
-        known: Callable[[], Iterable[Workspace]] = tuple,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         install_url: str = "",
     ) -> None:
         """
         Args:
-            kept: The installations of the store.
             keyring: Opens and seals their tokens.
             rotator: Exchanges a token that ends soon. Its client must give up within 3 s.
             make_client: Makes the client of a holder.
-            known: The workspaces that the store holds. A workspace that joins an organization gets another
-                key; what it had is still found under the former one.
+            store: Has the installations. A workspace that joins an organization gets another key; what it
+                had is still found under the former one.
             now: The time, in UTC.
             install_url: Where the app can be installed, for the refusal.
         """
-        self._kept = kept
+        self._store = store
+        self._kept = store.installations
         self._keyring = keyring
         self._rotator = rotator
         self._make_client = make_client
-        self._workspaces = known
         self._now = now
         self._install_url = install_url
         self._lock = Lock()
@@ -184,7 +184,7 @@ class InstalledWorkspaces:
         with self._kept.locked(holder) as row:
             if row.value is None or not row.value.is_over(self._now()):
                 return
-            for workspace in list(self._workspaces()):
+            for workspace in list(self._store.workspaces()):
                 if row.value.serves(workspace) and not self.serves(workspace):
                     self._kept.forget_data(workspace)
                     log.info("deleted what was kept of %s: it removed the app", workspace.key)
@@ -222,13 +222,24 @@ class InstalledWorkspaces:
 
     def _organization_of(self, workspace: Workspace) -> str | None:
         """A workspace that is kept under its former key belongs to the organization it was looked up with."""
-        return workspace.enterprise_id or self._former.get(workspace.team_id, (None, workspace))[0]
+        if workspace.enterprise_id:
+            return workspace.enterprise_id
+        if workspace.team_id not in self._former:
+            organization = self._store.read(workspace).settings.get(_ORGANIZATION)
+            if organization:
+                self._former[workspace.team_id] = organization, workspace
+            return organization
+        return self._former[workspace.team_id][0]
 
     def _kept_as(self, team_id: str, enterprise_id: str | None) -> Workspace:
         remembered = self._former.get(team_id)
         if remembered is None or remembered[0] != enterprise_id:
-            former = next((one for one in self._workspaces() if one.team_id == team_id), None)
+            former = next((one for one in self._store.workspaces() if one.team_id == team_id), None)
             remembered = enterprise_id, former or Workspace(team_id, enterprise_id)
+            if former and enterprise_id and former.enterprise_id != enterprise_id:
+                # For the clock and for workflows, which come without a request that names the organization.
+                with self._store.change(former) as change:
+                    change.put(Setting(_ORGANIZATION, enterprise_id))
             with self._lock:
                 self._former[team_id] = remembered
         return remembered[1]
@@ -266,7 +277,10 @@ class InstalledWorkspaces:
         ends_at = known.installation.ends_at if known.installation else None
         if ends_at is None or ends_at > self._now():
             return known
-        raise Busy("Slack's token for this workspace has ended, and there is no new one yet.", "Try again.")
+        again = f", or install Quaymaster again: {self._install_url}" if self._install_url else ""
+        raise Busy(
+            "Slack's token for this workspace has ended, and there is no new one.", f"Try again{again}."
+        )
 
     @contextmanager
     def _turn(self, holder: str) -> Iterator[bool]:
@@ -326,4 +340,5 @@ class InstalledClient(NamingClient):
         except SlackApiError as error:
             if code_of(error) in LOST_TOKENS:
                 self._installed.find_out(self._holder)
+                self._installed.token_for(self._holder)  # which says that the app was removed, if it was
             raise

@@ -121,8 +121,11 @@ class SlackCloud:
 
     def add(self, team: str, enterprise: str | None = None, *, is_org_wide: bool = False) -> Tenant:
         """Found a workspace."""
-        self.tenants[team] = Tenant(self, cast_of(team, enterprise, is_org_wide=is_org_wide))
-        return self.tenants[team]
+        tenant = Tenant(self, cast_of(team, enterprise, is_org_wide=is_org_wide))
+        for one in self._of(tenant.holder):
+            tenant.world.uploads = one.world.uploads  # a file belongs to the token that announced it
+        self.tenants[team] = tenant
+        return tenant
 
     def consent(self, authorize_url: str, holder: str) -> str:
         """Let an admin press Allow on the page that a browser was sent to; give where it is sent back to."""
@@ -149,6 +152,9 @@ class SlackCloud:
         if path.startswith("/hooks/"):
             tenant = next(one for team, one in self.tenants.items() if f"/{team}/" in path)
             status, answer = tenant.response_url(path, body)
+        elif path.startswith("/upload/"):
+            taken = {one.upload(path, body)[0] for one in self.tenants.values()}
+            status, answer = (200 if 200 in taken else 404), {}
         else:
             status, answer = 200, self._api(path.removeprefix("/api/"), environ, body)
         content = json.dumps(answer).encode()

@@ -62,6 +62,8 @@ class Acts:
         self.leaks: list[str] = []
         self.counts: dict[str, int] = {}
         self.last = ""
+        self.exported = 0
+        """How many files were searched."""
         self.opened = 0
         """How often a token fetched something of its own workspace."""
         self.acts: list[Callable[[Known], None]] = [
@@ -71,6 +73,7 @@ class Acts:
             *([self.press_foreign] * 2),
             *([self.fetch] * 2),
             self.make_token,
+            self.export,
             self.fetch_foreign,
             self.home,
             self.submit_foreign,
@@ -114,8 +117,11 @@ class Acts:
                 self.remember(one, shown.origin)
         world.everything.clear()
         one.tenant.calls.clear()
-        for file in (file for message in world.messages for file in message.files):
-            self.search(one, (file.content or b"").decode())
+        for message in world.messages:
+            for file in message.files:
+                self.exported += 1
+                self.search(one, (file.content or b"").decode())
+            message.files = []
 
     def search(self, one: Known, text: str) -> None:
         """Find what belongs to another workspace."""
@@ -217,6 +223,13 @@ class Acts:
         """Let an admin make a workflow token."""
         who.tenant.type(f"token create project {who.marker}-t{self.random.randrange(5)}")
 
+    def export(self, who: Known) -> None:
+        """Let an admin export the history as a file."""
+        buttons = [one for one in who.buttons if one["action_id"] == "history.export"]
+        if not buttons:
+            return who.tenant.type("history")
+        return self.press_action(who, buttons[-1], "admin")
+
     def press(self, who: Known) -> None:
         """Press a button that was shown in one's own workspace."""
         if who.buttons:
@@ -228,9 +241,9 @@ class Acts:
         if of.buttons:
             self.press_action(who, as_own(self.random.choice(of.buttons), of, who))
 
-    def press_action(self, who: Known, action: Json) -> None:
-        """Send a press of an action on a message of one's own."""
-        tenant, person = who.tenant, who.tenant.id_of(self.random.choice(PEOPLE))
+    def press_action(self, who: Known, action: Json, name: str = "") -> None:
+        """Send a press of an action on a message of one's own, as somebody or as anybody."""
+        tenant, person = who.tenant, who.tenant.id_of(name or self.random.choice(PEOPLE))
         payload = sent_payloads.interaction(tenant.world, "block_actions", person)
         container = {
             "type": "message",

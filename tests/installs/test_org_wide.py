@@ -1,10 +1,12 @@
 """An organization installs the app for all of its workspaces: ``team`` is null wherever Slack sends it so."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from bot.core.model import Workspace
+from bot.simulator import sent_payloads
 from tests.fakes.slack_cloud import SlackCloud, Tenant
 from tests.installs.replicas import Browser, Replica
 
@@ -119,8 +121,12 @@ def test_own_install_comes_before_the_organizations(cloud: SlackCloud, replica: 
     assert [token.split("-")[1] for _, token in cloud.calls if "auth" not in _] == ["T0ONE", "E0ORG"]
 
 
-def test_workspace_that_joins_keeps_what_it_has(cloud: SlackCloud, replica: Replica) -> None:
+@pytest.mark.needs("postgres")
+def test_workspace_that_joins_keeps_what_it_has(
+    cloud: SlackCloud, start: Callable[..., Replica], database_url: dict[str, Any]
+) -> None:
     """What a workspace had before it joined an organization is found once that installs the app."""
+    replica, place = start(database_url), database_url
     tenant = cloud.add("T0ONE")
     replica.serve(tenant)
     Browser(replica).install("T0ONE")
@@ -135,4 +141,20 @@ def test_workspace_that_joins_keeps_what_it_has(cloud: SlackCloud, replica: Repl
     tenant.type("list")
 
     assert "theirs" in last(tenant)
-    assert replica.wired.installed.serves(Workspace("T0ONE"))
+    assert start(place).wired.installed.serves(Workspace("T0ONE"))
+
+
+def test_stranger_begins_no_workspace(both: list[Tenant], replica: Replica) -> None:
+    """A press of somebody from elsewhere, in a channel that is shared, begins no workspace of theirs."""
+    one = both[0]
+    stranger = {"id": "U0NINE", "team_id": "T0NINE", "name": "nine", "is_stranger": True}
+    one.world.cast.people["U0NINE"] = stranger
+    payload = sent_payloads.interaction(one.world, "block_actions", "U0NINE")
+    payload |= one._lent("actions", "U0NINE", one.channel, None)
+    action = {"type": "button", "action_id": "show.open", "block_id": "b", "value": "x", "action_ts": "1.1"}
+    one._delivery.interaction({**payload, "actions": [action]})
+    replica.settle()
+
+    assert payload["user"]["team_id"] == "T0NINE"
+    assert "cannot use integrations" in last(one)
+    assert list(replica.store.workspaces()) == []

@@ -43,7 +43,7 @@ def test_nobody_sees_a_byte_of_another(acts: Acts, caplog: pytest.LogCaptureFixt
         acts.run(50)
         done += 50
     sections = lines_of_each(export(acts.replicas[0].store))
-    print(done, acts.counts, acts.opened)  # noqa: T201 - what a long run came to
+    print(done, acts.counts, acts.opened, acts.exported)  # noqa: T201 - what a long run came to
     foreign = [
         (key, team)
         for key, text in sections.items()
@@ -55,6 +55,7 @@ def test_nobody_sees_a_byte_of_another(acts: Acts, caplog: pytest.LogCaptureFixt
     assert foreign == []
     assert len([key for key in sections if key]) == len(PLAIN) + len(OF_ORG)
     assert acts.opened > 0
+    assert acts.exported > 0
     assert "zz-password" not in caplog.text
     assert [
         line for line in caplog.text.splitlines() if sum(marker_of(one) in line for one in PLAIN) > 1
