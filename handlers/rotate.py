@@ -17,6 +17,7 @@ from bot.core.integrations.rotation import (
     plan_rotation,
     retire_former,
     roll_back,
+    who_fetched,
 )
 from bot.core.kinds import known_values
 from bot.core.model import Actor
@@ -39,7 +40,7 @@ from handlers.form import (
     typed_credential,
 )
 from handlers.picker import open_picker
-from handlers.rotation_news import BACK, LOOK, RETIRE, WAIT, Running, rotation_message
+from handlers.rotation_news import BACK, LOOK, RETIRE, WAIT, Running, rolled_back, rotation_message
 from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
 from handlers.secret_links import FOR_ROTATION, entry_button, link_for_rotation
 from handlers.surfaces import Surface, as_modal, with_facts
@@ -111,10 +112,7 @@ def back(press: Press, surface: Surface, services: Services, actor: Actor) -> No
     """Put the former credential in place again."""
     asked = read_value(Running, press.value, "rotate")
     name = roll_back(services.ports, actor, asked.id, asked.number).name
-    text = (
-        f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted."
-    )
-    surface.replace(notice(text))
+    surface.replace(rolled_back(name, who_fetched(services.ports, actor, asked.id, asked.number)))
 
 
 def wait(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

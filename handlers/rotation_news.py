@@ -65,7 +65,19 @@ def _how_far(progress: Progress) -> str:
         return ":arrows_counterclockwise: The new credential is in place. Nothing depends on it."
     mark = ":arrows_counterclockwise:" if progress.waiting or progress.unknown else ":white_check_mark:"
     word = "dependency has" if progress.total == 1 else "dependencies have"
-    return f"{mark} *{len(progress.fetched)} of {progress.total}* {word} fetched the new credential."
+    return f"{mark} *{len(progress.fetched)} of {progress.total}* {word} fetched the new one."
+
+
+def rolled_back(name: str, fetched: Sequence[Dependency]) -> Message:
+    """Say that the former credential is in use again, and what still has the one that was dropped."""
+    text = (
+        f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted."
+    )
+    blocks = [section(text)]
+    if fetched:
+        still = "*These have fetched the new one* and use it until they fetch again:"
+        blocks += paragraphs([still, *_cut([f"• {_dependant(one)}" for one in fetched])])
+    return message(f"{name} is rolled back.", blocks)
 
 
 def _dependant(row: Dependency) -> str:

@@ -35,6 +35,7 @@ from handlers.blocks import (
 from handlers.edit import OPEN as EDIT
 from handlers.narrowing import read_filter
 from handlers.picker import open_picker
+from handlers.rotate import OPEN as ROTATE
 from handlers.routes import Ask, Press, Routes, Verb, Words
 from handlers.surfaces import Follower, Surface
 from handlers.test_progress import ALL, CANCEL, Cancelled, begin
@@ -184,8 +185,10 @@ def _after_failure(integration: Integration, result: CheckResult, is_theirs: boo
     """What this person can do when the login did not work."""
     if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
         return []
+    is_refused = result.outcome is Outcome.REJECTED and integration.secret
+    rotate = [button("Rotate", ROTATE, integration.id)] if is_theirs and is_refused else []
     edit = [button("Edit", EDIT, integration.id)] if is_theirs else []
-    return [actions(*edit, button("Test again", OPEN, integration.id))]
+    return [actions(*rotate, *edit, button("Test again", OPEN, integration.id))]
 
 
 def _allowing(integration: Integration, result: CheckResult) -> list[Block]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bot.core.errors import StoreFull
 from bot.core.integrations.credentials import open_credential, open_former
 from bot.core.integrations.rotation import tell_rotations
 from bot.core.model import Role, Target, TargetKind
@@ -9,6 +10,7 @@ from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.outbox import Outbox
 from handlers.notify import draw_closed, draw_news
+from tests.fakes.certificates import Authority
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED
 from tests.features.team import ACME, TYPED
@@ -132,9 +134,66 @@ def test_roll_back_restores_the_former(office, tokens):
     done = office.press("Roll back", on=office.command("rotate my_registry"))
 
     assert "uses its former credential again" in done.text
+    assert "These have fetched the new one" not in done.text
     assert passwords(office) == (TYPED["password"], None)
     assert office.find("my_registry").username == TYPED["username"]
     assert fetch(office, tokens[0]) == TYPED["password"]
+
+
+def test_roll_back_names_who_has_the_dropped_one(office, tokens):
+    """Who has fetched the credential that was dropped is named: they use it until they fetch again."""
+    begin(office)
+    fetch(office, tokens[0])
+    done = office.press("Roll back", on=office.command("rotate my_registry"))
+
+    assert "use it until they fetch again" in done.text
+    assert "web-shop" in done.text
+    assert "staging" not in done.text
+
+
+def test_refused_test_offers_rotate(office, registry):
+    """A login that the registry refuses is rotated from the answer of `test`, by its owner."""
+    registry.result = REJECTED
+    shown = office.command("test my_registry")
+    theirs = office.command("test my_registry", COLLEAGUE)
+    form = office.press("Rotate", on=shown)
+
+    assert form.title == "Rotate"
+    assert "Rotate" not in theirs.buttons
+
+
+def test_certificate_may_change_while_a_rotation_runs(office):
+    """What is no part of the login, such as the CA certificate, is edited as ever; both open afterwards."""
+    begin(office)
+    office.command("edit my_registry")
+    office.submit({"CA certificate": Authority().pem})
+
+    assert office.find("my_registry").ca
+    assert passwords(office) == ("battery staple", TYPED["password"])
+
+
+def test_refused_rotation_is_in_the_history(office, registry):
+    """That a registry refused the new credential is recorded as an attempt to rotate."""
+    registry.result = REJECTED
+    begin(office)
+    office.close()
+
+    assert "tried to rotate the credential of" in office.command("history my_registry").text
+
+
+def test_full_disk_does_not_keep_a_pipeline_from_the_new_one(office, tokens):
+    """When it cannot be noted who has fetched the new one, it is handed out all the same and noted later."""
+    begin(office)
+    store = office.services.ports.store
+    store.failing["change"] = StoreFull()
+    given = fetch(office, tokens[0])
+    store.failing.clear()
+    unnoted = office.command("rotate my_registry").text
+    fetch(office, tokens[0])
+
+    assert given == "battery staple"
+    assert "0 of 3" in unnoted.replace("*", "")
+    assert "1 of 3" in office.command("rotate my_registry").text.replace("*", "")
 
 
 def test_second_press_says_that_it_is_over(office):

@@ -8,9 +8,11 @@ from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, Result, chain_ha
 from bot.core.model import (
     Check,
     Dependency,
+    FormerCredential,
     Health,
     Integration,
     Outcome,
+    PreparedCredential,
     Refused,
     Server,
     Source,
@@ -19,12 +21,14 @@ from bot.core.model import (
     TargetKind,
     Watch,
     Workspace,
+    former_context,
     new_id,
+    prepared_context,
     seal_context,
 )
 from bot.core.ports.store import Change, Store
 from bot.core.queries import Filter, HistoryQuery, Window
-from bot.core.secrets import Secret
+from bot.core.secrets import SealContext, Sealed, Secret
 from storage.sealing import Keyring
 from storage.tinydb.durable_files import Disk
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -100,7 +104,16 @@ def full_integration() -> Integration:
         ends_on=date(2027, 1, 31),
         watch=Watch(Health.REFUSED, NOON, Health.UNREACHABLE, NOON, Health.REFUSED, 3, NOON, NOON, True),
     )
-    return sealed(full)
+    kept = FormerCredential(
+        _whole(former_context(T1, full)), 3, NOON, "U3", NOON, True, date(2026, 5, 5), NOON, "robot-3"
+    )
+    asked = PreparedCredential("robot-5", NOON, "U4", _whole(prepared_context(T1, full)))
+    return sealed(replace(full, former=kept, prepared=asked, credential_number=4, made_as="robot-4"))
+
+
+def _whole(context: SealContext) -> Sealed:
+    """A login that is sealed as one record."""
+    return KEYRING.seal(context, {"username": Secret("before"), "secret password": Secret(PASSWORD)})
 
 
 def dependency(of: Integration, target: Target = PROJECT) -> Dependency:
@@ -111,7 +124,7 @@ def dependency(of: Integration, target: Target = PROJECT) -> Dependency:
 def full_dependency(of: Integration) -> Dependency:
     """A dependency in which no field has its default."""
     url = "https://ci.example.com/s"
-    return Dependency(of.id, IMAGE, "U2", NOON, Source.WORKFLOW, url, NOON, "U3", is_swept=True)
+    return Dependency(of.id, IMAGE, "U2", NOON, Source.WORKFLOW, url, NOON, "U3", 4, is_swept=True)
 
 
 def full_event(of: Integration) -> Event:

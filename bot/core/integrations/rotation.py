@@ -248,6 +248,14 @@ def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> I
     return back
 
 
+def who_fetched(ports: Ports, actor: Actor, integration_id: str, number: int) -> tuple[Dependency, ...]:
+    """Return what has fetched one of an integration's credentials last, and has it until it fetches again."""
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    rows = _dependencies_of(reading, present(reading, integration_id))
+    return tuple(row for row in rows if row.credential_number == number)
+
+
 def _running(integration: Integration, number: int) -> Integration:
     if integration.former is None or integration.credential_number != number:
         raise InvalidInput(
