@@ -193,14 +193,6 @@ class Keyring:
         key = self._keys.get(kid)
         return key is not None and hmac.compare_digest(key.seal_hash(entry_hash).encode(), sealed.encode())
 
-    def seal_head(self, head: str) -> str:
-        """Seal a history's newest hash under the primary key, so that a cut or rewritten end shows."""
-        return self._primary.seal_hash(head)
-
-    def is_head(self, kid: str, head: str, seal: str) -> bool:
-        """True when ``seal`` is the seal of this hash under the loaded key ``kid``."""
-        return self.is_entry(head, f"{kid}.{seal}")
-
     def sign_file(self, head: str) -> str:
         """Authenticate the header of a file under the primary key: 64 hexadecimal digits."""
         return self._primary.sign_file(head)

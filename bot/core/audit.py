@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bot.core.model import Actor, Integration, Source, Target
+from bot.core.model import Actor, Integration, Role, Source, Target, Workspace
 
 BEFORE_THE_FIRST = "0" * 64
 
@@ -70,6 +70,9 @@ class Action(StrEnum):
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same
     """Somebody typed a secret after the command."""
 
+
+CLOCK = "quaymaster"
+"""The name by which the history calls the product itself."""
 
 _RENAMED = re.compile(r"name \(was ([^)]+)\)")
 
@@ -187,6 +190,11 @@ def next_entry(last: AuditEntry | None, workspace_key: str, event: Event) -> Aud
 def entry_hash(previous: str, workspace_key: str, sequence: int, event: Event) -> str:
     """Compute the hash that an event has at its place behind the hash before."""
     return chain_hash(previous, {**event_fields(event), "seq": sequence, "workspace": workspace_key})
+
+
+def clock_actor(workspace: Workspace, at: datetime, source: Source = Source.CLOCK) -> Actor:
+    """Who acts when nobody asked: the watch, a reminder, an operator's command."""
+    return Actor(workspace, CLOCK, Role.ADMIN, at, source)
 
 
 def event(actor: Actor, action: Action, integration: Integration | None = None, **facts: Any) -> Event:

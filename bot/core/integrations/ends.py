@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
-from bot.core.audit import Action, Event
-from bot.core.model import Integration, Source, Watch, Workspace
+from bot.core.audit import Action, clock_actor, event
+from bot.core.model import Integration, Watch, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 
-_CLOCK = "quaymaster"
 _TOLD_BEFORE = (0, 1, 7, 30)
 """Days before an end."""
 
@@ -70,7 +69,7 @@ def _next_telling(integration: Integration, today: date) -> tuple[_End, int] | N
 
 def _tell(ports: Ports, workspace: Workspace, at: datetime) -> None:
     with ports.store.change(workspace) as change:
-        channel = channel_of(change)
+        channel, clock = channel_of(change), clock_actor(workspace, at)
         for integration in tuple(change.integrations.all()):
             found = _next_telling(integration, at.date())
             if found is None:
@@ -78,15 +77,6 @@ def _tell(ports: Ports, workspace: Workspace, at: datetime) -> None:
             end, step = found
             watch: Watch = replace(integration.watch, end_told=end.on, end_told_days=step)
             change.put(replace(integration, watch=watch))
-            told = Event(
-                action=Action.ENDS,
-                actor=_CLOCK,
-                source=Source.CLOCK,
-                at=at,
-                integration_id=integration.id,
-                name=integration.name,
-                server=integration.server.address,
-                reason=end.of.value,
-                hour=datetime.combine(end.on, datetime.min.time(), at.tzinfo),
-            )
+            hour = datetime.combine(end.on, datetime.min.time(), at.tzinfo)
+            told = event(clock, Action.ENDS, integration, reason=end.of.value, hour=hour)
             record_news(change, told, (channel, integration.owner))

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.core.access import require, role_of
-from bot.core.audit import Action, News, event
+from bot.core.audit import Action, News, clock_actor, event
 from bot.core.errors import Changed, InvalidInput, UnknownIntegration
 from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace, new_id
@@ -23,7 +23,6 @@ from bot.core.queries import Filter, Window
 
 GRACE = timedelta(days=7)
 """How long somebody can take over the tokens of a deactivated person before they end."""
-_CLOCK = "quaymaster"
 """Who the history names for what no person and no workflow did."""
 _AT_ONCE = 1000
 
@@ -38,11 +37,6 @@ class Belongings:
     """The valid ones that they made or took over."""
     left_at: datetime | None = None
     """When it was noticed that the person was deactivated."""
-
-    @property
-    def tokens_end_at(self) -> datetime | None:
-        """When the tokens end by themselves, if their creator has left."""
-        return self.left_at + GRACE if self.left_at else None
 
     @property
     def fingerprint(self) -> str:
@@ -224,7 +218,7 @@ def note_departure(ports: Ports, workspace: Workspace, person: Person, admins: t
     is_noted = left_at(ports.store.read(workspace), person.user_id) is not None
     if is_noted is person.is_deleted:
         return
-    clock = Actor(workspace, _CLOCK, Role.ADMIN, ports.now(), Source.COMMAND_LINE)
+    clock = clock_actor(workspace, ports.now(), Source.COMMAND_LINE)
     with ports.store.change(workspace) as change:
         found = belongings_of(change, person.user_id, clock.at)
         if person.is_deleted and found and not found.left_at:

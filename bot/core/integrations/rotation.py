@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.access import require
-from bot.core.audit import Action, Event, event
+from bot.core.audit import Action, clock_actor, event
 from bot.core.errors import Changed, InvalidFields, InvalidInput, QuaymasterError, UnknownIntegration
 from bot.core.integrations.credentials import (
     PlainLogin,
@@ -28,7 +28,7 @@ from bot.core.integrations.credentials import (
 )
 from bot.core.integrations.inventory import present
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Dependency, Integration, Source, Watch, Workspace
+from bot.core.model import Actor, Dependency, Integration, Watch, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
@@ -38,7 +38,6 @@ ALL_FETCHED = "everything has fetched the new credential"
 _STILL_BOTH = "both credentials are still kept"
 _REMIND_EVERY = timedelta(days=7)
 _AT_ONCE = 1000
-_CLOCK = "quaymaster"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,14 +342,6 @@ def _remind(ports: Ports, workspace: Workspace, ids: list[str], at: datetime) ->
                 found.former, reminded_at=at, is_told=found.former.is_told or reason == ALL_FETCHED
             )
             change.put(replace(found, former=told))
-            reminder = Event(
-                action=Action.ROTATE,
-                actor=_CLOCK,
-                source=Source.CLOCK,
-                at=at,
-                integration_id=found.id,
-                name=found.name,
-                server=found.server.address,
-                reason=reason,
-            )
+            clock = clock_actor(change.workspace, at)
+            reminder = event(clock, Action.ROTATE, found, reason=reason)
             record_news(change, reminder, (channel_of(change), found.owner))

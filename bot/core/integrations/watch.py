@@ -14,17 +14,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.access import require
-from bot.core.audit import Action, Event, event
+from bot.core.audit import CLOCK, Action, clock_actor, event
 from bot.core.integrations.credentials import keep_result, login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
-from bot.core.model import Actor, Health, Integration, Outcome, Refused, Source, Stage, Workspace
+from bot.core.model import Actor, Health, Integration, Outcome, Refused, Stage, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
 from bot.core.ports.store import Change
 
-_CLOCK = "quaymaster"
 """Who acts by the clock, as the history names it."""
 _DEADLINE_S = 10.0
 _SWITCH = "watch"
@@ -134,18 +133,10 @@ def _keep(
     is_told = is_news(watch, at)
     if is_told:
         watch = mark_told(watch)
-    check = keep_result(result, at, _CLOCK)
+    check = keep_result(result, at, CLOCK)
     change.put(replace(integration, watch=watch, check=check if finding.health else integration.check))
-    told = Event(
-        action=Action.HEALTH,
-        actor=_CLOCK,
-        source=Source.CLOCK,
-        at=at,
-        integration_id=integration.id,
-        name=integration.name,
-        server=integration.server.address,
-        reason=watch.health.value,
-    )
+    clock = clock_actor(change.workspace, at)
+    told = event(clock, Action.HEALTH, integration, reason=watch.health.value)
     if is_told:
         record_news(change, told, (channel, integration.owner))
     elif watch.health is not integration.watch.health:

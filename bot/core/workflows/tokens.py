@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 from bot.core.access import may, refuse, require
-from bot.core.audit import Action, News, event
+from bot.core.audit import Action, News, clock_actor, event
 from bot.core.errors import (
     AlreadyDone,
     Conflict,
@@ -31,7 +31,6 @@ _DEFAULT_DAYS = 90
 _MOST_DAYS = 365
 _TOKENS_A_PAGE = 20
 _MOST_LOOKED_AT = 200
-_CLOCK = "quaymaster"
 """Who the history names for what no person and no workflow did."""
 _REMINDERS = (timedelta(days=7), timedelta(days=1))
 """How long before its end a token's creator is reminded."""
@@ -297,7 +296,7 @@ def review_token(
     is_admin = creator.is_admin or creator.user_id in admins
     if not creator.is_deleted and not (is_admin and is_asked(token)):
         return
-    clock = Actor(workspace, _CLOCK, Role.ADMIN, ports.now(), Source.COMMAND_LINE)
+    clock = clock_actor(workspace, ports.now(), Source.COMMAND_LINE)
     facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": token.created_by}
     with ports.store.change(workspace) as change:
         known = change.tokens.get(token.id)
