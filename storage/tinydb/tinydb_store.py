@@ -135,7 +135,7 @@ class TinyDBStore:
 
     def notice(self) -> str | None:
         """Say that the directory comes near what it is made for; ``None`` while it does not."""
-        return near_limit([len(opened.snapshot.by_id) for opened in list(self._open.values())])
+        return near_limit([opened.size for opened in list(self._open.values())])
 
     def is_leader(self) -> bool:
         """True: one process holds a directory."""

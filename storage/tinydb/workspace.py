@@ -114,6 +114,11 @@ class OpenWorkspace:
         return self._snapshot
 
     @property
+    def size(self) -> int:
+        """How many integrations it has, or had before damage was met."""
+        return len(self._snapshot.by_id)
+
+    @property
     def place(self) -> tuple[str, int, int]:
         """Its key, the number of its last write, and of its newest audit entry."""
         history = self._snapshot.history

@@ -7,12 +7,12 @@ from datetime import timedelta
 from threading import Thread
 from typing import Any
 
-from bot.core.installations import Installation
-from bot.core.secrets import Sealed
-from tests.storage.samples import IMAGE, NOON, T1, T2, dependency, event, integration
+from bot.core.installations import Installation, tokens_context
+from bot.core.secrets import Secret
+from tests.storage.samples import IMAGE, KEYRING, NOON, T1, T2, dependency, event, integration
 from tests.storage.tokens import token
 
-TOKENS = Sealed("s1.abcdefgh.AAAA")
+TOKENS = KEYRING.seal(tokens_context("T1"), {"access": Secret("xoxb-marker")})
 ACME = Installation("T1", "U1", NOON, TOKENS)
 ORG = Installation("E1", "U2", NOON, TOKENS, "E1", NOON + timedelta(hours=12))
 
