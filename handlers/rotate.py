@@ -40,7 +40,7 @@ from handlers.form import (
     typed_credential,
 )
 from handlers.picker import open_picker
-from handlers.rotation_news import BACK, LOOK, RETIRE, WAIT, Running, rolled_back, rotation_message
+from handlers.rotation_news import BACK, LOOK, RETIRE, SHOW, WAIT, Running, rolled_back, rotation_message
 from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
 from handlers.secret_links import FOR_ROTATION, entry_button, link_for_rotation
 from handlers.surfaces import Surface, as_modal, with_facts
@@ -55,6 +55,7 @@ def register(routes: Routes) -> None:
     opens = {"": open_picker("Rotate", OPEN)}
     routes.verb(Verb("rotate", rotate, "NAME", "my_registry", summary, ("renew",), opens), waits=True)
     routes.action(OPEN, rotate_pressed)
+    routes.action(SHOW, rotate_pressed)
     routes.form(_SAVE, save)
     routes.action(RETIRE, retire, changes=True)
     routes.action(BACK, back, changes=True)

@@ -31,7 +31,10 @@ RETIRE = "rotate.retire"
 BACK = "rotate.back"
 WAIT = "rotate.wait"
 LOOK = "rotate.look"
+SHOW = "rotate.show"
 _MOST_NAMED = 20
+_LONGEST_NAMES = 150
+"""Characters of names in a question of Slack's own, which takes 300."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,9 @@ def _buttons(progress: Progress) -> list[Block]:
     retire_button = button("Retire", RETIRE, value, style="primary", label=f"Retire of {integration.name}")
     left = [*progress.waiting, *progress.unknown]
     if left:
-        names = ", ".join(one.target.in_words for one in left[:3]) + (" and others" if len(left) > 3 else "")
         retire_button["confirm"] = _confirm(
             "Retire the former?",
-            f"It is not known that {names} use the new credential. What still uses the former fails once you "
+            f"It is not known that {_in_short(left)} the new one. What still uses the former fails once you "
             "end it at the registry.",
             "Retire",
         )
@@ -109,18 +111,49 @@ def _buttons(progress: Progress) -> list[Block]:
     return [retire_button, button("Wait", WAIT, value), button("Refresh", LOOK, value), back_button]
 
 
+def _in_short(rows: Sequence[Dependency]) -> str:
+    """As many names as a question of Slack's own has room for, and the verb."""
+    names = [one.target.in_words for one in rows]
+    shown = [
+        name for number, name in enumerate(names) if len(", ".join(names[: number + 1])) <= _LONGEST_NAMES
+    ]
+    more = len(names) - len(shown)
+    named = ", ".join([*shown, *([f"{more} more"] if more else [])])
+    return f"{named} use{'s' * (len(names) == 1)}"
+
+
 def _confirm(title: str, text: str, yes: str) -> Block:
     return {"title": plain(title), "text": plain(text[:300]), "confirm": plain(yes), "deny": plain("Cancel")}
 
 
 def draw_rotation(reading: Reading, events: Sequence[Event]) -> Message:
-    """What people are told of a rotation: that it began, that it can end, or that both are still kept."""
-    event = events[0]
-    progress = find_progress(reading, event.integration_id or "")
-    if progress is None:
-        return message("", [section("\n".join(event_line(one) for one in events[:_MOST_NAMED]))])
-    said = event.reason or f"{mention(event.actor)} entered a new credential"
-    hint = " Retire the former one." if event.reason == ALL_FETCHED else ""
+    """What people are told of rotations: that one began, that it can end, or that both are still kept."""
+    found = [(one, find_progress(reading, one.integration_id or "")) for one in events[:_MOST_NAMED]]
+    running = [(event, progress) for event, progress in found if progress]
+    if len(running) == 1:
+        return _one(*running[0])
+    over = [section(event_line(event)) for event, progress in found if progress is None]
+    rows = [_row(event, progress) for event, progress in running]
+    more = len(events) - len(found)
+    blocks = [*rows, *over, *([context(f"… and {more} more")] if more else [])]
+    return message(
+        f"{len(running)} rotations: {_said(events[0])}" if running else "A rotation is over.", blocks
+    )
+
+
+def _one(event: Event, progress: Progress) -> Message:
+    """News of one rotation: all there is to it, with its buttons."""
     drawn = rotation_message(progress)
-    blocks = [section(f"{bold(event.name)}: {said}.{hint}"), *drawn["blocks"][1:]]
-    return {**drawn, "text": f"{escape(event.name)}: {said}.", "blocks": blocks}
+    hint = " Retire the former one." if event.reason == ALL_FETCHED else ""
+    blocks = [section(f"{bold(event.name)}: {_said(event)}.{hint}"), *drawn["blocks"][1:]]
+    return {**drawn, "text": f"{escape(event.name)}: {_said(event)}.", "blocks": blocks}
+
+
+def _row(event: Event, progress: Progress) -> Block:
+    """News of one rotation among several: how far it is, and the button that shows the rest."""
+    shown = button("Show", SHOW, progress.integration.id, label=f"Show the rotation of {event.name}")
+    return section(f"{bold(event.name)}: {_said(event)}. {_how_far(progress)}", shown)
+
+
+def _said(event: Event) -> str:
+    return event.reason or f"{mention(event.actor)} entered a new credential"

@@ -35,9 +35,6 @@ _NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit it and type a 
 _NEEDS_A_LOGIN = (
     "Its key was lost, and with it its username, its options and its secret: edit it and enter them again."
 )
-_HAS_A_FORMER = (
-    "Its key was lost, and its secret with it. The former credential is kept: rotate it, and roll back."
-)
 _ALL_MISSING = "Every entry is missing."
 
 
@@ -183,7 +180,7 @@ def _without_current(one: Integration, kid: str, at: datetime) -> Integration:
     if kid not in kids_of(one):
         return one
     is_whole = one.identity is None or kid_of(one.identity) != kid
-    reason = _HAS_A_FORMER if one.former else _NEEDS_A_SECRET if is_whole else _NEEDS_A_LOGIN
+    reason = _NEEDS_A_SECRET if is_whole else _NEEDS_A_LOGIN
     check = Check(Outcome.UNREACHABLE, Stage.LOGIN, reason, at, _OPERATOR)
     return replace(one, secret=None, identity=one.identity if is_whole else None, check=check)
 

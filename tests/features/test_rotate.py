@@ -286,6 +286,25 @@ def test_owner_is_reminded_each_week(office):
     assert "both credentials are still kept" in office.seen(MEMBER).text
 
 
+def test_reminders_of_one_registry_are_one_message(office):
+    """Two rotations at one registry are one message, which names both and shows each."""
+    office.add("second")
+    begin(office)
+    office.close()
+    office.command("rotate second")
+    office.submit(NEW)
+    office.close()
+    office.slack.clock.advance(7 * DAY_S)
+    tell_rotations(office.services.ports)
+    deliver(office)
+    told = office.seen(MEMBER)
+
+    assert "my_registry" in told.text
+    assert "second" in told.text
+    assert told.buttons == ["Show", "Show"]
+    assert "0 of 1" in office.press("Show the rotation of my_registry", on=told).text.replace("*", "")
+
+
 def test_delete_drops_both(office):
     """Deleting the integration deletes both credentials."""
     begin(office)
@@ -304,6 +323,19 @@ def test_history_says_what_was_done(office):
     assert "rotated the credential of" in shown.text
     assert "retired the former credential of" in shown.text
     assert "battery" not in shown.raw
+
+
+def test_retire_asks_first_while_somebody_has_the_former(office, tokens):
+    """While not everything is known to have the new one, Retire asks first and names what is not."""
+    office.command("unlink my_registry image never-fetched")
+    begin(office)
+    fetch(office, tokens[0])
+    asked = office.command("rotate my_registry").button("Retire").element["confirm"]["text"]["text"]
+    fetch(office, tokens[1])
+    now = office.command("rotate my_registry").button("Retire").element
+
+    assert "It is not known that environment staging uses the new one." in asked
+    assert "confirm" not in now
 
 
 def test_wait_and_refresh_change_nothing(office, tokens):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import KeyringFailure
-from bot.core.model import Integration, seal_context
+from bot.core.model import Integration, former_context, prepared_context, seal_context
 from bot.core.secrets import Sealed
-from storage.maintenance import forget, reseal
+from storage.maintenance import count_by_key, forget, reseal
 from storage.sealing import Keyring
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -24,8 +24,10 @@ from tests.storage.samples import (
     T1,
     add,
     delete,
+    full_integration,
     integration,
     names,
+    only_integration,
     opened,
     record,
     sealed,
@@ -102,6 +104,66 @@ def test_old_key_opens_nothing(
     store.close()
 
     assert openable(directory, one) == set()
+
+
+@pytest.fixture
+def rotating(directory: Path) -> Integration:
+    """An integration of a closed store with a former and a prepared credential."""
+    made = full_integration()
+    store = opened(directory)
+    add(store, made)
+    store.close()
+    return made
+
+
+def test_resealing_takes_every_credential_along(directory: Path, rotating: Integration) -> None:
+    """After re-sealing, the former and the prepared credential open under the new key alone."""
+    store = TinyDBStore(directory, BOTH)
+    count = reseal(store, BOTH)
+    store.seal_again()
+    store.close()
+    store = TinyDBStore(directory, SECOND)
+    found = only_integration(store)
+    kids = count_by_key(store)
+    store.close()
+    assert found.former
+    assert found.prepared
+    assert found.prepared.sealed
+    former = SECOND.open(former_context(T1, found), found.former.sealed)
+    prepared = SECOND.open(prepared_context(T1, found), found.prepared.sealed)
+
+    assert (count, kids) == (1, {SECOND.primary: 1})
+    assert former["secret password"].reveal() == prepared["secret password"].reveal() == PASSWORD
+    assert found.version == rotating.version
+
+
+def test_lost_key_loses_every_credential(directory: Path, rotating: Integration) -> None:
+    """A lost key loses the former and the prepared credential too; what a registry calls it stays known."""
+    store = TinyDBStore(directory, SECOND, lost_keys=(KEYRING.primary,))
+    count = forget(store, KEYRING.primary, NOON)
+    found = only_integration(store)
+    store.close()
+    assert rotating.prepared
+
+    assert count == 1
+    assert (found.secret, found.former) == (None, None)
+    assert found.prepared == replace(rotating.prepared, sealed=None)
+    assert count_by_key(store) == {}
+
+
+def test_retired_credential_is_in_no_file(directory: Path, rotating: Integration) -> None:
+    """As soon as the former is dropped, no file has its text, that of the version before included."""
+    assert rotating.former
+    text = rotating.former.sealed.encode()
+    store = opened(directory)
+    record(store, 1100)
+    before = [path for path in directory.rglob("*") if path.is_file() and text in path.read_bytes()]
+    add(store, replace(only_integration(store), former=None, version=2))
+    after = [path for path in directory.rglob("*") if path.is_file() and text in path.read_bytes()]
+    store.close()
+
+    assert before
+    assert after == []
 
 
 def test_damaged_copy_goes_with_the_secret(directory: Path, one: Integration) -> None:
