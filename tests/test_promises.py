@@ -91,6 +91,17 @@ def hear_of_a_leaver(team):
     team.choose("Give to …", MEMBER, ADMIN)
 
 
+def hear_of_two_rotations(team):
+    """Tell an owner that an admin has rotated two logins of one registry."""
+    for name in ("first-rotated", "second-rotated"):
+        team.add(name)
+        team.command(f"rotate {name}", ADMIN)
+        team.submit({"Password": "a-new-one"}, ADMIN)
+        team.close(ADMIN)
+    team.slack.clock.advance(61)
+    Outbox(team.services, draw_news, draw_closed).step()
+
+
 def walk_through_links(team):
     """Ask for a secret by a link, from each form and for a colleague."""
     for form in ("add private", "edit my_registry", "rotate my_registry"):
@@ -158,6 +169,7 @@ def walked(make_team, store, registry):
     team.command("rotate my_registry")
     team.submit({"Password": "a-new-one"})
     team.close()
+    hear_of_two_rotations(team)
     hear_of_a_refused_login(team, registry)
     return team
 
