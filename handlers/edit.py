@@ -46,7 +46,7 @@ from handlers.form import (
 )
 from handlers.phrases import origin, targets_depend
 from handlers.picker import open_picker
-from handlers.routes import Form, Press, Routes, Verb, Words
+from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
 from handlers.secret_links import FOR_EDIT, entry_button
 from handlers.surfaces import Surface, with_facts
 
@@ -103,6 +103,7 @@ def _edit_form(plan: EditPlan, kind: Kind, services: Services) -> View:
     values, keeps_secret = known_values(integration), integration.secret is not None
     blocks = [
         context(f"Integration type: {escape(kind.label)}"),
+        *_rotation_note(integration),
         name_input(integration.name),
         *inputs(kind, values, keeps_secret=keeps_secret, without_secrets=services.is_secret_entered_on_page),
         *entry_button(services, kind, FOR_EDIT, integration.id),
@@ -115,6 +116,15 @@ def _edit_form(plan: EditPlan, kind: Kind, services: Services) -> View:
     ]
     facts = {"id": integration.id, "version": integration.version}
     return with_facts(form_view(_SAVE, "Edit Integration", blocks), facts)
+
+
+def _rotation_note(integration: Integration) -> list[Block]:
+    """A line that says which part cannot be edited while two credentials are kept."""
+    text = (
+        ":arrows_counterclockwise: A rotation is running, so the login stays as it is until you retire the "
+        f"former credential or roll back: `{COMMAND} rotate {integration.name}`"
+    )
+    return [context(text)] if integration.former or integration.prepared else []
 
 
 def _consequence(count: int) -> str:

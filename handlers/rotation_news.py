@@ -26,6 +26,7 @@ from handlers.blocks import (
     when,
 )
 from handlers.phrases import event_line, last_used
+from handlers.routes import COMMAND
 
 RETIRE = "rotate.retire"
 BACK = "rotate.back"
@@ -74,7 +75,8 @@ def _how_far(progress: Progress) -> str:
 def rolled_back(name: str, fetched: Sequence[Dependency]) -> Message:
     """Say that the former credential is in use again, and what still has the one that was dropped."""
     text = (
-        f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted."
+        f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted "
+        f"here. `{COMMAND} test {name}` asks whether the former still works."
     )
     blocks = [section(text)]
     if fetched:

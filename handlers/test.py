@@ -172,7 +172,10 @@ def _about_former(result: CheckResult | None) -> list[Block]:
     if result is None:
         return []
     verdict = _REFUSALS.get(result.refused) if result.refused else None
-    return [section(f"*Former credential*  {verdict or _VERDICTS[result.outcome]}")]
+    said = section(f"*Former credential*  {verdict or _VERDICTS[result.outcome]}")
+    if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
+        return [said]
+    return [said, {"type": "section", "text": plain(f"{result.reason} {result.hint}".strip())}]
 
 
 def _step_line(step: Step) -> str:

@@ -5,14 +5,16 @@ import pytest
 from bot.core.errors import StoreFull
 from bot.core.integrations.credentials import open_credential, open_former
 from bot.core.integrations.rotation import tell_rotations
+from bot.core.integrations.watch import find_due
 from bot.core.model import Role, Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.outbox import Outbox
+from bot.run.watcher import Watcher
 from handlers.notify import draw_closed, draw_news
 from tests.fakes.certificates import Authority
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
-from tests.fakes.scripted_registry import REJECTED
+from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.team import ACME, TYPED
 
 WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
@@ -249,6 +251,38 @@ def test_test_says_of_both(office, registry):
 
     assert "Former credential" in shown.text
     assert len(registry.checked) == 2
+
+
+def test_test_says_why_the_former_is_refused(office, registry):
+    """A former credential that has ended is told apart from the new one, with the registry's reason."""
+    begin(office)
+    registry.results = {"battery staple": PROVED, TYPED["password"]: REJECTED}
+    shown = office.command("test my_registry")
+
+    assert shown.text.index("*Proved*") < shown.text.index("Former credential")
+    assert shown.text.index("Former credential") < shown.text.index("*Rejected*")
+    assert "The registry refused this credential." in shown.text
+
+
+def test_edit_form_says_that_a_rotation_runs(office):
+    """The form says which part stays as it is, and how to end that."""
+    begin(office)
+    office.close()
+    form = office.command("edit my_registry")
+
+    assert "A rotation is running, so the login stays as it is" in form.text
+
+
+def test_watch_asks_about_the_new_one_at_once(office):
+    """What was refused is told to work again at the watch's next round, not hours later."""
+    before = find_due(office.services.ports, office.services.ports.now())
+    [Watcher(office.services.ports).step() for _ in before]
+    asked = find_due(office.services.ports, office.services.ports.now())
+    begin(office)
+    due = find_due(office.services.ports, office.services.ports.now())
+
+    assert asked == []
+    assert [one.integration.name for one in due] == ["my_registry"]
 
 
 def test_owner_hears_when_everything_has_the_new_one(office, tokens):
