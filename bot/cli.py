@@ -112,7 +112,7 @@ def rotate() -> None:
 
 @keys.command("reseal")
 def reseal() -> None:
-    """Seal every credential anew under the first key. Stop the server before."""
+    """Seal every credential again under the first key. Stop the server before."""
     from bot.run.operator_commands import reseal_store
 
     click.echo(reseal_store(_store_settings()))

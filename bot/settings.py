@@ -137,7 +137,7 @@ class Settings(StoreSettings):
 
 def keep_from_bolt(environ: MutableMapping[str, str]) -> None:
     """
-    Take out of the environment what Bolt would read by itself, behind our back.
+    Take out of the environment what Bolt would read by itself.
 
     With a client id and secret there it would begin to install itself and to keep tokens in plain files.
     """

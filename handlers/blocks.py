@@ -144,7 +144,7 @@ def button(text: str, action_id: str, value: str = "", style: str = "", label: s
     A button.
 
     Args:
-        text: What stands on it.
+        text: Its label.
         action_id: Which listener it calls.
         value: At most 2,000 characters; comes back as it is, through the client.
         style: ``primary`` or ``danger``.

@@ -46,6 +46,6 @@ def decline(press: Press, surface: Surface, services: Services, actor: Actor) ->
 
 
 def be_quiet(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Tell no more of the first fetches of an integration."""
+    """Stop telling of the first fetches of an integration."""
     name = silence_first_fetches(services.ports, actor, read_value(Quiet, press.value, "list").id).name
-    surface.show(notice(f"You hear no more of new targets that fetch {bold(name)}."))
+    surface.show(notice(f"You will not hear about new targets that fetch {bold(name)}."))

@@ -122,7 +122,7 @@ def undo(press: Press, surface: Surface, services: Services, actor: Actor) -> No
     """Put back what was removed."""
     asked = read_value(_ConfirmationState, press.value, "delete")
     is_back = restore_target(services.ports, actor, asked.id, asked.target)
-    late = f"{asked.target.in_words} was linked again meanwhile."
+    late = f"{asked.target.in_words} was linked again in the meantime."
     note = f"{asked.target.in_words} is back, as it was." if is_back else late
     surface.replace(_confirmation(_plan(services, actor, asked, note)))
 

@@ -59,7 +59,7 @@ def give(words: Words, surface: Surface, services: Services, actor: Actor) -> No
 
 
 def _is_all(words: Words) -> bool:
-    """True for ``give all of``; a name of these words stands in quotation marks."""
+    """True for ``give all of``; a name of these words is in quotation marks."""
     return [word.lower() for word in words.rest[:2]] == ["all", "of"]
 
 

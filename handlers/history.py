@@ -179,7 +179,7 @@ def _plain_cell(cell: object) -> object:
 def _send_file(services: Services, actor: Actor, text: str) -> None:
     client = services.slack(actor.workspace)
     try:
-        # A person's id is no conversation; the answer to a message names the one.
+        # A person's id is not a conversation; the answer to a message names the one.
         asked = client.chat_postMessage(channel=actor.user_id, text="Here is the history you asked for.")
         client.files_upload_v2(channel=str(asked["channel"]), filename="quaymaster-history.csv", content=text)
     except SlackApiError as error:

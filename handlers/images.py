@@ -48,8 +48,8 @@ def _texts_in(value: object) -> Iterator[str]:
 def _told(answers: tuple[Explained, ...]) -> Message:
     """An answer to each image, or how to ask for one by its name."""
     if not answers:
-        text = f"There is no image's name in this message. Type `{COMMAND} which IMAGE` to ask for one."
-        return message("There is no image's name in this message.", [section(text)])
+        text = f"This message does not contain an image's name. Type `{COMMAND} which IMAGE` to ask for one."
+        return message("This message does not contain an image's name.", [section(text)])
     line = ", ".join(one.image for one in answers)
     return message(f"Logins of {line}", [_answer(one) for one in answers])
 

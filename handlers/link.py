@@ -193,7 +193,7 @@ def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> No
 
 
 def _typed_target(words: Words) -> Target:
-    """Read the target that stands behind the integration's name."""
+    """Read the target that follows the integration's name."""
     words.at(0, "The integration's name")
     return read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
 

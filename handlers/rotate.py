@@ -128,14 +128,14 @@ def wait(press: Press, surface: Surface, services: Services, actor: Actor) -> No
 
 
 def look(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Show how far it is by now."""
+    """Show how far it is."""
     plan = plan_rotation(services.ports, actor, read_value(Running, press.value, "rotate").id)
     over = notice(f"{bold(plan.integration.name)} keeps one credential: its rotation is over.")
     surface.replace(rotation_message(plan.progress) if plan.progress else over)
 
 
 def _rotation_form(plan: RotationPlan, services: Services) -> View:
-    """The form for the new credential; the former username stands in it, the secret never."""
+    """The form for the new credential, with the former username in it, never the secret."""
     integration = plan.integration
     kind = services.kinds[integration.kind]
     blocks = [

@@ -1,7 +1,7 @@
 """Reads a command's words, and finds the listener of a verb, a button, a form or a menu in one look-up.
 
 Commands and forms are answered in the acknowledgement. A press is acknowledged at once and its listener
-runs on our executor: nothing that can fail or wait stands between a press and Slack's three seconds.
+runs on our executor: nothing that can fail or wait comes between a press and Slack's three seconds.
 """
 
 import inspect
@@ -73,7 +73,7 @@ class Words:
         return " ".join(self.rest)
 
     def at(self, index: int, what: str) -> str:
-        """The word at a place, counted from 0 behind the verb. Raises ``InvalidInput`` when it is missing."""
+        """The word at a place, counted from 0 after the verb. Raises ``InvalidInput`` when it is missing."""
         if index >= len(self.rest):
             raise InvalidInput(f"{what} is missing.", self.usage)
         return self.rest[index]
@@ -128,7 +128,7 @@ class Press:
     value: str
     """The button's value, the chosen option's, or what was typed."""
     state: Mapping[str, Any] = field(repr=False)
-    """What stands in every input of the surface, by block id and action id. It may hold secrets."""
+    """What is in every input of the surface, by block id and action id. It may hold secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class Routes:
     home: Listener | None = None
     """Publishes the Home tab; called when it is opened and after each change made from it."""
     changing: set[str] = field(default_factory=set)
-    """Action ids that change something, so that the Home tab is published anew."""
+    """Action ids that change something, so that the Home tab is published again."""
     aliases: dict[str, str] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)
     """Verbs that ask Slack or a registry: acknowledged empty, answered through the response_url."""
@@ -246,7 +246,7 @@ def argument_names(listener: Listener) -> tuple[str, ...]:
 
 
 def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a view's ``private_metadata``; what is not a JSON object is no facts."""
+    """Read a view's ``private_metadata``; what is not a JSON object has no facts."""
     try:
         facts = json.loads(view.get("private_metadata") or "{}")
     except (ValueError, RecursionError):

@@ -94,10 +94,10 @@ def _in_view(where: str, view: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _duplicates(what: str, ids: list[str | None]) -> Iterator[str]:
-    """Name each id that stands twice."""
+    """Name each id that occurs twice."""
     for one, count in Counter(one for one in ids if one).items():
         if count > 1:
-            yield f"{what} {one} stands {count} times"
+            yield f"{what} {one} occurs {count} times"
 
 
 def _in_length(thing: Mapping[str, Any], key: str) -> Iterator[str]:
@@ -238,7 +238,7 @@ def _in_options(kind: str, element: Mapping[str, Any], *, at_least: int = 1) -> 
 
 
 def _in_option(option: Mapping[str, Any]) -> Iterator[str]:
-    """Check one option: its text, its value, and what stands below it."""
+    """Check one option: its text, its value, and what is below it."""
     yield from _in_text(option.get("text"), 75, "option text")
     if len(option.get("value", "")) > 150:
         yield "an option's value is longer than 150"

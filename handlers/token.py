@@ -167,7 +167,7 @@ _ANSWERS = {"create": create, "list": _list_typed, "revoke": revoke}
 
 
 def revoke_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Revoke a token from the list, and show the list anew."""
+    """Revoke a token from the list, and show the list again."""
     asked = read_value(_TokenRow, press.value, "token list")
     revoke_token(services.ports, actor, asked.token_id)
     surface.replace(_page_of(asked, services, actor))

@@ -1,7 +1,7 @@
 """What an operator does to a whole store, whichever store it is: re-seal, count, forget a lost key, verify.
 
 Each is a loop over ``workspaces()`` and ``change()``: it may be stopped and run again, and others read and
-change meanwhile.
+change in the meantime.
 """
 
 from collections import Counter
@@ -87,7 +87,7 @@ def reseal(store: Store, keyring: Keyring) -> int:
 
 
 def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
-    """Seal one integration again; False when it was deleted or given a new secret meanwhile."""
+    """Seal one integration again; False when it was deleted or given a new secret in the meantime."""
     present = change.integrations.get(integration_id)
     if present is None or not _needs_reseal(present, keyring):
         return False
@@ -111,7 +111,7 @@ def _sealed_again(keyring: Keyring, context: SealContext, sealed: Sealed) -> Sea
 
 
 def _reseal_tokens(store: Store, keyring: Keyring, holder: str) -> bool:
-    """Seal the tokens of one installation again; False when they were exchanged meanwhile."""
+    """Seal the tokens of one installation again; False when they were exchanged in the meantime."""
     with store.installations.locked(holder) as row:
         if row.value is None or row.value.tokens is None or not keyring.needs_reseal(row.value.tokens):
             return False

@@ -82,7 +82,7 @@ def associated_data(head: bytes, context: SealContext) -> bytes:
 
 
 def _with_length(text: str) -> bytes:
-    """A text in UTF-8 behind its length, u32 big-endian."""
+    """A text in UTF-8 after its length, u32 big-endian."""
     encoded = text.encode()
     return len(encoded).to_bytes(4, "big") + encoded
 
@@ -181,7 +181,7 @@ class Keyring:
     def verify_check_value(self, check: Sealed) -> None:
         """Raise ``KeyringFailure`` unless a loaded key opens this check value."""
         if self._open(CHECK_CONTEXT, check) != CHECK_PLAIN:
-            raise RecordUnreadable("it is no key check value")
+            raise RecordUnreadable("it is not a key check value")
 
     def seal_entry(self, entry_hash: str) -> str:
         """Seal the hash of an audit entry under the primary key: ``<key id>.<64 hexadecimal digits>``."""
@@ -308,9 +308,9 @@ def _credential_from(plain: bytes) -> Credential:
     try:
         fields = json.loads(plain.decode())  # bytes would be looked at for five encodings
     except ValueError:
-        raise RecordUnreadable("it holds no credential") from None
+        raise RecordUnreadable("it contains no credential") from None
     if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
-        raise RecordUnreadable("it holds no credential")
+        raise RecordUnreadable("it contains no credential")
     return {name: Secret(text) for name, text in fields.items()}
 
 
@@ -364,7 +364,7 @@ def read_keys_file(path: Path) -> tuple[bytes, ...]:
         ) from error
     except UnicodeDecodeError:
         raise KeyMalformed(
-            f"The key file {path} holds something that is not a key.", "`quaymaster keys new` makes one."
+            f"The key file {path} contains something that is not a key.", "`quaymaster keys new` makes one."
         ) from None
     if mode & 0o077:
         raise KeysUnreadable(f"Others may read the key file {path}.", f"Run `chmod 600 {path}`.")

@@ -124,7 +124,7 @@ def _no_export(why: str) -> StoreFailure:
 
 def _require_empty(target: _Copied) -> None:
     if any(True for held in (target.workspaces(), target.installations.all()) for _ in held):
-        raise StoreFailure("The target holds something already; nothing was changed.", "Use an empty one.")
+        raise StoreFailure("The target already contains something; nothing was changed.", "Use an empty one.")
 
 
 def _sorted(store: _Copied) -> list[Workspace]:

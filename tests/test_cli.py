@@ -106,7 +106,7 @@ def test_rotation_from_end_to_end(run, settings, key_file):
     key_file.write_text(key_file.read_text().splitlines()[0])
     alone = run("keys", "status", **settings)
 
-    assert rotated.stdout.startswith(f"Key {new} now stands first in {key_file}.")
+    assert rotated.stdout.startswith(f"Key {new} is now first in {key_file}.")
     assert before == f"{new}  seals 0 (first)\n{old}  seals 1\n"
     assert resealed == "Credentials sealed again: 1.\n"
     assert after == f"{new}  seals 1 (first)\n{old}  seals 0\n"
@@ -153,7 +153,7 @@ def test_rotation_refuses_keys_in_the_environment(run, key_file):
     result = run("keys", "rotate", QUAYMASTER_KEYS=key)
 
     assert result.exit_code == 2
-    assert "QUAYMASTER_KEYS holds the keys" in result.stderr
+    assert "QUAYMASTER_KEYS contains the keys" in result.stderr
     assert key not in result.stderr
 
 
@@ -191,7 +191,7 @@ def test_running_server_is_not_disturbed(run, settings, key_file, command):
 
     assert result.exit_code == 1
     assert result.stderr == (
-        f"A running Quaymaster holds {settings['QUAYMASTER_DATA_DIR']}. Stop it, then run this again.\n"
+        f"A running Quaymaster is using {settings['QUAYMASTER_DATA_DIR']}. Stop it, then run this again.\n"
     )
 
 

@@ -63,7 +63,7 @@ def parse_server(text: str) -> Server:
 
     No scheme means https; plain http is chosen by writing ``http://`` and by nothing else. Case, a
     default port and a trailing ``/``, ``/v1/`` or ``/v2/`` make no difference; Docker Hub's names are one
-    server. A host made of digits alone stays as it is written: whoever connects judges where it leads.
+    server. A host made of digits alone stays as it is written: the connection decides where it leads.
     Websites and names that docker cannot use are no registries' addresses.
 
     Raises:
@@ -119,7 +119,7 @@ def _split(text: str) -> _Parts:
     if len(text) > _LONGEST:
         _refuse(f"The address is longer than {_LONGEST} characters.")
     if _UNPRINTABLE.search(text):
-        _refuse("The address holds a space, a backslash or an invisible character.")
+        _refuse("The address contains a space, a backslash or an invisible character.")
     scheme, separator, rest = text.partition("://")
     scheme, rest = (scheme.lower(), rest) if separator else ("https", text)
     if scheme not in DEFAULT_PORTS:
@@ -132,11 +132,11 @@ def _split(text: str) -> _Parts:
 def _refuse_extras(authority: str, path: str) -> None:
     """Refuse what has no place in an address. Raises ``InvalidInput``."""
     if "@" in authority:
-        _refuse("The address holds a user name or a password; those have fields of their own.")
+        _refuse("The address contains a user name or a password; those have fields of their own.")
     if {"?", "#"} & set(authority + path):
-        _refuse("The address holds a query or a fragment (“?” or “#”).")
+        _refuse("The address contains a query or a fragment (“?” or “#”).")
     if path.lower() not in PATHS:
-        _refuse("The address holds a path; give only the server.")
+        _refuse("The address contains a path; give only the server.")
 
 
 def _host_and_port(authority: str) -> tuple[str, int | None]:

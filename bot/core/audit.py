@@ -181,14 +181,14 @@ def timestamp(at: datetime) -> str:
 
 
 def next_entry(last: AuditEntry | None, workspace_key: str, event: Event) -> AuditEntry:
-    """Give an event its place behind ``last`` in a workspace's chain."""
+    """Give an event its place after ``last`` in a workspace's chain."""
     sequence = last.sequence + 1 if last else 1
     previous = last.hash if last else BEFORE_THE_FIRST
     return AuditEntry(sequence, event, entry_hash(previous, workspace_key, sequence, event))
 
 
 def entry_hash(previous: str, workspace_key: str, sequence: int, event: Event) -> str:
-    """Compute the hash that an event has at its place behind the hash before."""
+    """Compute the hash that an event has at its place after the hash before."""
     return chain_hash(previous, {**event_fields(event), "seq": sequence, "workspace": workspace_key})
 
 

@@ -3,7 +3,7 @@
     QuaymasterError
     ├── InvalidInput            what was typed cannot be used
     │   ├── InvalidFields       … each reason beside its field
-    │   ├── SecretInText        … the command's text holds a secret
+    │   ├── SecretInText        … the command's text contains a secret
     │   └── UnknownVerb
     ├── NotFound                the thing named does not exist
     │   ├── UnknownIntegration
@@ -49,7 +49,7 @@
     ├── KeyringFailure          no secret can be sealed or opened
     │   ├── KeysMissing         … there is no key
     │   ├── KeysUnreadable      … the key file cannot be read, or others may read it
-    │   ├── KeyMalformed        … something that is not a key stands among the keys
+    │   ├── KeyMalformed        … there is something among the keys that is not a key
     │   ├── KeyNotLoaded        … it is sealed under a key that is not loaded
     │   ├── RecordUnreadable    … what is sealed was altered, or belongs elsewhere
     │   └── Unsealable          … the credential is not text
@@ -57,7 +57,7 @@
     └── Unexpected              nobody foresaw it; only the log says what, under an id
 
 Each carries a message in the person's words, a hint that says what to do next, and its facts as
-attributes. Texts are plain (whoever shows them escapes them) and never hold a secret.
+attributes. Texts are plain (the view that shows them escapes them) and never contain a secret.
 """
 
 import math
@@ -72,7 +72,7 @@ class QuaymasterError(Exception):
     """The root: a message, and a hint that says what to do next."""
 
     def __init__(self, message: str, hint: str, people: tuple[str, ...] = ()) -> None:
-        """``people`` are the ids of those who can help; whoever shows the error names them."""
+        """``people`` are the ids of those who can help; the view that shows the error names them."""
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -96,19 +96,19 @@ class InvalidFields(InvalidInput):
 
 class SecretInText(InvalidInput):
     """
-    The command's text holds what looks like a secret. The text is not repeated.
+    The command's text contains what looks like a secret. The text is not repeated.
 
     ``token_ids`` are the public ids of the workflow tokens that stand in it.
     """
 
     def __init__(self, token_ids: tuple[str, ...] = ()) -> None:
-        text = "That text looks as if it holds a secret, so it was not used."
+        text = "That text looks as if it contains a secret, so it was not used."
         advice = (
             "Revoke that secret at its registry now, make a new one, and enter it only in the form that "
             "/integrations add or edit opens."
         )
         if token_ids:
-            text = "That text holds a workflow token, so it was not used."
+            text = "That text contains a workflow token, so it was not used."
             commands = ", ".join(f"/integrations token revoke {one}" for one in token_ids)
             advice = f"Revoke the token now, by its id: {commands}"
         super().__init__(text, f"Slack keeps what is typed after a command. {advice}")
@@ -299,10 +299,10 @@ class Ambiguous(Conflict):
 
 
 class Outdated(Conflict):
-    """An integration is not as it was read: ``present`` is how it is by now, ``None`` = it is gone."""
+    """An integration is not as it was read: ``present`` is how it is now, ``None`` = it is gone."""
 
     def __init__(self, present: Integration | None) -> None:
-        super().__init__("It was changed or deleted meanwhile; nothing was done.", "Look at it again.")
+        super().__init__("It was changed or deleted in the meantime; nothing was done.", "Look at it again.")
         self.present = present
 
 
@@ -447,7 +447,7 @@ class KeysUnreadable(KeyringFailure):
 
 
 class KeyMalformed(KeyringFailure):
-    """Something that is not a key stands among the keys."""
+    """There is something among the keys that is not a key."""
 
 
 class KeyNotLoaded(KeyringFailure):

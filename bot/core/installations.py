@@ -24,7 +24,7 @@ class Installation:
     installed_by: str
     installed_at: datetime
     tokens: Sealed | None = None
-    """``access`` and perhaps ``refresh``; ``None`` = Slack takes them no more, or their key is lost."""
+    """``access`` and perhaps ``refresh``; ``None`` = Slack no longer takes them, or their key is lost."""
     enterprise_id: str | None = None
     ends_at: datetime | None = None
     """When the access token ends; ``None`` = never."""

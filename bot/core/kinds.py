@@ -64,7 +64,7 @@ class Kind:
 
     id: str
     label: str
-    """What stands in the ``Integration type`` menu."""
+    """What the ``Integration type`` menu shows."""
     group: str
     """Its row of the ``Filters`` menu: Docker, ECR, GCR, Quay.io or Other."""
     fields: tuple[Field, ...]
@@ -91,7 +91,7 @@ class Kind:
 
     @property
     def secret_field(self) -> Field | None:
-        """The field beside which a refused login stands."""
+        """The field beside which a refused login is shown."""
         return next((field for field in self.fields if field.is_secret), None)
 
     @property
@@ -107,7 +107,7 @@ class Kind:
 
     @property
     def server_field(self) -> Field | None:
-        """The field beside which trouble with the server stands: the first that the address is made of."""
+        """The field beside which trouble with the server is shown: the first that the address is made of."""
         return next((field for field in self.fields if f"{{{field.key}}}" in self.server), None)
 
 
@@ -187,13 +187,13 @@ def _problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
         is_missing = field.is_required and not (field.is_secret and keeps_secret)
         return f"{field.label} is missing.{_example_of(field)}" if is_missing else None
     if field.is_secret and "\0" in value:
-        return "This holds a zero byte, which no client can send. Copy it again."
+        return "This contains a zero byte, which no client can send. Copy it again."
     if field.choices and value not in field.choices:
         return f"Choose one of {', '.join(field.choices)}."
     if field.pattern and not re.fullmatch(field.pattern, value):
         return f"{field.problem or 'This does not look right.'}{_example_of(field)}"
     if not field.is_secret and not field.is_multiline and not value.isprintable():
-        return f"This holds a character that cannot be shown.{_example_of(field)}"
+        return f"This contains a character that cannot be shown.{_example_of(field)}"
     return field.problem_with(value) if field.problem_with else None
 
 

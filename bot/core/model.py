@@ -87,7 +87,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who is acting, from where, in which role, and when: made anew for every request."""
+    """Who is acting, from where, in which role, and when: made for every request."""
 
     workspace: Workspace
     user_id: str
@@ -202,7 +202,7 @@ class Watch:
     suspected_at: datetime | None = None
     """When that was found first."""
     told: Health = Health.WORKS
-    """What people were told last; whoever adds an integration takes it that it works."""
+    """What people were told last; a new integration is taken to work."""
     messages: int = 0
     """How many messages people got since it last stayed the same for a day."""
     next_at: datetime | None = None

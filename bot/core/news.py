@@ -38,7 +38,7 @@ def record_news(change: Change, event: Event, to: Iterable[str]) -> None:
     Args:
         change: The change it tells.
         event: What happened; the sentence is made when it is sent.
-        to: Ids of channels and people, empty ones left out. Whoever did it is not told.
+        to: Ids of channels and people, empty ones left out. The person who did it is not told.
     """
     change.record(event)
     for recipient in dict.fromkeys(to):

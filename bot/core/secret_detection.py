@@ -2,7 +2,7 @@
 
 1. Prefixes that registries, clouds and Slack give their tokens.
 2. Secrets of the product's own kinds that have no prefix: by their length and alphabet.
-3. What is assigned to a word such as ``password``, or stands before the ``@`` of an address.
+3. What is assigned to a word such as ``password``, or comes before the ``@`` of an address.
 4. Any long run that is more restless than names are.
 
 A name that is refused costs a person a secret that was never leaked, so images and names come first in doubt.

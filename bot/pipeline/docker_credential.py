@@ -201,7 +201,7 @@ def _token_of(environ: "Mapping[str, str]") -> str:
         raise Failure(f"{name} cannot be read: {error.strerror}.") from None
     token = token.removeprefix("\ufeff").strip()  # some editors put a byte-order mark before a text
     if not (token.startswith("qm_") and token.isascii() and token[3:].isalnum()):
-        raise Failure(f"{name} holds no workflow token: those begin with qm_.", _GET_A_TOKEN)
+        raise Failure(f"{name} does not contain a workflow token: those begin with qm_.", _GET_A_TOKEN)
     return token
 
 
@@ -253,7 +253,7 @@ def _store(text: str) -> str:
         raise Failure("no credentials username" if server else _NO_SERVER, is_quiet=True)
     held, _ = get(server)
     if any(held[key] != given.get(key) for key in ("Username", "Secret")):
-        raise Failure("This login is not the one that Quaymaster holds.", _READ_ONLY)
+        raise Failure("This login is not the one that Quaymaster has.", _READ_ONLY)
     return ""
 
 

@@ -108,7 +108,7 @@ read_token() {
     qm_*[!0-9A-Za-z]*) ;;
     qm_?*) return ;;
   esac
-  fail "$source holds no workflow token: those begin with qm_." "$get_a_token"
+  fail "$source does not contain a workflow token: those begin with qm_." "$get_a_token"
 }
 
 # Read all of $token_file into $token: a second line makes it no token. A device or a pipe may never end; a pipe
@@ -366,7 +366,7 @@ store() {
   ask "$server_url"
   read_login "$body" || strange
   if [ "$username" != "$wanted_username" ] || [ "$secret" != "$wanted_secret" ]; then
-    fail 'This login is not the one that Quaymaster holds.' "$read_only"
+    fail 'This login is not the one that Quaymaster has.' "$read_only"
   fi
 }
 

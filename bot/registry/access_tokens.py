@@ -196,7 +196,7 @@ def _no_token(operation: Operation, answer: Answer, *, has_scope: bool) -> Regis
     who, says = f"The token server of {operation.host}", operation.says(answer)
     if answer.status == 200:
         message = f"{who} gave an answer without a token."
-        return Unreachable(message, "Ask whoever runs the registry.", operation.stage, says)
+        return Unreachable(message, "Ask the registry's operator.", operation.stage, says)
     is_of_login = answer.status == 400 and _OF_LOGIN.search(answer.body)
     if not (has_scope or is_of_login) and (
         answer.status in _NO_SCOPE or (answer.status < 404 and _SCOPE.search(says))

@@ -37,7 +37,7 @@ ECR_HOST = re.compile(
 
 _PUBLIC_HOSTS = frozenset({"public.ecr.aws", "ecr-public.aws.com"})
 _PUBLIC_REGION = "us-east-1"
-"""Where ECR Public grants its passwords, whoever asks."""
+"""Where ECR Public grants its passwords, no matter who asks."""
 
 _CALLS: Lane["Granted"] = Lane(places=8, name="aws")
 _DUAL_STACK = (".on.aws", ".on.amazonwebservices.com.cn", "ecr-public.aws.com")
@@ -247,7 +247,7 @@ def refusal(code: str, step: str) -> RegistryFailure:
         hint = "Type it again. If it is right, check the clock of Quaymaster's machine."
     elif code in _NO_PERMISSION:
         message = f"AWS knows the key, but does not let it {step}."
-        hint = "Ask whoever manages the AWS account for that permission."
+        hint = "Ask the administrator of the AWS account for that permission."
     elif code in _EXPIRED:
         message, hint = "AWS says that these keys have expired.", "Make new ones, and edit the integration."
     elif code in _TOO_OFTEN:

@@ -14,11 +14,11 @@ _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 WRONG_NAME = frozenset({62, 64})
 
 _SUBJECT_ALTERNATIVE_NAME = bytes.fromhex("0603551d11")
-"""How its object identifier, 2.5.29.17, stands in DER."""
+"""How its object identifier, 2.5.29.17, is written in DER."""
 
 _CERTIFICATE_ALERTS = frozenset({"TLSV13_ALERT_CERTIFICATE_REQUIRED", "PEER_DID_NOT_RETURN_A_CERTIFICATE"})
 
-_ASK_OPERATOR = "Ask whoever runs the registry to renew the certificate."
+_ASK_OPERATOR = "Ask the registry's operator to renew the certificate."
 _PLAIN_REASONS = frozenset(
     {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
 )
@@ -73,7 +73,7 @@ def only_common_name(host: str, stage: Stage) -> Unreachable:
     return Unreachable(
         f"The certificate of {host} names its host only as common name (CN), which docker, podman and "
         "kubelet refuse as well.",
-        f"Ask whoever runs the registry for a certificate with {host} as subjectAltName.",
+        f"Ask the registry's operator for a certificate with {host} as subjectAltName.",
         stage,
     )
 
@@ -87,7 +87,7 @@ def no_client_certificate(host: str) -> tuple[str, str]:
     """Return the sentence and the hint for a server that wants a client certificate."""
     return (
         f"{host} wants a client certificate.",
-        "Quaymaster cannot give one. Ask whoever runs the registry for a way in without it.",
+        "Quaymaster cannot give one. Ask the registry's operator for a way in without it.",
     )
 
 
@@ -134,7 +134,7 @@ def _certificate_problem(code: int, host: str) -> tuple[str, str]:
     if code in WRONG_NAME:
         return (
             f"The certificate of {host} is for another host.",
-            "Use the name that the certificate holds.",
+            "Use a name that is in the certificate.",
         )
     if code in _UNKNOWN_AUTHORITY:
         return (

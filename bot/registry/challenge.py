@@ -59,7 +59,7 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 
     Raises:
         MalformedChallenge: It is too long, a quoted value does not end, a parameter belongs to no
-            scheme, or something stands where a comma must.
+            scheme, or something is where a comma must be.
 
     Source: RFC 9110, sections 11.2, 11.3 and 11.6.1.
     """

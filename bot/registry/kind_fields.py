@@ -28,7 +28,7 @@ def pem_problem(text: str) -> str | None:
     """
     text = read_pem(text)
     if "PRIVATE KEY" in text:
-        return "This holds a private key, which belongs to nobody else. Paste only the certificate."
+        return "This contains a private key, which belongs to nobody else. Paste only the certificate."
     if len(text) > _LONGEST_PEM:
         return f"This is longer than {_LONGEST_PEM // 1024} KiB; paste only the authority's certificate."
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -39,7 +39,7 @@ def pem_problem(text: str) -> str | None:
     # get_ca_certs leaves out a server's own certificate; the TLS handshake will say when that has expired.
     ends = [str(each.get("notAfter", "")) for each in context.get_ca_certs()]
     if any(ssl.cert_time_to_seconds(end) < time.time() for end in ends if end):
-        return "This certificate has expired. Ask whoever runs the registry for the one in use."
+        return "This certificate has expired. Ask the registry's operator for the one in use."
     return None
 
 
@@ -90,7 +90,7 @@ USERNAME = Field(
     "Username",
     example="ci",
     pattern=r"[^:\x00-\x1f\x7f]{1,255}",
-    problem="A user name is at most 255 characters long and holds no colon.",
+    problem="A user name is at most 255 characters long and has no colon.",
 )
 PASSWORD = Field("password", "Password", is_secret=True)
 EMAIL = Field(

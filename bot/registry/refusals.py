@@ -34,8 +34,8 @@ _OF_CERTIFICATE = re.compile(
 )
 _CERTIFICATE_STATUSES = frozenset({400, 401, 403, 421, 495, 496})
 
-_NO_CERTIFICATE = "Quaymaster cannot give one. Ask whoever runs the registry for a way in without it."
-_LET_IN = "Ask whoever runs the registry or the network to let Quaymaster's address in."
+_NO_CERTIFICATE = "Quaymaster cannot give one. Ask the registry's operator for a way in without it."
+_LET_IN = "Ask the operator of the registry or the network to let Quaymaster's address in."
 _LATER = "Try again later; nothing is known about the login."
 _CHECK_ADDRESS = "Check the address, and leave out any path."
 

@@ -121,5 +121,5 @@ def _token_not_taken(host: str, answer: Answer) -> Unreachable | None:
     if not any(each.parameters.get("error") == "invalid_token" for each in challenges):
         return None
     message = f"{host} does not take the token that its own token server gave."
-    hint = "Ask whoever runs the registry: its token settings or its clock need a look."
+    hint = "Ask the registry's operator: its token settings or its clock need a look."
     return Unreachable(message, hint, Stage.LOGIN)

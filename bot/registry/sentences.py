@@ -35,7 +35,7 @@ def said(answer: Answer, secrets: Iterable[Secret], username: str) -> str:
     Args:
         answer: The error answer.
         secrets: All that must never be shown: credentials, and tokens got with them.
-        username: Covered where it stands as a word of its own.
+        username: Covered where it is a word of its own.
 
     Returns:
         ``auth.docker.io says: …``, or nothing when it says nothing that may be shown.
@@ -99,7 +99,7 @@ def _forms(secret: str) -> Iterator[str]:
 
 
 def _holds(text: str, secret: str) -> bool:
-    """True when a text holds a secret, whatever the case, the quoting and the marks between its letters."""
+    """True when a text contains a secret, whatever the case, quoting and marks between its letters."""
     squashed = _squashed(secret)
     if not squashed:
         return bool(secret.strip()) and secret in text

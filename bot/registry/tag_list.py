@@ -136,7 +136,7 @@ class TagReader:
 
     def _odd(self, what: str) -> Unreachable:
         return Unreachable(
-            f"{self._operation.host} {what}.", "Ask whoever runs the registry.", Stage.REPOSITORY
+            f"{self._operation.host} {what}.", "Ask the registry's operator.", Stage.REPOSITORY
         )
 
 

@@ -63,7 +63,7 @@ def _origin(url: str) -> str:
     if parts.scheme != "https" or not host:
         raise InvalidInput("--url must begin with https://, because Slack calls no other address.", example)
     if parts.username is not None:
-        raise InvalidInput("--url holds a user name or password, which Slack would not send.", example)
+        raise InvalidInput("--url contains a user name or password, which Slack would not send.", example)
     if parts.path.rstrip("/") not in ("", _SLACK_PATH) or parts.query or parts.fragment:
         raise InvalidInput(
             f"--url must end after the host: Quaymaster adds {_SLACK_PATH} itself.", f"{example}"

@@ -26,8 +26,8 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
     """
     if settings.keys_file is None:
         raise SettingsError(
-            "QUAYMASTER_KEYS holds the keys themselves: write a key from “quaymaster keys new” and a comma "
-            "before them there."
+            "QUAYMASTER_KEYS contains the keys themselves: put a key from “quaymaster keys new” and a comma "
+            "in front of them."
         )
     path = settings.keys_file.resolve()  # a link stays a link
     read_keys_file(path)
@@ -40,4 +40,4 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
             "Let this user write to it and to its directory, then try again.",
         ) from error
     kid = Keyring(parse_keys(fresh)).primary
-    return (f"Key {kid} now stands first in {path}.", "Next:", *_NEXT)
+    return (f"Key {kid} is now first in {path}.", "Next:", *_NEXT)

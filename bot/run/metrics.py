@@ -202,7 +202,7 @@ class _MeasuredStore:
         return self._inner.installations
 
     def read(self, workspace: Workspace) -> Reading:
-        """Measured up to the reading's beginning; what it is asked later belongs to whoever asks."""
+        """Measured up to the reading's beginning; what it is asked later counts for the caller."""
         with self._metrics.store_call("read"):
             return self._inner.read(workspace)
 

@@ -142,5 +142,5 @@ def _stopped(directory: Path) -> Iterator[None]:
         yield
     except StoreInUse as error:
         raise StoreInUse(
-            f"A running Quaymaster holds {directory}.", "Stop it, then run this again."
+            f"A running Quaymaster is using {directory}.", "Stop it, then run this again."
         ) from error

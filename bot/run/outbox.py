@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Sends what waits. ``step`` does one round; whoever does the clock's work calls it every few seconds."""
+    """Sends what waits. ``step`` does one round; the clock calls it every few seconds."""
 
     def __init__(
         self, services: Services, draw: _Draw, draw_closed: Callable[[str], Mapping[str, Any]]

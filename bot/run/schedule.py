@@ -99,7 +99,7 @@ class Housekeeping:
 
 
 def _wait_for_the_next_round() -> None:
-    """Do nothing: whoever is due now is due in an hour."""
+    """Do nothing: what is due now is due in an hour."""
 
 
 def _attempt(what: str, task: Callable[[], None]) -> None:
@@ -111,7 +111,7 @@ def _attempt(what: str, task: Callable[[], None]) -> None:
 
 
 def review(services: Services) -> None:
-    """Hold each valid token against who its creator is by now."""
+    """Compare each valid token with who its creator is now."""
     ports = services.ports
     for workspace in ports.store.workspaces():
         for token in working_tokens(ports.store, workspace, ports.now()):

@@ -97,7 +97,7 @@ def _new_store(settings: StoreSettings, place: str) -> "Iterator[TinyDBStore | P
         return
     directory = named.data_dir
     if directory.exists() and any(directory.iterdir()):
-        raise StoreFailure(f"{directory} holds something already; nothing was changed.", "Name a new one.")
+        raise StoreFailure(f"{directory} already contains something; nothing was changed.", "Name a new one.")
     partial = directory.with_name(f"{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:

@@ -167,7 +167,9 @@ def _warn_of_key_beside_data(settings: StoreSettings) -> None:
     """Warn when one stolen backup would hold both the sealed credentials and their key."""
     keys_file = settings.keys_file
     if keys_file is not None and keys_file.resolve().is_relative_to(settings.data_dir.resolve()):
-        log.warning("the key file lies inside the data directory: move it out, so that no backup holds both")
+        log.warning(
+            "the key file lies inside the data directory: move it out, so that no backup contains both"
+        )
 
 
 def load_keyring(settings: StoreSettings) -> Keyring:

@@ -184,7 +184,7 @@ class World:
         raise BlocksRefused("not_found")
 
     def present(self, view: View) -> View:
-        """Return a view as it is now, or the one given if it was closed meanwhile."""
+        """Return a view as it is now, or the one given if it was closed in the meantime."""
         try:
             return self.view(view.id)
         except BlocksRefused:

@@ -180,7 +180,7 @@ class InstalledWorkspaces:
                 self._forget_departed(one.holder)
 
     def _forget_departed(self, holder: str) -> None:
-        """Delete the data of one installation, unless the app was installed again by now."""
+        """Delete the data of one installation, unless the app was installed again."""
         with self._kept.locked(holder) as row:
             if row.value is None or not row.value.is_over(self._now()):
                 return
@@ -192,7 +192,7 @@ class InstalledWorkspaces:
         self.forget(holder)
 
     def _mark_gone(self, holder: str, token: Secret) -> bool:
-        """Mark an installation as gone, unless it got another token meanwhile."""
+        """Mark an installation as gone, unless it got another token in the meantime."""
         with self._kept.locked(holder) as row:
             is_same = row.value is not None and self._token_in(row.value) == token
             if is_same and row.value:
@@ -294,7 +294,7 @@ class InstalledWorkspaces:
                 lock.release()
 
     def _exchange(self, holder: str) -> Installation | None:
-        """Exchange the token, unless another process has done it by now."""
+        """Exchange the token, unless another process has done it."""
         with self._kept.locked(holder) as row:
             one = row.value
             if one is None or one.ends_at is None or not one.is_due(self._now()):

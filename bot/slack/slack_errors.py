@@ -36,7 +36,7 @@ _CHANNEL_GONE: _Row = (
     "Quaymaster cannot answer in this conversation: it is gone, archived, or closed to apps.",
     "Type the command in another channel.",
 )
-_VIEW_GONE: _Row = (Conflict, "What this belongs to was closed or changed meanwhile.", "Open it again.")
+_VIEW_GONE: _Row = (Conflict, "What this belongs to was closed or changed in the meantime.", "Open it again.")
 _STACKED: _Row = (
     Conflict,
     "Slack puts at most three forms on top of each other.",
@@ -63,7 +63,7 @@ LOST_TOKENS = frozenset(
         "token_revoked",
     }
 )
-"""What Slack says of a token that it does not take, or takes no more."""
+"""What Slack says of a token that it does not take, or no longer takes."""
 _LONGEST_WAIT_S = 1
 
 
@@ -87,7 +87,9 @@ def explained_refusal(error: Exception) -> QuaymasterError | None:
 def _said_by_slack(error: SlackApiError) -> QuaymasterError:
     code = code_of(error)
     if code == "ratelimited" or getattr(error.response, "status_code", 0) == HTTPStatus.TOO_MANY_REQUESTS:
-        return Busy("Slack takes no more from Quaymaster at the moment, so nothing was done.", _wait(error))
+        return Busy(
+            "Slack accepts nothing more from Quaymaster at the moment, so nothing was done.", _wait(error)
+        )
     if code == "missing_scope":
         scope = str(error.response.get("needed", "users:read"))
         return SettingsError(

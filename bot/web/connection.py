@@ -21,7 +21,7 @@ _MOST_PIPELINED = 4
 _SEND_LESS = "Send less."
 _UNREADABLE = {
     HTTPStatus.BAD_REQUEST: (
-        "The request cannot be read: its address or a header holds something that HTTP does not allow.",
+        "The request cannot be read: its address or a header contains something that HTTP does not allow.",
         "A token that was read from a file may end with an invisible character: write it again.",
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The request's body is too large.", _SEND_LESS),

@@ -132,7 +132,7 @@ class PostgresChange(PostgresReading):
             self._told(self._keep_locked if self._connection else self._keep_written)
 
     def drop(self) -> None:
-        """Let go of the connection; what is not kept by now is gone."""
+        """Let go of the connection; what was not kept is gone."""
         self._borrowed.close()
         self._connection = None
 

@@ -1,8 +1,8 @@
 """Connections to PostgreSQL: a few that are lent out, each call bounded in time, each error a sentence.
 
 psycopg_pool is not used: it goes on waiting where a person must be answered within 2 seconds, and tries a
-server that came back after pauses that grow. Here whoever needs a connection opens one, or learns at once why
-there is none.
+server that came back after pauses that grow. Here a caller opens a connection when it needs one, or learns
+at once why there is none.
 """
 
 import logging
@@ -221,7 +221,7 @@ class Pool:
 
 
 def _end(slot: _Slot, connection: TimedConnection) -> None:
-    """Leave nothing of a borrower behind."""
+    """Leave nothing of a borrower."""
     if not connection.closed and connection.is_in_transaction:
         try:
             connection.ask(("rollback", None))
@@ -288,6 +288,6 @@ _SENTENCES: Mapping[str, Callable[[StatementRefused], Exception]] = {
     "57014": lambda _: StoreFailure("The database takes too long; nothing was changed.", _ADVICE),
     "40001": lambda _: Busy(),
     "40P01": lambda _: Busy(),
-    "22021": lambda _: InvalidInput("That text holds characters that cannot be kept.", "Type it again."),
-    "22P05": lambda _: InvalidInput("That text holds characters that cannot be kept.", "Type it again."),
+    "22021": lambda _: InvalidInput("That text contains characters that cannot be kept.", "Type it again."),
+    "22P05": lambda _: InvalidInput("That text contains characters that cannot be kept.", "Type it again."),
 }

@@ -30,7 +30,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Extended:
-    """Events with their places behind a head."""
+    """Events with their places after a head."""
 
     entries: tuple[AuditEntry, ...]
     head: Head
@@ -54,7 +54,7 @@ class Extended:
 
 def extend(head: Head, ws: str, events: Sequence[Event], keyring: Keyring) -> Extended:
     """
-    Put events behind a head, and seal the new end. The key never reaches the database.
+    Put events after a head, and seal the new end. The key never reaches the database.
 
     Args:
         head: Where the history ends.

@@ -1,4 +1,4 @@
-"""One of all processes does the work of the clock: whoever holds an advisory lock on a connection of its own.
+"""One process does the work of the clock: the one that holds an advisory lock on a connection of its own.
 
 The lock goes with the connection: when the leader ends or is cut off, PostgreSQL gives it to the next process
 that asks, within ``_EVERY_S`` or what TCP takes to notice.

@@ -1,7 +1,7 @@
 """What ``touch`` has noted and no file holds yet: when targets and tokens last used an integration.
 
-It stands beside a view, so that whoever holds a view reads both from one state. Readers only look up in it
-and take no lock; whoever notes or copies holds the lock of its workspace.
+It is kept beside a view, so that a reader of the view reads both from one state. Readers only look up in it
+and take no lock; noting and copying take the lock of the workspace.
 """
 
 from collections.abc import Mapping
@@ -46,12 +46,12 @@ class NotedUses:
         return NotedUses(left, newer(self.tokens, settled.tokens))
 
     def on(self, dependency: Dependency) -> Dependency:
-        """A dependency as it is by now."""
+        """A dependency as it is now."""
         times = self.uses.get(dependency.integration_id)
         return used(dependency, times) if times else dependency
 
     def on_token(self, token: WorkflowToken) -> WorkflowToken:
-        """A token as it is by now."""
+        """A token as it is now."""
         at = self.tokens.get(token.id)
         return replace(token, last_used_at=at) if _is_later(at, token.last_used_at) else token
 

@@ -298,7 +298,7 @@ class PostgresStore:
 def _require_key(workspace: Workspace) -> str:
     """The key of a workspace, if it can be one. Raises ``StoreFailure``."""
     if not _WORKSPACE_KEY.fullmatch(workspace.key):
-        raise StoreFailure("That is no id of a Slack workspace.", "Open Quaymaster from Slack again.")
+        raise StoreFailure("That is not the id of a Slack workspace.", "Open Quaymaster from Slack again.")
     return workspace.key
 
 
@@ -334,7 +334,7 @@ def _prepare(url: str) -> None:
         if row is None or row[0]:
             raise StoreFailure(
                 "The role in DATABASE_URL may see past row-level security, which keeps workspaces apart.",
-                "Use a role that is no superuser and has no BYPASSRLS.",
+                "Use a role that is not a superuser and does not have BYPASSRLS.",
             )
 
 

@@ -195,7 +195,7 @@ order by integration, target_kind, target_name limit 500
 select ws, id, doc, last_used_at from tokens where id = %(token)s order by created_at limit 1
 
 -- name: held_at
--- What the token set before asks for: the integrations at a server, with how its target stands to each.
+-- What the token set before asks for: the integrations at a server, with how its target relates to each.
 -- Where there are none and the server names no port, those at port 80.
 with holder as materialized (
     select ws, target_kind, target_name from tokens where id = %(token)s order by created_at limit 1
@@ -403,7 +403,7 @@ select expect(exists (select from kept), 'done')
 
 -- name: record_use
 -- A fetch: checked against the present, with the target's first and the hour's first kept for good, all at once.
--- The head is locked before, as every change does, so that nothing it checks is changed meanwhile.
+-- The head is locked before, as every change does, so that nothing it checks is changed in the meantime.
 with fits as materialized (
     select exists (
             select from tokens where ws = %(ws)s and id = %(token)s and revoked_at is null

@@ -345,7 +345,7 @@ class OneState:
         return rows, revision
 
     def _asked_again(self, step: Step) -> tuple[Rows, object]:
-        """Ask everything at once, after a change; where what was said is so no more, there is no answer."""
+        """Ask everything at once, after a change; where what was said is no longer so, there is no answer."""
         before = [known for known, _ in self._answers]
         head = ("revision", {"ws": self._ws})
         _, revision, rows, *again = self._trip([("set_workspace", {"ws": self._ws}), head, step, *before])

@@ -1,6 +1,6 @@
 """Finds out what came of a change whose connection ended before the answer.
 
-Exactly one transaction can take a workspace from one revision to the next. Whoever asks locks the workspace:
+Exactly one transaction can take a workspace from one revision to the next. Asking locks the workspace:
 
 - still at the revision it was sent from -> not kept; the revision is raised, so that it can never be
 - at a later one -> the change's own id, or its entry at its place in the history, tells whose that was

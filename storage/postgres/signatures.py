@@ -25,5 +25,5 @@ class SharedSignatures:
             return False
 
     def forget_old(self, now: datetime) -> None:
-        """Forget those whose timestamps pass no more."""
+        """Forget those whose timestamps no longer pass."""
         self._pool.ask(("forget_signatures", {"before": now - _KEPT_FOR}))

@@ -66,5 +66,5 @@ def _sign_end(ledger: Ledger, reads: Pool, ws: str, trusted: str) -> None:
     if fault:
         raise StoreDamaged(f"{ws}: {fault}", "Run `quaymaster audit verify`.")
     seal = ledger.keyring.sign_file(end_of(ws, head.sequence, head.hash))
-    # Where somebody has moved the end meanwhile, it is signed with the primary key already.
+    # Where somebody has moved the end in the meantime, it is signed with the primary key already.
     ledger.ask(ws, "seal_end", kid=ledger.keyring.primary, seal=seal, sequence=head.sequence)

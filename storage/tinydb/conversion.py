@@ -1,6 +1,6 @@
 """Converts a data directory of format 1, once, when the operator asks for it.
 
-A start never does: whoever can write the directory could put back files that no key authenticates.
+A start never does: anybody who can write to the directory could put back files that no key authenticates.
 
 Format 1 had no key in its header or its entries, wrote some fields differently, and bound a secret to
 its workspace and integration alone. Each file is kept beside
@@ -202,7 +202,7 @@ def _integration(row: _Rows) -> _Rows:
 
 def _dependency(row: _Rows) -> _Rows:
     rest = {name: value for name, value in row.items() if name not in ("integration", "kind", "name")}
-    # Under the rules of format 1 a link by a person let its target fetch, whoever the person was.
+    # Under the rules of format 1 a link by a person let its target fetch, no matter who the person was.
     granted = {} if row["source"] == "workflow" else {"granted_by": row["added_by"]}
     return {
         **rest,

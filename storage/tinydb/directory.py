@@ -47,7 +47,7 @@ def prepare(directory: Path, disk: Disk) -> None:
             raise StoreFailure(f"Others may enter {directory}.", f"Run `chmod 700 {directory}`.")
         (directory / "audit").mkdir(mode=0o700, exist_ok=True)
         flush_names(disk, directory)
-        for made in missing:  # each new name outlives a power cut only with the directory it stands in
+        for made in missing:  # each new name outlives a power cut only with the directory it is in
             flush_names(disk, made.parent)
 
 
@@ -78,7 +78,7 @@ def _in_use() -> StoreInUse:
 
 
 def sweep(directory: Path, disk: Disk) -> None:
-    """Remove what a write that was cut off has left behind; it is never read."""
+    """Remove what a write that was cut off has left; it is never read."""
     with said_plainly(directory):
         for leftover in sorted(directory.rglob("*.tmp")):
             disk.remove(leftover)
@@ -99,5 +99,5 @@ def workspace_of(key: str) -> Workspace:
 def workspace_path(directory: Path, key: str) -> Path:
     """Where a workspace is kept. Raises ``StoreFailure`` unless its key is one of Slack's."""
     if not _WORKSPACE_KEY.fullmatch(key):
-        raise StoreFailure("That is no id of a Slack workspace.", "Open Quaymaster from Slack again.")
+        raise StoreFailure("That is not the id of a Slack workspace.", "Open Quaymaster from Slack again.")
     return directory / f"{key}.db"

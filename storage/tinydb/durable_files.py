@@ -62,7 +62,7 @@ class Disk:
         os.link(source, target)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Rename a file over another: whoever opens ``target`` finds the old one or the new, whole."""
+        """Rename a file over another: a reader that opens ``target`` finds the old one or the new, whole."""
         os.replace(source, target)
 
     def remove(self, path: Path) -> None:
@@ -133,7 +133,7 @@ class _Reserve:
             self.bytes = 0
 
     def restore(self, file_bytes: int) -> None:
-        """Make the ballast anew when it is missing or smaller than a file; nothing happens without room."""
+        """Make the ballast again when it is missing or smaller than a file; nothing happens without room."""
         with self._lock:
             if self.bytes >= max(file_bytes, _LEAST_BYTES):
                 return
@@ -198,7 +198,7 @@ class Volume:
         makes_room: bool = False,
     ) -> None:
         """
-        Write a file anew.
+        Write a whole file.
 
         Args:
             path: The file, in the data directory or one below it.

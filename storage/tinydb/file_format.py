@@ -254,7 +254,7 @@ class Database(TinyDB):
     table_class = Rows
 
     def __init__(self, volume: Volume, sealer: Sealer, path: Path, workspace: str) -> None:
-        """Name a file; it is read when something is asked of it. ``workspace`` stands in its header."""
+        """Name a file; it is read when something is asked of it. ``workspace`` is in its header."""
         super().__init__(volume, sealer, path, workspace, storage=QuaymasterFile)
 
     @property
@@ -271,7 +271,7 @@ class QuaymasterFile(Storage):
     """TinyDB's storage: whole files, checked when read, replaced at once when written."""
 
     def __init__(self, volume: Volume, sealer: Sealer, path: Path, workspace: str) -> None:
-        """Name a file; it is read at the first ``read``. ``workspace`` stands in its header."""
+        """Name a file; it is read at the first ``read``. ``workspace`` is in its header."""
         self.path = path
         self.workspace = workspace
         self._volume = volume

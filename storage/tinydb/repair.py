@@ -103,7 +103,7 @@ def _keep_damaged(volume: Volume, path: Path, at: datetime) -> list[str]:
         return []
     copy = path.with_name(f"{path.name}.damaged-{at:%Y%m%dT%H%M%S}")
     volume.replace(copy, [bad])
-    return [f"The damaged file was kept as {copy}; remove it once you need it no more."]
+    return [f"The damaged file was kept as {copy}; remove it once you no longer need it."]
 
 
 def _put_back(volume: Volume, path: Path, at: datetime) -> list[str]:

@@ -22,4 +22,4 @@ def near_limit(sizes: Collection[int]) -> str | None:
         held = f"{len(sizes):,} workspaces, and is made for {_MOST_WORKSPACES:,}"
     else:
         return None
-    return f"The data directory holds {held}: move it to PostgreSQL with “quaymaster store copy”."
+    return f"The data directory contains {held}: move it to PostgreSQL with “quaymaster store copy”."

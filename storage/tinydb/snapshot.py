@@ -58,7 +58,7 @@ class LastUsed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times: dict[UseKey, datetime] = {}
-        """Every use since the start: a written one stays, for whoever still reads a state from before."""
+        """Every use since the start: a written one stays, for a reader of an older state."""
         self._unwritten: dict[UseKey, datetime] = {}
 
     def note(self, integration_id: str, target: Target, token_id: str, at: datetime) -> None:
@@ -70,17 +70,17 @@ class LastUsed:
                     self._times[key] = self._unwritten[key] = at
 
     def on(self, dependency: Dependency) -> Dependency:
-        """A dependency as it is by now."""
+        """A dependency as it is now."""
         at = self._times.get((dependency.integration_id, dependency.target))
         return replace(dependency, last_used_at=at) if _is_later(at, dependency.last_used_at) else dependency
 
     def on_token(self, token: WorkflowToken) -> WorkflowToken:
-        """A token as it is by now."""
+        """A token as it is now."""
         at = self._times.get(token.id)
         return replace(token, last_used_at=at) if _is_later(at, token.last_used_at) else token
 
     def by_now(self, value: Dependency | WorkflowToken) -> Dependency | WorkflowToken:
-        """A dependency or token as it is by now."""
+        """A dependency or token as it is now."""
         return self.on(value) if isinstance(value, Dependency) else self.on_token(value)
 
     @property
@@ -94,7 +94,7 @@ class LastUsed:
             return dict(self._unwritten)
 
     def settle(self, written: dict[UseKey, datetime]) -> None:
-        """Take what was written as written, unless it was used again meanwhile."""
+        """Take what was written as written, unless it was used again in the meantime."""
         with self._lock:
             for key, at in written.items():
                 if self._unwritten.get(key) == at:
@@ -118,7 +118,7 @@ class _Groups(Generic[K, V]):
     __slots__ = ("_groups", "_order", "_own")
 
     def __init__(self, order: Callable[[V], Any]) -> None:
-        """``order`` tells where a value stands in its group; no two values of a group stand alike."""
+        """``order`` says where a value belongs in its group: no two values belong in the same place."""
         self._order = order
         self._groups: dict[K, list[V]] = {}
         self._own: set[K] = set()
@@ -128,7 +128,7 @@ class _Groups(Generic[K, V]):
         return self._groups.get(key, ())
 
     def find(self, key: K, place: Any) -> V | None:
-        """The value that stands at a place of a group."""
+        """The value at a place of a group."""
         group = self._groups.get(key)
         if group is None:
             return None
@@ -140,7 +140,7 @@ class _Groups(Generic[K, V]):
         return self._groups.keys()
 
     def add(self, key: K, value: V) -> None:
-        """Put a value where it stands."""
+        """Put a value where it belongs."""
         insort(self._owned(key), value, key=self._order)
 
     def discard(self, key: K, value: V) -> None:
@@ -349,7 +349,7 @@ class Snapshot:
         return keys
 
     def _texts_of(self, kinds: frozenset[str]) -> list[str]:
-        ends = tuple(f"\n{kind}\n" for kind in kinds)  # the kind stands last in ``search_text``
+        ends = tuple(f"\n{kind}\n" for kind in kinds)  # the kind is last in ``search_text``
         return [text for text in self.texts if text.endswith(ends)]
 
     def _has_mark(self, integration: Integration, mark: Mark, today: date | None) -> bool:

@@ -257,7 +257,7 @@ class TinyDBStore:
             log.warning("the metadata could not be written: %s", error.message)
 
     def _load(self, lost_keys: Collection[str], *, converts: bool) -> None:
-        """Read everything, and write only once nothing stands against the start."""
+        """Read everything, and write only once nothing prevents the start."""
         volume, sealer = self._shared.volume, self._shared.sealer
         if is_former(volume):
             if not converts:

@@ -234,7 +234,7 @@ class OpenWorkspace:
             if error is None:
                 self._publish(batch)
             else:
-                # What was staged meanwhile stands on what was not written: it fails with it.
+                # What was staged in the meantime builds on what was not written: it fails with it.
                 settled = settled + self._batch.waiters
                 self._throw_away()
             heir = self._batch.waiters[0] if self._batch.waiters else None

@@ -218,7 +218,7 @@ def test_store_of_anything_else(place, helper, stored):
     said = helper("store", said=f"{stored}\n")
 
     assert said.status == 1
-    assert said.output in (NOT_FOUND, "This login is not the one that Quaymaster holds.\n")
+    assert said.output in (NOT_FOUND, "This login is not the one that Quaymaster has.\n")
     assert READ_ONLY in said.people_read or said.output == NOT_FOUND
 
 

@@ -24,12 +24,12 @@ GET_A_TOKEN = "To get one: /integrations token create project|environment|image 
         ),
         (
             {"QUAYMASTER_TOKEN": 'qm_"\nheader'},
-            "QUAYMASTER_TOKEN holds no workflow token: those begin with qm_.",
+            "QUAYMASTER_TOKEN does not contain a workflow token: those begin with qm_.",
             GET_A_TOKEN,
         ),
         (
             {"QUAYMASTER_TOKEN": "ghp_abc"},
-            "QUAYMASTER_TOKEN holds no workflow token: those begin with qm_.",
+            "QUAYMASTER_TOKEN does not contain a workflow token: those begin with qm_.",
             GET_A_TOKEN,
         ),
         (
@@ -120,7 +120,7 @@ def test_file_of_more_than_a_token_is_told(helper, token, tmp_path, content):
     """What is more or less than a token is none."""
     said = with_token_file(helper, tmp_path, content.replace(b"%s", token.encode()))
 
-    assert said.output == "QUAYMASTER_TOKEN_FILE holds no workflow token: those begin with qm_.\n"
+    assert said.output == "QUAYMASTER_TOKEN_FILE does not contain a workflow token: those begin with qm_.\n"
 
 
 def test_byte_order_mark_before_a_token_is_not_meant(helper, token):

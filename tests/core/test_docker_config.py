@@ -359,10 +359,10 @@ def test_several_secrets_are_joined():
         (AUTH, "This is a login without its server."),
         ('{"auth": "YTpi"}', "This is a login without its server."),
         ('{"type": "service_account", "private_key": "x"}', "This is a Google service account's key."),
-        ("kind: Secret\ndata:\n  password: eA==\n", "This Kubernetes secret holds no “.dockerconfigjson”."),
+        ("kind: Secret\ndata:\n  password: eA==\n", "This Kubernetes secret has no “.dockerconfigjson”."),
         (
             json.dumps(secret(data={"password": "eA=="})),
-            "This Kubernetes secret holds no “.dockerconfigjson”.",
+            "This Kubernetes secret has no “.dockerconfigjson”.",
         ),
         ("kind: SealedSecret\nspec:\n  encryptedData:\n", "This is a sealed secret"),
         ('{"kind": "SealedSecret"}', "This is a sealed secret"),

@@ -76,7 +76,9 @@ def test_one_taken_name_keeps_nothing(store, ports, preview):
     mine = preview(file("one.example.com", "two.example.com"))
     theirs = preview(file("two.example.com"), COLLEAGUE)
     keep_import(ports, COLLEAGUE, theirs)
-    with pytest.raises(InvalidFields, match="“two_example_com” was added meanwhile, so nothing was imported"):
+    with pytest.raises(
+        InvalidFields, match="Somebody else has just added “two_example_com”, so nothing was imported"
+    ):
         keep_import(ports, OWNER, mine)
 
     assert store.read(ACME).integrations.named("one_example_com") is None

@@ -79,7 +79,7 @@ def fetch(ports, ask, caller):
 
 @pytest.fixture
 def change(store, ports, added):
-    """Change the added integration past its form, as a colleague might meanwhile."""
+    """Change the added integration past its form, as a colleague might in the meantime."""
 
     def act(**changes):
         edited = replace(added, version=added.version + 1, **changes)

@@ -225,7 +225,7 @@ def test_revoked_token_is_not_reminded_of(ports, make, remind):
 
 
 def test_reminder_of_a_token_that_is_gone_is_no_error(store, make):
-    """A token that was dropped meanwhile is not brought back by noting its reminder."""
+    """A token that was dropped in the meantime is not brought back by noting its reminder."""
     _, token = make()
     keep_reminder(store, OTHER, token, MORNING)
 

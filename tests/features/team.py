@@ -302,7 +302,7 @@ class Team:
                 change.put(Dependency(integration.id, target, MEMBER, self.services.ports.now()))
 
     def unlink_all(self, name: str) -> None:
-        """Take every dependency away, as a colleague might meanwhile."""
+        """Take every dependency away, as a colleague might in the meantime."""
         integration = self.find(name)
         assert integration is not None
         for dependency in self.store.read(ACME).dependencies.page(integration.id, 0, 1000).rows:

@@ -1,4 +1,4 @@
-"""Deleting while others are at work: pressed late or twice, changed meanwhile, and never a wrong deletion."""
+"""Deleting while others are at work: pressed late or twice, changed since, and never a wrong deletion."""
 
 import pytest
 
@@ -46,7 +46,7 @@ def test_confirmation_works_after_ten_minutes(free):
 
 
 def test_rename_after_it_was_shown_stops_yes(free):
-    """Renamed meanwhile: nothing is deleted, and the message shows it under its new name."""
+    """Renamed in the meantime: nothing is deleted, and the message shows it under its new name."""
     asked = free.command("delete my_registry")
     free.command("edit my_registry")
     free.submit({"Integration Name": "renamed"})
@@ -68,7 +68,7 @@ def test_yes_of_the_new_state_deletes(free):
 
 
 def test_new_dependency_stops_yes(free):
-    """A dependency that appeared meanwhile is shown, and nothing is deleted."""
+    """A dependency that appeared in the meantime is shown, and nothing is deleted."""
     asked = free.command("delete my_registry")
     free.link("my_registry", "project", "late")
     shown = free.press("Yes", on=asked)
@@ -125,7 +125,7 @@ def test_page_whose_rows_are_gone_shows_what_is_left(team):
 
 
 def test_remove_after_the_integration_is_gone(linked):
-    """Removing from what was deleted meanwhile says who deleted it."""
+    """Removing from what was deleted in the meantime says who deleted it."""
     asked = linked.command("delete my_registry")
     linked.unlink_all("my_registry")
     linked.command("delete my_registry", ADMIN)

@@ -188,7 +188,7 @@ def test_ticked_box_stores_a_changed_login_unchecked(free, registry):
 
 
 def test_changed_meanwhile_is_told_and_not_overwritten(free, form):
-    """Who edits what a colleague has changed meanwhile is told, and overwrites nothing."""
+    """Who edits what a colleague has changed in the meantime is told, and overwrites nothing."""
     free.command("edit my_registry", ADMIN)
     free.submit({"Username": "by-admin"}, ADMIN)
     shown = free.submit({"Username": "by-owner"}, on=form)

@@ -31,7 +31,7 @@ UNREADABLE = [
     ("registry.example.com", auth(username=""), "It has no user name."),
     ("registry.example.com", auth(password=""), "It has no password."),
     ("registry.example.com", auth(password="\0\0"), "It has no password."),
-    ("registry.example.com", auth(username="c\ni"), "holds no colon"),
+    ("registry.example.com", auth(username="c\ni"), "has no colon"),
     ("registry.example.com/team", auth(), "would be used for all of registry.example.com"),
     ("https://index.docker.io/v1/access-token", auth(), "Docker Desktop keeps its own session here"),
     ("gcr.io", auth("{}", "_json_key"), "not a service account's key"),

@@ -154,4 +154,4 @@ def test_images_are_not_secrets(free, image):
 )
 def test_what_is_assigned_stays_refused(free, text):
     """With a space or a long value it is a secret."""
-    assert "looks as if it holds a secret" in free.command(f"link my_registry image {text}").text
+    assert "looks as if it contains a secret" in free.command(f"link my_registry image {text}").text

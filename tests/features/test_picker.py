@@ -157,7 +157,7 @@ def test_choice_is_refused_to_whom_it_does_not_belong(free):
 
 
 def test_integration_deleted_meanwhile(free):
-    """A choice that a colleague has deleted meanwhile says who did."""
+    """A choice that a colleague has deleted in the meantime says who did."""
     free.command("show")
     free.search(MENU, "")
     free.press("Yes", ADMIN, free.command("delete my_registry", ADMIN))

@@ -52,7 +52,7 @@ def test_message_without_an_image(free):
     """Where there is no image, how to ask for one is told."""
     shown = free.message_shortcut(IMAGES, free.say("the build is red, who knows why?"))
 
-    assert "There is no image's name in this message." in shown.text
+    assert "This message does not contain an image's name." in shown.text
     assert "/integrations which IMAGE" in shown.text
 
 

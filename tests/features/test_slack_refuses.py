@@ -24,7 +24,7 @@ REFUSALS = [
         "(invalid_arguments)",
     ),
     ({"error": "invalid_arguments"}, "(invalid_arguments)"),
-    ("ratelimited", "Slack takes no more from Quaymaster at the moment"),
+    ("ratelimited", "Slack accepts nothing more from Quaymaster at the moment"),
     ("view_too_large", "This is more than Slack shows at once."),
     ("channel_not_found", "Quaymaster cannot answer in this conversation"),
     ("is_archived", "Quaymaster cannot answer in this conversation"),

@@ -121,7 +121,7 @@ def test_result_of_what_was_edited_meanwhile_is_not_kept(free, registry):
 
 
 def put(team, integration):
-    """Keep an integration as a colleague might meanwhile."""
+    """Keep an integration as a colleague might in the meantime."""
     with team.store.change(team.actor().workspace) as change:
         change.put(integration)
 

@@ -78,7 +78,7 @@ def test_kubernetes_secret_without_namespace(run):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("env", "missing"), "There is no integration of this name."),
+        (("env", "missing"), "There is no integration with this name."),
         (("env", "team/app"), "This is not an integration's name."),
         (("kubernetes-secret", "Wrong_Name"), "Kubernetes would refuse this name or namespace."),
     ],

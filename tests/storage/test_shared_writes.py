@@ -79,7 +79,7 @@ def outcome(change: Callable[[], None]) -> BaseException | None:
 def together(
     store: TinyDBStore, disk: GatedDisk, changes: list[Callable[[], None]]
 ) -> list[BaseException | None]:
-    """Begin a change, hold its write, do others meanwhile, then let all of them end."""
+    """Begin a change, hold its write, do others in the meantime, then let all of them end."""
     disk.gate.clear()
     disk.waiting.clear()
     with ThreadPoolExecutor(THREADS) as pool:

@@ -164,7 +164,7 @@ def test_unknown_name_is_not_repeated(place, token, word):
     """A word of the path may be a password that somebody put there, and pipelines keep what they print."""
     answer = place.ask(f"/v1/integrations/{word}", token)
 
-    assert answer.json["message"] == "There is no integration of this name."
+    assert answer.json["message"] == "There is no integration with this name."
     assert word not in answer.body.decode()
 
 
@@ -234,7 +234,7 @@ def test_error_is_three_lines_for_a_shell(place, token):
 
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.body.decode() == (
-        "not_found\nThere is no integration of this name.\nGET /v1/integrations lists those there are.\n"
+        "not_found\nThere is no integration with this name.\nGET /v1/integrations lists those there are.\n"
     )
 
 

@@ -136,7 +136,7 @@ def test_old_name_says_the_new_one(place, token):
     assert {answer.json["hint"] for answer in [*asked, tags]} == {
         "It is called “third” since 2026-03-02 10:00 UTC."
     }
-    assert asked[0].json["message"] == "There is no integration of this name."
+    assert asked[0].json["message"] == "There is no integration with this name."
 
 
 def test_new_name_is_told_to_who_may_fetch_it(place, token):

@@ -196,7 +196,7 @@ def test_half_sent_requests_delay_nobody(server):
 
 
 def test_stop_finishes_what_is_running(server, gate):
-    """A request that runs when the stop comes gets its answer; new connections are refused meanwhile."""
+    """A request that runs when the stop comes gets its answer; new connections are refused."""
     answers = []
     slow = threading.Thread(target=lambda: answers.append(ask(server, "/slow")))
     slow.start()

@@ -222,7 +222,7 @@ def end_of_credential(credential: Credential) -> datetime | None:
 
 
 def _field_of(draft: Draft, result: CheckResult) -> str:
-    """Choose the field beside which a failed check stands."""
+    """Choose the field beside which a failed check is shown."""
     rejected = result.outcome is Outcome.REJECTED
     field = draft.kind.secret_field if rejected else draft.kind.server_field
     return field.key if field else "kind"

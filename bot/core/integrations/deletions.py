@@ -95,7 +95,7 @@ def remove_dependency(ports: Ports, actor: Actor, integration_id: str, target: T
     Take one dependency away, and the target's right to fetch.
 
     Returns:
-        A sentence on what happened; one that a colleague took away first is no error.
+        A sentence on what happened; one that a colleague took away first is not an error.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -165,7 +165,7 @@ def delete_integration(
 
 
 def _obstacle_to(plan: DeletionPlan, version: int) -> Conflict | None:
-    """Say what stands against a deletion now, or ``None``."""
+    """Say what prevents a deletion now, or ``None``."""
     if plan.integration.version != version:
         return Changed(plan.integration.name)
     count = plan.dependencies.total

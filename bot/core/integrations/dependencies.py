@@ -119,8 +119,8 @@ def link_target(
     """
     Link a target to an integration. Linking twice records it once.
 
-    Whoever has no right over the integration, or none over what answers the target now, leaves a note, and
-    the owner is asked.
+    A person without a right over the integration, or over what answers the target now, leaves a note, and the
+    owner is asked.
 
     Args:
         ports: The ports.
@@ -288,7 +288,7 @@ def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Targe
     """
     Take back that a target depends on an integration, and its right to fetch it until it is linked again.
 
-    The integration's owner and admins may, and whoever recorded the dependency: that takes no right away.
+    The integration's owner and admins may, and the person who recorded it: that takes no right away.
 
     Returns:
         The dependency as it was.
@@ -348,7 +348,7 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
 
 def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Target) -> str | None:
     """
-    Take back what a person was shown. Where a colleague was faster, that is no error.
+    Take back what a person was shown. Where a colleague was faster, that is not an error.
 
     Returns:
         ``None`` when it was taken back now, otherwise a sentence.

@@ -197,7 +197,7 @@ def keep_import(
 
     Raises:
         NotPermitted.
-        InvalidFields: A name was taken meanwhile; nothing was kept.
+        InvalidFields: A name was taken in the meantime; nothing was kept.
     """
     require(ports, actor, Action.ADD)
     drafts = [one.draft for one in found if one.finding is FoundLogin.NEW and one.draft]
@@ -209,5 +209,7 @@ def keep_import(
                 change.record(event(actor, Action.IMPORT, integration, reason="not checked"))
             return Imported(made, undecided_servers(change, made))
     except NameTaken as error:
-        taken = f"“{error.name}” was added meanwhile, so nothing was imported. Press again to see the result."
+        taken = (
+            f"Somebody else has just added “{error.name}”, so nothing was imported. Press again to see why."
+        )
         raise InvalidFields({FIELD: taken}) from error

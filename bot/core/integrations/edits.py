@@ -130,7 +130,7 @@ def edit_integration(
 
     Raises:
         InvalidFields: A changed server needs the secret again; the name is taken; the check failed.
-        Changed: Somebody else changed it meanwhile.
+        Changed: Somebody else changed it in the meantime.
     """
     integration = plan.integration
     require(ports, actor, Action.EDIT, integration)
@@ -235,7 +235,7 @@ def _keep_edited(ports: Ports, actor: Actor, shown: Integration, edited: Integra
                 _give_up_default(change, actor, shown, bound)
                 change.record(_what_changed(actor, shown, edited))
                 return Saved(bound, is_undecided(change, bound.server))
-            reason = "it was changed meanwhile"
+            reason = "it was changed in the meantime"
             change.record(refusal(actor, Action.EDIT, shown, reason=reason))
     except NameTaken as error:
         raise InvalidFields({"name": str(error)}) from error

@@ -104,7 +104,7 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
     Raises:
         NotPermitted, UnknownIntegration.
         InvalidInput: The new owner is not a full member, or owns it already.
-        Changed: It was changed meanwhile.
+        Changed: It was changed in the meantime.
     """
     require(ports, actor, Action.SEE)
     integrations = ports.store.read(actor.workspace).integrations
@@ -170,7 +170,7 @@ def give_all(ports: Ports, actor: Actor, former: str, to: Person, seen: str) -> 
         seen: The fingerprint of what the actor saw.
 
     Returns:
-        What was given and True; or what there is by now and False: it is not what the actor saw.
+        What was given and True; or what there is now and False: it is not what the actor saw.
 
     Raises:
         NotPermitted, InvalidInput: As ``plan_giving``.

@@ -191,7 +191,7 @@ def _refuse_sealed() -> Never:
 
 def _refuse_other_secret() -> Never:
     refuse(
-        "This Kubernetes secret holds no “.dockerconfigjson”.",
+        "This Kubernetes secret has no “.dockerconfigjson”.",
         "Paste one of type kubernetes.io/dockerconfigjson.",
     )
 

@@ -3,8 +3,8 @@
 find_due -> ask_due (one integration at a time) -> keep_findings
 
 1. ``find_due`` lists what is due, the longest waiting first.
-2. ``ask_due`` asks the registry. Nothing is locked meanwhile.
-3. ``keep_findings`` looks again at what was asked: an integration that was changed or deleted meanwhile keeps
+2. ``ask_due`` asks the registry. Nothing is locked in the meantime.
+3. ``keep_findings`` looks again at what was asked: an integration that was changed or deleted since keeps
    nothing. A host that does not answer says the same of each integration there, so that a dead host is asked
    once a round, not once for each of them.
 """

@@ -10,7 +10,7 @@ from bot.core.model import Workspace
 
 
 class LockedInstallation(Protocol):
-    """An installation that nobody else changes meanwhile."""
+    """An installation that nobody else changes in the meantime."""
 
     value: Installation | None
     """Set it to change it; ``None`` = there is none."""
@@ -27,7 +27,7 @@ class Installations(Protocol):
 
     def locked(self, holder: str) -> AbstractContextManager[LockedInstallation]:
         """
-        Change one installation, which no thread and no other process does meanwhile.
+        Change one installation, which no thread and no other process does in the meantime.
 
         When the block ends without an error, what its ``value`` is then is kept.
 

@@ -28,7 +28,7 @@ class People(Protocol):
         Say who a person is at this moment, or, unless ``fresh``, within the last 5 minutes.
 
         Raises:
-            Busy: Slack is late or failed. What is remembered never stands in for a fresh answer.
+            Busy: Slack is late or failed. A remembered answer never replaces a fresh one.
         """
 
     def is_in_group(

@@ -79,7 +79,7 @@ class Dependencies(Protocol):
     """What depends on the integrations of one workspace, and what was barred from them."""
 
     def get(self, integration_id: str, target: Target) -> Dependency | None:
-        """The dependency of a target on an integration, with its last use by now."""
+        """The dependency of a target on an integration, with its latest use."""
 
     def bar(self, integration_id: str, target: Target) -> Bar | None:
         """The bar that keeps a target from an integration."""
@@ -108,7 +108,7 @@ class Tokens(Protocol):
     """The workflow tokens of one workspace."""
 
     def get(self, token_id: str) -> WorkflowToken | None:
-        """The token with this public id, with its last use by now."""
+        """The token with this public id, with its latest use."""
 
     def page(self, at: datetime, words: tuple[str, ...], number: int, size: int) -> TokenPage:
         """
@@ -196,7 +196,7 @@ class Change(Reading, Protocol):
     """
     One change of one workspace: all of it is kept, or nothing.
 
-    What it reads is what it will overwrite: nobody else changes what it has read meanwhile.
+    What it reads is what it will overwrite: nobody else changes what it has read in the meantime.
     """
 
     def put(self, value: Stored) -> None:
@@ -208,7 +208,7 @@ class Change(Reading, Protocol):
 
         Raises:
             NameTaken: Another integration has its name.
-            Outdated: The integration that it would replace was changed or deleted meanwhile.
+            Outdated: The integration that it would replace was changed or deleted in the meantime.
             NotFound: A dependency's or a bar's integration is gone.
             KeyringFailure: A secret has not the form of a sealed one.
         """
@@ -219,7 +219,7 @@ class Change(Reading, Protocol):
 
         Raises:
             HasDependencies: Something depends on the integration.
-            Outdated: The integration was changed or deleted meanwhile. Of other values, nothing happens when
+            Outdated: The integration was changed or deleted since. Of other values, nothing happens when
                 there is none.
         """
 
@@ -237,7 +237,7 @@ class Change(Reading, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An integration that could answer a workflow, as the workflow's target stands to it."""
+    """An integration that could answer a workflow, and how the workflow's target relates to it."""
 
     integration: Integration
     dependency: Dependency | None = None
@@ -270,7 +270,7 @@ class Fetch:
     dependency: Dependency | None = None
     """What a target's first fetch records; ``None`` = a refused attempt, which records none."""
     needs_link: bool = False
-    """True: only a dependency that is there by now, granted by a person, lets it pass."""
+    """True: only a dependency that is there now, granted by a person, lets it pass."""
 
 
 class Store(Protocol):

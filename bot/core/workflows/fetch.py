@@ -212,7 +212,7 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         source=Source.WORKFLOW,
         last_used_at=caller.at,
         is_swept=is_swept,
-        # Tags leave the login here: whoever reads them has fetched none.
+        # Tags leave the login here: a workflow that reads them has fetched none.
         credential_number=integration.credential_number if action is Action.FETCH else 0,
     )
     fetched = event(caller.actor, action, integration, target=caller.token.target, token_id=caller.token.id)
@@ -240,7 +240,7 @@ def _quiet_name(integration_id: str) -> str:
 
 def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> Integration:
     """
-    Tell the owner no more of new targets that fetch an integration.
+    Stop telling the owner of new targets that fetch an integration.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -255,7 +255,7 @@ def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> In
 
 def _by_now(ports: Ports, caller: Caller, read: Integration) -> Candidate:
     """
-    Return what answers by now, when only its login is another than when the fetch was decided.
+    Return what answers now, when only its login is another than when the fetch was decided.
 
     Raises:
         NotFound, Busy, TokenRefused, NotPermitted: What else is not as it was.

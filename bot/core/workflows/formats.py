@@ -84,7 +84,7 @@ def config_keys(server: Server) -> tuple[str, ...]:
     Say under which keys docker, podman and kubelet look for this server's login in a file.
 
     Each of them compares a port as text: for ``host:443/team/app`` none of them finds ``host``, nor the other
-    way round. For Docker Hub each of its names is looked up as it stands in the image's name.
+    way round. For Docker Hub each of its names is looked up as it is written in the image's name.
 
     Source: docker/cli, ``cli/config/configfile/file.go``; containers/image, ``pkg/docker/config``;
     kubernetes, ``pkg/credentialprovider/keyring.go``, ``URLsMatch``.

@@ -45,7 +45,7 @@ def _images_in(text: str) -> tuple[str, ...]:
 
     Args:
         text: What a person wrote or a CI system printed. A name without a server (``team/app``) counts where
-            ``docker pull``, ``image:``, ``FROM`` or the like stands before it.
+            ``docker pull``, ``image:``, ``FROM`` or the like comes before it.
     """
     text = text[:_MOST_READ]
     announced = {name.rstrip(_END) for name in _ANNOUNCED.findall(text)}

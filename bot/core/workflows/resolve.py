@@ -51,7 +51,7 @@ def obstacle(
     to all workflows and an admin approved the token, or its own creator owns the integration.
 
     Args:
-        candidate: The integration as the target stands to it.
+        candidate: The integration and how the target relates to it.
         target: The target; ``None`` = one that nobody linked.
         token: What the target shows; ``None`` = one that was approved.
     """
@@ -116,7 +116,7 @@ def _chosen(candidates: Sequence[Candidate], reason: str) -> Choice | None:
 
 def candidates_at(reading: Reading, server: Server, target: Target | None) -> tuple[Candidate, ...]:
     """
-    The integrations of a server, as a target stands to them.
+    The integrations of a server, with how a target relates to them.
 
     Without one there, those at port 80: docker names such a registry by its host alone, as one with TLS.
     """
@@ -127,7 +127,7 @@ def candidates_at(reading: Reading, server: Server, target: Target | None) -> tu
 
 
 def candidate_of(reading: Reading, integration: Integration, target: Target | None) -> Candidate:
-    """An integration as a target stands to it."""
+    """An integration, with how a target relates to it."""
     if target is None:
         return Candidate(integration)
     dependencies = reading.dependencies
@@ -203,12 +203,12 @@ def raise_nothing_at(reading: Reading, server: Server) -> NoReturn:
 
 def raise_not_named(reading: Reading, name: str, token: WorkflowToken) -> NoReturn:
     """
-    Say to a workflow that no integration has this name, and what is called so no more. Raises ``NotFound``.
+    Say to a workflow that no integration has this name, and what used to be called that. Raises ``NotFound``.
 
     The new name of one is told only to a token whose target may fetch it.
     """
     # A token in the wrong place is not repeated: pipelines keep what they print.
-    message = "There is no integration of this name."
+    message = "There is no integration with this name."
     deletion = reading.history.deletion_named(name) if NAME.fullmatch(name) else None
     if hint := _new_name(reading, name, token, deletion.sequence if deletion else 0):
         raise NotFound(message, hint)
@@ -216,7 +216,7 @@ def raise_not_named(reading: Reading, name: str, token: WorkflowToken) -> NoRetu
 
 
 def raise_gone(reading: Reading, integration: Integration) -> NoReturn:
-    """Say to a workflow that an integration is gone by now, and who deleted it. Raises ``NotFound``."""
+    """Say to a workflow that an integration is gone, and who deleted it. Raises ``NotFound``."""
     message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists those there are."
     raise _gone(reading.history.deletion(integration.id), message, hint)
 

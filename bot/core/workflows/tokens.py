@@ -156,7 +156,7 @@ def list_tokens(ports: Ports, actor: Actor, words: Iterable[str] = (), number: i
 
 def revoke_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
     """
-    Revoke a token, at once and for good. Revoking it twice is no error.
+    Revoke a token, at once and for good. Revoking it twice is not an error.
 
     Raises:
         NotFound: This workspace has no token of this id.

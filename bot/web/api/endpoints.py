@@ -109,9 +109,9 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
     values = {unquote_plus(name): value for name, _, value in parts}
     takes = _takes_in_words(required, optional)
     if not values.keys() <= {*required, *optional} or len(text) > _LONGEST_QUERY:
-        raise InvalidInput("The query holds something that this path does not take.", takes)
+        raise InvalidInput("The query contains something that this path does not take.", takes)
     if len(values) != len(parts):
-        raise InvalidInput("The query holds a parameter more than once.", takes)
+        raise InvalidInput("The query contains a parameter more than once.", takes)
     try:
         query = {name: unquote_plus(value, errors="strict") for name, value in values.items()}
     except UnicodeDecodeError:

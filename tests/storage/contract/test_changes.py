@@ -172,7 +172,7 @@ def test_next_version_replaces_the_one_before(store: Store, version: int) -> Non
 
 @pytest.mark.parametrize("version", [1, 4])
 def test_other_version_replaces_nothing(store: Store, version: int) -> None:
-    """What was made of an older state is refused, with how it is by now; so is what skips a version."""
+    """What was made of an older state is refused, with how it is now; so is what skips a version."""
     one = integration("first")
     present = replace(one, name="present", version=2)
     add(store, one)
@@ -185,7 +185,7 @@ def test_other_version_replaces_nothing(store: Store, version: int) -> None:
 
 
 def test_edit_of_what_is_gone_is_refused(store: Store) -> None:
-    """What was deleted meanwhile is not brought back by an edit."""
+    """What was deleted in the meantime is not brought back by an edit."""
     one = integration()
     add(store, one)
     delete(store, one)
