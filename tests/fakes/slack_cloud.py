@@ -114,6 +114,10 @@ class SlackCloud:
     """Each call's method and token."""
     pause_s: float = 0
     """How long an exchange of a token takes."""
+    redirect: str = REDIRECT
+    """The redirect URL of the app."""
+    signed_in: str = ""
+    """Whose admin sits at the browser that comes to the page on which Slack asks."""
 
     def __post_init__(self) -> None:
         self._count = itertools.count(1)
@@ -147,6 +151,8 @@ class SlackCloud:
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a call."""
         path = environ["PATH_INFO"]
+        if path == "/oauth/v2/authorize":
+            return self._asking_page(environ["QUERY_STRING"], start_response)
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length)
         if path.startswith("/hooks/"):
@@ -161,6 +167,20 @@ class SlackCloud:
         line = f"{status} {HTTPStatus(status).phrase}"
         start_response(line, [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
         return [content]
+
+    def _asking_page(self, query: str, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """The page on which Slack asks an admin."""
+        back = self.consent(f"?{query}", self.signed_in).partition("?")[2]
+        asked = parse_qs(query)
+        place = asked["redirect_uri"][0]
+        scopes = asked["scope"][0].replace(",", " ")
+        denied = f"error=access_denied&state={asked['state'][0]}"
+        page = (
+            f"<h1>Quaymaster asks for {scopes}</h1>"
+            f"<a href='{place}?{back}'>Allow</a> <a href='{place}?{denied}'>Cancel</a>"
+        ).encode()
+        start_response("200 OK", [("Content-Type", "text/html"), ("Content-Length", str(len(page)))])
+        return [page]
 
     def _api(self, method: str, environ: Mapping[str, Any], body: bytes) -> Json:
         args = _arguments(environ, body)
@@ -191,7 +211,7 @@ class SlackCloud:
             return {"ok": False, "error": "bad_client_secret"}
         if args.get("grant_type") == "refresh_token":
             return self._refreshed(args["refresh_token"])
-        if args.get("redirect_uri", REDIRECT) != REDIRECT:
+        if args.get("redirect_uri", self.redirect) != self.redirect:
             return {"ok": False, "error": "bad_redirect_uri"}
         holder = self.codes.pop(args.get("code", ""), None)
         return self._granted(holder) if holder else {"ok": False, "error": "invalid_code"}
