@@ -196,8 +196,9 @@ class InstallPages:
             now: The time, in UTC.
         """
         self._scopes = scopes, optional_scopes
-        api = client.base_url
-        self._slack = api.partition("/api/")[0]
+        self._slack = client.base_url.partition("/api/")[0]
+        self.installation_store: InstallationStore = _Sealed(installed, kept)
+        """What Bolt's parts keep installations in."""
         settings = OAuthSettings(
             client_id=client_id,
             client_secret=client_secret.reveal(),
@@ -209,7 +210,7 @@ class InstallPages:
             redirect_uri_path=REDIRECT_PATH,
             callback_options=CallbackOptions(success=self._installed, failure=self._failed),
             authorization_url=f"{self._slack}/oauth/v2/authorize",
-            installation_store=_Sealed(installed, kept),
+            installation_store=self.installation_store,
             installation_store_bot_only=True,
             state_store=_States(kept, now),
             state_expiration_seconds=_STATE_S,
