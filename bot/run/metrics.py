@@ -148,7 +148,7 @@ def _outcome_of(status: str) -> str:
 
 
 class _IntegrationMetrics(Collector):
-    """The health of each integration, when its login ends, and the news that waits."""
+    """The health of each integration, its ends and rotations, and the news that waits."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
@@ -175,6 +175,11 @@ class _IntegrationMetrics(Collector):
             "1 when an integration's owner has left.",
             labels=["integration"],
         )
+        rotating = GaugeMetricFamily(
+            "quaymaster_integration_rotation_timestamp_seconds",
+            "Since when an integration keeps its former credential beside the current one.",
+            labels=["integration"],
+        )
         waiting = 0.0
         for workspace in self._store.workspaces():
             reading = self._store.read(workspace)
@@ -182,10 +187,12 @@ class _IntegrationMetrics(Collector):
             for one in reading.integrations.all():
                 health.add_metric([one.id, one.watch.health.value], 1)
                 orphaned.add_metric([one.id], float(one.orphaned_at is not None))
+                if one.former:
+                    rotating.add_metric([one.id], one.former.replaced_at.timestamp())
                 if one.first_end:
                     end = datetime.combine(one.first_end, datetime.min.time(), UTC)
                     ends.add_metric([one.id], end.timestamp())
-        yield from (health, ends, orphaned)
+        yield from (health, ends, orphaned, rotating)
         yield GaugeMetricFamily("quaymaster_news_oldest_seconds", "How long the oldest news waits.", waiting)
 
 

@@ -111,10 +111,12 @@ def test_alert_rules_fire_when_they_should(command):
 
 
 def test_each_integration_is_told_by_its_id(page, team):
-    """Health, end and orphans stand under an integration's id, and under nobody's name."""
+    """Health, end, orphans and rotations stand under an integration's id, and under nobody's name."""
     metrics, url = page
     metrics.watch_integrations(team.store, team.services.ports.now)
     team.add("my_registry")
+    team.command("rotate my_registry")
+    team.submit({"Password": "another"})
     one = team.find("my_registry")
     with team.store.change(ACME) as change:
         change.put(replace(one, ends_on=date(2030, 1, 1), orphaned_at=team.services.ports.now()))
@@ -123,5 +125,6 @@ def test_each_integration_is_told_by_its_id(page, team):
     assert f'quaymaster_integration_health{{health="not asked",integration="{one.id}"}} 1.0' in said
     assert f'quaymaster_integration_ends_timestamp_seconds{{integration="{one.id}"}} 1.893456e+09' in said
     assert f'quaymaster_integration_orphaned{{integration="{one.id}"}} 1.0' in said
+    assert f'quaymaster_integration_rotation_timestamp_seconds{{integration="{one.id}"}} ' in said
     assert "my_registry" not in said
     assert MEMBER not in said

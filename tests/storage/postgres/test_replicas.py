@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,11 +11,28 @@ import pytest
 
 from bot.core.errors import AlreadyDone, Conflict, NotFound, QuaymasterError, UseOutdated
 from bot.core.model import Integration
+from bot.core.ports import Ports
 from bot.core.ports.store import Fetch, Store
+from bot.core.workflows.fetch import fetch_named
+from bot.core.workflows.tokens import identify_caller
 from storage.postgres.postgres_store import PostgresStore
 from tests.fakes.real_postgres import ADMIN, RealPostgres
+from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.storage.postgres.conftest import Opener
-from tests.storage.samples import IMAGE, T1, chain, dependency, event, integration, names, whole_history
+from tests.storage.rotating import Rotation
+from tests.storage.samples import (
+    IMAGE,
+    KEYRING,
+    PROJECT,
+    T1,
+    Clock,
+    chain,
+    dependency,
+    event,
+    integration,
+    names,
+    whole_history,
+)
 from tests.storage.tokens import LATER, TOKEN_ID, token
 
 pytestmark = pytest.mark.needs("postgres")
@@ -220,3 +238,28 @@ def test_reading_goes_on_beside_other_changes(opener: Opener) -> None:
         change.put(other)
 
     assert reading.integrations.named("other") == other
+
+
+def test_no_fetch_fails_while_another_store_rotates(opener: Opener) -> None:
+    """While one store rotates, every fetch at the other gets a credential that is not retired yet."""
+    first, second = opener(), opener()
+    rotation = Rotation(first, Clock())
+    slow = ScriptedRegistry(meanwhile=lambda: time.sleep(0.005))
+    beside = Ports(second, KEYRING, slow, rotation.clock)
+    given: list[tuple[str, set[str]]] = []
+
+    def fetch_beside() -> None:
+        opens_before = rotation.opens
+        caller = identify_caller(second, rotation.tokens[PROJECT], "my_registry", rotation.clock())
+        password = fetch_named(beside, caller, "my_registry").login.secret.reveal()
+        given.append((password, opens_before | rotation.opens))
+
+    with ThreadPoolExecutor(1) as pool:
+        for number in range(ROUNDS // 10):
+            fetches = [pool.submit(fetch_beside) for _ in range(3)]
+            rotation.replace_with(f"credential {number}")
+            [one.result() for one in fetches]
+
+    assert len(given) == 3 * (ROUNDS // 10)
+    assert [password for password, opens in given if password not in opens] == []
+    assert len({password for password, _ in given}) > 2
