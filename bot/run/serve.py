@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from bot.run.metrics import Metrics, Page
 
+_LINGER_S = 2.5
+"""How long one of several replicas goes on after the stop signal, so that its proxy notices first."""
 _END_S = 9.0
 """The whole of the end: running requests, then tasks. A supervisor's patience is 10 s."""
 
@@ -88,10 +90,20 @@ def _serve_wired(
     """Serve with services that are open."""
     app = slack_app(settings, wired)
     socket_mode = _socket_mode_of(settings, wired, app)
-    mounts = mounts_of(settings, wired, app, [socket_mode.health] if socket_mode else [])
-    wsgi = dispatcher(mounts)
+
+    def ending() -> str | None:
+        return "This process is stopping." if server.is_stopping else None
+
+    checks = [ending, *([socket_mode.health] if socket_mode else [])]
+    wsgi = dispatcher(mounts_of(settings, wired, app, checks))
     wsgi = metrics.measured_requests(wsgi) if metrics else wsgi
-    server = WebServer(wsgi, settings.host, settings.port, trusted_proxy=settings.trusted_proxy)
+    server = WebServer(
+        wsgi,
+        settings.host,
+        settings.port,
+        trusted_proxy=settings.trusted_proxy,
+        linger_s=_LINGER_S if settings.database_url else 0.0,
+    )
     wired.clockwork.start()
     if socket_mode:
         socket_mode.start()

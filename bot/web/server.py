@@ -122,6 +122,7 @@ class WebServer:
         most_kept_bytes: int = 64 * 1024 * 1024,
         request_s: float = 10.0,
         drain_s: float = 5.0,
+        linger_s: float = 0.0,
     ) -> None:
         """
         Listen.
@@ -136,6 +137,8 @@ class WebServer:
             most_kept_bytes: Of half-sent requests and unread answers, of all connections together.
             request_s: How long a connection may be idle, and how long a request may take to arrive whole.
             drain_s: How long running requests may take to finish after the stop signal; Slack waits 3 s.
+            linger_s: How long requests are still taken after the stop signal, while ``is_stopping`` tells the
+                proxy before several replicas to send no more: one that is on its way must not be lost.
 
         Raises:
             QuaymasterError: The address cannot be had.
@@ -149,6 +152,7 @@ class WebServer:
         self._most_kept_bytes = most_kept_bytes
         self._request_s = request_s
         self._drain_s = drain_s
+        self._linger_s = linger_s
         self._most_connections = most_connections or _most_connections()
         self._looked_at = 0.0
         self._map: dict[int, Any] = {}
@@ -163,10 +167,17 @@ class WebServer:
             self._stop.set()
             self._server.pull_trigger()
 
+    @property
+    def is_stopping(self) -> bool:
+        """True from the stop signal on."""
+        return self._stop.is_set()
+
     def run(self) -> None:
         """Serve until ``stop``, then finish what is running, for at most ``drain_s`` seconds."""
         while not self._stop.is_set():
             self._turn(1.0)
+        while time.monotonic() < self.stopped_at + self._linger_s:
+            self._turn(0.05)
         self._stopping()
         # Closed inside the loop's own thread, because the loop polls this socket.
         self._server.del_channel()

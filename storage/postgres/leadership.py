@@ -28,23 +28,32 @@ class Leadership:
     """Whether this process leads. Safe to share between threads."""
 
     def __init__(self, url: str, every_s: float = _EVERY_S) -> None:
-        """Begin to ask."""
+        """Remember where to ask: from the first ``is_held`` on, so that an operator's command never leads."""
         self._url = connection_string(url)
         self._every_s = every_s
         self._connection: TimedConnection | None = None
         self._held_at = float("-inf")
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="postgres-leadership", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     def is_held(self) -> bool:
-        """True while this process is the one that leads."""
+        """True while this process is the one that leads; from the first call on it asks to be."""
+        with self._lock:
+            if self._thread is None and not self._closed.is_set():
+                self._thread = threading.Thread(target=self._run, name="postgres-leadership", daemon=True)
+                self._thread.start()
+        return self._is_held()
+
+    def _is_held(self) -> bool:
         return time.monotonic() - self._held_at < _TRUSTED_S
 
     def close(self) -> None:
         """Let another process lead."""
-        self._closed.set()
-        self._thread.join(PATIENCE_S)
+        with self._lock:
+            self._closed.set()
+        if self._thread:
+            self._thread.join(PATIENCE_S)
         self._let_go()
 
     def _run(self) -> None:
@@ -55,7 +64,7 @@ class Leadership:
 
     def _ask(self) -> None:
         asked_at = time.monotonic()
-        was_held = self.is_held()
+        was_held = self._is_held()
         try:
             self._connection = self._connection or connect(self._url)
             self._connection.deadline = asked_at + PATIENCE_S
