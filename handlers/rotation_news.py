@@ -49,7 +49,7 @@ class Running:
 def rotation_message(progress: Progress) -> Message:
     """How far a rotation is: what has fetched the new credential, what has not, and what to do."""
     integration = progress.integration
-    line = _how_far(progress)
+    line = how_far(progress)
     blocks = [header(f"Rotation of {integration.name}"), section(line)]
     if progress.waiting:
         rows = [f"• {_dependant(one)}" for one in progress.waiting]
@@ -64,7 +64,8 @@ def rotation_message(progress: Progress) -> Message:
     return message(line.replace("*", ""), blocks)
 
 
-def _how_far(progress: Progress) -> str:
+def how_far(progress: Progress) -> str:
+    """How many of the dependencies have fetched the new credential, on one line."""
     if not progress.total:
         return ":arrows_counterclockwise: The new credential is in place. Nothing depends on it."
     mark = ":arrows_counterclockwise:" if progress.waiting or progress.unknown else ":white_check_mark:"
@@ -154,7 +155,7 @@ def _one(event: Event, progress: Progress) -> Message:
 def _row(event: Event, progress: Progress) -> Block:
     """News of one rotation among several: how far it is, and the button that shows the rest."""
     shown = button("Show", SHOW, progress.integration.id, label=f"Show the rotation of {event.name}")
-    return section(f"{bold(event.name)}: {_said(event)}. {_how_far(progress)}", shown)
+    return section(f"{bold(event.name)}: {_said(event)}. {how_far(progress)}", shown)
 
 
 def _said(event: Event) -> str:

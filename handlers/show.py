@@ -9,6 +9,7 @@ from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.integrations.ends import known_ends
 from bot.core.integrations.inventory import Details, show_integration
+from bot.core.integrations.rotation import Progress, look_at_progress
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor, FormerCredential, Integration
 from bot.services import Services
@@ -36,6 +37,7 @@ from handlers.link import OPEN as LINK
 from handlers.phrases import history_line, origin
 from handlers.picker import open_picker
 from handlers.rotate import OPEN as ROTATE
+from handlers.rotation_news import how_far
 from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS
@@ -54,20 +56,24 @@ def register(routes: Routes) -> None:
 
 def show(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``show NAME``."""
-    ack(**shown(show_integration(services.ports, actor, name=words.name), services.kinds, actor))
+    details = show_integration(services.ports, actor, name=words.name)
+    rotation = look_at_progress(services.ports, actor, details.integration)
+    ack(**shown(details, rotation, services.kinds, actor))
 
 
 def show_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer a row's Show entry."""
     details = show_integration(services.ports, actor, integration_id=press.value)
-    surface.show(shown(details, services.kinds, actor))
+    rotation = look_at_progress(services.ports, actor, details.integration)
+    surface.show(shown(details, rotation, services.kinds, actor))
 
 
-def shown(details: Details, kinds: Kinds, actor: Actor) -> Message:
+def shown(details: Details, rotation: Progress | None, kinds: Kinds, actor: Actor) -> Message:
     """Everything there is to see, and what this person can do with it, as a message."""
     integration = details.integration
     kind = kinds[integration.kind]
     blocks = [header(integration.name), *paragraphs(_fields_of(integration, kind))]
+    blocks += [section(how_far(rotation))] if rotation else []
     blocks += [
         _row_of_buttons(integration, actor),
         divider(),

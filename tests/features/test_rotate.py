@@ -5,6 +5,7 @@ import pytest
 from bot.core.errors import StoreFull
 from bot.core.integrations.credentials import open_credential, open_former
 from bot.core.integrations.rotation import tell_rotations
+from bot.core.integrations.target_names import rename_target
 from bot.core.integrations.watch import find_due
 from bot.core.model import Role, Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
@@ -102,6 +103,33 @@ def test_message_says_what_has_fetched_the_new_one(office, tokens):
     assert "environment `staging`, last used" in then.text
     assert "Nobody can know" in then.text
     assert "image `never-fetched`, never used" in then.text
+
+
+def test_show_says_how_far_it_is(office, tokens):
+    """Show counts as well, for everybody, and says nothing of it before and after."""
+    before = office.command("show my_registry")
+    begin(office)
+    fetch(office, tokens[0])
+    shown = office.command("show my_registry", COLLEAGUE)
+    office.press("Retire", on=office.command("rotate my_registry"))
+    after = office.command("show my_registry")
+
+    assert "1 of 3 dependencies have fetched the new one." in shown.text.replace("*", "")
+    assert "fetched the new one" not in before.text
+    assert "fetched the new one" not in after.text
+
+
+def test_merged_target_counts_as_what_is_behind(office, tokens):
+    """Two targets become one: it has the new one only when both have."""
+    begin(office)
+    fetch(office, tokens[0])
+    rename_target(office.services.ports, office.actor(ADMIN, Role.ADMIN), STAGING, WEB_SHOP)
+    behind = office.command("rotate my_registry").text
+    fetch(office, tokens[1])
+    then = office.command("rotate my_registry").text
+
+    assert "0 of 2" in behind.replace("*", "")
+    assert "1 of 2" in then.replace("*", "")
 
 
 def test_refused_credential_replaces_nothing(office, registry):

@@ -38,8 +38,7 @@ class Rotation:
         targets = (PROJECT, ENVIRONMENT)
         self.tokens = {one: create_token(self.ports, ADMIN, one, 90)[0].reveal() for one in targets}
         assert [self.fetch(one) for one in targets] == ["first", "first"]
-        plan = plan_rotation(self.ports, ADMIN, self.id)
-        begin_rotation(self.ports, ADMIN, plan, draft("second", "robot"), is_checked=False)
+        self.enter("second", "robot")
 
     def use(self, store: Store) -> None:
         """Go on with a store."""
@@ -50,11 +49,15 @@ class Rotation:
         caller = identify_caller(self.ports.store, self.tokens[target], "my_registry", self.clock())
         return fetch_named(self.ports, caller, "my_registry").login.secret.reveal()
 
+    def enter(self, password: str, username: str = "ci") -> None:
+        """Enter another credential."""
+        plan = plan_rotation(self.ports, ADMIN, self.id)
+        begin_rotation(self.ports, ADMIN, plan, draft(password, username), is_checked=False)
+
     def replace_with(self, password: str) -> None:
         """Retire the former credential, and enter another."""
         retire_former(self.ports, ADMIN, self.id, self.number)
-        plan = plan_rotation(self.ports, ADMIN, self.id)
-        begin_rotation(self.ports, ADMIN, plan, draft(password), is_checked=False)
+        self.enter(password)
 
     @property
     def opens(self) -> set[str]:

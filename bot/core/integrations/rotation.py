@@ -304,6 +304,12 @@ def _dependencies_of(reading: Reading, integration: Integration) -> Iterator[Dep
         number, is_more = number + 1, page.has_next
 
 
+def look_at_progress(ports: Ports, actor: Actor, integration: Integration) -> Progress | None:
+    """Return how far a rotation is, for anybody who may see integrations. Raises ``NotPermitted``."""
+    require(ports, actor, Action.SEE)
+    return _progress(ports.store.read(actor.workspace), integration) if integration.former else None
+
+
 def find_progress(reading: Reading, integration_id: str) -> Progress | None:
     """How far an integration's rotation is; ``None`` = none is running."""
     found = reading.integrations.get(integration_id)

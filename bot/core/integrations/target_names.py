@@ -109,8 +109,16 @@ def _move(change: Change, dependency: Dependency, new: Target) -> None:
     change.remove(dependency)
     if known is None:
         change.put(replace(dependency, target=new))
-    elif dependency.granted_by and not known.granted_by:
-        change.put(replace(known, granted_by=dependency.granted_by))
+    else:
+        # Of two that fetched, the one that is behind counts: its pipelines go on under the new name.
+        numbers = [one.credential_number for one in (known, dependency) if one.last_used_at]
+        kept = replace(
+            known,
+            granted_by=known.granted_by or dependency.granted_by,
+            credential_number=min(numbers, default=0),
+        )
+        if kept != known:
+            change.put(kept)
 
 
 def _move_bar(change: Change, bar: Bar, new: Target) -> None:
