@@ -20,6 +20,7 @@ from handlers.secret_links import (
     FOR_ADD,
     FOR_EDIT,
     FOR_ROTATION,
+    link_for_edit,
     link_for_new,
     link_for_rotation,
     link_message,
@@ -56,9 +57,9 @@ def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> Non
         services.slack(actor.workspace).chat_postMessage(
             channel=person.user_id, text=text, blocks=blocks, unfurl_links=False, unfurl_media=False
         )
-    except SlackApiError as error:
-        hint = "Ask them to open a conversation with Quaymaster first."
-        raise InvalidInput("Slack did not deliver the message, so the link is lost.", hint) from error
+    except (SlackApiError, OSError) as error:
+        hint = "Have them open a conversation with Quaymaster, then ask again."
+        raise InvalidInput("Slack did not confirm that the message with the link arrived.", hint) from error
     surface.show(
         notice(f":incoming_envelope: {mention(person.user_id)} got a link that works for 10 minutes.")
     )
@@ -72,12 +73,11 @@ def for_add(press: Press, surface: Surface, services: Services, actor: Actor) ->
 
 
 def for_edit(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer the button of the edit form."""
-    integration = plan_edit(services.ports, actor, press.value).integration
-    kind = services.kinds[integration.kind]
-    require_page(services, kind)
-    made = make_link(services.ports, actor, kind, Purpose.EDIT, integration)
-    surface.show(link_message(made, integration.name, services, actor))
+    """Answer the button of the edit form with a link for what was typed in it."""
+    integration_id, _, version = press.value.partition(" ")
+    shown = int(version) if version.isdecimal() else None
+    plan = plan_edit(services.ports, actor, integration_id, shown)
+    surface.show(link_for_edit(Form(press.state, {}), plan, services, actor))
 
 
 def for_rotation(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

@@ -47,8 +47,8 @@ from handlers.form import (
 from handlers.phrases import origin, targets_depend
 from handlers.picker import open_picker
 from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
-from handlers.secret_links import FOR_EDIT, entry_button
-from handlers.surfaces import Surface, with_facts
+from handlers.secret_links import FOR_EDIT, entry_button, link_for_edit, needs_page
+from handlers.surfaces import Surface, as_modal, with_facts
 
 OPEN = "edit.open"
 _SAVE = "edit.save"
@@ -82,8 +82,11 @@ def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check and store what has changed."""
     plan = plan_edit(services.ports, actor, *_shown(form))
-    integration = plan.integration
-    draft = typed_draft(form, services.kinds[integration.kind], keeps_secret=integration.secret is not None)
+    integration, kind = plan.integration, services.kinds[plan.integration.kind]
+    if needs_page(form, kind, services, integration):
+        ack(response_action="update", view=as_modal(link_for_edit(form, plan, services, actor)))
+        return
+    draft = typed_draft(form, kind, keeps_secret=integration.secret is not None)
     sharing, is_checked = typed_sharing(form), is_check_wanted(form)
     done = edit_integration(services.ports, actor, plan, draft, sharing, is_checked=is_checked)
     ack(response_action="update", view=_edited(plan, done))
@@ -106,7 +109,7 @@ def _edit_form(plan: EditPlan, kind: Kind, services: Services) -> View:
         *_rotation_note(integration),
         name_input(integration.name),
         *inputs(kind, values, keeps_secret=keeps_secret, without_secrets=services.is_secret_entered_on_page),
-        *entry_button(services, kind, FOR_EDIT, integration.id),
+        *entry_button(services, kind, FOR_EDIT, f"{integration.id} {integration.version}"),
         *plain_warning(values),
         access_menu(linked_only=integration.linked_only),
         default_box(integration),

@@ -11,6 +11,7 @@ from slack_bolt import Ack
 
 from bot.core.access import require
 from bot.core.audit import Action
+from bot.core.errors import InvalidInput
 from bot.core.integrations.docker_import import (
     FIELD,
     Found,
@@ -36,7 +37,7 @@ from handlers.blocks import (
     text_input,
 )
 from handlers.form import VALUE, access_menu, is_closed, state_value, undecided_note
-from handlers.routes import Form, Routes, Verb
+from handlers.routes import COMMAND, Form, Routes, Verb
 from handlers.surfaces import Surface, with_facts
 
 _PREVIEW = "import.preview"
@@ -61,6 +62,11 @@ def register(routes: Routes) -> None:
 def ask(surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form."""
     require(services.ports, actor, Action.ADD)
+    if services.is_secret_entered_on_page:
+        raise InvalidInput(
+            "Here secrets are entered on a page outside Slack, so no file with logins is pasted into it.",
+            f"Add each one: {COMMAND} add",
+        )
     surface.open(_import_form(_PREVIEW, "Preview", []))
 
 

@@ -1,13 +1,14 @@
 """Links to the page on which a secret is entered outside Slack: made from what a form says, and drawn."""
 
 from bot.core.errors import InvalidFields, InvalidInput
+from bot.core.integrations.edits import EditPlan, Sharing
 from bot.core.integrations.rotation import plan_rotation
 from bot.core.integrations.secret_entry import MadeLink, Purpose, make_link
 from bot.core.kinds import Kind, read_draft
-from bot.core.model import Actor
+from bot.core.model import Actor, Integration
 from bot.services import Services
 from handlers.blocks import Block, Message, actions, bold, button, context, message, section
-from handlers.form import is_closed, typed_beside_secret
+from handlers.form import is_closed, typed_beside_secret, typed_sharing
 from handlers.routes import COMMAND, Form
 
 FOR_ADD = "ask.add"
@@ -29,7 +30,28 @@ def link_for_new(form: Form, kind: Kind, services: Services, actor: Actor) -> Me
         kind,
         Purpose.ADD,
         typed={key: text for key, text in typed.items() if text},
-        linked_only=is_closed(form),
+        sharing=Sharing(linked_only=is_closed(form)),
+        ends_on=ends_on,
+        note=note,
+    )
+    return link_message(made, typed["name"], services, actor)
+
+
+def link_for_edit(form: Form, plan: EditPlan, services: Services, actor: Actor) -> Message:
+    """Make a link for an edit with everything that its form says. Raises ``InvalidFields``."""
+    integration = plan.integration
+    kind = services.kinds[integration.kind]
+    require_page(services, kind)
+    typed, ends_on, note = typed_beside_secret(form, kind)
+    read_draft(kind, typed["name"], typed, keeps_secret=True)
+    made = make_link(
+        services.ports,
+        actor,
+        kind,
+        Purpose.EDIT,
+        integration,
+        typed,
+        sharing=typed_sharing(form),
         ends_on=ends_on,
         note=note,
     )
@@ -60,11 +82,14 @@ def entry_button(services: Services, kind: Kind, action_id: str, value: str = ""
     return [actions(button(_LABEL, action_id, value), block_id=action_id)]
 
 
-def needs_page(form: Form, kind: Kind, services: Services) -> bool:
-    """True when a form that has no box for the secret needs one entered elsewhere."""
+def needs_page(form: Form, kind: Kind, services: Services, integration: Integration | None = None) -> bool:
+    """True when a form that has no box for the secret needs one from the page. Raises ``InvalidFields``."""
     if not services.is_secret_entered_on_page or kind.secret_field is None:
         return False
     typed, _, _ = typed_beside_secret(form, kind)
+    if integration and integration.secret:
+        # A stored secret is for the server it was entered for.
+        return read_draft(kind, typed["name"], typed, keeps_secret=True).server != integration.server
     return kind.secret_field.is_required or any(typed.get(key) for key in kind.together)
 
 

@@ -8,6 +8,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.core.integrations.owners import note_departure
+from bot.core.integrations.secret_entry import end_old_links
 from bot.core.model import WorkflowToken
 from bot.core.workflows.tokens import due_reminders, keep_reminder, review_token, working_tokens
 from bot.services import Services
@@ -84,6 +85,8 @@ class Housekeeping:
         number = 0
         while not self._stopped.wait(self._every_s):
             _attempt("write what was noted", self._flush)
+            if self._is_leader():
+                _attempt("end links", lambda: end_old_links(self._services.ports))
             if number % _REVIEW_EVERY == 0:
                 self._services.executor.submit(self._review, on_full=_wait_for_the_next_round)
             if number % _REMIND_EVERY == 0 and self._is_leader():

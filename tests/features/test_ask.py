@@ -6,7 +6,9 @@ import json
 import pytest
 
 from bot.core.integrations.credentials import open_credential
+from bot.run.outbox import Outbox
 from bot.web.secret_page import secret_page
+from handlers.notify import draw_closed, draw_news
 from tests.fakes.browser_side import parts_of, proof_of, sealed
 from tests.fakes.people import ADMIN, COLLEAGUE, GUEST, MEMBER
 from tests.fakes.scripted_registry import PROVED, REJECTED
@@ -214,10 +216,40 @@ def test_link_of_a_colleague_ends_with_the_right_of_who_asked(office, visitor):
     office.command(f"ask my_registry <@{COLLEAGUE}|lena>")
     link = url_in(office.seen(COLLEAGUE))
     office.change_person(MEMBER, deleted=True)
-    status, _ = visitor.enter(link, password=NEW)
+    status, answer = visitor.enter(link, password=NEW)
 
-    assert status != 200
+    assert (status, answer["message"]) == (410, "Who asked you for this has left the workspace.")
     assert password(office) == TYPED["password"]
+
+
+def test_link_of_a_colleague_ends_with_a_new_owner(office, visitor):
+    """When the one who asked has given the integration away, the link that they made saves nothing."""
+    office.command(f"ask my_registry <@{COLLEAGUE}|lena>")
+    link = url_in(office.seen(COLLEAGUE))
+    office.command(f"give my_registry <@{ADMIN}|boss>", ADMIN)
+    status, answer = visitor.enter(link, password=NEW)
+
+    assert (status, "was changed after this link was made" in answer["message"]) == (410, True)
+    assert password(office) == TYPED["password"]
+
+
+def test_who_asked_hears_when_it_is_done(office, visitor):
+    """The message to the one who asked names who entered it; the one who entered it hears nothing of it."""
+    office.command(f"ask my_registry <@{COLLEAGUE}|lena>")
+    visitor.enter(url_in(office.seen(COLLEAGUE)), password=NEW)
+    office.slack.clock.advance(61)
+    Outbox(office.services, draw_news, draw_closed).step()
+
+    assert f"<@{COLLEAGUE}> entered the secret of *my_registry*, as you asked." in office.seen().text
+    assert "as you asked" not in office.seen(COLLEAGUE).text
+
+
+def test_message_that_slack_does_not_deliver_is_said(office):
+    """When Slack refuses the message with the link, the one who asks hears that nobody got it."""
+    office.slack.failing["chat.postMessage"] = "cannot_dm_bot"
+    shown = office.command(f"ask my_registry <@{COLLEAGUE}|lena>")
+
+    assert "Slack did not confirm" in shown.text
 
 
 @pytest.mark.parametrize("user", [COLLEAGUE, GUEST])
@@ -247,6 +279,46 @@ def test_new_integration_is_added_by_the_page(office, visitor):
     assert office.find("fresh").server.host == "fresh.example.com"
 
 
+def test_link_of_an_addition_is_in_the_history_by_its_name(office):
+    """The history names what the link is for, though it is not there yet."""
+    office.command("add private")
+    office.fill({**FORM, "Integration Name": "fresh", "Password": ""})
+    office.press("Enter the secret outside Slack")
+    office.close()
+
+    assert "asked for the secret of `fresh`" in office.command("history").text
+
+
+def test_what_was_typed_beside_is_saved_too(office, visitor):
+    """From the edit form: everything that was typed there is saved with the secret, in one change."""
+    office.command("edit my_registry")
+    office.fill({"Integration Name": "renamed", "URL": "https://other.example.com", "Note": "asked Lena"})
+    link = url_in(office.press("Enter the secret outside Slack"))
+    seen = visitor.look(link)[1]
+    before = office.find("my_registry")
+    status, answer = visitor.enter(link, password=NEW)
+    after = office.find("renamed")
+
+    assert (seen["name"], seen["server"]) == ("renamed", "other.example.com")
+    assert (status, answer) == (200, {"name": "renamed"})
+    assert (after.id, after.version, after.server.host) == (
+        before.id,
+        before.version + 1,
+        "other.example.com",
+    )
+    assert (after.note, password(office, "renamed")) == ("asked Lena", NEW)
+
+
+def test_form_that_is_out_of_date_gives_no_link(office):
+    """A link is not made for what an old form said after somebody else has edited."""
+    old = office.command("edit my_registry")
+    office.command("edit my_registry", ADMIN)
+    office.submit({"Username": "robot"}, ADMIN)
+    office.press("Enter the secret outside Slack", on=old)
+
+    assert ("U0MEMBER", "secret.ask", "done") not in office.events()
+
+
 def test_rotation_by_the_page(office, visitor):
     """From the rotation's form: the new secret is entered on the page, the former one is kept."""
     office.command("rotate my_registry")
@@ -273,6 +345,39 @@ def test_forms_without_a_field_for_secrets(make_team):
     assert status == 200
     assert all("Password" not in one.labels for one in (form, edit, rotate))
     assert password(team) == NEW
+
+
+def test_moved_server_asks_for_the_secret_on_the_page(make_team):
+    """Without a field in Slack, Save of another server gives a link, and saves nothing before it is used."""
+    team = make_team(base_url=BASE, is_secret_entered_on_page=True)
+    team.add("my_registry")
+    team.command("edit my_registry")
+    link = url_in(team.submit({"URL": "https://other.example.com"}))
+    before = team.find("my_registry").server.host
+    status, _ = Visitor(team).enter(link, password=NEW)
+
+    assert before == "registry.example.com"
+    assert status == 200
+    assert (team.find("my_registry").server.host, password(team)) == ("other.example.com", NEW)
+
+
+def test_edit_beside_the_secret_needs_no_page(make_team):
+    """Without a field in Slack, an edit of anything else is saved at once and keeps the secret."""
+    team = make_team(base_url=BASE, is_secret_entered_on_page=True)
+    team.add("my_registry")
+    team.command("edit my_registry")
+    team.submit({"Integration Name": "renamed"})
+
+    assert password(team, "renamed") == TYPED["password"]
+
+
+def test_no_file_with_logins_is_pasted_where_secrets_stay_outside(make_team):
+    """With ``QUAYMASTER_SECRET_ENTRY=page`` import opens no form, and says what to do instead."""
+    team = make_team(base_url=BASE, is_secret_entered_on_page=True)
+    shown = team.command("import")
+
+    assert shown.place != "modal"
+    assert "entered on a page outside Slack" in shown.text
 
 
 def test_without_an_address_there_is_no_page(team):

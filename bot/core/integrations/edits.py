@@ -19,7 +19,7 @@ from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, Target
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
-from bot.core.ports.store import Change, Reading
+from bot.core.ports.store import Also, Change, Reading
 from bot.core.secrets import Secret
 from bot.core.workflows.resolve import is_undecided
 
@@ -115,7 +115,14 @@ def who_remains(ports: Ports, actor: Actor, integration_id: str) -> Remaining:
 
 
 def edit_integration(
-    ports: Ports, actor: Actor, plan: EditPlan, draft: Draft, sharing: Sharing, *, is_checked: bool
+    ports: Ports,
+    actor: Actor,
+    plan: EditPlan,
+    draft: Draft,
+    sharing: Sharing,
+    *,
+    is_checked: bool,
+    also: Also | None = None,
 ) -> Saved:
     """
     Change an integration; what an empty secret field means is "keep it".
@@ -127,6 +134,7 @@ def edit_integration(
         draft: The form's content.
         sharing: The form's ticks.
         is_checked: False stores a changed login without asking the registry.
+        also: What else belongs to the same change.
 
     Raises:
         InvalidFields: A changed server needs the secret again; the name is taken; the check failed.
@@ -146,7 +154,7 @@ def edit_integration(
     if _is_new_login(integration, edited, draft):
         check = check_login(ports, actor, draft, edited, credential) if is_checked else None
         edited = replace(edited, check=check)
-    return _keep_edited(ports, actor, integration, edited)
+    return _keep_edited(ports, actor, integration, edited, also)
 
 
 def _refuse_moved_secret(integration: Integration, draft: Draft) -> None:
@@ -221,7 +229,9 @@ def _is_new_login(old: Integration, new: Integration, draft: Draft) -> bool:
     return bool(draft.credential) or before != (new.server, new.username, dict(new.options), new.ca)
 
 
-def _keep_edited(ports: Ports, actor: Actor, shown: Integration, edited: Integration) -> Saved:
+def _keep_edited(
+    ports: Ports, actor: Actor, shown: Integration, edited: Integration, also: Also | None
+) -> Saved:
     """Keep an edited integration and its audit entry, unless somebody was faster."""
     try:
         with ports.store.change(actor.workspace) as change:
@@ -234,6 +244,8 @@ def _keep_edited(ports: Ports, actor: Actor, shown: Integration, edited: Integra
                 change.put(bound)
                 _give_up_default(change, actor, shown, bound)
                 change.record(_what_changed(actor, shown, edited))
+                if also:
+                    also(change, bound)
                 return Saved(bound, is_undecided(change, bound.server))
             reason = "it was changed in the meantime"
             change.record(refusal(actor, Action.EDIT, shown, reason=reason))

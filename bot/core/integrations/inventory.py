@@ -25,7 +25,7 @@ from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration, WorkflowToken, new_id
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
-from bot.core.ports.store import Reading
+from bot.core.ports.store import Also, Reading
 from bot.core.queries import (
     DependencyPage,
     Filter,
@@ -192,7 +192,13 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
 
 
 def add_integration(
-    ports: Ports, actor: Actor, draft: Draft, *, is_checked: bool, linked_only: bool = False
+    ports: Ports,
+    actor: Actor,
+    draft: Draft,
+    *,
+    is_checked: bool,
+    linked_only: bool = False,
+    also: Also | None = None,
 ) -> Saved:
     """
     Check a login and keep it as a new integration.
@@ -205,6 +211,7 @@ def add_integration(
         draft: The form's content.
         is_checked: False stores it without asking the registry.
         linked_only: True: only targets that are linked may fetch it.
+        also: What else belongs to the same change.
 
     Raises:
         NotPermitted.
@@ -225,6 +232,8 @@ def add_integration(
                 raise NameTaken(holder.name)
             change.put(integration)
             change.record(event(actor, Action.ADD, integration, reason=_how_checked(integration)))
+            if also:
+                also(change, integration)
             return Saved(integration, is_undecided(change, integration.server))
     except NameTaken as error:
         raise InvalidFields({"name": str(error)}) from error

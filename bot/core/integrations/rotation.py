@@ -32,7 +32,7 @@ from bot.core.model import Actor, Dependency, Integration, Watch, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
-from bot.core.ports.store import Change, Reading
+from bot.core.ports.store import Also, Change, Reading
 
 ALL_FETCHED = "everything has fetched the new credential"
 _STILL_BOTH = "both credentials are still kept"
@@ -102,7 +102,13 @@ def plan_rotation(
 
 
 def begin_rotation(
-    ports: Ports, actor: Actor, plan: RotationPlan, draft: Draft, *, is_checked: bool
+    ports: Ports,
+    actor: Actor,
+    plan: RotationPlan,
+    draft: Draft,
+    *,
+    is_checked: bool,
+    also: Also | None = None,
 ) -> RotationPlan:
     """
     Make a new credential the current one, and keep the former.
@@ -113,6 +119,7 @@ def begin_rotation(
         plan: As it was when the form was submitted.
         draft: The form's content: the same server, another username or secret.
         is_checked: False stores the new credential without asking the registry.
+        also: What else belongs to the same change.
 
     Raises:
         InvalidFields: The check failed, or it is the credential that is stored already.
@@ -136,7 +143,10 @@ def begin_rotation(
         now = present(change, old.id)
         if now.version != old.version:
             raise Changed(old.name)
-        return keep_rotated(change, actor, replace(new, check=check, watch=_checked_soon(now)))
+        begun = keep_rotated(change, actor, replace(new, check=check, watch=_checked_soon(now)))
+        if also:
+            also(change, begun.integration)
+        return begun
 
 
 def with_login(

@@ -7,8 +7,9 @@ make_link -> (the page, with what ``describe`` says) -> enter_secret -> add | ed
 2. The page seals what is typed to the public key. What carries the request, and what ends its TLS, sees
    ciphertext only.
 3. To read what the page must ask for, it proves that it has the link: with a hash of the public key.
-4. What is entered goes the way of *Save*, with the same check. The link is bound to the integration's
-   version, which the save itself raises: of two submissions one wins, and a refused one uses nothing up.
+4. What is entered goes the way of *Save*, with the same check. The save and the end of the link are one
+   change: of two submissions one wins, and a refused one uses nothing up.
+5. A link that was used or is over keeps no key: what was sealed to it opens nowhere from then on.
 """
 
 import json
@@ -16,6 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from hmac import compare_digest
 
 from bot.core.access import require
 from bot.core.audit import Action, event
@@ -36,13 +38,20 @@ from bot.core.news import record_news
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Box
 from bot.core.ports.slack import Person
-from bot.core.ports.store import Change, Reading
+from bot.core.ports.store import Also, Change, Reading
 from bot.core.secrets import SealContext, Sealed, Secret
 
 _LIFETIME = timedelta(minutes=10)
 _KEPT = timedelta(days=1)
-"""How long a link that is over is remembered, so that the page can say why it is refused."""
-_MOST_KEPT = 200
+"""How long a link that has ended is remembered, so that the page can say why it is refused."""
+_MOST_ENDED = 200
+_MOST_OF_ONE = 20
+"""How many usable links one person may have made; the oldest of theirs end first."""
+_USED = "used"
+_OVER = "over"
+_AGAIN = "Ask for a new one in Slack."
+_ENDED = {_USED: "This link was used already.", _OVER: "This link is older than 10 minutes."}
+"""What is kept of a link that has ended, in the place of everything sealed; and what is said of it."""
 _PREFIX = "link "
 _PRIVATE = "private"
 _FACTS = "facts"
@@ -77,12 +86,12 @@ class EntryLink:
     integration_id: str = ""
     version: int = 0
     linked_only: bool = False
+    is_default: bool = False
     ends_on: date | None = None
     note: str = ""
-    used_at: datetime | None = None
     private: Secret = field(default_factory=lambda: Secret(""))
     typed: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
-    """What was typed in Slack beside the secret, by field key and ``name``."""
+    """What was typed in Slack beside the secret, by field key and ``name``; empty = there was no form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +122,7 @@ def make_link(
     typed: Mapping[str, str] = NO_OPTIONS,
     *,
     person: Person | None = None,
-    linked_only: bool = False,
+    sharing: Sharing | None = None,
     ends_on: date | None = None,
     note: str = "",
 ) -> MadeLink:
@@ -128,7 +137,7 @@ def make_link(
         integration: Which one; ``None`` = one that is added.
         typed: What was typed in Slack, by field key and ``name``; no secret.
         person: Who is asked to enter it; ``None`` = the actor.
-        linked_only: For what is added: as the form said.
+        sharing: As the form said.
         ends_on: As the form said.
         note: As the form said.
 
@@ -154,16 +163,19 @@ def make_link(
         kind=kind.id,
         integration_id=integration.id if integration else "",
         version=integration.version if integration else 0,
-        linked_only=linked_only,
+        linked_only=bool(sharing and sharing.linked_only),
+        is_default=bool(sharing and sharing.is_default),
         ends_on=ends_on,
         note=note,
         private=box.private,
         typed=typed,
     )
+    asked = event(actor, Action.ASK_SECRET, integration, person=link.person)
     with ports.store.change(actor.workspace) as change:
-        _drop_old(change, actor.at)
+        _end_old(change, actor.at)
+        _make_room(change, actor.user_id)
         change.put(_kept(ports, actor.workspace, link))
-        change.record(event(actor, Action.ASK_SECRET, integration, person=link.person))
+        change.record(asked if integration else replace(asked, name=typed.get("name", "")))
     return MadeLink(link, box.public)
 
 
@@ -178,10 +190,11 @@ def describe(ports: Ports, kinds: Kinds, workspace: Workspace, link_id: str, pro
     link = _usable(ports, reading, link_id, proof)
     kind = kinds[link.kind]
     found = reading.integrations.get(link.integration_id)
-    name = found.name if found else link.typed.get("name", "")
     secrets = tuple(one for one in kind.fields if one.is_secret)
-    server = found.server.address if found else link.typed.get("url", kind.label)
-    return PageForm(link.purpose.value, name, server, secrets, link.made_at + _LIFETIME)
+    known = {"name": found.name, **known_values(found)} if found else {}
+    values = {**known, **link.typed}
+    draft = read_draft(kind, values["name"], values, keeps_secret=True)
+    return PageForm(link.purpose.value, draft.name, draft.server.address, secrets, link.made_at + _LIFETIME)
 
 
 def enter_secret(
@@ -217,15 +230,25 @@ def enter_secret(
     if person.role is Role.NOBODY:
         raise LinkRefused("You are no longer a member of this workspace.", "Ask one of its admins.")
     actor = person if link.asked_by == link.person else actor_of(link.asked_by)
-    actor = replace(actor, request_id=link.id)
+    if actor.role is Role.NOBODY:
+        raise LinkRefused("Who asked you for this has left the workspace.", "Ask one of its admins.")
     try:
-        name = _save(ports, kinds, actor, link, entered)
-    except Changed:
-        # Somebody was faster: with this link, or with an edit.
-        _usable(ports, ports.store.read(workspace), link_id, box.proof)
+        return _save(ports, kinds, actor, link, entered, _use_up(person, link))
+    except (Changed, InvalidFields):
+        # Perhaps somebody was faster: with this link, or with an edit. Looked up as a change sees it, because
+        # a reading may not have yet what the faster one is about to keep.
+        with ports.store.change(workspace) as change:
+            _usable(ports, change, link_id, box.proof)
         raise
-    _mark_used(ports, person, link)
-    return name
+
+
+def end_old_links(ports: Ports) -> None:
+    """Drop the keys of all links that are over, of every workspace: for the clock."""
+    at = ports.now()
+    for workspace in ports.store.workspaces():
+        if any(_is_due(text, at) for text in _links_in(ports.store.read(workspace)).values()):
+            with ports.store.change(workspace) as change:
+                _end_old(change, at)
 
 
 def _save(
@@ -234,6 +257,7 @@ def _save(
     actor: Actor,
     link: EntryLink,
     entered: Mapping[str, str],
+    also: Also,
 ) -> str:
     kind, typed = kinds[link.kind], link.typed
     secrets = {one.key: entered[one.key] for one in kind.fields if one.is_secret and one.key in entered}
@@ -241,46 +265,56 @@ def _save(
     if link.purpose is Purpose.ADD:
         draft = read_draft(kind, typed.get("name", ""), {**typed, **secrets}, keeps_line_break=not is_checked)
         draft = replace(draft, note=link.note, ends_on=link.ends_on)
-        added = add_integration(ports, actor, draft, is_checked=is_checked, linked_only=link.linked_only)
+        closed = link.linked_only
+        added = add_integration(ports, actor, draft, is_checked=is_checked, linked_only=closed, also=also)
         return added.integration.name
     found = present(ports.store.read(actor.workspace), link.integration_id)
     values = {**known_values(found), **typed, **secrets}
-    draft = read_draft(kind, found.name, values, keeps_secret=True, keeps_line_break=not is_checked)
+    name = typed.get("name", found.name)
+    draft = read_draft(kind, name, values, keeps_secret=True, keeps_line_break=not is_checked)
     if not draft.credential:
         secret = kind.secret_field
         raise InvalidFields({secret.key if secret else "name": "Enter the secret."})
     if link.purpose is Purpose.ROTATE:
         plan = plan_rotation(ports, actor, link.integration_id, link.version)
-        begin_rotation(ports, actor, plan, replace(draft, ends_on=link.ends_on), is_checked=is_checked)
+        draft = replace(draft, name=found.name, ends_on=link.ends_on)
+        begin_rotation(ports, actor, plan, draft, is_checked=is_checked, also=also)
         return found.name
     if found.version != link.version:
         raise Changed(found.name)
     edit = plan_edit(ports, actor, link.integration_id)
-    kept = replace(draft, note=found.note, ends_on=found.ends_on)
-    sharing = Sharing(found.is_default, found.linked_only)
-    edit_integration(ports, actor, edit, kept, sharing, is_checked=is_checked)
-    return found.name
+    beside = link if typed else found
+    draft = replace(draft, note=beside.note, ends_on=beside.ends_on)
+    sharing = Sharing(beside.is_default, beside.linked_only)
+    edited = edit_integration(ports, actor, edit, draft, sharing, is_checked=is_checked, also=also)
+    return edited.integration.name
 
 
-def _mark_used(ports: Ports, person: Actor, link: EntryLink) -> None:
-    """Note that a link was used, for the sentence about it; the save itself has made it useless already."""
-    with ports.store.change(person.workspace) as change:
-        change.put(_kept(ports, person.workspace, replace(link, used_at=person.at)))
-        found = change.integrations.get(link.integration_id)
-        done = event(person, Action.ENTER_SECRET, found, person=link.asked_by)
+def _use_up(person: Actor, link: EntryLink) -> Also:
+    """End a link in the very change that keeps what was entered; of two, the second is refused there."""
+
+    def use_up(change: Change, integration: Integration) -> None:
+        name = _PREFIX + link.id
+        kept = change.settings.get(name)
+        if kept is None or _state_of(kept) in _ENDED:
+            raise LinkRefused(_ENDED[_USED], _AGAIN)
+        change.put(_ended(name, kept, _USED))
+        done = event(person, Action.ENTER_SECRET, integration, person=link.asked_by)
         record_news(change, done, (link.asked_by,))
+
+    return use_up
 
 
 def _usable(ports: Ports, reading: Reading, link_id: str, proof: str) -> EntryLink:
     """Find a link that can be used now. Raises ``LinkRefused`` with the reason."""
-    again = "Ask for a new one in Slack."
-    link = _link_of(ports, reading, link_id)
-    if link is None or link.proof != proof:
-        raise LinkRefused("This link is not known here, or it was not copied whole.", again)
-    if link.used_at:
-        raise LinkRefused("This link was used already.", again)
+    kept = reading.settings.get(_PREFIX + link_id) or ""
+    if (state := _state_of(kept)) in _ENDED:
+        raise LinkRefused(_ENDED[state], _AGAIN)
+    link = _opened(ports, reading.workspace, link_id, state) if kept else None
+    if link is None or not compare_digest(link.proof.encode(), proof.encode()):
+        raise LinkRefused("This link is not known here, or it was not copied whole.", _AGAIN)
     if ports.now() >= link.made_at + _LIFETIME:
-        raise LinkRefused("This link is older than 10 minutes.", again)
+        raise LinkRefused(_ENDED[_OVER], _AGAIN)
     if not link.integration_id:
         return link
     try:
@@ -288,7 +322,7 @@ def _usable(ports: Ports, reading: Reading, link_id: str, proof: str) -> EntryLi
     except (AlreadyDeleted, NotFound) as error:
         raise LinkRefused(error.message, "There is nothing to enter a secret for.") from error
     if found.version != link.version:
-        raise LinkRefused(f"“{found.name}” was changed after this link was made.", again)
+        raise LinkRefused(f"“{found.name}” was changed after this link was made.", _AGAIN)
     return link
 
 
@@ -308,7 +342,7 @@ def _context(workspace: Workspace, link_id: str) -> SealContext:
 
 
 def _kept(ports: Ports, workspace: Workspace, link: EntryLink) -> Setting:
-    """A link as it is kept: when it was made, to be forgotten by, and everything else sealed."""
+    """A link as it is kept: when it was made and by whom, to be ended by, and everything else sealed."""
     facts = {one.name: getattr(link, one.name) for one in fields(link) if one.name not in (_PRIVATE, "typed")}
     written = {key: one.isoformat() if isinstance(one, date) else one for key, one in facts.items() if one}
     parts = {
@@ -317,18 +351,13 @@ def _kept(ports: Ports, workspace: Workspace, link: EntryLink) -> Setting:
         **{_TYPED + key: Secret(text) for key, text in link.typed.items()},
     }
     sealed = ports.keyring.seal(_context(workspace, link.id), parts)
-    return Setting(_PREFIX + link.id, f"{link.made_at.isoformat()} {sealed}")
+    return Setting(_PREFIX + link.id, f"{link.made_at.isoformat()} {link.asked_by} {sealed}")
 
 
-def _link_of(ports: Ports, reading: Reading, link_id: str) -> EntryLink | None:
-    kept = reading.settings.get(_PREFIX + link_id)
-    if kept is None:
-        return None
-    parts = ports.keyring.open(_context(reading.workspace, link_id), Sealed(kept.partition(" ")[2]))
+def _opened(ports: Ports, workspace: Workspace, link_id: str, sealed: str) -> EntryLink:
+    parts = ports.keyring.open(_context(workspace, link_id), Sealed(sealed))
     facts = json.loads(parts[_FACTS].reveal())
-    for key in ("made_at", "used_at"):
-        if key in facts:
-            facts[key] = datetime.fromisoformat(facts[key])
+    facts["made_at"] = datetime.fromisoformat(facts["made_at"])
     if "ends_on" in facts:
         facts["ends_on"] = date.fromisoformat(facts["ends_on"])
     facts["purpose"] = Purpose(facts["purpose"])
@@ -336,11 +365,45 @@ def _link_of(ports: Ports, reading: Reading, link_id: str) -> EntryLink | None:
     return EntryLink(**facts, private=parts[_PRIVATE], typed=typed)
 
 
-def _drop_old(change: Change, at: datetime) -> None:
-    """Forget links that were over long ago, and the oldest where there are too many."""
-    kept = {name: text for name, text in change.settings.all().items() if name.startswith(_PREFIX)}
-    newest_first = sorted(kept, key=lambda name: kept[name], reverse=True)
+def _links_in(reading: Reading) -> dict[str, str]:
+    """Every link that is kept, by the name of its setting."""
+    return {name: text for name, text in reading.settings.all().items() if name.startswith(_PREFIX)}
+
+
+def _state_of(kept: str) -> str:
+    """How a link has ended; or, sealed, all that belongs to it."""
+    return kept.rpartition(" ")[2]
+
+
+def _made_at(kept: str) -> datetime:
+    return datetime.fromisoformat(kept.partition(" ")[0])
+
+
+def _ended(name: str, kept: str, state: str) -> Setting:
+    return Setting(name, f"{_made_at(kept).isoformat()} {state}")
+
+
+def _is_due(kept: str, at: datetime) -> bool:
+    """True for a link that is over and keeps its key, and for one that ended long ago."""
+    return at >= _made_at(kept) + (_KEPT if _state_of(kept) in _ENDED else _LIFETIME)
+
+
+def _end_old(change: Change, at: datetime) -> None:
+    """Drop the keys of links that are over, and forget those that ended long ago or are too many."""
+    kept = _links_in(change)
+    for name, text in kept.items():
+        if _state_of(text) not in _ENDED and _is_due(text, at):
+            change.put(_ended(name, text, _OVER))
+    ended = [name for name, text in kept.items() if _state_of(text) in _ENDED]
+    newest_first = sorted(ended, key=lambda name: kept[name], reverse=True)
     for place, name in enumerate(newest_first):
-        made_at = datetime.fromisoformat(kept[name].partition(" ")[0])
-        if place >= _MOST_KEPT or at - made_at > _KEPT:
+        if place >= _MOST_ENDED or _is_due(kept[name], at):
             change.remove(Setting(name, kept[name]))
+
+
+def _make_room(change: Change, maker: str) -> None:
+    """End the oldest links of somebody who has made many, and nobody else's."""
+    links = _links_in(change)
+    theirs = sorted((text, name) for name, text in links.items() if text.split(" ")[1] == maker)
+    for text, name in theirs[: max(0, len(theirs) - _MOST_OF_ONE + 1)]:
+        change.put(_ended(name, text, _OVER))

@@ -6,7 +6,7 @@ Errors of a change may be raised where the value is put, or when the block ends:
 whole block. Nothing of a change that raised is kept.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -233,6 +233,10 @@ class Change(Reading, Protocol):
         Raises:
             AlreadyDone: The same request was sent before; its outcome is in the error.
         """
+
+
+Also = Callable[[Change, Integration], None]
+"""What else belongs to a change that keeps an integration. What it raises undoes all of it."""
 
 
 @dataclass(frozen=True, slots=True)
