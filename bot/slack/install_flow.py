@@ -229,7 +229,8 @@ class InstallPages:
                 raise
             log.warning("an install failed: %s", known.message)
             response = self._refusal(known.message, known.hint, HTTPStatus.BAD_GATEWAY)
-        return _sent(response, start_response, self._slack)
+        body = _sent(response, start_response, self._slack)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else body
 
     def _answer(self, environ: "WSGIEnvironment") -> BoltResponse:
         path, method = environ.get("PATH_INFO", ""), environ["REQUEST_METHOD"]

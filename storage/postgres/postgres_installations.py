@@ -61,7 +61,7 @@ class PostgresInstallations:
         given = {"ws": holder}
         steps: list[Step] = [("begin_change", None), ("set_workspace", given), ("lock_installation", given)]
         with self._connected(_LONGEST_S) as connection:
-            rows = connection.ask(*steps, ("installation", given))[-1]
+            rows = connection.ask(*steps, ("locked_installation", given))[-1]
             known = installation_from(holder, rows[0][0]) if rows else None
             row = _LockedRow(known)
             yield row

@@ -508,6 +508,9 @@ select doc from installations where holder = %(ws)s
 -- because one that waits here sees what was there before it waited.
 select pg_advisory_xact_lock(hashtextextended(%(ws)s, 1818))
 
+-- name: locked_installation
+select doc from installations where holder = %(ws)s for update
+
 -- name: installations
 select holder, doc from installations where holder > %(after)s order by holder limit 500
 

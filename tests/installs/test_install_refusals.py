@@ -158,6 +158,13 @@ def test_state_is_bound_by_a_cookie_that_no_script_reads(browser: Browser) -> No
     assert got.header("location").startswith(browser.replica.cloud.url + "/oauth/v2/authorize?state=")
 
 
+def test_head_of_the_page_has_no_body(browser: Browser) -> None:
+    """A monitor that asks for the page's headers only gets no more than these."""
+    got = browser.go("/slack/install", "HEAD")
+
+    assert (got.status, got.body) == (200, "")
+
+
 @pytest.mark.parametrize(("method", "path"), [("PUT", "/slack/install"), ("POST", "/slack/oauth_redirect")])
 def test_other_requests_are_refused(method: str, path: str, browser: Browser) -> None:
     """Nothing else is answered there."""
