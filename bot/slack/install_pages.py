@@ -35,7 +35,7 @@ def asking_page(scopes: tuple[str, ...], optional_scopes: tuple[str, ...]) -> st
         "<p>Quaymaster keeps your team's container-registry integrations: who can log in to which registry, "
         "and what depends on that login.</p>"
         f"<h2>What it may do in your workspace, and why</h2><dl>{needed}</dl>{further}"
-        "<p>It reads no messages. Credentials are sealed when they are stored. When you remove the app, what "
+        "<p>It reads no messages but one on which you choose its shortcut. Credentials are sealed when they are stored. When you remove the app, what "
         "it keeps for your workspace is deleted after 30 days; if you install it again before, you find it "
         "all.</p>"
         '<form method="post"><button>Add to Slack</button></form>',
