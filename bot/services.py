@@ -96,11 +96,11 @@ def find_actor(
             bool(groups) and services.people.is_in_group(workspace, user_id, groups, fresh=fresh)
         )
 
+    people = tuple([admin for admin in rules.admins if admin[:1] in "UW"])
     role = role_of(
         person,
         workspace.team_id,
         is_named_admin=is_among(rules.admins),
         is_editor=not rules.editors or is_among(rules.editors),
     )
-    people = tuple(admin for admin in rules.admins if admin[:1] in "UW")
     return Actor(workspace, user_id, role, services.ports.now(), request_id=request_id, admins=people)

@@ -80,7 +80,7 @@ def notice(text: str) -> Message:
 
 
 def modal(title: str, blocks: Sequence[Block], **more: Any) -> View:
-    """A modal; ``more`` holds ``callback_id``, ``submit``, ``private_metadata``."""
+    """A modal; ``more`` has ``callback_id``, ``submit``, ``private_metadata``."""
     return {
         "type": "modal",
         "title": plain(title),
@@ -192,7 +192,7 @@ def grouped_menu(
 
 
 def text_input(action_id: str, initial: str = "", placeholder: str = "", **more: Any) -> Block:
-    """A box to type in; ``more`` holds ``multiline``, ``max_length``, ``dispatch_action_config``."""
+    """A box to type in; ``more`` has ``multiline``, ``max_length``, ``dispatch_action_config``."""
     block: Block = {"type": "plain_text_input", "action_id": action_id, **more}
     if initial:
         block["initial_value"] = initial
@@ -200,7 +200,7 @@ def text_input(action_id: str, initial: str = "", placeholder: str = "", **more:
 
 
 def labelled(label: str, element: Block, block_id: str, **more: Any) -> Block:
-    """An input with its label; ``more`` holds ``optional``, ``hint``, ``dispatch_action``."""
+    """An input with its label; ``more`` has ``optional``, ``hint``, ``dispatch_action``."""
     hint = more.pop("hint", "")
     block: Block = {"type": "input", "block_id": block_id, "label": plain(label), "element": element, **more}
     return {**block, "hint": plain(hint)} if hint else block

@@ -18,7 +18,7 @@ def explained(error: QuaymasterError) -> Message:
 def unexpected(incident: str) -> Message:
     """Explain what nobody foresaw; the log has the same id."""
     text = f"Something went wrong (id {incident}). It may not have been done: look, then try again."
-    return message(text, [section(f":warning: {text}\nIf it stays, give the operator this id.")])
+    return message(text, [section(f":warning: {text}\nIf it happens again, give the operator this id.")])
 
 
 def busy() -> Message:

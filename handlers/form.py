@@ -185,7 +185,7 @@ def undecided_note(servers: Sequence[Server]) -> list[Block]:
 
 
 def _typed_values(form: Form, kind: Kind) -> dict[str, str]:
-    """What is in the fields of a kind, by key. It may hold secrets."""
+    """What is in the fields of a kind, by key. It may contain secrets."""
     return {field.key: state_value(form.values, field.key, VALUE) for field in kind.fields}
 
 

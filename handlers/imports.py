@@ -122,7 +122,7 @@ def _nothing_new(found: tuple[Found, ...]) -> str:
     """Say why there is nothing to import."""
     findings = {one.finding for one in found}
     if findings == {FoundLogin.SAME}:
-        return "All of this is there already."
+        return "All of this is already there."
     if findings == {FoundLogin.UNREADABLE}:
         return "None of this can be imported as it is."
     return "Nothing here is new."

@@ -220,14 +220,14 @@ def _asked(done: Linked) -> list[Block]:
 
 def _alike(target: Target, similar: Target, name: str, settings_url: str | None) -> Message:
     """Ask which of two targets that look alike is meant."""
-    text = f"There is {code(similar.in_words)} already. Is {code(target.in_words)} another one?"
+    text = f"There is already {code(similar.in_words)}. Is {code(target.in_words)} a different one?"
     kind, url = target.kind.value, settings_url or ""
     buttons = actions(
         button(f"Link {similar.name}"[:75], _ALIKE, pack(_Sure(name, kind, similar.name, url)), "primary"),
         button(f"{target.name} is another one"[:75], _NEW, pack(_Sure(name, kind, target.name, url))),
         button("Cancel", _CANCEL),
     )
-    return message(f"Is {target.in_words} another one than {similar.in_words}?", [section(text), buttons])
+    return message(f"Is {target.in_words} different from {similar.in_words}?", [section(text), buttons])
 
 
 def _replacing(done: Linked, settings_url: str | None) -> Message:

@@ -257,7 +257,7 @@ def _drawn_once(row: Listed, kind: Kind, actor: Actor) -> list[Block]:
     is_fresh = integration.check is not None and actor.at - integration.check.at < _FRESH_FOR
     key = (integration.id, may(actor, Action.EDIT, integration.owner), is_fresh)
     known = _drawn.get(key)
-    # A change makes a new object, so what the same one holds was not changed.
+    # A change makes a new object, so what the same one contains was not changed.
     if known and known[0] is integration and known[1] == row.dependencies:
         return known[2]
     if len(_drawn) >= _MOST_DRAWN:

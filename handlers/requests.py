@@ -85,7 +85,7 @@ def _linked(event: Event) -> tuple[str, list[Block]]:
 
 
 def _allowed(event: Event) -> tuple[str, list[Block]]:
-    return f":white_check_mark: {_who(event)} allowed that {_target(event)} fetches {bold(event.name)}.", []
+    return f":white_check_mark: {_who(event)} allowed {_target(event)} to fetch {bold(event.name)}.", []
 
 
 def _removed(event: Event) -> tuple[str, list[Block]]:

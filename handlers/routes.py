@@ -128,12 +128,12 @@ class Press:
     value: str
     """The button's value, the chosen option's, or what was typed."""
     state: Mapping[str, Any] = field(repr=False)
-    """What is in every input of the surface, by block id and action id. It may hold secrets."""
+    """What is in every input of the surface, by block id and action id. It may contain secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A submitted form. It may hold secrets: it is never logged."""
+    """A submitted form. It may contain secrets: it is never logged."""
 
     values: Mapping[str, Any] = field(repr=False)
     facts: Mapping[str, Any]

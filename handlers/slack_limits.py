@@ -148,7 +148,7 @@ def _in_header(block: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _in_context(block: Mapping[str, Any]) -> Iterator[str]:
-    """Small text holds one to ten elements."""
+    """Small text has one to ten elements."""
     elements = block.get("elements", [])
     if not 1 <= len(elements) <= 10:
         yield "a context takes 1 to 10 elements"
@@ -158,7 +158,7 @@ def _in_context(block: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _in_actions(block: Mapping[str, Any]) -> Iterator[str]:
-    """A row of controls holds 1 to 25, each with its own action id."""
+    """A row of controls has 1 to 25, each with its own action id."""
     elements = block.get("elements", [])
     if not 1 <= len(elements) <= 25:
         yield "actions take 1 to 25 elements"

@@ -50,8 +50,8 @@ _VERDICTS = {
     Outcome.UNREACHABLE: ":warning: *Unreachable or misconfigured*: the registry could not be asked.",
 }
 _REFUSALS = {
-    Refused.ADDRESS: ":no_entry: *Quaymaster is kept out*: nobody looked at this login.",
-    Refused.CERTIFICATE: ":no_entry: *A client certificate is wanted*: nobody looked at this login.",
+    Refused.ADDRESS: ":no_entry: *Quaymaster is blocked*: nobody looked at this login.",
+    Refused.CERTIFICATE: ":no_entry: *A client certificate is required*: nobody looked at this login.",
     Refused.RATE: ":hourglass: *Asked too often*: nobody looked at this login.",
 }
 """The verdict on what was refused before the login was looked at."""
@@ -80,7 +80,7 @@ def test(words: Words, surface: Surface, services: Services, actor: Actor, ask: 
 
 def _test_all(words: str, surface: Surface, services: Services, actor: Actor) -> None:
     begin(services, actor, read_filter(services, actor, words))
-    surface.show(notice(":hourglass_flowing_sand: Testing. My message to you says how far it is."))
+    surface.show(notice(":hourglass_flowing_sand: Testing. My message to you shows the progress."))
 
 
 def test_all_pressed(surface: Surface, services: Services, actor: Actor) -> None:
@@ -91,7 +91,7 @@ def test_all_pressed(surface: Surface, services: Services, actor: Actor) -> None
 def cancel_round(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """End a round; its message says so when the registry that is being asked has answered."""
     is_ended = end_round(services.ports, actor, read_value(Cancelled, press.value, "test all").id)
-    surface.show(notice("The test ends after this registry." if is_ended else "This test is over already."))
+    surface.show(notice("The test ends after this registry." if is_ended else "This test is already over."))
 
 
 def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:

@@ -190,12 +190,12 @@ class _Meant:
 def _alike(target: Target, similar: Target, days: int) -> Message:
     """Ask which of two targets that look alike is meant."""
     kind = target.kind.value
-    text = f"There is {code(similar.in_words)} already. Is {code(target.in_words)} another one?"
+    text = f"There is already {code(similar.in_words)}. Is {code(target.in_words)} a different one?"
     buttons = actions(
         button(f"For {similar.name}"[:75], _SIMILAR, pack(_Meant(kind, similar.name, days)), "primary"),
         button(f"{target.name} is another one"[:75], _NEW, pack(_Meant(kind, target.name, days))),
     )
-    return message(f"Is {target.in_words} another one than {similar.in_words}?", [section(text), buttons])
+    return message(f"Is {target.in_words} different from {similar.in_words}?", [section(text), buttons])
 
 
 def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:

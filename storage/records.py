@@ -46,7 +46,7 @@ _NEWS = "news"
 REQUESTS = "requests"
 AUDIT = "audit"
 HEAD = "head"
-"""The tables of a workspace; the last holds the seal of the newest audit entry's hash."""
+"""The tables of a workspace; the last has the seal of the newest audit entry's hash."""
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -70,7 +70,7 @@ class DoneRequest:
 
 
 Value = Integration | Dependency | Bar | WorkflowToken | Setting | News | DoneRequest | AuditEntry
-"""What a row holds."""
+"""What a row is."""
 
 
 class _Form(NamedTuple):
@@ -98,7 +98,7 @@ class Codec(Generic[T]):
 
         Args:
             kind: The dataclass.
-            without: The field that the row's key holds.
+            without: The field that is the row's key.
             unwritten: Fields that are read where a row has them, and never written.
         """
         hints = get_type_hints(kind)
@@ -283,7 +283,7 @@ def record_of(value: Value) -> tuple[str, str, Fields]:
 
 def value_in(table: str, key: str, row: Fields) -> Value | None:
     """
-    Read a row of a table; ``None`` for a table that holds no values.
+    Read a row of a table; ``None`` for a table that has no values.
 
     Raises:
         KeyError, ValueError, TypeError, AttributeError: It is not a row of ours.
@@ -339,7 +339,7 @@ class Identities:
         return replace(one, **self._opened(one.id, one.identity))
 
     def needs_sealing(self, one: Integration) -> bool:
-        """True when it was read from a row that holds its identity in the clear."""
+        """True when it was read from a row that has its identity in the clear."""
         return one.identity is None and bool(one.username or one.options)
 
     def _context(self, integration_id: str) -> SealContext:

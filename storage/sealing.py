@@ -17,7 +17,7 @@
 The associated data (AAD) binds a record to its place and to where it may go: moved to another workspace or
 integration, or beside another server, it does not open. The id in it is random and never the name, so a
 rename needs no re-sealing.
-No error holds any part of a plaintext or a key.
+No error contains any part of a plaintext or a key.
 
 Source: NIST SP 800-38D (random nonces are safe to 2^32 seals a key); RFC 5869 (HKDF).
 """
@@ -162,7 +162,7 @@ class Keyring:
         return self._primary.seal(context, padded(credential), os.urandom(_NONCE_BYTES))
 
     def open(self, context: SealContext, sealed: Sealed) -> Credential:
-        """Open a sealed credential. Raises ``KeyringFailure``, which holds no part of the plaintext."""
+        """Open a sealed credential. Raises ``KeyringFailure``, which contains no part of the plaintext."""
         return _credential_from(self._open(context, sealed))
 
     def has_key_for(self, sealed: Sealed) -> bool:

@@ -131,7 +131,7 @@ class UnknownIntegration(NotFound):
     """No integration of that name. ``nearest`` are names that look like it."""
 
     def __init__(self, name: str, nearest: tuple[str, ...] = ()) -> None:
-        hint = f"Did you mean {quoted(nearest)}?" if nearest else "/integrations list shows those there are."
+        hint = f"Did you mean {quoted(nearest)}?" if nearest else "/integrations list shows them all."
         super().__init__(f"There is no integration named “{shortened(name)}”.", hint)
         self.name = name
         self.nearest = nearest
@@ -221,7 +221,7 @@ class TokenRefused(QuaymasterError):
     def __init__(self) -> None:
         super().__init__(
             "This workflow token is not valid.",
-            "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are.",
+            "It may be mistyped, expired or revoked: /integrations token list shows the tokens.",
         )
 
 
@@ -257,7 +257,7 @@ class NameTaken(Conflict):
     """Another integration has this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The name “{name}” is already used.", "Choose another, or edit the one there is.")
+        super().__init__(f"The name “{name}” is already used.", "Choose another, or edit that integration.")
         self.name = name
 
 
@@ -310,14 +310,14 @@ class UseOutdated(Conflict):
     """What a fetch was decided on is not so any more."""
 
     def __init__(self) -> None:
-        super().__init__("It was changed at this moment; nothing was handed out.", "Try again.")
+        super().__init__("It was changed at this moment, so nothing was handed out.", "Try again.")
 
 
 class AlreadyDone(Conflict):
     """This very request was done before. ``outcome`` is what it came to."""
 
     def __init__(self, outcome: str) -> None:
-        super().__init__("This was done already.", "There is nothing left to do.")
+        super().__init__("This was already done.", "There is nothing left to do.")
         self.outcome = outcome
 
 
@@ -462,7 +462,7 @@ class RecordUnreadable(KeyringFailure):
 
 
 class Unsealable(KeyringFailure):
-    """A credential holds characters that are not text."""
+    """A credential contains characters that are not text."""
 
     def __init__(self) -> None:
         super().__init__("This credential holds characters that are not text.", "Type it again.")

@@ -67,7 +67,7 @@ class Workspace(NamedTuple):
 
 
 class Role(StrEnum):
-    """What a person may do at most; ``bot/core/access.py`` holds the table."""
+    """What a person may do at most; the table is in ``bot/core/access.py``."""
 
     NOBODY = "nobody"
     VIEWER = "viewer"

@@ -171,7 +171,7 @@ def _unwritable(path: Path, error: OSError) -> _Stopped:
 
 def _keep_docker_config(path: Path, config: str) -> str | None:
     """
-    Put logins into a docker configuration; what else the file holds stays.
+    Put logins into a docker configuration; whatever else the file contains stays.
 
     The file is of mode 0600 and at every moment either as it was or whole.
 

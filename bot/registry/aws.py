@@ -206,7 +206,7 @@ class AwsLogins:
         import botocore.session
         from botocore.config import Config
 
-        # At DEBUG botocore logs answers whole, and an answer holds the password.
+        # At DEBUG botocore logs answers whole, and an answer contains the password.
         logging.getLogger("botocore").setLevel(logging.WARNING)
         session = botocore.session.Session(session_vars=_NO_FILES)
         config = Config(

@@ -48,7 +48,7 @@ class RegistryClient:
     ) -> None:
         """
         Args:
-            kinds: The rows; they say which field holds the secret and which token servers belong where.
+            kinds: The rows; they say which field has the secret and which token servers belong where.
             allowed_networks: Where registries may be besides public addresses.
             resolver: From a host name to addresses.
             clock: Monotonic seconds.

@@ -88,7 +88,7 @@ class _PayloadWord(Middleware):
     """
     Reads a command again that Bolt's parser lost, and finds the workspace of an organization's request.
 
-    A form that holds the word ``payload`` anywhere is taken for an interaction and parsed to nothing
+    A form that contains the word ``payload`` anywhere is taken for an interaction and parsed to nothing
     (slack_bolt/request/internals.py, ``parse_body``). The signature has been checked.
     """
 

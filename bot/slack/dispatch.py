@@ -370,7 +370,7 @@ def _begin_nothing(services: Services, actor: Actor) -> None:
 
 
 def _refuse_secret(services: Services, actor: Actor, text: str) -> None:
-    """Refuse a command that holds a secret, and keep in the history that it happened, without the text."""
+    """Refuse a command that contains a secret, and keep in the history that it happened, without the text."""
     if looks_secret(text):
         token_ids = ids_in(text)
         # The advice to revoke it counts more than the entry, so a store that fails does not stand before it.

@@ -389,7 +389,7 @@ def check_shape(body: bytes, content_type: str) -> None:
 
 def _check_form(decoded: str) -> None:
     """
-    Check a form: a command's fields, or one field that holds an interaction.
+    Check a form: a command's fields, or one field that contains an interaction.
 
     A command is the most frequent request, and Bolt parses it anyway: here its fields are only looked for.
     """

@@ -40,7 +40,7 @@ _SETTINGS = {
     # Threads that wait for nothing cost next to nothing.
     "threads": 80,
     "max_request_body_size": _LARGEST_BODY,
-    # Larger ones would go to a temporary file, and a form holds a secret.
+    # Larger ones would go to a temporary file, and a form contains a secret.
     "inbuf_overflow": 2 * _LARGEST_BODY,
     "outbuf_overflow": 16 * _LARGEST_BODY,
     "asyncore_use_poll": True,  # `select` fails beyond 1,024 descriptors

@@ -1,4 +1,4 @@
-"""What ``touch`` has noted and no file holds yet: when targets and tokens last used an integration.
+"""What ``touch`` has noted and no file has yet: when targets and tokens last used an integration.
 
 It is kept beside a view, so that a reader of the view reads both from one state. Readers only look up in it
 and take no lock; noting and copying take the lock of the workspace.

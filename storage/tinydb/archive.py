@@ -1,6 +1,6 @@
 """The history of a workspace: its newest entries from memory, older ones from the archive.
 
-The workspace's file holds the newest entries; whenever ``FULL_AT`` of them are reached, the oldest
+The workspace's file has the newest entries; whenever ``FULL_AT`` of them are reached, the oldest
 ``SEGMENT`` go to a file of their own, ``audit/<workspace>-<sequence of its first entry>.db``, which is
 written again only when it is sealed under a new key. So a long history slows no change, and the file that
 holds an entry follows from its number.

@@ -4,8 +4,8 @@
 2. ``<name>.prev`` becomes a second name of the present file, for ``quaymaster store repair``.
 3. ``<name>.tmp`` is renamed over the file, and the directory is flushed. Only now is the change durable.
 
-When the present file holds a secret that must be gone, step 2 removes it under every name it was kept by, and
-after step 3 ``<name>.prev`` is written as a copy of the new file.
+When the present file contains a secret that must be gone, step 2 removes it under every name it was kept by,
+and after step 3 ``<name>.prev`` is written as a copy of the new file.
 
 A full disk refuses what grows. What makes room (a deletion) is written in the place of ``.reserve``, and
 the reserve is put back at once, so that deleting goes on working.

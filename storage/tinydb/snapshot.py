@@ -89,7 +89,7 @@ class LastUsed:
         return not self._unwritten
 
     def unwritten(self) -> dict[UseKey, datetime]:
-        """A copy of what no file holds yet."""
+        """A copy of what no file has yet."""
         with self._lock:
             return dict(self._unwritten)
 
@@ -167,7 +167,7 @@ class _Groups(Generic[K, V]):
 
 
 class Snapshot:
-    """What one workspace holds. Loading and changing both fill it by ``add`` and ``discard``."""
+    """Everything of one workspace. Loading and changing both fill it by ``add`` and ``discard``."""
 
     __slots__ = (
         "_found",
@@ -376,7 +376,7 @@ class Snapshot:
 
     def tokens_found(self, words: tuple[str, ...], at: datetime) -> tuple[list[WorkflowToken], int]:
         """
-        The tokens that hold every word: those valid at a time first, of both the newest first.
+        The tokens that contain every word: those valid at a time first, of both the newest first.
 
         Returns:
             The tokens, and how many of them are valid.
@@ -432,7 +432,7 @@ def _token_holds(token: WorkflowToken, words: Sequence[str]) -> bool:
 
 
 def _first_row(keys: Sequence[str], window: Window) -> int:
-    """Where a page begins: never past the last page that holds a row, never before the first."""
+    """Where a page begins: never past the last page that has a row, never before the first."""
     if window.before is not None:
         return max(0, bisect_left(keys, window.before) - window.size)
     start = bisect_right(keys, window.after) if window.after is not None else 0

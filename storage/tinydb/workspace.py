@@ -108,7 +108,7 @@ class OpenWorkspace:
 
     @property
     def snapshot(self) -> Snapshot:
-        """What the workspace holds now. Raises ``StoreDamaged`` when damage was met after the start."""
+        """What is in the workspace now. Raises ``StoreDamaged`` when damage was met after the start."""
         if self._damage:
             raise self._damage
         return self._snapshot

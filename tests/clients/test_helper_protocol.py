@@ -283,5 +283,5 @@ def test_revoked_token_is_told(place, helper, token):
     place.revoke(token)
     said = helper("get", said=SERVER)
 
-    hint = "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are."
+    hint = "It may be mistyped, expired or revoked: /integrations token list shows the tokens."
     assert heard(said) == (1, *told("This workflow token is not valid.", hint))

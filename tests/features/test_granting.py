@@ -112,7 +112,7 @@ def test_link_by_another_is_a_note_until_the_owner_allows_it(free):
 
     assert "This is a note" in noted.text
     assert dependency(free).granted_by == MEMBER
-    assert "allowed that `project web-shop` fetches *my_registry*" in free.seen(COLLEAGUE).text
+    assert "allowed `project web-shop` to fetch *my_registry*" in free.seen(COLLEAGUE).text
     assert fetch(free, text).integration.name == "my_registry"
 
 

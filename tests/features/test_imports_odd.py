@@ -70,7 +70,7 @@ def test_what_cannot_be_imported_says_why(paste, key, entry, said):
     ("entries", "said"),
     [
         ({"one.example.com": {}, "two.example.com": {}}, "None of this can be imported as it is."),
-        ({"my.example.com": auth()}, "All of this is there already."),
+        ({"my.example.com": auth()}, "All of this is already there."),
         ({"my.example.com": auth("other"), "two.example.com": {}}, "Nothing here is new."),
     ],
 )

@@ -33,8 +33,8 @@ def test_verdict_and_reason(free, registry, result, verdict):
 @pytest.mark.parametrize(
     ("refused", "verdict"),
     [
-        (Refused.ADDRESS, "*Quaymaster is kept out*"),
-        (Refused.CERTIFICATE, "*A client certificate is wanted*"),
+        (Refused.ADDRESS, "*Quaymaster is blocked*"),
+        (Refused.CERTIFICATE, "*A client certificate is required*"),
         (Refused.RATE, "*Asked too often*"),
     ],
 )

@@ -30,7 +30,7 @@ def test_everything_is_tested(office, registry):
     """Each is asked once; one message begins, and in the end says what was found."""
     office.command("test all")
 
-    assert any("says how far it is" in one.text for one in office.slack.shown)
+    assert any("shows the progress" in one.text for one in office.slack.shown)
     assert len(registry.checked) == 3
     assert len(office.slack.called("chat.postMessage")) == 1
     assert "Tested 3 of 3: 3 works" in messages(office)[-1]

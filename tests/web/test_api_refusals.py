@@ -24,7 +24,7 @@ TAGS = "/v1/integrations/my_registry/tags?repository=team/app"
 UNAUTHORIZED = {
     "code": "unauthorized",
     "message": "This workflow token is not valid.",
-    "hint": "It may be mistyped, expired or revoked: /integrations token list shows the tokens there are.",
+    "hint": "It may be mistyped, expired or revoked: /integrations token list shows the tokens.",
 }
 
 
@@ -234,7 +234,8 @@ def test_error_is_three_lines_for_a_shell(place, token):
 
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert answer.body.decode() == (
-        "not_found\nThere is no integration with this name.\nGET /v1/integrations lists those there are.\n"
+        "not_found\nThere is no integration with this name.\n"
+        "GET /v1/integrations lists what this token can fetch.\n"
     )
 
 

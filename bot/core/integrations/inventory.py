@@ -124,7 +124,7 @@ def find_integration(ports: Ports, actor: Actor, name: str) -> Integration:
 
 def find_like(ports: Ports, actor: Actor, text: str) -> tuple[Integration, ...]:
     """
-    Find at most 100 integrations whose name, server or type holds each word, the one of this name first.
+    Find at most 100 integrations whose name, server or type contains each word, the one of this name first.
 
     Raises:
         NotPermitted.
@@ -161,7 +161,8 @@ def _raise_missing(reading: Reading, integration_id: str) -> NoReturn:
     entry = reading.history.deletion(integration_id)
     if entry is None:
         raise NotFound(
-            "This integration does not exist in this workspace.", "/integrations list shows those there are."
+            "This integration does not exist in this workspace.",
+            "/integrations list shows every integration.",
         )
     raise AlreadyDeleted(entry.event.name, entry.event.actor, entry.event.at)
 

@@ -90,7 +90,9 @@ def rename_target(ports: Ports, actor: Actor, old: Target, new: Target) -> int:
         uses = change.dependencies.of_target(old)
         tokens = change.tokens.of_target(old)
         if not uses and not tokens:
-            raise InvalidInput(f"There is no {old.in_words}.", "/integrations targets shows those there are.")
+            raise InvalidInput(
+                f"There is no {old.in_words}.", "/integrations targets lists the known targets."
+            )
         for use in uses:
             _move(change, use.dependency, new)
         for integration in change.integrations.all():

@@ -35,7 +35,7 @@ class CredentialKeyring(Protocol):
         """Seal under the primary key, bound to ``context``."""
 
     def open(self, context: SealContext, sealed: Sealed) -> Credential:
-        """Open a sealed credential. Raises ``KeyringFailure``, which holds no part of the plaintext."""
+        """Open a sealed credential. Raises ``KeyringFailure``, which contains no part of the plaintext."""
 
     def new_box(self) -> NewBox:
         """Make a key pair for one message."""

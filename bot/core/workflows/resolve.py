@@ -185,7 +185,7 @@ def server_asked_for(text: str) -> Server:
     Docker would take ``registry.example.com:5000`` for an image of Docker Hub; a person means the server.
 
     Raises:
-        InvalidInput: It holds an invalid address.
+        InvalidInput: It contains an invalid address.
     """
     scheme, separator, rest = text.partition("://")
     if separator:
@@ -212,12 +212,12 @@ def raise_not_named(reading: Reading, name: str, token: WorkflowToken) -> NoRetu
     deletion = reading.history.deletion_named(name) if NAME.fullmatch(name) else None
     if hint := _new_name(reading, name, token, deletion.sequence if deletion else 0):
         raise NotFound(message, hint)
-    raise _gone(deletion, message, "GET /v1/integrations lists those there are.")
+    raise _gone(deletion, message, "GET /v1/integrations lists what this token can fetch.")
 
 
 def raise_gone(reading: Reading, integration: Integration) -> NoReturn:
     """Say to a workflow that an integration is gone, and who deleted it. Raises ``NotFound``."""
-    message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists those there are."
+    message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists what this token can fetch."
     raise _gone(reading.history.deletion(integration.id), message, hint)
 
 

@@ -1,6 +1,6 @@
 """The endpoints: each reads its call, calls the core, and answers.
 
-``/v1/openapi.json`` describes them; a test holds the two against each other.
+``/v1/openapi.json`` describes them; a test compares the two.
 """
 
 import json

@@ -206,7 +206,7 @@ def _route(path: str) -> tuple[Endpoint, str]:
         path = f"{_NAMED}{{name}}{slash}{rest}"
     endpoint = ENDPOINTS.get(path)
     if endpoint is None or (not name and "{" in path):
-        raise NoSuchPath("The API has no such path.", "GET /v1/openapi.json lists those there are.")
+        raise NoSuchPath("The API has no such path.", "GET /v1/openapi.json lists every path.")
     return endpoint, name if name.isascii() else name.encode("latin-1").decode(errors="replace")
 
 

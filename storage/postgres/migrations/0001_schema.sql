@@ -2,7 +2,7 @@
 -- row-level security compares it with what the transaction set as quaymaster.ws: a statement that forgot the
 -- workspace would see nothing. The server's role needs to own none of this; grants.sql says what it needs.
 --
--- "doc" holds the record as storage/records.py writes it; what is searched, sorted or referred to has a column
+-- "doc" has the record as storage/records.py writes it; what is searched, sorted or referred to has a column
 -- of its own beside it. "C" collations sort as Python does. Secrets are sealed before they come here.
 
 create table workspaces (
