@@ -104,6 +104,21 @@ def through_every_form(team, registry):
     team.submit({"URL": "https://moved.example.com", "Password": MARKER + "2"}, ADMIN)
 
 
+def through_a_rotation(team, registry):
+    """Rotate to the marker: refused, accepted, looked at, tested, rolled back; then again, and retired."""
+    team.command("rotate my_registry", ADMIN)
+    for registry.result in (REJECTED, ACCEPTED):
+        team.submit({"Username": "robot", "Password": MARKER + "3"}, ADMIN)
+    team.close(ADMIN)
+    for typed in ("show my_registry", "test my_registry", "edit my_registry", "history my_registry"):
+        team.command(typed, ADMIN)
+    team.press("Roll back", ADMIN, on=team.command("rotate my_registry", ADMIN))
+    team.command("rotate my_registry", ADMIN)
+    team.submit({"Password": MARKER + "4"}, ADMIN)
+    team.close(ADMIN)
+    team.press("Retire", ADMIN, on=team.command("rotate my_registry", ADMIN))
+
+
 def through_every_odd_import(team):
     """The marker as a password in a store's entry, in an address, twice, and confirmed by two people."""
     twice = json.loads(config("https://twice.example.com", "twice.example.com", password=MARKER))
@@ -179,6 +194,7 @@ def everything(marked, registry, outside, watched, watched_keyring):
     """All that left, in one text, after the marker went everywhere."""
     through_every_verb(marked, registry)
     through_every_form(marked, registry)
+    through_a_rotation(marked, registry)
     through_every_odd_import(marked)
     through_errors_of_the_registry(marked, registry)
     registry.error = None
