@@ -335,6 +335,10 @@ class Rotations:
         assert self.shown() == self.expected(self.model)
         assert self.openable() == self.model.kept
 
+    def written(self):
+        """Everything that is on disk."""
+        return [path.read_bytes() for path in self.folder.rglob("*") if path.is_file()]
+
     def openable(self):
         """Every password that any file opens to, as whatever it was sealed."""
         found, opened = self.found, set()
@@ -343,12 +347,7 @@ class Rotations:
             for context in (seal_context, former_context, prepared_context)
             for closed in (False, True)
         ]
-        texts = {
-            Sealed(text.decode())
-            for path in self.folder.rglob("*")
-            if path.is_file()
-            for text in SEALED.findall(path.read_bytes())
-        }
+        texts = {Sealed(text.decode()) for written in self.written() for text in SEALED.findall(written)}
         keyring = Keyring(ROOTS)
         for text in texts:
             for context in contexts:
