@@ -1,18 +1,23 @@
 """The page for secrets in Chromium: what is typed there is sealed before it leaves the browser."""
 
+import base64
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 from playwright.sync_api import expect
 
 from bot.core.integrations.credentials import open_credential
 from bot.web.secret_page import SECRETS_PATH, secret_page
 from bot.web.server import WebServer, dispatcher
+from tests.fakes.browser_side import sealed
 from tests.fakes.logging_proxy import LoggingProxy
+from tests.fakes.people import MEMBER
 from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.team import ACME, TYPED
 from tests.features.test_ask import url_in
@@ -20,6 +25,11 @@ from tests.features.test_ask import url_in
 pytestmark = pytest.mark.needs("chromium")
 
 CANARY = "canary-4711-battery-staple"
+LEFT_SAID = "You are no longer a member of this workspace. Ask one of its admins."
+
+
+EXPECTED = ("status of 4", "net::ERR_FAILED", "Content Security Policy", "Cross-Origin-Opener-Policy")
+"""What Chromium logs of requests that are refused here."""
 
 
 @contextmanager
@@ -76,7 +86,7 @@ def page(chromium_browser):
     yield opened
     context.close()
 
-    assert [one for one in errors if "status of 4" not in one] == []
+    assert [one for one in errors if not any(known in one for known in EXPECTED)] == []
 
 
 def files_of(folder: Path) -> bytes:
@@ -98,7 +108,10 @@ def test_secret_is_sealed_in_the_browser(office, page, caplog, tmp_path):
     assert b"ephemeral" in office.proxy.seen
     assert url.partition("#")[2].encode() not in office.proxy.seen
     assert CANARY not in caplog.text
+    assert office.team.find("my_registry").id.encode() in files_of(tmp_path)
     assert CANARY.encode() not in files_of(tmp_path)
+    assert re.search(CANARY.encode().hex().encode(), files_of(tmp_path)) is None
+    assert base64.b64encode(CANARY.encode())[:-4] not in office.proxy.seen + files_of(tmp_path)
     assert not any(CANARY in shown.raw for shown in office.team.slack.shown)
 
 
@@ -128,18 +141,115 @@ def test_refused_secret_can_be_typed_again(office, page, registry):
     assert office.password() == CANARY
 
 
-def test_used_link_says_so(office, page):
-    """A link that was used shows no field, and a sentence."""
+def use(_office, url):
+    """Use a link in another browser."""
+    requests.post(url.partition("#")[0], json=sealed(url, password="faster"), timeout=10).raise_for_status()
+
+
+def rename(office, _url):
+    """Edit the integration."""
+    office.team.command("edit my_registry")
+    office.team.submit({"Integration Name": "renamed"})
+
+
+REFUSALS = [
+    (use, "This link was used already. Ask for a new one in Slack."),
+    (
+        lambda office, _: office.team.slack.clock.advance(600),
+        "This link is older than 10 minutes. Ask for a new one in Slack.",
+    ),
+    (rename, "“renamed” was changed after this link was made. Ask for a new one in Slack."),
+    (
+        lambda office, _: office.team.press("Yes", on=office.team.command("delete my_registry")),
+        "“my_registry” is already gone. There is nothing to enter a secret for.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), REFUSALS)
+def test_link_that_cannot_be_used_says_why(office, page, change, said):
+    """A link that cannot be used any more shows no field, and a sentence."""
     url = office.link()
+    change(office, url)
+    page.goto(url)
+    expect(page.get_by_role("status")).to_have_text(said)
+
+    assert page.get_by_label("Password").count() == 0
+
+
+LATER = [*REFUSALS, (lambda office, _: office.team.change_person(MEMBER, deleted=True), LEFT_SAID)]
+
+
+@pytest.mark.parametrize(("change", "said"), LATER)
+def test_page_that_is_open_says_why(office, page, change, said):
+    """What happens while somebody types is said after Save; what was typed is gone from the page."""
+    url = office.link()
+    page.goto(url)
+    page.get_by_label("Password").fill(CANARY)
+    change(office, url)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_have_text(said)
+
+    assert page.get_by_label("Password").count() == 0
+    assert CANARY.encode() not in office.proxy.seen
+
+
+def test_wrong_key_says_so(office, page):
+    """With the key of another link nothing is shown of this one."""
+    url, other = office.link(), office.link()
+    page.goto(f"{url.partition('#')[0]}#{other.partition('#')[2]}")
+    expect(page.get_by_role("status")).to_contain_text("not known here, or it was not copied whole")
+
+    assert "my_registry" not in page.content()
+
+
+def test_preview_robot_uses_nothing_up(office, page):
+    """100 GETs by a robot and two looks by a person leave the link usable."""
+    url = office.link()
+    answers = {page.request.get(url.partition("#")[0]).status for _ in range(100)}
+    page.goto(url)
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.goto("about:blank")
     page.goto(url)
     page.get_by_label("Password").fill(CANARY)
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("is saved")
-    page.goto("about:blank")
-    page.goto(url)
-    expect(page.get_by_role("status")).to_have_text("This link was used already. Ask for a new one in Slack.")
+
+    assert answers == {200}
+    assert office.password() == CANARY
+
+
+def test_plain_http_says_so(office, page):
+    """Where the browser seals nothing, because the page came by plain http, nobody can type a secret."""
+    page.goto(office.link().replace("127.0.0.1", "0.0.0.0"))
+    expect(page.get_by_role("status")).to_contain_text("only on https pages")
 
     assert page.get_by_label("Password").count() == 0
+
+
+def test_nothing_of_others_is_loaded(office, page):
+    """The page asks this server for itself and its form only; its policy stops all else."""
+    page.goto(office.link())
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.evaluate("document.body.append(Object.assign(document.createElement('img'), {src: '/healthz'}))")
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'stolen = 1'}))"
+    )
+
+    assert office.proxy.seen.count(b"/enter/") == 2
+    assert b"/healthz" not in office.proxy.seen
+    assert page.evaluate("'stolen' in window") is False
+
+
+def test_server_that_is_gone_says_so(office, page):
+    """When the server does not answer, what was typed stays for another try."""
+    page.goto(office.link())
+    page.get_by_label("Password").fill(CANARY)
+    page.route("**/enter/**", lambda route: route.abort())
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_contain_text("Quaymaster cannot be reached.")
+
+    assert page.get_by_label("Password").input_value() == CANARY
 
 
 @pytest.mark.parametrize("change", [lambda url: url.partition("#")[0], lambda url: url[:-6]])
