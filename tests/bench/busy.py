@@ -30,7 +30,8 @@ def busy_team(bench: Bench) -> list[Row]:
             run = result()
         late = ours.rss_mb
     errors = warm.errors + run.errors
-    say(f"    no-op Bolt: {base.per_s:.0f}/s; mixed: {told(run)}, {errors} errors {run.first_error!r}")
+    first_error = warm.first_error or run.first_error
+    say(f"    no-op Bolt: {base.per_s:.0f}/s; mixed: {told(run)}, {errors} errors {first_error!r}")
     name = f"{CONNECTIONS} connections for {bench.busy_s:.0f} s at 10,000, 30 % changes"
     return [
         measured_row(f"{name}: requests a second", base.per_s, run.per_s, PER_S, errors),
