@@ -10,7 +10,7 @@ from bot.core.workflows.fetch import silence_first_fetches
 from bot.core.workflows.tokens import approve_token, decline_token
 from bot.services import Services
 from handlers.blocks import bold, code, notice, read_link, read_value
-from handlers.requests import ALLOW, APPROVE, DECLINE, QUIET, Quiet, Request
+from handlers.requests import ALLOW, APPROVE, DECLINE, QUIET, Quiet, Request, let_in
 from handlers.routes import Press, Routes
 from handlers.surfaces import Surface
 
@@ -28,7 +28,8 @@ def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> N
     integration_id, target = read_link(press.value, "link")
     done = allow_link(services.ports, actor, integration_id, target)
     text = f":white_check_mark: {code(target.in_words)} may fetch {bold(done.integration.name)}."
-    surface.show(notice(text))
+    drawn = notice(text)
+    surface.show({**drawn, "blocks": [*drawn["blocks"], *let_in(done.tokens)]})
 
 
 def approve(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

@@ -7,7 +7,6 @@ payload -> ask | ask_pressed | ask_unlink -> _form -> open
 payload -> save | save_unlink -> as typed -> ack
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slack_bolt import Ack
@@ -24,7 +23,7 @@ from bot.core.integrations.dependencies import (
 )
 from bot.core.integrations.inventory import get_integration
 from bot.core.integrations.target_names import find_similar
-from bot.core.model import Actor, Integration, Target, WorkflowToken
+from bot.core.model import Actor, Integration, Target
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -56,6 +55,7 @@ from handlers.picker import (
     new_target_inputs,
     target_input,
 )
+from handlers.requests import let_in
 from handlers.routes import Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
 
@@ -64,7 +64,6 @@ _SAVE = "link.save"
 _UNLINK = "unlink.save"
 _URL, _VALUE = "settings_url", "value"
 TARGET = "project|environment|image TARGET"
-_MOST_NAMED = 10
 _SURE = "link.sure"
 _CANCEL = "link.cancel"
 _ALIKE = "link.alike"
@@ -205,7 +204,7 @@ def linked(done: Linked) -> Message:
     verb = "now depends" if done.was_new else "already depends"
     more = f"  ({link(settings, 'Settings')})" if settings else ""
     text = f":link: {target} {verb} on {name}.{more}"
-    blocks = [section(text), *_asked(done), *_let_in(done.tokens)]
+    blocks = [section(text), *_asked(done), *let_in(done.tokens)]
     return message(f"{done.dependency.target.in_words} {verb} on {done.integration.name}.", blocks)
 
 
@@ -241,16 +240,6 @@ def _replacing(done: Linked, settings_url: str | None) -> Message:
     )
     buttons = actions(button("Link", _SURE, value, style="primary"), button("Cancel", _CANCEL))
     return message(f"{target.in_words} would get another login.", [section(text), buttons])
-
-
-def _let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:
-    """Name the tokens that a link lets in: any member may have made them before."""
-    if not tokens:
-        return []
-    named = [f"{code(one.id)} by {mention(one.created_by)}" for one in tokens[:_MOST_NAMED]]
-    more = f" and {len(tokens) - _MOST_NAMED} more" if len(tokens) > _MOST_NAMED else ""
-    text = f":key: These workflow tokens fetch it from now on: {', '.join(named)}{more}."
-    return [context(f"{text} `/integrations token revoke ID` ends one.")]
 
 
 def unlinked(name: str, target: Target) -> Message:

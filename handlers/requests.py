@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.audit import Action, Event
-from bot.core.model import Target, TargetKind
+from bot.core.model import Target, TargetKind, WorkflowToken
 from handlers.blocks import (
     Block,
     Message,
@@ -12,6 +12,7 @@ from handlers.blocks import (
     bold,
     button,
     code,
+    context,
     mention,
     message,
     pack,
@@ -27,6 +28,7 @@ DECLINE = "decide.decline"
 QUIET = "decide.quiet"
 
 _MOST_TOLD = 15
+_MOST_TOKENS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,16 @@ def draw_requests(events: Sequence[Event]) -> Message:
     rest = len(events) - len(told)
     blocks += [section(f"… and {rest} more")] if rest else []
     return message(told[0][0].replace("*", "").replace("`", ""), blocks)
+
+
+def let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:
+    """Name the tokens that a link lets in: any member may have made them before."""
+    if not tokens:
+        return []
+    named = [f"{code(one.id)} by {mention(one.created_by)}" for one in tokens[:_MOST_TOKENS]]
+    more = f" and {len(tokens) - _MOST_TOKENS} more" if len(tokens) > _MOST_TOKENS else ""
+    text = f":key: These workflow tokens fetch it from now on: {', '.join(named)}{more}."
+    return [context(f"{text} `/integrations token revoke ID` ends one.")]
 
 
 def is_request(event: Event) -> bool:

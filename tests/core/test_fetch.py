@@ -20,6 +20,7 @@ from bot.core.errors import (
 from bot.core.integrations.credentials import rebind_credential
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
+from bot.core.integrations.inventory import add_integration
 from bot.core.model import Source
 from bot.core.ports.registry import DockerLogin
 from bot.core.queries import HistoryQuery
@@ -294,3 +295,39 @@ def test_ambiguous_host_names_the_candidates(store, ports, ask, caller, added):
         fetch_at(ports, ask(caller.token, SERVER), SERVER)
 
     assert several.value.names == ("my_registry", "twin")
+
+
+class _GrantingStore:
+    """A store of which somebody links a target right after it was read."""
+
+    def __init__(self, store, grant):
+        self._store = store
+        self._grant = grant
+
+    def read(self, workspace):
+        """Read; the first time somebody is faster than whoever reads."""
+        reading = self._store.read(workspace)
+        grant, self._grant = self._grant, None
+        if grant:
+            grant()
+        return reading
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+
+def test_sweep_does_not_undo_a_link(ports, added, draft, ask, caller):
+    """A link that is made while a fetch finds out whether it belongs to a sweep stays granted."""
+    other = add_integration(ports, OWNER, draft("other", url="other.example.com"), is_checked=False)
+    fetch_named(ports, ask(caller.token, "my_registry"), "my_registry")
+
+    def grant():
+        link_target(ports, OWNER, "my_registry", WEB_SHOP, is_sure=True)
+
+    late = ask(caller.token, "other")
+    fetch_named(replace(ports, store=_GrantingStore(ports.store, grant)), late, "other")
+    kept = ports.store.read(ACME).dependencies.get(added.id, WEB_SHOP)
+
+    assert other.integration.name == "other"
+    assert kept.granted_by == OWNER.user_id
+    assert not kept.is_swept

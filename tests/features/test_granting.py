@@ -116,6 +116,20 @@ def test_link_by_another_is_a_note_until_the_owner_allows_it(free):
     assert fetch(free, text).integration.name == "my_registry"
 
 
+def test_allow_names_the_tokens_that_it_lets_in(free):
+    """Whoever allows a link to a closed integration is told which workflow tokens fetch it from then on."""
+    text = token(free, COLLEAGUE)
+    form = free.command("edit my_registry")
+    free.leave(form, form.menu("Linked targets only"), "Linked targets only")
+    free.submit(on=form)
+    free.close()
+    free.command("link my_registry project web-shop", COLLEAGUE)
+    deliver(free)
+    shown = free.press("Allow", on=free.seen(MEMBER))
+
+    assert f"`{text[3:11]}` by <@{COLLEAGUE}>" in shown.text
+
+
 def test_note_is_asked_about_once(free):
     """Noting again sends no second message."""
     free.command("link my_registry project web-shop", COLLEAGUE)

@@ -149,8 +149,7 @@ def link_target(
         is_barred = change.dependencies.bar(integration.id, target) is not None
         if dependency != known or (granted_by and is_barred):
             _keep_link(change, actor, integration, dependency, replaces, asks)
-        let_in = change.tokens.of_target(target) if integration.linked_only and granted_by else ()
-        tokens = tuple(one for one in let_in if one.is_valid(actor.at))
+        tokens = _let_in(change, actor, integration, target) if granted_by else ()
     return Linked(integration, dependency, was_new, tokens, replaces, asks)
 
 
@@ -235,9 +234,18 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
             change.record(done)
             _lift_bar(change, integration, target)
             _tell(change, actor, known.added_by, done)
+        tokens = _let_in(change, actor, integration, target) if is_allowed else ()
     if not is_allowed:
         require(ports, actor, Action.ALLOW, shown)
-    return Linked(integration, known, was_new=False, replaces=replaces)
+    return Linked(integration, known, was_new=False, tokens=tokens, replaces=replaces)
+
+
+def _let_in(
+    reading: Reading, actor: Actor, integration: Integration, target: Target
+) -> tuple[WorkflowToken, ...]:
+    """The valid tokens that a granted link to a closed integration lets in."""
+    tokens = reading.tokens.of_target(target) if integration.linked_only else ()
+    return tuple(one for one in tokens if one.is_valid(actor.at))
 
 
 def _named(reading: Reading, name: str) -> Integration:

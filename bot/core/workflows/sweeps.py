@@ -73,8 +73,10 @@ def _is_new(dependency: Dependency, at: datetime) -> bool:
 
 
 def _keep(ports: Ports, caller: Caller, dependencies: list[Dependency]) -> None:
-    """Keep dependencies that are still there."""
+    """Note of dependencies that are still there whether they were swept; what else is known of them stays."""
     with ports.store.change(caller.workspace) as change:
         for one in dependencies:
-            if change.dependencies.get(one.integration_id, one.target):
-                change.put(one)
+            # Read again: somebody may have linked the target since, and that grant must not be lost.
+            there = change.dependencies.get(one.integration_id, one.target)
+            if there and not there.granted_by:
+                change.put(replace(there, is_swept=one.is_swept))
