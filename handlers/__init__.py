@@ -7,12 +7,14 @@ How a payload finds its listener, which differs from plain Bolt:
    request, all in ``bot/slack/dispatch.py``; those look the real listener up here, in one step.
 2. Each feature's ``register(routes)`` names what it answers, by id:
 
-   ============================  =====================================================================
-   ``routes.verb(Verb(...))``    ``/integrations delete NAME``: the first word finds the verb
-   ``routes.action(ID, ...)``    a button, a menu or a box; a row's menu carries the action in its value
-   ``routes.form(ID, ...)``      a submitted form, by its ``callback_id``
-   ``routes.home``               the Home tab
-   ============================  =====================================================================
+   ===============================  ==================================================================
+   ``routes.verb(Verb(...))``       ``/integrations delete NAME``: the first word finds the verb
+   ``routes.action(ID, ...)``       a button, a menu or a box; a row's menu has the action in its value
+   ``routes.form(ID, ...)``         a submitted form, by its ``callback_id``
+   ``routes.suggestion(ID, ...)``   a menu that searches as one types, by its block's id
+   ``routes.shortcut(ID, ...)``     a shortcut, by its ``callback_id``
+   ``routes.home``                  the Home tab
+   ===============================  ==================================================================
 
 3. A listener is a plain function. It gets what its arguments name:
 
@@ -22,16 +24,25 @@ How a payload finds its listener, which differs from plain Bolt:
    ``form``      a submitted form: its values, and its ``private_metadata`` as ``facts``
    ``surface``   where to answer: a message, a modal, the Home tab (``surfaces.py``)
    ``ack``       Slack's acknowledgement, which commands and forms are answered in
+   ``ask``       takes what waits for a registry: it runs after the listener, on a lane of its own
+   ``query``     what was typed in a menu
+   ``about``     the message that a shortcut was chosen on
    ``services``  the ports (``services.ports``), the kinds, Slack (``bot/services.py``)
    ``actor``     who acts, in which role, when
    ============  =====================================================================================
 
-4. It calls one operation of ``bot/core`` with ``services.ports`` and ``actor``, and shows a view of what
-   came of it. Errors rise: the dispatcher tells the person (``error_answers.py``).
+4. It calls one operation of ``bot/core`` with ``services.ports`` and ``actor``, and shows a view of the
+   result. Errors rise: the dispatcher tells the person (``error_answers.py``).
 
-Where to change what: a sentence of a message is in the view of its feature; a rule is in ``bot/core``; what
-the history says is in ``phrases.py``; what a button carries is a dataclass beside its listener, written and
-read by ``blocks.py``. ``delete.py`` is the one to imitate.
+Where to change what:
+
+- a sentence of a message: the view in its feature's file, such as ``_confirmation`` in ``delete.py``
+- a rule, such as how long a token lasts: ``bot/core``, in the operation that the listener calls
+- what is kept and recorded by a change: the same operation, inside ``with ports.store.change(...)``
+- what the history says of it: ``phrases.py``
+- what a button carries: a dataclass beside its listener, written and read by ``blocks.py``
+
+``delete.py`` is the one to imitate.
 """
 
 from handlers import (
