@@ -67,10 +67,10 @@ def rotation_message(progress: Progress) -> Message:
 def how_far(progress: Progress) -> str:
     """How many of the dependencies have fetched the new credential, on one line."""
     if not progress.total:
-        return ":arrows_counterclockwise: The new credential is in place. Nothing depends on it."
-    mark = ":arrows_counterclockwise:" if progress.waiting or progress.unknown else ":white_check_mark:"
+        return "The new credential is in place. Nothing depends on it."
+    mark = "" if progress.waiting or progress.unknown else ":white_check_mark: "
     word = "dependency has" if progress.total == 1 else "dependencies have"
-    return f"{mark} *{len(progress.fetched)} of {progress.total}* {word} fetched the new one."
+    return f"{mark}*{len(progress.fetched)} of {progress.total}* {word} fetched the new one."
 
 
 def rolled_back(name: str, fetched: Sequence[Dependency]) -> Message:

@@ -57,6 +57,7 @@ def main() -> None:
         list_and_home(page)
         pipelines(page, address.partition("/?")[0])
         deletion(page)
+        rotation(page, address.partition("/?")[0])
 
 
 @contextmanager
@@ -129,6 +130,17 @@ def pipelines(page: Page, url: str) -> None:
     made = typed(page, "/integrations token create environment staging")
     expect(made).to_contain_text("qm_")
     token = made.locator("pre").inner_text().strip()
+    fetch(url, token)
+    answer = typed(page, "/integrations token list")
+    expect(answer).to_contain_text("2 valid")
+    shoot(answer, "tokens")
+    answer = typed(page, "/integrations which registry.example.com/team/app environment staging")
+    expect(answer).to_contain_text("is answered by")
+    shoot(answer, "which")
+
+
+def fetch(url: str, token: str) -> None:
+    """Fetch the sample, as a pipeline does."""
     fetched = requests.get(
         f"{url}/v1/credentials",
         params={"server": "registry.example.com"},
@@ -136,12 +148,30 @@ def pipelines(page: Page, url: str) -> None:
         timeout=5,
     )
     assert fetched.json()["Username"] == "ci"
-    answer = typed(page, "/integrations token list")
-    expect(answer).to_contain_text("2 valid")
-    shoot(answer, "tokens")
-    answer = typed(page, "/integrations which registry.example.com/team/app environment staging")
-    expect(answer).to_contain_text("is answered by")
-    shoot(answer, "which")
+
+
+def rotation(page: Page, url: str) -> None:
+    """Replace the sample's login: one project has fetched the new one, another has not."""
+    tokens = []
+    typed(page, "/integrations link my_private_registry image acme/web-shop")
+    for name in ("blog", "docs"):
+        made = typed(page, f"/integrations token create project {name}")
+        expect(made).to_contain_text("qm_")
+        tokens.append(made.locator("pre").inner_text().strip())
+        fetch(url, tokens[-1])
+    composer = page.get_by_label(MESSAGE)
+    composer.fill("/integrations rotate my_private_registry")
+    composer.press("Enter")
+    form = page.get_by_role("dialog")
+    fill(form, {"Password": "another one"})
+    form.get_by_label("Save without checking").check()
+    form.get_by_role("button", name="Save", exact=True).click()
+    expect(form).to_contain_text("have fetched the new one")
+    form.get_by_role("button", name="Close").first.click()
+    fetch(url, tokens[0])
+    answer = typed(page, "/integrations rotate my_private_registry")
+    expect(answer).to_contain_text("Not yet")
+    shoot(answer, "rotation")
 
 
 def deletion(page: Page) -> None:
