@@ -46,6 +46,7 @@ from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
 from handlers.narrowing import read_filter
 from handlers.routes import PERSON, Press, Routes, Verb, Words
+from handlers.share import public, share_button, share_id
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS
@@ -112,6 +113,7 @@ def register(routes: Routes) -> None:
     routes.action(_NEXT, turn, does=Action.SEE)
     routes.action(_GROUP, choose_group, does=Action.SEE)
     routes.action(_WORDS, choose_words, does=Action.SEE)
+    routes.action(share_id("list"), share_pressed)
 
 
 def show_list(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -138,6 +140,26 @@ def choose_words(
     """Narrow the list to what the typed words fit."""
     state = replace(decoded(press.block_id), words=_cleaned(press.value), after=None, before=None)
     _show(state, surface, services, actor, show_home)
+
+
+def share_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show the channel this page of the list."""
+    state = decoded(press.value)
+    surface.share(_for_others(_page_of(services, actor, state), state, services, actor))
+
+
+def _for_others(page: IntegrationPage, state: State, services: Services, actor: Actor) -> Message:
+    """A page of the list as everybody in a channel may read it; nobody is mentioned, so nobody is called."""
+    words = f"   {code(state.words)}" if state.words else ""
+    blocks = [section(f"*Integrations*   {_range_of(page)}{words}")]
+    for row in page.rows:
+        one = row.integration
+        is_fresh = one.check is not None and actor.at - one.check.at < _FRESH_FOR
+        facts = "  ·  ".join(_facts_of(row, is_fresh=is_fresh))
+        blocks.append(section(f"{bold(one.name)}   {escape(services.kinds[one.kind].label)}\n{facts}"))
+    if not page.rows:
+        blocks.append(section(_empty(page, state, services)))
+    return public(f"Integrations {_range_of(page)}", blocks, actor)
 
 
 def _show(state: State, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome) -> None:
@@ -169,9 +191,12 @@ def _group_words(services: Services) -> dict[str, str]:
 
 def listing(services: Services, actor: Actor, state: State) -> Message:
     """Look a page up and draw it."""
+    return _listed(_page_of(services, actor, state), state, services, actor)
+
+
+def _page_of(services: Services, actor: Actor, state: State) -> IntegrationPage:
     window = Window(after=state.after, before=state.before, size=_A_PAGE)
-    page = list_integrations(services.ports, actor, narrowed(services, actor, state), window)
-    return _listed(page, state, services, actor)
+    return list_integrations(services.ports, actor, narrowed(services, actor, state), window)
 
 
 def _cleaned(words: str) -> str:
@@ -189,6 +214,7 @@ def narrowed(services: Services, actor: Actor, state: State) -> Filter:
 def _listed(page: IntegrationPage, state: State, services: Services, actor: Actor) -> Message:
     """The list as a message: controls, rows, page buttons."""
     blocks = list_blocks(page, state, services, actor)
+    blocks += [actions(share_button("list", state.encoded()))] if page.rows else []
     blocks.append(context("`/integrations help` shows everything you can do."))
     return message(f"Integrations {_range_of(page)}", blocks)
 
@@ -285,15 +311,18 @@ def row_blocks(row: Listed, kind: Kind, *, is_theirs: bool, is_fresh: bool) -> l
 
 
 def _summary_of(row: Listed, *, is_fresh: bool) -> str:
-    """Host, owner, number of dependencies, last check."""
+    """Host, last check, number of dependencies, owner."""
+    owner = mention(row.integration.owner) + (" (has left)" if row.integration.orphaned_at else "")
+    return "  ·  ".join((*_facts_of(row, is_fresh=is_fresh), owner))
+
+
+def _facts_of(row: Listed, *, is_fresh: bool) -> tuple[str, str, str]:
+    """Host, last check, number of dependencies."""
     plain = ":unlock: " if row.integration.server.is_plain else ""
-    return "  ·  ".join(
-        (
-            plain + code(row.integration.server.address),
-            health_in_words(row.integration, is_fresh=is_fresh),
-            _dependencies_in_words(row.dependencies),
-            mention(row.integration.owner) + (" (has left)" if row.integration.orphaned_at else ""),
-        )
+    return (
+        plain + code(row.integration.server.address),
+        health_in_words(row.integration, is_fresh=is_fresh),
+        _dependencies_in_words(row.dependencies),
     )
 
 

@@ -39,6 +39,7 @@ from handlers.picker import open_picker
 from handlers.rotate import OPEN as ROTATE
 from handlers.rotation_news import how_far
 from handlers.routes import Press, Routes, Verb, Words
+from handlers.share import public, share_button, share_id
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS
 from handlers.test import OPEN as TEST
@@ -52,6 +53,7 @@ def register(routes: Routes) -> None:
     summary = "every field but the secret, its dependencies, its last history"
     routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)
     routes.action(OPEN, show_pressed, does=Action.SEE)
+    routes.action(share_id("show"), share_pressed)
 
 
 def show(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -66,6 +68,26 @@ def show_pressed(press: Press, surface: Surface, services: Services, actor: Acto
     details = show_integration(services.ports, actor, integration_id=press.value)
     rotation = look_at_progress(services.ports, actor, details.integration)
     surface.show(shown(details, rotation, services.kinds, actor))
+
+
+def share_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show the channel what is no secret."""
+    details = show_integration(services.ports, actor, integration_id=press.value)
+    surface.share(_for_others(details, services.kinds, actor))
+
+
+def _for_others(details: Details, kinds: Kinds, actor: Actor) -> Message:
+    """What everybody in a channel may read: no user name, no field of the kind, no history."""
+    integration = details.integration
+    lines = [("Type", escape(kinds[integration.kind].label)), ("Server", code(integration.server.origin))]
+    lines += [("Default", "for its server")] if integration.is_default else []
+    lines += [("Ends", f"{end.on} ({end.of.value})") for end in known_ends(integration)]
+    lines += [("Note", escape(integration.note))] if integration.note else []
+    lines += [("Owner", mention(integration.owner)), ("Last check", _last_check(integration))]
+    targets = [f"• {row.target.kind.value} {code(row.target.name)}" for row in details.dependencies.rows]
+    fields = [f"*{label}:*  {value}" for label, value in lines]
+    blocks = [header(integration.name), *paragraphs([*fields, *_counted(details, targets)])]
+    return public(f"{integration.name}: {integration.server.address}", blocks, actor)
 
 
 def shown(details: Details, rotation: Progress | None, kinds: Kinds, actor: Actor) -> Message:
@@ -131,25 +153,26 @@ def _row_of_buttons(integration: Integration, actor: Actor) -> Block:
     buttons += [button("Rotate", ROTATE, value)] if is_theirs and integration.secret else []
     buttons += [button("Test", TEST, value), button("Tags", TAGS, value)]
     buttons += [button("Link", LINK, value)] if may(actor, Action.NOTE) else []
-    buttons.append(button("History", HISTORY, value))
+    buttons += [button("History", HISTORY, value), share_button("show", value)]
     buttons += [button("Delete", DELETE, value, style="danger")] if is_theirs else []
     return actions(*buttons)
 
 
 def _dependencies_of(details: Details) -> list[Block]:
     """The first dependencies, where each came from, and how many there are."""
-    page = details.dependencies
-    if not page.total:
-        return [section("*Dependencies:*  none")]
-    lines = [f"*Dependencies:*  {page.total}"]
-    for row in page.rows:
+    lines = []
+    for row in details.dependencies.rows:
         settings = f"  {link(row.settings_url, 'Settings')}" if row.settings_url else ""
         lines.append(f"• {row.target.kind.value} {code(row.target.name)}  {origin(row)}{settings}")
-    more = page.total - len(page.rows)
-    lines += (
-        [f"… and {more} more: `/integrations delete {details.integration.name}` lists them."] if more else []
-    )
-    return paragraphs(lines)
+    return paragraphs(_counted(details, lines))
+
+
+def _counted(details: Details, rows: list[str]) -> list[str]:
+    """How many depend on it, and the first of them."""
+    total = details.dependencies.total
+    more = total - len(rows)
+    hint = f"… and {more} more: `/integrations delete {details.integration.name}` lists them."
+    return [f"*Dependencies:*  {total or 'none'}", *rows, *([hint] if more else [])]
 
 
 def _history_of(details: Details) -> list[Block]:

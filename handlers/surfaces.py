@@ -12,16 +12,20 @@ from typing import Any, Protocol
 
 from slack_sdk import WebClient
 
+from bot.core.errors import InvalidInput
 from bot.core.model import Workspace
 from bot.services import Services
 from handlers.blocks import Message, View, modal, notice
 from handlers.routes import read_facts
+from handlers.share import without_share
 
 HOME = "home"
 """The fact in a modal's ``private_metadata`` that says it was opened from the Home tab: its list's state."""
 GIVES_WAY = "gives_way"
 """The fact that says that a modal is done when something was chosen in it: what is opened takes its place."""
 
+_DIRECT = "directmessage"
+"""What Slack calls the channel of a conversation between two."""
 _PATIENCE_S = 2.0
 """After so long without an answer a person wants to know how far it is."""
 
@@ -39,6 +43,9 @@ class Surface(Protocol):
 
     def open(self, view: View) -> None:
         """Open a form."""
+
+    def share(self, message: Message) -> None:
+        """Show a message to everybody in the channel. Raises ``InvalidInput`` where there is none."""
 
     def follow(self) -> "Follower":
         """Begin an answer that grows."""
@@ -100,6 +107,7 @@ class _MessageSurface:
     client: WebClient
     response_url: str
     trigger_id: str
+    channel_name: str
 
     def replace(self, message: Message) -> None:
         """Post in place of the message. A command has no message to replace; then it is shown."""
@@ -112,6 +120,13 @@ class _MessageSurface:
     def open(self, view: View) -> None:
         """Open a modal."""
         _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
+
+    def share(self, message: Message) -> None:
+        """Post for everybody in the channel. The answer's address works in channels that I am not in, too."""
+        if self.channel_name == _DIRECT:
+            raise _no_channel()
+        shared = {**message, "response_type": "in_channel", "replace_original": False}
+        self.services.replies.post(self.response_url, shared)
 
     def follow(self) -> Follower:
         """Begin an answer in messages."""
@@ -140,16 +155,20 @@ class ModalSurface:
 
     def open(self, view: View) -> None:
         """Put another modal on top, or in place of one that gives way or has no room above it."""
-        self._opened(with_facts(view, _inherited(self.facts)))
+        self._opened(with_facts(view, inherited(self.facts)))
 
     def follow(self) -> Follower:
         """Begin an answer in a modal, placed as ``open`` places it."""
-        view = with_facts(as_modal(_WORKING), _inherited(self.facts))
+        view = with_facts(as_modal(_WORKING), inherited(self.facts))
         return _ModalFollower(self.client, view, self._opened(view))
+
+    def share(self, message: Message) -> None:
+        """Refuse: a modal is in no channel."""
+        raise _no_channel()
 
     def redraw(self, view: View) -> None:
         """Change the form itself; what was typed stays where the block and action ids stay."""
-        self._updated(with_facts(view, _inherited(self.facts)))
+        self._updated(with_facts(view, inherited(self.facts)))
 
     def _opened(self, view: View) -> str:
         """Show a view; give its id."""
@@ -181,6 +200,10 @@ class _ShortcutSurface:
         """Open a modal."""
         _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
 
+    def share(self, message: Message) -> None:
+        """Refuse: a shortcut is run in no channel."""
+        raise _no_channel()
+
     def follow(self) -> Follower:
         """Begin an answer in a modal."""
         view = as_modal(_WORKING)
@@ -211,6 +234,10 @@ class HomeSurface:
         view = with_facts(view, {HOME: self.state})
         _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
 
+    def share(self, message: Message) -> None:
+        """Refuse: the Home tab is in no channel."""
+        raise _no_channel()
+
     def follow(self) -> Follower:
         """Begin an answer in a modal."""
         view = with_facts(as_modal(_WORKING), {HOME: self.state})
@@ -224,9 +251,15 @@ def _in_time(client: WebClient, method: str, **arguments: Any) -> str:
     return str((answer.get("view") or {}).get("id", ""))
 
 
+def _no_channel() -> InvalidInput:
+    """The error where only the person who asks reads along."""
+    hint = "Type the command in a channel, and press Share there."
+    return InvalidInput("There is no channel here to share this with.", hint)
+
+
 def as_modal(message: Message) -> View:
     """Show a message's blocks in a modal."""
-    return modal("Integrations", message["blocks"])
+    return modal("Integrations", without_share(message["blocks"]))
 
 
 def _as_home(message: Message) -> View:
@@ -240,7 +273,7 @@ def with_facts(view: View, facts: Mapping[str, Any]) -> View:
     return {**view, "private_metadata": json.dumps(together)} if together else view
 
 
-def _inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
+def inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a modal on top of another must know of it: whether they came from the Home tab."""
     return {HOME: facts[HOME]} if HOME in facts else {}
 
@@ -259,4 +292,5 @@ def surface_of(services: Services, workspace: Workspace, user_id: str, body: Map
         return ModalSurface(client, str(view.get("id", "")), trigger_id, read_facts(view), has_room)
     if body.get("type") == "shortcut":
         return _ShortcutSurface(client, trigger_id)
-    return _MessageSurface(services, client, str(body.get("response_url", "")), trigger_id)
+    name = str(body.get("channel_name") or (body.get("channel") or {}).get("name") or "")
+    return _MessageSurface(services, client, str(body.get("response_url", "")), trigger_id, name)

@@ -31,12 +31,14 @@ from handlers.blocks import (
     plain,
     read_value,
     section,
+    when,
 )
 from handlers.edit import OPEN as EDIT
 from handlers.narrowing import read_filter
 from handlers.picker import open_picker
 from handlers.rotate import OPEN as ROTATE
 from handlers.routes import Ask, Press, Routes, Verb, Words
+from handlers.share import public, share_button, share_id
 from handlers.surfaces import Follower, Surface
 from handlers.test_progress import ALL, CANCEL, Cancelled, begin
 
@@ -67,6 +69,7 @@ def register(routes: Routes) -> None:
     routes.action(CANCEL, cancel_round)
     routes.action(OPEN, test_pressed, changes=True)
     routes.action(_ALLOW, allow, changes=True)
+    routes.action(share_id("test"), share_pressed)
 
 
 def test(words: Words, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
@@ -122,6 +125,24 @@ def answer(
     follower.finish({**drawn, "blocks": [*drawn["blocks"], *_about_former(former)]})
 
 
+def share_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Show the channel what the last test found."""
+    surface.share(_for_others(get_integration(services.ports, actor, press.value), actor))
+
+
+def _for_others(integration: Integration, actor: Actor) -> Message:
+    """What the last test found, as everybody in a channel may read it."""
+    check, blocks = integration.check, [header(f"Test of {integration.name}")]
+    if check is None:
+        blocks.append(section("It was not checked yet."))
+        return public(f"{integration.name}: not checked", blocks, actor)
+    verdict = _REFUSALS.get(check.refused) if check.refused else None
+    blocks.append(section(verdict or _VERDICTS[check.outcome]))
+    blocks.append({"type": "section", "text": plain(check.reason)})
+    blocks.append(context(f"{code(integration.server.address)}  ·  {when(check.at)}"))
+    return public(f"{integration.name}: {check.outcome.value}. {check.reason}", blocks, actor)
+
+
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Let the login be sent to a token server on another host."""
     offer = read_value(_Offer, press.value, "test")
@@ -159,11 +180,11 @@ def _tested(
     if steps:
         blocks.append(section(steps))
     # Plain: a registry's own sentence may stand in it, and no address of its becomes a link.
-    blocks.append({"type": "section", "text": plain(f"{result.reason} {result.hint}".strip())})
+    blocks.append({"type": "section", "text": plain(result.explanation)})
     if result.outcome is Outcome.ACCEPTED and repository is None:
         example = f"`/integrations test {integration.name} team/app`"
         blocks.append(context(f"Name a private repository to prove it: {example}"))
-    blocks += [*_allowing(integration, result), *_after_failure(integration, result, is_theirs)]
+    blocks += [*_allowing(integration, result), *_next_steps(integration, result, is_theirs)]
     return message(f"{integration.name}: {result.outcome.value}. {result.reason}", blocks)
 
 
@@ -175,7 +196,7 @@ def _about_former(result: CheckResult | None) -> list[Block]:
     said = section(f"*Former credential*  {verdict or _VERDICTS[result.outcome]}")
     if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
         return [said]
-    return [said, {"type": "section", "text": plain(f"{result.reason} {result.hint}".strip())}]
+    return [said, {"type": "section", "text": plain(result.explanation)}]
 
 
 def _step_line(step: Step) -> str:
@@ -184,14 +205,15 @@ def _step_line(step: Step) -> str:
     return f"{mark} *{step.stage.value}*   {escape(step.text)}"
 
 
-def _after_failure(integration: Integration, result: CheckResult, is_theirs: bool) -> list[Block]:
-    """What this person can do when the login did not work."""
+def _next_steps(integration: Integration, result: CheckResult, is_theirs: bool) -> list[Block]:
+    """What this person can do next."""
+    share = share_button("test", integration.id)
     if result.outcome in (Outcome.PROVED, Outcome.ACCEPTED):
-        return []
+        return [actions(share)]
     is_refused = result.outcome is Outcome.REJECTED and integration.secret
     rotate = [button("Rotate", ROTATE, integration.id)] if is_theirs and is_refused else []
     edit = [button("Edit", EDIT, integration.id)] if is_theirs else []
-    return [actions(*rotate, *edit, button("Test again", OPEN, integration.id))]
+    return [actions(*rotate, *edit, button("Test again", OPEN, integration.id), share)]
 
 
 def _allowing(integration: Integration, result: CheckResult) -> list[Block]:

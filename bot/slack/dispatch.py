@@ -44,7 +44,7 @@ from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected
 from handlers.routes import Form, Listener, Press, Routes, call, read_facts
-from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, surface_of
+from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, inherited, surface_of, with_facts
 
 log = logging.getLogger("quaymaster.app")
 
@@ -76,13 +76,16 @@ class _QuickAck:
 
 
 class _NamingAck:
-    """Bolt's ``ack`` for a form."""
+    """Bolt's ``ack`` for a form. What the form becomes knows where the form was opened from."""
 
-    def __init__(self, ack: Ack, name: CommandName) -> None:
+    def __init__(self, ack: Ack, name: CommandName, facts: Mapping[str, Any]) -> None:
         self._ack = ack
         self._name = name
+        self._facts = inherited(facts)
 
     def __call__(self, **answer: Any) -> None:
+        if "view" in answer:
+            answer["view"] = with_facts(answer["view"], self._facts)
         self._ack(**self._name.in_message(answer))
 
 
@@ -194,7 +197,7 @@ class Dispatch:
         hurried = replace(
             given["services"], ports=replace(ports, registry=_Hurried(ports.registry, deadline))
         )
-        named_ack = _NamingAck(ack, self._command_name)
+        named_ack = _NamingAck(ack, self._command_name, form.facts)
         call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
             self._services.executor.submit(

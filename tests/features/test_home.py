@@ -127,6 +127,20 @@ def test_edited_integration_appears_in_the_tab(home):
     assert names(home.home()) == ["my_hub", "my_quay", "renamed"]
 
 
+def test_saved_form_knows_the_tab(home):
+    """What is done from the saved form's own buttons appears in the tab, narrowed as before."""
+    home.pick("Docker")
+    home.press("Add Integration")
+    home.pick("Private Docker Registry")
+    home.tick("Save without checking")
+    home.submit(FORM)
+    before = home.home().text.count(":white_check_mark: login works")
+    home.press("Test")
+
+    assert home.home().text.count(":white_check_mark: login works") == before + 2
+    assert names(home.home()) == ["my_hub", "my_private", "my_registry"]
+
+
 def test_edit_through_show_appears_in_the_tab(home):
     """Edit from a modal on top of the tab refreshes it too."""
     home.press("Show my_private")

@@ -120,9 +120,9 @@ def test_row_offers_what_the_person_may(mixed):
     menu = own.menu("Test", near="my_quay")
 
     full = ["Show", "Edit", "Delete"]
-    assert admins.buttons == ["Add Integration", *full * 5]
-    assert own.buttons == ["Add Integration", *full * 4, "Show"]
-    assert others.buttons == ["Add Integration", *["Show"] * 4, *full]
+    assert admins.buttons == ["Add Integration", *full * 5, "Share"]
+    assert own.buttons == ["Add Integration", *full * 4, "Show", "Share"]
+    assert others.buttons == ["Add Integration", *["Show"] * 4, *full, "Share"]
     assert [option["text"]["text"] for option in menu.element["options"]] == ["Test", "Tags"]
 
 

@@ -98,7 +98,7 @@ def test_buttons_lead_on(free):
     """What can be done with it stands under the fields, and Delete asks."""
     shown = free.command("show my_registry")
 
-    assert shown.buttons == ["Edit", "Rotate", "Test", "Tags", "Link", "History", "Delete"]
+    assert shown.buttons == ["Edit", "Rotate", "Test", "Tags", "Link", "History", "Share", "Delete"]
     assert free.press("Delete").title == "Delete my_registry?"
 
 

@@ -64,7 +64,7 @@ def test_a_registrys_sentence_is_shown_as_plain_text(free, registry):
     assert {
         "type": "plain_text",
         "emoji": False,
-        "text": f"{registry.result.reason} {REJECTED.hint}",
+        "text": f"{registry.result.reason}. {REJECTED.hint}",
     } in texts
 
 
@@ -141,7 +141,7 @@ def test_foreign_token_server_is_asked_about(free, registry):
     shown = free.command("test my_registry")
 
     assert f"Nothing was sent to `{REALM}`." in shown.text
-    assert shown.buttons == ["Allow it", "Edit", "Test again"]
+    assert shown.buttons == ["Allow it", "Edit", "Test again", "Share"]
 
 
 def test_owner_allows_the_token_server(free, registry):

@@ -231,8 +231,8 @@ def _field_of(draft: Draft, result: CheckResult) -> str:
 def _sentences(result: CheckResult) -> tuple[str, ...]:
     """Say what failed, at which step, and what to do."""
     if result.outcome is Outcome.REJECTED:
-        return (result.reason, result.hint)
-    return (result.reason, result.hint, f"(Step: {result.stage.value}.)", _SKIP_HINT)
+        return (result.explanation,)
+    return (result.explanation, f"(Step: {result.stage.value}.)", _SKIP_HINT)
 
 
 def end_of_token(password: str) -> datetime | None:

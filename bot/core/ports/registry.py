@@ -21,6 +21,9 @@ class Asker:
     """Workspace and target of the workflow that asks; empty = a person asks."""
 
 
+_ENDINGS = ".!?:…”)"
+"""With what a sentence may end."""
+
 NOBODY = Asker()
 """A clock that asks."""
 
@@ -68,6 +71,12 @@ class CheckResult:
     """When the registry's own TLS certificate ends; ``None`` = no TLS, or it was not reached."""
     ca_ends: datetime | None = None
     """When the first of the integration's CA certificates ends; ``None`` = it has none of an authority."""
+
+    @property
+    def explanation(self) -> str:
+        """The reason, then the hint. A reason that ends in a registry's own words may lack its period."""
+        is_open = self.hint and self.reason and self.reason[-1] not in _ENDINGS
+        return f"{self.reason}{'.' if is_open else ''} {self.hint}".strip()
 
 
 @dataclass(frozen=True, slots=True)
