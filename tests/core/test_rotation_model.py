@@ -15,7 +15,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import InvalidFields, InvalidInput, KeyringFailure
+from bot.core.errors import InvalidFields, InvalidInput, KeyringFailure, LinkedOnly
 from bot.core.integrations.credentials import PlainLogin, open_credential, open_former
 from bot.core.integrations.dependencies import link_target, unlink_if_linked
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
@@ -71,6 +71,8 @@ class Known:
     is_closed: bool = False
     depends: dict = field(default_factory=dict)
     """By target: the password it fetched last; ``""`` = it was linked only."""
+    granted: frozenset = frozenset()
+    """The targets that the owner linked: while it is closed they alone may fetch."""
     noted: frozenset = frozenset()
     """The targets that have fetched the current one since the rotation began."""
 
@@ -235,6 +237,10 @@ class Rotations:
         noted = now.noted | {target} if now.former else now.noted
         left = self.plan(replace(now, depends={**now.depends, target: now.current}, noted=noted))
         caller = identify_caller(self.store, self.tokens[target], "my_registry", self.at)
+        if now.is_closed and target not in now.granted:
+            with pytest.raises(LinkedOnly):
+                fetch_named(self.ports, caller, "my_registry")
+            return None
         given = fetch_named(self.ports, caller, "my_registry").login.secret.reveal()
 
         assert given == now.current
@@ -243,7 +249,8 @@ class Rotations:
     def link(self):
         """The owner links."""
         target = self.random.choice(TARGETS)
-        self.plan(replace(self.model, depends={target: "", **self.model.depends}))
+        granted = self.model.granted | {target}
+        self.plan(replace(self.model, depends={target: "", **self.model.depends}, granted=granted))
         link_target(self.ports, self.actor, "my_registry", target, is_sure=True)
         return self.after
 
@@ -251,7 +258,8 @@ class Rotations:
         """The owner removes, and lets fetch again what was removed."""
         target = self.random.choice(TARGETS)
         depends = {one: had for one, had in self.model.depends.items() if one != target}
-        self.plan(replace(self.model, depends={**depends, target: ""}, noted=self.model.noted - {target}))
+        noted, granted = self.model.noted - {target}, self.model.granted | {target}
+        self.plan(replace(self.model, depends={**depends, target: ""}, noted=noted, granted=granted))
         self.disk.stops_at = None  # two changes, of which the first alone is no state of this model
         unlink_if_linked(self.ports, self.actor, self.id, target)
         link_target(self.ports, self.actor, "my_registry", target, is_sure=True)

@@ -221,7 +221,7 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
     ports.store.record_use(use)
     if known is None and action is Action.FETCH:
         _tell_owner(ports, caller, integration, fetched)
-    if known is not None and action is Action.FETCH:
+    if known is not None and integration.former and action is Action.FETCH:
         note_fetched(ports, caller.workspace, integration, known)
 
 
