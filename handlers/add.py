@@ -11,10 +11,10 @@ from slack_bolt import Ack
 
 from bot.core.access import require
 from bot.core.audit import Action
-from bot.core.errors import InvalidInput, quoted, shortened
+from bot.core.errors import InvalidInput
 from bot.core.integrations.inventory import Saved, add_integration
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor
+from bot.core.model import Actor, quoted, shortened
 from bot.services import Services
 from handlers.blocks import View, actions, button
 from handlers.form import (

@@ -15,10 +15,10 @@ from slack_bolt import Ack
 from slack_sdk.errors import SlackApiError
 
 from bot.core.audit import Action, AuditEntry
-from bot.core.errors import InvalidInput, NotPermitted, quoted
+from bot.core.errors import InvalidInput, NotPermitted
 from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.inventory import get_integration, nearest_names, read_history, read_whole_history
-from bot.core.model import Actor, Role
+from bot.core.model import Actor, Role, quoted
 from bot.core.queries import HistoryPage, HistoryQuery
 from bot.services import Services
 from handlers.blocks import Message, actions, button, context, header, message, notice, pack, section, unpack

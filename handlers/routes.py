@@ -14,8 +14,8 @@ from functools import cache
 from typing import Any
 
 from bot.core.audit import Action
-from bot.core.errors import InvalidInput, UnknownVerb, shortened
-from bot.core.model import visible
+from bot.core.errors import InvalidInput, UnknownVerb
+from bot.core.model import shortened, visible
 
 COMMAND = "/integrations"
 

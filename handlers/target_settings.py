@@ -7,7 +7,6 @@ payload -> remove -> unlink_if_linked, find_uses -> _used -> replace
 from slack_bolt import Ack
 
 from bot.core.audit import Action
-from bot.core.errors import quoted
 from bot.core.integrations.dependencies import (
     TargetUses,
     find_uses,
@@ -15,7 +14,7 @@ from bot.core.integrations.dependencies import (
     unlink_if_linked,
 )
 from bot.core.kinds import Kinds
-from bot.core.model import Actor, Target
+from bot.core.model import Actor, Target, quoted
 from bot.core.queries import Use
 from bot.services import Services
 from handlers.blocks import (

@@ -14,10 +14,10 @@ from slack_bolt import Ack
 
 from bot.core.access import may
 from bot.core.audit import Action
-from bot.core.errors import InvalidFields, InvalidInput, shortened
+from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.target_names import find_similar
-from bot.core.model import Actor, Target, WorkflowToken
+from bot.core.model import Actor, Target, WorkflowToken, shortened
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
 from bot.core.workflows.tokens import create_token, is_asked, list_tokens, read_days, revoke_token

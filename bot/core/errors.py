@@ -65,7 +65,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from bot.core.model import Bar, Integration, Outcome, Refused, Server, Stage, Target
+from bot.core.model import Bar, Integration, Outcome, Refused, Server, Stage, Target, quoted, shortened
 
 
 class QuaymasterError(Exception):
@@ -485,14 +485,3 @@ class Unexpected(QuaymasterError):
 def _typed(target: Target | None) -> str:
     """A target as it is typed; without one, what to type."""
     return target.as_typed if target else "project|environment|image TARGET"
-
-
-def quoted(names: tuple[str, ...]) -> str:
-    """Join names for a sentence: “a”, “b” or “c”."""
-    marked = [f"“{name}”" for name in names]
-    return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
-
-
-def shortened(text: str, limit: int = 64) -> str:
-    """Cut what a person typed to a length that is safe to repeat."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -436,3 +436,14 @@ class WorkflowToken:
     def is_valid(self, at: datetime) -> bool:
         """True while it is neither revoked nor over."""
         return self.revoked_at is None and at < self.expires_at
+
+
+def quoted(names: tuple[str, ...]) -> str:
+    """Join names for a sentence: “a”, “b” or “c”."""
+    marked = [f"“{name}”" for name in names]
+    return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
+
+
+def shortened(text: str, limit: int = 64) -> str:
+    """Cut what a person typed to a length that is safe to repeat."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

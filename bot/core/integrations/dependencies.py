@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from bot.core.access import may, require
 from bot.core.audit import Action, Event, News, event
-from bot.core.errors import InvalidInput, UnknownDependency, UnknownIntegration, quoted
+from bot.core.errors import InvalidInput, UnknownDependency, UnknownIntegration
 from bot.core.integrations.inventory import present
 from bot.core.integrations.target_names import nearest_names
 from bot.core.model import (
@@ -24,6 +24,7 @@ from bot.core.model import (
     TargetKind,
     WorkflowToken,
     new_id,
+    quoted,
     visible,
 )
 from bot.core.ports import Ports

@@ -10,18 +10,9 @@ from typing import NoReturn
 from bot.core.access import require
 from bot.core.addresses import parse_server, server_of_image
 from bot.core.audit import Action, AuditEntry, Event
-from bot.core.errors import (
-    Ambiguous,
-    Deleted,
-    LinkedOnly,
-    NotApproved,
-    NotFound,
-    NotPermitted,
-    TargetRemoved,
-    shortened,
-)
+from bot.core.errors import Ambiguous, Deleted, LinkedOnly, NotApproved, NotFound, NotPermitted, TargetRemoved
 from bot.core.kinds import NAME
-from bot.core.model import Actor, Integration, Server, Target, WorkflowToken, name_key
+from bot.core.model import Actor, Integration, Server, Target, WorkflowToken, name_key, shortened
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Reading
 
