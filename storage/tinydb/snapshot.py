@@ -256,6 +256,9 @@ class Snapshot:
 
     def discard(self, value: Value) -> bool:
         """Take the value of this one's key out of every index; false when there is none."""
+        # A change looks things up in the snapshot that it is changing.
+        for remembered in (self._found, self._of_kinds, self._tokens_found):
+            remembered.clear()
         present = self.present(value)
         if isinstance(present, Integration):
             del self.by_id[present.id], self.by_key[present.key]
@@ -392,7 +395,7 @@ class Snapshot:
 
 
 def _remembered(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
-    """Look a result up, or make it: a snapshot never changes, so a result stays right."""
+    """Look a result up, or make it: it is right until the snapshot changes, which forgets it."""
     found = known.get(key)
     if found is None:
         if len(known) >= _MOST_FILTERS:

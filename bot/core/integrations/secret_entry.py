@@ -229,7 +229,7 @@ def enter_secret(
     person = actor_of(link.person)
     if person.role is Role.NOBODY:
         raise LinkRefused("You are no longer a member of this workspace.", "Ask one of its admins.")
-    actor = person if link.asked_by == link.person else actor_of(link.asked_by)
+    actor = person if link.asked_by == link.person else replace(actor_of(link.asked_by), at=person.at)
     if actor.role is Role.NOBODY:
         raise LinkRefused("Who asked you for this has left the workspace.", "Ask one of its admins.")
     try:

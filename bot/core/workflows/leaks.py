@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from bot.core.access import may, refuse, require
-from bot.core.audit import Action, Result, event
+from bot.core.audit import Action, Event, Result, event
 from bot.core.errors import NotPermitted, UnknownIntegration
 from bot.core.integrations.owners import belongings_of
-from bot.core.model import Actor, Integration, Target, WorkflowToken
+from bot.core.model import Actor, Integration, Role, Target, WorkflowToken
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
@@ -22,7 +22,9 @@ from bot.core.queries import HistoryQuery
 
 _AT_ONCE = 500
 _MOST_READ = 10_000
-"""How many entries of the history are read for one token, the newest first."""
+"""How many entries of the history are read for one token or person, the newest first."""
+_SECRET_COMES = frozenset({Action.ADD, Action.IMPORT, Action.ROTATE, Action.ENTER_SECRET})
+"""What gives an integration another secret, beside an edit of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Leak:
     """What leaked, or whom it leaked from: exactly one of the three."""
 
     person: str = ""
-    """A person's id: what they made and what they own."""
+    """A person's id: what they made, what they own, and what they entered the secret of."""
     target: Target | None = None
     """A target: what its pipelines were shown."""
     integration: str = ""
@@ -94,7 +96,7 @@ def revoke_everything(ports: Ports, actor: Actor, leak: Leak, seen: str) -> tupl
         return found, False
     with ports.store.change(actor.workspace) as change:
         # Only the tokens are looked up again: the history is too long to be read while others wait.
-        tokens = _tokens(change, actor, leak)
+        tokens = _tokens(change, actor, leak, (one.id for one in found.tokens))
         if tokens != found.tokens:
             return replace(found, tokens=tokens), False
         for token in found.tokens:
@@ -128,12 +130,18 @@ def _require(ports: Ports, actor: Actor, leak: Leak) -> None:
 
 
 def _exposure(reading: Reading, actor: Actor, leak: Leak) -> Exposure:
-    tokens = _tokens(reading, actor, leak)
+    # Who made a token or entered a secret knows it, even when it is somebody else's by now: then it is for an
+    # admin to end.
+    done = tuple(_done_by(reading, leak.person)) if leak.person and actor.role is Role.ADMIN else ()
+    tokens = _tokens(
+        reading, actor, leak, (one.token_id for one in done if one.action == Action.CREATE_TOKEN)
+    )
     if leak.integration:
         return Exposure(leak, tokens, (_named(reading, leak.integration),))
     ids: set[str] = set()
     if leak.person:
         ids.update(one.id for one in belongings_of(reading, leak.person, actor.at).integrations)
+        ids.update(_known_to(reading, done))
     if leak.target:
         uses = reading.dependencies.of_target(leak.target)
         ids.update(use.integration.id for use in uses if use.dependency.last_used_at)
@@ -143,10 +151,13 @@ def _exposure(reading: Reading, actor: Actor, leak: Leak) -> Exposure:
     return Exposure(leak, tokens, tuple(sorted(found, key=lambda one: one.key)))
 
 
-def _tokens(reading: Reading, actor: Actor, leak: Leak) -> tuple[WorkflowToken, ...]:
-    """Every valid token that a leak exposes, those of one target side by side."""
+def _tokens(reading: Reading, actor: Actor, leak: Leak, ids: Iterable[str]) -> tuple[WorkflowToken, ...]:
+    """Every valid token that a leak exposes, of a person's with these ids too; sorted by target."""
     if leak.person:
-        found: Iterable[WorkflowToken] = belongings_of(reading, leak.person, actor.at).tokens
+        by_id = {one.id: one for one in belongings_of(reading, leak.person, actor.at).tokens}
+        made = (reading.tokens.get(one) for one in ids if one not in by_id)
+        by_id |= {one.id: one for one in made if one and one.is_valid(actor.at)}
+        found: Iterable[WorkflowToken] = by_id.values()
     else:
         targets = [leak.target] if leak.target else _users_of(reading, _named(reading, leak.integration))
         of_each = (one for target in targets for one in reading.tokens.of_target(target))
@@ -171,13 +182,38 @@ def _users_of(reading: Reading, integration: Integration) -> Iterator[Target]:
 
 def _fetched_by(reading: Reading, token: WorkflowToken) -> Iterator[str]:
     """The ids of what a token fetched: the history has each hour's first fetch."""
-    query: HistoryQuery | None = HistoryQuery(actor=f"token {token.id}", size=_AT_ONCE)
+    for told in _done_by(reading, f"token {token.id}"):
+        if told.action == Action.FETCH and told.integration_id:
+            yield told.integration_id
+
+
+def _known_to(reading: Reading, done: Iterable[Event]) -> Iterator[str]:
+    """The ids of integrations whose secret somebody entered, unless it was replaced since."""
+    newest = {one.integration_id: one for one in reversed(tuple(done)) if _is_secret_new(one)}
+    for integration_id, entered in newest.items():
+        found = reading.integrations.get(integration_id or "")
+        if found and (found.former or not _is_replaced(reading, entered)):
+            yield found.id
+
+
+def _is_secret_new(told: Event) -> bool:
+    return told.action in _SECRET_COMES or (told.action == Action.EDIT and "secret" in told.changed)
+
+
+def _is_replaced(reading: Reading, entered: Event) -> bool:
+    """True when somebody else has entered another secret later, and that one is still used."""
+    query = HistoryQuery(about=entered.integration_id, since=entered.at, size=_AT_ONCE)
+    later = [one.event for one in reading.history.page(query).entries if one.event.at > entered.at]
+    is_back = any(one.action == Action.ROLL_BACK for one in later)
+    return not is_back and any(one.actor != entered.actor and _is_secret_new(one) for one in later)
+
+
+def _done_by(reading: Reading, actor: str) -> Iterator[Event]:
+    """What a person or a token did and was not refused, the newest first."""
+    query: HistoryQuery | None = HistoryQuery(actor=actor, size=_AT_ONCE)
     read = 0
     while query and read < _MOST_READ:
         page = reading.history.page(query)
-        for entry in page.entries:
-            told = entry.event
-            if told.action == Action.FETCH and told.result is Result.DONE and told.integration_id:
-                yield told.integration_id
+        yield from (entry.event for entry in page.entries if entry.event.result is Result.DONE)
         read += _AT_ONCE
         query = replace(query, before=page.older) if page.older is not None else None
