@@ -85,7 +85,7 @@ def test_workspaces_see_nothing_of_each_other(store: Store) -> None:
 @pytest.mark.parametrize("name", ["../T2", "t1", "", "T1/x", "T1-", "A" * 33, "T1-T2-T3", "meta"])
 def test_false_workspace_is_refused(store: Store, name: str) -> None:
     """What is no id of a Slack workspace is never the name of a file or a row."""
-    with pytest.raises(Exception, match="no id of a Slack workspace"):
+    with pytest.raises(Exception, match="not the id of a Slack workspace"):
         add(store, integration(), workspace=Workspace(name))
 
 
