@@ -315,6 +315,7 @@ class Rotations:
             self.prepared(found),
             found.linked_only,
             {row.target for row in rows},
+            {row.target for row in rows if row.granted_by},
             {row.target for row in progress.fetched} if progress else set(),
         )
 
@@ -335,6 +336,7 @@ class Rotations:
             model.prepared,
             model.is_closed,
             set(model.depends),
+            set(model.granted),
             set(model.noted) & set(model.depends),
         )
 
