@@ -26,7 +26,7 @@ from bot.core.installations import ACCESS, REFRESH, REFRESHED_BEFORE, Installati
 from bot.core.model import Setting, Workspace
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Store
-from bot.core.secrets import Secret
+from bot.core.secrets import Sealed, Secret
 from bot.slack.response_url import CommandName, NamingClient
 from bot.slack.slack_errors import LOST_TOKENS, code_of
 
@@ -84,6 +84,8 @@ class InstalledWorkspaces:
         """By workspace id: the organization it was looked up with, and under which key it is kept."""
         self._refreshing: dict[str, Lock] = {}
         self._doubted: set[str] = set()
+        self._unkept: dict[str, tuple[Sealed | None, Installation]] = {}
+        """By holder: the tokens that were exchanged, and what came of it but could not be kept yet."""
 
     def workspace_of(self, team_id: str, enterprise_id: str | None) -> Workspace:
         """
@@ -294,31 +296,37 @@ class InstalledWorkspaces:
                 lock.release()
 
     def _exchange(self, holder: str) -> Installation | None:
-        """Exchange the token, unless another process has done it."""
+        """Exchange the token, unless another process has done it by now."""
         with self._kept.locked(holder) as row:
             one = row.value
-            if one is None or one.ends_at is None or not one.is_due(self._now()):
+            if one is None or not one.is_due(self._now()):
                 return one
-            new = self._rotator.perform_bot_token_rotation(
-                bot=Bot(
-                    bot_token=self._token_in(one).reveal(),
-                    bot_id="",
-                    bot_user_id="",
-                    bot_refresh_token=self._token_in(one, REFRESH).reveal(),
-                    bot_token_expires_at=int(one.ends_at.timestamp()),
-                    installed_at=one.installed_at.timestamp(),
-                ),
-                minutes_before_expiration=int(REFRESHED_BEFORE.total_seconds() // 60) + 1,
-            )
-            if new is None or new.bot_token_expires_at is None:
-                raise Busy
-            tokens = {ACCESS: Secret(new.bot_token), REFRESH: Secret(new.bot_refresh_token or "")}
-            row.value = replace(
-                one,
-                tokens=self._keyring.seal(tokens_context(holder), tokens),
-                ends_at=datetime.fromtimestamp(new.bot_token_expires_at, UTC),
-            )
-            return row.value
+            former, new = self._unkept.get(holder, (None, one))
+            if former != one.tokens:
+                new = self._asked_for(one)
+                # Slack takes the refresh token once: when this cannot be kept now, the next call keeps it.
+                self._unkept[holder] = one.tokens, new
+            row.value = new
+        self._unkept.pop(holder, None)
+        return new
+
+    def _asked_for(self, one: Installation) -> Installation:
+        """Ask Slack for new tokens. Raises ``SlackTokenRotationError``, ``OSError`` or ``Busy``."""
+        bot = Bot(
+            bot_token=self._token_in(one).reveal(),
+            bot_id="",
+            bot_user_id="",
+            bot_refresh_token=self._token_in(one, REFRESH).reveal(),
+            bot_token_expires_at=int(one.ends_at.timestamp()) if one.ends_at else None,
+            installed_at=one.installed_at.timestamp(),
+        )
+        minutes = int(REFRESHED_BEFORE.total_seconds() // 60) + 1
+        new = self._rotator.perform_bot_token_rotation(bot=bot, minutes_before_expiration=minutes)
+        if new is None or new.bot_token_expires_at is None:
+            raise Busy
+        tokens = {ACCESS: Secret(new.bot_token), REFRESH: Secret(new.bot_refresh_token or "")}
+        sealed = self._keyring.seal(tokens_context(one.holder), tokens)
+        return replace(one, tokens=sealed, ends_at=datetime.fromtimestamp(new.bot_token_expires_at, UTC))
 
 
 class InstalledClient(NamingClient):

@@ -1,14 +1,15 @@
 """Tokens that end after 12 hours: exchanged in time, once, by whichever process is first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from bot.core.errors import Busy, QuaymasterError
+from bot.core.errors import Busy, QuaymasterError, StoreFailure
 from bot.core.model import Workspace
 from tests.fakes.slack_cloud import LIFETIME_S, SlackCloud, Tenant
 from tests.installs.replicas import Browser, Replica
@@ -109,3 +110,37 @@ def test_exchange_that_fails_leaves_the_token_in_use(acme: Tenant, replica: Repl
         ask(replica)
 
     assert is_served
+
+
+class FailingOnce:
+    """Installations whose next change is made and then not kept, as when a connection is cut."""
+
+    def __init__(self, kept: Any) -> None:
+        self.kept = kept
+        self.fails = True
+
+    @contextmanager
+    def locked(self, holder: str) -> Iterator[Any]:
+        """Change one, or fail at the end."""
+        with self.kept.locked(holder) as row:
+            yield row
+            if self.fails:
+                self.fails = False
+                raise StoreFailure("The database cannot be reached.", "Try again.")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.kept, name)
+
+
+def test_exchange_that_cannot_be_kept_is_kept_later(acme: Tenant, replica: Replica) -> None:
+    """When the store fails after Slack has answered, the next call keeps it and does not ask again."""
+    Browser(replica).install(acme.team)
+    end_soon(replica, 600)
+    installed = replica.wired.installed
+    installed._kept = FailingOnce(replica.store.installations)
+    served = [ask(replica), ask(replica), ask(replica)]
+
+    assert served == [True, True, True]
+    assert len(replica.cloud.refreshes) == 1
+    assert replica.cloud.refused == []
+    assert replica.store.installations.get(acme.team).ends_at > datetime.now(UTC) + timedelta(hours=11)
