@@ -12,23 +12,22 @@ our own check comes first and logs no word of a body. Bolt then checks again.
 
 import hmac
 import io
+import json
 import logging
 import math
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import parse_qsl
 
 from bot.core.secrets import Secret
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-import json
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import parse_qsl
+
 
 _LARGEST_BODY = 1024 * 1024
 _CLOCK_WINDOW_S = 300

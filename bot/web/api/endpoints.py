@@ -7,8 +7,10 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
 
 from bot.core.addresses import docker_keys, parse_server
 from bot.core.errors import (
@@ -31,6 +33,7 @@ from bot.core.errors import (
     WrongMethod,
 )
 from bot.core.model import Integration, Server, Stage, name_key
+from bot.core.ports import Ports
 from bot.core.secret_detection import looks_secret
 from bot.core.workflows.fetch import (
     HandOut,
@@ -50,15 +53,12 @@ from bot.core.workflows.formats import (
     kubernetes_secret,
     shell_exports,
 )
+from bot.core.workflows.tokens import Caller
 from bot.web.json_answers import DATA_HEADERS, STATUS_LINES
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
-from functools import cache
-from urllib.parse import unquote_plus
 
-from bot.core.ports import Ports
-from bot.core.workflows.tokens import Caller
 
 _LONGEST_QUERY = 4096
 JSON = "application/json"

@@ -13,8 +13,11 @@ query, no token and no secret reaches the log.
 import logging
 import re
 import secrets
-from collections.abc import Iterable
+import threading
+import time
+from collections.abc import Callable, Iterable
 from importlib.resources import files
+from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from bot.core.errors import (
@@ -29,18 +32,14 @@ from bot.core.errors import (
     WrongMethod,
 )
 from bot.core.model import Server
+from bot.core.token_bucket import MOST_KEPT, Buckets
 from bot.core.workflows.tokens import Caller, identify_caller
 from bot.services import Services
 from bot.web.api.endpoints import ENDPOINTS, JSON, Call, Endpoint, Reply, error_reply, read_query, send
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-import threading
-import time
-from collections.abc import Callable
-from ipaddress import IPv6Address, ip_address
 
-from bot.core.token_bucket import MOST_KEPT, Buckets
 
 WORKFLOWS_PATH = "/v1"
 _NAMED = "/v1/integrations/"
