@@ -15,6 +15,7 @@ from handlers.blocks import (
     button,
     code,
     context,
+    cut,
     escape,
     header,
     mention,
@@ -98,7 +99,9 @@ def _cut(rows: list[str]) -> list[str]:
 def _buttons(progress: Progress) -> list[Block]:
     integration = progress.integration
     value = pack(Running(integration.id, integration.credential_number))
-    retire_button = button("Retire", RETIRE, value, style="primary", label=f"Retire of {integration.name}")
+    retire_button = button(
+        "Retire", RETIRE, value, style="primary", label=f"Retire the former of {integration.name}"
+    )
     left = [*progress.waiting, *progress.unknown]
     if left:
         retire_button["confirm"] = _confirm(
@@ -116,7 +119,7 @@ def _buttons(progress: Progress) -> list[Block]:
 
 def _in_short(rows: Sequence[Dependency]) -> str:
     """As many names as a question of Slack's own has room for, and the verb."""
-    names = [one.target.in_words for one in rows]
+    names = [cut(one.target.in_words, _LONGEST_NAMES) for one in rows]
     shown = [
         name for number, name in enumerate(names) if len(", ".join(names[: number + 1])) <= _LONGEST_NAMES
     ]

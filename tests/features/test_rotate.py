@@ -397,7 +397,18 @@ def test_retire_asks_first_while_somebody_has_the_former(office, tokens):
     now = office.command("rotate my_registry").button("Retire").element
 
     assert "It is not known that environment staging uses the new one." in asked
+    assert len(asked) <= 300
     assert "confirm" not in now
+
+
+def test_question_has_room_for_any_names(office):
+    """Long and many names are cut, so that Slack takes the question."""
+    [office.link("my_registry", "image", f"{number}-{'long' * 40}") for number in range(3)]
+    begin(office)
+    asked = office.command("rotate my_registry").button("Retire").element["confirm"]["text"]["text"]
+
+    assert "…, 3 more use the new one." in asked
+    assert len(asked) <= 300
 
 
 def test_wait_and_refresh_change_nothing(office, tokens):
