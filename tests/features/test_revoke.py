@@ -94,6 +94,21 @@ def test_integration_is_revoked(office):
         fetch(office, reaching, "my_registry")
 
 
+def test_history_shows_what_a_leaked_token_fetched(office):
+    """The message after it names the command for the token's history, and each login has a Rotate button."""
+    text = token(office)
+    fetch(office, text, "my_registry")
+    office.command("revoke everything project web-shop", ADMIN)
+    done = office.press("Revoke everything", ADMIN)
+    shown = office.command(f"history token {text[3:11]}", ADMIN)
+    form = office.press("Rotate my_registry", ADMIN, on=done)
+
+    assert f"history token {text[3:11]}" in done.text
+    assert "fetched `my_registry`" in shown.text
+    assert "second" not in shown.text
+    assert "A new credential for *my_registry*" in form.text
+
+
 def test_what_was_removed_since_is_named(office):
     """A login that the token fetched is named even when the dependency on it was removed afterwards."""
     fetch(office, token(office), "my_registry")

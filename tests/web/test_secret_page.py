@@ -113,6 +113,7 @@ def test_secret_is_sealed_in_the_browser(office, page, caplog, tmp_path):
     assert re.search(CANARY.encode().hex().encode(), files_of(tmp_path)) is None
     assert base64.b64encode(CANARY.encode())[:-4] not in office.proxy.seen + files_of(tmp_path)
     assert not any(CANARY in shown.raw for shown in office.team.slack.shown)
+    assert CANARY not in repr([*office.team.slack.calls, *office.team.answers])
 
 
 def test_key_leaves_the_address_bar(office, page):
