@@ -4,13 +4,23 @@ payload -> ask | ask_pressed -> plan_edit -> _edit_form -> open
 payload -> save -> edit_integration -> _edited -> ack
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from slack_bolt import Ack
 
+from bot.core.access import may
+from bot.core.audit import Action
 from bot.core.errors import InvalidInput
 from bot.core.integrations.dependencies import unlink_if_linked
-from bot.core.integrations.edits import EditPlan, Remaining, edit_integration, plan_edit, who_remains
+from bot.core.integrations.edits import (
+    EditPlan,
+    Remaining,
+    edit_integration,
+    make_default,
+    plan_edit,
+    who_remains,
+)
 from bot.core.integrations.inventory import Saved
 from bot.core.kinds import Kind, known_values
 from bot.core.model import Actor, Integration
@@ -20,18 +30,22 @@ from handlers.blocks import (
     Message,
     View,
     actions,
+    bold,
     button,
     code,
     context,
     escape,
     header,
     message,
+    notice,
     pack_link,
     read_link,
     section,
 )
 from handlers.form import (
+    MAKE_DEFAULT,
     access_menu,
+    alike_note,
     default_box,
     form_view,
     inputs,
@@ -54,6 +68,7 @@ OPEN = "edit.open"
 _SAVE = "edit.save"
 _REMAINING = "edit.remaining"
 _REMOVE = "edit.remove"
+_MOST_OFFERED = 5
 
 
 def register(routes: Routes) -> None:
@@ -64,19 +79,20 @@ def register(routes: Routes) -> None:
     routes.action(OPEN, ask_pressed)
     routes.form(_SAVE, save)
     routes.action(_REMAINING, show_remaining)
+    routes.action(MAKE_DEFAULT, make_default_pressed, changes=True)
     routes.action(_REMOVE, remove_remaining, changes=True)
 
 
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form of the integration that was named."""
     plan = plan_edit(services.ports, actor, name=words.name)
-    surface.open(_edit_form(plan, services.kinds[plan.integration.kind], services))
+    surface.open(_edit_form(plan, services.kinds[plan.integration.kind], services, actor))
 
 
 def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Open the form from a row's Edit entry."""
     plan = plan_edit(services.ports, actor, press.value)
-    surface.open(_edit_form(plan, services.kinds[plan.integration.kind], services))
+    surface.open(_edit_form(plan, services.kinds[plan.integration.kind], services, actor))
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -89,7 +105,7 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     draft = typed_draft(form, kind, keeps_secret=integration.secret is not None)
     sharing, is_checked = typed_sharing(form), is_check_wanted(form)
     done = edit_integration(services.ports, actor, plan, draft, sharing, is_checked=is_checked)
-    ack(response_action="update", view=_edited(plan, done))
+    ack(response_action="update", view=_edited(plan, done, actor))
 
 
 def _shown(form: Form) -> tuple[str, int]:
@@ -100,7 +116,7 @@ def _shown(form: Form) -> tuple[str, int]:
     return integration_id, version
 
 
-def _edit_form(plan: EditPlan, kind: Kind, services: Services) -> View:
+def _edit_form(plan: EditPlan, kind: Kind, services: Services, actor: Actor) -> View:
     """The form, filled in with everything but the secret."""
     integration = plan.integration
     values, keeps_secret = known_values(integration), integration.secret is not None
@@ -115,6 +131,8 @@ def _edit_form(plan: EditPlan, kind: Kind, services: Services) -> View:
         default_box(integration),
         *note_and_end(integration.note, integration.ends_on),
         skip_box(),
+        *alike_note(plan.alike),
+        *_others(plan.alike, actor),
         context(_consequence(plan.dependencies)),
     ]
     facts = {"id": integration.id, "version": integration.version}
@@ -140,14 +158,31 @@ def _consequence(count: int) -> str:
     )
 
 
-def _edited(plan: EditPlan, done: Saved) -> View:
+def _edited(plan: EditPlan, done: Saved, actor: Actor) -> View:
     """What the form becomes."""
     check = done.integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
     is_closing = done.integration.linked_only and not plan.integration.linked_only
     remaining = [actions(button("Who may still fetch it", _REMAINING, done.integration.id))]
     notes = [*_outdated(plan, done.integration), *(remaining if is_closing else [])]
-    return saved_view(done, " is saved.", found, notes)
+    is_new_login = done.integration.secret != plan.integration.secret
+    others = _others(done.alike, actor) if is_new_login else []
+    return saved_view(done, " is saved.", found, [*notes, *others])
+
+
+def _others(alike: Sequence[Integration], actor: Actor) -> list[Block]:
+    """The integrations of the same server and user that this person may edit, a button each."""
+    theirs = [one for one in alike if may(actor, Action.EDIT, one.owner)][:_MOST_OFFERED]
+    edit = "Edit this one too"
+    return [
+        section(bold(one.name), button(edit, OPEN, one.id, label=f"Edit {one.name} too")) for one in theirs
+    ]
+
+
+def make_default_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer the button below the warning that none is the default."""
+    chosen = make_default(services.ports, actor, press.value)
+    surface.show(notice(f"{bold(chosen.name)} is now the default for {code(chosen.server.address)}."))
 
 
 def show_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

@@ -18,6 +18,7 @@ from handlers.blocks import (
     Block,
     View,
     actions,
+    button,
     code,
     context,
     escape,
@@ -33,6 +34,8 @@ from handlers.routes import Form
 
 KIND = "form.kind"
 TICK = "form.tick"
+MAKE_DEFAULT = "form.default"
+"""The button that makes an integration its server's default."""
 VALUE = "value"
 """The action id of every input that only holds a value."""
 
@@ -64,7 +67,16 @@ def saved_view(saved: Saved, done: str, check: str, notes: Sequence[Block] = ())
     blocks = [section(f":white_check_mark: *{escape(integration.name)}*{done}"), context(escape(check))]
     warning = plain_warning({"url": integration.server.origin})
     undecided = undecided_note([integration.server]) if saved.is_undecided else []
-    return modal("Integration saved", [*blocks, *warning, *notes, *undecided])
+    undecided += [actions(button("Make this the default", MAKE_DEFAULT, integration.id))] if undecided else []
+    alike = alike_note(saved.alike)
+    return modal("Integration saved", [*blocks, *warning, *notes, *alike, *undecided])
+
+
+def alike_note(others: Sequence[Integration]) -> list[Block]:
+    """A line on the integrations that share server and user: each keeps a copy of the login."""
+    names = ", ".join(code(one.name) for one in others)
+    text = f":busts_in_silhouette: Same server and user: {names}. Each keeps its own copy of the login."
+    return [context(text)] if others else []
 
 
 def chosen_kind(kinds: Kinds, kind_id: str) -> Kind:

@@ -32,6 +32,7 @@ from handlers.blocks import (
 )
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
+from handlers.form import alike_note
 from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
 from handlers.phrases import history_line, origin
@@ -98,6 +99,7 @@ def shown(details: Details, rotation: Progress | None, kinds: Kinds, actor: Acto
     blocks += [section(how_far(rotation))] if rotation else []
     blocks += [
         _row_of_buttons(integration, actor),
+        *alike_note(details.alike),
         divider(),
         *_dependencies_of(details),
         divider(),

@@ -21,7 +21,7 @@ def edit(ports, draft, added):
     def act(who=OWNER, shown=None, sharing=AS_IT_WAS, **typed):
         changed = draft(keeps_secret=True, **{"password": "", **typed})
         reading = ports.store.read(ACME)
-        plan = EditPlan(shown or added, 0, reading)
+        plan = EditPlan(shown or added, 0, (), reading)
         return edit_integration(ports, who, plan, changed, sharing, is_checked=True).integration
 
     return act

@@ -14,14 +14,14 @@ from bot.core.integrations.credentials import (
     rebind_credential,
     seal_credential,
 )
-from bot.core.integrations.inventory import Saved, present, refuse_taken_name
+from bot.core.integrations.inventory import Saved, as_saved, present, refuse_taken_name
+from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, Target
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Change, Reading
 from bot.core.secrets import Secret
-from bot.core.workflows.resolve import is_undecided
 
 _MOST_REMAINING = 20
 _MOST_COMPARED = 1000
@@ -43,6 +43,8 @@ class EditPlan:
 
     integration: Integration
     dependencies: int
+    alike: tuple[Integration, ...]
+    """The others of the same server and user."""
     reading: Reading = field(repr=False, compare=False)
     """The state that it is from: what is submitted is held against it before anything is changed."""
 
@@ -78,7 +80,23 @@ def plan_edit(
     require(ports, actor, Action.EDIT, found)
     if version is not None and version != found.version:
         raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})
-    return EditPlan(found, reading.dependencies.page(found.id, 0, 1).total, reading)
+    total, alike = reading.dependencies.page(found.id, 0, 1).total, same_login(reading, found)
+    return EditPlan(found, total, alike, reading)
+
+
+def make_default(ports: Ports, actor: Actor, integration_id: str) -> Integration:
+    """
+    Let an integration answer for its server from now on, for targets without a link of their own.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound, Changed.
+        InvalidFields: It would change which login others' targets get.
+    """
+    plan = plan_edit(ports, actor, integration_id)
+    shown = plan.integration
+    edited = replace(shown, is_default=True, updated_at=actor.at, version=shown.version + 1)
+    _refuse_foreign_default(plan.reading, actor, shown, edited)
+    return _keep_edited(ports, actor, shown, edited, None).integration
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +264,7 @@ def _keep_edited(
                 change.record(_what_changed(actor, shown, edited))
                 if also:
                     also(change, bound)
-                return Saved(bound, is_undecided(change, bound.server))
+                return as_saved(change, bound)
             reason = "it was changed in the meantime"
             change.record(refusal(actor, Action.EDIT, shown, reason=reason))
     except NameTaken as error:

@@ -21,6 +21,7 @@ from bot.core.errors import (
     UnknownIntegration,
 )
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
+from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Integration, WorkflowToken, new_id
 from bot.core.ports import Ports
@@ -54,6 +55,8 @@ class Details:
     integration: Integration
     dependencies: DependencyPage
     history: HistoryPage
+    alike: tuple[Integration, ...]
+    """The others of the same server and user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,13 @@ class Saved:
     integration: Integration
     is_undecided: bool
     """True when a target that depends on none of its server's integrations gets an error for their number."""
+    alike: tuple[Integration, ...]
+    """The others of the same server and user."""
+
+
+def as_saved(reading: Reading, integration: Integration) -> Saved:
+    """Say of an integration that was kept what its server's others mean for it."""
+    return Saved(integration, is_undecided(reading, integration.server), same_login(reading, integration))
 
 
 def list_integrations(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> IntegrationPage:
@@ -189,6 +199,7 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
         found,
         reading.dependencies.page(found.id, 0, 10),
         reading.history.page(HistoryQuery(about=found.id, size=5)),
+        same_login(reading, found),
     )
 
 
@@ -235,13 +246,12 @@ def add_integration(
             change.record(event(actor, Action.ADD, integration, reason=_how_checked(integration)))
             if also:
                 also(change, integration)
-            return Saved(integration, is_undecided(change, integration.server))
+            return as_saved(change, integration)
     except NameTaken as error:
         raise InvalidFields({"name": str(error)}) from error
     except AlreadyDone as error:
         reading = ports.store.read(actor.workspace)
-        made = present(reading, error.outcome)
-        return Saved(made, is_undecided(reading, made.server))
+        return as_saved(reading, present(reading, error.outcome))
 
 
 def refuse_taken_name(reading: Reading, name: str, own_id: str = "") -> None:
