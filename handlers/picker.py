@@ -92,7 +92,7 @@ def suggest_targets(ack: Ack, query: str, services: Services, actor: Actor) -> N
 
 def integration_input(chosen: Integration | None = None) -> Block:
     """The input of a form that asks which integration."""
-    box = _searching_menu(_VALUE, "Part of a name, type or server")
+    box = searching_menu(_VALUE, "Part of a name, type or server")
     if chosen:
         box["initial_option"] = option(_option_of(chosen))
     return labelled("Integration", box, _INTEGRATION)
@@ -100,7 +100,7 @@ def integration_input(chosen: Integration | None = None) -> Block:
 
 def target_input(*, optional: bool = False) -> Block:
     """The input of a form that asks which of the known targets."""
-    return labelled("Target", _searching_menu(_VALUE, "Part of its name"), _TARGET, optional=optional)
+    return labelled("Target", searching_menu(_VALUE, "Part of its name"), _TARGET, optional=optional)
 
 
 def new_target_inputs() -> list[Block]:
@@ -137,7 +137,7 @@ def optional_target(form: Form) -> Target | None:
     return read_target(kind, name) if kind else None
 
 
-def _searching_menu(action_id: str, placeholder: str) -> Block:
+def searching_menu(action_id: str, placeholder: str) -> Block:
     """A menu that asks for its options while one types, and at once for the first of them."""
     return {
         "type": "external_select",
@@ -149,7 +149,7 @@ def _searching_menu(action_id: str, placeholder: str) -> Block:
 
 def _picker(title: str, action_id: str) -> View:
     """The modal that asks which integration; what is opened then takes its place."""
-    menu = {**_searching_menu(action_id, "Part of a name, type or server"), "focus_on_load": True}
+    menu = {**searching_menu(action_id, "Part of a name, type or server"), "focus_on_load": True}
     blocks = [section("Which integration?"), actions(menu, block_id=_INTEGRATION)]
     return with_facts(modal(title, blocks, close="Cancel"), {GIVES_WAY: True})
 

@@ -148,7 +148,11 @@ class Routes:
     actions: dict[str, Listener] = field(default_factory=dict)
     forms: dict[str, Listener] = field(default_factory=dict)
     suggestions: dict[str, Listener] = field(default_factory=dict)
-    """What a menu offers while one types in it, by its block's id: its action id says what choosing does."""
+    """
+    What a menu offers while one types in it, by its block's id up to a space.
+
+    The menu's action id says what choosing does.
+    """
     shortcuts: dict[str, Listener] = field(default_factory=dict)
     home: Listener | None = None
     """Publishes the Home tab; called when it is opened and after each change made from it."""

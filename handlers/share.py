@@ -27,10 +27,13 @@ def public(line: str, blocks: Sequence[Block], actor: Actor) -> Message:
     return message(line, [*blocks, context(f"Shared by {mention(actor.user_id)}")])
 
 
-def without_share(blocks: Sequence[Block]) -> list[Block]:
-    """Blocks as they are shown where there is no channel, such as a modal."""
+def for_modal(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks as they are shown in a modal: without what needs a channel, and without boxes."""
     drawn = []
     for block in blocks:
+        if block.get("type") == "input":
+            # Slack takes an input only in a modal with a submit button, which a shown message lacks.
+            continue
         if block.get("type") == "actions":
             kept = [one for one in block["elements"] if not one.get("action_id", "").endswith(_ENDING)]
             block = {**block, "elements": kept}

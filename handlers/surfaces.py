@@ -17,7 +17,7 @@ from bot.core.model import Workspace
 from bot.services import Services
 from handlers.blocks import Message, View, modal, notice
 from handlers.routes import read_facts
-from handlers.share import without_share
+from handlers.share import for_modal
 
 HOME = "home"
 """The fact in a modal's ``private_metadata`` that says it was opened from the Home tab: its list's state."""
@@ -259,7 +259,7 @@ def _no_channel() -> InvalidInput:
 
 def as_modal(message: Message) -> View:
     """Show a message's blocks in a modal."""
-    return modal("Integrations", without_share(message["blocks"]))
+    return modal("Integrations", for_modal(message["blocks"]))
 
 
 def _as_home(message: Message) -> View:

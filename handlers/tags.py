@@ -1,13 +1,17 @@
 """Read a repository's image tags through Registry API V2.
 
 payload -> tags -> read_tags -> tagged -> show
+payload -> tags | ask_pressed -> _form -> open; payload -> suggest -> known_repositories -> ack
+payload -> read -> read_tags -> tagged -> follow
 payload -> turn | narrow -> read_tags -> tagged -> replace
 """
 
 from dataclasses import dataclass, replace
 
+from slack_bolt import Ack
+
 from bot.core.audit import Action
-from bot.core.integrations.checks import read_tags
+from bot.core.integrations.checks import known_repositories, read_tags
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
 from bot.core.ports.registry import Tags
@@ -16,28 +20,36 @@ from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
+    View,
+    actions,
     bold,
     code,
     context,
+    cut,
     escape,
     header,
     labelled,
     message,
-    notice,
+    modal,
+    option,
     pack,
     read_value,
     section,
     text_input,
     turning,
 )
-from handlers.picker import open_picker
+from handlers.picker import open_picker, searching_menu
 from handlers.routes import Ask, Press, Routes, Verb, Words
-from handlers.surfaces import Surface
+from handlers.surfaces import GIVES_WAY, Surface, with_facts
 
 OPEN = "tags.open"
 _PREVIOUS = "tags.previous"
 _NEXT = "tags.next"
 _WORDS = "tags.words"
+_REPOSITORY = "tags.repository"
+_CHOSEN = "tags.chosen"
+_LONGEST = 150
+"""Characters of an option's value; a repository whose name is longer is typed after the command."""
 
 _SHOWN = 20
 
@@ -56,8 +68,10 @@ def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, the page buttons and the box."""
     summary = "the image's tags, through Registry API V2"
     opens, example = {"": open_picker("Tags", OPEN)}, "my_registry team/app"
-    routes.verb(Verb("tags", tags, "NAME REPOSITORY", example, summary, (), opens), waits=True)
-    routes.action(OPEN, explain, does=Action.SEE)
+    routes.verb(Verb("tags", tags, "NAME [REPOSITORY]", example, summary, (), opens), waits=True)
+    routes.action(OPEN, ask_pressed, does=Action.SEE)
+    routes.suggestion(_REPOSITORY, suggest)
+    routes.action(_CHOSEN, read)
     routes.action(_PREVIOUS, turn)
     routes.action(_NEXT, turn)
     routes.action(_WORDS, narrow)
@@ -66,14 +80,43 @@ def register(routes: Routes) -> None:
 def tags(words: Words, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Answer ``tags NAME REPOSITORY``."""
     integration = find_integration(services.ports, actor, words.at(0, "The integration's name"))
+    if not words.optional(1):
+        return surface.open(_form(integration))
     place = _Place(integration.id, words.at(1, "The repository"))
-    ask(lambda: surface.show(_answer(services, actor, integration, place)))
+    return ask(lambda: surface.show(_answer(services, actor, integration, place)))
 
 
-def explain(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer a row's Tags entry: a repository must be named."""
-    name = get_integration(services.ports, actor, press.value).name
-    surface.show(notice(f"Name the repository: {code(f'/integrations tags {name} team/app')}"))
+def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer a row's Tags entry: ask which repository."""
+    surface.open(_form(get_integration(services.ports, actor, press.value)))
+
+
+def suggest(ack: Ack, query: str, block_id: str, services: Services, actor: Actor) -> None:
+    """Offer what was typed, and the repositories seen before that it fits."""
+    place = read_value(_Place, block_id.partition(" ")[2], "tags")
+    known = known_repositories(services.ports, actor, place.id)
+    typed = "".join(query.split())
+    fitting = [one for one in known if typed.casefold() in one.casefold()]
+    offered = dict.fromkeys(one for one in (typed, *fitting) if 0 < len(one) <= _LONGEST)
+    ack(options=[option((cut(one, 75), one)) for one in offered])
+
+
+def read(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
+    """Show the tags of the repository that was chosen."""
+    old = read_value(_Place, press.block_id.partition(" ")[2], "tags")
+    integration = get_integration(services.ports, actor, old.id)
+    place, follower = _Place(old.id, press.value[:_LONGEST]), surface.follow()
+    ask(lambda: follower.finish(_answer(services, actor, integration, place)))
+
+
+def _form(integration: Integration) -> View:
+    """The modal that asks which repository; the tags then take its place."""
+    box = {**searching_menu(_CHOSEN, "Type a repository: team/app"), "focus_on_load": True}
+    blocks = [
+        section(f"Tags of which repository of {bold(integration.name)}?"),
+        actions(box, block_id=f"{_REPOSITORY} {pack(_Place(integration.id, ''))}"),
+    ]
+    return with_facts(modal("Tags", blocks, close="Cancel"), {GIVES_WAY: True})
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:

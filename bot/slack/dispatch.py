@@ -161,11 +161,20 @@ class Dispatch:
         """Answer a menu that searches as one types."""
         actor = self._actor(context, body, Action.SEE)
         require(self._services.ports, actor, Action.SEE)
-        listener = self._routes.suggestions.get(str(body.get("block_id", "")))
+        block_id = str(body.get("block_id", ""))
+        listener = self._routes.suggestions.get(block_id.partition(" ")[0])
         if listener is None:
             raise InvalidInput("This menu is too old.", "Close it and open it again.")
         query = str(body.get("value") or "")[:_LONGEST_QUERY]
-        call(listener, {**self._given(actor), "ack": _QuickAck(ack, CommandName()), "query": query})
+        call(
+            listener,
+            {
+                **self._given(actor),
+                "ack": _QuickAck(ack, CommandName()),
+                "query": query,
+                "block_id": block_id,
+            },
+        )
 
     def shortcut(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Acknowledge a shortcut, then run its listener on the executor."""

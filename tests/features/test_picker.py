@@ -170,7 +170,7 @@ def test_show_offers_only_what_one_may(free):
     """Who does not own it sees neither Edit nor Delete."""
     shown = free.command("show my_registry", COLLEAGUE)
 
-    assert shown.buttons == ["Test", "Tags", "Link", "History"]
+    assert shown.buttons == ["Test", "Tags", "Link", "History", "Share"]
 
 
 def test_history_of_what_is_shown(free):

@@ -3,10 +3,13 @@
 import pytest
 
 from bot.core.errors import InvalidInput, LoginRejected
+from bot.core.integrations.checks import repositories_setting
 from bot.core.model import Stage
 from bot.core.ports.registry import Tags
 from tests.fakes.people import ADMIN
+from tests.features.team import ACME
 
+TYPE_IT = "Type a repository: team/app"
 MANY = tuple(f"v{number:03}" for number in range(45))
 
 
@@ -94,18 +97,6 @@ def test_what_goes_wrong_is_explained(free, registry, error):
     assert error.hint in shown.text
 
 
-def test_missing_repository_is_asked_for(free):
-    """Without a repository the usage is told."""
-    assert "The repository is missing." in free.command("tags my_registry").text
-
-
-def test_row_menu_says_what_to_type(free):
-    """A row's Tags entry says how a repository is named."""
-    free.command("list")
-
-    assert "`/integrations tags my_registry team/app`" in free.pick("Tags", near="my_registry").text
-
-
 def test_page_of_the_deleted_says_so(tagged):
     """A page button of an integration that is gone says who deleted it."""
     shown = tagged.command("tags my_registry team/app")
@@ -120,3 +111,52 @@ def test_very_long_repository_name_fits(tagged):
     shown = tagged.command(f"tags my_registry {'x' * 255}")
 
     assert "Next" in shown.buttons
+
+
+def test_name_alone_asks_for_the_repository(free):
+    """Without a repository a menu asks for it, which takes what is typed; the tags take its place."""
+    free.command("tags my_registry")
+    offered = free.search(TYPE_IT, "team/app")
+    shown = free.choose(TYPE_IT, "team/app")
+
+    assert offered == ["team/app"]
+    assert shown.place == "modal"
+    assert "`1.0`  `latest`" in shown.text
+
+
+def test_row_menu_asks_for_the_repository(tagged):
+    """A row's Tags entry asks, too; a modal has no box that Slack would refuse there."""
+    tagged.pick("Tags", near="my_registry", on=tagged.command("list"))
+    tagged.search(TYPE_IT, "team/app")
+    first = tagged.choose(TYPE_IT, "team/app")
+    second = tagged.press("Next")
+
+    assert "1–20 of 45" in first.text
+    assert "21–40 of 45" in second.text
+
+
+def test_repositories_seen_before_are_offered(free, registry):
+    """What was read before is offered first, then the images that are linked."""
+    free.link("my_registry", "image", "registry.example.com/team/web-shop:1")
+    free.link("my_registry", "image", "other.example.com/team/else")
+    free.command("tags my_registry team/app")
+    free.press("Tags", on=free.command("show my_registry"))
+    everything, fitting = free.search(TYPE_IT, ""), free.search(TYPE_IT, "SHOP")
+    shown = free.choose(TYPE_IT, "team/web-shop")
+
+    assert everything == ["team/app", "team/web-shop"]
+    assert fitting == ["SHOP", "team/web-shop"]
+    assert "Tags of team/web-shop" in shown.raw
+    assert registry.repositories[-1] == "team/web-shop"
+
+
+def test_repositories_are_forgotten_with_the_integration(free):
+    """Nothing of a deleted integration's repositories is kept."""
+    free.command("tags my_registry team/app")
+    name = repositories_setting(free.find("my_registry").id)
+    kept = free.store.read(ACME).settings.get(name)
+    free.command("delete my_registry")
+    free.press("Yes")
+
+    assert kept == "team/app"
+    assert free.store.read(ACME).settings.get(name) is None

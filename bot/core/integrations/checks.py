@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core.access import may, refuse, require
+from bot.core.addresses import server_of_image
 from bot.core.audit import Action, event
 from bot.core.errors import Changed, InvalidInput, NotPermitted
 from bot.core.integrations.credentials import (
@@ -16,11 +17,14 @@ from bot.core.integrations.credentials import (
     rebind_credential,
 )
 from bot.core.integrations.inventory import present
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, Setting, TargetKind
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult, Step, Tags, ignore_step
 
 _DEADLINE_S = 10.0
+_MOST_KNOWN = 20
+_MOST_LOOKED_AT = 100
+_REPOSITORY = re.compile(r"[\w.-]+(?:/[\w.-]+)*", re.ASCII)
 _ORIGIN = re.compile(r"(https?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
 
 
@@ -121,6 +125,51 @@ def allow_realm(ports: Ports, actor: Actor, integration_id: str, version: int, r
     return edited
 
 
+def known_repositories(ports: Ports, actor: Actor, integration_id: str) -> tuple[str, ...]:
+    """
+    Return at most 20 repositories of an integration: those read before, the newest first, then linked images.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.TAGS)
+    reading = ports.store.read(actor.workspace)
+    found = present(reading, integration_id)
+    _refuse_closed(ports, actor, Action.TAGS, found)
+    rows = reading.dependencies.page(found.id, 0, _MOST_LOOKED_AT).rows
+    images = [row.target.name for row in rows if row.target.kind is TargetKind.IMAGE]
+    linked = [_repository_of(one, found) for one in images]
+    read = (reading.settings.get(repositories_setting(found.id)) or "").split()
+    return tuple(dict.fromkeys(filter(None, [*read, *linked])))[:_MOST_KNOWN]
+
+
+def repositories_setting(integration_id: str) -> str:
+    """The name of the setting with the repositories whose tags were read with an integration."""
+    return f"repositories {integration_id}"
+
+
+def _repository_of(image: str, integration: Integration) -> str:
+    """The repository of an image at an integration's server; empty for an image of another."""
+    try:
+        is_there = server_of_image(image).address == integration.server.address
+    except InvalidInput:
+        return ""
+    path = image.removeprefix(f"{integration.server.address}/").partition("@")[0].partition(":")[0]
+    return path if is_there and _REPOSITORY.fullmatch(path) else ""
+
+
+def _remember_repository(ports: Ports, actor: Actor, integration: Integration, repository: str) -> None:
+    """Offer a repository from now on; what is offered already costs no change."""
+    name = repositories_setting(integration.id)
+    known = (ports.store.read(actor.workspace).settings.get(name) or "").split()
+    if repository in known or not _REPOSITORY.fullmatch(repository):
+        return
+    with ports.store.change(actor.workspace) as change:
+        if change.integrations.get(integration.id):
+            known = (change.settings.get(name) or "").split()
+            change.put(Setting(name, " ".join([repository, *known][:_MOST_KNOWN])))
+
+
 def read_tags(ports: Ports, actor: Actor, integration: Integration, repository: str) -> Tags:
     """
     Read the tags of a repository with an integration's login, within 10 s.
@@ -134,4 +183,6 @@ def read_tags(ports: Ports, actor: Actor, integration: Integration, repository: 
     credential = open_credential(ports.keyring, actor.workspace, integration)
     cache_key = f"{integration.id}:{integration.version}"
     login = login_of(integration, credential, asked_by(actor, integration), cache_key)
-    return ports.registry.tags(login, repository, deadline_s=_DEADLINE_S)
+    found = ports.registry.tags(login, repository, deadline_s=_DEADLINE_S)
+    _remember_repository(ports, actor, integration, found.repository)
+    return found

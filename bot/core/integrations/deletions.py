@@ -6,9 +6,10 @@ from datetime import datetime
 from bot.core.access import require
 from bot.core.audit import Action, event, refusal
 from bot.core.errors import Changed, Conflict, HasDependencies, UnknownIntegration
+from bot.core.integrations.checks import repositories_setting
 from bot.core.integrations.dependencies import take_away, unlink_if_linked
 from bot.core.integrations.inventory import present
-from bot.core.model import Actor, Integration, Target
+from bot.core.model import Actor, Integration, Setting, Target
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
 from bot.core.queries import DependencyPage, HistoryQuery
@@ -160,6 +161,7 @@ def delete_integration(
             change.record(refusal(actor, Action.DELETE, found, reason=obstacle.message))
             return replace(plan, note=str(obstacle))
         change.remove(found)
+        change.remove(Setting(repositories_setting(found.id), ""))
         change.record(event(actor, Action.DELETE, found))
     return None
 
