@@ -70,11 +70,20 @@ def test_deletion_writes_a_spare_without_the_secret(stocked, disk):
     assert disk.calls.count("sync directory") == 1
 
 
-@pytest.mark.parametrize("typed", [*READS, "history", "help", "add", "edit other", "tags other team/app"])
+@pytest.mark.parametrize("typed", [*READS, "history", "help", "add", "edit other"])
 def test_reading_touches_no_file(stocked, disk, typed):
     """Reads are answered from memory."""
     disk.calls.clear()
     stocked.command(typed)
+
+    assert disk.calls == []
+
+
+def test_tags_touch_a_file_for_a_new_repository_only(stocked, disk):
+    """A repository is remembered when its tags are read first; from then on nothing is written."""
+    stocked.command("tags other team/app")
+    disk.calls.clear()
+    stocked.command("tags other team/app")
 
     assert disk.calls == []
 

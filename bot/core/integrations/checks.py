@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from bot.core.access import may, refuse, require
 from bot.core.addresses import server_of_image
 from bot.core.audit import Action, event
-from bot.core.errors import Changed, InvalidInput, NotPermitted
+from bot.core.errors import Changed, InvalidInput, NotPermitted, StoreFailure
 from bot.core.integrations.credentials import (
     asked_by,
     check_of,
@@ -164,7 +165,8 @@ def _remember_repository(ports: Ports, actor: Actor, integration: Integration, r
     known = (ports.store.read(actor.workspace).settings.get(name) or "").split()
     if repository in known or not _REPOSITORY.fullmatch(repository):
         return
-    with ports.store.change(actor.workspace) as change:
+    # What was asked for is there already: a store that is full does not stand before it.
+    with suppress(StoreFailure), ports.store.change(actor.workspace) as change:
         if change.integrations.get(integration.id):
             known = (change.settings.get(name) or "").split()
             change.put(Setting(name, " ".join([repository, *known][:_MOST_KNOWN])))
