@@ -46,6 +46,8 @@ from storage.records import Identities, kids_of
 
 _REMEMBERED_FOR = timedelta(minutes=10)
 _TOKENS_KEPT_FOR = timedelta(days=90)
+_CLOCK_JUMP = timedelta(days=30)
+"""A clock that is so far ahead of the newest entry may be wrong: nothing is dropped by it."""
 T = TypeVar("T")
 
 
@@ -81,7 +83,8 @@ class PostgresChange(PostgresReading):
         elif isinstance(value, Dependency):
             self.write("put_dependency", **dependency_row(value))
         elif isinstance(value, WorkflowToken):
-            self.write("drop_old_tokens", before=value.created_at - _TOKENS_KEPT_FOR)
+            made_at = value.created_at
+            self.write("drop_old_tokens", before=made_at - _TOKENS_KEPT_FOR, seen_since=made_at - _CLOCK_JUMP)
             self.write("put_token", **token_row(value))
         else:
             self._put_small(value)

@@ -366,7 +366,12 @@ set target_kind = excluded.target_kind, target_name = excluded.target_name, targ
     last_used_at = greatest(tokens.last_used_at, excluded.last_used_at)
 
 -- name: drop_old_tokens
+-- A clock that is far ahead of the newest entry may be wrong, and only hashes are kept: then nothing is dropped.
 delete from tokens where ws = %(ws)s and coalesce(revoked_at, expires_at) < %(before)s
+and coalesce(
+    (select at >= %(seen_since)s from audit where ws = %(ws)s order by sequence desc limit 1),
+    true
+)
 
 -- name: remove_token
 delete from tokens where ws = %(ws)s and id = %(id)s

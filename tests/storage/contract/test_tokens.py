@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.model import Bar, Integration, Server, Target, TargetKind, WorkflowToken
 from bot.core.ports.store import Candidate, Store
-from tests.storage.samples import IMAGE, NOON, PROJECT, T1, T2, add, dependency, link
+from tests.storage.samples import IMAGE, NOON, PROJECT, T1, T2, add, dependency, event, link
 from tests.storage.samples import integration as at
 from tests.storage.tokens import DAY, TOKEN_ID, all_tokens, full_token, holder, keep, token
 
@@ -143,6 +143,19 @@ def test_token_that_is_long_over_is_dropped(store: Store, over: WorkflowToken, *
 
     assert (holder(store, "old00000") is not None) is is_kept
     assert len(all_tokens(store, T1)) == 1 + is_kept
+
+
+@pytest.mark.parametrize(("days_ahead", "is_kept"), [(29, False), (31, True), (400, True)])
+def test_clock_that_is_wrong_drops_no_token(store: Store, days_ahead: int, *, is_kept: bool) -> None:
+    """A token made by a clock that is over 30 days ahead of the newest entry drops no other token."""
+    made_at = NOON + days_ahead * DAY
+    over = replace(token("old00000"), expires_at=made_at - 91 * DAY)
+    with store.change(T1) as change:
+        change.put(replace(over, created_at=NOON - 300 * DAY))
+        change.record(event())
+    keep(store, replace(token("far00000"), created_at=made_at, expires_at=made_at + 90 * DAY))
+
+    assert (holder(store, "old00000") is not None) is is_kept
 
 
 def test_ending_tokens_are_found(store: Store) -> None:
