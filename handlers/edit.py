@@ -12,7 +12,7 @@ from slack_bolt import Ack
 from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput
-from bot.core.integrations.dependencies import unlink_if_linked
+from bot.core.integrations.dependencies import shut_out
 from bot.core.integrations.edits import (
     EditPlan,
     Remaining,
@@ -23,7 +23,7 @@ from bot.core.integrations.edits import (
 )
 from bot.core.integrations.inventory import Saved
 from bot.core.kinds import Kind, known_values
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, Target
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -36,6 +36,7 @@ from handlers.blocks import (
     context,
     escape,
     header,
+    mention,
     message,
     notice,
     pack_link,
@@ -193,10 +194,8 @@ def show_remaining(press: Press, surface: Surface, services: Services, actor: Ac
 def remove_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Take one target's right away, and show who is left."""
     integration_id, target = read_link(press.value, "edit")
-    late = unlink_if_linked(services.ports, actor, integration_id, target)
-    left = replace(
-        who_remains(services.ports, actor, integration_id), note=late or f"Removed {target.in_words}."
-    )
+    shut_out(services.ports, actor, integration_id, target)
+    left = replace(who_remains(services.ports, actor, integration_id), note=f"Removed {target.in_words}.")
     surface.replace(_remaining_message(left))
 
 
@@ -204,16 +203,21 @@ def _remaining_message(left: Remaining) -> Message:
     """Each target that may fetch a closed integration, its workflow tokens, and Remove."""
     name = left.integration.name
     blocks = [header(f"Who may fetch {name}"), *([context(escape(left.note))] if left.note else [])]
-    for row in left.rows:
-        tokens = ", ".join(map(code, left.tokens[row.target])) or "none"
-        value = pack_link(left.integration.id, row.target)
-        remove = button("Remove", _REMOVE, value, label=f"Remove {row.target.in_words}")
-        text = f"{escape(row.target.kind.value)} {code(row.target.name)}\n{origin(row)}  ·  tokens: {tokens}"
-        blocks.append(section(text, remove))
-    more = left.total - len(left.rows)
+    owners = f"not linked; let in by its owner's own tokens, {mention(left.integration.owner)}"
+    blocks += [_remaining_row(left, row.target, origin(row), left.tokens[row.target]) for row in left.rows]
+    blocks += [_remaining_row(left, target, owners, ids) for target, ids in left.own.items()]
+    more = left.total - len(left.rows) - len(left.own)
     blocks += [context(f"… and {more} more, shown as these are removed.")] if more else []
-    blocks += [] if left.rows else [section("Nobody: link a target to it.")]
+    blocks += [] if left.total else [section("Nobody: link a target to it.")]
     return message(f"{left.total} may fetch {name}.", blocks)
+
+
+def _remaining_row(left: Remaining, target: Target, why: str, ids: Sequence[str]) -> Block:
+    """A target that may fetch, why, its tokens, and Remove."""
+    tokens = ", ".join(map(code, ids)) or "none"
+    value = pack_link(left.integration.id, target)
+    remove = button("Remove", _REMOVE, value, label=f"Remove {target.in_words}")
+    return section(f"{escape(target.kind.value)} {code(target.name)}\n{why}  ·  tokens: {tokens}", remove)
 
 
 def _outdated(plan: EditPlan, integration: Integration) -> list[Block]:

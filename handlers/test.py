@@ -54,9 +54,10 @@ _VERDICTS = {
 _REFUSALS = {
     Refused.ADDRESS: ":no_entry: *Quaymaster is blocked*: nobody looked at this login.",
     Refused.CERTIFICATE: ":no_entry: *A client certificate is required*: nobody looked at this login.",
+    Refused.RIGHTS: ":no_entry: *The login lacks a right*: the login itself was not refused.",
     Refused.RATE: ":hourglass: *Asked too often*: nobody looked at this login.",
 }
-"""The verdict on what was refused before the login was looked at."""
+"""The verdict on what is no refused login."""
 
 
 def register(routes: Routes) -> None:

@@ -35,6 +35,7 @@
     │   ├── Unreachable
     │   │   ├── AddressRefused
     │   │   ├── CertificateWanted
+    │   │   ├── RightsRefused   … the login is right, but lacks a right
     │   │   ├── TooManyRequests
     │   │   └── RealmRefused    … its token server is on another host
     │   └── MalformedChallenge
@@ -379,6 +380,12 @@ class CertificateWanted(Unreachable):
     """The registry wants a client certificate, which Quaymaster cannot give."""
 
     refused = Refused.CERTIFICATE
+
+
+class RightsRefused(Unreachable):
+    """The login is right, but may not ask for what the registry wants of it."""
+
+    refused = Refused.RIGHTS
 
 
 class TooManyRequests(Unreachable):

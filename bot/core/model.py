@@ -148,6 +148,8 @@ class Refused(StrEnum):
     CERTIFICATE = "client certificate"
     """The registry wants a client certificate, which Quaymaster cannot give."""
     RATE = "too many requests"
+    RIGHTS = "rights"
+    """The login is right, but lacks a right that it needs before a registry can be asked."""
 
 
 class Stage(StrEnum):

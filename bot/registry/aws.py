@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.core.errors import LoginRejected, RegistryFailure, TooManyRequests, Unreachable
+from bot.core.errors import LoginRejected, RegistryFailure, RightsRefused, TooManyRequests, Unreachable
 from bot.core.model import Stage
 from bot.core.ports.registry import DockerLogin, Login
 from bot.core.secrets import Secret
@@ -114,7 +114,8 @@ class AwsLogins:
             operation: Whose deadline counts.
 
         Raises:
-            LoginRejected: AWS refused the keys, the role or the permission.
+            LoginRejected: AWS refused the keys.
+            RightsRefused: It knows them, and refused the role or the permission.
             Unreachable: AWS did not answer, or the server is not an ECR registry.
         """
         is_amazons = ECR_HOST.fullmatch(login.server.host) or login.server.host in _PUBLIC_HOSTS
@@ -248,6 +249,7 @@ def refusal(code: str, step: str) -> RegistryFailure:
     elif code in _NO_PERMISSION:
         message = f"AWS knows the key, but does not let it {step}."
         hint = "Ask the administrator of the AWS account for that permission."
+        return RightsRefused(message, hint, Stage.LOGIN)
     elif code in _EXPIRED:
         message, hint = "AWS says that these keys have expired.", "Make new ones, and edit the integration."
     elif code in _TOO_OFTEN:

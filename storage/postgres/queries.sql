@@ -413,6 +413,7 @@ with fits as materialized (
     select exists (
             select from tokens where ws = %(ws)s and id = %(token)s and revoked_at is null
             and expires_at = %(expires_at)s and target_kind = %(target_kind)s and target_name = %(target_name)s
+            and doc ->> 'created_by' = %(created_by)s and not doc ? 'held_at'
             and doc ->> 'approved_by' is not distinct from %(approved_by)s
             and doc ->> 'declined_by' is not distinct from %(declined_by)s)
        and exists (select from integrations where ws = %(ws)s and id = %(id)s and version = %(version)s)

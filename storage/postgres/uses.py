@@ -242,6 +242,7 @@ def _parameters(use: Fetch, before: Head, extended: Extended) -> Parameters:
         "event": event_doc(use.event),
         "version": use.integration.version,
         "expires_at": use.token.expires_at,
+        "created_by": use.token.created_by,
         "approved_by": use.token.approved_by,
         "declined_by": use.token.declined_by,
         "is_fetch": is_fetch,

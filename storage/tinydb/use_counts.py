@@ -143,6 +143,8 @@ def _refuse_outdated(known: ReliedOn, use: Fetch) -> None:
 
 def _is_token_same(present: WorkflowToken | None, known: WorkflowToken) -> bool:
     return present is not None and (
-        (present.revoked_at, present.expires_at, present.approved_by, present.declined_by, present.target)
-        == (None, known.expires_at, known.approved_by, known.declined_by, known.target)
+        present.revoked_at is None
+        and (present.expires_at, present.target, present.created_by, present.held_at)
+        == (known.expires_at, known.target, known.created_by, known.held_at)
+        and (present.approved_by, present.declined_by) == (known.approved_by, known.declined_by)
     )

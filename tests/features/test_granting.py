@@ -7,7 +7,7 @@ import pytest
 from bot.core.errors import LinkedOnly, NotApproved, TargetRemoved, TokenRefused
 from bot.core.model import Target, TargetKind
 from bot.core.secrets import TOKEN_SHAPE
-from bot.core.workflows.fetch import fetch_named
+from bot.core.workflows.fetch import fetch_at, fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.outbox import Outbox
 from bot.run.schedule import review
@@ -405,3 +405,45 @@ def test_token_that_an_admin_made_before_counts_as_approved(free):
     assert fetch(free, texts[0])
     with pytest.raises(NotApproved):
         fetch(free, texts[1])
+
+
+def test_closed_integration_is_its_owners_tokens_too(free):
+    """What its creator owns a token reaches, closed or not; a colleague's does not."""
+    close(free)
+
+    assert fetch(free, token(free, MEMBER)).integration.name == "my_registry"
+    with pytest.raises(LinkedOnly):
+        fetch(free, token(free, COLLEAGUE, "billing"))
+
+
+def test_closing_names_the_owners_own_tokens(free):
+    """What only the owner's own token lets in is named, and Remove shuts it out."""
+    text = token(free, MEMBER)
+    close(free)
+    shown = free.press("Who may still fetch it")
+    left = free.press("Remove project web-shop", on=shown)
+
+    assert f"let in by its owner's own tokens, <@{MEMBER}>  ·  tokens: `{text[3:11]}`" in shown.text
+    assert "Nobody: link a target to it." in left.text
+    with pytest.raises(TargetRemoved):
+        fetch(free, text)
+
+
+def test_closed_one_of_the_owners_leaves_an_open_one_clear(free):
+    """A closed integration of the creator's does not make the open one of the same server ambiguous."""
+    close(free)
+    free.add("another", owner=COLLEAGUE)
+    server = free.find("another").server
+    ports = free.services.ports
+    caller = identify_caller(ports.store, token(free, MEMBER), server, ports.now())
+    free.press(f"Approve token {caller.token.id}", ADMIN, on=free.command("token list", ADMIN))
+    approved = replace(caller, token=ports.store.read(ACME).tokens.get(caller.token.id))
+
+    assert fetch_at(ports, approved, server).integration.name == "another"
+
+
+def close(team):
+    """Leave the integration to linked targets."""
+    form = team.command("edit my_registry")
+    team.leave(form, form.menu("Linked targets only"), "Linked targets only")
+    team.submit(on=form)

@@ -35,6 +35,7 @@ def test_verdict_and_reason(free, registry, result, verdict):
     [
         (Refused.ADDRESS, "*Quaymaster is blocked*"),
         (Refused.CERTIFICATE, "*A client certificate is required*"),
+        (Refused.RIGHTS, "*The login lacks a right*"),
         (Refused.RATE, "*Asked too often*"),
     ],
 )

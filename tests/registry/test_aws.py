@@ -14,7 +14,7 @@ import botocore.session
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bot.core.errors import LoginRejected, TooManyRequests, Unreachable
+from bot.core.errors import LoginRejected, RightsRefused, TooManyRequests, Unreachable
 from bot.core.model import Outcome, Server, Stage
 from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
@@ -187,7 +187,7 @@ def test_an_aws_that_breaks_off_is_told() -> None:
         ("InvalidClientTokenId", LoginRejected, "does not know this access key id"),
         ("InvalidSignatureException", LoginRejected, "does not belong"),
         ("SignatureDoesNotMatch", LoginRejected, "does not belong"),
-        ("AccessDeniedException", LoginRejected, "does not let it log in to ECR"),
+        ("AccessDeniedException", RightsRefused, "does not let it log in to ECR"),
         ("ExpiredTokenException", LoginRejected, "expired"),
         ("ThrottlingException", TooManyRequests, "too often"),
         ("ServerException", Unreachable, "AWS answered ServerException"),
@@ -237,7 +237,7 @@ def test_ecr_public_names_both_permissions() -> None:
     login = replace(LOGIN, kind="ecr-public", server=public, options=PUBLIC_OPTIONS)
     with (
         FakeRegistry(always(refusal)) as fake,
-        pytest.raises(LoginRejected, match="ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"),
+        pytest.raises(RightsRefused, match="ecr-public:GetAuthorizationToken and sts:GetServiceBearerToken"),
     ):
         AwsLogins(fake.server.origin).identity(login, operation())
 

@@ -320,6 +320,26 @@ def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Targe
     return known
 
 
+def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) -> None:
+    """
+    Take a target's right to fetch an integration away until it is linked again, if it uses it or not.
+
+    Raises:
+        NotPermitted: Neither its owner nor an admin.
+        AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.SEE)
+    require(ports, actor, Action.UNLINK, present(ports.store.read(actor.workspace), integration_id))
+    with ports.store.change(actor.workspace) as change:
+        integration = present(change, integration_id)
+        known = change.dependencies.get(integration_id, target)
+        if known:
+            take_away(change, actor, integration, known)
+        elif not change.dependencies.bar(integration_id, target):
+            change.put(Bar(integration_id, target, actor.user_id, actor.at))
+            change.record(event(actor, Action.UNLINK, integration, target=target))
+
+
 def take_away(change: Change, actor: Actor, integration: Integration, known: Dependency) -> None:
     """Remove a dependency, with its entry; who has the right over the integration bars the target too."""
     done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)

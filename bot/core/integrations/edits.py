@@ -1,6 +1,6 @@
 """Edit an integration: an empty secret keeps the stored one, a changed server needs it typed again."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -15,6 +15,7 @@ from bot.core.integrations.credentials import (
     seal_credential,
 )
 from bot.core.integrations.inventory import Saved, as_saved, present, refuse_taken_name
+from bot.core.integrations.owners import tokens_by
 from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, Target
@@ -107,8 +108,11 @@ class Remaining:
     rows: tuple[Dependency, ...]
     """Those that were linked, at most 20."""
     total: int
+    """How many targets, with those of the owner's own tokens."""
     tokens: Mapping[Target, tuple[str, ...]]
     """The ids of the valid tokens of each."""
+    own: Mapping[Target, tuple[str, ...]]
+    """The targets that nobody linked, with the ids of the owner's own tokens, which let them in."""
     note: str = ""
 
 
@@ -129,7 +133,21 @@ def who_remains(ports: Ports, actor: Actor, integration_id: str) -> Remaining:
         row.target: tuple(one.id for one in reading.tokens.of_target(row.target) if one.is_valid(actor.at))
         for row in rows
     }
-    return Remaining(integration, rows, len(granted), tokens)
+    own = _let_in_by_owner(reading, actor, integration, {row.target for row in granted})
+    shown = dict(list(own.items())[: _MOST_REMAINING - len(rows)])
+    return Remaining(integration, rows, len(granted) + len(own), tokens, shown)
+
+
+def _let_in_by_owner(
+    reading: Reading, actor: Actor, integration: Integration, linked: Set[Target]
+) -> dict[Target, tuple[str, ...]]:
+    """The targets that only the owner's own tokens let in, with the ids of these."""
+    found: dict[Target, tuple[str, ...]] = {}
+    for token in tokens_by(reading, integration.owner, actor.at):
+        target = token.target
+        if target not in linked and not reading.dependencies.bar(integration.id, target):
+            found[target] = (*found.get(target, ()), token.id)
+    return found
 
 
 def edit_integration(

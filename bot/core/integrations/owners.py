@@ -55,7 +55,7 @@ def _fingerprint(*ids: list[str]) -> str:
 def belongings_of(reading: Reading, person: str, at: datetime) -> Belongings:
     """Collect what belongs to a person."""
     left = left_at(reading, person)
-    return Belongings(person, tuple(_integrations_of(reading, person)), _tokens_by(reading, person, at), left)
+    return Belongings(person, tuple(_integrations_of(reading, person)), tokens_by(reading, person, at), left)
 
 
 def _integrations_of(reading: Reading, person: str) -> Iterator[Integration]:
@@ -68,7 +68,7 @@ def _integrations_of(reading: Reading, person: str) -> Iterator[Integration]:
         after = page.rows[-1].integration.key
 
 
-def _tokens_by(reading: Reading, person: str, at: datetime) -> tuple[WorkflowToken, ...]:
+def tokens_by(reading: Reading, person: str, at: datetime) -> tuple[WorkflowToken, ...]:
     """Every valid token that a person made or took over."""
     found: list[WorkflowToken] = []
     number, is_more = 0, True

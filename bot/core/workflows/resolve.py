@@ -1,6 +1,7 @@
 """Which integration answers for a server or a name.
 
-Of those a target may fetch: the one that people linked to it, else the default, else the one it has used.
+Of those a target may fetch: the one that people linked to it, else the default, else the one it has used,
+else the only one that is open to all workflows.
 """
 
 from collections.abc import Iterable, Sequence
@@ -38,8 +39,9 @@ def obstacle(
     """
     What keeps a target from fetching an integration; ``None`` = nothing.
 
-    A person grants, nobody else: who has the right over the integration linked the target, or left it open
-    to all workflows and an admin approved the token, or its own creator owns the integration.
+    A person grants, nobody else: who has the right over the integration linked the target, or made the
+    token, or left it open to all workflows and an admin approved the token. What was removed is refused all
+    the same.
 
     Args:
         candidate: The integration and how the target relates to it.
@@ -51,9 +53,11 @@ def obstacle(
         return TargetRemoved(integration, candidate.bar)
     if dependency and dependency.granted_by:
         return None
+    if token and token.created_by == integration.owner:
+        return None
     if integration.linked_only:
         return LinkedOnly(integration, target)
-    if token is None or token.approved_by or token.created_by == integration.owner:
+    if token is None or token.approved_by:
         return None
     return NotApproved(integration, token.target, token.id)
 
@@ -83,11 +87,20 @@ def decide(
     linked = [one for one in allowed if one.dependency and one.dependency.granted_by]
     if choice := _chosen(linked or allowed, "it is linked to this target" if linked else ""):
         return choice
+    if not linked and (choice := _by_use(allowed)):
+        return choice
+    names = tuple(one.integration.name for one in linked or allowed)
+    raise Ambiguous(server, target, names, are_linked=bool(linked))
+
+
+def _by_use(allowed: Sequence[Candidate]) -> Choice | None:
+    """The only one that was used, else the only open one: what is closed makes no open one ambiguous."""
     used = [one for one in allowed if one.dependency and not one.dependency.is_swept]
     if len(used) == 1:
         return Choice(used[0], "this target has used it before")
-    names = tuple(one.integration.name for one in linked or allowed)
-    raise Ambiguous(server, target, names, are_linked=bool(linked))
+    shared = [one for one in allowed if not one.integration.linked_only]
+    is_clear = not used and len(shared) == 1
+    return Choice(shared[0], "it is the only one that is open to all workflows") if is_clear else None
 
 
 def _only_reason(there: Sequence[Candidate]) -> str:
