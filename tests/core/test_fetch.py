@@ -27,7 +27,7 @@ from bot.core.queries import HistoryQuery
 from bot.core.secrets import Secret
 from bot.core.workflows.fetch import fetch_at, fetch_named, fetch_tags
 from bot.core.workflows.tokens import Caller, create_token, revoke_token
-from tests.core.actors import ACME, OTHER, OWNER, STRANGER
+from tests.core.actors import ACME, COLLEAGUE, OTHER, OWNER, STRANGER
 from tests.core.conftest import WEB_SHOP
 from tests.fakes.clock import MORNING
 from tests.fakes.lookups import tokens_in
@@ -156,10 +156,10 @@ def refused_with(fetch, integration, after):
 
 def test_linked_only_refuses_and_records_once_an_hour(store, fetch, change):
     """A target that is not linked gets nothing, depends on nothing, and is one refused line an hour."""
-    closed = change(linked_only=True)
+    closed = change(linked_only=True, owner=COLLEAGUE.user_id)
     people = [refused_with(fetch, closed, timedelta(minutes=minute)) for minute in (0, 1, 61)]
 
-    assert people == [(OWNER.user_id,)] * 3
+    assert people == [(COLLEAGUE.user_id,)] * 3
     assert [one.result for one in fetches(store)] == [Result.REFUSED] * 2
     assert store.read(ACME).dependencies.get(closed.id, WEB_SHOP) is None
 
@@ -176,7 +176,9 @@ def test_fetch_grants_nothing(fetch, change, added):
     """What a target fetched while an integration was open gives it nothing once it is closed."""
     fetch(added)
 
-    assert refused_with(fetch, change(linked_only=True), HOUR) == (OWNER.user_id,)
+    closed = change(linked_only=True, owner=COLLEAGUE.user_id)
+
+    assert refused_with(fetch, closed, HOUR) == (COLLEAGUE.user_id,)
 
 
 @pytest.mark.parametrize("earlier", [0, 1])

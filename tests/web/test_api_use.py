@@ -28,7 +28,7 @@ def test_first_fetch_records_the_dependency(place, token, used):
     place.ask(ASK, token)
     dependency = place.store.read(ACME).dependencies.get(used.id, WEB_SHOP)
 
-    assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, "U1")
+    assert (dependency.source, dependency.added_by) == (Source.WORKFLOW, "U0ADMIN")
     assert (dependency.added_at, dependency.last_used_at) == (NINE, NINE)
 
 
