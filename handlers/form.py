@@ -75,7 +75,7 @@ def saved_view(saved: Saved, done: str, check: str, notes: Sequence[Block] = ())
 def alike_note(others: Sequence[Integration]) -> list[Block]:
     """A line on the integrations that share server and user: each keeps a copy of the login."""
     names = ", ".join(code(one.name) for one in others)
-    text = f":busts_in_silhouette: Same server and user: {names}. Each keeps its own copy of the login."
+    text = f"Same server and user: {names}. Each keeps its own copy of the login."
     return [context(text)] if others else []
 
 

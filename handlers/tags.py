@@ -111,7 +111,7 @@ def read(press: Press, surface: Surface, services: Services, actor: Actor, ask: 
 
 def _form(integration: Integration) -> View:
     """The modal that asks which repository; the tags then take its place."""
-    box = {**searching_menu(_CHOSEN, "Type a repository: team/app"), "focus_on_load": True}
+    box = {**searching_menu(_CHOSEN, "Such as team/app"), "focus_on_load": True}
     blocks = [
         section(f"Tags of which repository of {bold(integration.name)}?"),
         actions(box, block_id=f"{_REPOSITORY} {pack(_Place(integration.id, ''))}"),

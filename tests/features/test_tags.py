@@ -9,7 +9,7 @@ from bot.core.ports.registry import Tags
 from tests.fakes.people import ADMIN
 from tests.features.team import ACME
 
-TYPE_IT = "Type a repository: team/app"
+TYPE_IT = "Such as team/app"
 MANY = tuple(f"v{number:03}" for number in range(45))
 
 
