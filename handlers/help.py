@@ -60,9 +60,7 @@ def overview(verbs: tuple[Verb, ...]) -> Message:
             header("What /integrations can do"),
             *(block for lines in groups.values() for block in paragraphs(lines)),
             actions(button("Add Integration", ADD, style="primary")),
-            context(
-                "Every answer is visible to you only, until you press Share. Secrets go into forms, never into a command."
-            ),
+            context("Only you see an answer, until you press Share. Secrets go into forms only."),
         ],
     )
 
