@@ -21,7 +21,7 @@ from tests.simulator.desk import MESSAGE, chromium
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / ".github" / "images"
-SIZE = {"width": 1200, "height": 1000}
+SIZE = {"width": 1200, "height": 1080}
 """High enough for the whole list and for every form."""
 
 GOOGLE_KEY = {
