@@ -11,10 +11,24 @@ from bot.core.integrations.dependencies import read_target
 from bot.core.model import Actor, Target
 from bot.core.workflows.resolve import Choice, explain_choice, server_asked_for
 from bot.services import Services
-from handlers.blocks import Message, bold, code, escape, labelled, message, modal, plain, section, text_input
+from handlers.blocks import (
+    Message,
+    bold,
+    button,
+    code,
+    escape,
+    labelled,
+    mention,
+    message,
+    modal,
+    plain,
+    section,
+    text_input,
+)
 from handlers.form import state_value
 from handlers.picker import optional_target, target_input
 from handlers.routes import Form, Routes, Verb, Words
+from handlers.show import OPEN as SHOW
 from handlers.surfaces import Surface, as_modal
 
 _SAVE = "which.save"
@@ -59,4 +73,6 @@ def _explained(image: str, target: Target | None, choice: Choice) -> Message:
     for_whom = f" for {escape(target.in_words)}" if target else ""
     name = choice.integration.name
     text = f"{code(image)}{for_whom} is answered by {bold(name)}: {escape(choice.reason)}."
-    return message(f"{image}: {name}", [section(text)])
+    owner = f"\nIts owner is {mention(choice.integration.owner)}."
+    show = button("Show", SHOW, choice.integration.id, label=f"Show {name}")
+    return message(f"{image}: {name}", [section(text + owner, show)])

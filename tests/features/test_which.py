@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.fakes.people import MEMBER
+
 IMAGE = "registry.example.com/team/app:1.2"
 
 
@@ -91,3 +93,12 @@ def test_a_page_of_docker_hub_is_told_apart(team):
 
     assert "hub.docker.com is Docker Hub's website, not a registry." in shown.text
     assert "Docker Hub" in shown.text
+
+
+def test_answer_names_the_owner_and_leads_to_it(free):
+    """Whose login it is stands in the answer, and everything about it is a press away."""
+    answer = free.command("which registry.example.com/team/app")
+    shown = free.press("Show", on=answer)
+
+    assert f"Its owner is <@{MEMBER}>" in answer.text
+    assert shown.title == "my_registry"
