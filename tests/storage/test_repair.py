@@ -119,6 +119,6 @@ def test_workspace_that_was_written_once_can_be_repaired(directory: Path) -> Non
 
 @pytest.mark.parametrize("key", ["../x", "t1", "lock"])
 def test_false_workspace_is_refused(filled: Path, key: str) -> None:
-    """What is no id of a workspace names no file."""
-    with pytest.raises(StoreFailure, match="no id of a Slack workspace"):
+    """What is not the id of a workspace names no file."""
+    with pytest.raises(StoreFailure, match="not the id of a Slack workspace"):
         repair(filled, key, NOON, KEYRING)

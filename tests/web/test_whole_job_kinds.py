@@ -34,7 +34,7 @@ class Form:
 
 USER = {"Username": USERNAME, "Password": PASSWORD}
 FORMS = {
-    "docker-hub": Form(USER, "Username", "ci:x", "holds no colon"),
+    "docker-hub": Form(USER, "Username", "ci:x", "has no colon"),
     "private": Form({"URL": BASIC, **USER}, "URL", "https://ci:x@registry.example.com", "of their own"),
     "trusted": Form({"URL": BASIC, **USER}, "URL", "https://dtr.example.com/team", "give only the server"),
     "ecr": Form(

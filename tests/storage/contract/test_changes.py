@@ -26,7 +26,6 @@ from tests.storage.samples import (
     link,
     names,
 )
-from tests.storage.tokens import token
 
 
 class Refused(Exception):
@@ -84,7 +83,7 @@ def test_workspaces_see_nothing_of_each_other(store: Store) -> None:
 
 @pytest.mark.parametrize("name", ["../T2", "t1", "", "T1/x", "T1-", "A" * 33, "T1-T2-T3", "meta"])
 def test_false_workspace_is_refused(store: Store, name: str) -> None:
-    """What is no id of a Slack workspace is never the name of a file or a row."""
+    """What is not the id of a Slack workspace is never the name of a file or a row."""
     with pytest.raises(Exception, match="not the id of a Slack workspace"):
         add(store, integration(), workspace=Workspace(name))
 
@@ -293,24 +292,3 @@ def test_time_keeps_its_microseconds(store: Store) -> None:
 
     assert kept is not None
     assert (kept.created_at, kept.created_at.tzinfo) == (NOON, NOON.tzinfo)
-
-
-def test_what_a_change_looked_up_is_looked_up_again_after_it(store: Store) -> None:
-    """A change that has asked for lists before it changes them leaves no former answer behind."""
-    given, mine, theirs = integration(), Filter(owner="U1"), Filter(owner="U2")
-    with store.change(T1) as change:
-        change.put(given)
-        change.put(token())
-    with store.change(T1) as change:
-        before = [change.integrations.page(one, Window()).total for one in (mine, theirs)]
-        tokens = change.tokens.page(NOON, ("u1",), 0, 10).total
-        change.put(replace(given, owner="U2", version=2))
-        change.put(replace(token(), created_by="U2"))
-        within = [change.integrations.page(one, Window()).total for one in (mine, theirs)]
-    reading = store.read(T1)
-    after = [reading.integrations.page(one, Window()).total for one in (mine, theirs)]
-    words = ("u1", "u2")
-
-    assert (before, tokens) == ([1, 0], 1)
-    assert (within, after) == ([0, 1], [0, 1])
-    assert [reading.tokens.page(NOON, (one,), 0, 10).total for one in words] == [0, 1]

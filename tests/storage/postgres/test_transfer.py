@@ -134,10 +134,10 @@ def test_copy_goes_on_where_it_came_from(tinydb: TinyDBStore, store: PostgresSto
 
 
 def test_copy_into_what_is_not_empty_is_refused(tinydb: TinyDBStore, store: PostgresStore) -> None:
-    """Nothing is mixed into a store that holds something."""
+    """Nothing is mixed into a store that contains something."""
     fill(tinydb)
     record(store, 1, T2)
-    with pytest.raises(StoreFailure, match="holds something already"):
+    with pytest.raises(StoreFailure, match="already contains something"):
         copy(tinydb, store)
 
     assert list(store.workspaces()) == [T2]
