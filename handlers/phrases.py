@@ -30,6 +30,7 @@ _DID = {
     Action.ENTER_SECRET: "entered the secret of",
     Action.ROTATE: "rotated the credential of",
     Action.PREPARE: "prepared the next credential of",
+    Action.MANAGE: "changed how new credentials are made for",
     Action.RETIRE: "retired the former credential of",
     Action.ROLL_BACK: "rolled back the credential of",
     Action.FETCH: "fetched",

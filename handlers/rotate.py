@@ -10,12 +10,12 @@ from dataclasses import replace
 from slack_bolt import Ack
 
 from bot.core.errors import InvalidInput
+from bot.core.integrations.made_credentials import retire_there
 from bot.core.integrations.rotation import (
     Progress,
     RotationPlan,
     begin_rotation,
     plan_rotation,
-    retire_former,
     roll_back,
     who_fetched,
 )
@@ -39,6 +39,8 @@ from handlers.form import (
     skip_box,
     typed_credential,
 )
+from handlers.managed import choose_days, offer, prepared_message
+from handlers.managed import register as register_managed
 from handlers.picker import open_picker
 from handlers.rotation_news import BACK, LOOK, RETIRE, SHOW, WAIT, Running, rolled_back, rotation_message
 from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
@@ -61,10 +63,14 @@ def register(routes: Routes) -> None:
     routes.action(BACK, back, changes=True)
     routes.action(WAIT, wait)
     routes.action(LOOK, look)
+    register_managed(routes)
 
 
 def rotate(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer ``rotate NAME`` with the form, or with how far the rotation is."""
+    """Answer ``rotate NAME`` with the form, or how far it is; ``rotate NAME every 90 days``."""
+    if words.rest[1:2] == ("every",):
+        surface.show(choose_days(words, services, actor))
+        return
     _begin_or_show(plan_rotation(services.ports, actor, name=words.name), surface, services)
 
 
@@ -76,6 +82,8 @@ def rotate_pressed(press: Press, surface: Surface, services: Services, actor: Ac
 def _begin_or_show(plan: RotationPlan, surface: Surface, services: Services) -> None:
     if plan.progress:
         surface.show(rotation_message(plan.progress))
+    elif plan.integration.prepared:
+        surface.show(prepared_message(plan.integration))
     else:
         surface.open(_rotation_form(plan, services))
 
@@ -101,10 +109,12 @@ def _progress_of(plan: RotationPlan) -> Progress:
 def retire(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Drop the former credential."""
     asked = read_value(Running, press.value, "rotate")
-    retired = retire_former(services.ports, actor, asked.id, asked.number)
+    retired = retire_there(services.ports, actor, asked.id, asked.number)
+    place = code(retired.server.address)
+    by_hand = f"here. It still works at {place} until you end it there."
     text = (
-        f":white_check_mark: The former credential of {bold(retired.name)} is deleted here. It still works "
-        f"at {code(retired.server.address)} until you end it there."
+        f":white_check_mark: The former credential of {bold(retired.name)} is deleted "
+        f"{f'here and at the registry of {place}.' if retired.management else by_hand}"
     )
     surface.replace(notice(text))
 
@@ -144,6 +154,7 @@ def _rotation_form(plan: RotationPlan, services: Services) -> View:
             "Make it at the registry first, and leave the former one working there. From *Save* on pipelines "
             "get the new one. The former is kept until you retire it."
         ),
+        *offer(services, integration),
         *inputs(
             replace(kind, fields=kind.login_fields),
             known_values(integration),

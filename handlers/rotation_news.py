@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.audit import Event
+from bot.core.audit import CLOCK, Event
 from bot.core.integrations.rotation import ALL_FETCHED, Progress, find_progress
 from bot.core.model import Dependency
 from bot.core.ports.store import Reading
@@ -162,4 +162,6 @@ def _row(event: Event, progress: Progress) -> Block:
 
 
 def _said(event: Event) -> str:
+    if event.actor == CLOCK and not event.reason:
+        return "Quaymaster made a new credential"
     return event.reason or f"{mention(event.actor)} entered a new credential"

@@ -20,6 +20,7 @@ from bot.core.model import (
     Stage,
     Workspace,
     former_context,
+    management_context,
     prepared_context,
     seal_context,
 )
@@ -100,6 +101,9 @@ def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
     if (prepared := present.prepared) and prepared.sealed:
         sealed = _sealed_again(keyring, prepared_context(change.workspace, present), prepared.sealed)
         present = replace(present, prepared=replace(prepared, sealed=sealed))
+    if present.management:
+        context = management_context(change.workspace, present)
+        present = replace(present, management=_sealed_again(keyring, context, present.management))
     change.put(present)  # the store seals the identity under the primary key by itself
     return True
 
@@ -166,12 +170,14 @@ def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> in
 
 
 def _without_others(one: Integration, kid: str) -> Integration:
-    """Drop a former or prepared credential that is sealed under a lost key."""
+    """Drop what is kept beside the current credential and sealed under a lost key."""
     if one.former and kid_of(one.former.sealed) == kid:
         one = replace(one, former=None)
     if one.prepared and one.prepared.sealed and kid_of(one.prepared.sealed) == kid:
         # Its registry may still have it: what it is called there is kept, so that a driver can end it.
         one = replace(one, prepared=replace(one.prepared, sealed=None))
+    if one.management and kid_of(one.management) == kid:
+        one = replace(one, management=None)
     return one
 
 

@@ -377,7 +377,8 @@ def sealed_in(one: Integration) -> frozenset[Sealed]:
     """Everything of an integration that is sealed: who it logs in as, and its credentials."""
     former = one.former.sealed if one.former else None
     prepared = one.prepared.sealed if one.prepared else None
-    return frozenset(sealed for sealed in (one.secret, one.identity, former, prepared) if sealed)
+    parts = (one.secret, one.identity, former, prepared, one.management)
+    return frozenset(sealed for sealed in parts if sealed)
 
 
 def kids_of(one: Integration) -> frozenset[str]:

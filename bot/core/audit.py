@@ -36,6 +36,8 @@ class Action(StrEnum):
     """A new credential became the current one; the former is kept."""
     PREPARE = "credential.prepare"
     """The next credential was asked for at its registry, made there, or dropped."""
+    MANAGE = "credential.manage"
+    """Its management credential was kept or forgotten, or how often the clock rotates it was chosen."""
     RETIRE = "credential.retire"
     ROLL_BACK = "credential.roll_back"
     LINK = "dependency.link"

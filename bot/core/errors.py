@@ -31,6 +31,7 @@
     │   └── AlreadyDone         … this very request was done before
     ├── RegistryFailure         a registry did not do what was asked
     │   ├── LoginRejected
+    │   ├── DriverRefused       … to make or end a credential; nothing was made
     │   ├── RepositoryRefused   … of one repository; the login may be good
     │   ├── Unreachable
     │   │   ├── AddressRefused
@@ -96,11 +97,7 @@ class InvalidFields(InvalidInput):
 
 
 class SecretInText(InvalidInput):
-    """
-    The command's text contains what looks like a secret. The text is not repeated.
-
-    ``token_ids`` are the public ids of the workflow tokens that stand in it.
-    """
+    """The text, not repeated, contains what looks like a secret; ``token_ids``: of workflow tokens in it."""
 
     def __init__(self, token_ids: tuple[str, ...] = ()) -> None:
         text = "That text looks as if it contains a secret, so it was not used."
@@ -344,6 +341,10 @@ class LoginRejected(RegistryFailure):
 
     outcome = Outcome.REJECTED
     refused = Refused.LOGIN
+
+
+class DriverRefused(RegistryFailure):
+    """A registry would not make or end a credential, and said so: it changed nothing."""
 
 
 class RepositoryRefused(RegistryFailure):

@@ -297,6 +297,14 @@ class Integration:
     """The credential that comes next, while it is being made."""
     made_as: str = ""
     """What the registry calls the current credential, if a driver made it: its id, no secret."""
+    management: Sealed | None = None
+    """The login that makes and ends credentials at the registry, as one record; nothing hands it out."""
+    rotate_every_days: int = 0
+    """How old a credential gets before the clock has a new one made; 0 = only when a person says so."""
+    rotation_tried_at: datetime | None = None
+    """When the clock last tried to have one made, if that failed."""
+    credential_since: datetime | None = None
+    """Since when the current credential is kept here; ``None`` = since the integration is."""
 
     key: str = field(init=False, compare=False, repr=False)
     """The name as it is compared and sorted."""
@@ -341,6 +349,17 @@ def former_context(workspace: Workspace, integration: Integration) -> SealContex
 def prepared_context(workspace: Workspace, integration: Integration) -> SealContext:
     """What the prepared credential of an integration is bound to: the same, and being the prepared one."""
     return seal_context(workspace, integration)._replace(field="prepared")
+
+
+def management_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What a management credential is bound to: where it goes, and being nothing else."""
+    return SealContext(
+        workspace.key,
+        integration.id,
+        field="management",
+        server=integration.server.origin,
+        ca=integration.ca or "",
+    )
 
 
 class TargetKind(StrEnum):

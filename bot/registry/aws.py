@@ -203,26 +203,39 @@ class AwsLogins:
         }
 
     def _client(self, service: str, login: Login, keys: Mapping[str, str]) -> Any:
-        """Make a botocore client that knows nothing but what it is given."""
-        import botocore.session
-        from botocore.config import Config
-
-        # At DEBUG botocore logs answers whole, and an answer contains the password.
-        logging.getLogger("botocore").setLevel(logging.WARNING)
-        session = botocore.session.Session(session_vars=_NO_FILES)
-        config = Config(
-            connect_timeout=_CALL_S,
-            read_timeout=_CALL_S,
-            retries={"total_max_attempts": 1},
-            proxies={},
-            ignore_configured_endpoint_urls=True,
-            use_fips_endpoint="-fips." in login.server.host,
-            use_dualstack_endpoint=login.server.host.endswith(_DUAL_STACK) and service != "sts",
-        )
         region = login.options.get("region", _PUBLIC_REGION)
-        return session.create_client(
-            service, region_name=region, endpoint_url=self._endpoint, config=config, **keys
-        )
+        return make_client(service, login, keys, region, self._endpoint)
+
+
+def make_client(
+    service: str, login: Login, keys: Mapping[str, str], region: str, endpoint: str | None
+) -> Any:
+    """
+    Make a botocore client that knows nothing but what it is given.
+
+    Args:
+        service: ``ecr``, ``sts``, ``iam``.
+        login: An ECR integration's: its server says which endpoints are wanted.
+        keys: botocore's names of an access key's parts.
+        region: Where.
+        endpoint: Where AWS is, for tests; ``None`` = where botocore says.
+    """
+    import botocore.session
+    from botocore.config import Config
+
+    # At DEBUG botocore logs answers whole, and an answer contains the password.
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    session = botocore.session.Session(session_vars=_NO_FILES)
+    config = Config(
+        connect_timeout=_CALL_S,
+        read_timeout=_CALL_S,
+        retries={"total_max_attempts": 1},
+        proxies={},
+        ignore_configured_endpoint_urls=True,
+        use_fips_endpoint="-fips." in login.server.host,
+        use_dualstack_endpoint=login.server.host.endswith(_DUAL_STACK) and service not in ("sts", "iam"),
+    )
+    return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config, **keys)
 
 
 def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:

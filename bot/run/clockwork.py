@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core.integrations.ends import tell_ends
+from bot.core.integrations.made_credentials import rotate_due
 from bot.core.integrations.rotation import tell_rotations
 from bot.core.ports.registry import Registry
 from bot.run.outbox import Outbox
@@ -53,6 +54,7 @@ class Clockwork:
             Ticker("news", _SEND_EVERY_S, self._if_leader(self._outbox.step)),
             Ticker("ends", _ENDS_EVERY_S, self._if_leader(lambda: tell_ends(services.ports))),
             Ticker("rotations", _ENDS_EVERY_S, self._if_leader(lambda: tell_rotations(services.ports))),
+            Ticker("new credentials", _ENDS_EVERY_S, self._if_leader(lambda: rotate_due(services.ports))),
         ]
         if is_watching:
             steps.append(Ticker("watch", _WATCH_EVERY_S, self._if_leader(self._watcher.step)))

@@ -22,6 +22,7 @@ from bot.core.workspace_rules import RuleBook, WorkspaceRules
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
 from bot.registry.client import RegistryClient
+from bot.registry.drivers.driver_table import RegistryDrivers
 from bot.registry.kind_table import GROUPS, KINDS
 from bot.run.clockwork import Clockwork
 from bot.run.installed_store import InstalledStore
@@ -100,6 +101,7 @@ def build_services(
             load_keyring(settings),
             CappedRegistry(registry),
             _now,
+            RegistryDrivers(settings.allowed_networks),
         ),
         kinds=KINDS,
         groups=GROUPS,

@@ -41,6 +41,7 @@ RECORDED = (
     Action.FORGET,
     Action.ALLOW_REALM,
     Action.PREPARE,
+    Action.MANAGE,
     Action.RETIRE,
     Action.ASK_SECRET,
     Action.ENTER_SECRET,

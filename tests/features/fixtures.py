@@ -13,6 +13,7 @@ from slack_sdk import WebClient
 
 from bot.core.model import Workspace
 from bot.core.ports import Ports
+from bot.core.ports.drivers import NO_DRIVERS, Drivers
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
@@ -146,13 +147,18 @@ def make_team(
         workspaces: Workspaces = Workspace,
         executor: QuietExecutor | LiveExecutor | None = None,
         asked: Registry | None = None,
+        drivers: Drivers = NO_DRIVERS,
         **settings: tuple[str, ...],
     ) -> Team:
         executor = executor or QuietExecutor()
         command_name.notice(COMMAND)
         services = Services(
             ports=Ports(
-                cast(Store, watched), cast(CredentialKeyring, watched_keyring), asked or registry, clock.now
+                cast(Store, watched),
+                cast(CredentialKeyring, watched_keyring),
+                asked or registry,
+                clock.now,
+                drivers,
             ),
             kinds=KINDS,
             groups=GROUPS,

@@ -22,6 +22,7 @@ from bot.core.model import (
     Watch,
     Workspace,
     former_context,
+    management_context,
     new_id,
     prepared_context,
     seal_context,
@@ -108,7 +109,11 @@ def full_integration() -> Integration:
         _whole(former_context(T1, full)), 3, NOON, "U3", NOON, True, date(2026, 5, 5), NOON, "robot-3"
     )
     asked = PreparedCredential("robot-5", NOON, "U4", _whole(prepared_context(T1, full)))
-    return sealed(replace(full, former=kept, prepared=asked, credential_number=4, made_as="robot-4"))
+    full = replace(full, former=kept, prepared=asked, credential_number=4, made_as="robot-4")
+    managed = _whole(management_context(T1, full))
+    return sealed(
+        replace(full, management=managed, rotate_every_days=90, rotation_tried_at=NOON, credential_since=NOON)
+    )
 
 
 def _whole(context: SealContext) -> Sealed:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import KeyringFailure
-from bot.core.model import Integration, former_context, prepared_context, seal_context
+from bot.core.model import Integration, former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import Sealed
 from storage.maintenance import count_by_key, forget, reseal
 from storage.sealing import Keyring
@@ -130,10 +130,13 @@ def test_resealing_takes_every_credential_along(directory: Path, rotating: Integ
     assert found.prepared
     assert found.prepared.sealed
     former = SECOND.open(former_context(T1, found), found.former.sealed)
+    assert found.management
     prepared = SECOND.open(prepared_context(T1, found), found.prepared.sealed)
+    managing = SECOND.open(management_context(T1, found), found.management)
 
     assert (count, kids) == (1, {SECOND.primary: 1})
     assert former["secret password"].reveal() == prepared["secret password"].reveal() == PASSWORD
+    assert managing["secret password"].reveal() == PASSWORD
     assert found.version == rotating.version
 
 
@@ -146,7 +149,7 @@ def test_lost_key_loses_every_credential(directory: Path, rotating: Integration)
     assert rotating.prepared
 
     assert count == 1
-    assert (found.secret, found.former) == (None, None)
+    assert (found.secret, found.former, found.management) == (None, None, None)
     assert found.prepared == replace(rotating.prepared, sealed=None)
     assert count_by_key(store) == {}
 

@@ -21,6 +21,7 @@ from bot.core.model import (
     Outcome,
     Workspace,
     former_context,
+    management_context,
     prepared_context,
     seal_context,
 )
@@ -130,6 +131,18 @@ def rebind_credential(
         sealed = keyring.seal(prepared_context(workspace, after), parts)
         after = replace(after, prepared=replace(prepared, sealed=sealed))
     return after
+
+
+def rebind_management(
+    keyring: CredentialKeyring, workspace: Workspace, before: Integration, after: Integration
+) -> Integration:
+    """Seal a management credential again where an edit changed its CA; drop it where the server changed."""
+    if before.management is None or before.server != after.server:
+        return replace(after, management=None)
+    old, new = management_context(workspace, before), management_context(workspace, after)
+    if old == new:
+        return after
+    return replace(after, management=keyring.seal(new, keyring.open(old, before.management)))
 
 
 def open_credential(keyring: CredentialKeyring, workspace: Workspace, integration: Integration) -> Credential:

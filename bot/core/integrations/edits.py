@@ -12,6 +12,7 @@ from bot.core.integrations.credentials import (
     end_of_credential,
     open_credential,
     rebind_credential,
+    rebind_management,
     seal_credential,
 )
 from bot.core.integrations.inventory import Saved, as_saved, present, refuse_taken_name
@@ -246,6 +247,7 @@ def _merge_draft(actor: Actor, integration: Integration, draft: Draft) -> Integr
         ends_on=draft.ends_on,
         secret_ends=end_of_credential(draft.credential) if draft.credential else integration.secret_ends,
         trusted_realms=() if is_moved else integration.trusted_realms,
+        credential_since=actor.at if draft.credential else integration.credential_since,
         updated_at=actor.at,
         version=integration.version + 1,
     )
@@ -277,6 +279,7 @@ def _keep_edited(
                 bound = (
                     rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
                 )
+                bound = rebind_management(ports.keyring, actor.workspace, shown, bound)
                 change.put(bound)
                 _give_up_default(change, actor, shown, bound)
                 change.record(_what_changed(actor, shown, edited))

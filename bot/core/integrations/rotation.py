@@ -166,6 +166,8 @@ def with_login(
         updated_at=actor.at,
         version=old.version + 1,
         prepared=None,
+        rotation_tried_at=None,
+        credential_since=actor.at,
         former=seal_former(keyring, actor, old, open_credential(keyring, actor.workspace, old)),
     )
     return seal_credential(keyring, actor.workspace, new, login.credential)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from bot.core.ports.drivers import NO_DRIVERS, Drivers
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
@@ -17,3 +18,4 @@ class Ports:
     keyring: CredentialKeyring
     registry: Registry
     now: Callable[[], datetime]
+    drivers: Drivers = NO_DRIVERS

@@ -1,0 +1,47 @@
+"""Amazon's IAM, as moto plays it over real HTTP, with one user."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import botocore.session
+from moto.server import ThreadedMotoServer
+
+USER = "puller"
+
+
+class Iam:
+    """One IAM user, and its access keys."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client: Any = botocore.session.Session().create_client(
+            "iam",
+            region_name="us-east-1",
+            endpoint_url=url,
+            aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+            aws_secret_access_key="test",
+        )
+        if not any(one["UserName"] == USER for one in self.client.list_users()["Users"]):
+            self.client.create_user(UserName=USER)
+        for key_id in self.keys():
+            self.client.delete_access_key(UserName=USER, AccessKeyId=key_id)
+        self.first: dict[str, str] = self.client.create_access_key(UserName=USER)["AccessKey"]
+        """The user's first key."""
+
+    def keys(self) -> dict[str, str]:
+        """The status of each key, by its id."""
+        found = self.client.list_access_keys(UserName=USER)["AccessKeyMetadata"]
+        return {key["AccessKeyId"]: key["Status"] for key in found}
+
+
+@contextmanager
+def iam_server() -> Iterator[Iam]:
+    """Run one."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield Iam(f"http://{host}:{port}")
+    finally:
+        server.stop()
