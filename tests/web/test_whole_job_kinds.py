@@ -89,7 +89,7 @@ FORMS = {
         {"URL": BASIC, "Username": USERNAME, "Identity token or API key": PASSWORD},
         "URL",
         "https://acme.jfrog.io?x",
-        "holds a query",
+        "contains a query",
     ),
 }
 

@@ -26,6 +26,7 @@ from tests.storage.samples import (
     link,
     names,
 )
+from tests.storage.tokens import token
 
 
 class Refused(Exception):
@@ -292,3 +293,24 @@ def test_time_keeps_its_microseconds(store: Store) -> None:
 
     assert kept is not None
     assert (kept.created_at, kept.created_at.tzinfo) == (NOON, NOON.tzinfo)
+
+
+def test_what_a_change_looked_up_is_looked_up_again_after_it(store: Store) -> None:
+    """A change that has asked for lists before it changes them leaves no former answer behind."""
+    given, mine, theirs = integration(), Filter(owner="U1"), Filter(owner="U2")
+    with store.change(T1) as change:
+        change.put(given)
+        change.put(token())
+    with store.change(T1) as change:
+        before = [change.integrations.page(one, Window()).total for one in (mine, theirs)]
+        tokens = change.tokens.page(NOON, ("u1",), 0, 10).total
+        change.put(replace(given, owner="U2", version=2))
+        change.put(replace(token(), created_by="U2"))
+        within = [change.integrations.page(one, Window()).total for one in (mine, theirs)]
+    reading = store.read(T1)
+    after = [reading.integrations.page(one, Window()).total for one in (mine, theirs)]
+    words = ("u1", "u2")
+
+    assert (before, tokens) == ([1, 0], 1)
+    assert (within, after) == ([0, 1], [0, 1])
+    assert [reading.tokens.page(NOON, (one,), 0, 10).total for one in words] == [0, 1]
