@@ -6,11 +6,13 @@ from bot.core.integrations.owners import note_departure
 from bot.core.ports.registry import Tags
 from bot.core.ports.slack import Person
 from bot.core.workspace_rules import RuleBook, WorkspaceRules
+from bot.registry.drivers.driver_table import RegistryDrivers
 from bot.run.outbox import Outbox
 from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.notify import draw_closed, draw_news
 from handlers.routes import Routes
+from tests.fakes.iam import iam_server
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
 from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.fixtures import UNHURRIED
@@ -18,6 +20,7 @@ from tests.features.promises import ROUTES, action_ids
 from tests.features.team import ACME
 from tests.features.test_add import FORM
 from tests.features.test_imports import config
+from tests.features.test_managed import MANAGER
 from tests.features.test_tags import MANY
 from tests.features.test_test import FOREIGN_REALM
 
@@ -110,11 +113,34 @@ def walk_through_links(team):
     team.command(f"ask my_registry <@{COLLEAGUE}|lena>")
 
 
+def walk_through_made_credentials(team, iam, registry):
+    """Let Quaymaster make a credential that does not work."""
+    key = {"access_key_id": iam.first["AccessKeyId"], "secret_access_key": iam.first["SecretAccessKey"]}
+    team.add("made", kind="ecr", region="us-east-1", account_id="123456789012", **key)
+    team.command("rotate made")
+    team.press("Let Quaymaster make it")
+    team.submit(MANAGER)
+    registry.result = REJECTED
+    team.press("Make a new one")
+    team.close()
+
+
 @pytest.fixture
-def walked(make_team, store, registry):
+def iam():
+    """Amazon's IAM."""
+    with iam_server() as served:
+        yield served
+
+
+@pytest.fixture
+def walked(make_team, store, registry, iam):
     """A team that has walked through every screen there is."""
     rules = RuleBook(store, WorkspaceRules(rate_limit=UNHURRIED))
-    team = make_team(base_url="https://quaymaster.example.com", rules=rules)
+    team = make_team(
+        base_url="https://quaymaster.example.com",
+        rules=rules,
+        drivers=RegistryDrivers((), aws_endpoint=iam.url),
+    )
     team.command("settings workspace", ADMIN)
     team.close(ADMIN)
     team.add_many(25)
@@ -165,6 +191,8 @@ def walked(make_team, store, registry):
     team.command("add private")
     team.submit({**FORM, "URL": "https://other.example.com"})
     walk_through_links(team)
+    walk_through_made_credentials(team, iam, registry)
+    registry.result = PROVED
     team.command("test all my_registry")
     team.command("rotate my_registry")
     team.submit({"Password": "a-new-one"})

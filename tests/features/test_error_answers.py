@@ -12,8 +12,8 @@ from tests.features import payloads
 ACTIONS = tuple(all_routes().actions)
 SECRET = "".join(reversed("esroh2retnuh"))
 """Not written out, because a logged frame shows its line of source."""
-STATELESS = ("form.tick", "ask.follow", "rounds.all")
-"""What does the same whatever its value is: a tick, a link that the browser opens, a test of everything."""
+STATELESS = ("form.tick", "ask.follow", "rounds.all", "list.share")
+"""What does the same whatever its value is: a tick, a link for the browser, what concerns everything."""
 
 
 def press_of(team, action_id, value, user=MEMBER, kind="button", **more):
