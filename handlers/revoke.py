@@ -118,7 +118,7 @@ def _preview(found: Exposure, note: str = "") -> Message:
         return notice(
             f"{whose} has no working workflow token and no integration. There is nothing to revoke."
         )
-    lines = [f"*Workflow tokens of {whose} that end:*"]
+    lines = [f"*These workflow tokens end*, for {whose}:"]
     lines += [
         f"• {code(one.id)} for {code(one.target.in_words)}, by {mention(one.created_by)}"
         for one in found.tokens

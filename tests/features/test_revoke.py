@@ -49,6 +49,7 @@ def test_target_is_revoked(office):
     done = office.press("Revoke everything", ADMIN)
 
     assert "my_registry" in preview.text
+    assert "*These workflow tokens end*, for `project web-shop`:" in preview.text
     assert "second" not in preview.text
     assert before
     assert "1 workflow token ended, 1 integration to rotate" in done.text
