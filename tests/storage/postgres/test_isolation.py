@@ -36,6 +36,7 @@ class Anything(dict[str, Any]):
         "pairs": ["e"],
         "since": NOON.replace(year=2100),
         "until": NOON.replace(year=2100),
+        "seen_since": NOON,
         "at": NOON,
         "target_kind": 2,
         "target_name": IMAGE.name,
@@ -87,7 +88,9 @@ def rows_of(url: str, text: str) -> str:
         connection.execute("select set_config('quaymaster.ws', %s, true)", (T1.key,))
         connection.execute("select set_config('quaymaster.token', 'Mine0000', true)")
         with suppress(*([psycopg.DatabaseError] if "expect(" in text else [])):
-            return str(connection.execute(text.encode(), given).fetchall())
+            cursor = connection.execute(text.encode(), given)
+            # A statement that only takes away shows nothing.
+            return str(cursor.fetchall()) if cursor.description else ""
         connection.rollback()
         return ""
 
