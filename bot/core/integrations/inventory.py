@@ -5,6 +5,7 @@ locked, and what the check relied on is looked at again before anything is kept.
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NoReturn
@@ -23,7 +24,7 @@ from bot.core.errors import (
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
 from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Integration, WorkflowToken, new_id
+from bot.core.model import Actor, Dependency, Integration, WorkflowToken, new_id
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Reading
@@ -44,6 +45,7 @@ _MOST_UNUSED = 20
 _MOST_ON_HOME = 5
 _TOKENS_END_SOON = timedelta(days=7)
 _EXPORTED_AT_ONCE = 500
+_READ_AT_ONCE = 1000
 _MOST_ALIKE = 100
 """As many as a menu in Slack takes."""
 
@@ -93,6 +95,26 @@ def list_integrations(ports: Ports, actor: Actor, narrowed: Filter, window: Wind
     """Return one page of the integrations that a filter lets through. Raises ``NotPermitted``."""
     require(ports, actor, Action.SEE)
     return ports.store.read(actor.workspace).integrations.page(narrowed, window)
+
+
+def every_integration(reading: Reading, narrowed: Filter) -> Iterator[Integration]:
+    """Every integration that a filter lets through, sorted by name key, read in large pages."""
+    after = None
+    while True:
+        page = reading.integrations.page(narrowed, Window(after=after, size=_READ_AT_ONCE))
+        yield from (row.integration for row in page.rows)
+        if not page.has_next:
+            return
+        after = page.rows[-1].integration.key
+
+
+def every_dependency(reading: Reading, integration_id: str) -> Iterator[Dependency]:
+    """Everything that depends on an integration, sorted by target, read in large pages."""
+    number, is_more = 0, True
+    while is_more:
+        page = reading.dependencies.page(integration_id, number, _READ_AT_ONCE)
+        yield from page.rows
+        number, is_more = number + 1, page.has_next
 
 
 def look_over(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> Overview:

@@ -5,7 +5,6 @@ somebody takes them over, and end after a grace.
 """
 
 import hashlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,13 +12,13 @@ from typing import Any
 from bot.core.access import require, role_of
 from bot.core.audit import Action, News, clock_actor, event
 from bot.core.errors import Changed, InvalidInput, UnknownIntegration
-from bot.core.integrations.inventory import present
+from bot.core.integrations.inventory import every_integration, present
 from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace, new_id
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Change, Reading
-from bot.core.queries import Filter, Window
+from bot.core.queries import Filter
 
 GRACE = timedelta(days=7)
 """How long somebody can take over the tokens of a deactivated person before they end."""
@@ -55,17 +54,9 @@ def _fingerprint(*ids: list[str]) -> str:
 def belongings_of(reading: Reading, person: str, at: datetime) -> Belongings:
     """Collect what belongs to a person."""
     left = left_at(reading, person)
-    return Belongings(person, tuple(_integrations_of(reading, person)), tokens_by(reading, person, at), left)
-
-
-def _integrations_of(reading: Reading, person: str) -> Iterator[Integration]:
-    narrowed, after = Filter(owner=person), None
-    while True:
-        page = reading.integrations.page(narrowed, Window(after=after, size=_AT_ONCE))
-        yield from (row.integration for row in page.rows)
-        if not page.has_next:
-            return
-        after = page.rows[-1].integration.key
+    return Belongings(
+        person, tuple(every_integration(reading, Filter(owner=person))), tokens_by(reading, person, at), left
+    )
 
 
 def tokens_by(reading: Reading, person: str, at: datetime) -> tuple[WorkflowToken, ...]:

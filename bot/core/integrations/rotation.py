@@ -9,7 +9,6 @@ plan_rotation -> begin_rotation -> (each target fetches) -> progress_of -> retir
 The registry accepts both until somebody ends the former there, so no pipeline fails in between.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,7 +25,7 @@ from bot.core.integrations.credentials import (
     seal_credential,
     seal_former,
 )
-from bot.core.integrations.inventory import present
+from bot.core.integrations.inventory import every_dependency, present
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, Watch, Workspace
 from bot.core.news import channel_of, record_news
@@ -37,7 +36,6 @@ from bot.core.ports.store import Also, Change, Reading
 ALL_FETCHED = "everything has fetched the new credential"
 _STILL_BOTH = "both credentials are still kept"
 _REMIND_EVERY = timedelta(days=7)
-_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +261,7 @@ def who_fetched(ports: Ports, actor: Actor, integration_id: str, number: int) ->
     """Return what has fetched one of an integration's credentials last, and has it until it fetches again."""
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
-    rows = _dependencies_of(reading, present(reading, integration_id))
+    rows = every_dependency(reading, present(reading, integration_id).id)
     return tuple(row for row in rows if row.credential_number == number)
 
 
@@ -294,7 +292,7 @@ def note_fetched(ports: Ports, workspace: Workspace, integration: Integration, k
 
 
 def _progress(reading: Reading, integration: Integration) -> Progress:
-    rows = tuple(_dependencies_of(reading, integration))
+    rows = tuple(every_dependency(reading, integration.id))
     number = integration.credential_number
     fetched = tuple(row for row in rows if row.credential_number == number)
     others = tuple(row for row in rows if row.credential_number != number)
@@ -306,14 +304,6 @@ def _progress(reading: Reading, integration: Integration) -> Progress:
 
 def _last_used(row: Dependency) -> datetime:
     return row.last_used_at or row.added_at
-
-
-def _dependencies_of(reading: Reading, integration: Integration) -> Iterator[Dependency]:
-    number, is_more = 0, True
-    while is_more:
-        page = reading.dependencies.page(integration.id, number, _AT_ONCE)
-        yield from page.rows
-        number, is_more = number + 1, page.has_next
 
 
 def look_at_progress(ports: Ports, actor: Actor, integration: Integration) -> Progress | None:

@@ -6,22 +6,21 @@ A round is a setting of the workspace, so that *Cancel* reaches whichever proces
 whose process was killed is over two minutes later.
 """
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from bot.core.access import require
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput
 from bot.core.integrations.checks import ask_registry, keep_test
+from bot.core.integrations.inventory import every_integration
 from bot.core.model import Actor, Integration, Outcome, Server, Setting, Stage, new_id
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
 from bot.core.ports.store import Reading
-from bot.core.queries import Filter, Window
+from bot.core.queries import Filter
 
 _ALIVE = timedelta(minutes=2)
 """A round that has asked nothing for so long is over: its process was killed."""
-_AT_ONCE = 500
 _OF_THE_HOST = frozenset({Stage.ADDRESS, Stage.CONNECTION, Stage.TLS})
 """Where a check fails for every login of the host alike."""
 
@@ -38,7 +37,7 @@ def begin_round(ports: Ports, actor: Actor, narrowed: Filter) -> tuple[str, tupl
         InvalidInput: A round of this person is running, or there is nothing to test.
     """
     require(ports, actor, Action.TEST)
-    found = tuple(_everything(ports.store.read(actor.workspace), narrowed))
+    found = tuple(every_integration(ports.store.read(actor.workspace), narrowed))
     if not found:
         raise InvalidInput("There is nothing to test.", "See what there is: /integrations list")
     round_id = new_id()
@@ -99,16 +98,6 @@ def end_round(ports: Ports, actor: Actor, round_id: str) -> bool:
             return False
         change.remove(Setting(_name(actor), kept))
     return True
-
-
-def _everything(reading: Reading, narrowed: Filter) -> Iterator[Integration]:
-    after = None
-    while True:
-        page = reading.integrations.page(narrowed, Window(after=after, size=_AT_ONCE))
-        yield from (row.integration for row in page.rows)
-        if not page.has_next:
-            return
-        after = page.rows[-1].integration.key
 
 
 def _running_id(reading: Reading, actor: Actor, at: datetime) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, Event, Result, event
 from bot.core.errors import NotPermitted, UnknownIntegration
+from bot.core.integrations.inventory import every_dependency
 from bot.core.integrations.owners import belongings_of
 from bot.core.model import Actor, Integration, Role, Target, WorkflowToken
 from bot.core.news import channel_of, record_news
@@ -159,7 +160,9 @@ def _tokens(reading: Reading, actor: Actor, leak: Leak, ids: Iterable[str]) -> t
         by_id |= {one.id: one for one in made if one and one.is_valid(actor.at)}
         found: Iterable[WorkflowToken] = by_id.values()
     else:
-        targets = [leak.target] if leak.target else _users_of(reading, _named(reading, leak.integration))
+        named = None if leak.target else _named(reading, leak.integration)
+        users = every_dependency(reading, named.id) if named else ()
+        targets = [leak.target] if leak.target else [row.target for row in users]
         of_each = (one for target in targets for one in reading.tokens.of_target(target))
         found = (one for one in of_each if one.is_valid(actor.at))
     return tuple(sorted(found, key=lambda one: (one.target.kind.value, one.target.name, one.id)))
@@ -170,14 +173,6 @@ def _named(reading: Reading, name: str) -> Integration:
     if found is None:
         raise UnknownIntegration(name, reading.integrations.nearest(name))
     return found
-
-
-def _users_of(reading: Reading, integration: Integration) -> Iterator[Target]:
-    number, is_more = 0, True
-    while is_more:
-        page = reading.dependencies.page(integration.id, number, _AT_ONCE)
-        yield from (row.target for row in page.rows)
-        number, is_more = number + 1, page.has_next
 
 
 def _fetched_by(reading: Reading, token: WorkflowToken) -> Iterator[str]:
