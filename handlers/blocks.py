@@ -79,6 +79,11 @@ def notice(text: str) -> Message:
     return {**message("", [section(text)]), "text": cut(text, 3000)}
 
 
+def posted(drawn: Message) -> Message:
+    """A message as ``chat.postMessage`` takes it, which knows no ``response_type``."""
+    return {name: part for name, part in drawn.items() if name != "response_type"}
+
+
 def modal(title: str, blocks: Sequence[Block], **more: Any) -> View:
     """A modal; ``more`` has ``callback_id``, ``submit``, ``private_metadata``."""
     return {

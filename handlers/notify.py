@@ -30,6 +30,7 @@ from handlers.blocks import (
     mention,
     message,
     notice,
+    posted,
     section,
     when,
 )
@@ -116,19 +117,19 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
     """Draw one message of news that belongs together: the same thing, of one server, to one recipient."""
     events = [one.event for one in group]
     if group[0].to.startswith(("U", "W")) and is_request(events[0]):
-        return _public(draw_requests(events))
+        return posted(draw_requests(events))
     if is_about_owners(events[0]):
-        return _public(draw_owners(reading, group))
+        return posted(draw_owners(reading, group))
     if events[0].action == Action.HEALTH:
-        return _public(_health(reading, events))
+        return posted(_health(reading, events))
     if events[0].action == Action.ROTATE:
-        return _public(draw_rotation(reading, events))
+        return posted(draw_rotation(reading, events))
     if events[0].action == Action.ENDS:
-        return _public(_ends(reading, events))
+        return posted(_ends(reading, events))
     lines = [event_line(one) for one in events[:_MOST_NAMED]]
     more = len(events) - len(lines)
     lines += [f"… and {more} more"] if more else []
-    return _public({**message("", [section("\n".join(lines))]), "text": lines[0]})
+    return posted({**message("", [section("\n".join(lines))]), "text": lines[0]})
 
 
 def draw_closed(channel: str) -> Message:
@@ -137,12 +138,7 @@ def draw_closed(channel: str) -> Message:
         f":warning: I cannot post news in <#{channel}> any more, so it goes nowhere. Invite me there again, "
         f"or choose another channel: `{COMMAND} notify #channel`"
     )
-    return _public(notice(text))
-
-
-def _public(drawn: Message) -> Message:
-    """``chat.postMessage`` takes no ``response_type``."""
-    return {name: part for name, part in drawn.items() if name != "response_type"}
+    return posted(notice(text))
 
 
 def _health(reading: Reading, events: Sequence[Event]) -> Message:

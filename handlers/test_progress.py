@@ -4,20 +4,30 @@ begin -> begin_round, chat.postMessage -> (a step: ask_in_round, chat.update) â€
 """
 
 from collections import deque
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 from slack_sdk.errors import SlackApiError
 
 from bot.core.errors import InvalidInput, QuaymasterError
 from bot.core.integrations.testing import ask_in_round, begin_round, end_round, is_running
-from bot.core.model import Actor, Health, Integration, Outcome, Refused, Server
+from bot.core.model import Actor, Health, Integration, Server
 from bot.core.ports.registry import CheckResult
 from bot.core.queries import Filter
 from bot.services import Services
-from handlers.blocks import Block, Message, actions, bold, button, context, escape, message, pack, section
+from handlers.blocks import (
+    Block,
+    Message,
+    actions,
+    bold,
+    button,
+    context,
+    escape,
+    message,
+    pack,
+    posted,
+    section,
+)
 from handlers.routes import COMMAND
 
 ALL = "rounds.all"
@@ -25,12 +35,6 @@ CANCEL = "rounds.cancel"
 _UPDATE_EVERY = timedelta(seconds=2)
 """Slack lets an app change a message about once a second."""
 _MOST_NAMED = 20
-_HEALTH = {
-    Outcome.PROVED: Health.WORKS,
-    Outcome.ACCEPTED: Health.WORKS,
-    Outcome.REJECTED: Health.REFUSED,
-    Outcome.UNREACHABLE: Health.UNREACHABLE,
-}
 _MARKS = {Health.REFUSED: ":x:", Health.UNREACHABLE: ":warning:", Health.NOT_ASKED: ":hourglass:"}
 
 
@@ -68,14 +72,14 @@ def begin(services: Services, actor: Actor, narrowed: Filter) -> None:
     round_id, found = begin_round(services.ports, actor, narrowed)
     progress = _Progress(services, actor, round_id, len(found), deque(one.id for one in found))
     try:
-        posted = services.slack(actor.workspace).chat_postMessage(
-            channel=actor.user_id, **_public(_drawn(progress, is_running=True))
+        answer = services.slack(actor.workspace).chat_postMessage(
+            channel=actor.user_id, **posted(_drawn(progress, is_running=True))
         )
     except SlackApiError as error:
         end_round(services.ports, actor, round_id)
         hint = "Open a conversation with Quaymaster, then try again."
         raise InvalidInput("Slack did not deliver the message that shows the progress.", hint) from error
-    progress.channel, progress.ts = str(posted["channel"]), str(posted["ts"])
+    progress.channel, progress.ts = str(answer["channel"]), str(answer["ts"])
     progress.updated_at = services.ports.now()
     _submit(progress)
 
@@ -108,7 +112,7 @@ def _step(progress: _Progress) -> None:
 
 
 def _count(progress: _Progress, integration: Integration, result: CheckResult) -> None:
-    health = Health.NOT_ASKED if result.refused is Refused.RATE else _HEALTH[result.outcome]
+    health = result.health or Health.NOT_ASKED
     progress.counts[health] = progress.counts.get(health, 0) + 1
     if health is not Health.WORKS:
         line = f"{_MARKS[health]} {bold(integration.name)}  {health.value}: {escape(result.reason)}"
@@ -122,13 +126,8 @@ def _finish(progress: _Progress, reason: str = "") -> None:
 
 def _update(progress: _Progress, *, is_running: bool, reason: str = "") -> None:
     client = progress.services.slack(progress.actor.workspace)
-    drawn = _public(_drawn(progress, is_running=is_running, reason=reason))
+    drawn = posted(_drawn(progress, is_running=is_running, reason=reason))
     client.chat_update(channel=progress.channel, ts=progress.ts, **drawn)
-
-
-def _public(drawn: Message) -> Mapping[str, Any]:
-    """``chat.postMessage`` takes no ``response_type``."""
-    return {name: part for name, part in drawn.items() if name != "response_type"}
 
 
 def _drawn(progress: _Progress, *, is_running: bool, reason: str = "") -> Message:

@@ -52,7 +52,7 @@ class Watcher:
         if finding is None:
             return False
         self._found.setdefault(due.workspace, []).append(finding)
-        return finding.health is not due.integration.watch.health
+        return finding.result.health is not due.integration.watch.health
 
     def _keep(self) -> None:
         for workspace in list(self._found):

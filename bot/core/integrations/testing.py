@@ -13,7 +13,7 @@ from bot.core.audit import Action
 from bot.core.errors import InvalidInput
 from bot.core.integrations.checks import ask_registry, keep_test
 from bot.core.integrations.inventory import every_integration
-from bot.core.model import Actor, Integration, Outcome, Server, Setting, Stage, new_id
+from bot.core.model import Actor, Integration, Server, Setting, new_id
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
 from bot.core.ports.store import Reading
@@ -21,8 +21,6 @@ from bot.core.queries import Filter
 
 _ALIVE = timedelta(minutes=2)
 """A round that has asked nothing for so long is over: its process was killed."""
-_OF_THE_HOST = frozenset({Stage.ADDRESS, Stage.CONNECTION, Stage.TLS})
-"""Where a check fails for every login of the host alike."""
 
 
 def begin_round(ports: Ports, actor: Actor, narrowed: Filter) -> tuple[str, tuple[Integration, ...]]:
@@ -77,7 +75,7 @@ def ask_in_round(
         keep_test(ports, actor, found, result)
     else:
         result = ask_registry(ports, actor, found)
-    if result.outcome is Outcome.UNREACHABLE and result.stage in _OF_THE_HOST:
+    if result.is_of_the_host:
         dead[found.server] = result
     with ports.store.change(actor.workspace) as change:
         if _running_id(change, actor, ports.now()) == round_id:

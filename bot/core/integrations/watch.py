@@ -18,7 +18,7 @@ from bot.core.audit import CLOCK, Action, clock_actor, event
 from bot.core.integrations.credentials import keep_result, login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
-from bot.core.model import Actor, Health, Integration, Outcome, Refused, Stage, Workspace
+from bot.core.model import Actor, Integration, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
@@ -31,8 +31,6 @@ _SWITCH = "watch"
 
 _MUTED_FOR = timedelta(hours=24)
 _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
-_OF_THE_HOST = frozenset({Stage.ADDRESS, Stage.CONNECTION, Stage.TLS})
-"""Where a check fails for every login of the host alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,25 +47,6 @@ class Finding:
 
     asked: Integration
     result: CheckResult
-
-    @property
-    def health(self) -> Health | None:
-        """What it says of the integration; ``None`` = nothing: too many requests, or no free place."""
-        is_silent = self.result.refused is Refused.RATE
-        return None if is_silent else _HEALTH[self.result.outcome]
-
-    @property
-    def is_of_the_host(self) -> bool:
-        """True when every other login of this host would have found the same."""
-        return self.result.outcome is Outcome.UNREACHABLE and self.result.stage in _OF_THE_HOST
-
-
-_HEALTH = {
-    Outcome.PROVED: Health.WORKS,
-    Outcome.ACCEPTED: Health.WORKS,
-    Outcome.REJECTED: Health.REFUSED,
-    Outcome.UNREACHABLE: Health.UNREACHABLE,
-}
 
 
 def find_due(ports: Ports, at: datetime) -> list[Due]:
@@ -115,7 +94,7 @@ def _concerned(change: Change, finding: Finding) -> tuple[Integration, ...]:
     found = change.integrations.get(finding.asked.id)
     if found is None or found.version != finding.asked.version:
         return ()
-    if not finding.is_of_the_host:
+    if not finding.result.is_of_the_host:
         return (found,)
     return tuple(one for one in change.integrations.at(found.server) if not one.watch.is_off)
 
@@ -129,12 +108,12 @@ def _keep(
     channel: str,
 ) -> None:
     result = finding.result
-    watch = observe(integration.watch, finding.health, at, interval)
+    watch = observe(integration.watch, finding.result.health, at, interval)
     is_told = is_news(watch, at)
     if is_told:
         watch = mark_told(watch)
     check = keep_result(result, at, CLOCK)
-    change.put(replace(integration, watch=watch, check=check if finding.health else integration.check))
+    change.put(replace(integration, watch=watch, check=check if finding.result.health else integration.check))
     clock = clock_actor(change.workspace, at)
     told = event(clock, Action.HEALTH, integration, reason=watch.health.value)
     if is_told:

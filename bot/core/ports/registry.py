@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.model import NO_OPTIONS, Outcome, Refused, Server, Stage
+from bot.core.model import NO_OPTIONS, Health, Outcome, Refused, Server, Stage
 from bot.core.secrets import Credential, Secret
 
 
@@ -54,6 +54,16 @@ class Step:
     """What was found, in a few words, without any secret."""
 
 
+_HEALTH = {
+    Outcome.PROVED: Health.WORKS,
+    Outcome.ACCEPTED: Health.WORKS,
+    Outcome.REJECTED: Health.REFUSED,
+    Outcome.UNREACHABLE: Health.UNREACHABLE,
+}
+_OF_THE_HOST = frozenset({Stage.ADDRESS, Stage.CONNECTION, Stage.TLS})
+"""Where a check fails for every login of the host alike."""
+
+
 @dataclass(frozen=True, slots=True)
 class CheckResult:
     """What a check found. ``stage`` is where it ended; ``reason`` and ``hint`` are sentences."""
@@ -71,6 +81,16 @@ class CheckResult:
     """When the registry's own TLS certificate ends; ``None`` = no TLS, or it was not reached."""
     ca_ends: datetime | None = None
     """When the first of the integration's CA certificates ends; ``None`` = it has none of an authority."""
+
+    @property
+    def health(self) -> Health | None:
+        """What it says of the login; ``None`` = nothing: too many requests, or no free place."""
+        return None if self.refused is Refused.RATE else _HEALTH[self.outcome]
+
+    @property
+    def is_of_the_host(self) -> bool:
+        """True when every other login of this host would have found the same."""
+        return self.outcome is Outcome.UNREACHABLE and self.stage in _OF_THE_HOST
 
     @property
     def explanation(self) -> str:
