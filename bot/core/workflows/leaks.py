@@ -125,8 +125,10 @@ def in_words(found: Exposure) -> str:
 def _require(ports: Ports, actor: Actor, leak: Leak) -> None:
     require(ports, actor, Action.SEE)
     if not may(actor, Action.REVOKE_ALL, leak.person):
-        message = "Only a workspace admin may revoke everything, but for what is yours."
-        hint = "Ask an admin. What you made yourself ends with: /integrations revoke everything @you"
+        message = (
+            "Only a workspace admin may revoke everything of somebody else, of a target or of an integration."
+        )
+        hint = "Ask an admin. You can revoke what is yours: /integrations revoke everything @you"
         refuse(ports, actor, Action.REVOKE_ALL, NotPermitted(message, hint, actor.admins), person=leak.person)
 
 
