@@ -129,7 +129,8 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
     lines = [event_line(one) for one in events[:_MOST_NAMED]]
     more = len(events) - len(lines)
     lines += [f"… and {more} more"] if more else []
-    return posted({**message("", [section("\n".join(lines))]), "text": lines[0]})
+    preview = lines[0] if len(events) == 1 else f"{lines[0]} … and {len(events) - 1} more"
+    return posted({**message("", [section("\n".join(lines))]), "text": preview})
 
 
 def draw_closed(channel: str) -> Message:
