@@ -149,16 +149,15 @@ def wait_for(is_so: Any, log: Path | None = None, patience_s: float = PATIENCE_S
 
 
 @contextmanager
-def two_replicas(folder: Path, database_url: str, key: str, **settings: str) -> Iterator[Replicas]:
-    """Serve with two replicas behind haproxy; ``key`` is the root key."""
+def two_replicas(folder: Path, database_url: str, key: str, **settings: str | None) -> Iterator[Replicas]:
+    """Serve with two replicas behind haproxy; ``key`` is the root key, a setting of ``None`` is left out."""
     ours = ("QUAYMASTER_", "SLACK_", "DATABASE_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     ports = [free_port(), free_port(), free_port()]
     with ExitStack() as opened:
         slack = SlackSide()
         opened.callback(slack.close)
-        env = {
-            **kept,
+        given: dict[str, str | None] = {
             "DATABASE_URL": database_url,
             "QUAYMASTER_KEYS": key,
             "SLACK_BOT_TOKEN": "xoxb-replicas",
@@ -169,6 +168,7 @@ def two_replicas(folder: Path, database_url: str, key: str, **settings: str) -> 
             "LOG_LEVEL": "INFO",
             **settings,
         }
+        env = kept | {name: value for name, value in given.items() if value is not None}
         made = [
             Replica({**env, "PORT": str(port)}, port, folder / f"replica{number}.log")
             for number, port in enumerate(ports[:2], 1)
