@@ -1,15 +1,16 @@
 """Give integrations to another owner: one by its name, or all of a person after a preview.
 
-payload -> give -> give_integration -> notice -> show
+payload -> give | choose_for_one -> give_integration -> notice -> show
 payload -> give | choose -> plan_giving -> _preview -> show
 payload -> confirm -> give_all -> notice | _preview -> replace
 """
 
 from dataclasses import dataclass
 
-from bot.core.errors import InvalidInput
+from bot.core.errors import Changed, InvalidInput
+from bot.core.integrations.inventory import get_integration
 from bot.core.integrations.owners import Belongings, give_all, give_integration, in_words, plan_giving
-from bot.core.model import Actor
+from bot.core.model import Actor, Integration
 from bot.core.ports.slack import Person
 from bot.services import Services
 from handlers.blocks import (
@@ -27,7 +28,7 @@ from handlers.blocks import (
     paragraphs,
     read_value,
 )
-from handlers.owner_news import GIVE_TO, Leaver
+from handlers.owner_news import GIVE_ONE, GIVE_TO, Leaver, Owned
 from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
@@ -41,6 +42,7 @@ def register(routes: Routes) -> None:
     summary = "make somebody else its owner; `give all of @person to @person` moves everything (admins)"
     routes.verb(Verb("give", give, "NAME @person", "my_registry @marco", summary, ("transfer",)), waits=True)
     routes.action(GIVE_TO, choose)
+    routes.action(GIVE_ONE, choose_for_one, changes=True)
     routes.action(_CONFIRM, confirm, changes=True)
     routes.action(_CANCEL, cancel)
 
@@ -52,9 +54,22 @@ def give(words: Words, surface: Surface, services: Services, actor: Actor) -> No
         former = _mentioned(words, 2)
         return surface.show(_preview(plan_giving(services.ports, actor, former, to), to.user_id))
     name = " ".join(words.rest[:-2] if _is_to(words) else words.rest[:-1])
-    given = give_integration(services.ports, actor, name, to)
-    return surface.show(
-        notice(f":handshake: {bold(given.name)} belongs to {mention(to.user_id)} from now on.")
+    return surface.show(_given(give_integration(services.ports, actor, name, to)))
+
+
+def choose_for_one(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer the ``Give to …`` of one integration, unless it has got another owner in the meantime."""
+    shown = read_value(Owned, press.block_id.removeprefix("owned"), "show")
+    integration = get_integration(services.ports, actor, shown.id)
+    if integration.owner not in (shown.owner, press.value):
+        raise Changed(integration.name)
+    to = _person(services, actor, press.value)
+    surface.show(_given(give_integration(services.ports, actor, integration.name, to)))
+
+
+def _given(integration: Integration) -> Message:
+    return notice(
+        f":handshake: {bold(integration.name)} belongs to {mention(integration.owner)} from now on."
     )
 
 

@@ -44,7 +44,10 @@ from handlers.blocks import (
 )
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
+from handlers.history import OPEN as HISTORY
+from handlers.link import OPEN as LINK
 from handlers.narrowing import read_filter
+from handlers.rotate import OPEN as ROTATE
 from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.share import public, share_button, share_id
 from handlers.show import OPEN as SHOW
@@ -58,7 +61,16 @@ _GROUP = "list.group"
 _WORDS = "list.words"
 _ROW = "list.row"
 
-_ROW_MENU = tuple((plain(text), action) for text, action in (("Test", TEST), ("Tags", TAGS)))
+_ROW_MENU = tuple(
+    (plain(text), action)
+    for text, action in (
+        ("Test", TEST),
+        ("Tags", TAGS),
+        ("Rotate", ROTATE),
+        ("Link", LINK),
+        ("History", HISTORY),
+    )
+)
 """The entries of each row's menu; their texts are made once, not forty times a page."""
 _A_PAGE = 15
 _FRESH_FOR = timedelta(days=2)
@@ -79,7 +91,7 @@ _ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
 
 _MOST_DRAWN = 500
-_drawn: dict[tuple[str, bool, bool], tuple[Integration, int, list[Block]]] = {}
+_drawn: dict[tuple[str, bool, bool, bool], tuple[Integration, int, list[Block]]] = {}
 """Rows by integration id, rights and age: a page is asked for far more often than a row of it changes."""
 
 
@@ -281,19 +293,20 @@ def _drawn_once(row: Listed, kind: Kind, actor: Actor) -> list[Block]:
     """A row as it was drawn last, as long as it is the same. Nobody changes blocks once they are drawn."""
     integration = row.integration
     is_fresh = integration.check is not None and actor.at - integration.check.at < _FRESH_FOR
-    key = (integration.id, may(actor, Action.EDIT, integration.owner), is_fresh)
+    rights = may(actor, Action.EDIT, integration.owner), may(actor, Action.NOTE)
+    key = (integration.id, *rights, is_fresh)
     known = _drawn.get(key)
     # A change makes a new object, so what the same one contains was not changed.
     if known and known[0] is integration and known[1] == row.dependencies:
         return known[2]
     if len(_drawn) >= _MOST_DRAWN:
         _drawn.clear()
-    blocks = row_blocks(row, kind, is_theirs=key[1], is_fresh=is_fresh)
+    blocks = row_blocks(row, kind, is_theirs=rights[0], may_link=rights[1], is_fresh=is_fresh)
     _drawn[key] = (integration, row.dependencies, blocks)
     return blocks
 
 
-def row_blocks(row: Listed, kind: Kind, *, is_theirs: bool, is_fresh: bool) -> list[Block]:
+def row_blocks(row: Listed, kind: Kind, *, is_theirs: bool, may_link: bool, is_fresh: bool) -> list[Block]:
     """One integration: what it is, and what this person can do with it."""
     integration = row.integration
     name, value = integration.name, integration.id
@@ -302,10 +315,13 @@ def row_blocks(row: Listed, kind: Kind, *, is_theirs: bool, is_fresh: bool) -> l
     if is_theirs:
         buttons.append(button("Edit", EDIT, value, label=f"Edit {name}"))
         buttons.append(button("Delete", DELETE, value, label=f"Delete {name}"))
+    hidden = {ROTATE} if not (is_theirs and integration.secret) else set()
+    hidden |= set() if may_link else {LINK}
+    entries = [one for one in _ROW_MENU if one[1] not in hidden]
     more = {
         "type": "overflow",
         "action_id": _ROW,
-        "options": [{"text": text, "value": f"{action}:{value}"} for text, action in _ROW_MENU],
+        "options": [{"text": text, "value": f"{action}:{value}"} for text, action in entries],
     }
     return [section(facts), actions(*buttons, more, block_id=f"row:{value}")]
 

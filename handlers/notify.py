@@ -1,7 +1,7 @@
 """News: a channel hears of each change, and of each login that stops working; ``notify`` chooses the channel.
 
 payload -> notify -> choose_channel -> _chosen -> show
-payload -> mute_pressed -> mute_integration -> _muted -> show
+payload -> mute_pressed | unmute_pressed -> mute_integration | unmute_integration -> show
 the clock -> draw_news | draw_closed -> chat.postMessage
 """
 
@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from bot.core.access import require
 from bot.core.audit import Action, Event, News
 from bot.core.errors import InvalidInput
-from bot.core.integrations.watch import mute_integration
+from bot.core.integrations.watch import mute_integration, unmute_integration
 from bot.core.model import Actor, Dependency, Health, Integration
 from bot.core.news import choose_channel
 from bot.core.ports.store import Reading
@@ -44,7 +44,8 @@ from handlers.routes import COMMAND, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 from handlers.test import OPEN as TEST
 
-_MUTE = "news.mute"
+MUTE = "news.mute"
+UNMUTE = "news.unmute"
 
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#@]{1,80})")
 _MOST_NAMED = 15
@@ -65,7 +66,8 @@ def register(routes: Routes) -> None:
     summary = "tell a channel about every change, and about logins that stop working (admins)"
     verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",))
     routes.verb(verb, waits=True)
-    routes.action(_MUTE, mute_pressed)
+    routes.action(MUTE, mute_pressed, changes=True)
+    routes.action(UNMUTE, unmute_pressed, changes=True)
 
 
 def notify(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
@@ -81,6 +83,12 @@ def notify(words: Words, surface: Surface, services: Services, actor: Actor) -> 
 def mute_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer Mute 24 h."""
     surface.show(_muted(mute_integration(services.ports, actor, press.value)))
+
+
+def unmute_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer Unmute."""
+    name = unmute_integration(services.ports, actor, press.value).name
+    surface.show(notice(f"{bold(name)} is not muted any more: its owner and the channel hear of its health."))
 
 
 def _greet(services: Services, actor: Actor, typed: str) -> str:
@@ -171,7 +179,7 @@ def _one(reading: Reading, integration: Integration, health: Health) -> list[Blo
         button("Test", TEST, integration.id, label=f"Test {integration.name}"),
         button("Rotate", ROTATE, integration.id, label=f"Rotate {integration.name}"),
         button("Edit", EDIT, integration.id, label=f"Edit {integration.name}"),
-        button("Mute 24 h", _MUTE, integration.id, label=f"Mute {integration.name} for 24 hours"),
+        button("Mute 24 h", MUTE, integration.id, label=f"Mute {integration.name} for 24 hours"),
     )
     told = "\n".join([*reason, _MEANINGS[health]])
     return [section(told), section(who), context("  ·  ".join(facts)), buttons]

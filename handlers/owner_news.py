@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.core.audit import Action, Event, News
 from bot.core.integrations.owners import GRACE, belongings_of
+from bot.core.model import Integration
 from bot.core.ports.store import Reading
 from handlers.blocks import (
     Block,
@@ -22,6 +23,7 @@ from handlers.blocks import (
 from handlers.routes import COMMAND
 
 GIVE_TO = "give.to"
+GIVE_ONE = "give.one"
 
 _MOST_TOLD = 15
 _MOST_NAMED = 10
@@ -32,6 +34,14 @@ class Leaver:
     """What a control carries: whose belongings."""
 
     person: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """What the control of one integration carries: which one, and whose it was when it was shown."""
+
+    id: str
+    owner: str
 
 
 def is_about_owners(event: Event) -> bool:
@@ -91,3 +101,20 @@ def _give_to(person: str) -> Block:
     """The menu that gives all of a person to the one who is chosen."""
     chooser = {"type": "users_select", "action_id": GIVE_TO, "placeholder": plain("Give to …")}
     return actions(chooser, block_id=f"give{pack(Leaver(person))}")
+
+
+def give_one(integration: Integration) -> Block:
+    """The menu that gives one integration to the one who is chosen; its block's id is ``owned_id``."""
+    asking = {
+        "title": plain("Give it away?"),
+        "text": plain(f"{integration.name} gets another owner, who may then edit and delete it."),
+        "confirm": plain("Give it"),
+        "deny": plain("Keep it"),
+    }
+    chooser = {"type": "users_select", "action_id": GIVE_ONE, "placeholder": plain("Give to …")}
+    return {**chooser, "confirm": asking}
+
+
+def owned_id(integration: Integration) -> str:
+    """The id of the block with the menu of ``give_one``."""
+    return f"owned{pack(Owned(integration.id, integration.owner))}"

@@ -1,17 +1,20 @@
 """Show an integration: every field but the secret, what depends on it, its history's last lines.
 
 payload -> show | show_pressed -> show_integration -> shown -> ack | show
+payload -> unlink_pressed -> unlink_if_linked, show_integration -> shown -> replace
+payload -> share_pressed -> show_integration -> share
 """
 
 from slack_bolt import Ack
 
 from bot.core.access import may
 from bot.core.audit import Action
+from bot.core.integrations.dependencies import may_unlink, unlink_if_linked
 from bot.core.integrations.ends import known_ends
 from bot.core.integrations.inventory import Details, show_integration
 from bot.core.integrations.rotation import Progress, look_at_progress
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor, FormerCredential, Integration
+from bot.core.model import Actor, Dependency, FormerCredential, Integration, shortened
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -26,7 +29,10 @@ from handlers.blocks import (
     link,
     mention,
     message,
+    pack_link,
     paragraphs,
+    plain,
+    read_link,
     section,
     when,
 )
@@ -35,6 +41,8 @@ from handlers.edit import OPEN as EDIT
 from handlers.form import alike_note
 from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
+from handlers.notify import MUTE, UNMUTE
+from handlers.owner_news import give_one, owned_id
 from handlers.phrases import history_line, origin
 from handlers.picker import open_picker
 from handlers.rotate import OPEN as ROTATE
@@ -44,8 +52,10 @@ from handlers.share import public, share_button, share_id
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS
 from handlers.test import OPEN as TEST
+from handlers.token import OPEN as TOKEN
 
 OPEN = "show.open"
+_UNLINK = "show.unlink"
 
 
 def register(routes: Routes) -> None:
@@ -54,6 +64,7 @@ def register(routes: Routes) -> None:
     summary = "every field but the secret, its dependencies, its last history"
     routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)
     routes.action(OPEN, show_pressed, does=Action.SEE)
+    routes.action(_UNLINK, unlink_pressed, changes=True)
     routes.action(share_id("show"), share_pressed)
 
 
@@ -69,6 +80,16 @@ def show_pressed(press: Press, surface: Surface, services: Services, actor: Acto
     details = show_integration(services.ports, actor, integration_id=press.value)
     rotation = look_at_progress(services.ports, actor, details.integration)
     surface.show(shown(details, rotation, services.kinds, actor))
+
+
+def unlink_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Take a dependency away, and show the integration as it is then."""
+    integration_id, target = read_link(press.value, "show")
+    note = unlink_if_linked(services.ports, actor, integration_id, target)
+    details = show_integration(services.ports, actor, integration_id=integration_id)
+    rotation = look_at_progress(services.ports, actor, details.integration)
+    done = note or f"{target.in_words} no longer depends on it."
+    surface.replace(shown(details, rotation, services.kinds, actor, done))
 
 
 def share_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -87,31 +108,36 @@ def _for_others(details: Details, kinds: Kinds, actor: Actor) -> Message:
     lines += [("Owner", mention(integration.owner)), ("Last check", _last_check(integration))]
     targets = [f"• {row.target.kind.value} {code(row.target.name)}" for row in details.dependencies.rows]
     fields = [f"*{label}:*  {value}" for label, value in lines]
-    blocks = [header(integration.name), *paragraphs([*fields, *_counted(details, targets)])]
+    blocks = [
+        header(integration.name),
+        *paragraphs([*fields, _count_of(details), *targets, *_rest_of(details)]),
+    ]
     return public(f"{integration.name}: {integration.server.address}", blocks, actor)
 
 
-def shown(details: Details, rotation: Progress | None, kinds: Kinds, actor: Actor) -> Message:
+def shown(details: Details, rotation: Progress | None, kinds: Kinds, actor: Actor, note: str = "") -> Message:
     """Everything there is to see, and what this person can do with it, as a message."""
     integration = details.integration
     kind = kinds[integration.kind]
-    blocks = [header(integration.name), *paragraphs(_fields_of(integration, kind))]
+    noted = [context(escape(note))] if note else []
+    blocks = [header(integration.name), *noted, *paragraphs(_fields_of(integration, kind, actor))]
     blocks += [section(how_far(rotation))] if rotation else []
     blocks += [
         _row_of_buttons(integration, actor),
+        *_owners_row(integration, actor),
         *alike_note(details.alike),
         divider(),
-        *_dependencies_of(details),
+        *_dependencies_of(details, actor),
         divider(),
         *_history_of(details),
     ]
     return message(f"{integration.name}: {kind.label}, {integration.server.address}", blocks)
 
 
-def _fields_of(integration: Integration, kind: Kind) -> list[str]:
+def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
     """Each field on its line; a secret is said to be set, and nothing more."""
-    plain = "   :unlock: not encrypted" if integration.server.is_plain else ""
-    lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + plain)]
+    unlocked = "   :unlock: not encrypted" if integration.server.is_plain else ""
+    lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + unlocked)]
     lines += [("Username", code(integration.username))] if integration.username else []
     lines.append(("Secret", "set, sealed" if integration.secret else "none"))
     lines += [("Former secret", _kept_former(integration.former))] if integration.former else []
@@ -126,6 +152,10 @@ def _fields_of(integration: Integration, kind: Kind) -> list[str]:
     lines.append(("Owner", mention(integration.owner) + has_left))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
     lines.append(("Last check", _last_check(integration)))
+    muted_until = integration.watch.muted_until
+    lines += (
+        [("Muted", f"until {when(muted_until)}")] if muted_until and _is_muted(integration, actor) else []
+    )
     return [f"*{label}:*  {value}" for label, value in lines]
 
 
@@ -155,26 +185,67 @@ def _row_of_buttons(integration: Integration, actor: Actor) -> Block:
     buttons += [button("Rotate", ROTATE, value)] if is_theirs and integration.secret else []
     buttons += [button("Test", TEST, value), button("Tags", TAGS, value)]
     buttons += [button("Link", LINK, value)] if may(actor, Action.NOTE) else []
+    buttons += [button("Make a token", TOKEN, value)] if may(actor, Action.CREATE_TOKEN) else []
     buttons += [button("History", HISTORY, value), share_button("show", value)]
-    buttons += [button("Delete", DELETE, value, style="danger")] if is_theirs else []
     return actions(*buttons)
 
 
-def _dependencies_of(details: Details) -> list[Block]:
-    """The first dependencies, where each came from, and how many there are."""
-    lines = []
-    for row in details.dependencies.rows:
-        settings = f"  {link(row.settings_url, 'Settings')}" if row.settings_url else ""
-        lines.append(f"• {row.target.kind.value} {code(row.target.name)}  {origin(row)}{settings}")
-    return paragraphs(_counted(details, lines))
+def _owners_row(integration: Integration, actor: Actor) -> list[Block]:
+    """What only its owner and admins can do: give it away, mute it, delete it."""
+    if not may(actor, Action.GIVE, integration.owner):
+        return []
+    value = integration.id
+    mute = (
+        button("Unmute", UNMUTE, value) if _is_muted(integration, actor) else button("Mute 24 h", MUTE, value)
+    )
+    delete = button("Delete", DELETE, value, style="danger")
+    return [actions(give_one(integration), mute, delete, block_id=owned_id(integration))]
 
 
-def _counted(details: Details, rows: list[str]) -> list[str]:
-    """How many depend on it, and the first of them."""
-    total = details.dependencies.total
-    more = total - len(rows)
+def _is_muted(integration: Integration, actor: Actor) -> bool:
+    until = integration.watch.muted_until
+    return until is not None and actor.at < until
+
+
+def _dependencies_of(details: Details, actor: Actor) -> list[Block]:
+    """How many depend on it, and the first of them: where each came from, and for those who may, Unlink."""
+    rows = [_dependency_row(details.integration, row, actor) for row in details.dependencies.rows]
+    return [section(_count_of(details)), *rows, *map(context, _rest_of(details))]
+
+
+def _dependency_row(integration: Integration, row: Dependency, actor: Actor) -> Block:
+    settings = f"  {link(row.settings_url, 'Settings')}" if row.settings_url else ""
+    text = f"{row.target.kind.value} {code(row.target.name)}\n{origin(row)}{settings}"
+    return section(
+        text, _unlink_button(integration, row, actor) if may_unlink(actor, integration, row) else None
+    )
+
+
+def _unlink_button(integration: Integration, row: Dependency, actor: Actor) -> Block:
+    """The button that takes a dependency away, after a question of Slack's own."""
+    name = row.target.in_words
+    asked = f"{shortened(name)} may not fetch {integration.name} until somebody links it again."
+    noted = f"{shortened(name)} no longer counts among what depends on {integration.name}."
+    question = asked if may(actor, Action.UNLINK, integration.owner) else noted
+    asking = {
+        "title": plain("Unlink?"),
+        "text": plain(question),
+        "confirm": plain("Unlink"),
+        "deny": plain("Keep"),
+    }
+    value = pack_link(integration.id, row.target)
+    return {**button("Unlink", _UNLINK, value, label=f"Unlink {name}"), "confirm": asking}
+
+
+def _count_of(details: Details) -> str:
+    return f"*Dependencies:*  {details.dependencies.total or 'none'}"
+
+
+def _rest_of(details: Details) -> list[str]:
+    """Where those are that have no row here."""
+    more = details.dependencies.total - len(details.dependencies.rows)
     hint = f"… and {more} more: `/integrations delete {details.integration.name}` lists them."
-    return [f"*Dependencies:*  {total or 'none'}", *rows, *([hint] if more else [])]
+    return [hint] if more else []
 
 
 def _history_of(details: Details) -> list[Block]:

@@ -180,6 +180,8 @@ def walked(make_team, store, registry, iam):
     team.close()
     team.open_home()
     team.link("registry-000", "project", "kept")
+    team.press("Mute 24 h", on=team.command("show registry-000"))
+    team.command("show registry-000")
     form = team.command("edit registry-000")
     team.leave(form, form.menu("Linked targets only"), "Linked targets only")
     team.submit(on=form)

@@ -123,7 +123,13 @@ def test_row_offers_what_the_person_may(mixed):
     assert admins.buttons == ["Add Integration", *full * 5, "Share"]
     assert own.buttons == ["Add Integration", *full * 4, "Show", "Share"]
     assert others.buttons == ["Add Integration", *["Show"] * 4, *full, "Share"]
-    assert [option["text"]["text"] for option in menu.element["options"]] == ["Test", "Tags"]
+    assert [option["text"]["text"] for option in menu.element["options"]] == [
+        "Test",
+        "Tags",
+        "Rotate",
+        "Link",
+        "History",
+    ]
 
 
 def test_health_fades(mixed):

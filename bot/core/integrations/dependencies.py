@@ -312,7 +312,7 @@ def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Targe
         known = change.dependencies.get(integration_id, target)
         if known is None:
             raise _not_linked(change, integration, target)
-        is_allowed = _may_unlink(actor, integration, known)
+        is_allowed = may_unlink(actor, integration, known)
         if is_allowed:
             take_away(change, actor, integration, known)
     if not is_allowed:
@@ -392,7 +392,7 @@ def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Ta
     return None
 
 
-def _may_unlink(actor: Actor, integration: Integration, dependency: Dependency) -> bool:
+def may_unlink(actor: Actor, integration: Integration, dependency: Dependency) -> bool:
     """True for the integration's owner, for admins, and for the member who recorded the dependency."""
     return may(actor, Action.UNLINK, integration.owner) or may(actor, Action.UNLINK, dependency.added_by)
 

@@ -132,8 +132,25 @@ def mute_integration(ports: Ports, actor: Actor, integration_id: str) -> Integra
     integration = present(ports.store.read(actor.workspace), integration_id)
     require(ports, actor, Action.MUTE, integration)
     with ports.store.change(actor.workspace) as change:
-        now = change.integrations.get(integration_id) or integration
+        now = present(change, integration_id)
         muted = replace(now, watch=replace(now.watch, muted_until=actor.at + _MUTED_FOR))
         change.put(muted)
         change.record(event(actor, Action.MUTE, muted))
     return muted
+
+
+def unmute_integration(ports: Ports, actor: Actor, integration_id: str) -> Integration:
+    """
+    Tell people of an integration's health again; where it is not muted, nothing changes.
+
+    Raises:
+        NotPermitted, AlreadyDeleted, NotFound.
+    """
+    require(ports, actor, Action.MUTE, present(ports.store.read(actor.workspace), integration_id))
+    with ports.store.change(actor.workspace) as change:
+        now = present(change, integration_id)
+        heard = replace(now, watch=replace(now.watch, muted_until=None))
+        if heard != now:
+            change.put(heard)
+            change.record(event(actor, Action.MUTE, heard, reason="taken back"))
+    return heard
