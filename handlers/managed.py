@@ -3,10 +3,11 @@
 payload -> open_form -> management_form -> _form_view -> open
 payload -> save -> keep_management -> _ready -> ack (in the form's place)
 payload -> make | check -> make_credential | use_when_it_works -> rotation_message | prepared_message -> show
-payload -> end -> settle -> notice · forget -> forget_management -> notice
+payload -> end -> find_leftovers -> _left_there -> replace · delete -> settle -> notice
+payload -> forget -> forget_management -> notice · drop -> drop_prepared -> notice
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from slack_bolt import Ack
 
@@ -19,12 +20,13 @@ from bot.core.integrations.made_credentials import (
     make_credential,
     management_form,
     rotate_every,
-    settle,
     use_when_it_works,
 )
+from bot.core.integrations.made_endings import Leftovers, find_leftovers, settle
+from bot.core.integrations.prepared import drop_prepared
 from bot.core.integrations.rotation import Progress, plan_rotation
 from bot.core.kinds import Kind, read_draft
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, PreparedCredential
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -38,6 +40,9 @@ from handlers.blocks import (
     escape,
     message,
     notice,
+    pack,
+    plain,
+    read_value,
     section,
     when,
 )
@@ -52,6 +57,8 @@ _MAKE = "managed.make"
 _LOOK = "managed.look"
 _CHECK = "managed.check"
 _END = "managed.end"
+_DELETE = "managed.delete"
+_DROP = "managed.drop"
 _FORGET = "managed.forget"
 
 
@@ -62,7 +69,9 @@ def register(routes: Routes) -> None:
     routes.action(_LOOK, look)
     routes.action(_MAKE, make, changes=True)
     routes.action(_CHECK, check, changes=True)
-    routes.action(_END, end, changes=True)
+    routes.action(_END, end)
+    routes.action(_DELETE, delete, changes=True)
+    routes.action(_DROP, drop, changes=True)
     routes.action(_FORGET, forget, changes=True)
 
 
@@ -102,11 +111,33 @@ def check(press: Press, surface: Surface, services: Services, actor: Actor) -> N
 
 
 def end(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """End at the registry what was made and is not in use."""
-    ended = settle(services.ports, actor, press.value)
-    names = ", ".join(map(code, ended))
+    """Show what would be ended at the registry: what was made and is not in use."""
+    surface.replace(_left_there(find_leftovers(services.ports, actor, press.value)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the button that deletes carries: of which integration, and what was shown."""
+
+    id: str
+    digest: str
+
+
+def delete(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """End at the registry exactly what was shown."""
+    asked = read_value(_Shown, press.value, "rotate")
+    ended = settle(services.ports, actor, asked.id, asked.digest)
+    names = ", ".join(map(escape, ended))
     text = f"Ended at the registry: {names}." if ended else "The registry has nothing of it: none was made."
-    surface.show(notice(f"{text} The credential in use was not touched."))
+    surface.replace(notice(f"{text} The credential in use was not touched."))
+
+
+def drop(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Forget here what was asked for, and leave the registry as it is."""
+    name = drop_prepared(services.ports, actor, press.value).name
+    surface.replace(
+        notice(f"{bold(name)} can be rotated again. Nothing was ended at the registry; look there yourself.")
+    )
 
 
 def forget(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -151,16 +182,60 @@ def prepared_message(integration: Integration, trouble: str = "") -> Message:
     prepared = integration.prepared
     if prepared is None:
         return _ready(integration)
-    unknown = "It was asked for, and nobody knows whether the registry made it."
-    made = "The registry made it. It is not in use until it works."
+    which = "rolled-back" if prepared.is_unwanted else "next"
     blocks = [
-        section(f"The next credential of {bold(integration.name)}: {code(prepared.made_as)}"),
-        section(escape(trouble) if trouble else made if prepared.sealed else unknown),
+        section(f"The {which} credential of {bold(integration.name)}: {code(prepared.made_as)}"),
+        section(escape(trouble or _state_of(prepared))),
         context(f"Since {when(prepared.since)}. The credential in use was not touched."),
     ]
     check_button = [button("Check again", _CHECK, integration.id)] if prepared.sealed else []
-    blocks.append(actions(*check_button, button("End it there", _END, integration.id, style="danger")))
-    return message(f"The next credential of {integration.name}", blocks)
+    end_button = [button("End it there", _END, integration.id)] if integration.management else []
+    blocks.append(actions(*check_button, *end_button, _drop_button(integration)))
+    return message(f"The {which} credential of {integration.name}", blocks)
+
+
+def _state_of(prepared: PreparedCredential) -> str:
+    if prepared.is_unwanted:
+        return "It was rolled back, and is still at the registry."
+    if prepared.sealed:
+        return "The registry made it. It is not in use until it works."
+    return "It was asked for, and nobody knows whether the registry made it."
+
+
+def _drop_button(integration: Integration) -> Block:
+    """For what somebody has ended at the registry by hand, or wants to keep there."""
+    question = (
+        "Quaymaster forgets it, and ends nothing. If the registry has it, it goes on working there until "
+        "somebody ends it."
+    )
+    asking = {
+        "title": plain("Forget it here?"),
+        "text": plain(question),
+        "confirm": plain("Forget it"),
+        "deny": plain("Cancel"),
+    }
+    return {**button("Forget it here", _DROP, integration.id), "confirm": asking}
+
+
+def _left_there(left: Leftovers) -> Message:
+    """What would be ended at the registry: exactly this, and nothing before the press."""
+    integration = left.integration
+    value = pack(_Shown(integration.id, left.digest))
+    if not left.rows:
+        text = "The registry has nothing that may have come of it."
+        done = actions(button("Forget it here", _DELETE, value), block_id="managed.left")
+        return message(text, [section(text), done])
+    rows = [f"• {code(one.shown)}{f', made {when(one.made_at)}' if one.made_at else ''}" for one in left.rows]
+    blocks = [
+        section(f"Not in use by {bold(integration.name)}, and at the registry:\n" + "\n".join(rows)),
+        context("If somebody made one of these by hand, end nothing here."),
+        actions(
+            button("Delete there", _DELETE, value, style="danger"),
+            _drop_button(integration),
+            block_id="managed.left",
+        ),
+    ]
+    return message(f"What is at the registry of {integration.name}", blocks)
 
 
 def _made(made: Made) -> Message:

@@ -2,7 +2,7 @@
 
 payload -> rotate | rotate_pressed -> plan_rotation -> _rotation_form | rotation_message -> open | show
 payload -> save -> begin_rotation -> rotation_message -> ack (in the form's place)
-payload -> retire | back | look | wait -> retire_former | roll_back | plan_rotation -> replace
+payload -> retire | back | look | wait -> retire_there | roll_back_there | plan_rotation -> replace
 """
 
 from dataclasses import replace
@@ -10,13 +10,12 @@ from dataclasses import replace
 from slack_bolt import Ack
 
 from bot.core.errors import InvalidInput
-from bot.core.integrations.made_credentials import retire_there
+from bot.core.integrations.made_endings import retire_there, roll_back_there
 from bot.core.integrations.rotation import (
     Progress,
     RotationPlan,
     begin_rotation,
     plan_rotation,
-    roll_back,
     who_fetched,
 )
 from bot.core.kinds import known_values
@@ -122,8 +121,10 @@ def retire(press: Press, surface: Surface, services: Services, actor: Actor) -> 
 def back(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Put the former credential in place again."""
     asked = read_value(Running, press.value, "rotate")
-    name = roll_back(services.ports, actor, asked.id, asked.number).name
-    surface.replace(rolled_back(name, who_fetched(services.ports, actor, asked.id, asked.number)))
+    back = roll_back_there(services.ports, actor, asked.id, asked.number)
+    left = prepared_message(back.integration, back.trouble)["blocks"] if back.integration.prepared else []
+    fetched = who_fetched(services.ports, actor, asked.id, asked.number)
+    surface.replace(rolled_back(back, fetched, left))
 
 
 def wait(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core.audit import CLOCK, Event
+from bot.core.integrations.made_endings import RolledBack
 from bot.core.integrations.rotation import ALL_FETCHED, Progress, find_progress
 from bot.core.model import Dependency
 from bot.core.ports.store import Reading
@@ -74,13 +75,25 @@ def how_far(progress: Progress) -> str:
     return f"{mark}*{len(progress.fetched)} of {progress.total}* {word} fetched the new one."
 
 
-def rolled_back(name: str, fetched: Sequence[Dependency]) -> Message:
-    """Say that the former credential is in use again, and what still has the one that was dropped."""
+def rolled_back(back: RolledBack, fetched: Sequence[Dependency], left: Sequence[Block]) -> Message:
+    """
+    Say that the former credential is in use again, and what still has the one that was dropped.
+
+    ``left``: what is said of one that is still at its registry, although Quaymaster made it.
+    """
+    name, place = back.integration.name, "here. It may still work at the registry"
+    if back.is_ended:
+        place = "here and at the registry"
+    elif left:
+        place = "here. It is *still at the registry*"
     text = (
         f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted "
-        f"here. `{COMMAND} test {name}` asks whether the former still works."
+        f"{place}. `{COMMAND} test {name}` asks whether the former still works."
     )
-    blocks = [section(text)]
+    blocks = [section(text), *left]
+    if back.is_schedule_off:
+        again = f"It is not rotated by the clock any more. To go on: `{COMMAND} rotate {name} every 90 days`"
+        blocks.append(section(again))
     if fetched:
         still = "*These have fetched the new one* and use it until they fetch again:"
         blocks += paragraphs([still, *_cut([f"• {_dependant(one)}" for one in fetched])])
@@ -138,7 +151,7 @@ def draw_rotation(reading: Reading, events: Sequence[Event]) -> Message:
     running = [(event, progress) for event, progress in found if progress]
     if len(running) == 1:
         return _one(*running[0])
-    over = [section(event_line(event)) for event, progress in found if progress is None]
+    over = [_over(reading, event) for event, progress in found if progress is None]
     rows = [_row(event, progress) for event, progress in running]
     more = len(events) - len(found)
     blocks = [*rows, *over, *([context(f"… and {more} more")] if more else [])]
@@ -159,6 +172,16 @@ def _row(event: Event, progress: Progress) -> Block:
     """News of one rotation among several: how far it is, and the button that shows the rest."""
     shown = button("Show", SHOW, progress.integration.id, label=f"Show the rotation of {event.name}")
     return section(f"{bold(event.name)}: {_said(event)}. {how_far(progress)}", shown)
+
+
+def _over(reading: Reading, event: Event) -> Block:
+    """News without a running rotation; with a button where something may be at the registry."""
+    there = reading.integrations.get(event.integration_id or "")
+    if there is None or there.prepared is None:
+        return section(event_line(event))
+    return section(
+        event_line(event), button("Show", SHOW, there.id, label=f"Show what is left of {there.name}")
+    )
 
 
 def _said(event: Event) -> str:

@@ -235,6 +235,10 @@ class FormerCredential:
     secret_ends: datetime | None = None
     made_as: str = ""
     """What its registry calls it."""
+    since: datetime | None = None
+    """Since when it was kept here; ``None`` = since the integration is."""
+    is_suspended: bool = False
+    """True: its registry was asked to suspend it, and not to take that back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +251,10 @@ class PreparedCredential:
     by: str
     sealed: Sealed | None = None
     """As in ``FormerCredential``; ``None`` = the registry's answer is not known: it may be there or not."""
+    is_unwanted: bool = False
+    """True: it was rolled back, and is noted only until it is ended at its registry."""
+    tries: int = 0
+    """How often the clock asked about it in vain."""
 
 
 @dataclass(frozen=True, slots=True)

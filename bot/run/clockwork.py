@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core.integrations.ends import tell_ends
-from bot.core.integrations.made_credentials import rotate_due
+from bot.core.integrations.made_by_clock import rotate_due
 from bot.core.integrations.rotation import tell_rotations
 from bot.core.ports.registry import Registry
 from bot.run.outbox import Outbox
@@ -18,6 +18,7 @@ _WATCH_EVERY_S = 1.0
 """At most one question to a registry a second."""
 _SEND_EVERY_S = 5.0
 _ENDS_EVERY_S = 600.0
+_MADE_EVERY_S = 60.0
 _TOKENS_EVERY_S = 60.0
 _DEPARTURES_EVERY_S = 3600.0
 
@@ -54,7 +55,7 @@ class Clockwork:
             Ticker("news", _SEND_EVERY_S, self._if_leader(self._outbox.step)),
             Ticker("ends", _ENDS_EVERY_S, self._if_leader(lambda: tell_ends(services.ports))),
             Ticker("rotations", _ENDS_EVERY_S, self._if_leader(lambda: tell_rotations(services.ports))),
-            Ticker("new credentials", _ENDS_EVERY_S, self._if_leader(lambda: rotate_due(services.ports))),
+            Ticker("new credentials", _MADE_EVERY_S, self._if_leader(lambda: rotate_due(services.ports))),
         ]
         if is_watching:
             steps.append(Ticker("watch", _WATCH_EVERY_S, self._if_leader(self._watcher.step)))

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import botocore.session
+from moto.iam.models import iam_backends
 from moto.server import ThreadedMotoServer
 
 USER = "puller"
@@ -33,6 +35,29 @@ class Iam:
         """The status of each key, by its id."""
         found = self.client.list_access_keys(UserName=USER)["AccessKeyMetadata"]
         return {key["AccessKeyId"]: key["Status"] for key in found}
+
+    @property
+    def second(self) -> str:
+        """The id of the key that is there besides the first."""
+        return next(one for one in self.keys() if one != self.first["AccessKeyId"])
+
+    def made_at(self, key_id: str, at: datetime) -> None:
+        """Let a key have been made at a moment; moto goes by the machine's clock."""
+        account = next(iter(iam_backends.values()))["aws"]
+        key = next(one for one in account.users[USER].access_keys if one.access_key_id == key_id)
+        key.create_date = at.replace(tzinfo=None)
+
+    def suspend(self, key_id: str) -> None:
+        """Make a key inactive, as somebody does at AWS."""
+        self.client.update_access_key(UserName=USER, AccessKeyId=key_id, Status="Inactive")
+
+    def delete(self, key_id: str) -> None:
+        """Delete a key."""
+        self.client.delete_access_key(UserName=USER, AccessKeyId=key_id)
+
+    def make(self) -> str:
+        """Make a key by hand."""
+        return str(self.client.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"])
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -87,7 +87,39 @@ def test_lost_answer_is_found_again(order: Order, drivers: RegistryDrivers) -> N
     asked = datetime.now(UTC)
     second = drivers.mint(order, deadline_s=10).made_as
 
-    assert drivers.describe(replace(order, since=asked), deadline_s=10).leftovers == (second,)
+    left = drivers.describe(replace(order, since=asked), deadline_s=10).leftovers
+
+    assert [one.made_as for one in left] == [second]
+    assert left[0].shown == f"access key …{second[-4:]}"
+    assert left[0].made_at is not None
+
+
+def test_key_made_later_or_earlier_is_somebody_elses(
+    iam: Iam, order: Order, drivers: RegistryDrivers
+) -> None:
+    """What was made more than five minutes before or after the request did not come of it."""
+    asked = datetime.now(UTC)
+    second = drivers.mint(order, deadline_s=10).made_as
+    iam.made_at(second, asked + timedelta(minutes=6))
+    later = drivers.describe(replace(order, since=asked), deadline_s=10).leftovers
+    iam.made_at(second, asked - timedelta(minutes=6))
+    earlier = drivers.describe(replace(order, since=asked), deadline_s=10).leftovers
+
+    assert (later, earlier) == ((), ())
+
+
+def test_key_that_is_gone_is_not_restored(order: Order, drivers: RegistryDrivers) -> None:
+    """A key that was deleted cannot be put into force again, and that is no doubt."""
+    with pytest.raises(DriverRefused, match="does not have that access key any more"):
+        drivers.retire(replace(order, made_as="AKIAIOSFODNN7DELETED"), Ending.RESTORE, deadline_s=10)
+
+
+def test_key_does_not_manage_itself(order: Order, drivers: RegistryDrivers) -> None:
+    """The key that is replaced would be suspended by itself, and then could not even be restored."""
+    own = replace(order, manager=replace(order.manager, options=order.login.options))
+
+    with pytest.raises(DriverRefused, match="cannot manage itself"):
+        drivers.describe(own, deadline_s=10)
 
 
 def test_silent_aws_is_no_refusal(order: Order) -> None:

@@ -106,9 +106,19 @@ def full_integration() -> Integration:
         watch=Watch(Health.REFUSED, NOON, Health.UNREACHABLE, NOON, Health.REFUSED, 3, NOON, NOON, True),
     )
     kept = FormerCredential(
-        _whole(former_context(T1, full)), 3, NOON, "U3", NOON, True, date(2026, 5, 5), NOON, "robot-3"
+        _whole(former_context(T1, full)),
+        3,
+        NOON,
+        "U3",
+        NOON,
+        True,
+        date(2026, 5, 5),
+        NOON,
+        "robot-3",
+        NOON,
+        True,
     )
-    asked = PreparedCredential("robot-5", NOON, "U4", _whole(prepared_context(T1, full)))
+    asked = PreparedCredential("robot-5", NOON, "U4", _whole(prepared_context(T1, full)), True, 2)
     full = replace(full, former=kept, prepared=asked, credential_number=4, made_as="robot-4")
     managed = _whole(management_context(T1, full))
     return sealed(

@@ -15,7 +15,14 @@ from datetime import datetime, timedelta
 
 from bot.core.access import require
 from bot.core.audit import Action, clock_actor, event
-from bot.core.errors import Changed, InvalidFields, InvalidInput, QuaymasterError, UnknownIntegration
+from bot.core.errors import (
+    AlreadyRotating,
+    Changed,
+    InvalidFields,
+    InvalidInput,
+    QuaymasterError,
+    UnknownIntegration,
+)
 from bot.core.integrations.credentials import (
     PlainLogin,
     check_login,
@@ -27,7 +34,15 @@ from bot.core.integrations.credentials import (
 )
 from bot.core.integrations.inventory import every_dependency, present
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Dependency, Integration, Watch, Workspace
+from bot.core.model import (
+    Actor,
+    Dependency,
+    FormerCredential,
+    Integration,
+    PreparedCredential,
+    Watch,
+    Workspace,
+)
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
@@ -184,14 +199,14 @@ def keep_rotated(change: Change, actor: Actor, new: Integration) -> RotationPlan
 
 
 def refuse_running(integration: Integration) -> None:
-    """Raise ``InvalidInput`` while a former credential is kept, or a next one is being made."""
+    """Raise ``AlreadyRotating`` while a former credential is kept, or a next one is being made."""
     if integration.prepared:
-        raise InvalidInput(
+        raise AlreadyRotating(
             f"The next credential of “{integration.name}” is being made at its registry.",
             f"See how far it is: /integrations rotate {integration.name}",
         )
     if integration.former:
-        raise InvalidInput(
+        raise AlreadyRotating(
             f"“{integration.name}” still keeps the credential before this one.",
             f"Retire it or roll back first: /integrations rotate {integration.name}",
         )
@@ -214,7 +229,7 @@ def retire_former(ports: Ports, actor: Actor, integration_id: str, number: int) 
     require(ports, actor, Action.SEE)
     require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
     with ports.store.change(actor.workspace) as change:
-        found = _running(present(change, integration_id), number)
+        found, _ = _running(present(change, integration_id), number)
         retired = replace(found, former=None, updated_at=actor.at, version=found.version + 1)
         change.put(retired)
         record_news(change, event(actor, Action.RETIRE, retired), (channel_of(change), retired.owner))
@@ -225,6 +240,9 @@ def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> I
     """
     Make the former credential the current one again, and drop the new one.
 
+    One that a driver made stays noted, without its secret, until it is ended at its registry. The clock makes
+    no further one until a person says so again.
+
     The arguments are those of ``retire_former``.
 
     Raises:
@@ -234,18 +252,22 @@ def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> I
     require(ports, actor, Action.SEE)
     require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
     with ports.store.change(actor.workspace) as change:
-        found = _running(present(change, integration_id), number)
+        found, kept = _running(present(change, integration_id), number)
         former = open_former(ports.keyring, actor.workspace, found)
+        there = PreparedCredential(found.made_as, actor.at, actor.user_id, is_unwanted=True)
         back = replace(
             found,
             username=former.username,
             options=former.options,
-            ends_on=found.former.ends_on if found.former else None,
+            ends_on=kept.ends_on,
             secret_ends=end_of_credential(former.credential),
-            made_as=found.former.made_as if found.former else "",
+            made_as=kept.made_as,
             check=None,
             watch=_checked_soon(found),
             former=None,
+            prepared=there if found.made_as and found.management else None,
+            credential_since=kept.since,
+            rotate_every_days=0,
             # A number of its own: what fetched the dropped one has not fetched what comes next.
             credential_number=found.credential_number + 1,
             updated_at=actor.at,
@@ -265,13 +287,13 @@ def who_fetched(ports: Ports, actor: Actor, integration_id: str, number: int) ->
     return tuple(row for row in rows if row.credential_number == number)
 
 
-def _running(integration: Integration, number: int) -> Integration:
+def _running(integration: Integration, number: int) -> tuple[Integration, FormerCredential]:
     if integration.former is None or integration.credential_number != number:
         raise InvalidInput(
             f"The rotation of “{integration.name}” that this button is about is over.",
             f"See where it is: /integrations rotate {integration.name}",
         )
-    return integration
+    return integration, integration.former
 
 
 def note_fetched(ports: Ports, workspace: Workspace, integration: Integration, known: Dependency) -> None:

@@ -14,7 +14,11 @@ from bot.core.secrets import Credential
 
 
 class Ending(StrEnum):
-    """How far a credential is ended. A registry that knows no pause does nothing until ``DELETE``."""
+    """
+    How far a credential is ended. A registry that knows no pause does nothing until ``DELETE``.
+
+    ``RESTORE`` raises ``DriverRefused`` for one that is not there any more.
+    """
 
     SUSPEND = "suspend"
     RESTORE = "restore"
@@ -36,6 +40,17 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """What may have come of an order whose answer is not known."""
+
+    made_as: str
+    """What the registry calls it."""
+    shown: str
+    """What people are shown of it, such as the end of its id."""
+    made_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Described:
     """What is there now."""
 
@@ -49,8 +64,8 @@ class Described:
     """When the credential in question was made."""
     ends: datetime | None = None
     """When it ends; ``None`` = it does not, or nobody says."""
-    leftovers: tuple[str, ...] = ()
-    """What may have come of the order whose answer is not known, by the registry's names."""
+    leftovers: tuple[Leftover, ...] = ()
+    """What may have come of the order whose answer is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +99,13 @@ class Drivers(Protocol):
         """
 
     def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> None:
-        """End the credential in question; one that is not there is ended. Raises ``RegistryFailure``."""
+        """
+        End the credential in question; one that is not there is ended.
+
+        Raises:
+            DriverRefused: It is to be restored and is not there; or the registry does not let it be ended.
+            RegistryFailure: Nobody knows.
+        """
 
 
 class _NoDrivers:

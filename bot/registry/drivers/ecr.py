@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from bot.core.errors import DriverRefused, RegistryFailure, Unreachable
 from bot.core.kinds import Field, Kind
 from bot.core.model import Stage
-from bot.core.ports.drivers import Described, Ending, Minted, Order
+from bot.core.ports.drivers import Described, Ending, Leftover, Minted, Order
 from bot.core.secrets import Secret
 from bot.registry.aws import make_client, refusal
 from bot.registry.deadline import Lane
@@ -21,8 +21,10 @@ from bot.registry.drivers.driver import Asking, Driver
 from bot.registry.kind_table import AWS_KINDS, KINDS
 
 _MOST_KEYS = 2
-_EARLIER = timedelta(minutes=5)
-"""How far AWS's clock and ours may be apart."""
+_APART = timedelta(minutes=5)
+"""How far AWS's clock and ours may be apart, with the time that a call takes."""
+_SHOWN_END = 4
+"""Characters of a key's id that people are shown."""
 _REGION = "us-east-1"
 _CALLS: Lane[Any] = Lane(places=4, name="iam")
 _REFUSED = frozenset({"LimitExceeded", "NoSuchEntity", "EntityTemporarilyUnmodifiable", "ValidationError"})
@@ -34,12 +36,16 @@ def _describe(asking: Asking, order: Order) -> Described:
     keys = _call(asking, order, "iam:ListAccessKeys", lambda iam: iam.list_access_keys(UserName=user))
     there = keys["AccessKeyMetadata"]
     ids = [str(key["AccessKeyId"]) for key in there]
-    own = order.login.options.get("access_key_id", "")
+    own, manager = (one.options.get("access_key_id", "") for one in (order.login, order.manager))
+    if own == manager:
+        raise DriverRefused(
+            "This is the access key that is to be replaced, so it cannot manage itself.",
+            "Enter a key of another IAM user.",
+        )
     if own not in ids:
         raise DriverRefused(
             f"The access key in use does not belong to the IAM user {user}.", "Check the user name."
         )
-    known = {own, order.manager.options.get("access_key_id", "")}
     problem = (
         f"IAM user {user} has {len(ids)} access keys ({', '.join(ids)}), and AWS allows no more. Delete the "
         "one that nothing uses."
@@ -50,9 +56,9 @@ def _describe(asking: Asking, order: Order) -> Described:
         problem if len(ids) >= _MOST_KEYS else "",
         made_at=next((key["CreateDate"] for key in there if key["AccessKeyId"] == own), None),
         leftovers=tuple(
-            str(key["AccessKeyId"])
-            for key in there
-            if order.since and key["AccessKeyId"] not in known and key["CreateDate"] >= order.since - _EARLIER
+            Leftover(key_id, f"access key …{key_id[-_SHOWN_END:]}", key["CreateDate"])
+            for key, key_id in zip(there, ids, strict=True)
+            if order.since and key_id not in (own, manager) and abs(key["CreateDate"] - order.since) <= _APART
         ),
     )
 
@@ -80,7 +86,9 @@ def _retire(asking: Asking, order: Order, ending: Ending) -> None:
                 iam.delete_access_key(UserName=user, AccessKeyId=key_id)
         except iam.exceptions.NoSuchEntityException:
             if ending is Ending.RESTORE:
-                raise
+                raise DriverRefused(
+                    f"IAM user {user} does not have that access key any more.", "Make a new one."
+                ) from None
 
     _call(asking, order, "iam:UpdateAccessKey and iam:DeleteAccessKey", end)
 
