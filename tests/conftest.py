@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ("tests.features.fixtures",)
+pytest_plugins = ("tests.features.fixtures", "tests.features.managing")
 
 REQUIRE_ALL = "QUAYMASTER_TESTS_REQUIRE_ALL"
 """Set to 1 where every program is installed: then a missing one fails its tests instead of skipping them."""

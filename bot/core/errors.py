@@ -4,7 +4,6 @@
     ├── InvalidInput            what was typed cannot be used
     │   ├── InvalidFields       … each reason beside its field
     │   ├── SecretInText        … the command's text contains a secret
-    │   ├── AlreadyRotating     … a rotation runs, or a credential is being made
     │   └── UnknownVerb
     ├── NotFound                the thing named does not exist
     │   ├── UnknownIntegration
@@ -111,10 +110,6 @@ class SecretInText(InvalidInput):
             commands = ", ".join(f"/integrations token revoke {one}" for one in token_ids)
             advice = f"Revoke the token now, by its id: {commands}"
         super().__init__(text, f"Slack keeps what is typed after a command. {advice}")
-
-
-class AlreadyRotating(InvalidInput):
-    """A former credential is still kept, or the next one is being made."""
 
 
 class UnknownVerb(InvalidInput):

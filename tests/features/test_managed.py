@@ -1,156 +1,20 @@
 """Quaymaster makes the new credential itself, with a management credential that nothing else reaches."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from bot.core.errors import Unreachable
 from bot.core.integrations.credentials import open_credential
-from bot.core.integrations.made_by_clock import rotate_due
 from bot.core.integrations.made_credentials import make_credential
 from bot.core.integrations.made_endings import retire_there
 from bot.core.model import Role
 from bot.core.workflows.tokens import create_token
-from bot.registry.drivers.driver_table import RegistryDrivers
-from tests.fakes.iam import USER, iam_server
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
-from tests.fakes.scripted_registry import PROVED, REJECTED
+from tests.fakes.scripted_registry import REJECTED
+from tests.features.managing import CANARY, Dies, Killed, LosesAnswers, NeverAsked, end_there, manage
 from tests.features.team import ACME
-from tests.features.test_rotate import DAY_S, WEB_SHOP, deliver, fetch
-
-CANARY = "CanaryCanaryCanaryCanaryCanaryCanaryCana"
-MANAGER = {
-    "IAM user of the key in use": USER,
-    "Access key ID": "AKIAIOSFODNN7MANAGER",
-    "Secret access key": CANARY,
-}
-
-
-class Dated(RegistryDrivers):
-    """The registry's clock goes as the team's does."""
-
-    iam = clock = None
-
-    def mint(self, order, *, deadline_s):
-        """Make it now."""
-        minted = super().mint(order, deadline_s=deadline_s)
-        self.iam.made_at(minted.made_as, self.clock.now())
-        return minted
-
-
-class LosesAnswers(Dated):
-    """The registry makes the credential, and the answer never arrives."""
-
-    is_losing = True
-
-    def mint(self, order, *, deadline_s):
-        """Make it, and say nothing."""
-        minted = super().mint(order, deadline_s=deadline_s)
-        if self.is_losing:
-            raise Unreachable("AWS took longer than 20 seconds.", "Try again later.")
-        return minted
-
-
-class NeverAsked(LosesAnswers):
-    """The request never arrives."""
-
-    def mint(self, order, *, deadline_s):
-        """Make none, and say nothing."""
-        if self.is_losing:
-            raise Unreachable("AWS took longer than 20 seconds.", "Try again later.")
-        return super().mint(order, deadline_s=deadline_s)
-
-
-class Killed(BaseException):
-    """The process ends at this point."""
-
-
-class Dies(Dated):
-    """Ends the process, once, at a step."""
-
-    dies_at = ""
-    is_gone = False
-
-    def mint(self, order, *, deadline_s):
-        """End after it was made."""
-        minted = super().mint(order, deadline_s=deadline_s)
-        self.die("mint")
-        return minted
-
-    def retire(self, order, ending, *, deadline_s):
-        """End after the registry was asked."""
-        if self.is_gone:
-            raise Unreachable("AWS's IAM could not be reached.", "Try again later.")
-        super().retire(order, ending, deadline_s=deadline_s)
-        self.die(ending)
-
-    def die(self, step):
-        """End, if this is the step."""
-        if step == self.dies_at:
-            self.dies_at = ""
-            raise Killed
-
-
-@pytest.fixture
-def iam():
-    """IAM with one user."""
-    with iam_server() as served:
-        yield served
-
-
-@pytest.fixture
-def make_office(make_team, iam, clock):
-    """A member's ECR integration, whose registry may be asked for keys."""
-
-    def make(drivers=Dated):
-        asked = drivers((), aws_endpoint=iam.url)
-        asked.iam, asked.clock = iam, clock
-        iam.made_at(iam.first["AccessKeyId"], clock.now() - timedelta(days=400))
-        team = make_team(admins=(ADMIN,), drivers=asked)
-        team.add(
-            "my_registry",
-            kind="ecr",
-            access_key_id=iam.first["AccessKeyId"],
-            secret_access_key=iam.first["SecretAccessKey"],
-            region="us-east-1",
-            account_id="123456789012",
-        )
-        return team
-
-    return make
-
-
-@pytest.fixture
-def office(make_office):
-    """The same."""
-    return make_office()
-
-
-def end_there(team):
-    """Press *End it there*; give what is shown, and what is said when that is deleted."""
-    shown = team.press("End it there", on=team.command("rotate my_registry"))
-    return shown, team.press("Delete there", on=shown)
-
-
-def pass_minutes(team, minutes):
-    """Let time pass, with a round of the clock each minute."""
-    for _ in range(minutes):
-        team.slack.clock.advance(60)
-        rotate_due(team.services.ports)
-
-
-def told_of(team):
-    """What the history has of tries that failed."""
-    return [one for one in team.events() if one[1:] == ("credential.rotate", "refused")]
-
-
-def manage(team):
-    """Enter the management credential."""
-    team.command("rotate my_registry")
-    team.press("Let Quaymaster make it")
-    return team.submit(MANAGER)
+from tests.features.test_rotate import WEB_SHOP, fetch
 
 
 def test_new_key_is_made_checked_and_used(office, iam):
@@ -363,7 +227,7 @@ def test_suspended_former_is_not_rolled_back_to_unasked(make_office):
 
 def test_full_slots_are_said(office, iam):
     """With two keys there, nothing is made, and both are named."""
-    second = iam.client.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"]
+    second = iam.make()
     manage(office)
     shown = office.press("Make a new one")
 
@@ -427,156 +291,3 @@ def test_history_says_what_was_done(office):
     assert actions.count("credential.prepare") == 2
     assert actions.count("credential.rotate") == 1
     assert CANARY not in json.dumps(office.events())
-
-
-def test_clock_makes_one_when_it_is_due(office, iam):
-    """After 90 days the clock has one made, once, and tells as a person's rotation does."""
-    manage(office)
-    office.close()
-    office.command("rotate my_registry every 90 days")
-    office.slack.clock.advance(89 * DAY_S)
-    rotate_due(office.services.ports)
-    early = len(iam.keys())
-    office.slack.clock.advance(DAY_S)
-    rotate_due(office.services.ports)
-    rotate_due(office.services.ports)
-    deliver(office)
-
-    assert early == 1
-    assert len(iam.keys()) == 2
-    assert office.find("my_registry").former is not None
-    assert "Quaymaster made a new credential" in office.seen(MEMBER).text
-
-
-def test_clock_tells_once_that_it_could_not(office, iam):
-    """With no slot free, its owner hears why, once; nothing is touched."""
-    iam.client.create_access_key(UserName=USER)
-    manage(office)
-    office.close()
-    office.command("rotate my_registry every 30 days")
-    for _ in range(3):
-        office.slack.clock.advance(30 * DAY_S)
-        rotate_due(office.services.ports)
-    deliver(office)
-    told = [one for one in office.events() if one[1:] == ("credential.rotate", "refused")]
-
-    assert len(told) == 1
-    assert "AWS allows no more" in office.seen(MEMBER).text
-    assert len(iam.keys()) == 2
-    assert office.find("my_registry").former is None
-
-
-def test_clock_asks_again_in_a_minute(office, iam, registry):
-    """A new key that AWS refuses for some seconds is asked about again, and nobody is alarmed."""
-    manage(office)
-    office.close()
-    office.command("rotate my_registry every 90 days")
-    office.slack.clock.advance(90 * DAY_S)
-    registry.result = REJECTED
-    rotate_due(office.services.ports)
-    prepared = office.find("my_registry").prepared
-    registry.result = PROVED
-    pass_minutes(office, 1)
-    found = office.find("my_registry")
-
-    assert prepared.sealed is not None
-    assert (found.former is not None, found.prepared) == (True, None)
-    assert told_of(office) == []
-    assert len(iam.keys()) == 2
-
-
-def test_clock_gives_up_after_five_minutes(office, registry):
-    """A key that stays refused is asked about five times in a row, then once a day; that is told once."""
-    manage(office)
-    office.close()
-    office.command("rotate my_registry every 90 days")
-    office.slack.clock.advance(90 * DAY_S)
-    registry.result = REJECTED
-    registry.checked.clear()
-    rotate_due(office.services.ports)
-    pass_minutes(office, 30)
-    deliver(office)
-
-    assert len(registry.checked) == 5
-    assert len(told_of(office)) == 1
-    assert "Show" in office.seen(MEMBER).buttons
-
-
-def test_unopened_management_credential_stops_nobody_else(make_office):
-    """Where the management credential cannot be opened, its owner hears so, and the others go on."""
-    team = make_office()
-    team.add("a_first", kind="private")
-    manage(team)
-    team.close()
-    team.command("rotate my_registry every 90 days")
-    found = team.find("my_registry")
-    with team.store.change(ACME) as change:
-        first = team.find("a_first")
-        change.put(replace(first, kind="ecr", management=found.management, rotate_every_days=90))
-    team.slack.clock.advance(90 * DAY_S)
-    rotate_due(team.services.ports)
-
-    assert team.find("my_registry").former is not None
-    assert [one[0] for one in told_of(team)] == ["quaymaster"]
-
-
-def test_clock_says_what_no_answer_came_of(make_office, iam):
-    """Ten minutes after an answer was lost, its owner hears which key may be it, once; a button ends it."""
-    team = make_office(LosesAnswers)
-    manage(team)
-    team.close()
-    team.command("rotate my_registry every 90 days")
-    team.slack.clock.advance(90 * DAY_S)
-    rotate_due(team.services.ports)
-    early = told_of(team)
-    pass_minutes(team, 30)
-    deliver(team)
-    told = team.seen(MEMBER)
-    made = iam.second
-    shown = team.press("Show", on=told)
-
-    assert early == []
-    assert len(told_of(team)) == 1
-    assert f"access key …{made[-4:]}" in told.text
-    assert "End it there" in shown.buttons
-    assert set(iam.keys().values()) == {"Active"}
-
-
-def test_clock_goes_on_when_nothing_was_made(make_office):
-    """When AWS has no key of it, that is settled without anybody, and the next one is made."""
-    team = make_office(NeverAsked)
-    manage(team)
-    team.close()
-    team.command("rotate my_registry every 90 days")
-    team.slack.clock.advance(90 * DAY_S)
-    rotate_due(team.services.ports)
-    asked = team.find("my_registry").prepared
-    team.services.ports.drivers.is_losing = False
-    pass_minutes(team, 12)
-
-    assert asked.sealed is None
-    assert team.find("my_registry").former is not None
-    assert told_of(team) == []
-
-
-def test_roll_back_stops_the_clock(office, iam):
-    """Who rolls back gets no other new credential by the clock, and is told how to go on."""
-    manage(office)
-    office.close()
-    office.command("rotate my_registry every 90 days")
-    office.slack.clock.advance(90 * DAY_S)
-    rotate_due(office.services.ports)
-    said = office.press("Roll back", on=office.command("rotate my_registry"))
-    pass_minutes(office, 3)
-
-    assert "not rotated by the clock any more" in said.text
-    assert office.find("my_registry").former is None
-    assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
-
-
-def test_every_needs_a_management_credential(office):
-    """Without one, nothing can be made by the clock, and the answer says what to do."""
-    shown = office.command("rotate my_registry every 90 days")
-
-    assert "cannot make credentials for" in shown.text
-    assert office.find("my_registry").rotate_every_days == 0

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.audit import Action, clock_actor, refusal
-from bot.core.errors import AlreadyRotating, InvalidInput, KeyringFailure, NotFound, RegistryFailure
+from bot.core.errors import InvalidInput, KeyringFailure, NotFound, RegistryFailure
 from bot.core.integrations.made_credentials import make_credential, use_when_it_works
 from bot.core.integrations.made_endings import Leftovers, find_leftovers
 from bot.core.integrations.prepared import drop_prepared
@@ -82,13 +82,10 @@ def _is_unsettled(integration: Integration, at: datetime) -> bool:
 def _rotate(ports: Ports, actor: Actor, found: Integration) -> None:
     try:
         made = (use_when_it_works if found.prepared else make_credential)(ports, actor, found.id)
-    except AlreadyRotating:
-        return  # a person, or another process, was faster
     except _IN_THE_WAY as error:
         _note(ports, actor, found.id, str(error))
     else:
-        # What no answer came for is looked for in ten minutes, and told then.
-        if made.plan is None and made.integration.prepared and made.integration.prepared.sealed:
+        if made.plan is None:
             _note(ports, actor, found.id, made.trouble)
 
 
@@ -98,9 +95,10 @@ def _settle(ports: Ports, actor: Actor, found: Integration) -> None:
         if not left.rows:
             drop_prepared(ports, actor, found.id)
             return
-        _note(ports, actor, found.id, _what_is_there(left))
+        trouble = _what_is_there(left)
     except _IN_THE_WAY as error:
-        _note(ports, actor, found.id, f"nobody knows whether the registry made one. {error}")
+        trouble = f"nobody knows whether the registry made one. {error}"
+    _note(ports, actor, found.id, trouble, is_settling=True)
 
 
 def _what_is_there(left: Leftovers) -> str:
@@ -114,12 +112,16 @@ def _what_is_there(left: Leftovers) -> str:
     )
 
 
-def _note(ports: Ports, actor: Actor, integration_id: str, trouble: str) -> None:
-    """Keep that it was tried, and tell people the first time."""
+def _note(
+    ports: Ports, actor: Actor, integration_id: str, trouble: str, *, is_settling: bool = False
+) -> None:
+    """Keep that it was tried, and tell people the first time; nothing if somebody else was faster."""
     with ports.store.change(actor.workspace) as change:
         now = change.integrations.get(integration_id)
         if now is None or now.former:
             return
+        if now.prepared and not now.prepared.sealed and not is_settling:
+            return  # another process has just asked, or no answer came: that is looked into later
         prepared, is_told = now.prepared, now.rotation_tried_at is not None
         if prepared:
             prepared = replace(prepared, tries=prepared.tries + 1)

@@ -16,6 +16,8 @@ from bot.core.errors import (
     InvalidInput,
     LoginRejected,
     RegistryFailure,
+    RightsRefused,
+    TooManyRequests,
     UnknownIntegration,
 )
 from bot.core.integrations.credentials import (
@@ -134,7 +136,7 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
     prepare_credential(ports, actor, integration_id, there.next_name)
     try:
         minted = ports.drivers.mint(replace(order, made_as=there.next_name), deadline_s=DEADLINE_S)
-    except (DriverRefused, LoginRejected):
+    except (DriverRefused, LoginRejected, RightsRefused, TooManyRequests):
         drop_prepared(ports, actor, integration_id)
         raise
     except RegistryFailure as failure:

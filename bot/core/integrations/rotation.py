@@ -16,7 +16,6 @@ from datetime import datetime, timedelta
 from bot.core.access import require
 from bot.core.audit import Action, clock_actor, event
 from bot.core.errors import (
-    AlreadyRotating,
     Changed,
     InvalidFields,
     InvalidInput,
@@ -199,14 +198,14 @@ def keep_rotated(change: Change, actor: Actor, new: Integration) -> RotationPlan
 
 
 def refuse_running(integration: Integration) -> None:
-    """Raise ``AlreadyRotating`` while a former credential is kept, or a next one is being made."""
+    """Raise ``InvalidInput`` while a former credential is kept, or a next one is being made."""
     if integration.prepared:
-        raise AlreadyRotating(
+        raise InvalidInput(
             f"The next credential of “{integration.name}” is being made at its registry.",
             f"See how far it is: /integrations rotate {integration.name}",
         )
     if integration.former:
-        raise AlreadyRotating(
+        raise InvalidInput(
             f"“{integration.name}” still keeps the credential before this one.",
             f"Retire it or roll back first: /integrations rotate {integration.name}",
         )

@@ -94,7 +94,7 @@ class Drivers(Protocol):
         Make a credential beside ``order.login``, with the same rights.
 
         Raises:
-            DriverRefused, LoginRejected: None was made.
+            DriverRefused, LoginRejected, RightsRefused, TooManyRequests: None was made.
             RegistryFailure: Nobody knows whether one was.
         """
 

@@ -1,0 +1,148 @@
+"""An integration whose keys Quaymaster makes at a played AWS, and drivers that fail at a chosen moment.
+
+``tests/conftest.py`` names this file, so that every test can ask for an office.
+"""
+
+from datetime import timedelta
+
+import pytest
+
+from bot.core.errors import Unreachable
+from bot.core.integrations.made_by_clock import rotate_due
+from bot.registry.drivers.driver_table import RegistryDrivers
+from tests.fakes.people import ADMIN
+
+CANARY = "CanaryCanaryCanaryCanaryCanaryCanaryCana"
+MANAGER = {
+    "IAM user of the key in use": "puller",
+    "Access key ID": "AKIAIOSFODNN7MANAGER",
+    "Secret access key": CANARY,
+}
+
+
+class Dated(RegistryDrivers):
+    """The registry's clock goes as the team's does."""
+
+    iam = clock = None
+
+    def mint(self, order, *, deadline_s):
+        """Make it now."""
+        minted = super().mint(order, deadline_s=deadline_s)
+        self.iam.made_at(minted.made_as, self.clock.now())
+        return minted
+
+
+class LosesAnswers(Dated):
+    """The registry makes the credential, and the answer never arrives."""
+
+    is_losing = True
+
+    def mint(self, order, *, deadline_s):
+        """Make it, and say nothing."""
+        minted = super().mint(order, deadline_s=deadline_s)
+        if self.is_losing:
+            raise Unreachable("AWS took longer than 20 seconds.", "Try again later.")
+        return minted
+
+
+class NeverAsked(LosesAnswers):
+    """The request never arrives."""
+
+    def mint(self, order, *, deadline_s):
+        """Make none, and say nothing."""
+        if self.is_losing:
+            raise Unreachable("AWS took longer than 20 seconds.", "Try again later.")
+        return super().mint(order, deadline_s=deadline_s)
+
+
+class Killed(BaseException):
+    """The process ends at this point."""
+
+
+class Dies(Dated):
+    """Ends the process, once, at a step."""
+
+    dies_at = ""
+    is_gone = False
+
+    def mint(self, order, *, deadline_s):
+        """End after it was made."""
+        minted = super().mint(order, deadline_s=deadline_s)
+        self.die("mint")
+        return minted
+
+    def retire(self, order, ending, *, deadline_s):
+        """End after the registry was asked."""
+        if self.is_gone:
+            raise Unreachable("AWS's IAM could not be reached.", "Try again later.")
+        super().retire(order, ending, deadline_s=deadline_s)
+        self.die(ending)
+
+    def die(self, step):
+        """End, if this is the step."""
+        if step == self.dies_at:
+            self.dies_at = ""
+            raise Killed
+
+
+@pytest.fixture
+def iam():
+    """IAM with one user."""
+    # Only where it is played: the import takes a second.
+    from tests.fakes.iam import iam_server
+
+    with iam_server() as served:
+        yield served
+
+
+@pytest.fixture
+def make_office(make_team, iam, clock):
+    """A member's ECR integration, whose registry may be asked for keys."""
+
+    def make(drivers=Dated):
+        asked = drivers((), aws_endpoint=iam.url)
+        asked.iam, asked.clock = iam, clock
+        iam.made_at(iam.first["AccessKeyId"], clock.now() - timedelta(days=400))
+        team = make_team(admins=(ADMIN,), drivers=asked)
+        team.add(
+            "my_registry",
+            kind="ecr",
+            access_key_id=iam.first["AccessKeyId"],
+            secret_access_key=iam.first["SecretAccessKey"],
+            region="us-east-1",
+            account_id="123456789012",
+        )
+        return team
+
+    return make
+
+
+@pytest.fixture
+def office(make_office):
+    """The same."""
+    return make_office()
+
+
+def end_there(team):
+    """Press *End it there*; give what is shown, and what is said when that is deleted."""
+    shown = team.press("End it there", on=team.command("rotate my_registry"))
+    return shown, team.press("Delete there", on=shown)
+
+
+def pass_minutes(team, minutes):
+    """Let time pass, with a round of the clock each minute."""
+    for _ in range(minutes):
+        team.slack.clock.advance(60)
+        rotate_due(team.services.ports)
+
+
+def told_of(team):
+    """What the history has of tries that failed."""
+    return [one for one in team.events() if one[1:] == ("credential.rotate", "refused")]
+
+
+def manage(team):
+    """Enter the management credential."""
+    team.command("rotate my_registry")
+    team.press("Let Quaymaster make it")
+    return team.submit(MANAGER)

@@ -1,0 +1,163 @@
+"""The clock makes new credentials, asks again, and settles what no answer came for."""
+
+from dataclasses import replace
+
+from bot.core.integrations.made_by_clock import rotate_due
+from tests.fakes.people import MEMBER
+from tests.fakes.scripted_registry import PROVED, REJECTED
+from tests.features.managing import LosesAnswers, NeverAsked, manage, pass_minutes, told_of
+from tests.features.team import ACME
+from tests.features.test_rotate import DAY_S, deliver
+
+
+def test_clock_makes_one_when_it_is_due(office, iam):
+    """After 90 days the clock has one made, once, and tells as a person's rotation does."""
+    manage(office)
+    office.close()
+    office.command("rotate my_registry every 90 days")
+    office.slack.clock.advance(89 * DAY_S)
+    rotate_due(office.services.ports)
+    early = len(iam.keys())
+    office.slack.clock.advance(DAY_S)
+    rotate_due(office.services.ports)
+    rotate_due(office.services.ports)
+    deliver(office)
+
+    assert early == 1
+    assert len(iam.keys()) == 2
+    assert office.find("my_registry").former is not None
+    assert "Quaymaster made a new credential" in office.seen(MEMBER).text
+
+
+def test_clock_tells_once_that_it_could_not(office, iam):
+    """With no slot free, its owner hears why, once; nothing is touched."""
+    iam.make()
+    manage(office)
+    office.close()
+    office.command("rotate my_registry every 30 days")
+    for _ in range(3):
+        office.slack.clock.advance(30 * DAY_S)
+        rotate_due(office.services.ports)
+    deliver(office)
+    told = [one for one in office.events() if one[1:] == ("credential.rotate", "refused")]
+
+    assert len(told) == 1
+    assert "AWS allows no more" in office.seen(MEMBER).text
+    assert len(iam.keys()) == 2
+    assert office.find("my_registry").former is None
+
+
+def test_clock_asks_again_in_a_minute(office, iam, registry):
+    """A new key that AWS refuses for some seconds is asked about again, and nobody is alarmed."""
+    manage(office)
+    office.close()
+    office.command("rotate my_registry every 90 days")
+    office.slack.clock.advance(90 * DAY_S)
+    registry.result = REJECTED
+    rotate_due(office.services.ports)
+    prepared = office.find("my_registry").prepared
+    registry.result = PROVED
+    pass_minutes(office, 1)
+    found = office.find("my_registry")
+
+    assert prepared.sealed is not None
+    assert (found.former is not None, found.prepared) == (True, None)
+    assert told_of(office) == []
+    assert len(iam.keys()) == 2
+
+
+def test_clock_gives_up_after_five_minutes(office, registry):
+    """A key that stays refused is asked about five times in a row, then once a day; that is told once."""
+    manage(office)
+    office.close()
+    office.command("rotate my_registry every 90 days")
+    office.slack.clock.advance(90 * DAY_S)
+    registry.result = REJECTED
+    registry.checked.clear()
+    rotate_due(office.services.ports)
+    pass_minutes(office, 30)
+    deliver(office)
+
+    assert len(registry.checked) == 5
+    assert len(told_of(office)) == 1
+    assert "Show" in office.seen(MEMBER).buttons
+
+
+def test_unopened_management_credential_stops_nobody_else(make_office):
+    """Where the management credential cannot be opened, its owner hears so, and the others go on."""
+    team = make_office()
+    team.add("a_first", kind="private")
+    manage(team)
+    team.close()
+    team.command("rotate my_registry every 90 days")
+    found = team.find("my_registry")
+    with team.store.change(ACME) as change:
+        first = team.find("a_first")
+        change.put(replace(first, kind="ecr", management=found.management, rotate_every_days=90))
+    team.slack.clock.advance(90 * DAY_S)
+    rotate_due(team.services.ports)
+
+    assert team.find("my_registry").former is not None
+    assert [one[0] for one in told_of(team)] == ["quaymaster"]
+
+
+def test_clock_says_what_no_answer_came_of(make_office, iam):
+    """Ten minutes after an answer was lost, its owner hears which key may be it, once; a button ends it."""
+    team = make_office(LosesAnswers)
+    manage(team)
+    team.close()
+    team.command("rotate my_registry every 90 days")
+    team.slack.clock.advance(90 * DAY_S)
+    rotate_due(team.services.ports)
+    early = told_of(team)
+    pass_minutes(team, 30)
+    deliver(team)
+    told = team.seen(MEMBER)
+    made = iam.second
+    shown = team.press("Show", on=told)
+
+    assert early == []
+    assert len(told_of(team)) == 1
+    assert f"access key …{made[-4:]}" in told.text
+    assert "End it there" in shown.buttons
+    assert set(iam.keys().values()) == {"Active"}
+
+
+def test_clock_goes_on_when_nothing_was_made(make_office):
+    """When AWS has no key of it, that is settled without anybody, and the next one is made."""
+    team = make_office(NeverAsked)
+    manage(team)
+    team.close()
+    team.command("rotate my_registry every 90 days")
+    team.slack.clock.advance(90 * DAY_S)
+    rotate_due(team.services.ports)
+    asked = team.find("my_registry").prepared
+    team.services.ports.drivers.is_losing = False
+    pass_minutes(team, 12)
+
+    assert asked.sealed is None
+    assert team.find("my_registry").former is not None
+    assert told_of(team) == []
+
+
+def test_roll_back_stops_the_clock(office, iam):
+    """Who rolls back gets no other new credential by the clock, and is told how to go on."""
+    manage(office)
+    office.close()
+    office.command("rotate my_registry every 90 days")
+    office.slack.clock.advance(90 * DAY_S)
+    rotate_due(office.services.ports)
+    said = office.press("Roll back", on=office.command("rotate my_registry"))
+    pass_minutes(office, 3)
+
+    assert "not rotated by the clock any more" in said.text
+    assert office.find("my_registry").former is None
+    assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
+
+
+def test_every_needs_a_management_credential(office):
+    """Without one, nothing can be made by the clock, and the answer says what to do."""
+    shown = office.command("rotate my_registry every 90 days")
+
+    assert "cannot make credentials for" in shown.text
+    assert office.find("my_registry").rotate_every_days == 0
