@@ -12,15 +12,14 @@ from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.notify import draw_closed, draw_news
 from handlers.routes import Routes
-from tests.fakes.iam import iam_server
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
 from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.fixtures import UNHURRIED
+from tests.features.managing import MANAGER
 from tests.features.promises import ROUTES, action_ids
 from tests.features.team import ACME
 from tests.features.test_add import FORM
 from tests.features.test_imports import config
-from tests.features.test_managed import MANAGER
 from tests.features.test_tags import MANY
 from tests.features.test_test import FOREIGN_REALM
 
@@ -122,14 +121,8 @@ def walk_through_made_credentials(team, iam, registry):
     team.submit(MANAGER)
     registry.result = REJECTED
     team.press("Make a new one")
+    team.press("End it there", on=team.command("rotate made"))
     team.close()
-
-
-@pytest.fixture
-def iam():
-    """Amazon's IAM."""
-    with iam_server() as served:
-        yield served
 
 
 @pytest.fixture
