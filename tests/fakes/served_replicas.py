@@ -105,13 +105,10 @@ class Replica:
 
 
 @dataclass
-class Replicas:
-    """Two processes and the address in front of them."""
+class Front:
+    """The address in front of replicas."""
 
-    one: Replica
-    two: Replica
     url: str
-    slack: SlackSide
 
     def send(self, text: str, user: str, number: int) -> tuple[int, str, float]:
         """Type a command; gives the status, the answer and the seconds it took."""
@@ -128,6 +125,15 @@ class Replicas:
                 return error.code, "", time.monotonic() - began
         except OSError:
             return 0, "", time.monotonic() - began
+
+
+@dataclass
+class Replicas(Front):
+    """Two processes and the address in front of them."""
+
+    one: Replica
+    two: Replica
+    slack: SlackSide
 
 
 def is_well(url: str) -> bool:
@@ -183,4 +189,4 @@ def two_replicas(folder: Path, database_url: str, key: str, **settings: str | No
         opened.callback(proxy.terminate)
         url = f"http://127.0.0.1:{ports[2]}"
         wait_for(lambda: is_well(url))
-        yield Replicas(*made, url, slack)
+        yield Replicas(url, *made, slack)

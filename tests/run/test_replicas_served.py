@@ -1,6 +1,5 @@
 """Two replicas behind haproxy: one is killed, both are restarted, and nothing acknowledged is lost."""
 
-import itertools
 import signal
 import threading
 import time
@@ -23,43 +22,13 @@ from tests.clients.helpers import Helper
 from tests.core.actors import ACME, actor
 from tests.fakes.real_postgres import SERVER_ROLE, database, migrated, postgres
 from tests.fakes.scripted_registry import ScriptedRegistry
+from tests.fakes.served_load import Load
 from tests.fakes.served_replicas import two_replicas, wait_for
 
 __all__ = ["database", "migrated", "postgres"]
 
 pytestmark = pytest.mark.needs("postgres", "haproxy")
 SERVER = "registry.example.com"
-
-
-class Load:
-    """People who link new targets, one after the other, and remember what was said to be done."""
-
-    def __init__(self, replicas, people=6):
-        self.replicas = replicas
-        self.acknowledged = []
-        self.failed = []
-        self.longest_s = 0.0
-        self._numbers = itertools.count(1)
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._work, args=(f"U0P{n}",)) for n in range(people)]
-
-    def __enter__(self):
-        [thread.start() for thread in self._threads]
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        [thread.join() for thread in self._threads]
-
-    def _work(self, user):
-        while not self._stop.is_set():
-            number = next(self._numbers)
-            target = f"load-{number:05}"
-            status, answer, seconds = self.replicas.send(f"link shared project {target}", user, number)
-            self.longest_s = max(self.longest_s, seconds)
-            is_done = status == 200 and target in answer and "try again" not in answer.lower()
-            (self.acknowledged if is_done else self.failed).append((target, status, answer))
-            time.sleep(0.01)
 
 
 @pytest.fixture
