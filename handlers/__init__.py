@@ -48,6 +48,7 @@ Where to change what:
 from handlers import (
     add,
     ask,
+    catalog,
     decide,
     delete,
     edit,
@@ -76,7 +77,7 @@ from handlers.routes import Routes
 
 FIRST = (list, add, show, edit, rotate, ask, delete, link, target_settings, targets, give)
 _REST = (unused, imports, images, history, notify, help, home, decide)
-FEATURES = (*FIRST, test, tags, token, revoke, which, *_REST)
+FEATURES = (*FIRST, test, tags, catalog, token, revoke, which, *_REST)
 """In the order help lists them."""
 
 

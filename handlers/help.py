@@ -25,7 +25,7 @@ from handlers.routes import COMMAND, Routes, Verb, Words
 
 _OTHERS = "Look after"
 GROUPS = {
-    "Use": ("list", "add", "show", "edit", "rotate", "ask", "delete", "test", "tags", "import"),
+    "Use": ("list", "add", "show", "edit", "rotate", "ask", "delete", "test", "tags", "catalog", "import"),
     "Depend": ("link", "unlink", "settings", "targets", "which", "unused"),
     "Pipelines": ("token", "revoke"),
     _OTHERS: ("give", "history", "notify", "help"),

@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core.integrations.owners import note_departure
-from bot.core.ports.registry import Tags
+from bot.core.ports.registry import Repositories, Tags
 from bot.core.ports.slack import Person
 from bot.core.workspace_rules import RuleBook, WorkspaceRules
 from bot.registry.drivers.driver_table import RegistryDrivers
@@ -148,6 +148,8 @@ def walked(make_team, store, registry, iam):
     team.command("test registry-000")
     registry.found = Tags("team/app", MANY)
     team.press("Next", on=team.command("tags registry-000 team/app"))
+    registry.catalog = Repositories(MANY)
+    team.press("Next", on=team.command("catalog registry-000"))
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
     team.press("Remove project target-13", on=team.command("delete registry-000"))

@@ -10,7 +10,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Condition
 
@@ -21,7 +21,9 @@ from bot.core.ports.registry import (
     DockerLogin,
     Login,
     Registry,
+    Repositories,
     Step,
+    TagFacts,
     Tags,
     ignore_step,
 )
@@ -84,6 +86,18 @@ class CappedRegistry:
         """Read the tags of a repository. Raises ``Busy`` when it is one question too many."""
         with self._places.taken(login.asker, deadline_s) as left_s:
             return self._registry.tags(login, repository, deadline_s=left_s)
+
+    def tag_facts(
+        self, login: Login, repository: str, tags: Sequence[str], *, deadline_s: float
+    ) -> Mapping[str, TagFacts]:
+        """Read digest and age of tags. Raises ``Busy`` when it is one question too many."""
+        with self._places.taken(login.asker, deadline_s) as left_s:
+            return self._registry.tag_facts(login, repository, tags, deadline_s=left_s)
+
+    def repositories(self, login: Login, *, deadline_s: float) -> Repositories:
+        """Read the names of all repositories. Raises ``Busy`` when it is one question too many."""
+        with self._places.taken(login.asker, deadline_s) as left_s:
+            return self._registry.repositories(login, deadline_s=left_s)
 
 
 class _Places:

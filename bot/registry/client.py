@@ -6,7 +6,7 @@ afterwards but access tokens in memory and TLS contexts.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -15,7 +15,16 @@ from bot.core.addresses import NO_UNDERSCORE
 from bot.core.errors import RegistryFailure, Unreachable
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Outcome, Server, Stage
-from bot.core.ports.registry import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
+from bot.core.ports.registry import (
+    CheckResult,
+    DockerLogin,
+    Login,
+    Repositories,
+    Step,
+    TagFacts,
+    Tags,
+    ignore_step,
+)
 from bot.core.secrets import Secret
 from bot.registry.access_tokens import Identity, TokenCache
 from bot.registry.aws import AwsLogins
@@ -28,6 +37,8 @@ from bot.registry.kind_table import AWS_KINDS, KNOWN_REALMS
 from bot.registry.login_check import LoginCheck
 from bot.registry.operation import Operation
 from bot.registry.repositories import repository_name
+from bot.registry.repository_list import RepositoryLister
+from bot.registry.tag_facts import TagFactsReader
 from bot.registry.tag_list import TagReader
 from bot.registry.transport import Wire
 from bot.registry.trust import Trust
@@ -131,6 +142,27 @@ class RegistryClient:
         operation = self._operation(login, deadline_s, ignore_step)
         with self._conversation(login, operation) as talk:
             return TagReader(talk, name).read()
+
+    def tag_facts(
+        self, login: Login, repository: str, tags: Sequence[str], *, deadline_s: float
+    ) -> Mapping[str, TagFacts]:
+        """
+        Read what each of some tags names, and when that was made, with at most 64 questions.
+
+        Raises:
+            InvalidInput: ``repository`` is not a repository's name.
+            RegistryFailure: The registry cannot be asked. What fails for one tag is in its facts.
+        """
+        name = repository_name(repository, login.server)
+        operation = self._operation(login, deadline_s, ignore_step)
+        with self._conversation(login, operation) as talk:
+            return TagFactsReader(talk, name).read(tags)
+
+    def repositories(self, login: Login, *, deadline_s: float) -> Repositories:
+        """Read the names of all repositories, at most 50,000. Raises ``RegistryFailure``."""
+        operation = self._operation(login, deadline_s, ignore_step)
+        with self._conversation(login, operation) as talk:
+            return RepositoryLister(talk).read()
 
     def _operation(self, login: Login, deadline_s: float, on_step: Callable[[Step], None]) -> Operation:
         kind = self._kinds.get(login.kind)

@@ -12,6 +12,7 @@ google/go-containerregistry, ``pkg/v1/remote/transport``.
 """
 
 from collections.abc import Callable
+from functools import partial
 from urllib.parse import urljoin
 
 from bot.core.errors import RealmRefused, Unreachable
@@ -22,7 +23,7 @@ from bot.registry.answer import Answer
 from bot.registry.challenge import Challenge, parse_challenges, usable
 from bot.registry.guard import allow_realm, joined
 from bot.registry.refusals import is_page, no_challenge, ping_refused
-from bot.registry.transport import SMALL, Wire
+from bot.registry.transport import JSON, SMALL, Wire
 
 
 class Conversation:
@@ -67,6 +68,8 @@ class Conversation:
         *,
         is_anonymous: bool = False,
         limit: int | None = SMALL,
+        accept: str = JSON,
+        may_leave: bool = False,
     ) -> Answer:
         """
         Do steps 3 to 5.
@@ -76,13 +79,15 @@ class Conversation:
             scopes: What a token must cover.
             is_anonymous: True = ask as everybody may.
             limit: How many bytes the body may have; ``None`` = the status is enough.
+            accept, may_leave: As for ``Wire.fetch``.
 
         Raises:
             LoginRejected: The token server refused.
             Unreachable: No usable answer.
         """
         url = urljoin(f"{self.origin}/", path)
-        answer = self.wire.fetch(url, self._authorization(self.challenge, scopes, is_anonymous), limit)
+        fetch = partial(self.wire.fetch, limit=limit, accept=accept, may_leave=may_leave)
+        answer = fetch(url, self._authorization(self.challenge, scopes, is_anonymous))
         if answer.status != 401 or "WWW-Authenticate" not in answer.headers:
             return answer
         challenge = self._chosen(answer)
@@ -90,7 +95,7 @@ class Conversation:
             return answer
         wanted = tuple(dict.fromkeys((*scopes, *challenge.scopes)))
         authorization = self._authorization(challenge, wanted, is_anonymous, is_fresh=True)
-        return answer if authorization is None else self.wire.fetch(url, authorization, limit)
+        return answer if authorization is None else fetch(url, authorization)
 
     def identity(self) -> Identity | None:
         """The login as the registry takes it; ``None`` when there is none."""

@@ -27,6 +27,7 @@ from bot.registry.sockets import (
 
 _HEADER_ROOM = 256 * 1024
 SMALL = 64 * 1024
+JSON = "application/json"
 _CHUNK = 32 * 1024
 _MOST_HOPS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -84,7 +85,15 @@ class Wire:
         self._adapter.close()
         self.allowance.close()
 
-    def fetch(self, url: str, authorization: str | None = None, limit: int | None = SMALL) -> Answer:
+    def fetch(
+        self,
+        url: str,
+        authorization: str | None = None,
+        limit: int | None = SMALL,
+        *,
+        accept: str = JSON,
+        may_leave: bool = False,
+    ) -> Answer:
         """
         GET, following redirects by hand: at most three, and none to another origin.
 
@@ -94,25 +103,31 @@ class Wire:
             url: Absolute, judged by the caller.
             authorization: The header's value, for this origin only.
             limit: How many bytes the body may have; ``None`` = read little of it, the status is enough.
+            accept: The types of media that are wanted.
+            may_leave: True: a redirect may lead to another origin, without the header; for blobs, which
+                registries keep elsewhere, and whose digest says whether they are the right ones.
 
         Raises:
             Unreachable: Nothing usable came back.
         """
         for _ in range(_MOST_HOPS + 1):
-            answer = self.get(url, authorization, limit)
+            answer = self.get(url, authorization, limit, accept)
             if answer.status == 429 and self._has_waited(answer):
-                answer = self.get(url, authorization, limit)
+                answer = self.get(url, authorization, limit, accept)
             target = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or target is None:
                 return answer
-            url = self._next_hop(url, target)
+            hop = self._next_hop(url, target, may_leave=may_leave)
+            if origin_of(hop) != origin_of(url):
+                authorization = None
+            url = hop
         raise self._failure(
             f"{self.operation.host} redirects again and again.", "Check the address of the registry."
         )
 
-    def get(self, url: str, authorization: str | None, limit: int | None) -> Answer:
+    def get(self, url: str, authorization: str | None, limit: int | None, accept: str = JSON) -> Answer:
         """Ask once. Raises ``Unreachable``."""
-        request = self._prepared(url, authorization)
+        request = self._prepared(url, authorization, accept)
         self._meter.bytes_left = _HEADER_ROOM + (limit or SMALL)
         try:
             response = self._send(request)
@@ -136,8 +151,8 @@ class Wire:
         self._kept.add(origin)
         return response
 
-    def _prepared(self, url: str, authorization: str | None) -> requests.PreparedRequest:
-        headers = {"User-Agent": "quaymaster", "Accept": "application/json", "Accept-Encoding": "identity"}
+    def _prepared(self, url: str, authorization: str | None, accept: str) -> requests.PreparedRequest:
+        headers = {"User-Agent": "quaymaster", "Accept": accept, "Accept-Encoding": "identity"}
         if authorization is not None:
             headers["Authorization"] = authorization
         try:
@@ -173,9 +188,13 @@ class Wire:
         time.sleep(wait_s)
         return True
 
-    def _next_hop(self, url: str, target: str) -> str:
+    def _next_hop(self, url: str, target: str, *, may_leave: bool) -> str:
         hop = joined(url, target)
         if hop is not None and origin_of(hop) == origin_of(url):
+            return hop
+        # What was asked for over TLS is not taken from a place without it.
+        is_as_safe = hop is not None and (hop.startswith("https:") or not url.startswith("https:"))
+        if may_leave and hop is not None and is_as_safe:
             return hop
         place = (hop and origin_of(hop)) or "an address that cannot be used"
         raise self._failure(

@@ -5,7 +5,7 @@ all of them the product's own words: no name of a person or an integration, no a
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,7 +19,17 @@ from prometheus_client.registry import Collector
 from bot.core.errors import QuaymasterError
 from bot.core.model import Server, Workspace
 from bot.core.ports.kept_installations import Installations
-from bot.core.ports.registry import CheckResult, DockerLogin, Login, Registry, Step, Tags, ignore_step
+from bot.core.ports.registry import (
+    CheckResult,
+    DockerLogin,
+    Login,
+    Registry,
+    Repositories,
+    Step,
+    TagFacts,
+    Tags,
+    ignore_step,
+)
 from bot.core.ports.store import Change, Fetch, Held, Reading, Store
 
 if TYPE_CHECKING:
@@ -277,3 +287,15 @@ class _MeasuredRegistry:
         """Measured."""
         with self._metrics.question("tags"):
             return self._inner.tags(login, repository, deadline_s=deadline_s)
+
+    def tag_facts(
+        self, login: Login, repository: str, tags: Sequence[str], *, deadline_s: float
+    ) -> Mapping[str, TagFacts]:
+        """Measured."""
+        with self._metrics.question("tag_facts"):
+            return self._inner.tag_facts(login, repository, tags, deadline_s=deadline_s)
+
+    def repositories(self, login: Login, *, deadline_s: float) -> Repositories:
+        """Measured."""
+        with self._metrics.question("repositories"):
+            return self._inner.repositories(login, deadline_s=deadline_s)

@@ -1,10 +1,19 @@
 """A registry port whose answers a test decides beforehand."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.core.model import Outcome, Stage
-from bot.core.ports.registry import CheckResult, DockerLogin, Login, Step, Tags, ignore_step
+from bot.core.ports.registry import (
+    CheckResult,
+    DockerLogin,
+    Login,
+    Repositories,
+    Step,
+    TagFacts,
+    Tags,
+    ignore_step,
+)
 from bot.core.secrets import Secret
 
 STEPS = (Step(Stage.ADDRESS, True, "is public"), Step(Stage.LOGIN, True, "was taken"))
@@ -40,9 +49,14 @@ class ScriptedRegistry:
     """Raised instead of answering."""
     meanwhile: Callable[[], object] = bool
     """Called while the registry is being asked."""
+    facts: dict[str, TagFacts] = field(default_factory=dict)
+    """What is known of each tag."""
+    catalog: Repositories = field(default_factory=lambda: Repositories(("team/app", "team/web-shop")))
+    dated: list[tuple[str, ...]] = field(default_factory=list)
+    """The tags whose facts were asked for, each time."""
     checked: list[Login] = field(default_factory=list)
     deadlines: list[float] = field(default_factory=list)
-    repositories: list[str | None] = field(default_factory=list)
+    asked_repositories: list[str | None] = field(default_factory=list)
 
     def check(
         self,
@@ -75,10 +89,23 @@ class ScriptedRegistry:
         self._asked(login, deadline_s, repository)
         return replace(self.found, repository=repository)
 
+    def tag_facts(
+        self, login: Login, repository: str, tags: Sequence[str], *, deadline_s: float
+    ) -> Mapping[str, TagFacts]:
+        """Answer as the test has said; what it has not said is unknown."""
+        self._asked(login, deadline_s, repository)
+        self.dated.append(tuple(tags))
+        return {one: self.facts.get(one, TagFacts(trouble="It was not told.")) for one in tags}
+
+    def repositories(self, login: Login, *, deadline_s: float) -> Repositories:
+        """Answer as the test has said."""
+        self._asked(login, deadline_s, None)
+        return self.catalog
+
     def _asked(self, login: Login, deadline_s: float, repository: str | None) -> None:
         self.checked.append(login)
         self.deadlines.append(deadline_s)
-        self.repositories.append(repository)
+        self.asked_repositories.append(repository)
         self.meanwhile()
         if self.error:
             raise self.error

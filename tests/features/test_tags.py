@@ -1,16 +1,29 @@
 """Reading a repository's tags: pages, the box that narrows them, and what goes wrong."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from bot.core.errors import InvalidInput, LoginRejected
 from bot.core.integrations.checks import repositories_setting
 from bot.core.model import Stage
-from bot.core.ports.registry import Tags
-from tests.fakes.people import ADMIN
+from bot.core.ports.registry import TagFacts, Tags
+from tests.fakes.people import ADMIN, COLLEAGUE
 from tests.features.team import ACME
 
 TYPE_IT = "Such as team/app"
 MANY = tuple(f"v{number:03}" for number in range(45))
+
+
+DIGEST = f"sha256:{'a' * 64}"
+
+
+def close(team):
+    """Let only linked targets have my_registry."""
+    form = team.command("edit my_registry")
+    team.leave(form, form.menu("Linked targets only"), "Linked targets only")
+    team.submit(on=form)
+    team.close()
 
 
 @pytest.fixture
@@ -147,7 +160,7 @@ def test_repositories_seen_before_are_offered(free, registry):
     assert everything == ["team/app", "team/web-shop"]
     assert fitting == ["SHOP", "team/web-shop"]
     assert "Tags of team/web-shop" in shown.raw
-    assert registry.repositories[-1] == "team/web-shop"
+    assert registry.asked_repositories[-1] == "team/web-shop"
 
 
 def test_repositories_are_forgotten_with_the_integration(free):
@@ -160,3 +173,58 @@ def test_repositories_are_forgotten_with_the_integration(free):
 
     assert kept == "team/app"
     assert free.store.read(ACME).settings.get(name) is None
+
+
+def test_dates_are_asked_for_only_when_asked(tagged, registry):
+    """Show dates asks for the tags of this page alone, and shows the newest first; Next asks for none."""
+    registry.facts = {
+        "v001": TagFacts(DIGEST, datetime(2026, 3, 1, tzinfo=UTC)),
+        "v003": TagFacts(DIGEST, datetime(2026, 5, 1, tzinfo=UTC)),
+    }
+    tagged.command("tags my_registry team/app")
+    before = list(registry.dated)
+    shown = tagged.press("Show dates")
+    following = tagged.press("Next")
+
+    lines = shown.text.splitlines()
+    first = next(number for number, line in enumerate(lines) if line.startswith("`v003`   <!date^"))
+    assert before == []
+    assert registry.dated == [MANY[:20]]
+    assert lines[first + 1].startswith("`v001`   <!date^")
+    assert lines[first + 2] == "`v000`   unknown"
+    assert "The newest of this page first." in shown.text
+    assert "Unknown: It was not told." in shown.text
+    assert "Show dates" not in shown.buttons
+    assert "Show dates" in following.buttons
+
+
+def test_a_tag_shows_its_digest(free, registry):
+    """Choosing a tag shows its digest, its platforms, and how to pull exactly this."""
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    registry.facts = {"1.0": TagFacts(DIGEST, at, ("linux/amd64", "linux/arm64"))}
+    free.command("tags my_registry registry.example.com/team/app")
+    shown = free.choose("Show a tag …", "1.0")
+
+    assert shown.title.endswith("team/app:1.0")
+    assert f"*Digest:*  `{DIGEST}`" in shown.text
+    assert "`linux/amd64`, `linux/arm64`" in shown.text
+    assert f"@{DIGEST}`" in shown.text
+
+
+def test_a_tag_that_fails_is_unknown(free):
+    """What a registry does not say of a tag is unknown, with the reason."""
+    free.command("tags my_registry team/app")
+    shown = free.choose("Show a tag …", "latest")
+
+    assert "*Digest:*  unknown" in shown.text
+    assert "It was not told." in shown.text
+
+
+def test_dates_are_refused_where_tags_are(tagged):
+    """A closed integration shows neither tags nor dates to others, even by a button that was shown before."""
+    shown = tagged.command("tags my_registry team/app", COLLEAGUE)
+    close(tagged)
+    dates = tagged.press("Show dates", COLLEAGUE, on=shown)
+
+    assert "is for linked targets only" in dates.text
+    assert (COLLEAGUE, "integration.tags", "refused") in tagged.events()

@@ -83,7 +83,7 @@ def test_stored_login_is_used(free, registry):
     free.command("test my_registry team/app")
 
     assert registry.checked[0].credential["password"].reveal() == "correct horse"
-    assert registry.repositories == ["team/app"]
+    assert registry.asked_repositories == ["team/app"]
     assert registry.deadlines == [10.0]
 
 

@@ -9,7 +9,7 @@ import pytest
 from bot.core.errors import InvalidInput, LoginRejected, RegistryFailure, RepositoryRefused, Unreachable
 from bot.core.ports.registry import Tags
 from bot.registry.client import RegistryClient
-from bot.registry.tag_list import next_page
+from bot.registry.paged import next_page
 from tests.fakes.certificates import Authority
 from tests.fakes.real_registry import PRIVATE, TAGS, RealRegistry, running
 from tests.fakes.registry import CLOSE, FakeRegistry, Request, always, challenge, on_tags, reply

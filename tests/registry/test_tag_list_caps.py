@@ -9,7 +9,8 @@ import pytest
 
 from bot.core.errors import Unreachable
 from bot.registry.client import RegistryClient
-from bot.registry.tag_list import MOST_PAGES, MOST_TAGS
+from bot.registry.paged import MOST_PAGES
+from bot.registry.tag_list import MOST_TAGS
 from tests.fakes.registry import FakeRegistry, Request, always, endless, on_tags, reply
 from tests.registry.test_tag_list import MEGABYTE, read, read_answer
 

@@ -1,7 +1,7 @@
 """Test a stored integration: ask its registry, keep the answer; allow a token server on another host."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -20,10 +20,12 @@ from bot.core.integrations.credentials import (
 from bot.core.integrations.inventory import present
 from bot.core.model import Actor, Integration, Setting, TargetKind
 from bot.core.ports import Ports
-from bot.core.ports.registry import CheckResult, Step, Tags, ignore_step
+from bot.core.ports.registry import CheckResult, Login, Repositories, Step, TagFacts, Tags, ignore_step
 
 _DEADLINE_S = 10.0
 _MOST_KNOWN = 20
+_MOST_DATED = 20
+"""Tags whose age is asked for at once: a page of them. Each costs up to three questions."""
 _MOST_LOOKED_AT = 100
 _REPOSITORY = re.compile(r"[\w.-]+(?:/[\w.-]+)*", re.ASCII)
 _ORIGIN = re.compile(r"(https?)://[a-z0-9.-]{1,253}(:[0-9]{1,5})?")
@@ -172,6 +174,41 @@ def _remember_repository(ports: Ports, actor: Actor, integration: Integration, r
             change.put(Setting(name, " ".join([repository, *known][:_MOST_KNOWN])))
 
 
+def read_tag_facts(
+    ports: Ports, actor: Actor, integration: Integration, repository: str, tags: Sequence[str]
+) -> Mapping[str, TagFacts]:
+    """
+    Read digest and age of at most 20 tags with an integration's login, within 10 s.
+
+    Raises:
+        NotPermitted, KeyringFailure.
+        RegistryFailure: The registry cannot be asked. What fails for one tag is in its facts.
+    """
+    login = _login_for_images(ports, actor, integration)
+    return ports.registry.tag_facts(login, repository, tags[:_MOST_DATED], deadline_s=_DEADLINE_S)
+
+
+def read_repositories(ports: Ports, actor: Actor, integration: Integration) -> Repositories:
+    """
+    Read the names of a registry's repositories with an integration's login, within 10 s.
+
+    Raises:
+        NotPermitted, KeyringFailure.
+        RegistryFailure: It does not give them, or not to this login.
+    """
+    login = _login_for_images(ports, actor, integration)
+    return ports.registry.repositories(login, deadline_s=_DEADLINE_S)
+
+
+def _login_for_images(ports: Ports, actor: Actor, integration: Integration) -> Login:
+    """What to look at images with, for a person who may."""
+    require(ports, actor, Action.TAGS)
+    _refuse_closed(ports, actor, Action.TAGS, integration)
+    credential = open_credential(ports.keyring, actor.workspace, integration)
+    cache_key = f"{integration.id}:{integration.version}"
+    return login_of(integration, credential, asked_by(actor, integration), cache_key)
+
+
 def read_tags(ports: Ports, actor: Actor, integration: Integration, repository: str) -> Tags:
     """
     Read the tags of a repository with an integration's login, within 10 s.
@@ -180,11 +217,7 @@ def read_tags(ports: Ports, actor: Actor, integration: Integration, repository: 
         NotPermitted, KeyringFailure.
         RegistryFailure: With the step that failed.
     """
-    require(ports, actor, Action.TAGS)
-    _refuse_closed(ports, actor, Action.TAGS, integration)
-    credential = open_credential(ports.keyring, actor.workspace, integration)
-    cache_key = f"{integration.id}:{integration.version}"
-    login = login_of(integration, credential, asked_by(actor, integration), cache_key)
+    login = _login_for_images(ports, actor, integration)
     found = ports.registry.tags(login, repository, deadline_s=_DEADLINE_S)
     _remember_repository(ports, actor, integration, found.repository)
     return found

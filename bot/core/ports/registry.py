@@ -1,6 +1,6 @@
 """What the domain asks of container registries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -114,6 +114,30 @@ class Tags:
 
 
 @dataclass(frozen=True, slots=True)
+class TagFacts:
+    """What a registry says of one tag. What it does not say is empty, and ``trouble`` has the reason."""
+
+    digest: str = ""
+    """Of what the tag names now: a manifest, or an index of several."""
+    created_at: datetime | None = None
+    platforms: tuple[str, ...] = ()
+    """``linux/amd64``, …; empty for an image of one platform."""
+    trouble: str = ""
+    """Why something is unknown: a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """The names of a registry's repositories, sorted."""
+
+    names: tuple[str, ...]
+    is_cut: bool = False
+    """True when there are more than were read, or may be."""
+    cut_reason: str = ""
+    """Why reading stopped before the end, when it was not their number: a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
 class DockerLogin:
     """What a docker client sends to a registry."""
 
@@ -152,3 +176,11 @@ class Registry(Protocol):
 
     def tags(self, login: Login, repository: str, *, deadline_s: float) -> Tags:
         """Read the tags of a repository. Raises ``RegistryFailure``."""
+
+    def tag_facts(
+        self, login: Login, repository: str, tags: Sequence[str], *, deadline_s: float
+    ) -> Mapping[str, TagFacts]:
+        """Read digest and age of tags, with at most 64 questions. Raises ``RegistryFailure``."""
+
+    def repositories(self, login: Login, *, deadline_s: float) -> Repositories:
+        """Read the names of all repositories, where the registry gives them. Raises ``RegistryFailure``."""
