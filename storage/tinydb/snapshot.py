@@ -135,10 +135,6 @@ class _Groups(Generic[K, V]):
         at = bisect_left(group, place, key=self._order)
         return group[at] if at < len(group) and self._order(group[at]) == place else None
 
-    def keys(self) -> Iterable[K]:
-        """The keys that have a value."""
-        return self._groups.keys()
-
     def add(self, key: K, value: V) -> None:
         """Put a value where it belongs."""
         insort(self._owned(key), value, key=self._order)
@@ -184,6 +180,7 @@ class Snapshot:
         "servers",
         "settings",
         "target_tokens",
+        "targets",
         "texts",
         "tokens",
         "uses",
@@ -207,6 +204,8 @@ class Snapshot:
         """By integration id."""
         self.tokens: dict[str, WorkflowToken] = {}
         self.target_tokens: _Groups[Target, WorkflowToken] = _Groups(age_order)
+        self.targets: list[Target] = []
+        """Every target that depends on something or has a token, sorted."""
         self.settings: dict[str, str] = {}
         self.news: dict[str, News] = {}
         self.requests: dict[str, DoneRequest] = {}
@@ -234,13 +233,28 @@ class Snapshot:
             insort(self.texts, value.search_text)
             self.servers.add(endpoint_of(value.server), value)
         elif isinstance(value, Dependency):
+            self._enter(value.target)
             self.dependents.add(value.integration_id, value)
             self.uses.add(value.target, value.integration_id)
         elif isinstance(value, WorkflowToken):
+            self._enter(value.target)
             self.tokens[value.id] = value
             self.target_tokens.add(value.target, value)
         else:
             self._add_small(value)
+
+    def _enter(self, target: Target) -> None:
+        """Enter a target that is about to depend on something or have a token, if it is the first time."""
+        if not self._is_known(target):
+            insort(self.targets, target, key=target_order)
+
+    def _leave(self, target: Target) -> None:
+        """Take a target out that nothing is left of."""
+        if not self._is_known(target):
+            del self.targets[bisect_left(self.targets, target_order(target), key=target_order)]
+
+    def _is_known(self, target: Target) -> bool:
+        return bool(self.uses.get(target) or self.target_tokens.get(target))
 
     def _add_small(self, value: Bar | Setting | News | DoneRequest | AuditEntry) -> None:
         if isinstance(value, Bar):
@@ -268,9 +282,11 @@ class Snapshot:
         elif isinstance(present, Dependency):
             self.dependents.discard(present.integration_id, present)
             self.uses.discard(present.target, present.integration_id)
+            self._leave(present.target)
         elif isinstance(present, WorkflowToken):
             del self.tokens[present.id]
             self.target_tokens.discard(present.target, present)
+            self._leave(present.target)
         elif present is not None:
             self._discard_small(present)
         return present is not None

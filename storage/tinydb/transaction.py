@@ -58,7 +58,7 @@ from storage.tinydb.archive import (
     renaming,
     sealed_again,
 )
-from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of, key_of, target_order
+from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of, key_of
 
 _MOST_ENDING = 1000
 _MOST_NEWS = 100
@@ -140,9 +140,9 @@ class _Dependencies(_Part):
     def targets(
         self, kind: TargetKind | None = None, words: tuple[str, ...] = (), number: int = 0, size: int = 100
     ) -> TargetPage:
-        known = {*self._snapshot.uses.keys(), *self._snapshot.target_tokens.keys()}
-        found = [one for one in known if kind in (None, one.kind) and _holds_all(one.name, words)]
-        found.sort(key=target_order)
+        found = self._snapshot.targets
+        if kind or words:
+            found = [one for one in found if kind in (None, one.kind) and _holds_all(one.name, words)]
         number, shown = _page(found, number, size)
         return TargetPage(tuple(shown), number, len(found), size)
 

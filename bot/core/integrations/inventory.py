@@ -357,6 +357,7 @@ def read_whole_history(ports: Ports, actor: Actor, query: HistoryQuery, most: in
 
 
 def nearest_names(ports: Ports, actor: Actor, name: str) -> tuple[str, ...]:
-    """Return at most three names of integrations that look like ``name``. Raises ``NotPermitted``."""
+    """Return at most three names that look like it, none when one is called so. Raises ``NotPermitted``."""
     require(ports, actor, Action.SEE)
-    return ports.store.read(actor.workspace).integrations.nearest(name)
+    integrations = ports.store.read(actor.workspace).integrations
+    return () if integrations.named(name) else integrations.nearest(name)

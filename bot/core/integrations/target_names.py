@@ -44,16 +44,19 @@ def find_similar(ports: Ports, actor: Actor, target: Target) -> Target | None:
     require(ports, actor, Action.SEE)
     dependencies = ports.store.read(actor.workspace).dependencies
     rows = dependencies.targets(target.kind, size=_MOST_COMPARED).rows
-    if target in rows:
+    if any(row.name == target.name for row in rows):
         return None
-    return next((row for row in rows if _is_similar(row.name, target.name)), None)
+    typed = target.name.casefold()
+    return next((row for row in rows if _is_similar(row.name.casefold(), typed)), None)
 
 
 def _is_similar(known: str, typed: str) -> bool:
-    known, typed = known.casefold(), typed.casefold()
+    """Whether two names, both folded, differ in case alone or in one letter."""
+    if abs(len(known) - len(typed)) > 1:
+        return False
     if known == typed:
         return True
-    if abs(len(known) - len(typed)) > 1 or min(len(known), len(typed)) < 3:
+    if min(len(known), len(typed)) < 3:
         return False
     longer, shorter = sorted((known, typed), key=len, reverse=True)
     pairs = enumerate(zip(longer, shorter, strict=False))

@@ -124,10 +124,14 @@ def candidates_at(reading: Reading, server: Server, target: Target | None) -> tu
 
     Without one there, those at port 80: docker names such a registry by its host alone, as one with TLS.
     """
+    return tuple(candidate_of(reading, one, target) for one in _integrations_at(reading, server))
+
+
+def _integrations_at(reading: Reading, server: Server) -> tuple[Integration, ...]:
     there = reading.integrations.at(server)
     if not there and server.port is None:
         there = reading.integrations.at(replace(server, scheme="http"))
-    return tuple(candidate_of(reading, one, target) for one in there)
+    return there
 
 
 def candidate_of(reading: Reading, integration: Integration, target: Target | None) -> Candidate:
@@ -167,13 +171,10 @@ def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | 
 
 def is_undecided(reading: Reading, server: Server) -> bool:
     """True when a target that depends on none of a server's integrations gets an error for their number."""
-    try:
-        decide(candidates_at(reading, server, None), server, None)
-    except Ambiguous:
-        return True
-    except NotPermitted:
-        return False
-    return False
+    # As ``decide`` would say without a target, and without building what it takes: a Save asks this of
+    # every integration of the server.
+    open_to_all = [one for one in _integrations_at(reading, server) if not one.linked_only]
+    return len(open_to_all) > 1 and not any(one.is_default for one in open_to_all)
 
 
 def undecided_servers(reading: Reading, integrations: Iterable[Integration]) -> tuple[Server, ...]:
