@@ -241,8 +241,11 @@ def test_management_credential_shows_nowhere(office, tmp_path, caplog):
     caplog.set_level("DEBUG")
     saved = manage(office)
     seen = [saved.raw, office.press("Make a new one").raw]
+    office.add("another")
     commands = ("show my_registry", "rotate my_registry", "edit my_registry", "history", "test my_registry")
+    commands += ("list", "show another", "test another", "which another.example.com/a project web", "unused")
     seen += [office.command(one).raw for one in commands]
+    seen += [str(call) for call in office.slack.calls]
     files = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
 
     assert [text for text in map(str, seen) if CANARY in text] == []
