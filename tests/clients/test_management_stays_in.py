@@ -38,8 +38,9 @@ def managed(place):
 
 
 def unpacked(text):
-    """A text, with what in it is packed in base64: a Kubernetes secret packs docker's file, which packs again."""
-    inner = [base64.b64decode(run).decode("latin-1") for run in re.findall(r"[A-Za-z0-9+/]{40,}={0,2}", text)]
+    """A text, with what in it is packed: a Kubernetes secret packs docker's file, which packs again."""
+    runs = re.findall(r"[A-Za-z0-9+/]{40,}={0,2}", text)
+    inner = [base64.b64decode(f"{run}===").decode("latin-1") for run in runs]
     return "\n".join([text, *inner])
 
 
