@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bot.core.errors import Changed, InvalidInput
 from bot.core.integrations.inventory import get_integration
 from bot.core.integrations.owners import Belongings, give_all, give_integration, in_words, plan_giving
-from bot.core.model import Actor, Integration
+from bot.core.model import Actor, Integration, WorkflowToken
 from bot.core.ports.slack import Person
 from bot.services import Services
 from handlers.blocks import (
@@ -29,12 +29,18 @@ from handlers.blocks import (
     read_value,
 )
 from handlers.owner_news import GIVE_ONE, GIVE_TO, Leaver, Owned
-from handlers.routes import PERSON, Press, Routes, Verb, Words
+from handlers.routes import COMMAND, PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 _CONFIRM = "give.confirm"
 _CANCEL = "give.cancel"
 _MOST_NAMED = 40
+_MOST_LOST = 5
+_COPIES = (
+    ":key: {0} may have copied the text of these tokens. So they fetch what is linked to their targets and, "
+    "if approved, what is open to all workflows, but nothing more that {1} owns. "
+    f"`{COMMAND} token revoke ID` ends one."
+)
 
 
 def register(routes: Routes) -> None:
@@ -136,10 +142,21 @@ def _preview(found: Belongings, to: str, note: str = "") -> Message:
         return notice(f"{former} owns no integration and no working workflow token.")
     lines = [f"{in_words(found)} of {former} would belong to {mention(to)}:"]
     lines += [f"• {bold(one.name)}  {code(one.server.address)}" for one in found.integrations]
-    lines += [f"• workflow token {code(one.id)} for {code(one.target.in_words)}" for one in found.tokens]
+    lines += [_token_line(one, found) for one in found.tokens]
     more = len(lines) - 1 - _MOST_NAMED
     lines = [*lines[: _MOST_NAMED + 1], *([f"… and {more} more"] if more > 0 else [])]
     value = pack(_Handover(found.person, to, found.fingerprint))
     buttons = actions(button("Give all", _CONFIRM, value, style="primary"), button("Cancel", _CANCEL))
-    blocks = [header("Give all?"), *([context(note)] if note else []), *paragraphs(lines), buttons]
+    copies = [context(_COPIES.format(former, mention(to)))] if found.tokens else []
+    blocks = [header("Give all?"), *([context(note)] if note else []), *paragraphs(lines), *copies, buttons]
     return message(f"Give {in_words(found)}?", blocks)
+
+
+def _token_line(token: WorkflowToken, found: Belongings) -> str:
+    """A workflow token, and what it does not fetch any more in other hands."""
+    line = f"• workflow token {code(token.id)} for {code(token.target.in_words)}"
+    lost = found.losses.get(token.id, ())
+    names = ", ".join(bold(one.name) for one in lost[:_MOST_LOST])
+    more = f" and {len(lost) - _MOST_LOST} more" if len(lost) > _MOST_LOST else ""
+    link = code(f"{COMMAND} link {lost[0].name} {token.target.as_typed}") if lost else ""
+    return f"{line}: it will not fetch {names}{more} until somebody links that: {link}" if lost else line

@@ -28,6 +28,7 @@ from handlers.blocks import (
 )
 from handlers.edit import OPEN as EDIT
 from handlers.list import State, decoded, health_in_words, list_blocks, narrowed
+from handlers.phrases import made_by
 from handlers.requests import request_buttons
 from handlers.routes import COMMAND, Routes
 from handlers.show import OPEN as SHOW
@@ -135,7 +136,7 @@ def _requests(tokens: Sequence[WorkflowToken]) -> list[Block]:
         return []
     blocks = [section(f"*Workflow tokens that wait for an admin:* {len(tokens)}")]
     for token in tokens[:_SHOWN]:
-        text = f"{code(token.id)}   {code(token.target.in_words)}   by {mention(token.created_by)}"
+        text = f"{code(token.id)}   {code(token.target.in_words)}   {made_by(token)}"
         blocks += [section(text), *request_buttons(token.id)]
     return [*blocks, context(f"`{COMMAND} token list` shows all of them.")]
 

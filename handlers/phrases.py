@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.core.audit import Action, AuditEntry, Event, Result
-from bot.core.model import Dependency, Source
+from bot.core.model import Dependency, Source, WorkflowToken
 from handlers.blocks import code, escape, mention, when
 
 _DID = {
@@ -179,6 +179,13 @@ def origin(dependency: Dependency) -> str:
     if dependency.source is Source.WORKFLOW:
         return f"fetched by a workflow since {at}, token by {who}"
     return f"linked by {who} {at}"
+
+
+def made_by(token: WorkflowToken) -> str:
+    """Who made a workflow token, and who took it over from them."""
+    if token.taken_over_from is None:
+        return f"by {mention(token.created_by)}"
+    return f"made by {mention(token.taken_over_from)}, taken over by {mention(token.created_by)}"
 
 
 def targets_depend(count: int) -> str:

@@ -19,6 +19,7 @@ from handlers.blocks import (
     pack_link,
     section,
 )
+from handlers.phrases import made_by
 from handlers.rotate import OPEN as ROTATE
 from handlers.routes import COMMAND
 
@@ -59,7 +60,7 @@ def let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:
     """Name the tokens that a link lets in: any member may have made them before."""
     if not tokens:
         return []
-    named = [f"{code(one.id)} by {mention(one.created_by)}" for one in tokens[:_MOST_TOKENS]]
+    named = [f"{code(one.id)} {made_by(one)}" for one in tokens[:_MOST_TOKENS]]
     more = f" and {len(tokens) - _MOST_TOKENS} more" if len(tokens) > _MOST_TOKENS else ""
     text = f":key: These workflow tokens fetch it from now on: {', '.join(named)}{more}."
     return [context(f"{text} `/integrations token revoke ID` ends one.")]

@@ -30,6 +30,7 @@ from handlers.blocks import (
     read_value,
     section,
 )
+from handlers.phrases import made_by
 from handlers.rotate import OPEN as ROTATE
 from handlers.routes import COMMAND, PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
@@ -119,10 +120,7 @@ def _preview(found: Exposure, note: str = "") -> Message:
             f"{whose} has no working workflow token and no integration. There is nothing to revoke."
         )
     lines = [f"*These workflow tokens end*, for {whose}:"]
-    lines += [
-        f"• {code(one.id)} for {code(one.target.in_words)}, by {mention(one.created_by)}"
-        for one in found.tokens
-    ]
+    lines += [f"• {code(one.id)} for {code(one.target.in_words)}, {made_by(one)}" for one in found.tokens]
     lines += [] if found.tokens else ["none"]
     hit = f"{len(found.targets)} target{'s' * (len(found.targets) != 1)}"
     stops = (

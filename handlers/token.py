@@ -44,6 +44,7 @@ from handlers.blocks import (
     when,
 )
 from handlers.form import state_value
+from handlers.phrases import made_by
 from handlers.picker import chosen_target, new_target_inputs, target_input
 from handlers.requests import request_buttons
 from handlers.routes import Form, Press, Routes, Verb, Words
@@ -252,7 +253,7 @@ def _token_blocks(token: WorkflowToken, asked: _TokenRow, actor: Actor) -> list[
         if is_working
         else f"*ended* {when(token.revoked_at or token.expires_at)}"
     )
-    facts = f"{end}  ·  {used}  ·  by {mention(token.created_by)}{_approval(token, is_working)}"
+    facts = f"{end}  ·  {used}  ·  {made_by(token)}{_approval(token, is_working)}"
     value, label = pack(replace(asked, token_id=token.id)), f"Revoke token {token.id}"
     accessory = button("Revoke", _REVOKE, value, style="danger", label=label) if is_working else None
     row = section(f"{code(token.id)}   {escape(token.target.in_words)}\n{facts}", accessory)

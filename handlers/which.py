@@ -4,28 +4,36 @@ payload -> which -> explain_choice -> _explained -> ack
 payload -> ask -> open; payload -> save -> explain_choice -> _explained -> ack
 """
 
+from collections.abc import Sequence
+
 from slack_bolt import Ack
 
 from bot.core.audit import Action
+from bot.core.errors import QuaymasterError
 from bot.core.integrations.dependencies import read_target
-from bot.core.model import Actor, Target
-from bot.core.workflows.resolve import Choice, explain_choice, server_asked_for
+from bot.core.model import Actor, Integration, Target
+from bot.core.workflows.resolve import Choice, Explanation, TokenAnswer, explain_choice, server_asked_for
 from bot.services import Services
 from handlers.blocks import (
+    Block,
     Message,
     bold,
     button,
     code,
+    context,
     escape,
     labelled,
     mention,
     message,
     modal,
+    paragraphs,
     plain,
     section,
     text_input,
 )
+from handlers.error_answers import explained
 from handlers.form import state_value
+from handlers.phrases import made_by
 from handlers.picker import optional_target, target_input
 from handlers.routes import Form, Routes, Verb, Words
 from handlers.show import OPEN as SHOW
@@ -33,6 +41,7 @@ from handlers.surfaces import Surface, as_modal
 
 _SAVE = "which.save"
 _IMAGE, _VALUE = "image", "value"
+_MOST_CLOSED = 10
 
 
 def register(routes: Routes) -> None:
@@ -50,8 +59,8 @@ def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     image = words.at(0, "The image")
     kind = words.optional(1)
     target = read_target(kind, words.plain_at(2, "The target's name")) if kind else None
-    choice = explain_choice(services.ports, actor, server_asked_for(image), target)
-    ack(**_explained(image, target, choice))
+    found = explain_choice(services.ports, actor, server_asked_for(image), target)
+    ack(**_explained(image, target, found))
 
 
 def ask(surface: Surface) -> None:
@@ -64,15 +73,40 @@ def ask(surface: Surface) -> None:
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Answer the form."""
     image, target = state_value(form.values, _IMAGE, _VALUE).strip(), optional_target(form)
-    choice = explain_choice(services.ports, actor, server_asked_for(image), target)
-    ack(response_action="update", view=as_modal(_explained(image, target, choice)))
+    found = explain_choice(services.ports, actor, server_asked_for(image), target)
+    ack(response_action="update", view=as_modal(_explained(image, target, found)))
 
 
-def _explained(image: str, target: Target | None, choice: Choice) -> Message:
-    """The choice and its reason."""
-    for_whom = f" for {escape(target.in_words)}" if target else ""
-    name = choice.integration.name
-    text = f"{code(image)}{for_whom} is answered by {bold(name)}: {escape(choice.reason)}."
-    owner = f"\nIts owner is {mention(choice.integration.owner)}."
-    show = button("Show", SHOW, choice.integration.id, label=f"Show {name}")
-    return message(f"{image}: {name}", [section(text + owner, show)])
+def _explained(image: str, target: Target | None, explanation: Explanation) -> Message:
+    """The choice and its reason, and which workflow tokens get something else."""
+    found = explanation.found
+    if isinstance(found, QuaymasterError):
+        drawn = explained(found)
+    else:
+        name, owner = found.integration.name, mention(found.integration.owner)
+        for_whom = f" for {escape(target.in_words)}" if target else ""
+        text = f"{code(image)}{for_whom} is answered by {bold(name)}: {escape(found.reason)}."
+        show = button("Show", SHOW, found.integration.id, label=f"Show {name}")
+        drawn = message(f"{image}: {name}", [section(f"{text}\nIts owner is {owner}.", show)])
+    return {**drawn, "blocks": [*drawn["blocks"], *_others(explanation.others), *_closed(explanation.closed)]}
+
+
+def _others(others: Sequence[TokenAnswer]) -> list[Block]:
+    """The target's workflow tokens that get something else, a line each."""
+    lines = [f"• {code(one.token.id)}, {made_by(one.token)}, gets {_gets(one.found)}" for one in others]
+    return paragraphs(["*Some of its workflow tokens get something else:*", *lines]) if lines else []
+
+
+def _gets(found: Choice | QuaymasterError) -> str:
+    if isinstance(found, Choice):
+        return f"{bold(found.integration.name)}: {escape(found.reason)}."
+    people = ", ".join(map(mention, dict.fromkeys(found.people)))
+    return f"nothing. {escape(f'{found.message} {found.hint}')}{f' ({people})' if people else ''}"
+
+
+def _closed(closed: Sequence[Integration]) -> list[Block]:
+    """What tokens that an owner makes fetch besides, linked or not."""
+    names = [f"{bold(one.name)} ({mention(one.owner)})" for one in closed[:_MOST_CLOSED]]
+    more = f" and {len(closed) - _MOST_CLOSED} more" if len(closed) > _MOST_CLOSED else ""
+    text = "For linked targets only, and for the workflow tokens that its owner makes"
+    return [context(f"{text}: {', '.join(names)}{more}.")] if names else []

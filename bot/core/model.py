@@ -458,13 +458,18 @@ class WorkflowToken:
     """The admin who let it fetch what is open to all workflows; ``None`` = nobody yet."""
     declined_by: str | None = None
     """The admin who declined that."""
-
     held_at: datetime | None = None
     """When it was noticed that its creator has left: until somebody takes it over, it fetches nothing."""
+    taken_over_from: str | None = None
+    """The person who made it, and may have copied its text, when ``created_by`` took it over from them."""
 
     def is_valid(self, at: datetime) -> bool:
         """True while it is neither revoked nor over."""
         return self.revoked_at is None and at < self.expires_at
+
+    def is_own_of(self, person: str) -> bool:
+        """True when a person made it, and did not take it over: then it reaches what they own."""
+        return self.created_by == person and self.taken_over_from is None
 
 
 def quoted(names: tuple[str, ...]) -> str:

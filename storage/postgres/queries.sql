@@ -415,7 +415,8 @@ with fits as materialized (
             and expires_at = %(expires_at)s and target_kind = %(target_kind)s and target_name = %(target_name)s
             and doc ->> 'created_by' = %(created_by)s and not doc ? 'held_at'
             and doc ->> 'approved_by' is not distinct from %(approved_by)s
-            and doc ->> 'declined_by' is not distinct from %(declined_by)s)
+            and doc ->> 'declined_by' is not distinct from %(declined_by)s
+            and doc ->> 'taken_over_from' is not distinct from %(taken_over_from)s)
        and exists (select from integrations where ws = %(ws)s and id = %(id)s and version = %(version)s)
        and (not %(is_fetch)s or not exists (
             select from bars where ws = %(ws)s and integration = %(id)s

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.errors import TokenHeld, TokenRefused
+from bot.core.errors import NotApproved, TokenHeld, TokenRefused
 from bot.core.model import Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
@@ -32,10 +32,10 @@ def token(team, user=MEMBER):
     return create_token(team.services.ports, team.actor(user), WEB_SHOP, 90)[0].reveal()
 
 
-def fetch(team, text):
-    """Fetch the integration with a token."""
+def fetch(team, text, name="my_registry"):
+    """Fetch an integration with a token."""
     ports = team.services.ports
-    return fetch_named(ports, identify_caller(ports.store, text, "my_registry", ports.now()), "my_registry")
+    return fetch_named(ports, identify_caller(ports.store, text, name, ports.now()), name)
 
 
 def owner(team, name="my_registry"):
@@ -232,13 +232,65 @@ def test_tokens_of_a_leaver_end_after_the_grace(office):
         fetch(office, text)
 
 
+def approve(team, text):
+    """Let an admin approve the token."""
+    team.press(f"Approve token {text[3:11]}", ADMIN, on=team.command("token list", ADMIN))
+
+
+def give_all(team, user=COLLEAGUE):
+    """An admin gives all of the member to a colleague."""
+    preview = team.command(f"give all of {at(MEMBER)} to {at(user)}", ADMIN)
+    team.press("Give all", ADMIN, on=preview)
+    return preview
+
+
 def test_tokens_that_were_given_go_on(office):
-    """A token that somebody took over outlives its maker's account."""
+    """A token that somebody took over outlives its maker's account, with what an admin approved."""
     text = token(office)
+    approve(office, text)
     office.change_person(MEMBER, deleted=True)
-    office.command(f"give all of {at(MEMBER)} to {at(COLLEAGUE)}", ADMIN)
-    office.press("Give all", ADMIN)
+    give_all(office)
     office.slack.clock.advance(8 * DAY_S)
     review(office.services)
 
     assert fetch(office, text)
+
+
+def test_token_that_was_given_reaches_nothing_more(office):
+    """The text that a leaver copied opens nothing of the new owner's, and every list says whose it was."""
+    text = token(office)
+    office.add("theirs", owner=COLLEAGUE, url="https://theirs.example.com")
+    give_all(office)
+
+    with pytest.raises(NotApproved):
+        fetch(office, text)
+    with pytest.raises(NotApproved):
+        fetch(office, text, "theirs")
+    assert (
+        f"made by <@{MEMBER}>, taken over by <@{COLLEAGUE}>  ·  :hourglass: not approved yet"
+        in office.command("token list", COLLEAGUE).text
+    )
+    assert f"made by <@{MEMBER}>, taken over by <@{COLLEAGUE}>" in office.open_home(ADMIN).text
+
+
+def test_preview_says_what_tokens_lose(office):
+    """The preview names what a token will not fetch any more, how to let it, and who may know its text."""
+    text = token(office)
+    fetch(office, text)
+    shown = give_all(office)
+
+    assert (
+        f"workflow token `{text[3:11]}` for `project web-shop`: it will not fetch *my_registry* until "
+        "somebody links that: `/integrations link my_registry project web-shop`" in shown.text
+    )
+    assert f"<@{MEMBER}> may have copied the text of these tokens." in shown.text
+
+
+def test_preview_says_nothing_of_what_goes_on(office):
+    """A token that loses nothing is named alone."""
+    text = token(office)
+    office.link("my_registry", "project", "web-shop")
+    shown = give_all(office)
+
+    assert "will not fetch" not in shown.text
+    assert fetch(office, text).integration.owner == COLLEAGUE

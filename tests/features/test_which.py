@@ -2,9 +2,20 @@
 
 import pytest
 
-from tests.fakes.people import MEMBER
+from bot.core.model import Target, TargetKind
+from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+from tests.features.team import ACME
 
 IMAGE = "registry.example.com/team/app:1.2"
+WEB_SHOP = Target(TargetKind.PROJECT, "web-shop")
+
+
+def close(team):
+    """Leave the integration to linked targets."""
+    form = team.command("edit my_registry")
+    team.leave(form, form.menu("Linked targets only"), "Linked targets only")
+    team.submit(on=form)
+    team.close()
 
 
 def test_only_one_answers(free):
@@ -102,3 +113,37 @@ def test_answer_names_the_owner_and_leads_to_it(free):
 
     assert f"Its owner is <@{MEMBER}>" in answer.text
     assert shown.title == "my_registry"
+
+
+def test_closed_one_answers_the_tokens_of_its_owner(free):
+    """Nothing answers for anybody's workflow; that its owner's own tokens fetch it is said."""
+    close(free)
+    shown = free.command(f"which {IMAGE}")
+
+    assert ":warning: *“my_registry” is for linked targets only.*" in shown.text
+    assert f"the workflow tokens that its owner makes: *my_registry* (<@{MEMBER}>)." in shown.text
+
+
+def test_tokens_that_get_something_else_are_named(free):
+    """For a target, each of its tokens that gets something else is named with what it gets."""
+    free.command("token create project web-shop", MEMBER)
+    free.command("token create project web-shop", COLLEAGUE)
+    mine, theirs = [one.id for one in reversed(free.store.read(ACME).tokens.of_target(WEB_SHOP))]
+    opened = free.command(f"which {IMAGE} project web-shop")
+    close(free)
+    closed = free.command(f"which {IMAGE} project web-shop")
+
+    assert f"`{theirs}`, by <@{COLLEAGUE}>, gets nothing. No admin has approved" in opened.text
+    assert mine not in opened.text
+    assert f"`{mine}`, by <@{MEMBER}>, gets *my_registry*: it is the only one for this server." in closed.text
+    assert theirs not in closed.text
+
+
+def test_token_that_was_taken_over_is_not_its_owners(free):
+    """A token in other hands does not reach what is closed: it is not among those that do."""
+    close(free)
+    free.command("token create project web-shop", COLLEAGUE)
+    free.command(f"give all of <@{COLLEAGUE}|c> to <@{MEMBER}|m>", ADMIN)
+    free.press("Give all", ADMIN)
+
+    assert "something else" not in free.command(f"which {IMAGE} project web-shop").text

@@ -146,6 +146,8 @@ def _let_in_by_owner(
     found: dict[Target, tuple[str, ...]] = {}
     for token in tokens_by(reading, integration.owner, actor.at):
         target = token.target
+        if not token.is_own_of(integration.owner):
+            continue
         if target not in linked and not reading.dependencies.bar(integration.id, target):
             found[target] = (*found.get(target, ()), token.id)
     return found

@@ -5,7 +5,8 @@ somebody takes them over, and end after a grace.
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Change, Reading
 from bot.core.queries import Filter
+from bot.core.workflows.resolve import candidate_of, obstacle
 
 GRACE = timedelta(days=7)
 """How long somebody can take over the tokens of a deactivated person before they end."""
@@ -36,6 +38,8 @@ class Belongings:
     """The valid ones that they made or took over."""
     left_at: datetime | None = None
     """When it was noticed that the person was deactivated."""
+    losses: Mapping[str, tuple[Integration, ...]] = field(default_factory=dict)
+    """By a token's id: what its target uses, and it reaches only as long as its maker has it."""
 
     @property
     def fingerprint(self) -> str:
@@ -146,7 +150,25 @@ def plan_giving(ports: Ports, actor: Actor, former: str, to: Person) -> Belongin
     _refuse_no_member(actor, to)
     if former == to.user_id:
         raise InvalidInput("The old and the new owner are the same person.", "Choose somebody else.")
-    return belongings_of(ports.store.read(actor.workspace), former, actor.at)
+    return _to_give(ports.store.read(actor.workspace), actor, former, to)
+
+
+def _to_give(reading: Reading, actor: Actor, former: str, to: Person) -> Belongings:
+    """What belongs to a person, and what their tokens lose when somebody takes them over."""
+    found = belongings_of(reading, former, actor.at)
+    lost = {one.id: _lost_by(reading, one, to.user_id) for one in found.tokens}
+    return replace(found, losses={token_id: ids for token_id, ids in lost.items() if ids})
+
+
+def _lost_by(reading: Reading, token: WorkflowToken, to: str) -> tuple[Integration, ...]:
+    after = _taken_over(token, to)
+    uses = reading.dependencies.of_target(token.target)
+    rows = [candidate_of(reading, use.integration, token.target) for use in uses]
+    return tuple(
+        row.integration
+        for row in rows
+        if not obstacle(row, token.target, token) and obstacle(row, token.target, after)
+    )
 
 
 def give_all(ports: Ports, actor: Actor, former: str, to: Person, seen: str) -> tuple[Belongings, bool]:
@@ -168,14 +190,14 @@ def give_all(ports: Ports, actor: Actor, former: str, to: Person, seen: str) -> 
     """
     plan_giving(ports, actor, former, to)
     with ports.store.change(actor.workspace) as change:
-        found = belongings_of(change, former, actor.at)
+        found = _to_give(change, actor, former, to)
         if found.fingerprint != seen:
             return found, False
         for integration in found.integrations:
             given = _give(change, actor, integration, to.user_id)
             change.record(event(actor, Action.GIVE, given, person=to.user_id))
         for token in found.tokens:
-            change.put(replace(token, created_by=to.user_id, held_at=None))
+            change.put(_taken_over(token, to.user_id))
             facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": to.user_id}
             change.record(event(actor, Action.GIVE, **facts))
         done = event(actor, Action.GIVE_ALL, person=to.user_id, reason=in_words(found))
@@ -183,6 +205,16 @@ def give_all(ports: Ports, actor: Actor, former: str, to: Person, seen: str) -> 
         if found.left_at:
             change.remove(Setting(_left_name(former), found.left_at.isoformat()))
     return found, True
+
+
+def _taken_over(token: WorkflowToken, to: str) -> WorkflowToken:
+    """
+    A token as somebody else's.
+
+    Who made it may have copied its text, so it gains nothing: what the new owner owns stays out of its reach.
+    """
+    made_by = token.taken_over_from or token.created_by
+    return replace(token, created_by=to, held_at=None, taken_over_from=None if made_by == to else made_by)
 
 
 def in_words(found: Belongings) -> str:

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from bot.core.errors import Ambiguous, InvalidInput, NotFound, NotPermitted
+from bot.core.errors import InvalidInput, NotFound, NotPermitted, QuaymasterError
 from bot.core.model import Actor
 from bot.core.ports import Ports
 from bot.core.workflows.resolve import Choice, explain_choice, server_asked_for
@@ -36,7 +36,7 @@ class Explained:
     """An image, and the integration that answers for it or why none does."""
 
     image: str
-    found: Choice | NotFound | Ambiguous | NotPermitted | InvalidInput
+    found: Choice | QuaymasterError
 
 
 def _images_in(text: str) -> tuple[str, ...]:
@@ -62,12 +62,10 @@ def explain_images(ports: Ports, actor: Actor, text: str) -> tuple[Explained, ..
     return tuple(Explained(image, _explained(ports, actor, image)) for image in _images_in(text))
 
 
-def _explained(
-    ports: Ports, actor: Actor, image: str
-) -> Choice | NotFound | Ambiguous | NotPermitted | InvalidInput:
+def _explained(ports: Ports, actor: Actor, image: str) -> Choice | QuaymasterError:
     try:
-        return explain_choice(ports, actor, server_asked_for(image), None)
-    except (NotFound, Ambiguous, NotPermitted, InvalidInput) as error:
+        return explain_choice(ports, actor, server_asked_for(image), None).found
+    except (NotFound, NotPermitted, InvalidInput) as error:
         return error
 
 

@@ -11,13 +11,24 @@ from typing import NoReturn
 from bot.core.access import require
 from bot.core.addresses import parse_server, server_of_image
 from bot.core.audit import Action, AuditEntry, Event
-from bot.core.errors import Ambiguous, Deleted, LinkedOnly, NotApproved, NotFound, NotPermitted, TargetRemoved
+from bot.core.errors import (
+    Ambiguous,
+    Deleted,
+    LinkedOnly,
+    NotApproved,
+    NotFound,
+    NotPermitted,
+    QuaymasterError,
+    TargetRemoved,
+    TokenHeld,
+)
 from bot.core.kinds import NAME
 from bot.core.model import Actor, Integration, Server, Target, WorkflowToken, name_key, shortened
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Reading
 
 _MOST_RENAMINGS = 20
+_MOST_TOKENS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,27 @@ class Choice:
         return self.candidate.integration
 
 
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """What one workflow token gets, where that is not what its target gets in general."""
+
+    token: WorkflowToken
+    found: Choice | QuaymasterError
+    """The choice, or why it gets nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Which integration answers for a server, and for whom it is another."""
+
+    found: Choice | QuaymasterError
+    """What an approved token gets, or why it gets nothing."""
+    others: tuple[TokenAnswer, ...] = ()
+    """The target's own tokens that get something else, the newest first, at most 20."""
+    closed: tuple[Integration, ...] = ()
+    """Without a target: what is closed, and yet within reach of the tokens that its owner makes."""
+
+
 def obstacle(
     candidate: Candidate, target: Target | None, token: WorkflowToken | None = None
 ) -> NotPermitted | None:
@@ -40,8 +72,8 @@ def obstacle(
     What keeps a target from fetching an integration; ``None`` = nothing.
 
     A person grants, nobody else: who has the right over the integration linked the target, or made the
-    token, or left it open to all workflows and an admin approved the token. What was removed is refused all
-    the same.
+    token themselves, or left it open to all workflows and an admin approved the token. What was removed is
+    refused all the same.
 
     Args:
         candidate: The integration and how the target relates to it.
@@ -53,7 +85,7 @@ def obstacle(
         return TargetRemoved(integration, candidate.bar)
     if dependency and dependency.granted_by:
         return None
-    if token and token.created_by == integration.owner:
+    if token and token.is_own_of(integration.owner):
         return None
     if integration.linked_only:
         return LinkedOnly(integration, target)
@@ -153,12 +185,12 @@ def answering(reading: Reading, server: Server, target: Target) -> Candidate | N
         return None
 
 
-def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | None) -> Choice:
+def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | None) -> Explanation:
     """
     Tell a person which integration answers for a server, for a target or for any.
 
     Raises:
-        NotPermitted, Ambiguous.
+        NotPermitted: The actor may see nothing.
         NotFound: No integration of this server; the hint says who deleted the last one.
     """
     require(ports, actor, Action.SEE)
@@ -166,7 +198,29 @@ def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | 
     candidates = candidates_at(reading, server, target)
     if not candidates:
         raise_nothing_at(reading, server)
-    return decide(candidates, server, target)
+    found = _outcome(candidates, server, target)
+    tokens = [one for one in reading.tokens.of_target(target) if one.is_valid(actor.at)] if target else []
+    answers = [TokenAnswer(one, _outcome(candidates, server, target, one)) for one in tokens]
+    others = [one for one in answers if _gist(one.found) != _gist(found)]
+    closed = [one.integration for one in candidates if one.integration.linked_only and not target]
+    return Explanation(found, tuple(others[:_MOST_TOKENS]), tuple(closed))
+
+
+def _outcome(
+    candidates: Sequence[Candidate], server: Server, target: Target | None, token: WorkflowToken | None = None
+) -> Choice | QuaymasterError:
+    """What ``decide`` returns, or raises."""
+    if token and token.held_at:
+        return TokenHeld(token.created_by)
+    try:
+        return decide(candidates, server, target, token)
+    except (Ambiguous, NotPermitted) as error:
+        return error
+
+
+def _gist(found: Choice | QuaymasterError) -> object:
+    """What makes two outcomes the same to a person: the integration, or the kind of refusal."""
+    return found.integration.id if isinstance(found, Choice) else type(found)
 
 
 def is_undecided(reading: Reading, server: Server) -> bool:

@@ -293,8 +293,9 @@ def review_token(
         creator: What Slack says of its creator.
         admins: The ids of the admins whom the settings name.
     """
-    is_admin = creator.is_admin or creator.user_id in admins
-    if not creator.is_deleted and not (is_admin and is_asked(token)):
+    # A token that an admin took over is still what somebody else made: it waits for a decision.
+    is_admins = (creator.is_admin or creator.user_id in admins) and token.is_own_of(creator.user_id)
+    if not creator.is_deleted and not (is_admins and is_asked(token)):
         return
     clock = clock_actor(workspace, ports.now(), Source.COMMAND_LINE)
     facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": token.created_by}

@@ -166,6 +166,21 @@ def approve(change: Change, _: Integration) -> None:
     change.put(replace(token(), approved_by="U9"))
 
 
+def give_away(change: Change, _: Integration) -> None:
+    """Give the token to somebody else."""
+    change.put(replace(token(), created_by="U9", taken_over_from="U1"))
+
+
+def take_over(change: Change, _: Integration) -> None:
+    """Mark the token as taken over."""
+    change.put(replace(token(), taken_over_from="U9"))
+
+
+def leave(change: Change, _: Integration) -> None:
+    """Hold the token, because its owner has left."""
+    change.put(replace(token(), held_at=NOON))
+
+
 def edit(change: Change, one: Integration) -> None:
     """Close the integration."""
     change.put(replace(one, linked_only=True, version=2))
@@ -182,7 +197,7 @@ def bar(change: Change, one: Integration) -> None:
     change.put(Bar(one.id, PROJECT, "U9", NOON))
 
 
-@pytest.mark.parametrize("meanwhile", [revoke, approve, edit, remove, bar])
+@pytest.mark.parametrize("meanwhile", [revoke, approve, give_away, take_over, leave, edit, remove, bar])
 @pytest.mark.parametrize("fetched_before", [0, 1])
 def test_outdated_fetch_is_refused(
     store: Store, meanwhile: Callable[[Change, Integration], None], fetched_before: int
