@@ -148,11 +148,14 @@ def audit() -> None:
 
 
 @audit.command("verify")
-def verify() -> None:
+@click.option(
+    "--log", "logs", type=click.File("r", encoding="utf-8"), help="A log of the server to compare it with."
+)
+def verify(logs: TextIO | None) -> None:
     """Say whether each workspace's history is as it was written. Stop the server before."""
     from bot.run.operator_commands import lines_of_history
 
-    for line in lines_of_history(_store_settings()):
+    for line in lines_of_history(_store_settings(), logs or ()):
         click.echo(line)
 
 

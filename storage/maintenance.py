@@ -4,12 +4,13 @@ Each is a loop over ``workspaces()`` and ``change()``: it may be stopped and run
 change in the meantime.
 """
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash
+from bot.core.audit import BEFORE_THE_FIRST, HISTORY_ENDS, AuditEntry, Event, entry_hash
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.installations import tokens_context
 from bot.core.model import (
@@ -37,6 +38,8 @@ _NEEDS_A_LOGIN = (
     "Its key was lost, and with it its username, its options and its secret: edit it and enter them again."
 )
 _ALL_MISSING = "Every entry is missing."
+_PUT_BACK = "The log knows entry {}: everything was put back as it was before."
+_ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]+)"))
 
 
 def count_by_key(store: Store) -> dict[str, int]:
@@ -202,22 +205,51 @@ class Verified:
     """What is wrong after them, in a sentence; empty = nothing."""
 
 
-def verify(store: Store, keyring: Keyring) -> tuple[Verified, ...]:
+_Ends = Mapping[str, Mapping[int, str]]
+"""Hashes by sequence by workspace: entries that are known from elsewhere."""
+
+
+def verify(store: Store, keyring: Keyring, known: _Ends | None = None) -> tuple[Verified, ...]:
     """
     Verify each workspace's history: each entry's hash covers the one before and is sealed with a loaded key.
 
-    What it cannot show: everything put back as it was at an earlier time.
+    Args:
+        store: The store.
+        keyring: The loaded keys.
+        known: What ``ends_in_log`` found. Without it nobody can tell that everything was put back as it was
+            at an earlier time.
     """
-    found = [_verified(store.read(workspace), keyring) for workspace in store.workspaces()]
+    known = known or {}
+    workspaces = {workspace.key: workspace for workspace in store.workspaces()}
+    found = [
+        _verified(store.read(workspace), keyring, known.get(key, {})) for key, workspace in workspaces.items()
+    ]
+    found += [
+        Verified(key, 0, f"It is missing; the log knows entry {max(ends)}.")
+        for key, ends in known.items()
+        if key not in workspaces
+    ]
     return tuple(sorted(found, key=lambda one: one.workspace_key))
 
 
-def _verified(reading: Reading, keyring: Keyring) -> Verified:
+def ends_in_log(lines: Iterable[str]) -> dict[str, dict[int, str]]:
+    """Read from a log where histories ended; lines that say something else are passed over."""
+    found: dict[str, dict[int, str]] = {}
+    for line in lines:
+        if end := _ENDS_LINE.search(line):
+            found.setdefault(end[1], {})[int(end[2])] = end[3]
+    return found
+
+
+def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Verified:
     key = reading.workspace.key
     last: AuditEntry | None = None
     try:
         for entry in reading.history.oldest_first():
-            if fault := _fault_in(key, last, entry, keyring):
+            fault = _fault_in(key, last, entry, keyring)
+            if not fault and ends.get(entry.sequence, entry.hash) != entry.hash:
+                fault = f"Entry {entry.sequence} is not the one that the log names."
+            if fault:
                 return Verified(key, last.sequence if last else 0, fault)
             last = entry
     except StoreDamaged as error:
@@ -226,7 +258,9 @@ def _verified(reading: Reading, keyring: Keyring) -> Verified:
         return Verified(key, last.sequence if last else 0, "The next entry cannot be read.")
     if last is None and _holds_anything(reading):
         return Verified(key, 0, _ALL_MISSING)
-    return Verified(key, last.sequence if last else 0)
+    sequence, logged = last.sequence if last else 0, max(ends, default=0)
+    is_put_back = logged > sequence
+    return Verified(key, sequence, _PUT_BACK.format(logged) if is_put_back else "")
 
 
 def _fault_in(key: str, last: AuditEntry | None, entry: AuditEntry, keyring: Keyring) -> str:

@@ -133,6 +133,10 @@ class AuditEntry:
     """The hash, sealed by the store that keeps the entry: who has no key can add none."""
 
 
+HISTORY_ENDS = "The history of %s ends with entry %d, %s."
+"""What the log says once an hour of a history that grew: workspace, sequence, hash."""
+
+
 def canonical(fields: dict[str, object]) -> bytes:
     """Write fields as JSON with sorted keys, no spaces, UTF-8 unescaped."""
     return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

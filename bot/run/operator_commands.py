@@ -4,7 +4,7 @@ keys rotate -> (stop the server) -> keys reseal -> keys status -> (remove the ol
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,15 +83,15 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
     )
 
 
-def lines_of_history(settings: StoreSettings) -> Iterator[str]:
+def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Iterator[str]:
     """
-    Say of each workspace whether its history is as it was written.
+    Say of each workspace whether its history is as it was written, and as the lines of a log know it.
 
     Raises:
         StoreDamaged: After the last line, when one is not.
     """
     with stopped_store(settings) as store:
-        found = maintenance.verify(store, load_keyring(settings))
+        found = maintenance.verify(store, load_keyring(settings), maintenance.ends_in_log(logs))
         faults = dict(store.faults)
         marks = [(workspace.key, mark) for workspace in store.workspaces() for mark in store.marks(workspace)]
     known = {one.workspace_key for one in found}

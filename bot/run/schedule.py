@@ -7,9 +7,11 @@ from collections.abc import Callable
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.core.audit import HISTORY_ENDS
 from bot.core.integrations.owners import note_departure
 from bot.core.integrations.secret_entry import end_old_links
-from bot.core.model import WorkflowToken
+from bot.core.model import WorkflowToken, Workspace
+from bot.core.queries import HistoryQuery
 from bot.core.workflows.tokens import due_reminders, keep_reminder, review_token, working_tokens
 from bot.services import Services
 from handlers.token import reminder
@@ -69,6 +71,8 @@ class Housekeeping:
         self._every_s = every_s
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._logged: dict[Workspace, int] = {}
+        """The sequence of the newest entry that the log names, by workspace."""
 
     def start(self) -> None:
         """Begin."""
@@ -80,6 +84,8 @@ class Housekeeping:
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         _attempt("write what was noted", self._flush)
+        if self._is_leader():
+            _attempt("log where each history ends", self._log_histories)
 
     def _run(self) -> None:
         number = 0
@@ -92,6 +98,7 @@ class Housekeeping:
             if number % _REMIND_EVERY == 0 and self._is_leader():
                 # On the executor: Slack may let a batch of messages wait for minutes.
                 self._services.executor.submit(self._remind, on_full=_wait_for_the_next_round)
+                _attempt("log where each history ends", self._log_histories)
             number += 1
 
     def _review(self) -> None:
@@ -99,6 +106,15 @@ class Housekeeping:
 
     def _remind(self) -> None:
         _attempt("remind of tokens", lambda: remind(self._services))
+
+    def _log_histories(self) -> None:
+        """Log the newest entry of each history that grew, which ``audit verify --log`` compares it with."""
+        store = self._services.ports.store
+        for workspace in store.workspaces():
+            newest = store.read(workspace).history.page(HistoryQuery(size=1)).entries
+            if newest and newest[0].sequence != self._logged.get(workspace):
+                self._logged[workspace] = newest[0].sequence
+                log.info(HISTORY_ENDS, workspace.key, newest[0].sequence, newest[0].hash)
 
 
 def _wait_for_the_next_round() -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from bot.core.errors import StoreFull
 from bot.core.integrations.dependencies import read_target
+from bot.core.queries import HistoryQuery
 from bot.core.workflows.tokens import create_token, revoke_token
 from bot.run.schedule import Housekeeping, remind
+from storage.maintenance import ends_in_log
 from tests.fakes.lookups import tokens_in
 from tests.fakes.people import COLLEAGUE, MEMBER
 from tests.features.team import ACME
@@ -177,3 +179,17 @@ def test_running_thread_reminds(team):
     team.executor.run()
 
     assert len(reminders(team)) == 1
+
+
+def test_log_says_where_each_history_ends(team, caplog):
+    """Once an hour and at the end, of a history that grew, as ``audit verify --log`` reads it."""
+    caplog.set_level("INFO")
+    token(team)
+    keeping = Housekeeping(team.services, bool, every_s=0.01)
+    in_rounds(keeping, lambda: ends_in_log(caplog.messages))
+    (newest,) = team.store.read(ACME).history.page(HistoryQuery(size=1)).entries
+    before = len([one for one in caplog.messages if "ends with entry" in one])
+    keeping.stop(1)
+
+    assert ends_in_log(caplog.messages) == {ACME.key: {newest.sequence: newest.hash}}
+    assert before == len([one for one in caplog.messages if "ends with entry" in one]) == 1

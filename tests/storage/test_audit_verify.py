@@ -1,12 +1,16 @@
 """``audit verify``: which entry of a history is not as it was written."""
 
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from bot.core.model import Setting
-from storage.maintenance import Verified, verify
+from bot.core.audit import HISTORY_ENDS, Action, Event
+from bot.core.model import Setting, Source
+from bot.core.queries import HistoryQuery
+from storage.maintenance import Verified, ends_in_log, verify
 from storage.tinydb.archive import FULL_AT, SEGMENT
 from tests.storage.forging import OWNER, Lines, forge, tables_of, write_as
 from tests.storage.samples import KEYRING, T1, opened, record
@@ -85,6 +89,70 @@ def test_changed_entry_is_named(long_history: Path) -> None:
 
     assert recent == Verified(T1.key, SEGMENT + 2, f"Entry {SEGMENT + 3} is not as it was written.")
     assert archived == Verified(T1.key, 2, "Entry 3 is not as it was written.")
+
+
+def ends(store_at: Path) -> dict[str, dict[int, str]]:
+    """What a log of the server says of a closed store."""
+    store = opened(store_at)
+    (newest,) = store.read(T1).history.page(HistoryQuery(size=1)).entries
+    store.close()
+    line = HISTORY_ENDS % (T1.key, newest.sequence, newest.hash)
+    return ends_in_log(["starting", f'{{"message": "{line}", "level": "INFO"}}\n', "stopped"])
+
+
+def held_against(known: dict[str, dict[int, str]], directory: Path) -> tuple[Verified, ...]:
+    """Verify a closed store with what a log says."""
+    store = opened(directory)
+    found = verify(store, KEYRING, known)
+    store.close()
+    return found
+
+
+def test_store_put_back_is_named_by_the_log(directory: Path, tmp_path: Path) -> None:
+    """The whole directory as it was before: it opens and verifies, and the log knows better."""
+    store = opened(directory)
+    record(store, 3)
+    store.close()
+    earlier = shutil.copytree(directory, tmp_path / "earlier")
+    store = opened(directory)
+    record(store, 2)
+    store.close()
+    logged = ends(directory)
+
+    assert held_against(logged, directory) == (Verified(T1.key, 5),)
+    assert held_against({}, earlier) == (Verified(T1.key, 3),)
+    fault = "The log knows entry 5: everything was put back as it was before."
+    assert held_against(logged, earlier) == (Verified(T1.key, 3, fault),)
+
+
+def test_history_written_again_after_it_was_put_back_is_named(directory: Path, tmp_path: Path) -> None:
+    """Other entries in the place of those that were taken away: the first one that the log names is named."""
+    store = opened(directory)
+    record(store, 3)
+    store.close()
+    earlier = shutil.copytree(directory, tmp_path / "earlier")
+    for place, times in ((directory, 2), (earlier, 4)):
+        store = opened(place)
+        with store.change(T1) as change:
+            change.record(Event(Action.TEST, f"U{times}", Source.SLACK, datetime(2026, 1, 1, tzinfo=UTC)))
+        record(store, times)
+        store.close()
+
+    (found,) = held_against(ends(directory), earlier)
+
+    assert found == Verified(T1.key, 5, "Entry 6 is not the one that the log names.")
+
+
+def test_workspace_that_the_log_knows_is_missed(directory: Path) -> None:
+    """A workspace whose file and entry in the metadata are both gone is named by the log."""
+    store = opened(directory)
+    record(store, 1)
+    store.close()
+    known = ends_in_log([HISTORY_ENDS % ("T0GONE", 7, "0" * 64)])
+
+    found = held_against(known, directory)
+
+    assert found == (Verified("T0GONE", 0, "It is missing; the log knows entry 7."), Verified(T1.key, 1))
 
 
 def test_missing_entry_is_named(long_history: Path) -> None:
