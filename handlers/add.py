@@ -60,7 +60,7 @@ _CLOSED = (
 
 def register(routes: Routes) -> None:
     """Add the verb, the button, the type menu and the form."""
-    summary = "a form for a new integration; the login is checked before it is stored"
+    summary = "a form; the login is checked before it is stored"
     routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.shortcut(_SHORTCUT, ask_pressed)

@@ -31,7 +31,7 @@ from handlers.surfaces import Surface
 
 def register(routes: Routes) -> None:
     """Add the verb, the buttons of the forms, and the link's own button."""
-    summary = "a colleague enters its secret on a page of ours, by a link for 10 minutes"
+    summary = "a colleague enters its secret, on a page outside Slack"
     usage, example = "NAME @person", "my_registry @marco"
     routes.verb(Verb("ask", ask, usage, example, summary, ("request",)), waits=True)
     routes.action(FOR_ADD, for_add)

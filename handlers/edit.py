@@ -74,7 +74,7 @@ _MOST_OFFERED = 5
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry and the form."""
-    summary = "the form, filled in; an empty secret keeps the stored one"
+    summary = "the form, filled in; an empty secret keeps the old one"
     opens, aliases = {"": open_picker("Edit", OPEN)}, ("change", "update")
     routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, aliases, opens), waits=True)
     routes.action(OPEN, ask_pressed)

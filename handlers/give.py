@@ -45,8 +45,12 @@ _COPIES = (
 
 def register(routes: Routes) -> None:
     """Add the verb, the menu ``Give to …`` and the preview's buttons."""
-    summary = "make somebody else its owner; `give all of @person to @person` moves everything (admins)"
-    routes.verb(Verb("give", give, "NAME @person", "my_registry @marco", summary, ("transfer",)), waits=True)
+    summary = "makes somebody else its owner"
+    usage = "NAME @person | all of @person to @person"
+    more = "The second form is for admins: it moves all integrations and workflow tokens, after a preview."
+    routes.verb(
+        Verb("give", give, usage, "my_registry @marco", summary, ("transfer",), more=more), waits=True
+    )
     routes.action(GIVE_TO, choose)
     routes.action(GIVE_ONE, choose_for_one, changes=True)
     routes.action(_CONFIRM, confirm, changes=True)

@@ -11,12 +11,9 @@ from bot.core.audit import Action
 from handlers.add import OPEN as ADD
 from handlers.blocks import (
     Message,
-    actions,
     button,
     code,
-    context,
     escape,
-    header,
     message,
     paragraphs,
     section,
@@ -31,6 +28,9 @@ GROUPS = {
     _OTHERS: ("give", "history", "notify", "help"),
 }
 """Which verbs belong together."""
+_ITSELF = "help"
+"""It stands below the groups: with it, they would not fit on one screen."""
+_LAST = f"`{COMMAND} help VERB` shows every form of one verb."
 
 
 def register(routes: Routes) -> None:
@@ -52,15 +52,15 @@ def overview(verbs: tuple[Verb, ...]) -> Message:
     """Every verb on a line of its group. Drawn once: the verbs never change, and nobody changes it."""
     groups: dict[str, list[str]] = {group: [f"*{group}*"] for group in GROUPS}
     for verb in verbs:
+        if verb.name == _ITSELF:
+            continue
         group = next((one for one, names in GROUPS.items() if verb.name in names), _OTHERS)
         groups[group].append(f"{code(verb.typed_example)}   {escape(verb.summary)}")
     return message(
         "What /integrations can do",
         [
-            header("What /integrations can do"),
             *(block for lines in groups.values() for block in paragraphs(lines)),
-            actions(button("Add Integration", ADD, style="primary")),
-            context("Only you see an answer, until you press Share. Secrets go into forms only."),
+            section(_LAST, button("Add Integration", ADD, style="primary")),
         ],
     )
 
@@ -71,5 +71,7 @@ def _one_verb(verb: Verb) -> Message:
     forms = [code(f"{COMMAND} {verb.name} {usage}".rstrip()) for usage in verb.usage.split(" | ")]
     forms += [f"{code(f'{COMMAND} {verb.name} {words}'.rstrip())}   opens a form" for words in verb.opens]
     typed = "\n".join(forms)
-    text = f"{typed}\n{escape(verb.summary)}\nExample: {code(verb.typed_example)}{others}"
+    more = f"\n{verb.more}" if verb.more else ""
+    summary = f"*{verb.name}*   {escape(verb.summary)}"
+    text = f"{summary}\n{typed}{more}\nExample: {code(verb.typed_example)}{others}"
     return message(f"{verb.name}: {verb.summary}", [section(text)])

@@ -41,9 +41,12 @@ _COLUMNS = ("sequence", "at", "actor", "action", "result", "integration", "what"
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and the export."""
-    summary = "who did what, when; refused attempts too; by name, person, target, token and date"
+    summary = "who did what, when; refused attempts too"
+    more = "Everything that you give must fit. A deleted integration is found by its name."
     usage = "[NAME] [@person] [project|environment|image TARGET] [token ID] [since DATE] [until DATE]"
-    verb = Verb("history", history, usage, "my_registry since 2026-10-01", summary, ("log", "audit"))
+    verb = Verb(
+        "history", history, usage, "my_registry since 2026-10-01", summary, ("log", "audit"), more=more
+    )
     routes.verb(verb, does=Action.SEE)
     routes.action(OPEN, history_pressed, does=Action.SEE)
     routes.action(_OLDER, turn, does=Action.SEE)

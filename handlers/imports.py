@@ -53,7 +53,7 @@ _MARKS = {
 
 def register(routes: Routes) -> None:
     """Add the verb and both forms."""
-    summary = "imports the logins of docker, podman or a Kubernetes secret, after a preview"
+    summary = "takes the logins of docker, podman or a Kubernetes secret"
     routes.verb(Verb("import", ask, "", "", summary), waits=True)
     routes.form(_PREVIEW, preview)
     routes.form(_CONFIRM, confirm)

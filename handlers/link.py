@@ -72,10 +72,11 @@ _NEW = "link.new"
 
 def register(routes: Routes) -> None:
     """Add both verbs."""
-    example = "my_registry project web-shop https://ci.example.com/web-shop/settings"
-    records = "records that a project, an environment or an image depends on it"
+    example = "my_registry project web-shop"
+    records = "records that a target depends on it"
+    more = "A target is a project, an environment or an image. `settings-url` is its page in your CI system."
     usage, opens = f"NAME {TARGET} [settings-url]", {"": ask}
-    routes.verb(Verb("link", link_typed, usage, example, records, (), opens))
+    routes.verb(Verb("link", link_typed, usage, example, records, (), opens, more))
     example, opens = "my_registry project web-shop", {"": ask_unlink}
     routes.verb(Verb("unlink", unlink_typed, f"NAME {TARGET}", example, "takes a link back", (), opens))
     routes.action(OPEN, ask_pressed, does=Action.SEE)

@@ -77,6 +77,10 @@ _FRESH_FOR = timedelta(days=2)
 """A check that is older is shown in grey: much may have happened since."""
 _ALL = "All"
 _NO_FILTER = "Filters"
+_MORE = (
+    "Words are parts of a name, a type, a server, `@owner`, or: `mine`, `broken`, `unchecked`, `ending`, "
+    "`unused`, `open`, `orphaned`. Each must fit."
+)
 _WORDS_LIMIT = 64
 """As long as a name, and short enough that a state fits into a block's id even if each one is escaped."""
 _HEALTH = {
@@ -116,9 +120,10 @@ def decoded(text: str) -> State:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons, the menu and the box."""
-    summary = "every integration; words narrow it: name, type, server, @owner, mine, broken, unused, …"
+    summary = "every integration, or those that the words fit"
+    names = ("filter", "ls", "search", "find")
     routes.verb(
-        Verb("list", show_list, "[words]", "docker my_", summary, ("filter", "ls", "search", "find")),
+        Verb("list", show_list, "[words]", "docker my_", summary, names, more=_MORE),
         does=Action.SEE,
     )
     routes.action(_PREVIOUS, turn, does=Action.SEE)

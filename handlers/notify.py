@@ -63,7 +63,7 @@ _MEANINGS = {
 
 def register(routes: Routes) -> None:
     """Add the verb and the Mute button."""
-    summary = "tell a channel about every change, and about logins that stop working (admins)"
+    summary = "a channel hears of changes and broken logins (admins)"
     verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",))
     routes.verb(verb, waits=True)
     routes.action(MUTE, mute_pressed, changes=True)

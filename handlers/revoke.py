@@ -45,8 +45,10 @@ _MOST_ROWS = 20
 def register(routes: Routes) -> None:
     """Add the verb and the preview's buttons."""
     usage = "everything @person | everything project|environment|image TARGET | everything NAME | ID"
-    summary = "after a leak: end all workflow tokens of a person, a target or an integration (admins)"
-    verb = Verb("revoke", revoke, usage, "everything project web-shop", summary, ("leaked", "compromised"))
+    summary = "after a leak: ends every token it exposes"
+    more = "It previews first, and names each login to replace. Your own tokens you may always revoke."
+    names = ("leaked", "compromised")
+    verb = Verb("revoke", revoke, usage, "everything project web-shop", summary, names, more=more)
     routes.verb(verb, waits=True)
     routes.action(_CONFIRM, confirm, changes=True)
     routes.action(_CANCEL, cancel)

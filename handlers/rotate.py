@@ -52,9 +52,10 @@ _SAVE = "rotate.save"
 
 def register(routes: Routes) -> None:
     """Add the verb, the button, the form and the buttons of the message."""
-    summary = "a new login beside the former one, until everything has fetched it"
+    summary = "a new login beside the old one, until all have fetched it"
+    usage = "NAME | NAME every 90 days | NAME every off"
     opens = {"": open_picker("Rotate", OPEN)}
-    routes.verb(Verb("rotate", rotate, "NAME", "my_registry", summary, ("renew",), opens), waits=True)
+    routes.verb(Verb("rotate", rotate, usage, "my_registry", summary, ("renew",), opens), waits=True)
     routes.action(OPEN, rotate_pressed)
     routes.action(SHOW, rotate_pressed)
     routes.form(_SAVE, save)

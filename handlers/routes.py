@@ -44,6 +44,8 @@ class Verb:
     aliases: tuple[str, ...] = ()
     opens: Mapping[str, Callable[..., None]] = field(default_factory=dict)
     """What opens a form instead, by the words that follow the verb: ``""`` = nothing does."""
+    more: str = ""
+    """What else there is to know of its forms, in mrkdwn: ``help VERB`` shows it."""
 
     @property
     def typed(self) -> str:

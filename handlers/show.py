@@ -61,7 +61,7 @@ _UNLINK = "show.unlink"
 def register(routes: Routes) -> None:
     """Add the verb and the row's menu entry."""
     opens = {"": open_picker("Show", OPEN)}
-    summary = "every field but the secret, its dependencies, its last history"
+    summary = "all but the secret, and what you can do with it"
     routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)
     routes.action(OPEN, show_pressed, does=Action.SEE)
     routes.action(_UNLINK, unlink_pressed, changes=True)

@@ -80,7 +80,7 @@ class _Place:
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, the page buttons and the box."""
-    summary = "the image's tags, through Registry API V2"
+    summary = "a repository's tags, digests and dates"
     opens, example = {"": open_picker("Tags", OPEN)}, "my_registry team/app"
     routes.verb(Verb("tags", tags, "NAME [REPOSITORY]", example, summary, (), opens), waits=True)
     routes.action(OPEN, ask_pressed, does=Action.SEE)

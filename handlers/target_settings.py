@@ -45,9 +45,11 @@ _SHOWN = 40
 
 def register(routes: Routes) -> None:
     """Add the verb and the Remove button."""
-    summary = "every integration a project, an environment or an image uses; `settings workspace` (admins)"
+    summary = "every integration that the target uses"
     usage = "project|environment|image TARGET"
-    verb = Verb("settings", settings, usage, "project web-shop", summary, ("uses", "setting"), _OPENS)
+    more = "`settings workspace` is for admins, where several workspaces share a server."
+    names = ("uses", "setting")
+    verb = Verb("settings", settings, usage, "project web-shop", summary, names, _OPENS, more)
     routes.verb(verb, does=Action.SEE)
     register_form(routes)
     routes.action(_REMOVE, remove, changes=True)

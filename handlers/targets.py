@@ -53,9 +53,10 @@ class _TargetsPlace:
 
 def register(routes: Routes) -> None:
     """Add the verb and the page buttons."""
-    summary = "every target; rename KIND OLD NEW gives one another name or merges two"
+    summary = "every project, environment and image"
+    more = "`rename` is for admins; it merges two targets when the new name is one already."
     usage = "[project|environment|image] [words] | rename project|environment|image OLD NEW"
-    routes.verb(Verb("targets", targets, usage, "project web", summary, ("target",)))
+    routes.verb(Verb("targets", targets, usage, "project web", summary, ("target",), more=more))
     routes.action(_PREVIOUS, turn, does=Action.SEE)
     routes.action(_NEXT, turn, does=Action.SEE)
 

@@ -62,7 +62,7 @@ _REFUSALS = {
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, and the button that allows a token server."""
-    summary = "asks the registry step by step, and says which step failed and why"
+    summary = "asks the registry, and says which step failed and why"
     opens, example = {"": open_picker("Test", OPEN)}, "my_registry team/app"
     usage = "NAME [repository] | all [words]"
     routes.verb(Verb("test", test, usage, example, summary, ("check",), opens), waits=True)

@@ -80,7 +80,7 @@ class _TokenRow:
 def register(routes: Routes) -> None:
     """Add the verb and the Revoke button."""
     usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
-    summary = "workflow tokens: what a pipeline shows to get credentials"
+    summary = "what a pipeline shows to get logins"
     opens = {"create": ask}
     routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",), opens))
     routes.action(OPEN, ask, does=Action.SEE)

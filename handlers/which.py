@@ -47,8 +47,8 @@ _MOST_CLOSED = 10
 def register(routes: Routes) -> None:
     """Add the verb."""
     usage = "IMAGE [project|environment|image TARGET]"
-    example = "registry.example.com/team/app project web-shop"
-    summary = "which integration answers for an image, and why"
+    example = "registry.example.com/team/app"
+    summary = "which login answers for an image, and why"
     routes.verb(Verb("which", which, usage, example, summary, (), {"": ask}), does=Action.SEE)
     routes.form(_SAVE, save)
 

@@ -170,13 +170,6 @@ def test_integration_deleted_meanwhile(free):
     assert "is already gone" in shown.text
 
 
-def test_show_offers_only_what_one_may(free):
-    """Who does not own it sees neither Edit nor Delete."""
-    shown = free.command("show my_registry", COLLEAGUE)
-
-    assert shown.buttons == ["Test", "Tags", "Link", "History", "Share"]
-
-
 def test_history_of_what_is_shown(free):
     """From Show to its history."""
     free.command("show my_registry")
