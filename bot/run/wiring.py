@@ -79,7 +79,7 @@ def build_services(
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
     """
-    store = open_store(settings)
+    store = open_store(settings, is_serving=True)
     command_name = CommandName()
     client = web_client(settings, command_name)
     installed = _installed(settings, settings.oauth, store, command_name) if settings.oauth else None
@@ -181,14 +181,18 @@ def load_keyring(settings: StoreSettings) -> Keyring:
     return Keyring(parse_keys(",".join(key.reveal() for key in settings.keys)))
 
 
-def open_store(settings: StoreSettings, lost_keys: Collection[str] = ()) -> "TinyDBStore | PostgresStore":
-    """Open the store that the settings name."""
+def open_store(
+    settings: StoreSettings, lost_keys: Collection[str] = (), *, is_serving: bool = False
+) -> "TinyDBStore | PostgresStore":
+    """Open the store that the settings name; an operator's command opens one beside those that serve."""
     if settings.database_url is None:
         return _open_directory(settings, lost_keys)
-    return _open_database(settings.database_url, load_keyring(settings), lost_keys)
+    return _open_database(
+        settings.database_url, load_keyring(settings), lost_keys=lost_keys, is_serving=is_serving
+    )
 
 
-def _open_database(url: Secret, keyring: Keyring, lost_keys: Collection[str] = ()) -> "PostgresStore":
+def _open_database(url: Secret, keyring: Keyring, **how: Any) -> "PostgresStore":
     """Open a store in PostgreSQL. Raises ``SettingsError`` when its client is not installed."""
     try:
         from storage.postgres.postgres_store import PostgresStore
@@ -197,7 +201,7 @@ def _open_database(url: Secret, keyring: Keyring, lost_keys: Collection[str] = (
             "DATABASE_URL is set, but psycopg is not installed: run “pip install 'quaymaster[postgres]'”, or "
             "remove the setting."
         ) from error
-    return PostgresStore(url.reveal(), keyring, lost_keys=lost_keys)
+    return PostgresStore(url.reveal(), keyring, **how)
 
 
 def _open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) -> TinyDBStore:

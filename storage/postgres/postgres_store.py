@@ -40,6 +40,7 @@ from storage.postgres.ledger import Ledger
 from storage.postgres.migrations import migrate, migrations, require_schema
 from storage.postgres.postgres_installations import PostgresInstallations
 from storage.postgres.reading import OneState, PostgresReading
+from storage.postgres.replicas import Replicas
 from storage.postgres.rows import dependency_of, token_of
 from storage.postgres.signatures import SharedSignatures
 from storage.postgres.upkeep import fault_at_end, seal_again
@@ -74,6 +75,7 @@ class PostgresStore:
         *,
         clock: Callable[[], datetime] = now,
         lost_keys: Collection[str] = (),
+        is_serving: bool = False,
     ) -> None:
         """
         Connect, and bring the schema up to date if the role may.
@@ -83,11 +85,12 @@ class PostgresStore:
             keyring: Must hold every key that a record is sealed under.
             clock: Gives the time in UTC.
             lost_keys: Ids of keys that are gone for good: records under them do not stop the start.
+            is_serving: Whether others must be able to open what this process seals, as long as it runs.
 
         Raises:
             StoreFailure: The database cannot be used; nothing was changed.
-            KeyringFailure: A loaded key is not the one that this store knows, or one that records need is not
-                loaded.
+            KeyringFailure: A loaded key is not the one that this store knows, one that records need is not
+                loaded, or the keys do not fit those of a process that serves.
         """
         _prepare(url)
         self._url = url
@@ -96,12 +99,15 @@ class PostgresStore:
         self.installations = PostgresInstallations(url, self._ledger)
         """Where the app is installed."""
         self._uses = Uses(self._ledger)
+        self._replicas = Replicas(self._ledger.pool, keyring)
         self._changing = threading.local()
         self._trouble: str | None = None
         try:
+            self._replicas.fit(is_serving=is_serving)
             self._verify_keys(keyring, lost_keys)
             self._reads.ask(("probe", None))  # so that each pool has a connection open
         except BaseException:
+            self._replicas.close()
             self._reads.close()
             self._ledger.pool.close()
             raise
@@ -177,7 +183,7 @@ class PostgresStore:
 
     def health(self) -> str | None:
         """Say in one sentence why changes are refused; ``None`` when they are not."""
-        return self._trouble
+        return self._trouble or self._replicas.trouble
 
     def flush(self) -> None:
         """Write last uses and counts: every minute, and when the process ends."""
@@ -200,6 +206,7 @@ class PostgresStore:
         for thread in self._clocks:
             thread.join(PATIENCE_S)
         self.flush()
+        self._replicas.close()
         self._reads.close()
         self._ledger.pool.close()
 
@@ -221,6 +228,13 @@ class PostgresStore:
                 yield connection
         except (Lost, StatementRefused) as error:
             raise sentence_for(error) from None
+
+    def keys_of_history(self, workspace: Workspace) -> set[str]:
+        """The ids of the keys that a workspace's history is sealed with."""
+        rows = self._reads.ask(
+            ("set_workspace", {"ws": workspace.key}), ("keys_of_history", {"ws": workspace.key})
+        )
+        return {kid for (kid,) in rows[-1] if kid}
 
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a history once and was accepted: nothing is, here."""
@@ -279,6 +293,8 @@ class PostgresStore:
                 )
         if known.keys() - {*keyring.kids, *lost_keys}:
             self._refuse_missing_keys(keyring, lost_keys)
+            unused = sorted(known.keys() - {*keyring.kids, *lost_keys})
+            self._ledger.pool.ask(("forget_keys", {"kids": unused}))  # no later start looks at every record
         checks = keyring.check_values()
         for kid in keyring.kids:
             if kid not in known:
@@ -286,7 +302,8 @@ class PostgresStore:
 
     def _refuse_missing_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
         """Look at every record, because a key that this store knows is not loaded."""
-        needed = sorted(count_by_key(self).keys() - {*keyring.kids, *lost_keys})
+        history = {kid for one in self.workspaces() for kid in self.keys_of_history(one)}
+        needed = sorted((count_by_key(self).keys() | history) - {*keyring.kids, *lost_keys})
         if needed:
             raise KeyringFailure(
                 f"This store is sealed with key{'s' if len(needed) > 1 else ''} {', '.join(needed)}; "

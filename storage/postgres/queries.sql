@@ -492,6 +492,28 @@ select kid, check_value from keys
 -- name: keep_key_check
 insert into keys (kid, check_value) values (%(kid)s, %(check_value)s) on conflict (kid) do nothing
 
+-- name: forget_keys
+delete from keys where kid = any(%(kids)s)
+
+-- name: keys_of_history
+select distinct split_part(seal, '.', 1) from audit where ws = %(ws)s
+
+-- name: lock_replicas
+-- One process at a time compares its keys with those of the others and joins them.
+select pg_advisory_xact_lock(1364349293)
+
+-- name: other_replicas
+select id, kids, at from replicas
+where id <> %(id)s and at > clock_timestamp() - make_interval(secs => %(live_s)s) order by id
+
+-- name: say_keys
+with over as (delete from replicas where at < clock_timestamp() - interval '1 hour')
+insert into replicas (id, kids, at) values (%(id)s, %(kids)s, clock_timestamp())
+on conflict (id) do update set at = excluded.at
+
+-- name: leave_replicas
+delete from replicas where id = %(id)s
+
 -- name: probe
 select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()
 

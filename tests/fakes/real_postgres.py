@@ -42,7 +42,7 @@ TABLES = (
         "tokens",
         "integrations",
     ),
-    *("workspaces", "keys", "seen_signatures", "installations", "oauth_states"),
+    *("workspaces", "keys", "seen_signatures", "installations", "oauth_states", "replicas"),
 )
 """All that hold rows, those that refer to others before them."""
 
