@@ -28,7 +28,7 @@ from handlers.blocks import (
 )
 from handlers.edit import OPEN as EDIT
 from handlers.list import State, decoded, health_in_words, list_blocks, narrowed
-from handlers.phrases import made_by
+from handlers.phrases import due_in_words, made_by
 from handlers.requests import request_buttons
 from handlers.routes import COMMAND, Routes
 from handlers.show import OPEN as SHOW
@@ -115,7 +115,7 @@ def _ending_row(row: Listed, actor: Actor) -> Block:
     one = row.integration
     is_theirs = may(actor, Action.EDIT, one.owner)
     text, action = ("Edit", EDIT) if is_theirs else ("Show", SHOW)
-    facts = f"{bold(one.name)}   :hourglass: ends on {one.first_end}   {mention(one.owner)}"
+    facts = f"{bold(one.name)}   {due_in_words(one, actor.at)}   {mention(one.owner)}"
     return section(facts, button(text, action, one.id, label=f"{text} {one.name}, which ends soon"))
 
 

@@ -47,6 +47,7 @@ from handlers.edit import OPEN as EDIT
 from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
 from handlers.narrowing import read_filter
+from handlers.phrases import due_in_words
 from handlers.rotate import OPEN as ROTATE
 from handlers.routes import PERSON, Press, Routes, Verb, Words
 from handlers.share import public, share_button, share_id
@@ -95,7 +96,7 @@ _ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
 
 _MOST_DRAWN = 500
-_drawn: dict[tuple[str, bool, bool, bool], tuple[Integration, int, list[Block]]] = {}
+_drawn: dict[tuple[str, bool, bool, bool, str], tuple[Integration, int, list[Block]]] = {}
 """Rows by integration id, rights and age: a page is asked for far more often than a row of it changes."""
 
 
@@ -299,23 +300,27 @@ def _drawn_once(row: Listed, kind: Kind, actor: Actor) -> list[Block]:
     integration = row.integration
     is_fresh = integration.check is not None and actor.at - integration.check.at < _FRESH_FOR
     rights = may(actor, Action.EDIT, integration.owner), may(actor, Action.NOTE)
-    key = (integration.id, *rights, is_fresh)
+    due = due_in_words(integration, actor.at)
+    key = (integration.id, *rights, is_fresh, due)
     known = _drawn.get(key)
     # A change makes a new object, so what the same one contains was not changed.
     if known and known[0] is integration and known[1] == row.dependencies:
         return known[2]
     if len(_drawn) >= _MOST_DRAWN:
         _drawn.clear()
-    blocks = row_blocks(row, kind, is_theirs=rights[0], may_link=rights[1], is_fresh=is_fresh)
+    blocks = row_blocks(row, kind, is_theirs=rights[0], may_link=rights[1], is_fresh=is_fresh, due=due)
     _drawn[key] = (integration, row.dependencies, blocks)
     return blocks
 
 
-def row_blocks(row: Listed, kind: Kind, *, is_theirs: bool, may_link: bool, is_fresh: bool) -> list[Block]:
+def row_blocks(
+    row: Listed, kind: Kind, *, is_theirs: bool, may_link: bool, is_fresh: bool, due: str = ""
+) -> list[Block]:
     """One integration: what it is, and what this person can do with it."""
     integration = row.integration
     name, value = integration.name, integration.id
-    facts = f"{bold(name)}   {escape(kind.label)}\n{_summary_of(row, is_fresh=is_fresh)}"
+    ends = f"   {due}" if due else ""
+    facts = f"{bold(name)}   {escape(kind.label)}{ends}\n{_summary_of(row, is_fresh=is_fresh)}"
     buttons = [button("Show", SHOW, value, label=f"Show {name}")]
     if is_theirs:
         buttons.append(button("Edit", EDIT, value, label=f"Edit {name}"))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bot.core.audit import Action, AuditEntry, Event, Result
-from bot.core.model import Dependency, Source, WorkflowToken
+from bot.core.model import Dependency, Integration, Source, WorkflowToken
+from bot.core.queries import ENDING_WITHIN
 from handlers.blocks import code, escape, mention, when
 
 _DID = {
@@ -191,6 +192,22 @@ def made_by(token: WorkflowToken) -> str:
 def targets_depend(count: int) -> str:
     """``1 target depends``, ``3 targets depend``."""
     return f"{count} target depends" if count == 1 else f"{count} targets depend"
+
+
+def due_in_words(integration: Integration, at: datetime) -> str:
+    """When its login ends, or how old it is where no end is known; empty while that is far off."""
+    due = integration.due_on
+    if due is None or due > at.date() + ENDING_WITHIN:
+        return ""
+    said = f"ends on {due}" if due == integration.first_end else age_in_words(integration, at)
+    return f":hourglass: {said}"
+
+
+def age_in_words(integration: Integration, at: datetime) -> str:
+    """How long the current credential has been kept here, and that it has no end, if none is known."""
+    days = (at - integration.in_use_since).days
+    has_end = integration.ends_on or integration.secret_ends
+    return f"in use for {days} day{'s' * (days != 1)}{'' if has_end else ', no end known'}"
 
 
 def last_used(at: datetime | None) -> str:

@@ -43,7 +43,7 @@ from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
 from handlers.notify import MUTE, UNMUTE
 from handlers.owner_news import give_one, owned_id
-from handlers.phrases import history_line, origin
+from handlers.phrases import age_in_words, history_line, origin
 from handlers.picker import open_picker
 from handlers.rotate import OPEN as ROTATE
 from handlers.rotation_news import how_far
@@ -140,6 +140,7 @@ def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
     lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + unlocked)]
     lines += [("Username", code(integration.username))] if integration.username else []
     lines.append(("Secret", "set, sealed" if integration.secret else "none"))
+    lines += [("Credential", age_in_words(integration, actor.at))] if integration.secret else []
     lines += [("Former secret", _kept_former(integration.former))] if integration.former else []
     lines += [(_label_of(kind, key), code(value)) for key, value in integration.options.items()]
     lines += [("CA certificate", "set")] if integration.ca else []

@@ -9,7 +9,7 @@ import secrets
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
@@ -28,6 +28,8 @@ Characters without a shape of their own: joiners, marks of direction, fillers, v
 
 Source: Unicode, ``DerivedCoreProperties.txt``, ``Default_Ignorable_Code_Point``; U+2800 is empty Braille.
 """
+_OLD_AFTER = timedelta(days=365)
+"""How old a credential may get before people look at it, where nobody knows that it ends."""
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -335,6 +337,20 @@ class Integration:
         times = (self.secret_ends, check and check.certificate_ends, check and check.ca_ends)
         days = [at.date() for at in times if at]
         return min([*days, self.ends_on] if self.ends_on else days, default=None)
+
+    @property
+    def in_use_since(self) -> datetime:
+        """Since when its current credential is kept here."""
+        return self.credential_since or self.created_at
+
+    @property
+    def due_on(self) -> date | None:
+        """The first day that anything of its login ends, or its credential is old and nobody knows an end."""
+        first = self.first_end
+        if self.secret is None or self.ends_on or self.secret_ends:
+            return first
+        old_on = (self.in_use_since + _OLD_AFTER).date()
+        return min(first, old_on) if first else old_on
 
 
 def seal_context(workspace: Workspace, integration: Integration) -> SealContext:

@@ -18,7 +18,7 @@ class Mark(StrEnum):
     """Its login was refused, or its registry did not answer."""
     UNCHECKED = "unchecked"
     ENDING = "ending"
-    """Its login ends within ``ENDING_WITHIN``, or has ended."""
+    """Its login ends within ``ENDING_WITHIN``, or has ended; where no end is known: it is a year old."""
     UNUSED = "unused"
     """It is older than ``UNUSED_FOR``, and nothing has used it since."""
     OPEN = "open"

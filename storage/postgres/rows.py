@@ -57,7 +57,7 @@ def integration_row(one: Integration) -> Parameters:
         "search": one.search_text,
         "owner": one.owner,
         "marks": sorted(lasting_marks(one)),
-        "ends_on": one.first_end,
+        "ends_on": one.due_on,
         "doc": Jsonb(row_of(one)),
     }
 

@@ -373,7 +373,7 @@ class Snapshot:
 
     def _has_mark(self, integration: Integration, mark: Mark, today: date | None) -> bool:
         if mark is Mark.ENDING:
-            end = integration.first_end
+            end = integration.due_on
             return bool(end and today and end <= today + ENDING_WITHIN)
         if mark is Mark.UNUSED:
             since = (today or date.max) - UNUSED_FOR

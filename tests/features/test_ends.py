@@ -123,3 +123,31 @@ def test_ending_logins_are_found(ending):
 
     assert "No integration matches" in early
     assert "*harbor*" in ending.command("list ending").text
+
+
+def test_age_is_shown_where_no_end_is_known(team):
+    """Show says how long a credential is in use; the list and Home do when it is old and has no known end."""
+    team.add("my_quay", kind="quay")
+    young = team.command("list ending").text
+    team.slack.clock.advance(340 * DAY_S)
+    listed = team.command("list ending").text
+    home = team.open_home().text
+    shown = team.command("show my_quay").text
+
+    assert "my_quay" not in young
+    assert "*my_quay*   Quay.io   :hourglass: in use for 340 days, no end known" in listed
+    assert "*my_quay*   :hourglass: in use for 340 days, no end known" in home
+    assert "*Credential:*  in use for 340 days, no end known" in shown
+
+
+def test_age_begins_again_with_another_credential(team):
+    """After a rotation the age is that of the new one; the end that was entered is named in its place."""
+    team.add("my_quay", kind="quay")
+    team.slack.clock.advance(340 * DAY_S)
+    team.command("rotate my_quay")
+    team.submit({"Robot token or OAuth token": "another"})
+    team.close()
+    team.slack.clock.advance(DAY_S)
+
+    assert "*Credential:*  in use for 1 day, no end known" in team.command("show my_quay").text
+    assert "my_quay" not in team.command("list ending").text

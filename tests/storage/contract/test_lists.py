@@ -225,6 +225,13 @@ def various() -> list[Integration]:
         replace(integration("closed"), linked_only=True),
         replace(integration("ending"), ends_on=NOON.date() + timedelta(days=30)),
         replace(integration("lasting"), ends_on=NOON.date() + timedelta(days=31)),
+        replace(integration("aged"), credential_since=NOON - timedelta(days=335)),
+        replace(integration("aging"), credential_since=NOON - timedelta(days=334)),
+        replace(
+            integration("aged, with an end"),
+            credential_since=NOON - timedelta(days=500),
+            ends_on=NOON.date() + timedelta(days=40),
+        ),
         replace(integration("old"), created_at=NOON - timedelta(days=100)),
         replace(integration("used"), created_at=NOON - timedelta(days=100)),
     ]
@@ -241,7 +248,7 @@ MARKED = [
     (Filter(marks=frozenset({Mark.BROKEN})), {"refused"}),
     (Filter(marks=frozenset({Mark.UNCHECKED})), EVERYTHING - {"refused", "checked"}),
     (Filter(marks=frozenset({Mark.OPEN, Mark.UNCHECKED})), EVERYTHING - {"refused", "checked", "closed"}),
-    (Filter(marks=frozenset({Mark.ENDING}), today=NOON.date()), {"ending"}),
+    (Filter(marks=frozenset({Mark.ENDING}), today=NOON.date()), {"ending", "aged"}),
     (Filter(marks=frozenset({Mark.UNUSED}), today=NOON.date()), {"old"}),
 ]
 
