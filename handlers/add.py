@@ -1,10 +1,11 @@
 """Add an integration: a form asks, the registry is asked while it is open, Save stores.
 
 payload -> ask | ask_pressed -> _add_form -> open
-payload -> choose_kind -> _add_form -> redraw
+payload -> choose_kind | look_for_same -> find_same_login -> _add_form -> redraw
 payload -> save -> add_integration -> _saved -> ack
 """
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from slack_bolt import Ack
@@ -13,15 +14,19 @@ from bot.core.access import require
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput
 from bot.core.integrations.inventory import Saved, add_integration
+from bot.core.integrations.same_login import find_same_login
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor, quoted, shortened
+from bot.core.model import Actor, Integration, quoted, shortened
 from bot.services import Services
 from handlers.blocks import View, actions, button
 from handlers.form import (
     KIND,
+    LOGIN,
     TICK,
     VALUE,
     access_menu,
+    alike_note,
+    asking,
     chosen_kind,
     form_view,
     inputs,
@@ -66,6 +71,7 @@ def register(routes: Routes) -> None:
     routes.shortcut(_SHORTCUT, ask_pressed)
     routes.action(KIND, choose_kind, does=Action.SEE)
     routes.action(TICK, tick, does=Action.SEE)
+    routes.action(LOGIN, look_for_same, does=Action.SEE)
     routes.form(_SAVE, save)
 
 
@@ -81,11 +87,21 @@ def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
     surface.open(_add_form(services, _kind_named(services.kinds, "")))
 
 
-def choose_kind(press: Press, surface: ModalSurface, services: Services) -> None:
+def choose_kind(press: Press, surface: ModalSurface, services: Services, actor: Actor) -> None:
     """Draw the fields of the chosen type; what was typed stays."""
-    kind = chosen_kind(services.kinds, press.value)
-    name = state_value(press.state, "name", VALUE)
-    surface.redraw(_add_form(services, kind, name, shown_values(press.state, kind)))
+    surface.redraw(_redrawn(press, chosen_kind(services.kinds, press.value), services, actor))
+
+
+def look_for_same(press: Press, surface: ModalSurface, services: Services, actor: Actor) -> None:
+    """Say which integrations have the server and user that were typed so far."""
+    kind = chosen_kind(services.kinds, state_value(press.state, "kind", KIND))
+    surface.redraw(_redrawn(press, kind, services, actor))
+
+
+def _redrawn(press: Press, kind: Kind, services: Services, actor: Actor) -> View:
+    name, typed = state_value(press.state, "name", VALUE), shown_values(press.state, kind)
+    alike = find_same_login(services.ports, actor, kind, typed)
+    return _add_form(services, kind, name, typed, alike)
 
 
 def tick() -> None:
@@ -122,13 +138,21 @@ def _kind_named(kinds: Kinds, words: str) -> Kind:
     return known[wanted]
 
 
-def _add_form(services: Services, kind: Kind, name: str = "", values: dict[str, str] | None = None) -> View:
+def _add_form(
+    services: Services,
+    kind: Kind,
+    name: str = "",
+    values: dict[str, str] | None = None,
+    alike: Sequence[Integration] = (),
+) -> View:
     """The form of a kind."""
     known = values or {}
+    fields = inputs(kind, known, without_secrets=services.is_secret_entered_on_page)
     blocks = [
         kind_menu(services.kinds, kind),
         name_input(name),
-        *inputs(kind, known, without_secrets=services.is_secret_entered_on_page),
+        *asking(kind, fields),
+        *alike_note(alike),
         *entry_button(services, kind, FOR_ADD),
         *plain_warning(known),
         access_menu(linked_only=services.default_linked_only),

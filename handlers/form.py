@@ -38,6 +38,8 @@ MAKE_DEFAULT = "form.default"
 """The button that makes an integration its server's default."""
 VALUE = "value"
 """The action id of every input that only holds a value."""
+LOGIN = "form.login"
+"""That of an input that says which server or user, where Enter looks for others of the same login."""
 
 VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
 _KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
@@ -111,6 +113,26 @@ def inputs(
         for field in kind.fields
         if not (field.is_secret and without_secrets)
     ]
+
+
+def asking(kind: Kind, drawn: Sequence[Block]) -> list[Block]:
+    """
+    A kind's inputs, of which those of server and user act when Enter is pressed in them.
+
+    Not at each character: Slack sends all that is in the form each time, the secret too, and what comes back
+    while a person types takes their place in the form from them.
+    """
+    named = kind.server + kind.username
+    keys = {one.key for one in kind.fields if not one.is_secret and f"{{{one.key}}}" in named}
+    return [_asking(block) if block["block_id"] in keys else block for block in drawn]
+
+
+def _asking(block: Block) -> Block:
+    if block["element"]["type"] != "plain_text_input":
+        return block
+    moments = {"trigger_actions_on": ["on_enter_pressed"]}
+    element = {**block["element"], "action_id": LOGIN, "dispatch_action_config": moments}
+    return {**block, "element": element, "dispatch_action": True}
 
 
 def _field_input(field: Field, value: str, keeps_secret: bool) -> Block:
@@ -247,6 +269,7 @@ def shown_values(state: Mapping[str, Any], kind: Kind) -> dict[str, str]:
 
 def state_value(values: Mapping[str, Any], block_id: str, action_id: str) -> str:
     """What was typed or chosen in one input; an empty one gives ``""``."""
-    element = values.get(block_id, {}).get(action_id) or {}
+    block = values.get(block_id, {})
+    element = block.get(action_id) or (block.get(LOGIN) if action_id == VALUE else None) or {}
     chosen = element.get("selected_option")
     return str((chosen["value"] if chosen else element.get("value")) or "")

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.fakes.people import COLLEAGUE
+from tests.features.team import TYPED
 
 SAME = "Same server and user: `staging`"
 OTHER_USER = "ci-of-others"
@@ -68,3 +69,39 @@ def test_saved_form_names_the_others(twins):
 
     assert "`production`, `staging`" in saved.text
     assert twins.find("third").is_default
+
+
+def test_the_form_names_them_before_save(twins):
+    """Enter in the user name says which integrations have this server and user; what was typed stays."""
+    twins.command("add private")
+    twins.fill({"Integration Name": "third", "URL": TYPED["url"], "Password": "correct horse"})
+    form = twins.enter("Username", TYPED["username"])
+    elsewhere = twins.enter("URL", "https://elsewhere.example.com")
+    twins.enter("URL", TYPED["url"])
+    twins.submit()
+
+    assert "Same server and user: `production`, `staging`." in form.text
+    assert form.value("Integration Name") == "third"
+    assert "correct horse" not in form.raw
+    assert "Same server" not in elsewhere.text
+    assert twins.find("third").username == TYPED["username"]
+
+
+def test_the_form_of_another_kind_names_them_too(team):
+    """Choosing a type whose server is known looks with the user name that was typed."""
+    team.add("my_hub", kind="docker-hub")
+    team.command("add private")
+    team.fill({"Username": TYPED["username"]})
+
+    assert "Same server and user: `my_hub`." in team.choose("Integration type", "Docker Hub").text
+
+
+@pytest.mark.parametrize("url", ["", "registry.example.com:x", "ftp://x"])
+def test_what_is_no_address_yet_names_nobody(twins, url):
+    """While the address is not one, nothing is said."""
+    twins.command("add private")
+    twins.fill({"URL": url})
+    form = twins.enter("Username", TYPED["username"])
+
+    assert form.title == "Add Integration"
+    assert "Same server" not in form.text
