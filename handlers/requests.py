@@ -110,6 +110,13 @@ def _removed(event: Event) -> tuple[str, list[Block]]:
 
 
 def _asked(event: Event) -> tuple[str, list[Block]]:
+    if event.integration_id and event.target:
+        value = pack_link(event.integration_id, event.target)
+        text = (
+            f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)}, which "
+            f"is linked to {bold(event.name)}. It fetches this login when you allow that."
+        )
+        return text, [actions(button("Allow", ALLOW, value, style="primary"))]
     text = (
         f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)} and asks "
         "that it may fetch what is open to all workflows."

@@ -7,6 +7,7 @@ payload -> revoke_pressed -> revoke_token, list_tokens -> listed -> replace
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,15 +18,23 @@ from bot.core.audit import Action
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.target_names import find_similar
-from bot.core.model import Actor, Target, WorkflowToken, shortened
+from bot.core.model import Actor, Integration, Target, WorkflowToken, shortened
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
-from bot.core.workflows.tokens import create_token, is_asked, list_tokens, read_days, revoke_token
+from bot.core.workflows.tokens import (
+    create_token,
+    find_kept_out,
+    is_asked,
+    list_tokens,
+    read_days,
+    revoke_token,
+)
 from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
     actions,
+    bold,
     button,
     code,
     context,
@@ -59,6 +68,7 @@ _NEXT = "token.next"
 _SIMILAR = "token.similar"
 _NEW = "token.new"
 _MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
+_MOST_KEPT_OUT = 20
 _WORDS_LIMIT = 200
 """Characters; what is looked for travels in each button."""
 _UNAPPROVED = (
@@ -142,8 +152,8 @@ def create_pressed(press: Press, surface: Surface, services: Services, actor: Ac
 
 
 def _create(services: Services, actor: Actor, target: Target, days: int) -> Message:
-    made = create_token(services.ports, actor, target, days)
-    return created(*made, services.base_url)
+    text, made = create_token(services.ports, actor, target, days)
+    return created(text, made, services.base_url, find_kept_out(services.ports, actor, made))
 
 
 def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
@@ -199,7 +209,9 @@ def _alike(target: Target, similar: Target, days: int) -> Message:
     return message(f"Is {target.in_words} different from {similar.in_words}?", [section(text), buttons])
 
 
-def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
+def created(
+    text: Secret, made: WorkflowToken, base_url: str | None, kept_out: Sequence[Integration] = ()
+) -> Message:
     """The only message that ever shows a token."""
     where = f", and `QUAYMASTER_URL` is {code(base_url)}" if base_url else ""
     target = made.target.in_words
@@ -213,8 +225,19 @@ def created(text: Secret, made: WorkflowToken, base_url: str | None) -> Message:
                 "and cannot be shown again. Whatever it fetches is recorded as a dependency."
             ),
             *([] if made.approved_by else [section(_UNAPPROVED)]),
+            *([section(_not_reached(made, kept_out))] if kept_out else []),
             context(f"Its id is {code(made.id)}. `/integrations token revoke {made.id}` ends it at once."),
         ],
+    )
+
+
+def _not_reached(made: WorkflowToken, kept_out: Sequence[Integration]) -> str:
+    """Which closed integrations of the target do not let the token in, and whom to ask."""
+    rows = [f"{bold(one.name)} (ask {mention(one.owner)})" for one in kept_out[:_MOST_KEPT_OUT]]
+    more = f" and {len(kept_out) - _MOST_KEPT_OUT} more" if len(kept_out) > _MOST_KEPT_OUT else ""
+    return (
+        f":lock: It does not fetch {', '.join(rows)}{more}: linked to {code(made.target.in_words)}, but for "
+        "linked targets only, and not yours. Each owner gets a message with *Allow*."
     )
 
 

@@ -179,11 +179,13 @@ class NotInstalled(NotPermitted):
 
 
 class LinkedOnly(NotPermitted):
-    """The integration is for linked targets only, and this target is not linked."""
+    """The integration is for linked targets only, and this target or token was not let in."""
 
-    def __init__(self, integration: Integration, target: Target | None) -> None:
+    def __init__(self, integration: Integration, target: Target | None, token_id: str = "") -> None:
+        """``token_id``: of one that was made after the target was linked."""
+        since = f", and was linked before token {token_id} was made" if token_id else ""
         super().__init__(
-            f"“{integration.name}” is for linked targets only.",
+            f"“{integration.name}” is for linked targets only{since}.",
             f"Ask its owner: /integrations link {integration.name} {_typed(target)}",
             (integration.owner,),
         )

@@ -478,6 +478,9 @@ class WorkflowToken:
     """When it was noticed that its creator has left: until somebody takes it over, it fetches nothing."""
     taken_over_from: str | None = None
     """The person who made it, and may have copied its text, when ``created_by`` took it over from them."""
+    kept_from: tuple[str, ...] = ()
+    """Ids of closed integrations that others had linked to its target before it was made: those links let it
+    in only when somebody with the right links or allows again."""
 
     def is_valid(self, at: datetime) -> bool:
         """True while it is neither revoked nor over."""

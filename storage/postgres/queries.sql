@@ -416,7 +416,8 @@ with fits as materialized (
             and doc ->> 'created_by' = %(created_by)s and not doc ? 'held_at'
             and doc ->> 'approved_by' is not distinct from %(approved_by)s
             and doc ->> 'declined_by' is not distinct from %(declined_by)s
-            and doc ->> 'taken_over_from' is not distinct from %(taken_over_from)s)
+            and doc ->> 'taken_over_from' is not distinct from %(taken_over_from)s
+            and coalesce(doc -> 'kept_from', '[]') = to_jsonb(%(kept_from)s::text[]))
        and exists (select from integrations where ws = %(ws)s and id = %(id)s and version = %(version)s)
        and (not %(is_fetch)s or not exists (
             select from bars where ws = %(ws)s and integration = %(id)s

@@ -246,6 +246,7 @@ def _parameters(use: Fetch, before: Head, extended: Extended) -> Parameters:
         "approved_by": use.token.approved_by,
         "declined_by": use.token.declined_by,
         "taken_over_from": use.token.taken_over_from,
+        "kept_from": list(use.token.kept_from),
         "is_fetch": is_fetch,
         "needs_link": use.needs_link and is_fetch,
         "target_key": link["target_key"],

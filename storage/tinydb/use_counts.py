@@ -146,6 +146,6 @@ def _is_token_same(present: WorkflowToken | None, known: WorkflowToken) -> bool:
         present.revoked_at is None
         and (present.expires_at, present.target, present.created_by, present.held_at)
         == (known.expires_at, known.target, known.created_by, known.held_at)
-        and (present.approved_by, present.declined_by, present.taken_over_from)
-        == (known.approved_by, known.declined_by, known.taken_over_from)
+        and (present.approved_by, present.declined_by, present.taken_over_from, present.kept_from)
+        == (known.approved_by, known.declined_by, known.taken_over_from, known.kept_from)
     )

@@ -48,25 +48,6 @@ def test_creation_is_recorded(team):
     assert said in team.command("history").text
 
 
-def test_token_for_a_closed_integrations_target_is_the_owners_to_make(free):
-    """A member cannot open what is for linked targets only by making a token of one of them."""
-    free.add("closed", owner=COLLEAGUE)
-    free.link("closed", "project", "web-shop")
-    with free.store.change(ACME) as change:
-        change.put(replace(free.find("closed"), linked_only=True))
-    shown = free.command("token create project web-shop")
-    recorded = free.events()[0]
-    other = free.command("token create project other")
-    owners = free.command("token create project web-shop", COLLEAGUE)
-    admins = free.command("token create project web-shop", ADMIN)
-
-    assert "project web-shop is linked to “closed”, which is for linked targets only" in shown.text
-    assert f"<@{COLLEAGUE}>" in shown.text
-    assert recorded == (MEMBER, "token.create", "refused")
-    assert TOKEN_SHAPE.search(shown.text) is None
-    assert all(TOKEN_SHAPE.search(one.text) for one in (other, owners, admins))
-
-
 @pytest.mark.parametrize(("typed", "days"), [("", 90), ("1", 1), ("365", 365), ("007", 7)])
 def test_days_are_kept(team, typed, days):
     """A token lasts as long as was typed, 90 days when nothing was."""

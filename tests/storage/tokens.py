@@ -29,7 +29,7 @@ def token(token_id: str = TOKEN_ID, target: Target = PROJECT, age: timedelta = t
 
 def full_token() -> WorkflowToken:
     """A token in which no field has its default."""
-    decided = ("U3", "U4", NOON, "U5")
+    decided = ("U3", "U4", NOON, "U5", ("0" * 32,))
     return WorkflowToken(TOKEN_ID, "cd" * 32, PROJECT, "U2", NOON, NOON + DAY, NOON, NOON, 2, *decided)
 
 

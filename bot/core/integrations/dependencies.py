@@ -138,7 +138,7 @@ def link_target(
     with ports.store.change(actor.workspace) as change:
         integration = _named(change, name)
         known = change.dependencies.get(integration.id, target)
-        replaces = _replaced_by(change, integration, target)
+        replaces = _replaced_by(change, integration, target, known)
         asks = _owners_to_ask(actor, integration, replaces)
         granted_by = None if asks else actor.user_id
         dependency = _linked(actor, integration, target, known, granted_by)
@@ -148,7 +148,8 @@ def link_target(
         if granted_by and replaces and not is_sure:
             return Linked(integration, dependency, was_new, replaces=replaces, is_kept=False)
         is_barred = change.dependencies.bar(integration.id, target) is not None
-        if dependency != known or (granted_by and is_barred):
+        is_let_in = _is_kept_out(change, actor, integration, target) or is_barred
+        if dependency != known or (granted_by and is_let_in):
             _keep_link(change, actor, integration, dependency, replaces, asks)
         tokens = _let_in(change, actor, integration, target) if granted_by else ()
     return Linked(integration, dependency, was_new, tokens, replaces, asks)
@@ -188,8 +189,12 @@ def _tell(change: Change, actor: Actor, user_id: str, done: Event) -> None:
         change.put(News(new_id(), user_id, actor.at, done))
 
 
-def _replaced_by(reading: Reading, integration: Integration, target: Target) -> Integration | None:
+def _replaced_by(
+    reading: Reading, integration: Integration, target: Target, known: Dependency | None
+) -> Integration | None:
     """What the target uses at this server now, and would not get any more after a link."""
+    if known and known.granted_by:
+        return None
     now = answering(reading, integration.server, target)
     if now is None or now.integration.id == integration.id or now.dependency is None:
         return None
@@ -223,13 +228,14 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
         known = change.dependencies.get(integration_id, target)
         if known is None:
             raise _not_linked(change, integration, target)
-        replaces = _replaced_by(change, integration, target)
+        replaces = _replaced_by(change, integration, target, known)
         # Who noted it has the right over what they own, so only the other owner's is needed.
         needed = [integration.owner, *([replaces.owner] if replaces else [])]
         theirs = [one for one in needed if may(actor, Action.ALLOW, one)]
         is_allowed = bool(theirs) and set(needed) <= {*theirs, known.added_by}
-        if is_allowed and not known.granted_by:
-            known = replace(known, granted_by=actor.user_id)
+        is_news = not known.granted_by or _is_kept_out(change, actor, integration, target)
+        if is_allowed and is_news:
+            known = replace(known, granted_by=known.granted_by or actor.user_id)
             done = event(actor, Action.ALLOW, integration, target=target, person=known.added_by)
             change.put(known)
             change.record(done)
@@ -242,11 +248,27 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
 
 
 def _let_in(
-    reading: Reading, actor: Actor, integration: Integration, target: Target
+    change: Change, actor: Actor, integration: Integration, target: Target
 ) -> tuple[WorkflowToken, ...]:
-    """The valid tokens that a granted link to a closed integration lets in."""
-    tokens = reading.tokens.of_target(target) if integration.linked_only else ()
-    return tuple(one for one in tokens if one.is_valid(actor.at))
+    """Let the valid tokens in that were kept out before; returns those that a granted link lets in."""
+    found = []
+    for token in _working_tokens(change, actor, target):
+        is_kept_out = integration.id in token.kept_from
+        if is_kept_out:
+            kept_from = tuple(one for one in token.kept_from if one != integration.id)
+            change.put(replace(token, kept_from=kept_from))
+        if is_kept_out or integration.linked_only:
+            found.append(token)
+    return tuple(found)
+
+
+def _is_kept_out(reading: Reading, actor: Actor, integration: Integration, target: Target) -> bool:
+    """True when a link that is there already does not let every token of the target in."""
+    return any(integration.id in one.kept_from for one in _working_tokens(reading, actor, target))
+
+
+def _working_tokens(reading: Reading, actor: Actor, target: Target) -> list[WorkflowToken]:
+    return [one for one in reading.tokens.of_target(target) if one.is_valid(actor.at)]
 
 
 def _named(reading: Reading, name: str) -> Integration:
@@ -371,8 +393,19 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
         change.remove(bar)
         if bar.removed and change.dependencies.get(integration_id, target) is None:
             change.put(bar.removed)
+            _keep_out_new(change, actor, integration, bar)
         change.record(event(actor, Action.RESTORE, integration, target=target))
     return True
+
+
+def _keep_out_new(change: Change, actor: Actor, integration: Integration, bar: Bar) -> None:
+    """A token that was made in the meantime is let in by nobody: what is put back was granted before it."""
+    if not integration.linked_only:
+        return
+    for token in _working_tokens(change, actor, bar.target):
+        is_admins = token.approved_by == token.created_by
+        if token.created_at >= bar.at and not is_admins and integration.id not in token.kept_from:
+            change.put(replace(token, kept_from=(*token.kept_from, integration.id)))
 
 
 def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Target) -> str | None:

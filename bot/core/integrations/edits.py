@@ -131,7 +131,12 @@ def who_remains(ports: Ports, actor: Actor, integration_id: str) -> Remaining:
     granted = [row for row in reading.dependencies.page(integration_id, 0, 1000).rows if row.granted_by]
     rows = tuple(granted[:_MOST_REMAINING])
     tokens = {
-        row.target: tuple(one.id for one in reading.tokens.of_target(row.target) if one.is_valid(actor.at))
+        row.target: tuple(
+            one.id
+            for one in reading.tokens.of_target(row.target)
+            if one.is_valid(actor.at)
+            and (integration.id not in one.kept_from or one.is_own_of(integration.owner))
+        )
         for row in rows
     }
     own = _let_in_by_owner(reading, actor, integration, {row.target for row in granted})

@@ -73,12 +73,14 @@ def fetch_named(ports: Ports, caller: Caller, name: str) -> HandOut:
 
 def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
     """
-    Hand out what answers for each server that the caller's target depends on: all or nothing.
+    Hand out what answers for each server that the caller's target depends on.
 
-    The deadline is one for all, because a thread waits for it.
+    The deadline is one for all, because a thread waits for it. What the caller may not fetch is left out:
+    anybody could have noted it, and would stop everybody's pipelines of this target. That is in the history.
 
     Raises:
         NotFound: The target depends on nothing.
+        NotPermitted: It depends on nothing that the caller may fetch.
         Ambiguous, and as ``fetch_at``.
     """
     end = time.monotonic() + _DEADLINE_S
@@ -89,10 +91,16 @@ def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
         )
     reading = ports.store.read(caller.workspace)
     servers = dict.fromkeys(one.integration.server for one in caller.candidates)
-    chosen = [
-        _decide(ports, caller, candidates_at(reading, server, caller.token.target), server)
-        for server in servers
-    ]
+    chosen: list[Candidate] = []
+    refused: list[NotPermitted] = []
+    for server in servers:
+        try:
+            candidates = candidates_at(reading, server, caller.token.target)
+            chosen.append(_decide(ports, caller, candidates, server))
+        except NotPermitted as error:
+            refused.append(error)
+    if not chosen:
+        raise refused[0]
     return [_hand_out(ports, caller, one, max(0.1, end - time.monotonic())) for one in chosen]
 
 

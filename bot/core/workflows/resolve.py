@@ -83,12 +83,13 @@ def obstacle(
     integration, dependency = candidate.integration, candidate.dependency
     if candidate.bar:
         return TargetRemoved(integration, candidate.bar)
-    if dependency and dependency.granted_by:
+    is_kept_out = token is not None and integration.id in token.kept_from
+    if dependency and dependency.granted_by and not is_kept_out:
         return None
     if token and token.is_own_of(integration.owner):
         return None
     if integration.linked_only:
-        return LinkedOnly(integration, target)
+        return LinkedOnly(integration, target, token.id if token and is_kept_out else "")
     if token is None or token.approved_by:
         return None
     return NotApproved(integration, token.target, token.id)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any
 
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, News, clock_actor, event
@@ -76,14 +76,14 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
     Make a token that speaks for a target.
 
     An admin's is approved; a member's asks the admins. Until one approves it, it reaches what its creator
-    owns and what owners link to its target.
+    owns and what owners link to its target. What is closed and was linked to the target before opens to it
+    only when somebody with the right says so: the owners are asked.
 
     Returns:
         Its text, which is never kept and so can be shown only now, and what is kept of it.
 
     Raises:
-        NotPermitted: Also when the target is linked to an integration for linked targets only that the actor
-            may link nothing to: the token would open it.
+        NotPermitted.
         Conflict: This very request was sent before, and made a token then.
     """
     require(ports, actor, Action.CREATE_TOKEN)
@@ -100,40 +100,40 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
     )
     try:
         with ports.store.change(actor.workspace) as change:
-            # Inside: an owner who links at this moment is told of the token, or it is not made.
+            # Inside: an owner who links at this moment is told of the token, or it is kept out.
             closed = _closed_to(change, actor, target)
-            if closed is None:
-                made = event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target)
-                change.remember(actor.request_id, token.id)
-                change.put(token)
-                change.record(made)
-                told = () if token.approved_by else (*actor.admins, channel_of(change))
-                for recipient in filter(None, told):
-                    change.put(News(new_id(), recipient, actor.at, made))
+            token = replace(token, kept_from=tuple(one.id for one in closed))
+            made = event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target)
+            change.remember(actor.request_id, token.id)
+            change.put(token)
+            change.record(made)
+            told = () if token.approved_by else (*actor.admins, channel_of(change))
+            for recipient in filter(None, told):
+                change.put(News(new_id(), recipient, actor.at, made))
+            for one in closed:
+                asked = event(actor, Action.CREATE_TOKEN, one, token_id=token.id, target=target)
+                change.put(News(new_id(), one.owner, actor.at, asked))
     except AlreadyDone as error:
         raise Conflict(
             f"This request made token {error.outcome} already, and its text was shown once.",
             f"If nobody copied it, revoke it and make another: /integrations token revoke {error.outcome}",
         ) from error
-    if closed is not None:
-        _refuse_closed(ports, actor, target, closed)
     return text, token
 
 
-def _closed_to(reading: Reading, actor: Actor, target: Target) -> Integration | None:
-    """An integration that the target is linked to and the actor may link nothing to."""
+def _closed_to(reading: Reading, actor: Actor, target: Target) -> tuple[Integration, ...]:
+    """What others let the target fetch, and is closed to the actor: a token must not open it to them."""
     uses = reading.dependencies.of_target(target)
-    return next((use.integration for use in uses if not may_link(actor, use.integration)), None)
+    granted = [use.integration for use in uses if use.dependency.granted_by]
+    return tuple(one for one in granted if not may_link(actor, one))
 
 
-def _refuse_closed(ports: Ports, actor: Actor, target: Target, integration: Integration) -> NoReturn:
-    """Record that somebody tried to make a token for a closed integration's target, and raise."""
-    message = (
-        f"{target.in_words} is linked to “{integration.name}”, which is for linked targets "
-        "only: its owner or an admin makes the tokens of those."
-    )
-    error = NotPermitted(message, "Ask its owner.", (integration.owner, *actor.admins))
-    refuse(ports, actor, Action.CREATE_TOKEN, error, integration, target=target)
+def find_kept_out(ports: Ports, actor: Actor, token: WorkflowToken) -> tuple[Integration, ...]:
+    """The closed integrations that are linked to a token's target and keep it out, sorted by name key."""
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    uses = reading.dependencies.of_target(token.target)
+    return tuple(one.integration for one in uses if one.integration.id in token.kept_from)
 
 
 def list_tokens(ports: Ports, actor: Actor, words: Iterable[str] = (), number: int = 0) -> TokenPage:

@@ -176,6 +176,11 @@ def take_over(change: Change, _: Integration) -> None:
     change.put(replace(token(), taken_over_from="U9"))
 
 
+def keep_out(change: Change, one: Integration) -> None:
+    """Keep the token from the integration."""
+    change.put(replace(token(), kept_from=(one.id,)))
+
+
 def leave(change: Change, _: Integration) -> None:
     """Hold the token, because its owner has left."""
     change.put(replace(token(), held_at=NOON))
@@ -197,7 +202,9 @@ def bar(change: Change, one: Integration) -> None:
     change.put(Bar(one.id, PROJECT, "U9", NOON))
 
 
-@pytest.mark.parametrize("meanwhile", [revoke, approve, give_away, take_over, leave, edit, remove, bar])
+@pytest.mark.parametrize(
+    "meanwhile", [revoke, approve, give_away, take_over, keep_out, leave, edit, remove, bar]
+)
 @pytest.mark.parametrize("fetched_before", [0, 1])
 def test_outdated_fetch_is_refused(
     store: Store, meanwhile: Callable[[Change, Integration], None], fetched_before: int
