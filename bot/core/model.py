@@ -14,7 +14,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
-from bot.core.secrets import SealContext, Sealed
+from bot.core.secrets import Sealed
 
 _BLANK = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 """Spaces that look like a space and are not equal to one."""
@@ -351,39 +351,6 @@ class Integration:
             return first
         old_on = (self.in_use_since + _OLD_AFTER).date()
         return min(first, old_on) if first else old_on
-
-
-def seal_context(workspace: Workspace, integration: Integration) -> SealContext:
-    """What the credential of an integration is bound to: an edit of any of it seals the credential again."""
-    return SealContext(
-        workspace.key,
-        integration.id,
-        server=integration.server.origin,
-        trusted_realms=" ".join(integration.trusted_realms),
-        ca=integration.ca or "",
-        access="linked" if integration.linked_only else "",
-    )
-
-
-def former_context(workspace: Workspace, integration: Integration) -> SealContext:
-    """What the former credential of an integration is bound to: the same, and being the former one."""
-    return seal_context(workspace, integration)._replace(field="former")
-
-
-def prepared_context(workspace: Workspace, integration: Integration) -> SealContext:
-    """What the prepared credential of an integration is bound to: the same, and being the prepared one."""
-    return seal_context(workspace, integration)._replace(field="prepared")
-
-
-def management_context(workspace: Workspace, integration: Integration) -> SealContext:
-    """What a management credential is bound to: where it goes, and being nothing else."""
-    return SealContext(
-        workspace.key,
-        integration.id,
-        field="management",
-        server=integration.server.origin,
-        ca=integration.ca or "",
-    )
 
 
 class TargetKind(StrEnum):

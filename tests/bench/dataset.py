@@ -19,9 +19,9 @@ from bot.core.model import (
     WorkflowToken,
     Workspace,
     new_id,
-    seal_context,
 )
 from bot.core.ports.store import Store
+from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret, hash_of, new_token, public_id
 from bot.registry.kind_table import KINDS
 from storage.sealing import Keyring, new_key, read_keys_file

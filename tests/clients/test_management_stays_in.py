@@ -10,7 +10,7 @@ import pytest
 
 from bot.core.errors import KeyringFailure
 from bot.core.integrations.credentials import PlainLogin, open_credential, seal_login
-from bot.core.model import management_context, prepared_context, seal_context
+from bot.core.seal_contexts import management_context, prepared_context, seal_context
 from bot.core.secrets import Secret
 from tests.fakes.outside import spellings
 from tests.fakes.workplace import ACME, SERVER

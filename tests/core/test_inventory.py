@@ -18,8 +18,8 @@ from bot.core.integrations.inventory import (
     get_integration,
     list_integrations,
 )
-from bot.core.model import seal_context
 from bot.core.queries import Filter, Window
+from bot.core.seal_contexts import seal_context
 from tests.core.actors import ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER, actor
 from tests.fakes.scripted_registry import REJECTED
 

@@ -35,8 +35,9 @@ from bot.core.integrations.rotation import (
     roll_back,
 )
 from bot.core.kinds import read_draft
-from bot.core.model import Target, TargetKind, former_context, prepared_context, seal_context
+from bot.core.model import Target, TargetKind
 from bot.core.ports import Ports
+from bot.core.seal_contexts import former_context, prepared_context, seal_context
 from bot.core.secrets import Sealed, Secret
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller

@@ -21,14 +21,11 @@ from bot.core.model import (
     TargetKind,
     Watch,
     Workspace,
-    former_context,
-    management_context,
     new_id,
-    prepared_context,
-    seal_context,
 )
 from bot.core.ports.store import Change, Store
 from bot.core.queries import Filter, HistoryQuery, Window
+from bot.core.seal_contexts import former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import SealContext, Sealed, Secret
 from storage.sealing import Keyring
 from storage.tinydb.durable_files import Disk

@@ -13,21 +13,11 @@ from typing import NamedTuple
 from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidFields
 from bot.core.kinds import Draft
-from bot.core.model import (
-    Actor,
-    Check,
-    FormerCredential,
-    Integration,
-    Outcome,
-    Workspace,
-    former_context,
-    management_context,
-    prepared_context,
-    seal_context,
-)
+from bot.core.model import Actor, Check, FormerCredential, Integration, Outcome, Workspace
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
+from bot.core.seal_contexts import former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import Credential, SealContext, Sealed, Secret
 
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")

@@ -38,10 +38,11 @@ from bot.core.integrations.prepared import (
 )
 from bot.core.integrations.rotation import RotationPlan, refuse_running
 from bot.core.kinds import Draft, Kind
-from bot.core.model import Actor, Integration, Outcome, management_context
+from bot.core.model import Actor, Integration, Outcome
 from bot.core.ports import Ports
 from bot.core.ports.drivers import Described, Order
 from bot.core.ports.registry import Login
+from bot.core.seal_contexts import management_context
 
 DEADLINE_S = 20.0
 """For one question to a registry, asked by a press or by the clock."""
