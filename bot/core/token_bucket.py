@@ -1,17 +1,29 @@
 """Token buckets: how often somebody may ask. Nobody waits in a thread; they are told how long to wait."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 _MINUTE_S = 60.0
 MOST_KEPT = 50_000
 """Buckets that are remembered; the oldest are forgotten first."""
 
 
+class Counter(Protocol):
+    """Counts what was taken, alone or together with the counters of other processes."""
+
+    def taken(self) -> Mapping[str, float]:
+        """Give what was taken since the last time: by bucket, how many seconds it takes to come back."""
+
+    def learn(self, debts: Mapping[str, float]) -> None:
+        """Know of what was taken anywhere: by bucket, in how many seconds everything will be back."""
+
+
 @dataclass(slots=True)
 class _Bucket:
     """What one token or address has left, as the moment at which everything will be back."""
 
+    key: Hashable
     full_at: float
     strikes: int = 0
     shut_until: float = 0.0
@@ -22,12 +34,14 @@ class _Bucket:
 
 
 class Buckets:
-    """A token bucket for each key, all of one size. The caller holds the lock."""
+    """A token bucket for each key, all of one size. The caller has the lock."""
 
     def __init__(self, a_minute: int, most: int = MOST_KEPT) -> None:
         self._every_s = _MINUTE_S / a_minute
         self._most = most
         self._kept: dict[Hashable, _Bucket] = {}
+        self._taken: dict[Hashable, float] | None = None
+        """In seconds, since the last time that it was asked for; ``None`` = nobody asks."""
 
     def of(self, key: Hashable, now: float) -> _Bucket:
         """The bucket of a key; a new or idle one is full."""
@@ -36,7 +50,7 @@ class Buckets:
             self._kept.pop(key, None)
             if len(self._kept) >= self._most:
                 self._forget(now)
-            bucket = self._kept[key] = _Bucket(now)
+            bucket = self._kept[key] = _Bucket(key, now)
         return bucket
 
     def take(self, bucket: _Bucket, now: float) -> float:
@@ -45,7 +59,20 @@ class Buckets:
         if full_at - now > _MINUTE_S + 1e-9:
             return full_at - now - _MINUTE_S
         bucket.full_at = full_at
+        if self._taken is not None:
+            self._taken[bucket.key] = self._taken.get(bucket.key, 0.0) + self._every_s
         return 0.0
+
+    def taken(self) -> Mapping[Hashable, float]:
+        """Give what was taken since the last time, in seconds by key; nothing the first time."""
+        taken, self._taken = self._taken, {}
+        return taken or {}
+
+    def learn(self, key: Hashable, debt_s: float, now: float) -> None:
+        """Know in how many seconds all of a key will be back, apart from what ``taken`` has not given yet."""
+        bucket = self.of(key, now)
+        mine_s = self._taken.get(key, 0.0) if self._taken else 0.0
+        bucket.full_at = max(bucket.full_at, now + debt_s + mine_s)
 
     def _forget(self, now: float) -> None:
         """Make room: forget every idle bucket, and the oldest if there is none."""

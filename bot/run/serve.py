@@ -24,7 +24,7 @@ from bot.slack.front import slack_front
 from bot.slack.members import SlackRates
 from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.socket_mode import SocketMode
-from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
+from bot.web.api.routing import WORKFLOWS_PATH, Rates, workflow_api
 from bot.web.health import Health, health_page
 from bot.web.secret_page import SECRETS_PATH, secret_page
 from bot.web.server import HEALTH_PATH, SLACK_PATH, WebServer, dispatcher, serve
@@ -114,10 +114,12 @@ def _serve_wired(
 def slack_app(settings: Settings, wired: Wired) -> App:
     """Build the Bolt app of the workspaces that are served."""
     secret = settings.slack_signing_secret
+    rates = _rates_of(settings, wired.services.rules)
+    wired.share(rates)
     return build_app(
         wired.services,
         signing_secret=secret.reveal() if secret else "",
-        rates=_rates_of(settings, wired.services.rules),
+        rates=rates,
         workspaces=_workspaces_of(wired),
         command_name=wired.command_name,
         doubt=wired.installed.find_out if wired.installed else None,
@@ -149,9 +151,11 @@ def mounts_of(
     health = health_page(
         lambda: next((trouble for check in asked if (trouble := check())), None), wired.store.notice
     )
+    rates = Rates()
+    wired.share(rates)
     mounts = {
         HEALTH_PATH: health,
-        WORKFLOWS_PATH: workflow_api(wired.services),
+        WORKFLOWS_PATH: workflow_api(wired.services, rates),
         SECRETS_PATH: secret_page(wired.services),
         **_install_pages(settings, wired),
     }

@@ -18,6 +18,7 @@ from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
 from bot.core.ports.store import Store
 from bot.core.secrets import Secret
+from bot.core.token_bucket import Counter
 from bot.core.workspace_rules import RuleBook, WorkspaceRules
 from bot.executor import BoundedExecutor
 from bot.registry.capacity import CappedRegistry
@@ -61,6 +62,8 @@ class Wired:
     command_name: CommandName
     seen: Seen | None
     """The signatures that any process has seen; ``None`` = one process serves, and remembers its own."""
+    share: Callable[[Counter], None]
+    """Lets how often somebody asks be counted by all processes together, where there are several."""
     installed: InstalledWorkspaces | None = None
     """Which workspaces have installed the app; ``None`` = the one of the bot token is served."""
 
@@ -125,7 +128,14 @@ def build_services(
         installed=installed,
     )
     seen = None if isinstance(store, TinyDBStore) else store.signatures
-    return Wired(services, store, executor, clockwork, client, people_lane, command_name, seen, installed)
+    share = _alone if isinstance(store, TinyDBStore) else store.rates.share
+    return Wired(
+        services, store, executor, clockwork, client, people_lane, command_name, seen, share, installed
+    )
+
+
+def _alone(_: Counter) -> None:
+    """Let a counter count alone."""
 
 
 def _rules_of(settings: Settings) -> WorkspaceRules:

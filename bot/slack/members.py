@@ -303,16 +303,36 @@ class SlackRates:
         a_minute = self._limit_of(workspace) if self._limit_of else self._a_minute
         with self._lock:
             now = self._clock()
-            people, workspaces = self._buckets.get(a_minute) or self._buckets.setdefault(
-                a_minute, _of_size(a_minute)
-            )
-            wait_s = people.take(people.of((workspace, user_id), now), now)
+            people, workspaces = self._of_size(a_minute)
+            wait_s = people.take(people.of(f"{workspace.key}/{user_id}", now), now)
             if wait_s:
                 raise TooOften(f"That is more than {a_minute} a minute; nothing was done.", wait_s)
-            wait_s = workspaces.take(workspaces.of(workspace, now), now)
+            wait_s = workspaces.take(workspaces.of(workspace.key, now), now)
         if wait_s:
             most = a_minute * PEOPLE_AT_ONCE
             raise TooOften(f"This workspace sends more than {most} a minute; nothing was done.", wait_s)
+
+    def taken(self) -> Mapping[str, float]:
+        """As ``Counter`` says: people and workspaces, apart by what a person may send."""
+        with self._lock:
+            return {
+                f"{a_minute} {key}": seconds
+                for a_minute, both in self._buckets.items()
+                for one in both
+                for key, seconds in one.taken().items()
+            }
+
+    def learn(self, debts: Mapping[str, float]) -> None:
+        """As ``Counter`` says."""
+        with self._lock:
+            now = self._clock()
+            for name, debt_s in debts.items():
+                a_minute, _, key = name.partition(" ")
+                people, workspaces = self._of_size(int(a_minute))
+                (people if "/" in key else workspaces).learn(key, debt_s, now)
+
+    def _of_size(self, a_minute: int) -> tuple[Buckets, Buckets]:
+        return self._buckets.get(a_minute) or self._buckets.setdefault(a_minute, _of_size(a_minute))
 
 
 def _of_size(a_minute: int) -> tuple[Buckets, Buckets]:

@@ -42,6 +42,7 @@ from storage.postgres.postgres_installations import PostgresInstallations
 from storage.postgres.reading import OneState, PostgresReading
 from storage.postgres.replicas import Replicas
 from storage.postgres.rows import dependency_of, token_of
+from storage.postgres.shared_rates import SharedRates
 from storage.postgres.signatures import SharedSignatures
 from storage.postgres.upkeep import fault_at_end, seal_again
 from storage.postgres.uses import Uses, workspace_of
@@ -113,6 +114,8 @@ class PostgresStore:
             raise
         self.signatures = SharedSignatures(self._ledger.pool)
         """The signatures of Slack's requests that any process has seen."""
+        self.rates = SharedRates(self._ledger.pool)
+        """How often people and workflows ask any process."""
         self._leadership = Leadership(url)
         self._closed = threading.Event()
         self._clocks = [
@@ -190,6 +193,7 @@ class PostgresStore:
         self._uses.flush()
         with suppress(QuaymasterError):
             self.signatures.forget_old(now())
+            self.rates.forget_old()
 
     def notice(self) -> str | None:
         """Nothing: it is made for as much as its disk takes."""
@@ -203,6 +207,7 @@ class PostgresStore:
         """Write last uses, and let go of the connections."""
         self._closed.set()
         self._leadership.close()
+        self.rates.close()
         for thread in self._clocks:
             thread.join(PATIENCE_S)
         self.flush()

@@ -524,6 +524,16 @@ insert into seen_signatures (signature, at) values (%(signature)s, %(at)s) on co
 -- name: forget_signatures
 delete from seen_signatures where at < %(before)s
 
+-- name: share_rates
+insert into rates as r (bucket, debt_s, at)
+select n.bucket, n.taken, clock_timestamp() from unnest(%(buckets)s::text[], %(taken)s::float8[]) n(bucket, taken)
+on conflict (bucket) do update
+set debt_s = greatest(0, r.debt_s - extract(epoch from excluded.at - r.at)) + excluded.debt_s, at = excluded.at
+returning bucket, debt_s
+
+-- name: forget_rates
+delete from rates where at < clock_timestamp() - interval '1 hour'
+
 -- name: lead
 -- Held once however often it is asked for: what a session holds already is not taken again.
 select exists (

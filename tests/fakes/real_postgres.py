@@ -42,7 +42,7 @@ TABLES = (
         "tokens",
         "integrations",
     ),
-    *("workspaces", "keys", "seen_signatures", "installations", "oauth_states", "replicas"),
+    *("workspaces", "keys", "seen_signatures", "installations", "oauth_states", "replicas", "rates"),
 )
 """All that hold rows, those that refer to others before them."""
 

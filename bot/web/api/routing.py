@@ -15,7 +15,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
@@ -109,6 +109,22 @@ class Rates:
             delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** (bucket.strikes - 1))
             bucket.shut_until = now + delay_s
         raise TooOften("This workflow token is not valid, like many others from this address.", delay_s)
+
+    def taken(self) -> Mapping[str, float]:
+        """As ``Counter`` says: the tokens, and the addresses without their delays."""
+        with self._lock:
+            return {
+                **{f"token {key}": seconds for key, seconds in self._asks.taken().items()},
+                **{f"address {key}": seconds for key, seconds in self._failures.taken().items()},
+            }
+
+    def learn(self, debts: Mapping[str, float]) -> None:
+        """As ``Counter`` says."""
+        with self._lock:
+            now = self._clock()
+            for name, debt_s in debts.items():
+                kind, _, key = name.partition(" ")
+                (self._asks if kind == "token" else self._failures).learn(key, debt_s, now)
 
 
 def _network_of(address: str) -> str:
