@@ -13,7 +13,16 @@ from typing import NoReturn, TypeVar
 
 from bot.core.access import require
 from bot.core.audit import Action, Event, News, event, refusal
-from bot.core.errors import Busy, Conflict, NotFound, NotPermitted, RegistryFailure, TokenRefused, UseOutdated
+from bot.core.errors import (
+    Busy,
+    Conflict,
+    NotFound,
+    NotPermitted,
+    RegistryFailure,
+    TokenHeld,
+    TokenRefused,
+    UseOutdated,
+)
 from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.rotation import note_fetched
@@ -177,7 +186,7 @@ def _use(
         try:
             _record(ports, caller, candidate, action)
         except UseOutdated:
-            candidate = _by_now(ports, caller, candidate.integration)
+            caller, candidate = _by_now(ports, caller, candidate.integration)
         else:
             return candidate.integration, login, answer
     raise _changed(candidate.integration)
@@ -261,9 +270,9 @@ def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> In
     return integration
 
 
-def _by_now(ports: Ports, caller: Caller, read: Integration) -> Candidate:
+def _by_now(ports: Ports, caller: Caller, read: Integration) -> tuple[Caller, Candidate]:
     """
-    Return what answers now, when only its login is another than when the fetch was decided.
+    Return who speaks and what answers now, when it is the same integration that may be fetched.
 
     Raises:
         NotFound, Busy, TokenRefused, NotPermitted: What else is not as it was.
@@ -272,15 +281,17 @@ def _by_now(ports: Ports, caller: Caller, read: Integration) -> Candidate:
     token = reading.tokens.get(caller.token.id)
     if token is None or not token.is_valid(caller.at):
         raise TokenRefused
+    if token.held_at:
+        raise TokenHeld(token.created_by)
     now = reading.integrations.get(read.id)
     if now is None:
         raise_gone(reading, read)
-    candidate = candidate_of(reading, now, caller.token.target)
-    if error := obstacle(candidate, caller.token.target, caller.token):
+    candidate = candidate_of(reading, now, token.target)
+    if error := obstacle(candidate, token.target, token):
         raise error
     if (now.name, now.server) != (read.name, read.server):
         raise _changed(read)
-    return candidate
+    return replace(caller, token=token), candidate
 
 
 def _changed(read: Integration) -> Busy:

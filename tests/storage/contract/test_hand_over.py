@@ -28,7 +28,8 @@ class Office:
     """A store, what people own, and a token of Lena's."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
-        self.ports = Ports(store, KEYRING, ScriptedRegistry(), clock)
+        self.registry = ScriptedRegistry()
+        self.ports = Ports(store, KEYRING, self.registry, clock)
         self.text = create_token(self.ports, LENA, PROJECT, 90)[0].reveal()
         self.add("lenas", LENA)
         self.add("closed", MARCO, linked_only=True)
@@ -127,3 +128,26 @@ def test_what_it_loses_is_known_before(store: Store, clock: Clock) -> None:
     assert {key: [one.name for one in lost] for key, lost in plan.losses.items()} == {
         office.text[3:11]: ["lenas"]
     }
+
+
+@pytest.mark.parametrize("fetched_before", [0, 1])
+def test_token_given_while_its_login_is_got_gets_nothing(
+    store: Store, clock: Clock, fetched_before: int
+) -> None:
+    """A fetch that its maker's right decided is not answered once the token is somebody else's."""
+    office = Office(store, clock)
+    [office.fetch("lenas") for _ in range(fetched_before)]
+    office.registry.meanwhile = lambda: office.give(LENA, MARCO)
+    with pytest.raises(NotApproved):
+        office.fetch("lenas")
+
+    used = store.read(T1).dependencies.of_target(PROJECT)
+    assert len(used) == fetched_before
+
+
+def test_token_approved_while_its_login_is_got_is_answered(office: Office) -> None:
+    """A token that an admin decides on at that moment gets what it may have by then."""
+    link_target(office.ports, MARCO, "open", PROJECT)
+    office.registry.meanwhile = lambda: approve_token(office.ports, ADMIN, office.text[3:11])
+
+    assert office.fetch("open") == "open"

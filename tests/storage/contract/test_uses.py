@@ -168,7 +168,7 @@ def approve(change: Change, _: Integration) -> None:
 
 def give_away(change: Change, _: Integration) -> None:
     """Give the token to somebody else."""
-    change.put(replace(token(), created_by="U9", taken_over_from="U1"))
+    change.put(replace(token(), created_by="U9"))
 
 
 def take_over(change: Change, _: Integration) -> None:
