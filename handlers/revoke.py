@@ -121,9 +121,10 @@ def _preview(found: Exposure, note: str = "") -> Message:
         return notice(
             f"{whose} has no working workflow token and no integration. There is nothing to revoke."
         )
-    lines = [f"*These workflow tokens end*, for {whose}:"]
+    lines = [
+        f"*These workflow tokens end*, for {whose}:" if found.tokens else f"{whose} has no working token."
+    ]
     lines += [f"• {code(one.id)} for {code(one.target.in_words)}, {made_by(one)}" for one in found.tokens]
-    lines += [] if found.tokens else ["none"]
     hit = f"{len(found.targets)} target{'s' * (len(found.targets) != 1)}"
     stops = (
         f"{hit} can fetch nothing with these tokens until somebody makes new ones." if found.tokens else ""
@@ -135,7 +136,8 @@ def _preview(found: Exposure, note: str = "") -> Message:
         found.leak.integration,
         found.fingerprint,
     )
-    title = "Revoke everything?"
+    title = "Revoke everything?" if found.tokens else "Tell the owners?"
+    final = "Revoking cannot be undone. It does not" if found.tokens else "This does not"
     blocks = [
         header(title),
         *([context(note)] if note else []),
@@ -144,12 +146,8 @@ def _preview(found: Exposure, note: str = "") -> Message:
         *paragraphs(
             _cut(["*To be rotated, because their logins may be known:*", *_named(found.integrations)])
         ),
-        context(
-            "Revoking cannot be undone. It does not change any login at a registry: rotate those after it."
-        ),
-        actions(
-            button("Revoke everything", _CONFIRM, pack(asked), style="danger"), button("Cancel", _CANCEL)
-        ),
+        context(f"{final} change any login at a registry: rotate those after it."),
+        actions(button(title[:-1], _CONFIRM, pack(asked), style="danger"), button("Cancel", _CANCEL)),
     ]
     return message(title, blocks)
 

@@ -81,6 +81,18 @@ def test_person_is_revoked(office):
         fetch(office, text, "my_registry")
 
 
+def test_without_a_token_the_owners_are_told(office):
+    """Nothing can be ended, and it is not offered: the button tells who owns what was known to the person."""
+    preview = office.command(f"revoke everything <@{MEMBER}|somebody>", ADMIN)
+    done = office.press("Tell the owners", ADMIN)
+    deliver(office)
+
+    assert "has no working token" in preview.text
+    assert "Revoke everything" not in preview.text
+    assert "0 workflow tokens ended" in done.text
+    assert "may be known to others" in office.seen(MEMBER).text
+
+
 def test_integration_is_revoked(office):
     """The tokens of everything that depends on an integration end; it alone must be rotated."""
     reaching, other = token(office), token(office, STAGING)
@@ -140,7 +152,7 @@ def test_members_revoke_only_their_own(office):
     own = office.command(f"revoke everything <@{MEMBER}|me>")
 
     assert all("Only a workspace admin may revoke everything" in one for one in said)
-    assert "Revoke everything?" in own.text
+    assert "To be rotated" in own.text
     assert fetch(office, text, "my_registry")
     assert office.events().count((MEMBER, "token.revoke_all", "refused")) == 3
 
