@@ -74,9 +74,14 @@ def message(line: str, blocks: Sequence[Block]) -> Message:
     return {"response_type": "ephemeral", "text": cut(escape(line), 3000), "blocks": list(blocks)}
 
 
+def marked(text: str, blocks: Sequence[Block]) -> Message:
+    """As ``message``, with a line of mrkdwn: Slack shows the people in it by name."""
+    return {**message("", blocks), "text": cut(text, 3000)}
+
+
 def notice(text: str) -> Message:
     """A message of one paragraph of mrkdwn."""
-    return {**message("", [section(text)]), "text": cut(text, 3000)}
+    return marked(text, [section(text)])
 
 
 def posted(drawn: Message) -> Message:

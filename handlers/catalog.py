@@ -24,8 +24,8 @@ from handlers.blocks import (
     escape,
     header,
     labelled,
+    marked,
     menu,
-    message,
     pack,
     read_value,
     section,
@@ -118,7 +118,7 @@ def _listed(integration: Integration, found: Repositories, shelf: _Shelf) -> Mes
         stopped = f"The registry has more: reading stopped at {len(found.names)}."
         blocks.append(context(escape(found.cut_reason or stopped)))
     pages = turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(shelf, page=number)))
-    return message(f"{bold(integration.name)}: {total}".replace("*", ""), [*blocks, *pages])
+    return marked(f"{bold(integration.name)}: {total}", [*blocks, *pages])
 
 
 def _tags_menu(shelf: _Shelf, page: NumberedPage[str]) -> list[Block]:

@@ -38,6 +38,7 @@ from handlers.blocks import (
     code,
     context,
     escape,
+    marked,
     message,
     notice,
     pack,
@@ -269,7 +270,7 @@ def _form_view(integration: Integration, kind: Kind) -> View:
 def _ready(integration: Integration) -> Message:
     text = f"Quaymaster can make credentials for {bold(integration.name)}."
     hint = f"By the clock: `{COMMAND} rotate {integration.name} every 90 days`"
-    return message(text.replace("*", ""), [section(text), _row(integration), context(hint)])
+    return marked(text, [section(text), _row(integration), context(hint)])
 
 
 def _row(integration: Integration) -> Block:

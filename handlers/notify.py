@@ -27,8 +27,8 @@ from handlers.blocks import (
     code,
     context,
     escape,
+    marked,
     mention,
-    message,
     notice,
     posted,
     section,
@@ -138,7 +138,7 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
     more = len(events) - len(lines)
     lines += [f"… and {more} more"] if more else []
     preview = lines[0] if len(events) == 1 else f"{lines[0]} … and {len(events) - 1} more"
-    return posted({**message("", [section("\n".join(lines))]), "text": preview})
+    return posted(marked(preview, [section("\n".join(lines))]))
 
 
 def draw_closed(channel: str) -> Message:
@@ -160,8 +160,7 @@ def _health(reading: Reading, events: Sequence[Event]) -> Message:
         blocks += _one(reading, present[0], health)
     elif health is not Health.WORKS:
         blocks += _several(reading, present, health)
-    plain = heading.replace("*", "").replace("`", "").replace("&amp;", "&")
-    return message(plain, blocks)
+    return marked(heading, blocks)
 
 
 def _one(reading: Reading, integration: Integration, health: Health) -> list[Block]:
@@ -210,7 +209,7 @@ def _ends(reading: Reading, events: Sequence[Event]) -> Message:
         blocks.append(section(f"*It hits:*\n{hit}" if hit else "Nothing depends on it."))
         name, value = present[0].name, present[0].id
         blocks.append(actions(button("Edit", EDIT, value, label=f"Edit {name}")))
-    return message(lines[0].replace("*", ""), blocks)
+    return marked(lines[0], blocks)
 
 
 def _names(names: Sequence[str]) -> str:

@@ -13,8 +13,8 @@ from handlers.blocks import (
     actions,
     bold,
     context,
+    marked,
     mention,
-    message,
     pack,
     plain,
     section,
@@ -55,7 +55,7 @@ def draw_owners(reading: Reading, group: Sequence[News]) -> Message:
     blocks = [block for text, more in told for block in (section(text), *more)]
     rest = len(group) - len(told)
     blocks += [section(f"… and {rest} more")] if rest else []
-    return {**message("", blocks), "text": told[0][0]}
+    return marked(told[0][0], blocks)
 
 
 def _told(reading: Reading, news: News) -> tuple[str, list[Block]]:

@@ -13,8 +13,8 @@ from handlers.blocks import (
     button,
     code,
     context,
+    marked,
     mention,
-    message,
     pack,
     pack_link,
     section,
@@ -53,7 +53,7 @@ def draw_requests(events: Sequence[Event]) -> Message:
     blocks = [block for text, more in told for block in (section(text), *more)]
     rest = len(events) - len(told)
     blocks += [section(f"… and {rest} more")] if rest else []
-    return message(told[0][0].replace("*", "").replace("`", ""), blocks)
+    return marked(told[0][0], blocks)
 
 
 def let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:

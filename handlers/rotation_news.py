@@ -19,6 +19,7 @@ from handlers.blocks import (
     cut,
     escape,
     header,
+    marked,
     mention,
     message,
     pack,
@@ -63,7 +64,7 @@ def rotation_message(progress: Progress) -> Message:
     if former := integration.former:
         blocks.append(context(f"Begun {when(former.replaced_at)} by {mention(former.replaced_by)}"))
     blocks.append(actions(*_buttons(progress)))
-    return message(line.replace("*", ""), blocks)
+    return marked(line, blocks)
 
 
 def how_far(progress: Progress) -> str:

@@ -123,8 +123,8 @@ def test_works_again_is_told(team, registry, clockwork):
     pass_time(team, clockwork, hours=7)
 
     assert [text.splitlines()[0] for text in said(team)[1:]] == [
-        ":x: registry.example.com refuses the login of harbor.",
-        ":white_check_mark: harbor works again.",
+        ":x: `registry.example.com` refuses the login of *harbor*.",
+        ":white_check_mark: *harbor* works again.",
     ]
 
 

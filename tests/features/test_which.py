@@ -128,7 +128,8 @@ def test_tokens_that_get_something_else_are_named(free):
     """For a target, each of its tokens that gets something else is named with what it gets."""
     free.command("token create project web-shop", MEMBER)
     free.command("token create project web-shop", COLLEAGUE)
-    mine, theirs = [one.id for one in reversed(free.store.read(ACME).tokens.of_target(WEB_SHOP))]
+    made = {one.created_by: one.id for one in free.store.read(ACME).tokens.of_target(WEB_SHOP)}
+    mine, theirs = made[MEMBER], made[COLLEAGUE]
     opened = free.command(f"which {IMAGE} project web-shop")
     close(free)
     closed = free.command(f"which {IMAGE} project web-shop")
