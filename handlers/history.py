@@ -21,7 +21,19 @@ from bot.core.integrations.inventory import get_integration, nearest_names, read
 from bot.core.model import Actor, Role, quoted
 from bot.core.queries import HistoryPage, HistoryQuery
 from bot.services import Services
-from handlers.blocks import Message, actions, button, context, header, message, notice, pack, section, unpack
+from handlers.blocks import (
+    Message,
+    actions,
+    button,
+    code,
+    context,
+    header,
+    message,
+    notice,
+    pack,
+    section,
+    unpack,
+)
 from handlers.phrases import history_line
 from handlers.routes import COMMAND, Press, Routes, Verb, Words, read_words
 from handlers.surfaces import Surface
@@ -35,6 +47,20 @@ _WORDS_LIMIT = 200
 _PERSON = re.compile(r"<@(\w+)(?:\|([^>]*))?>")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TARGET_KINDS = ("project", "environment", "env", "image")
+_DONE = {
+    "added": (Action.ADD, Action.IMPORT),
+    "edited": (Action.EDIT,),
+    "deleted": (Action.DELETE,),
+    "tested": (Action.TEST,),
+    "rotated": (Action.ROTATE, Action.RETIRE, Action.ROLL_BACK),
+    "linked": (Action.LINK, Action.NOTE, Action.ALLOW, Action.RESTORE),
+    "unlinked": (Action.UNLINK,),
+    "fetched": (Action.FETCH,),
+    "given": (Action.GIVE, Action.GIVE_ALL, Action.ORPHAN),
+    "revoked": (Action.REVOKE_TOKEN, Action.REVOKE_ALL),
+}
+"""What the words mean that say what was done."""
+_ACTIONS = {word: frozenset(one.value for one in actions) for word, actions in _DONE.items()}
 _MOST_EXPORTED = 100_000
 _COLUMNS = ("sequence", "at", "actor", "action", "result", "integration", "what")
 
@@ -42,8 +68,11 @@ _COLUMNS = ("sequence", "at", "actor", "action", "result", "integration", "what"
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and the export."""
     summary = "who did what, when; refused attempts too"
-    more = "Everything that you give must fit. A deleted integration is found by its name."
-    usage = "[NAME] [@person] [project|environment|image TARGET] [token ID] [since DATE] [until DATE]"
+    words = ", ".join(code(word) for word in (*_DONE, "refused"))
+    more = f"Words for what was done: {words}. Everything that you give must fit."
+    usage = (
+        "[NAME] [deleted] [@person] [project|environment|image TARGET] [token ID] [since DATE] [until DATE]"
+    )
     verb = Verb(
         "history", history, usage, "my_registry since 2026-10-01", summary, ("log", "audit"), more=more
     )
@@ -116,6 +145,10 @@ def _read_question(text: str, usage: str = "") -> HistoryQuery:
             query = _with_date(query, lower, words.pop(0), usage)
         elif lower == "token" and words:
             query = replace(query, actor=f"token {words.pop(0)}")
+        elif lower in _ACTIONS:
+            query = replace(query, actions=query.actions | _ACTIONS[lower])
+        elif lower == "refused":
+            query = replace(query, is_refused=True)
         elif lower in _TARGET_KINDS and words:
             query = replace(query, target=read_target(lower, words.pop(0)))
         else:

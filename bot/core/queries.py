@@ -182,6 +182,10 @@ class HistoryQuery:
     target: Target | None = None
     since: datetime | None = None
     until: datetime | None = None
+    actions: frozenset[str] = frozenset()
+    """Kinds of actions, as ``Event`` has them; empty = every kind."""
+    is_refused: bool = False
+    """True: only attempts that were refused."""
     before: int | None = None
     """Only entries of a lower sequence: ``HistoryPage.older`` of the page before."""
     size: int = 10

@@ -239,6 +239,7 @@ select hash, seal, sequence, doc from audit
 where ws = %(ws)s and sequence < coalesce(%(before)s, 9223372036854775807)
   and (%(actor)s::text is null or actor = %(actor)s)
   and (%(target_kind)s::smallint is null or (target_kind = %(target_kind)s and target_name = %(target_name)s))
+  and (%(actions)s::text[] is null or action = any(%(actions)s)) and (not %(is_refused)s or not is_done)
   and (%(since)s::timestamptz is null or at >= %(since)s) and (%(until)s::timestamptz is null or at < %(until)s)
 order by sequence desc limit %(size)s + 1
 
@@ -259,6 +260,7 @@ select a.hash, a.seal, a.sequence, a.doc from found join audit a on a.ws = %(ws)
 where a.sequence < coalesce(%(before)s, 9223372036854775807)
   and (%(actor)s::text is null or a.actor = %(actor)s)
   and (%(target_kind)s::smallint is null or (a.target_kind = %(target_kind)s and a.target_name = %(target_name)s))
+  and (%(actions)s::text[] is null or a.action = any(%(actions)s)) and (not %(is_refused)s or not a.is_done)
   and (%(since)s::timestamptz is null or a.at >= %(since)s) and (%(until)s::timestamptz is null or a.at < %(until)s)
 order by a.sequence desc limit %(size)s + 1
 
@@ -272,6 +274,11 @@ select sequence, hash from audit where ws = %(ws)s order by sequence desc limit 
 select hash, seal, sequence, doc from audit
 where ws = %(ws)s and integration = %(id)s and action = 'integration.delete' and is_done
 order by sequence desc limit 1
+
+-- name: deletions
+select hash, seal, sequence, doc from audit
+where ws = %(ws)s and action = 'integration.delete' and is_done
+order by sequence desc limit %(size)s
 
 -- name: deletion_named
 select hash, seal, sequence, doc from audit

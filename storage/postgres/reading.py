@@ -216,6 +216,8 @@ class _HistoryRows:
             actor=query.actor,
             since=query.since,
             until=query.until,
+            actions=sorted(query.actions) or None,
+            is_refused=query.is_refused,
             size=query.size,
             **target,
             **about,
@@ -225,6 +227,9 @@ class _HistoryRows:
 
     def deletion(self, integration_id: str) -> AuditEntry | None:
         return _first(entry_of, self._asked.ask("deletion", id=integration_id))
+
+    def deletions(self, most: int) -> tuple[AuditEntry, ...]:
+        return tuple(entry_of(*row) for row in self._asked.ask("deletions", size=most))
 
     def deletion_named(self, name: str) -> AuditEntry | None:
         return _first(entry_of, self._asked.ask("deletion_named", key=name_key(name)))

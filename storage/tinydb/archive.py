@@ -8,6 +8,7 @@ holds an entry follows from its number.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from bot.core.audit import Action, AuditEntry, Result, former_name
@@ -200,11 +201,15 @@ def _question_of(snapshot: Snapshot, query: HistoryQuery) -> _Question:
             about.fits(entry)
             and query.actor in (None, event.actor)
             and query.target in (None, event.target)
+            and (not query.actions or event.action in query.actions)
+            and (not query.is_refused or event.result is Result.REFUSED)
             and (query.since is None or event.at >= query.since)
             and (query.until is None or event.at < query.until)
         )
 
-    return replace(about, fits=fits)
+    # A file that has none of these words has no such entry.
+    words = about.needles or tuple(action.encode() for action in query.actions)
+    return replace(about, needles=words, fits=fits)
 
 
 def _question_about(snapshot: Snapshot, about: str | None) -> _Question:
@@ -231,6 +236,11 @@ def deletion_of(snapshot: Snapshot, archive: Archive, integration_id: str) -> Au
     """The entry that says who deleted an integration."""
     found = _deletions(snapshot, archive)
     return next((one for one in found if one.event.integration_id == integration_id), None)
+
+
+def newest_deletions(snapshot: Snapshot, archive: Archive, most: int) -> tuple[AuditEntry, ...]:
+    """The newest entries that say who deleted an integration."""
+    return tuple(islice(_deletions(snapshot, archive), most))
 
 
 def deletion_named(snapshot: Snapshot, archive: Archive, name: str) -> AuditEntry | None:

@@ -54,6 +54,7 @@ from storage.tinydb.archive import (
     deletion_at,
     deletion_named,
     deletion_of,
+    newest_deletions,
     page_of,
     renaming,
     sealed_again,
@@ -180,6 +181,9 @@ class _History:
 
     def deletion(self, integration_id: str) -> AuditEntry | None:
         return deletion_of(self._snapshot, self._archive, integration_id)
+
+    def deletions(self, most: int) -> tuple[AuditEntry, ...]:
+        return newest_deletions(self._snapshot, self._archive, most)
 
     def deletion_named(self, name: str) -> AuditEntry | None:
         return deletion_named(self._snapshot, self._archive, name)

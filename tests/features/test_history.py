@@ -214,3 +214,36 @@ def test_export_says_what_is_missing(free):
     free.command("history", ADMIN)
 
     assert "files:write" in free.press("Export", ADMIN).text
+
+
+@pytest.fixture
+def gone(team):
+    """Two integrations, one of which a colleague's admin has deleted."""
+    team.add("harbor")
+    team.add("harbor_old")
+    team.command("delete harbor_old", ADMIN)
+    team.press("Yes", ADMIN)
+    return team
+
+
+def test_who_deleted_anything(gone):
+    """The word ``deleted`` finds what was deleted, by whom and when; ``refused`` what was not allowed."""
+    gone.command("delete harbor", COLLEAGUE)
+    deleted, refused = gone.command("history deleted"), gone.command("history refused harbor")
+
+    assert [f"<@{ADMIN}> deleted `harbor_old`" in line for line in lines(deleted)] == [False, True]
+    assert [":no_entry: tried to delete" in line for line in lines(refused)] == [True]
+
+
+@pytest.mark.parametrize("verb", ["show", "test", "tags", "edit", "delete", "history"])
+def test_the_name_of_the_deleted_says_who_deleted_it(gone, verb):
+    """Whatever is asked of a name that was deleted, the answer says by whom it was."""
+    shown = gone.command(f"{verb} HARBOR_OLD")
+
+    assert f"<@{ADMIN}> deleted" in shown.text
+
+
+@pytest.mark.parametrize("typed", ["old harbor", "harbor_odl", "OLD"])
+def test_deleted_names_are_near(gone, typed):
+    """Where nothing matches, what was deleted is near by its words, and by its letters."""
+    assert "“harbor_old”" in gone.command(f"history {typed}").text

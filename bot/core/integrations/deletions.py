@@ -5,10 +5,10 @@ from datetime import datetime
 
 from bot.core.access import require
 from bot.core.audit import Action, event, refusal
-from bot.core.errors import Changed, Conflict, HasDependencies, UnknownIntegration
+from bot.core.errors import Changed, Conflict, HasDependencies
 from bot.core.integrations.checks import repositories_setting
 from bot.core.integrations.dependencies import take_away, unlink_if_linked
-from bot.core.integrations.inventory import present
+from bot.core.integrations.inventory import present, unknown
 from bot.core.model import Actor, Integration, Setting, Target
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
@@ -63,7 +63,7 @@ def plan_deletion(
     reading = ports.store.read(actor.workspace)
     found = reading.integrations.named(name) if name else present(reading, integration_id)
     if found is None:
-        raise UnknownIntegration(name, reading.integrations.nearest(name))
+        raise unknown(reading, name)
     require(ports, actor, Action.DELETE, found)
     return _plan(reading, actor, found, number, since)
 

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from bot.core.access import may, require
 from bot.core.audit import Action, Event, News, event
-from bot.core.errors import InvalidInput, UnknownDependency, UnknownIntegration
-from bot.core.integrations.inventory import present
+from bot.core.errors import InvalidInput, UnknownDependency
+from bot.core.integrations.inventory import present, unknown
 from bot.core.integrations.target_names import nearest_names
 from bot.core.model import (
     Actor,
@@ -275,7 +275,7 @@ def _named(reading: Reading, name: str) -> Integration:
     """The integration with this name. Raises ``UnknownIntegration``."""
     found = reading.integrations.named(name)
     if found is None:
-        raise UnknownIntegration(name, reading.integrations.nearest(name))
+        raise unknown(reading, name)
     return found
 
 

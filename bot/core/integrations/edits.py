@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from bot.core.access import may, require
 from bot.core.audit import Action, Event, event, refusal
-from bot.core.errors import Changed, InvalidFields, NameTaken, UnknownIntegration
+from bot.core.errors import Changed, InvalidFields, NameTaken
 from bot.core.integrations.credentials import (
     check_login,
     end_of_credential,
@@ -15,7 +15,7 @@ from bot.core.integrations.credentials import (
     rebind_management,
     seal_credential,
 )
-from bot.core.integrations.inventory import Saved, as_saved, present, refuse_taken_name
+from bot.core.integrations.inventory import Saved, as_saved, present, refuse_taken_name, unknown
 from bot.core.integrations.owners import tokens_by
 from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
@@ -78,7 +78,7 @@ def plan_edit(
     reading = ports.store.read(actor.workspace)
     found = reading.integrations.named(name) if name else present(reading, integration_id)
     if found is None:
-        raise UnknownIntegration(name, reading.integrations.nearest(name))
+        raise unknown(reading, name)
     require(ports, actor, Action.EDIT, found)
     if version is not None and version != found.version:
         raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import NoReturn
 
 from bot.core.access import require
@@ -24,7 +25,7 @@ from bot.core.errors import (
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
 from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
-from bot.core.model import Actor, Dependency, Integration, WorkflowToken, new_id
+from bot.core.model import Actor, Dependency, Integration, WorkflowToken, name_key, new_id
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Reading
@@ -43,6 +44,7 @@ from bot.core.workflows.resolve import is_undecided
 _DEFAULT_DAYS = 90
 _MOST_UNUSED = 20
 _MOST_ON_HOME = 5
+_MOST_GONE = 100
 _TOKENS_END_SOON = timedelta(days=7)
 _EXPORTED_AT_ONCE = 500
 _READ_AT_ONCE = 1000
@@ -144,13 +146,14 @@ def find_integration(ports: Ports, actor: Actor, name: str) -> Integration:
 
     Raises:
         NotPermitted.
+        AlreadyDeleted: With who deleted the last one of this name.
         UnknownIntegration: With the nearest names.
     """
     require(ports, actor, Action.SEE)
-    integrations = ports.store.read(actor.workspace).integrations
-    found = integrations.named(name)
+    reading = ports.store.read(actor.workspace)
+    found = reading.integrations.named(name)
     if found is None:
-        raise UnknownIntegration(name, integrations.nearest(name))
+        raise unknown(reading, name)
     return found
 
 
@@ -188,6 +191,14 @@ def present(reading: Reading, integration_id: str) -> Integration:
     return reading.integrations.get(integration_id) or _raise_missing(reading, integration_id)
 
 
+def unknown(reading: Reading, name: str) -> NotFound:
+    """The error for a name that no integration has: who deleted the last one of it, or the nearest names."""
+    entry = reading.history.deletion_named(name)
+    if entry:
+        return AlreadyDeleted(entry.event.name, entry.event.actor, entry.event.at)
+    return UnknownIntegration(name, reading.integrations.nearest(name))
+
+
 def _raise_missing(reading: Reading, integration_id: str) -> NoReturn:
     """Say why there is no integration with this id. Raises ``AlreadyDeleted``, ``NotFound``."""
     entry = reading.history.deletion(integration_id)
@@ -216,7 +227,7 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
     reading = ports.store.read(actor.workspace)
     found = reading.integrations.named(name) if name else present(reading, integration_id)
     if found is None:
-        raise UnknownIntegration(name, reading.integrations.nearest(name))
+        raise unknown(reading, name)
     return Details(
         found,
         reading.dependencies.page(found.id, 0, 10),
@@ -357,7 +368,20 @@ def read_whole_history(ports: Ports, actor: Actor, query: HistoryQuery, most: in
 
 
 def nearest_names(ports: Ports, actor: Actor, name: str) -> tuple[str, ...]:
-    """Return at most three names that look like it, none when one is called so. Raises ``NotPermitted``."""
+    """
+    Return at most three names that look like it or contain its words, of what is there or was deleted.
+
+    None when one is called so.
+
+    Raises:
+        NotPermitted.
+    """
     require(ports, actor, Action.SEE)
-    integrations = ports.store.read(actor.workspace).integrations
-    return () if integrations.named(name) else integrations.nearest(name)
+    reading = ports.store.read(actor.workspace)
+    if reading.integrations.named(name):
+        return ()
+    gone = dict.fromkeys(one.event.name for one in reading.history.deletions(_MOST_GONE))
+    words = name_key(name).split()
+    containing = [one for one in gone if all(word in name_key(one) for word in words)]
+    alike = get_close_matches(name, gone, n=3)
+    return tuple(dict.fromkeys([*containing, *reading.integrations.nearest(name), *alike]))[:3]

@@ -137,6 +137,9 @@ class History(Protocol):
     def deletion(self, integration_id: str) -> AuditEntry | None:
         """The entry that says who deleted the integration with this id."""
 
+    def deletions(self, most: int) -> tuple[AuditEntry, ...]:
+        """The newest entries that say who deleted an integration."""
+
     def deletion_named(self, name: str) -> AuditEntry | None:
         """The newest entry that says who deleted an integration of this name, whatever its case."""
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -238,6 +239,39 @@ def test_page_is_never_empty_before_the_end(store: Store) -> None:
     page = store.read(T1).history.page(HistoryQuery(actor="U2"))
 
     assert [one.sequence for one in page.entries] == [1]
+
+
+def test_history_of_what_was_done(store: Store) -> None:
+    """Entries are found by their kind of action, and those that were refused."""
+    one, other = integration("one"), integration("other")
+    with store.change(T1) as change:
+        change.record(event(one))
+        change.record(event(one, "integration.delete", Result.REFUSED))
+        change.record(event(one, "integration.edit"))
+        change.record(event(other, "integration.delete"))
+    history = store.read(T1).history
+
+    def found(**asked: Any) -> list[int]:
+        return [entry.sequence for entry in history.page(HistoryQuery(**asked)).entries]
+
+    deleted = frozenset({"integration.delete"})
+    assert found(actions=deleted) == [4, 2]
+    assert found(actions=deleted | {"integration.edit"}) == [4, 3, 2]
+    assert found(actions=deleted, is_refused=True) == [2]
+    assert found(is_refused=True, about=other.name) == []
+    assert found(actions=deleted, about="one") == [2]
+
+
+def test_newest_deletions(store: Store) -> None:
+    """The newest deletions are given, not attempts that were refused, and no more than asked for."""
+    with store.change(T1) as change:
+        for name in ("first", "second", "third"):
+            change.record(event(integration(name), "integration.delete"))
+        change.record(event(integration("kept"), "integration.delete", Result.REFUSED))
+    history = store.read(T1).history
+
+    assert [entry.event.name for entry in history.deletions(2)] == ["third", "second"]
+    assert len(history.deletions(9)) == 3
 
 
 def test_renaming_is_found(store: Store) -> None:
