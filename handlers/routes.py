@@ -15,7 +15,8 @@ from typing import Any
 
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput, UnknownVerb
-from bot.core.model import shortened, visible
+from bot.core.model import shortened
+from bot.core.visible_text import visible
 
 COMMAND = "/integrations"
 

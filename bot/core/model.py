@@ -6,7 +6,6 @@ datetimes in UTC; ids are 32 random hexadecimal digits.
 
 import re
 import secrets
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,35 +14,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.core.secrets import Sealed
+from bot.core.visible_text import visible
 
-_BLANK = re.compile("[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
-"""Spaces that look like a space and are not equal to one."""
-
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
-    "\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
-)
-"""
-Characters without a shape of their own: joiners, marks of direction, fillers, variation selectors, tags.
-
-Source: Unicode, ``DerivedCoreProperties.txt``, ``Default_Ignorable_Code_Point``; U+2800 is empty Braille.
-"""
 _OLD_AFTER = timedelta(days=365)
 """How old a credential may get before people look at it, where nobody knows that it ends."""
 NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
-
-
-def visible(text: str) -> str:
-    """
-    Return a text without what nobody sees, so that two texts that look the same are equal.
-
-    Odd spaces become plain ones, and letters with accents one character each (NFC). What nobody sees gets in
-    by copying from web pages, chats and spreadsheets. A password is never passed through here: it is kept to
-    the letter.
-    """
-    if text.isascii():
-        return text
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", _BLANK.sub(" ", text)))
 
 
 def new_id() -> str:

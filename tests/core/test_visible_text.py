@@ -2,7 +2,8 @@
 
 import pytest
 
-from bot.core.model import name_key, visible
+from bot.core.model import name_key
+from bot.core.visible_text import visible
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,11 @@ from bot.core.model import (
     WorkflowToken,
     new_id,
     quoted,
-    visible,
 )
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
 from bot.core.queries import Use
+from bot.core.visible_text import visible
 from bot.core.workflows.resolve import answering
 
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
