@@ -206,8 +206,7 @@ def due_in_words(integration: Integration, at: datetime) -> str:
 def age_in_words(integration: Integration, at: datetime) -> str:
     """How long the current credential has been kept here, and that it has no end, if none is known."""
     days = (at - integration.in_use_since).days
-    has_end = integration.ends_on or integration.secret_ends
-    return f"in use for {days} day{'s' * (days != 1)}{'' if has_end else ', no end known'}"
+    return f"in use for {days} day{'s' * (days != 1)}{'' if integration.has_known_end else ', no end known'}"
 
 
 def last_used(at: datetime | None) -> str:

@@ -214,6 +214,7 @@ class FormerCredential:
     """What its registry calls it."""
     since: datetime | None = None
     """Since when it was kept here; ``None`` = since the integration is."""
+    registry_ends: datetime | None = None
     is_suspended: bool = False
     """True: its registry was asked to suspend it, and not to take that back."""
 
@@ -232,6 +233,8 @@ class PreparedCredential:
     """True: it was rolled back, and is noted only until it is ended at its registry."""
     tries: int = 0
     """How often the clock asked about it in vain."""
+    ends: datetime | None = None
+    """When its registry ends it, if it said so when it made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,6 +272,8 @@ class Integration:
     """The day its credential ends, as a person typed it."""
     secret_ends: datetime | None = None
     """When the secret says that it ends, if it is a JSON Web Token."""
+    registry_ends: datetime | None = None
+    """When its registry ends the credential, as its API says."""
     watch: Watch = Watch()
     identity: Sealed | None = field(default=None, compare=False, repr=False)
     """``username`` and ``options`` as the store keeps them; the store alone reads and writes it."""
@@ -309,7 +314,10 @@ class Integration:
     def first_end(self) -> date | None:
         """The first day that anything of its login is known to end."""
         check = self.check
-        times = (self.secret_ends, check and check.certificate_ends, check and check.ca_ends)
+        times = (
+            *(self.secret_ends, self.registry_ends),
+            *(check and check.certificate_ends, check and check.ca_ends),
+        )
         days = [at.date() for at in times if at]
         return min([*days, self.ends_on] if self.ends_on else days, default=None)
 
@@ -319,10 +327,15 @@ class Integration:
         return self.credential_since or self.created_at
 
     @property
+    def has_known_end(self) -> bool:
+        """True when somebody knows that the credential itself ends."""
+        return any((self.ends_on, self.secret_ends, self.registry_ends))
+
+    @property
     def due_on(self) -> date | None:
         """The first day that anything of its login ends, or its credential is old and nobody knows an end."""
         first = self.first_end
-        if self.secret is None or self.ends_on or self.secret_ends:
+        if self.secret is None or self.has_known_end:
             return first
         old_on = (self.in_use_since + _OLD_AFTER).date()
         return min(first, old_on) if first else old_on

@@ -127,7 +127,27 @@ class Wire:
 
     def get(self, url: str, authorization: str | None, limit: int | None, accept: str = JSON) -> Answer:
         """Ask once. Raises ``Unreachable``."""
-        request = self._prepared(url, authorization, accept)
+        return self._asked(self._prepared(url, authorization, accept), url, limit)
+
+    def send(self, method: str, url: str, authorization: str, body: object = None) -> Answer:
+        """
+        Ask for a change, once: nothing is sent twice, and no redirect is followed.
+
+        Args:
+            method: ``POST``, ``PUT`` or ``DELETE``.
+            url: Absolute, judged by the caller.
+            authorization: The header's value.
+            body: What is sent as JSON; ``None`` = nothing.
+
+        Raises:
+            Unreachable: Nothing usable came back; it may have been done.
+        """
+        request = self._prepared(url, authorization, JSON, method)
+        if body is not None:
+            request.prepare_body(None, None, json=body)
+        return self._asked(request, url, SMALL)
+
+    def _asked(self, request: requests.PreparedRequest, url: str, limit: int | None) -> Answer:
         self._meter.bytes_left = _HEADER_ROOM + (limit or SMALL)
         try:
             response = self._send(request)
@@ -143,7 +163,7 @@ class Wire:
         try:
             response = self._adapter.send(request, stream=True, timeout=self.operation.wait_s())
         except requests.ConnectionError:
-            if origin not in self._kept:
+            if origin not in self._kept or request.method != "GET":
                 raise
             # The server may have closed the kept connection just then. A GET may be sent twice.
             self._kept.discard(origin)
@@ -151,12 +171,14 @@ class Wire:
         self._kept.add(origin)
         return response
 
-    def _prepared(self, url: str, authorization: str | None, accept: str) -> requests.PreparedRequest:
+    def _prepared(
+        self, url: str, authorization: str | None, accept: str, method: str = "GET"
+    ) -> requests.PreparedRequest:
         headers = {"User-Agent": "quaymaster", "Accept": accept, "Accept-Encoding": "identity"}
         if authorization is not None:
             headers["Authorization"] = authorization
         try:
-            request = requests.Request("GET", url, headers).prepare()
+            request = requests.Request(method, url, headers).prepare()
         except (requests.RequestException, ValueError) as error:
             raise self._broken() from error
         # Two readers of one URL may differ about its host; then it is nobody's.

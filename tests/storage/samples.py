@@ -113,13 +113,21 @@ def full_integration() -> Integration:
         NOON,
         "robot-3",
         NOON,
+        NOON,
         True,
     )
-    asked = PreparedCredential("robot-5", NOON, "U4", _whole(prepared_context(T1, full)), True, 2)
+    asked = PreparedCredential("robot-5", NOON, "U4", _whole(prepared_context(T1, full)), True, 2, NOON)
     full = replace(full, former=kept, prepared=asked, credential_number=4, made_as="robot-4")
     managed = _whole(management_context(T1, full))
     return sealed(
-        replace(full, management=managed, rotate_every_days=90, rotation_tried_at=NOON, credential_since=NOON)
+        replace(
+            full,
+            management=managed,
+            rotate_every_days=90,
+            rotation_tried_at=NOON,
+            credential_since=NOON,
+            registry_ends=NOON,
+        )
     )
 
 

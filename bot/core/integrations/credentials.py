@@ -80,7 +80,8 @@ def seal_former(
         ends_on=before.ends_on,
         secret_ends=before.secret_ends,
         made_as=before.made_as,
-        since=before.credential_since or before.created_at,
+        since=before.in_use_since,
+        registry_ends=before.registry_ends,
     )
 
 

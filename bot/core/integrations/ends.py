@@ -21,6 +21,7 @@ class _Ending(StrEnum):
 
     TYPED = "the date that its owner entered"
     TOKEN = "the secret, which says so itself"  # noqa: S105 - a few words
+    REGISTRY = "the registry's API"
     CERTIFICATE = "the registry's TLS certificate"
     CA = "the pasted CA certificate"
 
@@ -39,6 +40,7 @@ def known_ends(integration: Integration) -> tuple[_End, ...]:
     known = (
         (integration.ends_on, _Ending.TYPED),
         (integration.secret_ends, _Ending.TOKEN),
+        (integration.registry_ends, _Ending.REGISTRY),
         (check and check.certificate_ends, _Ending.CERTIFICATE),
         (check and check.ca_ends, _Ending.CA),
     )

@@ -143,7 +143,7 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
     except RegistryFailure as failure:
         return Made(_present(ports, actor, integration_id), None, f"{failure.message} {_unknown(there)}")
     login = PlainLogin(minted.username, {**found.options, **minted.options}, minted.credential)
-    keep_prepared(ports, actor, integration_id, login, minted.made_as)
+    keep_prepared(ports, actor, integration_id, login, minted.made_as, minted.ends)
     return use_when_it_works(ports, actor, integration_id)
 
 

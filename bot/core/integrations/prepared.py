@@ -8,6 +8,7 @@ and not sealed was asked for, and nobody knows whether it was made.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from bot.core.access import require
 from bot.core.audit import Action, event
@@ -39,7 +40,12 @@ def prepare_credential(ports: Ports, actor: Actor, integration_id: str, made_as:
 
 
 def keep_prepared(
-    ports: Ports, actor: Actor, integration_id: str, login: PlainLogin, made_as: str = ""
+    ports: Ports,
+    actor: Actor,
+    integration_id: str,
+    login: PlainLogin,
+    made_as: str = "",
+    ends: datetime | None = None,
 ) -> Integration:
     """
     Seal the credential that a registry has made.
@@ -50,6 +56,7 @@ def keep_prepared(
         integration_id: Which integration.
         login: The new login, whole.
         made_as: What the registry calls it, if it chose another name than it was asked for.
+        ends: When the registry ends it, if it said so.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -60,7 +67,7 @@ def keep_prepared(
         found = present(change, integration_id)
         prepared = _prepared(found)
         sealed = seal_login(ports.keyring, prepared_context(actor.workspace, found), login)
-        made = replace(prepared, sealed=sealed, made_as=made_as or prepared.made_as)
+        made = replace(prepared, sealed=sealed, made_as=made_as or prepared.made_as, ends=ends)
         return _kept(change, actor, found, made, "made")
 
 
@@ -99,7 +106,7 @@ def use_prepared(ports: Ports, actor: Actor, integration_id: str, check: Check |
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
         login = open_prepared(ports.keyring, actor.workspace, found)
-        new = with_login(ports.keyring, actor, found, login, _prepared(found).made_as)
+        new = with_login(ports.keyring, actor, found, login, _prepared(found))
         return keep_rotated(change, actor, replace(new, check=check))
 
 

@@ -162,7 +162,11 @@ def begin_rotation(
 
 
 def with_login(
-    keyring: CredentialKeyring, actor: Actor, old: Integration, login: PlainLogin, made_as: str = ""
+    keyring: CredentialKeyring,
+    actor: Actor,
+    old: Integration,
+    login: PlainLogin,
+    made: PreparedCredential | None = None,
 ) -> Integration:
     """Make a login the current one of an integration, and its own the former. Nothing is kept yet."""
     new = replace(
@@ -171,7 +175,8 @@ def with_login(
         options=login.options,
         ends_on=None,
         secret_ends=end_of_credential(login.credential),
-        made_as=made_as,
+        registry_ends=made.ends if made else None,
+        made_as=made.made_as if made else "",
         check=None,
         watch=_checked_soon(old),
         credential_number=old.credential_number + 1,
@@ -260,6 +265,7 @@ def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> I
             options=former.options,
             ends_on=kept.ends_on,
             secret_ends=end_of_credential(former.credential),
+            registry_ends=kept.registry_ends,
             made_as=kept.made_as,
             check=None,
             watch=_checked_soon(found),
