@@ -15,7 +15,7 @@ from handlers.routes import Routes
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
 from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.fixtures import UNHURRIED
-from tests.features.managing import MANAGER
+from tests.features.managing import MANAGER, unhurried
 from tests.features.promises import ROUTES, action_ids
 from tests.features.team import ACME
 from tests.features.test_add import FORM
@@ -132,7 +132,7 @@ def walked(make_team, store, registry, iam):
     team = make_team(
         base_url="https://quaymaster.example.com",
         rules=rules,
-        drivers=RegistryDrivers((), aws_endpoint=iam.url),
+        drivers=RegistryDrivers((), aws_endpoint=iam.url, clock=unhurried()),
     )
     team.command("settings workspace", ADMIN)
     team.close(ADMIN)
