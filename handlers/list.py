@@ -1,7 +1,7 @@
 """List and filter the integrations: 15 a page in a message, 30 on the Home tab.
 
 payload -> show_list -> listing -> ack
-payload -> turn | choose_group | choose_words -> listing -> replace | show_home
+payload -> turn | choose_group | choose_words | choose_owner | show_all -> listing -> replace | show_home
 
 A state says what is shown; it travels in block ids and button values.
 """
@@ -60,6 +60,8 @@ _PREVIOUS = "list.previous"
 _NEXT = "list.next"
 _GROUP = "list.group"
 _WORDS = "list.words"
+_OWNER = "list.owner"
+_EVERYTHING = "list.everything"
 _ROW = "list.row"
 
 _ROW_MENU = tuple(
@@ -82,6 +84,17 @@ _MORE = (
     "Words are parts of a name, a type, a server, `@owner`, or: `mine`, `broken`, `unchecked`, `ending`, "
     "`unused`, `open`, `orphaned`. Each must fit."
 )
+_ONLY = {
+    "mine": "Mine",
+    "broken": "Not working",
+    "ending": "Ending soon",
+    "unused": "Not used for 90 days",
+    "unchecked": "Never checked",
+    "orphaned": "Owner has left",
+}
+"""What the Filters menu offers beside types, by the word that means the same."""
+_LONGEST_ID = 20
+"""Characters of a person's id in a state."""
 _WORDS_LIMIT = 64
 """As long as a name, and short enough that a state fits into a block's id even if each one is escaped."""
 _HEALTH = {
@@ -108,6 +121,8 @@ class State:
     words: str = ""
     after: str | None = None
     before: str | None = None
+    owner: str = ""
+    """The id of the person whose integrations are shown; empty = everybody's."""
 
     def encoded(self, prefix: str = "") -> str:
         """As text of at most 255 characters."""
@@ -131,6 +146,8 @@ def register(routes: Routes) -> None:
     routes.action(_NEXT, turn, does=Action.SEE)
     routes.action(_GROUP, choose_group, does=Action.SEE)
     routes.action(_WORDS, choose_words, does=Action.SEE)
+    routes.action(_OWNER, choose_owner, does=Action.SEE)
+    routes.action(_EVERYTHING, show_all, does=Action.SEE)
     routes.action(share_id("list"), share_pressed)
 
 
@@ -158,6 +175,19 @@ def choose_words(
     """Narrow the list to what the typed words fit."""
     state = replace(decoded(press.block_id), words=_cleaned(press.value), after=None, before=None)
     _show(state, surface, services, actor, show_home)
+
+
+def choose_owner(
+    press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome
+) -> None:
+    """Narrow the list to what one person owns."""
+    state = replace(decoded(press.block_id), owner=_owner_of(f"@{press.value}"), after=None, before=None)
+    _show(state, surface, services, actor, show_home)
+
+
+def show_all(surface: Surface, services: Services, actor: Actor, show_home: _ShowHome) -> None:
+    """Show everything again."""
+    _show(State(), surface, services, actor, show_home)
 
 
 def share_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -189,17 +219,18 @@ def _show(state: State, surface: Surface, services: Services, actor: Actor, show
 
 
 def _typed_state(services: Services, words: tuple[str, ...]) -> State:
-    """Read typed words: the first that names a group chooses it, the others narrow the list."""
+    """Read typed words: the first group and the first person choose those, the others narrow the list."""
     groups = {**_group_words(services), "all": _ALL}
     group = next((groups[word.lower()] for word in words if word.lower() in groups), _ALL)
-    rest = [_without_label(word) for word in words if groups.get(word.lower()) != group]
-    return State(group, _cleaned(" ".join(rest)))
+    owner = next(filter(None, map(_owner_of, words)), "")
+    rest = [word for word in words if groups.get(word.lower()) != group and not _owner_of(word)]
+    return State(group, _cleaned(" ".join(rest)), owner=owner)
 
 
-def _without_label(word: str) -> str:
-    """A mention as short as it goes: a state must fit into a block's id."""
+def _owner_of(word: str) -> str:
+    """The id in a mention; empty for any other word, and for one that fits into no state."""
     found = PERSON.fullmatch(word)
-    return f"@{found[1]}" if found and word.startswith("<") else word
+    return found[1] if found and len(found[1]) <= _LONGEST_ID else ""
 
 
 def _group_words(services: Services) -> dict[str, str]:
@@ -225,8 +256,10 @@ def _cleaned(words: str) -> str:
 def narrowed(services: Services, actor: Actor, state: State) -> Filter:
     """Turn a state into the store's question."""
     kinds = frozenset(one.id for one in services.kinds.values() if state.group in (one.group, one.id))
-    found = read_filter(services, actor, state.words)
-    return replace(found, kinds=kinds if state.group != _ALL else None)
+    only = state.group if state.group in _ONLY else ""
+    found = read_filter(services, actor, f"{state.words} {only}")
+    owner = state.owner or found.owner
+    return replace(found, kinds=kinds if state.group != _ALL and not only else None, owner=owner)
 
 
 def _listed(page: IntegrationPage, state: State, services: Services, actor: Actor) -> Message:
@@ -263,9 +296,12 @@ def _empty(page: IntegrationPage, state: State, services: Services) -> str:
     if not page.everything:
         return "There is no integration yet. Press `Add Integration` to add the first one."
     words = f" matches {code(state.words)}" if state.words else " is here"
+    owner = f" of {mention(state.owner)}" if state.owner else ""
     kind = services.kinds.get(state.group)
     group = f" of type {bold(kind.label if kind else state.group)}" if state.group != _ALL else ""
-    return f"No integration{group}{words}. Choose `All` and empty the box to see all {page.everything}."
+    if state.group in _ONLY:
+        group = f" under {bold(_ONLY[state.group])}"
+    return f"No integration{group}{owner}{words}. *Show all* shows all {page.everything}."
 
 
 def _controls(state: State, services: Services) -> list[Block]:
@@ -274,12 +310,18 @@ def _controls(state: State, services: Services) -> list[Block]:
     box = text_input(
         _WORDS,
         state.words,
-        "Name, type, server, @owner, broken, mine …, then Enter",
+        "Name, type, server, broken, mine …, then Enter",
         max_length=_WORDS_LIMIT,
         dispatch_action_config={"trigger_actions_on": ["on_enter_pressed"]},
     )
+    owner: Block = {"type": "users_select", "action_id": _OWNER, "placeholder": plain("Owner")}
+    if state.owner:
+        owner["initial_user"] = state.owner
+    is_narrowed = replace(state, after=None, before=None) != State()
+    everything = [button("Show all", _EVERYTHING)] if is_narrowed else []
     return [
         section("Filters", _filters(state, services), block_id=f"filters{encoded}"),
+        actions(owner, *everything, block_id=f"owner{encoded}"),
         labelled("Integration Name", box, f"words{encoded}", optional=True, dispatch_action=True),
         divider(),
     ]
@@ -287,7 +329,7 @@ def _controls(state: State, services: Services) -> list[Block]:
 
 def _filters(state: State, services: Services) -> Block:
     """The Filters menu: every kind, under the name of its group."""
-    grouped = {"All types": [(_ALL, _ALL)]}
+    grouped = {"All types": [(_ALL, _ALL)], "Only": [(label, word) for word, label in _ONLY.items()]}
     for group in services.groups:
         kinds = [(kind.label, kind.id) for kind in services.kinds.values() if kind.group == group]
         # A group of one kind needs no entry of its own.

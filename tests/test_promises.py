@@ -160,6 +160,7 @@ def walked(make_team, store, registry, iam):
     team.command("token create project note")
     team.command("token list noted", ADMIN)
     team.press("Next", on=team.command("targets"))
+    team.press("Show all", on=team.command("list nothing"))
     tell_requests(team)
     hear_of_a_leaver(team)
     team.command("revoke everything project noted", ADMIN)

@@ -2,6 +2,7 @@
 
 import pytest
 
+import handlers.list
 from bot.registry.kind_table import GROUPS, KINDS
 from handlers.list import State, listing
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
@@ -200,10 +201,10 @@ def test_filters_menu_narrows(mixed):
 
 
 def test_filters_menu_lists_every_kind_in_its_group(mixed):
-    """Under All there are Docker, ECR, GCR, Quay.io and Other, each with its kinds."""
+    """Under All and what else narrows there are Docker, ECR, GCR, Quay.io and Other, each with its kinds."""
     groups = mixed.command("list").menu("All").element["option_groups"]
 
-    assert [group["label"]["text"] for group in groups] == ["All types", *GROUPS]
+    assert [group["label"]["text"] for group in groups] == ["All types", "Only", *GROUPS]
     listed = {option["value"] for group in groups for option in group["options"]}
     shared = {kind.id for kind in KINDS.values() if kind.group in ("Docker", "ECR", "Other")}
     assert shared <= listed
@@ -264,7 +265,8 @@ def test_filter_that_nothing_passes_can_be_undone(mixed):
     shown = mixed.command("filter ecr nothing")
 
     assert "No integration of type *ECR* matches `nothing`." in shown.text
-    assert "see all 5" in shown.text
+    assert "*Show all* shows all 5." in shown.text
+    assert len(names(mixed.press("Show all", on=shown))) == 5
     assert names(mixed.pick("All", on=mixed.command("filter ecr"))) != []
 
 
@@ -323,3 +325,46 @@ def row_sections(team):
     blocks = listing(team.services, team.actor(), State())["blocks"]
     places = [place for place, block in enumerate(blocks) if block.get("block_id", "").startswith("row:")]
     return [blocks[place - 1] for place in places]
+
+
+def test_owner_is_chosen_from_people(mixed):
+    """The menu Owner shows what one person owns, together with the box, until Show all."""
+    mixed.command("list")
+    theirs = mixed.choose("Owner", COLLEAGUE)
+    nothing = mixed.enter("Integration Name", "quay")
+    everything = mixed.press("Show all")
+
+    assert names(theirs) == ["other_private"]
+    assert theirs.control("Owner").element["initial_user"] == COLLEAGUE
+    assert f"No integration of <@{COLLEAGUE}> matches `quay`." in nothing.text
+    assert len(names(everything)) == 5
+    assert "Show all" not in everything.buttons
+
+
+def test_typed_owner_is_chosen_in_the_menu(mixed):
+    """A person who is typed stands in the menu Owner, not in the box as an id."""
+    shown = mixed.command(f"list <@{COLLEAGUE}|colleague> private")
+
+    assert shown.control("Owner").element["initial_user"] == COLLEAGUE
+    assert shown.value("Integration Name") == "private"
+
+
+@pytest.mark.parametrize(("entry", "word"), [(label, word) for word, label in handlers.list._ONLY.items()])
+def test_each_entry_under_only_means_its_word(mixed, entry, word):
+    """What the Filters menu offers beside types shows what the word shows, with the box."""
+    mixed.command("test my_hub")
+    mixed.command("list")
+
+    assert names(mixed.pick(entry)) == names(mixed.command(f"list {word}"))
+
+
+def test_longest_state_of_a_list_fits():
+    """With the longest words, group, name and person, each block's id fits."""
+    state = State("unchecked", '"' * 64, "a" * 64, None, "U" + "A" * 19)
+
+    assert len(state.encoded("filters")) <= 255
+
+
+def test_capitals_are_no_person(mixed):
+    """A word in capitals that looks like an id is looked for as a word."""
+    assert "matches `UNUSEDX`" in mixed.command("list UNUSEDX").text
