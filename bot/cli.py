@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that ``keys new`` does not loa
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -177,11 +178,23 @@ def migrate(grant: str | None) -> None:
 @store.command("copy")
 @click.argument("source")
 @click.argument("target")
-def copy(source: str, target: str) -> None:
+@click.option("--blank", is_flag=True, help="Ask for a text, and leave it out everywhere, history included.")
+def copy(source: str, target: str, blank: bool) -> None:
     """Copy everything from SOURCE to TARGET, each a directory or postgresql://…. Stop the server before."""
-    from bot.run.store_commands import copy_store
+    from bot.run.store_commands import copy_store, copy_store_blanked
 
-    click.echo(copy_store(_store_settings(), source, target))
+    if blank:
+        # Never an argument: every user of a machine can see these.
+        click.echo(copy_store_blanked(_store_settings(), source, target, _hidden("The text to blank")))
+    else:
+        click.echo(copy_store(_store_settings(), source, target))
+
+
+def _hidden(asked: str) -> str:
+    """Ask for a text that is not shown, or read the first line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt(asked, hide_input=True, err=True))
+    return sys.stdin.readline().rstrip("\n")
 
 
 @store.command("export")

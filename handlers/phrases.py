@@ -48,6 +48,7 @@ _DID = {
     Action.GIVE: "gave",
     Action.GIVE_ALL: "gave everything of somebody",
     Action.ORPHAN: "orphaned",
+    Action.BLANK: "blanked a text everywhere",
     Action.TYPE_SECRET: "typed a secret in a command",
 }
 """What the history says of each action."""

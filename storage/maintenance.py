@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.audit import BEFORE_THE_FIRST, HISTORY_ENDS, AuditEntry, Event, entry_hash
+from bot.core.audit import BEFORE_THE_FIRST, HISTORY_ENDS, Action, AuditEntry, Event, entry_hash
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.installations import tokens_context
 from bot.core.model import Check, Integration, Outcome, Source, Stage, Workspace
@@ -22,7 +22,8 @@ from storage.sealing import Keyring, kid_of
 
 _BATCH = 100
 _MOST_NAMED = 10
-_OPERATOR = "operator"
+OPERATOR = "operator"
+"""Who the history names for what an operator did at the command line."""
 _NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit it and type a new secret."  # noqa: S105
 _NEEDS_A_LOGIN = (
     "Its key was lost, and with it its username, its options and its secret: edit it and enter them again."
@@ -158,7 +159,7 @@ def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> in
         for one in lost:
             kept = _without_current(_without_others(one, kid), kid, at)
             change.put(replace(kept, updated_at=at, version=one.version + 1))
-            change.record(Event("integration.forget", _OPERATOR, Source.COMMAND_LINE, at, one.id, one.name))
+            change.record(Event("integration.forget", OPERATOR, Source.COMMAND_LINE, at, one.id, one.name))
     return len(lost)
 
 
@@ -180,7 +181,7 @@ def _without_current(one: Integration, kid: str, at: datetime) -> Integration:
         return one
     is_whole = one.identity is None or kid_of(one.identity) != kid
     reason = _NEEDS_A_SECRET if is_whole else _NEEDS_A_LOGIN
-    check = Check(Outcome.UNREACHABLE, Stage.LOGIN, reason, at, _OPERATOR)
+    check = Check(Outcome.UNREACHABLE, Stage.LOGIN, reason, at, OPERATOR)
     return replace(one, secret=None, identity=one.identity if is_whole else None, check=check)
 
 
@@ -234,23 +235,32 @@ def ends_in_log(lines: Iterable[str]) -> dict[str, dict[int, str]]:
 def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Verified:
     key = reading.workspace.key
     last: AuditEntry | None = None
+    others: list[int] = []
     try:
         for entry in reading.history.oldest_first():
-            fault = _fault_in(key, last, entry, keyring)
-            if not fault and ends.get(entry.sequence, entry.hash) != entry.hash:
-                fault = f"Entry {entry.sequence} is not the one that the log names."
-            if fault:
+            if fault := _fault_in(key, last, entry, keyring):
                 return Verified(key, last.sequence if last else 0, fault)
+            others = _not_as_logged(others, entry, ends)
             last = entry
     except StoreDamaged as error:
         return Verified(key, last.sequence if last else 0, error.message)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return Verified(key, last.sequence if last else 0, "The next entry cannot be read.")
+    if others:
+        return Verified(key, others[0] - 1, f"Entry {others[0]} is not the one that the log names.")
     if last is None and _holds_anything(reading):
         return Verified(key, 0, _ALL_MISSING)
     sequence, logged = last.sequence if last else 0, max(ends, default=0)
     is_put_back = logged > sequence
     return Verified(key, sequence, _PUT_BACK.format(logged) if is_put_back else "")
+
+
+def _not_as_logged(found: list[int], entry: AuditEntry, ends: Mapping[int, str]) -> list[int]:
+    """The entries that a log names otherwise, up to this one; not those that it says were blanked."""
+    if entry.event.action == Action.BLANK and entry.event.more:
+        found = [one for one in found if one < entry.event.more]
+    is_other = ends.get(entry.sequence, entry.hash) != entry.hash
+    return [*found, entry.sequence] if is_other else found
 
 
 def _fault_in(key: str, last: AuditEntry | None, entry: AuditEntry, keyring: Keyring) -> str:

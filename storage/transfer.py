@@ -32,7 +32,7 @@ _HEADERS = {form: {"quaymaster": "export", "form": form} for form in (_FORM, _FO
 Contents = Iterable[tuple[Workspace, Iterable[Value]]]
 
 
-class _Copied(Protocol):
+class Copied(Protocol):
     """A store that can be copied."""
 
     def workspaces(self) -> Iterator[Workspace]:
@@ -49,7 +49,7 @@ class _Copied(Protocol):
         """Where the app is installed."""
 
 
-def copy(source: _Copied, target: _Copied) -> int:
+def copy(source: Copied, target: Copied) -> int:
     """
     Copy everything into a store that is empty.
 
@@ -59,7 +59,7 @@ def copy(source: _Copied, target: _Copied) -> int:
     Raises:
         StoreFailure: The target is not empty, or holds something else afterwards.
     """
-    _require_empty(target)
+    require_empty(target)
     contents = ((workspace, source.values(workspace)) for workspace in _sorted(source))
     target.fill(contents, source.installations.all())
     lines = export(source)
@@ -70,7 +70,7 @@ def copy(source: _Copied, target: _Copied) -> int:
     return len(lines)
 
 
-def export(store: _Copied) -> list[str]:
+def export(store: Copied) -> list[str]:
     """Everything of a store as lines."""
     installs = [[INSTALLATIONS, one.holder, installation_row(one)] for one in store.installations.all()]
     form = _FORM_WITH_INSTALLATIONS if installs else _FORM
@@ -83,7 +83,7 @@ def export(store: _Copied) -> list[str]:
     return lines
 
 
-def import_into(target: _Copied, lines: Iterable[str]) -> int:
+def import_into(target: Copied, lines: Iterable[str]) -> int:
     """
     Keep what was exported in a store that is empty.
 
@@ -95,7 +95,7 @@ def import_into(target: _Copied, lines: Iterable[str]) -> int:
     """
     given = [line.rstrip("\n") for line in lines]
     contents, installations = _contents(given)
-    _require_empty(target)
+    require_empty(target)
     target.fill(contents, installations)
     return len(given)
 
@@ -122,12 +122,13 @@ def _no_export(why: str) -> StoreFailure:
     return StoreFailure(f"That is not an export that can be read: {why}.", "Use the file as it was written.")
 
 
-def _require_empty(target: _Copied) -> None:
+def require_empty(target: Copied) -> None:
+    """Raise ``StoreFailure`` when a store contains anything."""
     if any(True for held in (target.workspaces(), target.installations.all()) for _ in held):
         raise StoreFailure("The target already contains something; nothing was changed.", "Use an empty one.")
 
 
-def _sorted(store: _Copied) -> list[Workspace]:
+def _sorted(store: Copied) -> list[Workspace]:
     return sorted(store.workspaces(), key=lambda workspace: workspace.key)
 
 

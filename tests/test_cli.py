@@ -264,3 +264,25 @@ def test_history_is_verified(run, settings, home):
     assert forged.exit_code == 1
     assert forged.stdout == "T1: entries verified: 0. Entry 1 is not as it was written.\n"
     assert forged.stderr == "The history is not whole. Compare it with a backup; see above where.\n"
+
+
+def test_text_is_blanked_in_a_copy(home, settings, key_file):
+    """``store copy --blank`` reads the text from standard input, and never repeats it."""
+    keyring = Keyring(read_keys_file(key_file))
+    store = TinyDBStore(home / "data", keyring)
+    with store.change(ACME) as change:
+        one = change.integrations.get(ID)
+        change.put(replace(one, note="it is hunter2-geheim", version=2))
+        change.record(Event("integration.edit", "U1", Source.SLACK, one.created_at, ID, "one"))
+    store.close()
+    result = CliRunner().invoke(
+        main, ["store", "copy", "data", "blanked", "--blank"], input="hunter2-geheim\n", env=settings
+    )
+    copied = TinyDBStore(home / "blanked", keyring)
+    note = copied.read(ACME).integrations.get(ID).note
+    copied.close()
+
+    assert result.exit_code == 0
+    assert "Start Quaymaster with the copy, then delete what it was made of" in result.stdout
+    assert "hunter2" not in result.output + note
+    assert note.startswith("it is blanked-")

@@ -69,6 +69,8 @@ class Action(StrEnum):
     """The admins of a workspace chose its rules."""
     NOTIFY = "news.channel"
     """The channel that news goes to was chosen or switched off."""
+    BLANK = "history.blank"
+    """The operator blanked a text everywhere; entries from number ``more`` on were written again."""
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same
     """Somebody typed a secret after the command."""
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from bot.core.secrets import Secret
 from bot.run.operator_commands import stopped_store
 from bot.run.wiring import load_keyring
 from bot.settings import StoreSettings
+from storage.blanking import copy_blanked
 from storage.tinydb.tinydb_store import TinyDBStore
 from storage.transfer import copy, export, import_into
 
@@ -53,6 +55,18 @@ def copy_store(settings: StoreSettings, source: str, target: str) -> str:
     with stopped_store(_settings_for(settings, source)) as opened, _new_store(settings, target) as made:
         count = copy(opened, made)
     return f"Lines copied: {count}. An export of either is the same."
+
+
+def copy_store_blanked(settings: StoreSettings, source: str, target: str, text: str) -> str:
+    """
+    Copy everything but a text, or nothing. The source is only read.
+
+    Raises:
+        InvalidInput, StoreFailure: As ``copy_blanked`` and ``copy_store``.
+    """
+    with stopped_store(_settings_for(settings, source)) as opened, _new_store(settings, target) as made:
+        done = copy_blanked(opened, made, load_keyring(settings), text, datetime.now(UTC))
+    return f"{done} Start Quaymaster with the copy, then delete what it was made of, and its backups."
 
 
 def lines_of_export(settings: StoreSettings) -> list[str]:

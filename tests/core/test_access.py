@@ -39,6 +39,7 @@ PERMITTED = (*READING, *ADDING, *OWNING, *ADMINISTERING)
 RECORDED = (
     Action.IMPORT,
     Action.FORGET,
+    Action.BLANK,
     Action.ALLOW_REALM,
     Action.PREPARE,
     Action.MANAGE,
