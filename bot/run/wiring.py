@@ -88,8 +88,9 @@ def build_services(
     installed = _installed(settings, settings.oauth, store, command_name) if settings.oauth else None
     slack = installed.client if installed else _for_any_workspace(client)
     executor = BoundedExecutor()
-    # A lane of its own, so that a queue full of registry checks does not stop anybody from looking.
-    people_lane = BoundedExecutor(threads=8, queue=200, name="people")
+    # A lane of its own, so that a queue full of registry checks does not stop anybody from looking; so wide
+    # that a team that comes at once after a start is known within Slack's three seconds.
+    people_lane = BoundedExecutor(threads=24, queue=200, name="people")
     registry = registry or RegistryClient(KINDS, settings.allowed_networks)
     port: Store = store
     if metrics:

@@ -55,7 +55,7 @@ class SlackPeople:
         *,
         person_s: float = _PERSON_S,
         most_remembered: int = 10_000,
-        most_waiting: int = 40,
+        most_waiting: int = 60,
     ) -> None:
         """
         Args:
@@ -143,7 +143,7 @@ def _ask_members(slack: WebClient, workspace: Workspace, group_id: str) -> froze
 class Patience:
     """How many requests may wait for Slack at once: the others need threads too."""
 
-    def __init__(self, most_waiting: int = 40) -> None:
+    def __init__(self, most_waiting: int = 60) -> None:
         self._places = BoundedSemaphore(most_waiting)
 
     def wait(self, question: "Future[_Answer]", deadline: float) -> _Answer:
