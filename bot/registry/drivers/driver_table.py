@@ -9,14 +9,14 @@ from bot.core.kinds import Kind
 from bot.core.ports.drivers import Described, Ending, Minted, Order
 from bot.registry.byte_budget import ByteBudget
 from bot.registry.deadline import Clock, Deadline
-from bot.registry.drivers import ecr
+from bot.registry.drivers import ecr, gitlab, harbor
 from bot.registry.drivers.driver import Asking, Driver
 from bot.registry.guard import Guard, Network, Resolver, resolve
 from bot.registry.operation import Operation
 from bot.registry.transport import Wire
 from bot.registry.trust import Trust
 
-_DRIVERS = (ecr.DRIVER,)
+_DRIVERS = (ecr.DRIVER, harbor.DRIVER, gitlab.DRIVER)
 _BY_KIND = {kind: driver for driver in _DRIVERS for kind in driver.kinds}
 T = TypeVar("T")
 

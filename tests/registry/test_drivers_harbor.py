@@ -1,0 +1,219 @@
+"""Robot accounts that Harbor makes: against a stand-in that is held against Harbor's published API."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from ipaddress import ip_network
+
+import pytest
+
+from bot.core.addresses import parse_server
+from bot.core.errors import DriverRefused, LoginRejected, RightsRefused, TooManyRequests, Unreachable
+from bot.core.ports.drivers import Ending, Order
+from bot.core.ports.registry import Login
+from bot.core.secrets import Secret
+from bot.registry.drivers.driver_table import RegistryDrivers
+from tests.fakes.described_api import Given
+from tests.fakes.harbor import DAY_S, MANAGER, MANAGER_SECRET, NOW, PULL, ROBOT, FakeHarbor
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def harbor() -> Iterator[FakeHarbor]:
+    """Harbor with one robot; the test fails when either side broke the description."""
+    with FakeHarbor() as served:
+        yield served
+
+    assert served.broken == []
+
+
+@pytest.fixture
+def drivers() -> RegistryDrivers:
+    """The drivers, which may ask this machine."""
+    return RegistryDrivers((ip_network("127.0.0.0/8"),))
+
+
+@pytest.fixture
+def order(harbor: FakeHarbor) -> Order:
+    """The robot is in use."""
+    server = parse_server(harbor.url)
+    manager = Login("harbor", server, MANAGER, {"password": Secret(MANAGER_SECRET)})
+    return Order(Login("harbor", server, ROBOT, {}), manager)
+
+
+def minted(drivers: RegistryDrivers, order: Order) -> Order:
+    """Have one made; give what is asked about it later."""
+    name = drivers.describe(order, deadline_s=10).next_name
+    made = drivers.mint(replace(order, made_as=name), deadline_s=10)
+    return replace(order, made_as=made.made_as)
+
+
+def test_twin_has_the_same_rights(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """A robot of the same project, rights and lifetime is made, and the first one works on."""
+    before = drivers.describe(order, deadline_s=10)
+    made = drivers.mint(replace(order, made_as=before.next_name), deadline_s=10)
+    twin = next(one for one in harbor.robots.values() if one["name"] == made.username)
+
+    assert (before.text, before.problem) == ("Harbor's project team has 1 robot account.", "")
+    assert before.ends == datetime.fromtimestamp(NOW + 90 * DAY_S, UTC)
+    assert made.username == f"robot$team+{before.next_name}"
+    assert made.credential["password"].reveal() == harbor.secrets[made.username]
+    assert made.ends == datetime.fromtimestamp(NOW + 90 * DAY_S, UTC)
+    assert (twin["level"], twin["duration"], twin["permissions"]) == ("project", 90, PULL)
+    assert harbor.states == {ROBOT: True, made.username: True}
+
+
+def test_name_does_not_grow(order: Order, drivers: RegistryDrivers) -> None:
+    """The twin of a twin is called after the first, not after both."""
+    first = minted(drivers, order)
+    twin = replace(order, login=replace(order.login, username=first.made_as))
+    name = drivers.describe(twin, deadline_s=10).next_name
+
+    assert name.count("-qm") == 1
+    assert name.startswith("deploy-qm")
+
+
+def test_suspended_then_deleted(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """A former robot is disabled, which can be undone, then deleted; a second time does nothing."""
+    minted(drivers, order)
+    states = []
+    for ending in (Ending.SUSPEND, Ending.RESTORE, Ending.DELETE, Ending.DELETE):
+        drivers.retire(order, ending, deadline_s=10)
+        states.append(harbor.states.get(ROBOT))
+
+    assert states == [False, True, None, None]
+    assert len(harbor.robots) == 1
+    with pytest.raises(DriverRefused, match="any more"):
+        drivers.retire(order, Ending.RESTORE, deadline_s=10)
+
+
+def test_system_robot(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """A robot of the whole Harbor is found without a project, and one without an end makes one without."""
+    harbor.add("robot$everything", "system", -1)
+    order = replace(order, login=replace(order.login, username="robot$everything"))
+    name = drivers.describe(order, deadline_s=10).next_name
+    made = drivers.mint(replace(order, made_as=name), deadline_s=10)
+
+    assert made.username == f"robot${name}"
+    assert made.ends is None
+
+
+def test_prefix_of_ones_own(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """Where names begin with something else, the project is entered, and everything else works as before."""
+    harbor.prefix = "bot_"
+    harbor.add("bot_team+deploy", "project", 30)
+    own = replace(order.login, username="bot_team+deploy")
+    order = Order(own, replace(order.manager, options={"project": "team"}))
+    made = minted(drivers, order)
+    drivers.retire(made, Ending.DELETE, deadline_s=10)
+
+    assert made.made_as.startswith("bot_team+deploy-qm")
+    assert sorted(harbor.states) == ["bot_team+deploy", ROBOT]
+
+
+def test_more_than_a_page(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """A robot behind the first hundred is found."""
+    own = harbor.robots.pop(next(iter(harbor.robots)))
+    [harbor.add(f"robot$team+other-{number}", "project", -1) for number in range(150)]
+    harbor.robots[own["id"] + 1000] = own
+
+    assert drivers.describe(order, deadline_s=10).text == "Harbor's project team has 151 robot accounts."
+
+
+def test_lost_answer_is_found_again(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """When the answer is lost nobody knows; afterwards exactly that robot is named, by its name alone."""
+    name = drivers.describe(order, deadline_s=10).next_name
+    harbor.loses = "POST"
+    with pytest.raises(Unreachable):
+        drivers.mint(replace(order, made_as=name), deadline_s=10)
+    harbor.add("robot$team+by-hand", "project", -1)
+    left = drivers.describe(replace(order, made_as=name, since=NOON), deadline_s=10).leftovers
+
+    assert [one.made_as for one in left] == [f"robot$team+{name}"]
+    assert len([one for one in harbor.asked if one.method == "POST"]) == 1
+    assert harbor.states[ROBOT]
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, DriverRefused),
+        (401, LoginRejected),
+        (403, RightsRefused),
+        (500, Unreachable),
+    ],
+)
+def test_refusals_are_told_apart(
+    harbor: FakeHarbor, order: Order, drivers: RegistryDrivers, status: int, error: type[Exception]
+) -> None:
+    """A refusal made nothing; a server's error is one that nobody knows the outcome of."""
+    name = drivers.describe(order, deadline_s=10).next_name
+    harbor.fails["POST"] = Given(status, {"errors": [{"code": "X", "message": "the quota is used up"}]})
+
+    with pytest.raises(error, match="the quota is used up"):
+        drivers.mint(replace(order, made_as=name), deadline_s=10)
+    assert harbor.made == []
+
+
+def test_wrong_management_credential(order: Order, drivers: RegistryDrivers) -> None:
+    """It is refused, and not repeated."""
+    wrong = replace(order.manager, credential={"password": Secret("marker-wrong")})
+
+    with pytest.raises(LoginRejected, match="does not take the management credential") as caught:
+        drivers.describe(replace(order, manager=wrong), deadline_s=10)
+    assert "marker-wrong" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("username", "sentence"),
+    [("robot$nothing+deploy", "no project “nothing”"), ("robot$team+other", "no robot account")],
+)
+def test_what_is_not_there_is_said(
+    order: Order, drivers: RegistryDrivers, username: str, sentence: str
+) -> None:
+    """A project or a robot that Harbor does not have is named."""
+    with pytest.raises(DriverRefused, match=sentence):
+        drivers.describe(replace(order, login=replace(order.login, username=username)), deadline_s=10)
+
+
+def test_robot_does_not_manage_itself(order: Order, drivers: RegistryDrivers) -> None:
+    """The robot that is replaced would be disabled by itself."""
+    order = replace(order, login=replace(order.login, username=MANAGER))
+
+    with pytest.raises(DriverRefused):
+        drivers.describe(order, deadline_s=10)
+
+
+def test_old_robot_is_not_copied(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """A robot of an old Harbor has rights that its API does not say: nothing is made."""
+    next(iter(harbor.robots.values())).update(editable=False, permissions=[])
+
+    assert "cannot be copied" in drivers.describe(order, deadline_s=10).problem
+
+
+def test_address_rule_counts(order: Order) -> None:
+    """What registries may not be asked for is not asked for with a management credential either."""
+    with pytest.raises(Unreachable, match="not"):
+        RegistryDrivers(()).describe(order, deadline_s=10)
+
+
+def test_login_goes_to_no_other_host(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """A redirect to another host is not followed."""
+    harbor.description["GET /api/v2.0/projects/{id}"]["answers"]["302"] = True
+    with FakeHarbor() as other:
+        harbor.fails["GET"] = Given(302, None, {"Location": f"{other.url}/api/v2.0/projects/team"})
+        with pytest.raises(Unreachable, match="the login was not sent there"):
+            drivers.describe(order, deadline_s=10)
+
+        assert other.asked == []
+
+
+def test_asked_too_often(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """429 is told as such; nothing was made."""
+    harbor.description["POST /api/v2.0/robots"]["answers"]["429"] = True
+    name = drivers.describe(order, deadline_s=10).next_name
+    harbor.fails["POST"] = Given(429, {})
+
+    with pytest.raises(TooManyRequests):
+        drivers.mint(replace(order, made_as=name), deadline_s=10)
