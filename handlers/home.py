@@ -28,6 +28,7 @@ from handlers.blocks import (
 )
 from handlers.edit import OPEN as EDIT
 from handlers.list import State, decoded, health_in_words, list_blocks, narrowed
+from handlers.notify import OPEN as NOTIFY
 from handlers.phrases import due_in_words, made_by
 from handlers.requests import request_buttons
 from handlers.routes import COMMAND, Routes
@@ -37,7 +38,8 @@ from handlers.test import OPEN as TEST
 from handlers.test_progress import ALL
 
 _A_PAGE = 30
-_SHOWN = 5
+_SHOWN = 2
+"""Requests; each is two blocks of the hundred that Slack takes."""
 _BAR = 20
 """How many squares the bar has."""
 _STEPS = (
@@ -71,8 +73,17 @@ def _tab(
     above = [*_attention(seen, requests, actor), *_mine(seen.mine)]
     # The list's first block says what it is narrowed to, and is looked for at the top.
     well = section(_well(seen), button("Test all", ALL))
-    blocks = [listed[0], well, *above, *listed[1:], *_ending_tokens(seen.ending_tokens)]
+    below = [*_ending_tokens(seen.ending_tokens), *_news(seen, actor)]
+    blocks = [listed[0], well, *above, *listed[1:], *below]
     return message("Integrations", [*blocks, context(f"`{COMMAND} help` shows everything you can do.")])
+
+
+def _news(seen: Overview, actor: Actor) -> list[Block]:
+    """For admins: where news goes, and the button that chooses it."""
+    if not may(actor, Action.NOTIFY):
+        return []
+    goes = f"goes to <#{seen.channel}>" if seen.channel else "goes to no channel: only owners hear of it"
+    return [section(f"News about changes and broken logins {goes}.", button("Choose a channel", NOTIFY))]
 
 
 def _first_steps() -> list[Block]:

@@ -1,6 +1,7 @@
 """News: a channel hears of each change, and of each login that stops working; ``notify`` chooses the channel.
 
 payload -> notify -> choose_channel -> _chosen -> show
+payload -> ask -> _form -> open; payload -> save -> choose_channel -> _chosen -> ack
 payload -> mute_pressed | unmute_pressed -> mute_integration | unmute_integration -> show
 the clock -> draw_news | draw_closed -> chat.postMessage
 """
@@ -8,44 +9,53 @@ the clock -> draw_news | draw_closed -> chat.postMessage
 import re
 from collections.abc import Sequence
 
+from slack_bolt import Ack
 from slack_sdk.errors import SlackApiError
 
 from bot.core.access import require
 from bot.core.audit import Action, Event, News
-from bot.core.errors import InvalidInput
+from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.watch import mute_integration, unmute_integration
 from bot.core.model import Actor, Dependency, Health, Integration
-from bot.core.news import choose_channel
+from bot.core.news import channel_of, choose_channel
 from bot.core.ports.store import Reading
 from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
+    View,
     actions,
     bold,
     button,
     code,
     context,
     escape,
+    labelled,
     marked,
     mention,
+    modal,
     notice,
+    plain,
     posted,
     section,
     when,
 )
 from handlers.edit import OPEN as EDIT
+from handlers.form import VALUE
 from handlers.owner_news import draw_owners, is_about_owners
 from handlers.phrases import event_line, last_used
 from handlers.requests import draw_requests, is_request
 from handlers.rotate import OPEN as ROTATE
 from handlers.rotation_news import draw_rotation
-from handlers.routes import COMMAND, Press, Routes, Verb, Words
-from handlers.surfaces import Surface
+from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
+from handlers.surfaces import Surface, as_modal
 from handlers.test import OPEN as TEST
 
 MUTE = "news.mute"
 UNMUTE = "news.unmute"
+OPEN = "notify.open"
+_SAVE = "notify.save"
+_WHERE = "channel"
 
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#@]{1,80})")
 _MOST_NAMED = 15
@@ -64,8 +74,10 @@ _MEANINGS = {
 def register(routes: Routes) -> None:
     """Add the verb and the Mute button."""
     summary = "a channel hears of changes and broken logins (admins)"
-    verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",))
+    verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",), {"": ask})
     routes.verb(verb, waits=True)
+    routes.action(OPEN, ask)
+    routes.form(_SAVE, save)
     routes.action(MUTE, mute_pressed, changes=True)
     routes.action(UNMUTE, unmute_pressed, changes=True)
 
@@ -78,6 +90,43 @@ def notify(words: Words, surface: Surface, services: Services, actor: Actor) -> 
     channel = "" if typed.lower() == "off" else _greet(services, actor, typed)
     choose_channel(services.ports, actor, channel)
     surface.show(_chosen(channel))
+
+
+def ask(surface: Surface, services: Services, actor: Actor) -> None:
+    """Open the form that chooses the channel."""
+    require(services.ports, actor, Action.NOTIFY)
+    surface.open(_form(channel_of(services.ports.store.read(actor.workspace))))
+
+
+def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
+    """Post in the channel that was chosen, and keep it; none switches news off."""
+    require(services.ports, actor, Action.NOTIFY)
+    chosen = str((form.values.get(_WHERE, {}).get(VALUE) or {}).get("selected_conversation") or "")
+    try:
+        channel = _greet(services, actor, f"<#{chosen}>") if chosen else ""
+    except InvalidInput as error:
+        raise InvalidFields({_WHERE: f"{error.message} {error.hint}".replace("`", "")}) from error
+    choose_channel(services.ports, actor, channel)
+    ack(response_action="update", view=as_modal(_chosen(channel)))
+
+
+def _form(channel: str) -> View:
+    """The form that chooses the channel; it starts with the present one."""
+    chooser: Block = {
+        "type": "conversations_select",
+        "action_id": VALUE,
+        "placeholder": plain("Choose a channel"),
+        "filter": {"include": ["public", "private"], "exclude_bot_users": True},
+    }
+    if channel:
+        chooser["initial_conversation"] = channel
+    hint = "Empty = nobody is told but the owners. Invite me there first: /invite @Quaymaster"
+    what = (
+        "I post there when a login stops working, works again or ends soon, and a line for each add, edit, "
+        "delete, new owner, and first fetch by a new target. Never a secret."
+    )
+    blocks = [section(what), labelled("Channel for news", chooser, _WHERE, optional=True, hint=hint)]
+    return modal("News", blocks, callback_id=_SAVE, submit=plain("Save"), close="Cancel")
 
 
 def mute_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

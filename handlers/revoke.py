@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bot.core.errors import InvalidInput
 from bot.core.integrations.dependencies import KIND_WORDS, read_target
+from bot.core.integrations.inventory import get_integration
 from bot.core.model import Actor, Integration
 from bot.core.workflows.leaks import Exposure, Leak, in_words, plan_revocation, revoke_everything
 from bot.core.workflows.tokens import revoke_token
@@ -35,6 +36,7 @@ from handlers.rotate import OPEN as ROTATE
 from handlers.routes import COMMAND, PERSON, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
+OPEN = "revoke.open"
 _CONFIRM = "revoke.confirm"
 _CANCEL = "revoke.cancel"
 _MOST_NAMED = 40
@@ -50,6 +52,7 @@ def register(routes: Routes) -> None:
     names = ("leaked", "compromised")
     verb = Verb("revoke", revoke, usage, "everything project web-shop", summary, names, more=more)
     routes.verb(verb, waits=True)
+    routes.action(OPEN, leaked_pressed)
     routes.action(_CONFIRM, confirm, changes=True)
     routes.action(_CANCEL, cancel)
 
@@ -62,6 +65,12 @@ def revoke(words: Words, surface: Surface, services: Services, actor: Actor) -> 
     words.at_most(1)
     ended = revoke_token(services.ports, actor, first)
     return surface.show(notice(f":no_entry: Token {code(ended.id)} is revoked: it no longer works."))
+
+
+def leaked_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer the button *Leaked* of an integration with the preview."""
+    name = get_integration(services.ports, actor, press.value).name
+    surface.show(_preview(plan_revocation(services.ports, actor, Leak(integration=name))))
 
 
 def _read_leak(words: Words) -> Leak:

@@ -20,6 +20,7 @@ from handlers.blocks import (
     Block,
     Message,
     actions,
+    bold,
     button,
     code,
     context,
@@ -38,13 +39,14 @@ from handlers.blocks import (
 )
 from handlers.delete import ASK as DELETE
 from handlers.edit import OPEN as EDIT
-from handlers.form import alike_note
+from handlers.form import MAKE_DEFAULT, alike_note, undecided_note
 from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
 from handlers.notify import MUTE, UNMUTE
 from handlers.owner_news import give_one, owned_id
 from handlers.phrases import age_in_words, history_line, origin
 from handlers.picker import open_picker
+from handlers.revoke import OPEN as LEAKED
 from handlers.rotate import OPEN as ROTATE
 from handlers.rotation_news import how_far
 from handlers.routes import Press, Routes, Verb, Words
@@ -126,12 +128,26 @@ def shown(details: Details, rotation: Progress | None, kinds: Kinds, actor: Acto
         _row_of_buttons(integration, actor),
         *_owners_row(integration, actor),
         *alike_note(details.alike),
+        *_who_answers(details, actor),
         divider(),
         *_dependencies_of(details, actor),
         divider(),
         *_history_of(details),
     ]
     return message(f"{integration.name}: {kind.label}, {integration.server.address}", blocks)
+
+
+def _who_answers(details: Details, actor: Actor) -> list[Block]:
+    """Which one of several at its server answers targets that are linked to none of them."""
+    integration = details.integration
+    if details.default and not integration.is_default:
+        text = f"Targets without a link of their own get {bold(details.default.name)}, the default there."
+        return [context(text)]
+    if not details.is_undecided:
+        return []
+    is_theirs = may(actor, Action.EDIT, integration.owner)
+    make = [actions(button("Make this the default", MAKE_DEFAULT, integration.id))] if is_theirs else []
+    return [*undecided_note([integration.server]), *make]
 
 
 def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
@@ -199,8 +215,9 @@ def _owners_row(integration: Integration, actor: Actor) -> list[Block]:
     mute = (
         button("Unmute", UNMUTE, value) if _is_muted(integration, actor) else button("Mute 24 h", MUTE, value)
     )
+    leaked = [button("Leaked", LEAKED, value)] if may(actor, Action.REVOKE_ALL) else []
     delete = button("Delete", DELETE, value, style="danger")
-    return [actions(give_one(integration), mute, delete, block_id=owned_id(integration))]
+    return [actions(give_one(integration), mute, *leaked, delete, block_id=owned_id(integration))]
 
 
 def _is_muted(integration: Integration, actor: Actor) -> bool:

@@ -6,7 +6,7 @@ from handlers import all_routes
 from tests.fakes.shown import Control, Shown
 
 ROUTES = all_routes()
-_MENUS = ("static_select", "external_select", "datepicker", "multi_users_select")
+_MENUS = ("static_select", "external_select", "datepicker", "multi_users_select", "conversations_select")
 HOLDING = frozenset({"plain_text_input", "checkboxes", *_MENUS})
 """Controls that only hold a value, unless their block sends it at once."""
 

@@ -87,6 +87,44 @@ def test_news_can_be_switched_off(team):
     assert not team.store.read(ACME).settings.get("notify")
 
 
+def test_form_chooses_the_channel(team):
+    """Without a channel a form asks for it, filled with the present one; emptied, it switches news off."""
+    form = team.command("notify", ADMIN)
+    team.leave(form, form.box("Channel for news"), OPS, ADMIN)
+    chosen = team.submit(user=ADMIN, on=form)
+    team.close(ADMIN)
+    again = team.command("notify", ADMIN)
+    kept = team.store.read(ACME).settings.get("notify")
+    team.leave(again, again.box("Channel for news"), None, ADMIN)
+    off = team.submit(user=ADMIN, on=again)
+
+    assert f"News about integrations goes to <#{OPS}>" in chosen.text
+    assert kept == OPS
+    assert again.box("Channel for news").element["initial_conversation"] == OPS
+    assert "News is off" in off.text
+    assert not team.store.read(ACME).settings.get("notify")
+
+
+def test_form_says_where_i_am_not(team, slack):
+    """A channel that I am not in is named beside the field, with what to do."""
+    slack.world.cast.set_member(BOT_USER.id, OPS, is_member=False)
+    form = team.command("notify", ADMIN)
+    team.leave(form, form.box("Channel for news"), OPS, ADMIN)
+    refused = team.submit(user=ADMIN, on=form)
+
+    assert "Invite Quaymaster to the channel" in refused.error("Channel for news")
+    assert not team.store.read(ACME).settings.get("notify")
+
+
+def test_members_get_no_form(team):
+    """The form is for admins, and so is the button on Home."""
+    team.add("my_registry")
+
+    assert "Only a workspace admin may choose where news goes." in team.command("notify").text
+    assert "Choose a channel" not in team.open_home().buttons
+    assert team.press("Choose a channel", ADMIN, on=team.open_home(ADMIN)).title == "News"
+
+
 def test_unknown_channel_is_named(team):
     """A channel that I am not in is not kept; the answer says how to invite me."""
     team.slack.failing["chat.postMessage"] = "not_in_channel"

@@ -201,3 +201,14 @@ def test_one_token_is_revoked_by_its_id(office):
 
     with pytest.raises(TokenRefused):
         fetch(office, text, "my_registry")
+
+
+def test_show_leads_to_it(office):
+    """For admins Show has *Leaked*, which previews what the leak of this login exposes."""
+    office.fetch("my_registry", "project", "web-shop")
+    shown = office.command("show my_registry", ADMIN)
+    preview = office.press("Leaked", ADMIN, on=shown)
+
+    assert preview.title == "Revoke everything?"
+    assert "*my_registry*" in preview.text
+    assert "Leaked" not in office.command("show my_registry", MEMBER).buttons

@@ -105,3 +105,23 @@ def test_what_is_no_address_yet_names_nobody(twins, url):
 
     assert form.title == "Add Integration"
     assert "Same server" not in form.text
+
+
+def test_show_says_which_one_is_used(twins):
+    """Where several could answer, Show says that none does, makes one the default, and then names it."""
+    undecided = twins.command("show production")
+    twins.press("Make this the default")
+    default, other = twins.command("show production"), twins.command("show staging")
+
+    assert "several integrations, and none is the default" in undecided.text
+    assert "*Default:*  for its server" in default.text
+    assert "Targets without a link of their own get *production*, the default there." in other.text
+    assert "Make this the default" not in [*default.buttons, *other.buttons]
+
+
+def test_show_of_anothers_has_no_default_button(twins):
+    """Who may not edit it reads that none is the default, without the button."""
+    shown = twins.command("show production", COLLEAGUE)
+
+    assert "none is the default" in shown.text
+    assert "Make this the default" not in shown.buttons

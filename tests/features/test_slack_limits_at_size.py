@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bot.core.model import Check, Outcome, Stage, new_id
-from tests.fakes.people import MEMBER
+from bot.core.queries import Filter, Window
+from tests.fakes.people import ADMIN, MEMBER
 from tests.fakes.slack import both_opinions
 from tests.features.team import ACME
 
@@ -52,3 +53,23 @@ def test_empty_workspace_is_within_limits(team):
     team.open_home()
 
     assert [one for each in team.slack.shown for one in both_opinions(each.place, each.content)] == []
+
+
+def test_home_with_everything_to_say_is_within_limits(team):
+    """With much that needs attention, requests and tokens that end, an admin's Home is one Slack takes."""
+    grow(team, 40)
+    now = team.services.ports.now()
+    with team.store.change(ACME) as change:
+        for row in change.integrations.page(Filter(), Window(size=40)).rows:
+            one = replace(row.integration, owner=ADMIN, orphaned_at=now, ends_on=now.date())
+            change.put(replace(one, version=one.version + 1))
+    for number in range(8):
+        team.command(f"token create project {number:02}{'p' * 190} 1")
+    for _ in range(2):
+        team.open_home(ADMIN)
+        team.press("Next", ADMIN, on=team.home(ADMIN))
+
+    assert "Workflow tokens that wait for an admin" in team.home(ADMIN).text
+    assert "Workflow tokens that end soon" in team.home(ADMIN).text
+    assert [one for each in team.slack.shown for one in both_opinions(each.place, each.content)] == []
+    assert len(team.home(ADMIN).blocks) <= 100

@@ -26,6 +26,7 @@ from bot.core.integrations.credentials import check_login, end_of_credential, se
 from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, WorkflowToken, name_key, new_id
+from bot.core.news import channel_of
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Reading
@@ -43,7 +44,8 @@ from bot.core.workflows.resolve import is_undecided
 
 _DEFAULT_DAYS = 90
 _MOST_UNUSED = 20
-_MOST_ON_HOME = 5
+_MOST_ON_HOME = 3
+"""Rows of each thing that needs attention: with all of them, and 30 of the list, Slack takes the Home tab."""
 _MOST_GONE = 100
 _TOKENS_END_SOON = timedelta(days=7)
 _EXPORTED_AT_ONCE = 500
@@ -61,6 +63,10 @@ class Details:
     history: HistoryPage
     alike: tuple[Integration, ...]
     """The others of the same server and user."""
+    default: Integration | None = None
+    """The other one of its server that answers targets without a link of their own."""
+    is_undecided: bool = False
+    """True when those targets get an error, because several of its server could answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,8 @@ class Overview:
     unchecked: int
     mine: IntegrationPage
     ending_tokens: tuple[WorkflowToken, ...]
+    channel: str
+    """The id of the channel that news goes to; empty = none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +145,7 @@ def look_over(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> O
         unchecked=marked(Mark.UNCHECKED).total,
         mine=reading.integrations.page(Filter(owner=actor.user_id), few),
         ending_tokens=reading.tokens.ending(actor.at, actor.at + _TOKENS_END_SOON)[:_MOST_ON_HOME],
+        channel=channel_of(reading),
     )
 
 
@@ -228,11 +237,14 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
     found = reading.integrations.named(name) if name else present(reading, integration_id)
     if found is None:
         raise unknown(reading, name)
+    there = reading.integrations.at(found.server)
     return Details(
         found,
         reading.dependencies.page(found.id, 0, 10),
         reading.history.page(HistoryQuery(about=found.id, size=5)),
         same_login(reading, found),
+        next((one for one in there if one.is_default and one.id != found.id), None),
+        is_undecided(reading, found.server),
     )
 
 
