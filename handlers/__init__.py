@@ -72,6 +72,7 @@ from handlers import (
     unused,
     which,
 )
+from handlers.name_question import register as register_name_question
 from handlers.picker import register as register_menus
 from handlers.routes import Routes
 
@@ -87,4 +88,5 @@ def all_routes() -> Routes:
     for feature in FEATURES:
         feature.register(routes)
     register_menus(routes)
+    register_name_question(routes)
     return routes

@@ -22,7 +22,7 @@ from bot.core.integrations.dependencies import (
     unlink_target,
 )
 from bot.core.integrations.inventory import get_integration
-from bot.core.integrations.target_names import find_similar
+from bot.core.integrations.target_names import find_similar, is_in_doubt, seal_name, unseal_name
 from bot.core.model import Actor, Integration, Target
 from bot.services import Services
 from handlers.blocks import (
@@ -48,12 +48,14 @@ from handlers.blocks import (
     text_input,
 )
 from handlers.form import state_value
+from handlers.name_question import name_question
 from handlers.picker import (
     chosen_integration,
     chosen_target,
     integration_input,
     new_target_inputs,
     target_input,
+    typed_name,
 )
 from handlers.requests import let_in
 from handlers.routes import Form, Press, Routes, Verb, Words
@@ -68,6 +70,7 @@ _SURE = "link.sure"
 _CANCEL = "link.cancel"
 _ALIKE = "link.alike"
 _NEW = "link.new"
+_NAMED = "link.named"
 
 
 def register(routes: Routes) -> None:
@@ -76,7 +79,7 @@ def register(routes: Routes) -> None:
     records = "records that a target depends on it"
     more = "A target is a project, an environment or an image. `settings-url` is its page in your CI system."
     usage, opens = f"NAME {TARGET} [settings-url]", {"": ask}
-    routes.verb(Verb("link", link_typed, usage, example, records, (), opens, more))
+    routes.verb(Verb("link", link_typed, usage, example, records, (), opens, more, typed_name))
     example, opens = "my_registry project web-shop", {"": ask_unlink}
     routes.verb(Verb("unlink", unlink_typed, f"NAME {TARGET}", example, "takes a link back", (), opens))
     routes.action(OPEN, ask_pressed, does=Action.SEE)
@@ -86,6 +89,7 @@ def register(routes: Routes) -> None:
     routes.action(_CANCEL, cancel)
     routes.action(_ALIKE, link_alike, changes=True)
     routes.action(_NEW, link_alike, changes=True)
+    routes.action(_NAMED, link_named, changes=True)
 
 
 def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -145,11 +149,27 @@ def _form(chosen: Integration | None = None) -> View:
 
 
 def _answer(services: Services, actor: Actor, name: str, target: Target, settings_url: str | None) -> Message:
+    if is_in_doubt(services.ports, actor, target):
+        sealed = seal_name(services.ports, actor, target)
+        return name_question(_NAMED, pack(_Sure(name, target.kind.value, sealed, settings_url or "")))
+    return _answer_named(services, actor, name, target, settings_url)
+
+
+def _answer_named(
+    services: Services, actor: Actor, name: str, target: Target, settings_url: str | None
+) -> Message:
     similar = find_similar(services.ports, actor, target)
     if similar:
         return _alike(target, similar, name, settings_url)
     done = link_target(services.ports, actor, name, target, settings_url)
     return linked(done) if done.is_kept else _replacing(done, settings_url)
+
+
+def link_named(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Link the target whose name looks like a password, and is one."""
+    sure = read_value(_Sure, press.value, "link")
+    target = read_target(sure.kind, unseal_name(services.ports, actor, sure.target))
+    surface.replace(_answer_named(services, actor, sure.name, target, read_settings_url(sure.settings_url)))
 
 
 def link_surely(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

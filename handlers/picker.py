@@ -6,16 +6,17 @@ payload -> suggest_targets -> list_targets -> options -> ack
 payload -> the listener of whatever the menu's action id says, as for a row's button
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from slack_bolt import Ack
 
-from bot.core.errors import InvalidFields, InvalidInput
-from bot.core.integrations.dependencies import read_target
+from bot.core.errors import InvalidFields, InvalidInput, SecretInText
+from bot.core.integrations.dependencies import KIND_WORDS, read_target
 from bot.core.integrations.inventory import find_like
 from bot.core.integrations.target_names import list_targets
 from bot.core.kinds import Kinds
 from bot.core.model import Actor, Integration, Target, TargetKind
+from bot.core.secret_detection import could_be_name, looks_secret
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -130,11 +131,18 @@ def optional_target(form: Form) -> Target | None:
     typed = state_value(form.values, _NEW, _VALUE).strip()
     if typed:
         try:
+            if looks_secret(typed) and not could_be_name(typed):
+                raise SecretInText
             return read_target(state_value(form.values, _NEW_KIND, _VALUE), typed)
         except InvalidInput as error:
             raise InvalidFields({_NEW: str(error)}) from error
     kind, _, name = state_value(form.values, _TARGET, _VALUE).partition(":")
     return read_target(kind, name) if kind else None
+
+
+def typed_name(words: Sequence[str]) -> str:
+    """The target's name among the words that follow a verb, if one stands at its place."""
+    return words[2] if len(words) > 2 and words[1].lower() in KIND_WORDS else ""
 
 
 def searching_menu(action_id: str, placeholder: str) -> Block:

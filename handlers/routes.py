@@ -7,7 +7,7 @@ runs on our executor: nothing that can fail or wait comes between a press and Sl
 import inspect
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
@@ -31,6 +31,10 @@ Ask = Callable[[Callable[[], None]], None]
 """Hands over what waits for a registry: it runs after the listener, on a lane of its own."""
 
 
+def _nothing(_: Sequence[str]) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Verb:
     """One thing the command can do."""
@@ -47,6 +51,8 @@ class Verb:
     """What opens a form instead, by the words that follow the verb: ``""`` = nothing does."""
     more: str = ""
     """What else there is to know of its forms, in mrkdwn: ``help VERB`` shows it."""
+    asks_about: Callable[[Sequence[str]], str] = _nothing
+    """Of the words that follow the verb, the name that it asks about when it looks like a password."""
 
     @property
     def typed(self) -> str:

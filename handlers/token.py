@@ -17,7 +17,7 @@ from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import read_target
-from bot.core.integrations.target_names import find_similar
+from bot.core.integrations.target_names import find_similar, is_in_doubt, seal_name, unseal_name
 from bot.core.model import Actor, Integration, Target, WorkflowToken, shortened
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
@@ -53,8 +53,9 @@ from handlers.blocks import (
     when,
 )
 from handlers.form import state_value
+from handlers.name_question import name_question
 from handlers.phrases import made_by
-from handlers.picker import chosen_target, new_target_inputs, target_input
+from handlers.picker import chosen_target, new_target_inputs, target_input, typed_name
 from handlers.requests import request_buttons
 from handlers.routes import Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
@@ -67,6 +68,7 @@ _PREVIOUS = "token.previous"
 _NEXT = "token.next"
 _SIMILAR = "token.similar"
 _NEW = "token.new"
+_NAMED = "token.named"
 _MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
 _MOST_KEPT_OUT = 20
 _WORDS_LIMIT = 200
@@ -92,14 +94,24 @@ def register(routes: Routes) -> None:
     usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
     summary = "what a pipeline shows to get logins"
     opens = {"create": ask}
-    routes.verb(Verb("token", token, usage, "create project web-shop 90", summary, ("tokens",), opens))
+    routes.verb(
+        Verb(
+            "token", token, usage, "create project web-shop 90", summary, ("tokens",), opens, "", _asked_about
+        )
+    )
     routes.action(OPEN, ask, does=Action.SEE)
     routes.form(_SAVE, save)
     routes.action(_REVOKE, revoke_pressed)
     routes.action(_SIMILAR, create_pressed)
     routes.action(_NEW, create_pressed)
+    routes.action(_NAMED, create_named)
     routes.action(_PREVIOUS, turn, does=Action.SEE)
     routes.action(_NEXT, turn, does=Action.SEE)
+
+
+def _asked_about(words: Sequence[str]) -> str:
+    """The name of the target that a token is made for."""
+    return typed_name(words) if words and words[0].lower() == "create" else ""
 
 
 def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -140,8 +152,22 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
 
 
 def _create_or_ask(services: Services, actor: Actor, target: Target, days: int) -> Message:
+    if is_in_doubt(services.ports, actor, target):
+        value = _Meant(target.kind.value, seal_name(services.ports, actor, target), days)
+        return name_question(_NAMED, pack(value))
+    return _create_if_unlike(services, actor, target, days)
+
+
+def _create_if_unlike(services: Services, actor: Actor, target: Target, days: int) -> Message:
     similar = find_similar(services.ports, actor, target)
     return _alike(target, similar, days) if similar else _create(services, actor, target, days)
+
+
+def create_named(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Make a token for the target whose name looks like a password, and is one."""
+    meant = read_value(_Meant, press.value, "token create")
+    target = read_target(meant.kind, unseal_name(services.ports, actor, meant.name))
+    surface.replace(_create_if_unlike(services, actor, target, read_days(str(meant.days))))
 
 
 def create_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

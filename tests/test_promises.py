@@ -176,6 +176,8 @@ def walked(make_team, store, registry, iam):
     team.close()
     team.open_home()
     team.link("registry-000", "project", "kept")
+    team.command("link registry-000 project Shop-Frontend2%prod")
+    team.command("token create project Shop-Frontend2%prod")
     team.command("notify", ADMIN)
     team.close(ADMIN)
     team.open_home(ADMIN)

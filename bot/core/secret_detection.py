@@ -72,6 +72,8 @@ _SEPARATOR = re.compile(r"[_/+=-]")
 _LENGTHS = frozenset({32, 40, 64})
 """Of the secrets that Harbor, AWS, Quay and others make."""
 
+_LONGEST_NAME = 100
+
 _SHORT = 24
 """Shorter runs may hold less that looks like words."""
 
@@ -86,6 +88,14 @@ def looks_secret(text: str) -> bool:
     if not all(map(_is_image, _ASSIGNED.finditer(text))):
         return True
     return any(map(_is_random, _OPAQUE.findall(text)))
+
+
+def could_be_name(word: str) -> bool:
+    """True for a word that looks secret by its letters alone, as a name may: people are asked about it."""
+    word = visible(word)
+    if _KNOWN.search(word) or _OWN.search(word) or _IN_A_URL.search(word):
+        return False
+    return len(word) <= _LONGEST_NAME and all(map(_is_image, _ASSIGNED.finditer(word)))
 
 
 def _is_image(assigned: re.Match[str]) -> bool:

@@ -32,10 +32,11 @@ from bot.core.errors import (
     StoreFailure,
 )
 from bot.core.integrations.owners import left_at, note_departure
+from bot.core.integrations.target_names import is_name_of_any
 from bot.core.model import Actor, Role, Workspace
 from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
 from bot.core.queries import HistoryQuery
-from bot.core.secret_detection import looks_secret
+from bot.core.secret_detection import could_be_name, looks_secret
 from bot.core.secrets import ids_in
 from bot.services import Services
 from bot.slack.members import SlackRates, actor_of
@@ -43,7 +44,7 @@ from bot.slack.response_url import CommandName
 from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected
-from handlers.routes import Form, Listener, Press, Routes, call, read_facts
+from handlers.routes import Form, Listener, Press, Routes, Verb, Words, call, read_facts
 from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, inherited, surface_of, with_facts
 
 log = logging.getLogger("quaymaster.app")
@@ -122,7 +123,7 @@ class Dispatch:
         known = self._routes.read_if_known(text)
         actor = self._actor(context, body, self._routes.does.get(known[0].name) if known else None)
         require(self._services.ports, actor, Action.SEE)
-        _refuse_secret(self._services, actor, text)
+        _refuse_secret(self._services, actor, text, known)
         verb, words = known or self._routes.read(text)
         opening = verb.opens.get(" ".join(words.rest).lower())
         answers_at_once = opening is None and verb.name not in self._routes.waiting
@@ -381,15 +382,28 @@ def _begin_nothing(services: Services, actor: Actor) -> None:
         )
 
 
-def _refuse_secret(services: Services, actor: Actor, text: str) -> None:
+def _refuse_secret(
+    services: Services, actor: Actor, text: str, known: tuple[Verb, Words] | None = None
+) -> None:
     """Refuse a command that contains a secret, and keep in the history that it happened, without the text."""
-    if looks_secret(text):
+    if looks_secret(text) and not (known and _is_name(services, actor, *known)):
         token_ids = ids_in(text)
         # The advice to revoke it counts more than the entry, so a store that fails does not stand before it.
         with suppress(StoreFailure), services.ports.store.change(actor.workspace) as change:
             for token_id in token_ids or ("",):
                 change.record(refusal(actor, Action.TYPE_SECRET, token_id=token_id))
         raise SecretInText(token_ids)
+
+
+def _is_name(services: Services, actor: Actor, verb: Verb, words: Words) -> bool:
+    """True when what looks secret is the name of a known target, or one that the verb asks about."""
+    asked = verb.asks_about(words.rest)
+    others = [
+        word
+        for word in words.rest
+        if not could_be_name(word) or not (word == asked or is_name_of_any(services.ports, actor, word))
+    ]
+    return len(others) < len(words.rest) and not looks_secret(" ".join(others))
 
 
 def _read_press(body: _Body) -> Press:

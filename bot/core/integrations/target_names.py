@@ -2,15 +2,19 @@
 
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import NoReturn
 
 from bot.core.access import require
-from bot.core.audit import Action, event
-from bot.core.errors import InvalidInput
+from bot.core.audit import Action, event, refusal
+from bot.core.errors import InvalidInput, KeyringFailure, SecretInText
 from bot.core.model import Actor, Bar, Dependency, Target, TargetKind
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
 from bot.core.queries import TargetPage
+from bot.core.secret_detection import looks_secret
+from bot.core.secrets import SealContext, Sealed, Secret
 
+_NAME = "name"
 _TARGETS_A_PAGE = 20
 _MOST_COMPARED = 2000
 
@@ -133,3 +137,45 @@ def _move_bar(change: Change, bar: Bar, new: Target) -> None:
     if not (known and known.granted_by) and change.dependencies.bar(bar.integration_id, new) is None:
         removed = replace(bar.removed, target=new) if bar.removed else None
         change.put(replace(bar, target=new, removed=removed))
+
+
+def is_in_doubt(ports: Ports, actor: Actor, target: Target) -> bool:
+    """True for a name that looks like a password and is no known target's: a person says what it is."""
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    return looks_secret(target.name) and not _is_known(reading, target)
+
+
+def is_name_of_any(ports: Ports, actor: Actor, name: str) -> bool:
+    """True when a known target has this name."""
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    return any(_is_known(reading, Target(kind, name)) for kind in TargetKind)
+
+
+def _is_known(reading: Reading, target: Target) -> bool:
+    return bool(reading.dependencies.of_target(target) or reading.tokens.of_target(target))
+
+
+def seal_name(ports: Ports, actor: Actor, target: Target) -> str:
+    """Write a name in doubt so that nobody can read it, for a button that this person alone may press."""
+    return ports.keyring.seal(_name_context(actor), {_NAME: Secret(target.name)})
+
+
+def unseal_name(ports: Ports, actor: Actor, sealed: str) -> str:
+    """Read what ``seal_name`` wrote. Raises ``InvalidInput``."""
+    try:
+        return ports.keyring.open(_name_context(actor), Sealed(sealed))[_NAME].reveal()
+    except (KeyringFailure, KeyError) as error:
+        raise InvalidInput("This button is too old.", "Type the command again.") from error
+
+
+def _name_context(actor: Actor) -> SealContext:
+    return SealContext(actor.workspace.key, actor.user_id, field="target name")
+
+
+def refuse_name(ports: Ports, actor: Actor) -> NoReturn:
+    """Record that a secret was typed as a name, without it, and say what to do. Raises ``SecretInText``."""
+    with ports.store.change(actor.workspace) as change:
+        change.record(refusal(actor, Action.TYPE_SECRET))
+    raise SecretInText
