@@ -28,6 +28,7 @@ from tests.bench.fetches import fetch_costs, turn_of_hour
 from tests.bench.floors import describe_machine, floors
 from tests.bench.life import memory, starts
 from tests.bench.long_history import long_history
+from tests.bench.postgres_scale import postgres_scale
 from tests.bench.processes import keep_compiled
 from tests.bench.report import Row, not_measured, say, table
 from tests.bench.tag_lists import tags
@@ -47,6 +48,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "busy": busy_team,
     "tags": tags,
     "unreachable": unreachable,
+    "postgres": postgres_scale,
 }
 
 
