@@ -176,7 +176,7 @@ def _server(scheme: str, host: str, port: int | None = None) -> Server:
 
 def _target(parts: list[str]) -> Target:
     kind, name = parts
-    return Target(_form(get_type_hints(Target)["kind"]).read(kind), sys.intern(name))
+    return Target(_TARGET_KIND.read(kind), sys.intern(name))
 
 
 _PLAIN: dict[Any, _Form] = {
@@ -193,6 +193,7 @@ _PLAIN: dict[Any, _Form] = {
     Target: _Form(lambda one: [one.kind.value, one.name], _target),
 }
 _PLAIN[get_origin(Mapping[str, str])] = _PLAIN[Mapping]
+_TARGET_KIND = _form(get_type_hints(Target)["kind"])
 
 
 class _Table(NamedTuple):

@@ -117,8 +117,7 @@ class PostgresChange(PostgresReading):
         """Keep what this request came to, as ``Change.remember`` says."""
         if request_id:
             now = self._ledger.clock()
-            self.write("forget_requests", before=now - _REMEMBERED_FOR)
-            self.write("remember", id=request_id, outcome=outcome, at=now)
+            self.write("remember", id=request_id, outcome=outcome, at=now, before=now - _REMEMBERED_FOR)
 
     def write(self, name: str, /, **parameters: Any) -> None:
         """Do a statement of ``queries.sql`` with this change."""
@@ -145,7 +144,7 @@ class PostgresChange(PostgresReading):
         written = self.written
 
         def steps(before: Head, extended: Extended) -> list[Step]:
-            return [("advance", extended.advance(self._ws, before)), *written, *self._entries(extended)]
+            return self._steps(before, extended, written)
 
         send(self._ledger, self._ws, self._events, steps)
 
@@ -194,7 +193,7 @@ class PostgresChange(PostgresReading):
             return []
         before, extended = self._head, self._extended(self._head, events)
         self._head = extended.head
-        return [("advance", extended.advance(self._ws, before)), *written, *self._entries(extended)]
+        return self._steps(before, extended, written)
 
     def _keep_locked(self) -> None:
         for left in reversed(range(TRIES + 1)):
@@ -228,8 +227,12 @@ class PostgresChange(PostgresReading):
     def _extended(self, head: Head, events: Sequence[Event]) -> Extended:
         return extend(head, self._ws, events, self._ledger.keyring)
 
-    def _entries(self, extended: Extended) -> list[Step]:
-        return [("append_entry", row) for row in extended.rows(self._ws)]
+    def _steps(self, before: Head, extended: Extended, written: list[Step]) -> list[Step]:
+        """The head first, which other changes queue at; a single entry goes with it."""
+        advance, rows = extended.advance(self._ws, before), extended.rows(self._ws)
+        if len(rows) == 1:
+            return [("advance_and_append", {**rows[0], **advance}), *written]
+        return [("advance", advance), *written, *(("append_entry", row) for row in rows)]
 
     def _told(self, act: Callable[[], T]) -> T:
         """Act; what the database refuses becomes an error of the port."""

@@ -160,20 +160,19 @@ class PostgresStore:
     def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
         """Find who holds a workflow token, and what it asks for, in one round trip."""
         asked_at = time.monotonic()
-        token = {"token": token_id}
-        steps: list[Step] = [("set_token", token), ("set_workspace_of_token", token), ("held_token", token)]
-        *_, tokens, rows = self._reads.ask(*steps, _question(token_id, asked))
-        if not tokens:
+        rows = self._reads.ask(("begin_holding", {"token": token_id}), _question(token_id, asked))[-1]
+        if not rows:
             return None
-        ws, *columns = tokens[0]
+        ws, *columns = rows[0][:4]
         noted, identities = self._uses.noted(ws), Identities(self._ledger.keyring, ws)
         candidates = tuple(
             Candidate(
-                identities.read(row[0], row[1]),
-                noted.on(dependency_of(row[2], row[3])) if row[2] is not None else None,
-                bar_from(row[4]) if row[4] is not None else None,
+                identities.read(row[4], row[5]),
+                noted.on(dependency_of(row[6], row[7])) if row[6] is not None else None,
+                bar_from(row[8]) if row[8] is not None else None,
             )
             for row in rows
+            if row[4] is not None
         )
         held = Held(workspace_of(ws), noted.on_token(token_of(*columns)), candidates)
         self._uses.decide(held, asked_at)

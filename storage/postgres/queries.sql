@@ -13,18 +13,19 @@ rollback
 -- name: set_workspace
 select set_config('quaymaster.ws', %(ws)s, true)
 
--- name: set_token
-select set_config('quaymaster.token', %(token)s, true)
+-- name: begin_reading
+-- "case" has it that the workspace is set before the row is looked for.
+select case when set_config('quaymaster.ws', %(ws)s, true) is not null
+            then (select revision from workspaces where ws = %(ws)s) end
 
--- name: set_workspace_of_token
-select set_config('quaymaster.ws',
-                  coalesce((select ws from tokens where id = %(token)s order by created_at limit 1), ''), true)
+-- name: begin_holding
+-- A token says which workspace it belongs to.
+select case when set_config('quaymaster.token', %(token)s, true) is not null
+            then set_config('quaymaster.ws',
+                     coalesce((select ws from tokens where id = %(token)s order by created_at limit 1), ''), true) end
 
 -- name: workspaces
 select ws from workspaces where ws > %(after)s order by ws limit 1000
-
--- name: revision
-select revision from workspaces where ws = %(ws)s
 
 -- name: head
 select revision, head_sequence, head_hash, head_kid, head_seal, last_change from workspaces where ws = %(ws)s
@@ -89,6 +90,29 @@ with keys as materialized (
 )
 select i.id, i.doc, (select count(*) from dependencies d where d.ws = %(ws)s and d.integration = i.id),
        start, total, everything
+from placed left join (page join integrations i on i.ws = %(ws)s and i.name_key = page.name_key) on true
+order by i.name_key
+
+-- name: integration_page_of_all
+-- The same where nothing is filtered.
+with counted as (
+    select count(*) as everything,
+           count(*) filter (where name_key <= %(after)s::text collate "C") as passed,
+           count(*) filter (where name_key < %(before)s::text collate "C") as below
+    from integrations where ws = %(ws)s
+), placed as (
+    select everything, case
+        when %(before)s::text is not null then greatest(below - %(size)s, 0)
+        when passed < everything then passed
+        else greatest(everything - %(size)s, 0)
+    end as start
+    from counted
+), page as (
+    select name_key from integrations where ws = %(ws)s order by name_key
+    offset (select start from placed) limit %(size)s
+)
+select i.id, i.doc, (select count(*) from dependencies d where d.ws = %(ws)s and d.integration = i.id),
+       start, everything, everything
 from placed left join (page join integrations i on i.ws = %(ws)s and i.name_key = page.name_key) on true
 order by i.name_key
 
@@ -191,21 +215,19 @@ select doc, integration, target_kind, target_name from bars
 where ws = %(ws)s and (integration, target_kind, target_name) > (%(id)s, %(target_kind)s, %(target_name)s)
 order by integration, target_kind, target_name limit 500
 
--- name: held_token
-select ws, id, doc, last_used_at from tokens where id = %(token)s order by created_at limit 1
-
 -- name: held_at
--- What the token set before asks for: the integrations at a server, with how its target relates to each.
+-- A token, and the integrations at a server with how its target relates to each; one row without any.
 -- Where there are none and the server names no port, those at port 80.
 with holder as materialized (
-    select ws, target_kind, target_name from tokens where id = %(token)s order by created_at limit 1
+    select ws, id, doc, last_used_at, target_kind, target_name from tokens
+    where id = %(token)s order by created_at limit 1
 ), place as (
     select case when %(or_80)s and not exists (
         select from integrations where ws = (select ws from holder) and host = %(host)s and port = %(port)s
     ) then 80 else %(port)s end as port
 )
-select i.id, i.doc, d.doc, d.last_used_at, b.doc
-from holder h join integrations i on i.ws = h.ws and i.host = %(host)s and i.port = (select port from place)
+select h.ws, h.id, h.doc, h.last_used_at, i.id, i.doc, d.doc, d.last_used_at, b.doc
+from holder h left join integrations i on i.ws = h.ws and i.host = %(host)s and i.port = (select port from place)
 left join dependencies d on d.ws = h.ws and d.integration = i.id
     and d.target_kind = h.target_kind and d.target_name = h.target_name
 left join bars b on b.ws = h.ws and b.integration = i.id
@@ -214,10 +236,11 @@ order by i.name_key
 
 -- name: held_named
 with holder as materialized (
-    select ws, target_kind, target_name from tokens where id = %(token)s order by created_at limit 1
+    select ws, id, doc, last_used_at, target_kind, target_name from tokens
+    where id = %(token)s order by created_at limit 1
 )
-select i.id, i.doc, d.doc, d.last_used_at, b.doc
-from holder h join integrations i on i.ws = h.ws and i.name_key = %(key)s
+select h.ws, h.id, h.doc, h.last_used_at, i.id, i.doc, d.doc, d.last_used_at, b.doc
+from holder h left join integrations i on i.ws = h.ws and i.name_key = %(key)s
 left join dependencies d on d.ws = h.ws and d.integration = i.id
     and d.target_kind = h.target_kind and d.target_name = h.target_name
 left join bars b on b.ws = h.ws and b.integration = i.id
@@ -225,11 +248,13 @@ left join bars b on b.ws = h.ws and b.integration = i.id
 
 -- name: held_all
 with holder as materialized (
-    select ws, target_kind, target_name from tokens where id = %(token)s order by created_at limit 1
+    select ws, id, doc, last_used_at, target_kind, target_name from tokens
+    where id = %(token)s order by created_at limit 1
 )
-select i.id, i.doc, d.doc, d.last_used_at, b.doc
-from holder h join dependencies d on d.ws = h.ws and d.target_kind = h.target_kind and d.target_name = h.target_name
-join integrations i on i.ws = h.ws and i.id = d.integration
+select h.ws, h.id, h.doc, h.last_used_at, i.id, i.doc, d.doc, d.last_used_at, b.doc
+from holder h
+left join dependencies d on d.ws = h.ws and d.target_kind = h.target_kind and d.target_name = h.target_name
+left join integrations i on i.ws = h.ws and i.id = d.integration
 left join bars b on b.ws = h.ws and b.integration = i.id
     and b.target_kind = h.target_kind and b.target_name = h.target_name
 order by i.name_key
@@ -312,6 +337,21 @@ with advanced as (
     where ws = %(ws)s and revision = %(revision)s returning 1
 )
 select expect(exists (select from advanced), 'head')
+
+-- name: advance_and_append
+-- The head is moved and its entry appended; what the change writes comes after, in the same transaction.
+with advanced as (
+    update workspaces set revision = revision + 1, last_change = %(change)s, head_sequence = %(sequence)s,
+           head_hash = %(hash)s, head_kid = %(kid)s, head_seal = %(seal)s
+    where ws = %(ws)s and revision = %(revision)s returning 1
+), entered as (
+    insert into audit (ws, sequence, at, action, is_done, actor, integration, name_key, former_key, server, target_kind,
+                       target_name, hash, seal, doc)
+    select %(ws)s, %(sequence)s, %(at)s, %(action)s, %(is_done)s, %(actor)s, %(integration)s, %(name_key)s, %(former_key)s,
+           %(server)s, %(target_kind)s, %(target_name)s, %(hash)s, %(entry_seal)s, %(doc)s
+    from advanced returning 1
+)
+select expect(exists (select from entered), 'head')
 
 -- name: put_new_integration
 with kept as (
@@ -403,13 +443,13 @@ insert into audit (ws, sequence, at, action, is_done, actor, integration, name_k
 values (%(ws)s, %(sequence)s, %(at)s, %(action)s, %(is_done)s, %(actor)s, %(integration)s, %(name_key)s, %(former_key)s,
         %(server)s, %(target_kind)s, %(target_name)s, %(hash)s, %(entry_seal)s, %(doc)s)
 
--- name: forget_requests
-delete from requests where ws = %(ws)s and at < %(before)s
-
 -- name: remember
-with kept as (
-    insert into requests (ws, id, outcome, at) values (%(ws)s, %(id)s, %(outcome)s, %(at)s)
-    on conflict do nothing returning 1
+with over as (
+    delete from requests where ws = %(ws)s and at < %(before)s and id <> %(id)s
+), kept as (
+    insert into requests as r (ws, id, outcome, at) values (%(ws)s, %(id)s, %(outcome)s, %(at)s)
+    on conflict (ws, id) do update set outcome = excluded.outcome, at = excluded.at where r.at < %(before)s
+    returning 1
 )
 select expect(exists (select from kept), 'done')
 

@@ -99,7 +99,7 @@ class _IntegrationRows:
 
     def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
         rows = self._asked.ask(
-            "integration_page",
+            "integration_page" if _narrows(narrowed) else "integration_page_of_all",
             kinds=None if narrowed.kinds is None else sorted(narrowed.kinds),
             words=json.dumps([like_patterns(needles) for needles in needles_of(narrowed)]),
             owner=narrowed.owner,
@@ -345,15 +345,13 @@ class OneState:
         return rows
 
     def _asked_with_revision(self, step: Step) -> tuple[Rows, object]:
-        head = ("revision", {"ws": self._ws})
-        _, revision, rows = self._trip([("set_workspace", {"ws": self._ws}), head, step])
+        revision, rows = self._trip([("begin_reading", {"ws": self._ws}), step])
         return rows, revision
 
     def _asked_again(self, step: Step) -> tuple[Rows, object]:
         """Ask everything at once, after a change; where what was said is no longer so, there is no answer."""
         before = [known for known, _ in self._answers]
-        head = ("revision", {"ws": self._ws})
-        _, revision, rows, *again = self._trip([("set_workspace", {"ws": self._ws}), head, step, *before])
+        revision, rows, *again = self._trip([("begin_reading", {"ws": self._ws}), step, *before])
         if again != [rows for _, rows in self._answers]:
             raise Busy("It was changed at this moment.", "Try again.")
         return rows, revision
@@ -370,6 +368,11 @@ def _batches(ask: Callable[..., Rows], start: tuple[Any, ...], key: slice) -> It
     while rows:
         yield from rows
         rows = ask(*rows[-1][key])
+
+
+def _narrows(narrowed: Filter) -> bool:
+    """True unless a filter lets everything through."""
+    return narrowed != Filter(today=narrowed.today)
 
 
 def _held_against(narrowed: Filter, mark: Mark) -> date | None:
