@@ -53,6 +53,8 @@ class Anything(dict[str, Any]):
         "sequence": 1,
         "revision": 1,
         "actor": None,
+        "actions": None,
+        "is_refused": False,
         "owner": None,
         "marks": [],
         "ends_by": None,
