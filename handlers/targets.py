@@ -1,22 +1,28 @@
 """Every project, environment and image that depends on anything: list them, rename one or merge two.
 
 payload -> targets -> list_targets | rename_target -> listed | notice -> ack
+payload -> merge -> rename_target -> notice | preview -> replace
 payload -> turn -> list_targets -> listed -> replace
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from slack_bolt import Ack
 
 from bot.core.audit import Action
 from bot.core.integrations.dependencies import KIND_WORDS, read_target
-from bot.core.integrations.target_names import list_targets, rename_target
-from bot.core.model import Actor, TargetKind
+from bot.core.integrations.target_names import list_targets
+from bot.core.integrations.target_renaming import MovedToken, Renaming, rename_target
+from bot.core.model import Actor, Integration, TargetKind
 from bot.core.queries import TargetPage
 from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
+    actions,
+    bold,
+    button,
     code,
     header,
     message,
@@ -27,13 +33,18 @@ from handlers.blocks import (
     section,
     turning,
 )
+from handlers.phrases import made_by
 from handlers.routes import Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 _PREVIOUS = "targets.previous"
 _NEXT = "targets.next"
 _RENAME = ("rename", "merge")
+_MERGE = "targets.merge"
+_CANCEL = "targets.cancel"
 _WORDS_LIMIT = 200
+_MOST_TOKENS = 30
+_MOST_NAMED = 10
 
 _HEADINGS = {
     TargetKind.PROJECT: "Projects",
@@ -59,6 +70,8 @@ def register(routes: Routes) -> None:
     routes.verb(Verb("targets", targets, usage, "project web", summary, ("target",), more=more))
     routes.action(_PREVIOUS, turn, does=Action.SEE)
     routes.action(_NEXT, turn, does=Action.SEE)
+    routes.action(_MERGE, merge, changes=True)
+    routes.action(_CANCEL, cancel)
 
 
 def targets(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
@@ -83,8 +96,59 @@ def _renamed(words: Words, services: Services, actor: Actor) -> Message:
     kind = words.at(1, "The kind of target")
     old = read_target(kind, words.plain_at(2, "The old name"))
     new = read_target(kind, words.plain_at(3, "The new name"))
-    rename_target(services.ports, actor, old, new)
-    return notice(f"{code(old.in_words)} is {code(new.in_words)} from now on, with its tokens and links.")
+    return _told(*rename_target(services.ports, actor, old, new))
+
+
+def merge(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Make one of two targets, or show what that would come to by now."""
+    row = read_value(_Merge, press.value, "targets")
+    old, new = read_target(row.kind, row.old), read_target(row.kind, row.new)
+    surface.replace(_told(*rename_target(services.ports, actor, old, new, row.seen)))
+
+
+def cancel(surface: Surface) -> None:
+    """Leave both as they are."""
+    surface.replace(notice("Cancelled: both targets stay."))
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """What the preview's button carries: which targets, and what was shown."""
+
+    kind: str
+    old: str
+    new: str
+    seen: str
+
+
+def _told(found: Renaming, is_done: bool) -> Message:
+    """What a new name came to; or the preview of two that become one, with the button that does it."""
+    old, new = code(found.old.in_words), code(found.new.in_words)
+    tokens = [_token_line(one, is_done=is_done) for one in found.tokens[:_MOST_TOKENS]]
+    more = len(found.tokens) - len(tokens)
+    tokens += [f"… and {more} more workflow tokens"] if more > 0 else []
+    if is_done:
+        done = f"{old} is {new} from now on, with its tokens and links."
+        return message(done.replace("`", ""), paragraphs([done, *tokens]))
+    first = f"There is {new} already: {old} would become one with it, with its links, removals and tokens."
+    value = pack(_Merge(found.old.kind.value, found.old.name, found.new.name, found.fingerprint))
+    buttons = actions(button("Merge", _MERGE, value, style="primary"), button("Cancel", _CANCEL))
+    return message("Merge two targets?", [header("Merge?"), *paragraphs([first, *tokens]), buttons])
+
+
+def _token_line(one: MovedToken, *, is_done: bool) -> str:
+    """A workflow token of either target, and what it fetches otherwise."""
+    gains, loses = ("fetches", "no longer fetches") if is_done else ("would fetch", "would no longer fetch")
+    gains = f"{gains} {_names(one.gains)} too" if one.gains else ""
+    loses = f"{loses} {_names(one.loses)}" if one.loses else ""
+    what = "; ".join(filter(None, (gains, loses))) or "fetches what it did"
+    moves = "moves, and " if one.moves else ""
+    return f"• workflow token {code(one.token.id)}, {made_by(one.token)}: {moves}{what}"
+
+
+def _names(integrations: Sequence[Integration]) -> str:
+    more = f" and {len(integrations) - _MOST_NAMED} more" if len(integrations) > _MOST_NAMED else ""
+    return ", ".join(bold(one.name) for one in integrations[:_MOST_NAMED]) + more
 
 
 def _page_of(place: _TargetsPlace, services: Services, actor: Actor) -> Message:

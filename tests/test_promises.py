@@ -178,6 +178,8 @@ def walked(make_team, store, registry, iam):
     team.link("registry-000", "project", "kept")
     team.command("link registry-000 project Shop-Frontend2%prod")
     team.command("token create project Shop-Frontend2%prod")
+    team.command("targets rename project kept noted", ADMIN)
+    team.press("Cancel", ADMIN)
     team.command("notify", ADMIN)
     team.close(ADMIN)
     team.open_home(ADMIN)

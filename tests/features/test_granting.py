@@ -293,6 +293,7 @@ def test_admin_merges_two_targets(linked):
     text = token(linked, MEMBER, "webshop2000")
     refused = linked.command("targets rename project webshop2000 web-shop", COLLEAGUE)
     linked.command("targets rename project webshop2000 web-shop", ADMIN)
+    linked.press("Merge", ADMIN)
 
     assert "Only a workspace admin may rename targets." in refused.text
     assert "webshop2000" not in linked.command("targets project").text
@@ -305,6 +306,7 @@ def test_merging_lifts_no_removal(linked):
     linked.command("unlink my_registry project web-shop")
     linked.command("link my_registry project checkout", COLLEAGUE)
     linked.command("targets rename project web-shop checkout", ADMIN)
+    linked.press("Merge", ADMIN)
 
     with pytest.raises(TargetRemoved):
         fetch(linked, text)

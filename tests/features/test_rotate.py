@@ -5,7 +5,7 @@ import pytest
 from bot.core.errors import StoreFull
 from bot.core.integrations.credentials import open_credential, open_former
 from bot.core.integrations.rotation import tell_rotations
-from bot.core.integrations.target_names import rename_target
+from bot.core.integrations.target_renaming import rename_target
 from bot.core.integrations.watch import find_due
 from bot.core.model import Role, Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
@@ -123,7 +123,9 @@ def test_merged_target_counts_as_what_is_behind(office, tokens):
     """Two targets become one: it has the new one only when both have."""
     begin(office)
     fetch(office, tokens[0])
-    rename_target(office.services.ports, office.actor(ADMIN, Role.ADMIN), STAGING, WEB_SHOP)
+    ports, admin = office.services.ports, office.actor(ADMIN, Role.ADMIN)
+    asked, _ = rename_target(ports, admin, STAGING, WEB_SHOP)
+    rename_target(ports, admin, STAGING, WEB_SHOP, asked.fingerprint)
     behind = office.command("rotate my_registry").text
     fetch(office, tokens[1])
     then = office.command("rotate my_registry").text

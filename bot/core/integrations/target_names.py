@@ -1,15 +1,14 @@
-"""Targets: list them, find what looks like one, rename one or merge two."""
+"""Targets: list them, find what looks like one, and doubt a name that looks like a password."""
 
-from dataclasses import replace
 from difflib import get_close_matches
 from typing import NoReturn
 
 from bot.core.access import require
-from bot.core.audit import Action, event, refusal
+from bot.core.audit import Action, refusal
 from bot.core.errors import InvalidInput, KeyringFailure, SecretInText
-from bot.core.model import Actor, Bar, Dependency, Target, TargetKind
+from bot.core.model import Actor, Target, TargetKind
 from bot.core.ports import Ports
-from bot.core.ports.store import Change, Reading
+from bot.core.ports.store import Reading
 from bot.core.queries import TargetPage
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import SealContext, Sealed, Secret
@@ -75,68 +74,6 @@ def nearest_names(reading: Reading, target: Target) -> tuple[str, ...]:
     """At most three names of targets of this kind that look like this one, the nearest first."""
     names = [row.name for row in reading.dependencies.targets(target.kind, size=_MOST_COMPARED).rows]
     return tuple(get_close_matches(target.name, names, n=3, cutoff=0.5))
-
-
-def rename_target(ports: Ports, actor: Actor, old: Target, new: Target) -> int:
-    """
-    Give a target another name; where there is a target of that name, the two become one.
-
-    What was removed from either stays removed, unless somebody linked the other.
-
-    Returns:
-        How many integrations, and tokens, it concerns.
-
-    Raises:
-        NotPermitted: Not an admin.
-        InvalidInput: There is no such target, or it is named so.
-    """
-    require(ports, actor, Action.RENAME_TARGET)
-    if old == new:
-        raise InvalidInput("It has this name.", "Type the old name, then the new one.")
-    with ports.store.change(actor.workspace) as change:
-        uses = change.dependencies.of_target(old)
-        tokens = change.tokens.of_target(old)
-        if not uses and not tokens:
-            raise InvalidInput(
-                f"There is no {old.in_words}.", "/integrations targets lists the known targets."
-            )
-        for use in uses:
-            _move(change, use.dependency, new)
-        for integration in change.integrations.all():
-            bar = change.dependencies.bar(integration.id, old)
-            if bar:
-                _move_bar(change, bar, new)
-        for token in tokens:
-            change.put(replace(token, target=new))
-        change.record(event(actor, Action.RENAME_TARGET, target=new, reason=f"was {old.in_words}"))
-    return len(uses) + len(tokens)
-
-
-def _move(change: Change, dependency: Dependency, new: Target) -> None:
-    """Give a dependency to another target; one that it has already keeps what either was granted."""
-    known = change.dependencies.get(dependency.integration_id, new)
-    change.remove(dependency)
-    if known is None:
-        change.put(replace(dependency, target=new))
-    else:
-        # Of two that fetched, the one that is behind counts: its pipelines go on under the new name.
-        numbers = [one.credential_number for one in (known, dependency) if one.last_used_at]
-        kept = replace(
-            known,
-            granted_by=known.granted_by or dependency.granted_by,
-            credential_number=min(numbers, default=0),
-        )
-        if kept != known:
-            change.put(kept)
-
-
-def _move_bar(change: Change, bar: Bar, new: Target) -> None:
-    """Give a bar to another target, unless somebody with the right let that one fetch."""
-    change.remove(bar)
-    known = change.dependencies.get(bar.integration_id, new)
-    if not (known and known.granted_by) and change.dependencies.bar(bar.integration_id, new) is None:
-        removed = replace(bar.removed, target=new) if bar.removed else None
-        change.put(replace(bar, target=new, removed=removed))
 
 
 def is_in_doubt(ports: Ports, actor: Actor, target: Target) -> bool:
