@@ -190,6 +190,15 @@ def made_by(token: WorkflowToken) -> str:
     return f"made by {mention(token.taken_over_from)}, taken over by {mention(token.created_by)}"
 
 
+def last_check(integration: Integration) -> str:
+    """What the last check found: when, by whom, in which words."""
+    check = integration.check
+    if check is None:
+        return "never"
+    who = f"{when(check.at)} by {mention(check.by)}"
+    return f"{check.outcome.value} ({check.stage.value}), {who}: {escape(check.reason)}"
+
+
 def targets_depend(count: int) -> str:
     """``1 target depends``, ``3 targets depend``."""
     return f"{count} target depends" if count == 1 else f"{count} targets depend"

@@ -44,7 +44,7 @@ from handlers.history import OPEN as HISTORY
 from handlers.link import OPEN as LINK
 from handlers.notify import MUTE, UNMUTE
 from handlers.owner_news import give_one, owned_id
-from handlers.phrases import age_in_words, history_line, origin
+from handlers.phrases import age_in_words, history_line, last_check, origin
 from handlers.picker import open_picker
 from handlers.revoke import OPEN as LEAKED
 from handlers.rotate import OPEN as ROTATE
@@ -107,7 +107,7 @@ def _for_others(details: Details, kinds: Kinds, actor: Actor) -> Message:
     lines += [("Default", "for its server")] if integration.is_default else []
     lines += [("Ends", f"{end.on} ({end.of.value})") for end in known_ends(integration)]
     lines += [("Note", escape(integration.note))] if integration.note else []
-    lines += [("Owner", mention(integration.owner)), ("Last check", _last_check(integration))]
+    lines += [("Owner", mention(integration.owner)), ("Last check", last_check(integration))]
     targets = [f"• {row.target.kind.value} {code(row.target.name)}" for row in details.dependencies.rows]
     fields = [f"*{label}:*  {value}" for label, value in lines]
     blocks = [
@@ -168,7 +168,7 @@ def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
     has_left = ", who has left" if integration.orphaned_at else ""
     lines.append(("Owner", mention(integration.owner) + has_left))
     lines.append(("Added", f"{when(integration.created_at)} by {mention(integration.created_by)}"))
-    lines.append(("Last check", _last_check(integration)))
+    lines.append(("Last check", last_check(integration)))
     muted_until = integration.watch.muted_until
     lines += (
         [("Muted", f"until {when(muted_until)}")] if muted_until and _is_muted(integration, actor) else []
@@ -184,15 +184,6 @@ def _label_of(kind: Kind, key: str) -> str:
     """The label a field has in the form."""
     field = kind.field(key)
     return field.label if field else key.replace("_", " ").capitalize()
-
-
-def _last_check(integration: Integration) -> str:
-    """What the last check found: when, by whom, in which words."""
-    check = integration.check
-    if check is None:
-        return "never"
-    who = f"{when(check.at)} by {mention(check.by)}"
-    return f"{check.outcome.value} ({check.stage.value}), {who}: {escape(check.reason)}"
 
 
 def _row_of_buttons(integration: Integration, actor: Actor) -> Block:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from slack_bolt import Ack
 
+from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import QuaymasterError
 from bot.core.integrations.dependencies import read_target
@@ -17,6 +18,7 @@ from bot.services import Services
 from handlers.blocks import (
     Block,
     Message,
+    actions,
     bold,
     button,
     code,
@@ -32,8 +34,8 @@ from handlers.blocks import (
     text_input,
 )
 from handlers.error_answers import explained
-from handlers.form import state_value
-from handlers.phrases import made_by
+from handlers.form import MAKE_DEFAULT, state_value
+from handlers.phrases import last_check, made_by
 from handlers.picker import optional_target, target_input
 from handlers.routes import Form, Routes, Verb, Words
 from handlers.show import OPEN as SHOW
@@ -42,6 +44,7 @@ from handlers.surfaces import Surface, as_modal
 _SAVE = "which.save"
 _IMAGE, _VALUE = "image", "value"
 _MOST_CLOSED = 10
+_MOST_CANDIDATES = 10
 
 
 def register(routes: Routes) -> None:
@@ -60,7 +63,7 @@ def which(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     kind = words.optional(1)
     target = read_target(kind, words.plain_at(2, "The target's name")) if kind else None
     found = explain_choice(services.ports, actor, server_asked_for(image), target)
-    ack(**_explained(image, target, found))
+    ack(**_explained(image, target, found, actor))
 
 
 def ask(surface: Surface) -> None:
@@ -74,21 +77,35 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Answer the form."""
     image, target = state_value(form.values, _IMAGE, _VALUE).strip(), optional_target(form)
     found = explain_choice(services.ports, actor, server_asked_for(image), target)
-    ack(response_action="update", view=as_modal(_explained(image, target, found)))
+    ack(response_action="update", view=as_modal(_explained(image, target, found, actor)))
 
 
-def _explained(image: str, target: Target | None, explanation: Explanation) -> Message:
+def _explained(image: str, target: Target | None, explanation: Explanation, actor: Actor) -> Message:
     """The choice and its reason, and which workflow tokens get something else."""
     found = explanation.found
     if isinstance(found, QuaymasterError):
         drawn = explained(found)
+        drawn = {**drawn, "blocks": [*drawn["blocks"], *_candidates(explanation.candidates, actor)]}
     else:
         name, owner = found.integration.name, mention(found.integration.owner)
         for_whom = f" for {escape(target.in_words)}" if target else ""
         text = f"{code(image)}{for_whom} is answered by {bold(name)}: {escape(found.reason)}."
         show = button("Show", SHOW, found.integration.id, label=f"Show {name}")
-        drawn = message(f"{image}: {name}", [section(f"{text}\nIts owner is {owner}.", show)])
+        checked = context(f"Last check: {last_check(found.integration)}")
+        drawn = message(f"{image}: {name}", [section(f"{text}\nIts owner is {owner}.", show), checked])
     return {**drawn, "blocks": [*drawn["blocks"], *_others(explanation.others), *_closed(explanation.closed)]}
+
+
+def _candidates(integrations: Sequence[Integration], actor: Actor) -> list[Block]:
+    """What could answer: a row each, with what ends the doubt for those who may."""
+    blocks: list[Block] = []
+    for one in integrations[:_MOST_CANDIDATES]:
+        show = button("Show", SHOW, one.id, label=f"Show {one.name}")
+        blocks.append(section(f"{bold(one.name)}   {mention(one.owner)}", show))
+        if may(actor, Action.EDIT, one.owner):
+            label = f"Make {one.name} the default"
+            blocks.append(actions(button("Make this the default", MAKE_DEFAULT, one.id, label=label)))
+    return blocks
 
 
 def _others(others: Sequence[TokenAnswer]) -> list[Block]:

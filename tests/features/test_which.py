@@ -43,6 +43,27 @@ def test_several_without_a_default_are_named(free):
     assert ":warning:" in shown.text
 
 
+def test_several_lead_to_the_end_of_the_doubt(free):
+    """Each that could answer has its owner and Show; who may, makes one the default there and then."""
+    free.add("other", username="deploy")
+    shown, others = free.command(f"which {IMAGE}"), free.command(f"which {IMAGE}", COLLEAGUE)
+    free.press("Make other the default", on=shown)
+
+    assert f"*other*   <@{MEMBER}>" in shown.text
+    assert shown.buttons == ["Show", "Make this the default"] * 2
+    assert others.buttons == ["Show"] * 2
+    assert "*other*: it is the default" in free.command(f"which {IMAGE}").text
+
+
+def test_answer_says_whether_the_login_works(free):
+    """Below the integration that answers stands what its last check found."""
+    never = free.command(f"which {IMAGE}")
+    free.command("test my_registry")
+
+    assert "Last check: never" in never.text
+    assert "Last check: proved (login), <!date^" in free.command(f"which {IMAGE}").text
+
+
 @pytest.fixture
 def default(free):
     """One of two integrations of a server is ticked as its default."""

@@ -63,6 +63,8 @@ class Explanation:
     """The target's own tokens that get something else, the newest first, at most 20."""
     closed: tuple[Integration, ...] = ()
     """Without a target: what is closed, and yet within reach of the tokens that its owner makes."""
+    candidates: tuple[Integration, ...] = ()
+    """What could answer, where nothing says which."""
 
 
 def obstacle(
@@ -204,7 +206,9 @@ def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | 
     answers = [TokenAnswer(one, _outcome(candidates, server, target, one)) for one in tokens]
     others = [one for one in answers if _gist(one.found) != _gist(found)]
     closed = [one.integration for one in candidates if one.integration.linked_only and not target]
-    return Explanation(found, tuple(others[:_MOST_TOKENS]), tuple(closed))
+    names = found.names if isinstance(found, Ambiguous) else ()
+    named = tuple(one.integration for one in candidates if one.integration.name in names)
+    return Explanation(found, tuple(others[:_MOST_TOKENS]), tuple(closed), named)
 
 
 def _outcome(
