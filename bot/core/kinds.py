@@ -33,6 +33,11 @@ _FINE_GRAINED = (
 _GITHUB_REGISTRY = re.compile(r"ghcr\.io|containers\.[a-z0-9-]+\.ghe\.com")
 
 
+ASKS_END = "asks_end"
+"""The key of the field by which an owner lets the registry's API be asked when the login ends."""
+YES, NO = "Yes", "No"
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One field of a kind's form, beside the name that every kind has."""

@@ -274,6 +274,8 @@ class Integration:
     """When the secret says that it ends, if it is a JSON Web Token."""
     registry_ends: datetime | None = None
     """When its registry ends the credential, as its API says."""
+    end_asked_at: datetime | None = None
+    """When that was asked last; ``None`` = not of this credential."""
     watch: Watch = Watch()
     identity: Sealed | None = field(default=None, compare=False, repr=False)
     """``username`` and ``options`` as the store keeps them; the store alone reads and writes it."""

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.core.kinds import Field
+from bot.core.kinds import ASKS_END, NO, YES, Field
 from bot.registry.pem import read_pem
 
 _LONGEST_PEM = 64 * 1024
@@ -112,6 +112,18 @@ CA = Field(
     problem_with=pem_problem,
 )
 REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,2}-[0-9]{1,2}")
+
+
+def asks_end(hint: str) -> Field:
+    """The choice to let the registry's API be asked when the login ends; ``hint``: which host is asked."""
+    return Field(
+        ASKS_END,
+        "Ask the registry when it ends",
+        is_required=False,
+        hint=hint,
+        choices=(NO, YES),
+        initial=NO,
+    )
 
 
 def named(field: Field, label: str, *, hint: str = "", example: str = "") -> Field:

@@ -17,6 +17,7 @@ from bot.registry.kind_fields import (
     REGION,
     URL,
     USERNAME,
+    asks_end,
     json_key_facts,
     json_key_problem,
     named,
@@ -290,6 +291,7 @@ _GITHUB = Kind(
             problem="Leave it empty for ghcr.io. With data residency it is containers.SUBDOMAIN.ghe.com. For "
             "GitHub Enterprise Server choose Private Docker Registry.",
         ),
+        asks_end("Yes: once a day the token goes to api.github.com, which says when it ends."),
     ),
     server="https://{host}",
     words=("ghcr", "github", "ghcr.io"),
@@ -340,6 +342,10 @@ _GITLAB = Kind(
         named(USERNAME, "User name", hint="Of the deploy token, or yours.", example="gitlab+deploy-token-1"),
         named(PASSWORD, "Deploy token or access token", hint="With read_registry."),
         CA,
+        asks_end(
+            "Yes: once a day the token goes to GitLab itself, where the registry's token server is. It says "
+            "nothing of a deploy token, unless there is a management credential."
+        ),
     ),
     words=("gitlab",),
     address_hint="A GitLab's registry often has a host or a port of its own, such as registry.example.com or "
@@ -360,6 +366,7 @@ _HARBOR = Kind(
         ),
         named(PASSWORD, "Robot secret"),
         CA,
+        asks_end("Yes: Harbor is asked once a day, with the management credential. Without one it is not."),
     ),
     words=("harbor",),
 )

@@ -7,6 +7,7 @@ from bot.core.integrations.ends import tell_ends
 from bot.core.integrations.made_by_clock import rotate_due
 from bot.core.integrations.rotation import tell_rotations
 from bot.core.ports.registry import Registry
+from bot.run.end_asker import EndAsker
 from bot.run.outbox import Outbox
 from bot.run.schedule import Housekeeping, Ticker
 from bot.run.watcher import Watcher
@@ -18,6 +19,7 @@ _WATCH_EVERY_S = 1.0
 """At most one question to a registry a second."""
 _SEND_EVERY_S = 5.0
 _ENDS_EVERY_S = 600.0
+_ASKED_EVERY_S = 5.0
 _MADE_EVERY_S = 60.0
 _TOKENS_EVERY_S = 60.0
 _DEPARTURES_EVERY_S = 3600.0
@@ -49,11 +51,13 @@ class Clockwork:
         """
         self.housekeeping = Housekeeping(services, flush, is_leader=is_leader)
         self._watcher = Watcher(replace(services.ports, registry=registry))
+        end_asker = EndAsker(services.ports)
         self._outbox = Outbox(services, draw_news, draw_closed)
         self._is_leader = is_leader
         steps = [
             Ticker("news", _SEND_EVERY_S, self._if_leader(self._outbox.step)),
             Ticker("ends", _ENDS_EVERY_S, self._if_leader(lambda: tell_ends(services.ports))),
+            Ticker("asked ends", _ASKED_EVERY_S, self._if_leader(end_asker.step)),
             Ticker("rotations", _ENDS_EVERY_S, self._if_leader(lambda: tell_rotations(services.ports))),
             Ticker("new credentials", _MADE_EVERY_S, self._if_leader(lambda: rotate_due(services.ports))),
         ]

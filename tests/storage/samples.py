@@ -127,6 +127,7 @@ def full_integration() -> Integration:
             rotation_tried_at=NOON,
             credential_since=NOON,
             registry_ends=NOON,
+            end_asked_at=NOON,
         )
     )
 

@@ -107,6 +107,15 @@ class Drivers(Protocol):
             RegistryFailure: Nobody knows.
         """
 
+    def end_of(self, login: Login, *, deadline_s: float) -> datetime | None:
+        """
+        Ask with the login itself when it ends; ``None`` = it does not.
+
+        Raises:
+            DriverRefused: This type of registry does not say.
+            RegistryFailure: It was not said.
+        """
+
 
 class _NoDrivers:
     """For an installation where every credential is made by hand."""
@@ -124,6 +133,10 @@ class _NoDrivers:
         raise _no_driver()
 
     def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> None:
+        """Refuse."""
+        raise _no_driver()
+
+    def end_of(self, login: Login, *, deadline_s: float) -> datetime | None:
         """Refuse."""
         raise _no_driver()
 

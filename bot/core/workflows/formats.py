@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from bot.core.addresses import DEFAULT_PORTS, DOCKER_HUB, DOCKER_HUB_NAMES, docker_keys
 from bot.core.errors import InvalidInput
+from bot.core.kinds import ASKS_END
 from bot.core.model import Server
 from bot.core.workflows.fetch import HandOut
 
@@ -22,8 +23,8 @@ _KUBERNETES_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
 _KUBERNETES_NAMESPACE = re.compile(rf"(?=.{{1,63}}$){_LABEL}")
 _EXPIRY = "quaymaster/expires-at"
 
-_STAYS_HERE = frozenset({"access_key_id", "role"})
-"""Of ECR's fields: a workflow gets the passing password, and nothing of the keys it was made with."""
+_STAYS_HERE = frozenset({"access_key_id", "role", ASKS_END})
+"""What is no workflow's business: of ECR it gets the passing password, and nothing of the keys behind it."""
 
 
 def _variable_prefix(name: str) -> str:

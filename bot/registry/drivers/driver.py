@@ -17,6 +17,8 @@ class Asking:
     operation: Operation
     aws_endpoint: str | None = None
     """Where AWS is, for tests; ``None`` = where botocore says."""
+    github_endpoint: str | None = None
+    """Where GitHub's API is, for tests."""
 
 
 @dataclass(frozen=True, slots=True)

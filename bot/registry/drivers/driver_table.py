@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TypeVar
 
 from bot.core.errors import DriverRefused
 from bot.core.kinds import Kind
 from bot.core.ports.drivers import Described, Ending, Minted, Order
+from bot.core.ports.registry import Login
 from bot.registry.byte_budget import ByteBudget
+from bot.registry.credential_ends import END_OF
 from bot.registry.deadline import Clock, Deadline
 from bot.registry.drivers import ecr, gitlab, harbor
 from bot.registry.drivers.driver import Asking, Driver
@@ -31,13 +34,15 @@ class RegistryDrivers:
         resolver: Resolver = resolve,
         clock: Clock = time.monotonic,
         aws_endpoint: str | None = None,
+        github_endpoint: str | None = None,
     ) -> None:
-        """Take what ``RegistryClient`` takes, for the same reasons."""
+        """Take what ``RegistryClient`` takes, for the same reasons; ``github_endpoint`` is for tests too."""
         self._guard = Guard(allowed_networks, resolver)
         self._clock = clock
         self._trust = Trust()
         self._budget = ByteBudget()
         self._aws_endpoint = aws_endpoint
+        self._github_endpoint = github_endpoint
 
     def form(self, kind: str) -> Kind | None:
         """The fields of a kind's management credential."""
@@ -56,14 +61,25 @@ class RegistryDrivers:
         """End a credential. Raises ``RegistryFailure``."""
         return self._asked(order, deadline_s, lambda driver, asking: driver.retire(asking, order, ending))
 
+    def end_of(self, login: Login, *, deadline_s: float) -> datetime | None:
+        """Ask the registry's own API when a login ends. Raises ``RegistryFailure``."""
+        ask = END_OF.get(login.kind)
+        if ask is None:
+            raise DriverRefused("This type of registry does not say when a login ends.", "Enter it.")
+        return self._with_wire(login, login, deadline_s, lambda asking: ask(asking, login))
+
     def _asked(self, order: Order, deadline_s: float, ask: Callable[[Driver, Asking], T]) -> T:
         driver = _BY_KIND.get(order.login.kind)
         if driver is None:
             raise DriverRefused("No driver makes credentials for this type.", "Make one at the registry.")
-        operation = Operation(order.login.server.address, Deadline(deadline_s, self._clock))
-        operation.hide(*order.manager.credential.values())
-        wire = Wire(operation, self._guard, self._trust.context(order.login.ca), self._budget)
+        return self._with_wire(order.login, order.manager, deadline_s, lambda asking: ask(driver, asking))
+
+    def _with_wire(self, login: Login, asks: Login, deadline_s: float, ask: Callable[[Asking], T]) -> T:
+        """Ask about a login with another, over connections that end with the question."""
+        operation = Operation(login.server.address, Deadline(deadline_s, self._clock))
+        operation.hide(*asks.credential.values())
+        wire = Wire(operation, self._guard, self._trust.context(login.ca), self._budget)
         try:
-            return ask(driver, Asking(wire, operation, self._aws_endpoint))
+            return ask(Asking(wire, operation, self._aws_endpoint, self._github_endpoint))
         finally:
             wire.close()
