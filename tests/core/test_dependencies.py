@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency, UnknownIntegration
+from bot.core.errors import AlreadyDeleted, InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.dependencies import (
     TargetUses,
@@ -85,7 +85,7 @@ def test_who_may_not_link(store, ports, added, who):
 def test_link_to_what_is_deleted_at_the_last_moment(store, ports, added):
     """A link is never recorded to an integration that is gone."""
     overtaken = Overtaken(store, lambda: delete_integration(ports, ADMIN, added.id, added.version))
-    with pytest.raises(UnknownIntegration):
+    with pytest.raises(AlreadyDeleted):
         link_target(replace(ports, store=overtaken), COLLEAGUE, added.name, SHOP)
 
     assert store.read(ACME).dependencies.of_target(SHOP) == ()

@@ -78,7 +78,6 @@ class Stranger:
             page.keyboard.press("Enter")
             page.keyboard.type(option)
             expect(offered.first).to_contain_text(option)
-            page.keyboard.press("ArrowDown")
             page.keyboard.press("Enter")
         else:
             box.click()
