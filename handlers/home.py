@@ -31,6 +31,7 @@ from handlers.list import State, decoded, health_in_words, list_blocks, narrowed
 from handlers.notify import OPEN as NOTIFY
 from handlers.phrases import due_in_words, made_by
 from handlers.requests import request_buttons
+from handlers.rotation_news import SHOW as ROTATION
 from handlers.routes import COMMAND, Routes
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import HomeSurface
@@ -108,6 +109,8 @@ def _attention(seen: Overview, requests: Sequence[WorkflowToken], actor: Actor) 
     blocks += _more(seen.broken, "broken")
     blocks += [_ending_row(row, actor) for row in seen.ending.rows]
     blocks += _more(seen.ending, "ending")
+    blocks += [_rotating_row(row, actor) for row in seen.rotating.rows]
+    blocks += _more(seen.rotating, "rotating")
     blocks += [_orphaned_row(row) for row in seen.orphaned.rows]
     blocks += _more(seen.orphaned, "orphaned")
     blocks += _requests(requests)
@@ -128,6 +131,17 @@ def _ending_row(row: Listed, actor: Actor) -> Block:
     text, action = ("Edit", EDIT) if is_theirs else ("Show", SHOW)
     facts = f"{bold(one.name)}   {due_in_words(one, actor.at)}   {mention(one.owner)}"
     return section(facts, button(text, action, one.id, label=f"{text} {one.name}, which ends soon"))
+
+
+def _rotating_row(row: Listed, actor: Actor) -> Block:
+    """A rotation that overlaps, or waits for somebody: with the message that says how far it is."""
+    one = row.integration
+    is_theirs = may(actor, Action.ROTATE, one.owner)
+    text, action = ("Rotation", ROTATION) if is_theirs else ("Show", SHOW)
+    since = one.former.replaced_at if one.former else one.prepared.since if one.prepared else one.updated_at
+    keeps = "keeps two credentials" if one.former else "has a credential that is not in use"
+    facts = f"{bold(one.name)}   :arrows_counterclockwise: {keeps} since {when(since)}   {mention(one.owner)}"
+    return section(facts, button(text, action, one.id, label=f"{text} of {one.name}, which overlaps"))
 
 
 def _orphaned_row(row: Listed) -> Block:

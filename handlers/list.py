@@ -82,7 +82,7 @@ _ALL = "All"
 _NO_FILTER = "Filters"
 _MORE = (
     "Words are parts of a name, a type, a server, `@owner`, or: `mine`, `broken`, `unchecked`, `ending`, "
-    "`unused`, `open`, `orphaned`. Each must fit."
+    "`unused`, `open`, `rotating`, `orphaned`. Each must fit."
 )
 _ONLY = {
     "mine": "Mine",
@@ -90,6 +90,7 @@ _ONLY = {
     "ending": "Ending soon",
     "unused": "Not used for 90 days",
     "unchecked": "Never checked",
+    "rotating": "Two credentials",
     "orphaned": "Owner has left",
 }
 """What the Filters menu offers beside types, by the word that means the same."""

@@ -23,6 +23,8 @@ class Mark(StrEnum):
     """It is older than ``UNUSED_FOR``, and nothing has used it since."""
     OPEN = "open"
     """Every workflow may fetch it."""
+    ROTATING = "rotating"
+    """It keeps a former credential beside the current one, or the next one is being made."""
     ORPHANED = "orphaned"
     """Its owner was deactivated."""
 
@@ -64,6 +66,7 @@ def lasting_marks(integration: Integration) -> frozenset[Mark]:
         Mark.BROKEN: is_broken,
         Mark.UNCHECKED: check is None,
         Mark.OPEN: not integration.linked_only,
+        Mark.ROTATING: bool(integration.former or integration.prepared),
         Mark.ORPHANED: integration.orphaned_at is not None,
     }
     return frozenset(mark for mark, fits in marks.items() if fits)

@@ -424,3 +424,22 @@ def test_wait_and_refresh_change_nothing(office, tokens):
     assert "1 of 3" in fresh.text
     assert "keeps both credentials" in waited.text
     assert passwords(office) == ("battery staple", TYPED["password"])
+
+
+def test_home_names_what_overlaps(office):
+    """Home and the list name a rotation while two credentials are kept, and lead its owner to its message."""
+    before = office.open_home().text
+    begin(office)
+    office.close()
+    home = office.open_home()
+    shown = office.press("Rotation of my_registry, which overlaps", on=home)
+    colleagues = office.open_home(COLLEAGUE)
+    listed = office.command("list rotating").text
+    office.press("Retire", on=shown)
+
+    assert "keeps two credentials" not in before
+    assert "*my_registry*   :arrows_counterclockwise: keeps two credentials since" in home.text
+    assert "0 of 1" in shown.text.replace("*", "")
+    assert "Show of my_registry" in str(colleagues.raw)
+    assert "my_registry" in listed
+    assert "keeps two credentials" not in office.open_home().text

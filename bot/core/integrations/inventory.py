@@ -77,6 +77,7 @@ class Overview:
     """A page of the list, narrowed as the person has it."""
     broken: IntegrationPage
     ending: IntegrationPage
+    rotating: IntegrationPage
     orphaned: IntegrationPage
     unchecked: int
     mine: IntegrationPage
@@ -141,6 +142,7 @@ def look_over(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> O
         page=reading.integrations.page(narrowed, window),
         broken=marked(Mark.BROKEN),
         ending=marked(Mark.ENDING),
+        rotating=marked(Mark.ROTATING),
         orphaned=marked(Mark.ORPHANED),
         unchecked=marked(Mark.UNCHECKED).total,
         mine=reading.integrations.page(Filter(owner=actor.user_id), few),

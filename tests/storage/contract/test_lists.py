@@ -5,7 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from bot.core.model import Check, Integration, Outcome, Server, Stage, Target, TargetKind
+from bot.core.model import (
+    Check,
+    Integration,
+    Outcome,
+    PreparedCredential,
+    Server,
+    Stage,
+    Target,
+    TargetKind,
+)
 from bot.core.ports.store import Store
 from bot.core.queries import Filter, Mark, Window
 from tests.storage.samples import (
@@ -232,6 +241,7 @@ def various() -> list[Integration]:
             credential_since=NOON - timedelta(days=500),
             ends_on=NOON.date() + timedelta(days=40),
         ),
+        replace(integration("being made"), prepared=PreparedCredential("robot-5", NOON, "U1")),
         replace(integration("old"), created_at=NOON - timedelta(days=100)),
         replace(integration("used"), created_at=NOON - timedelta(days=100)),
     ]
@@ -249,6 +259,7 @@ MARKED = [
     (Filter(marks=frozenset({Mark.UNCHECKED})), EVERYTHING - {"refused", "checked"}),
     (Filter(marks=frozenset({Mark.OPEN, Mark.UNCHECKED})), EVERYTHING - {"refused", "checked", "closed"}),
     (Filter(marks=frozenset({Mark.ENDING}), today=NOON.date()), {"ending", "aged"}),
+    (Filter(marks=frozenset({Mark.ROTATING})), {"being made"}),
     (Filter(marks=frozenset({Mark.UNUSED}), today=NOON.date()), {"old"}),
 ]
 
