@@ -24,6 +24,8 @@ from storage.postgres.statements import STATEMENTS
 PATIENCE_S = 1.6
 """How long a person waits for the database at most, until it is said that it does not answer."""
 _CONNECT_S = 2
+_DISK_FULL = "53100"
+_ROOM_BYTES = 64 * 1024
 _OPTIONS = (
     "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1500ms -c lock_timeout=1400ms "
     "-c idle_in_transaction_session_timeout=5s "
@@ -157,6 +159,8 @@ class Pool:
         """When the database answered last, in monotonic seconds."""
         self.has_failed = False
         """True when it has not answered since a connection was lost."""
+        self.is_full = False
+        """True when the database has said that its disk is full, until somebody finds that it is not."""
         self._is_closed = False
 
     @contextmanager
@@ -186,6 +190,9 @@ class Pool:
         except Lost:
             self.has_failed = True
             raise
+        except StatementRefused as refused:
+            self.is_full = self.is_full or refused.sqlstate == _DISK_FULL
+            raise
         finally:
             self._free.put(slot)
 
@@ -212,6 +219,25 @@ class Pool:
                     raise sentence_for(lost) from None
             except StatementRefused as refused:
                 raise sentence_for(refused) from None
+
+    def has_room(self) -> bool:
+        """
+        Find out whether the disk takes anything more; it is taken back at once.
+
+        Raises:
+            StoreFailure, Busy: As ``sentence_for`` says, for what is not about room.
+        """
+        try:
+            with self.connection(time.monotonic() + PATIENCE_S) as connection:
+                connection.ask(("begin_change", None), ("fill_room", {"filling": bytes(_ROOM_BYTES)}))
+        except StatementRefused as refused:
+            if refused.sqlstate != _DISK_FULL:
+                raise sentence_for(refused) from None
+            return False
+        except Lost as lost:
+            raise sentence_for(lost) from None
+        self.is_full = False
+        return True
 
     def close(self) -> None:
         """Close what is open; what is lent out closes when it comes back."""
@@ -280,7 +306,7 @@ def _other(error: StatementRefused) -> Exception:
 
 
 _SENTENCES: Mapping[str, Callable[[StatementRefused], Exception]] = {
-    "53100": lambda _: StoreFull(),
+    _DISK_FULL: lambda _: StoreFull(),
     "25006": lambda _: StoreReadOnly(
         "The database takes no changes at present; nothing was changed.", _ADVICE
     ),

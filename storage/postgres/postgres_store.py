@@ -273,11 +273,10 @@ class PostgresStore:
         """Find out whether changes are taken, unless the last seconds have shown it."""
         pools = self._reads, self._ledger.pool
         is_idle = time.monotonic() - max(pool.answered_at for pool in pools) > _QUIET_S
-        if not (self._trouble or is_idle or any(pool.has_failed for pool in pools)):
+        if not (self._trouble or is_idle or any(pool.has_failed or pool.is_full for pool in pools)):
             return
         try:
-            is_read_only = self._ledger.pool.ask(("probe", None))[0][0][0]
-            trouble = "The database takes no changes at present." if is_read_only else None
+            trouble = self._why_no_changes()
         except QuaymasterError as error:
             trouble = error.message
         if trouble != self._trouble:
@@ -285,6 +284,13 @@ class PostgresStore:
                 logging.WARNING if trouble else logging.INFO, "database: %s", trouble or "takes changes again"
             )
         self._trouble = trouble
+
+    def _why_no_changes(self) -> str | None:
+        """Say why changes are refused; ``None`` when they are not. Raises ``QuaymasterError``."""
+        pool = self._ledger.pool
+        if pool.ask(("probe", None))[0][0][0]:
+            return "The database takes no changes at present."
+        return "The disk of the database is full." if pool.is_full and not pool.has_room() else None
 
     def _verify_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
         """Refuse a key that has a known id and is another, and one that is missing; keep what is new."""

@@ -565,6 +565,9 @@ delete from replicas where id = %(id)s
 -- name: probe
 select current_setting('transaction_read_only') = 'on' or pg_is_in_recovery()
 
+-- name: fill_room
+insert into room (filling) values (%(filling)s)
+
 -- name: see_signature
 insert into seen_signatures (signature, at) values (%(signature)s, %(at)s) on conflict do nothing returning 1
 

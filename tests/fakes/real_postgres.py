@@ -42,7 +42,7 @@ TABLES = (
         "tokens",
         "integrations",
     ),
-    *("workspaces", "keys", "seen_signatures", "installations", "oauth_states", "replicas", "rates"),
+    *("workspaces", "keys", "seen_signatures", "installations", "oauth_states", "replicas", "rates", "room"),
 )
 """All that hold rows, those that refer to others before them."""
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.needs("postgres")
 
 WS = re.compile(r"(\b\w+\.)?\bws = (%\(ws\)s|h\.ws|\(select ws from holder\))|ws > %\(after\)s")
 READING = sorted(name for name, text in STATEMENTS.items() if WS.search(text) and "select" in text)
-SHARED = {"keys", "seen_signatures", "oauth_states", "replicas", "rates"}
+SHARED = {"keys", "seen_signatures", "oauth_states", "replicas", "rates", "room"}
 """Tables that belong to no workspace."""
 
 
