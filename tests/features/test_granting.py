@@ -141,6 +141,19 @@ def test_note_is_asked_about_once(free):
     assert len(free.slack.called("chat.postMessage")) == before == 1
 
 
+def test_owner_alone_does_not_take_anothers_login_away(free):
+    """Where a link would replace the login of another owner, Allow says so, and allows nothing."""
+    free.add("another", owner=ADMIN)
+    free.command("link another project web-shop", ADMIN)
+    free.command("link my_registry project web-shop", COLLEAGUE)
+    deliver(free)
+    shown = free.press("Allow", on=free.seen(MEMBER))
+
+    assert "web-shop gets the login of “another” now, which somebody else owns." in shown.text
+    assert dependency(free).granted_by is None
+    assert free.events()[0] == (MEMBER, "dependency.allow", "refused")
+
+
 def test_stranger_allows_nothing(free):
     """Only the owner and admins allow, whoever holds the button."""
     free.command("link my_registry project web-shop", COLLEAGUE)

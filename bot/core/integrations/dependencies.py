@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
-from bot.core.access import may, require
+from bot.core.access import may, refuse, require
 from bot.core.audit import Action, Event, News, event
-from bot.core.errors import InvalidInput, UnknownDependency
+from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.inventory import present, unknown
 from bot.core.integrations.target_names import nearest_names
 from bot.core.model import (
@@ -244,7 +244,16 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
         tokens = _let_in(change, actor, integration, target) if is_allowed else ()
     if not is_allowed:
         require(ports, actor, Action.ALLOW, shown)
+        _refuse_replacing(ports, actor, replaces, target)
     return Linked(integration, known, was_new=False, tokens=tokens, replaces=replaces)
+
+
+def _refuse_replacing(ports: Ports, actor: Actor, replaces: Integration | None, target: Target) -> None:
+    """Raise ``NotPermitted``: what the target would lose is somebody else's to take."""
+    if replaces:
+        message = f"{target.in_words} gets the login of “{replaces.name}” now, which somebody else owns."
+        error = NotPermitted(message, "Ask a workspace admin to allow it.", (*actor.admins, replaces.owner))
+        refuse(ports, actor, Action.ALLOW, error, replaces, target=target)
 
 
 def _let_in(
