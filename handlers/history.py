@@ -35,7 +35,7 @@ from handlers.blocks import (
     unpack,
 )
 from handlers.phrases import history_line
-from handlers.routes import COMMAND, Press, Routes, Verb, Words, read_words
+from handlers.routes import COMMAND, PERSON, Press, Routes, Verb, Words, read_words
 from handlers.surfaces import Surface
 
 OPEN = "history.open"
@@ -139,7 +139,7 @@ def _read_question(text: str, usage: str = "") -> HistoryQuery:
     while words:
         word = words.pop(0)
         lower = word.lower()
-        if found := _PERSON.fullmatch(word):
+        if found := _PERSON.fullmatch(word) or PERSON.fullmatch(word):
             query = replace(query, actor=found[1])
         elif lower in ("since", "until") and words and _DATE.fullmatch(words[0]):
             query = _with_date(query, lower, words.pop(0), usage)

@@ -132,6 +132,13 @@ def test_history_of_a_person(free):
     assert f"<@{COLLEAGUE}> noted a link" in shown.text
 
 
+def test_history_of_a_member_id(free):
+    """Who has left can not be mentioned: their member ID does as well, as in the list."""
+    free.command("test my_registry", COLLEAGUE)
+
+    assert len(lines(free.command(f"history @{COLLEAGUE}"))) == 1
+
+
 def test_history_of_a_target(free):
     """`history project NAME` shows what concerns that target."""
     free.command("link my_registry project web-shop")

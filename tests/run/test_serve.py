@@ -231,3 +231,29 @@ def test_several_workspaces_are_served(start):
     assert (status, "not installed in this workspace" in json.dumps(answer)) == (200, True)
     assert ended == 0
     assert "marker" not in log
+
+
+def test_lost_socket_mode_turns_health_and_is_logged_once(start, slack):
+    """When Slack's pongs end, health is 503 within 10 s; back again, it is 200, and the log has each once."""
+    process = start(SLACK_APP_TOKEN="xapp-marker", SLACK_SIGNING_SECRET="")
+    assert process.becomes_healthy()
+    slack.answers_pings = False
+    slack.refuses_with = "internal_error"
+    before = time.monotonic()
+    status, body = process.ask("GET", "/healthz")
+    while status == 200 and time.monotonic() - before < 20:
+        time.sleep(0.1)
+        status, body = process.ask("GET", "/healthz")
+    took_s = time.monotonic() - before
+    time.sleep(3)
+    slack.answers_pings, slack.refuses_with = True, ""
+    is_back = process.becomes_healthy(tries=300)
+    _, _, log = process.end(signal.SIGTERM)
+
+    assert status == 503
+    assert took_s < 10
+    assert body["ok"] is False
+    assert is_back
+    assert log.count("Socket Mode: connected\n") + log.count('Socket Mode: connected"') == 1
+    assert log.count("Socket Mode: connection lost") == 1
+    assert log.count("Socket Mode: connected again after") == 1
