@@ -10,7 +10,7 @@ from dataclasses import replace
 from slack_bolt import Ack
 
 from bot.core.errors import InvalidInput
-from bot.core.integrations.made_endings import retire_there, roll_back_there
+from bot.core.integrations.made_endings import Retired, retire_there, roll_back_there
 from bot.core.integrations.rotation import (
     Progress,
     RotationPlan,
@@ -22,6 +22,7 @@ from bot.core.kinds import known_values
 from bot.core.model import Actor
 from bot.services import Services
 from handlers.blocks import (
+    Message,
     View,
     bold,
     code,
@@ -110,13 +111,21 @@ def retire(press: Press, surface: Surface, services: Services, actor: Actor) -> 
     """Drop the former credential."""
     asked = read_value(Running, press.value, "rotate")
     retired = retire_there(services.ports, actor, asked.id, asked.number)
-    place = code(retired.server.address)
-    by_hand = f"here. It still works at {place} until you end it there."
-    text = (
-        f":white_check_mark: The former credential of {bold(retired.name)} is deleted "
-        f"{f'here and at the registry of {place}.' if retired.management else by_hand}"
-    )
-    surface.replace(notice(text))
+    surface.replace(_retired(retired))
+
+
+def _retired(retired: Retired) -> Message:
+    """Say where the former credential was ended, and where it was not."""
+    name, place = bold(retired.integration.name), code(retired.integration.server.address)
+    where = f"here. It still works at {place} until you end it there."
+    if retired.is_ended:
+        where = f"here and at the registry of {place}."
+    elif not retired.was_there:
+        where = (
+            f"here. With the management credential, {place} shows none of it: it was ended there before, or "
+            "belongs to somebody else. Look there."
+        )
+    return notice(f":white_check_mark: The former credential of {name} is deleted {where}")
 
 
 def back(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

@@ -123,6 +123,7 @@ def asks_end(hint: str) -> Field:
         hint=hint,
         choices=(NO, YES),
         initial=NO,
+        read=lambda chosen: "" if chosen == NO else chosen,
     )
 
 

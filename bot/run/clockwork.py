@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.core.integrations.ends import tell_ends
-from bot.core.integrations.made_by_clock import rotate_due
 from bot.core.integrations.rotation import tell_rotations
 from bot.core.ports.registry import Registry
+from bot.run.credential_maker import CredentialMaker
 from bot.run.end_asker import EndAsker
 from bot.run.outbox import Outbox
 from bot.run.schedule import Housekeeping, Ticker
@@ -51,7 +51,7 @@ class Clockwork:
         """
         self.housekeeping = Housekeeping(services, flush, is_leader=is_leader)
         self._watcher = Watcher(replace(services.ports, registry=registry))
-        end_asker = EndAsker(services.ports)
+        end_asker, maker = EndAsker(services.ports), CredentialMaker(services.ports)
         self._outbox = Outbox(services, draw_news, draw_closed)
         self._is_leader = is_leader
         steps = [
@@ -59,7 +59,7 @@ class Clockwork:
             Ticker("ends", _ENDS_EVERY_S, self._if_leader(lambda: tell_ends(services.ports))),
             Ticker("asked ends", _ASKED_EVERY_S, self._if_leader(end_asker.step)),
             Ticker("rotations", _ENDS_EVERY_S, self._if_leader(lambda: tell_rotations(services.ports))),
-            Ticker("new credentials", _MADE_EVERY_S, self._if_leader(lambda: rotate_due(services.ports))),
+            Ticker("new credentials", _MADE_EVERY_S, self._if_leader(maker.step)),
         ]
         if is_watching:
             steps.append(Ticker("watch", _WATCH_EVERY_S, self._if_leader(self._watcher.step)))

@@ -5,6 +5,7 @@ A credential is a file named as the registry calls it, with its secret in it; on
 """
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from bot.core.errors import DriverRefused
@@ -69,12 +70,13 @@ class FolderDrivers:
         self.meanwhile("after mint")
         return Minted(order.made_as, order.made_as, {"password": Secret(secret)})
 
-    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> None:
+    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> bool:
         """Rename a file, or delete it."""
         self.meanwhile(ending)
         name = order.made_as or order.login.username
         on, off = self._folder / name, self._folder / f"{name}.off"
-        if ending is Ending.RESTORE and not (on.exists() or off.exists()):
+        is_there = on.exists() or off.exists()
+        if ending is Ending.RESTORE and not is_there:
             raise DriverRefused("It is not there any more.", "Make a new one.")
         if ending is Ending.SUSPEND and on.exists():
             on.rename(off)
@@ -84,3 +86,8 @@ class FolderDrivers:
             on.unlink(missing_ok=True)
             off.unlink(missing_ok=True)
         self.meanwhile(f"after {ending}")
+        return is_there
+
+    def end_of(self, login: Login, *, deadline_s: float) -> datetime | None:
+        """Nobody says."""
+        return None

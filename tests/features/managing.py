@@ -76,8 +76,9 @@ class Dies(Dated):
         """End after the registry was asked."""
         if self.is_gone:
             raise Unreachable("AWS's IAM could not be reached.", "Try again later.")
-        super().retire(order, ending, deadline_s=deadline_s)
+        is_there = super().retire(order, ending, deadline_s=deadline_s)
         self.die(ending)
+        return is_there
 
     def die(self, step):
         """End, if this is the step."""

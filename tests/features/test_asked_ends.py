@@ -76,10 +76,12 @@ def gitlabs(team, gitlab):
 def test_nobody_is_asked_unless_it_is_chosen(gitlabs, gitlab, asker):
     """The form says No until somebody says Yes, and then no registry is asked."""
     form = gitlabs.command("edit my_gitlab")
+    gitlabs.submit({"Note": "of the team"})
     gitlabs.close()
     steps(gitlabs, asker, 30)
 
     assert form.value("Ask the registry when it ends") in ("", "No")
+    assert gitlabs.find("my_gitlab").options == {}
     assert gitlab.asked == []
 
 

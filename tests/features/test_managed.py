@@ -44,6 +44,18 @@ def test_retire_ends_the_former_at_aws(office, iam):
     assert found.former is None
 
 
+def test_retire_says_that_aws_has_no_such_key(office, iam):
+    """A former key that is not that user's any more was not ended by Retire, and that is said."""
+    manage(office)
+    office.press("Make a new one")
+    iam.delete(iam.first["AccessKeyId"])
+    shown = office.press("Retire", on=office.command("rotate my_registry"))
+
+    assert "shows none of it" in shown.text
+    assert "deleted here and at the registry" not in shown.text
+    assert office.find("my_registry").former is None
+
+
 def test_former_works_on_while_the_new_one_does_not(office, iam, registry):
     """When the one in use is refused, the former is put back into force and kept."""
     manage(office)

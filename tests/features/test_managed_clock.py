@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from bot.core.integrations.made_by_clock import rotate_due
+from bot.run.credential_maker import CredentialMaker
 from tests.fakes.people import MEMBER
 from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.managing import LosesAnswers, NeverAsked, manage, pass_minutes, told_of
@@ -161,3 +162,19 @@ def test_every_needs_a_management_credential(office):
 
     assert "cannot make credentials for" in shown.text
     assert office.find("my_registry").rotate_every_days == 0
+
+
+def test_step_of_the_clock_looks_at_what_is_managed(office):
+    """What becomes due between two readings of all integrations is done at the next minute."""
+    manage(office)
+    office.close()
+    office.command("rotate my_registry every 90 days")
+    office.slack.clock.advance(90 * DAY_S - 300)
+    maker = CredentialMaker(office.services.ports)
+    maker.step()
+    early = office.find("my_registry").former
+    office.slack.clock.advance(300)
+    maker.step()
+
+    assert early is None
+    assert office.find("my_registry").former is not None

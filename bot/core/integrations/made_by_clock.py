@@ -6,7 +6,8 @@ rotate_due -> make_credential | use_when_it_works -> (its owner hears what is in
 The clock ends nothing at a registry.
 """
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.audit import Action, clock_actor, refusal
@@ -14,7 +15,7 @@ from bot.core.errors import InvalidInput, KeyringFailure, NotFound, RegistryFail
 from bot.core.integrations.made_credentials import make_credential, use_when_it_works
 from bot.core.integrations.made_endings import Leftovers, find_leftovers
 from bot.core.integrations.prepared import drop_prepared
-from bot.core.model import Actor, Integration, PreparedCredential
+from bot.core.model import Actor, Integration, PreparedCredential, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
 
@@ -27,17 +28,35 @@ _SETTLED_AFTER = timedelta(minutes=10)
 _IN_THE_WAY = (RegistryFailure, InvalidInput, NotFound, KeyringFailure)
 
 
-def rotate_due(ports: Ports) -> None:
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """An integration that the clock may have to do something about."""
+
+    workspace: Workspace
+    integration_id: str
+
+
+def find_managed(ports: Ports) -> tuple[Managed, ...]:
+    """Every integration that Quaymaster makes credentials of. Raises ``StoreFailure``."""
+    return tuple(
+        Managed(workspace, one.id)
+        for workspace in ports.store.workspaces()
+        for one in ports.store.read(workspace).integrations.all()
+        if one.management
+    )
+
+
+def rotate_due(ports: Ports, among: Iterable[Managed] | None = None) -> None:
     """
     Have new credentials made where the one in use is old enough, and settle what no answer came for.
 
     One that was made and does not work yet is asked about again each minute, five times. What fails is told
     once, and tried again the next day. Raises ``StoreFailure``.
+
+    ``among``: where it may be due; ``None`` = anywhere.
     """
-    for workspace in ports.store.workspaces():
-        for found in tuple(ports.store.read(workspace).integrations.all()):
-            if _is_due(found, ports.now()) or _is_unsettled(found, ports.now()):
-                _look_after(ports, clock_actor(workspace, ports.now()), found.id)
+    for one in find_managed(ports) if among is None else among:
+        _look_after(ports, clock_actor(one.workspace, ports.now()), one.integration_id)
 
 
 def _look_after(ports: Ports, actor: Actor, integration_id: str) -> None:

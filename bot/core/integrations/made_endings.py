@@ -98,7 +98,18 @@ def _delete(ports: Ports, order: Order, rows: Iterable[Leftover]) -> None:
         ports.drivers.retire(replace(order, made_as=row.made_as), Ending.DELETE, deadline_s=DEADLINE_S)
 
 
-def retire_there(ports: Ports, actor: Actor, integration_id: str, number: int) -> Integration:
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A former credential that was dropped."""
+
+    integration: Integration
+    is_ended: bool
+    """True: it was ended at the registry as well."""
+    was_there: bool = True
+    """False: the registry had none of it, as far as the management credential can see."""
+
+
+def retire_there(ports: Ports, actor: Actor, integration_id: str, number: int) -> Retired:
     """
     End the former credential at the registry, if the current one works without it, then here.
 
@@ -109,20 +120,23 @@ def retire_there(ports: Ports, actor: Actor, integration_id: str, number: int) -
     """
     found = permitted(ports, actor, integration_id)
     if found.former is None or found.credential_number != number or found.management is None:
-        return retire_former(ports, actor, integration_id, number)
+        return Retired(retire_former(ports, actor, integration_id, number), is_ended=False)
     order = _order_of_former(ports, actor, found)
     _note_suspended(ports, actor, found, is_suspended=True)
-    ports.drivers.retire(order, Ending.SUSPEND, deadline_s=DEADLINE_S)
+    is_there = ports.drivers.retire(order, Ending.SUSPEND, deadline_s=DEADLINE_S)
     result = _checked(ports, actor, found)
     if result.outcome not in WORKS:
-        ports.drivers.retire(order, Ending.RESTORE, deadline_s=DEADLINE_S)
+        if is_there:
+            ports.drivers.retire(order, Ending.RESTORE, deadline_s=DEADLINE_S)
         _note_suspended(ports, actor, found, is_suspended=False)
         raise InvalidInput(
             f"The credential in use does not work alone, so the former was not ended. {result.reason}",
             "Try again, or roll back.",
         )
     ports.drivers.retire(order, Ending.DELETE, deadline_s=DEADLINE_S)
-    return retire_former(ports, actor, integration_id, number)
+    # One that an earlier try has suspended is ended, also if its registry has deleted it by now.
+    was_there = is_there or found.former.is_suspended
+    return Retired(retire_former(ports, actor, integration_id, number), was_there, was_there)
 
 
 @dataclass(frozen=True, slots=True)

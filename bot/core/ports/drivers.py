@@ -98,9 +98,12 @@ class Drivers(Protocol):
             RegistryFailure: Nobody knows whether one was.
         """
 
-    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> None:
+    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> bool:
         """
-        End the credential in question; one that is not there is ended.
+        End the credential in question.
+
+        Returns:
+            False when it is not there, and so need not be ended.
 
         Raises:
             DriverRefused: It is to be restored and is not there; or the registry does not let it be ended.
@@ -132,7 +135,7 @@ class _NoDrivers:
         """Refuse."""
         raise _no_driver()
 
-    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> None:
+    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> bool:
         """Refuse."""
         raise _no_driver()
 

@@ -30,4 +30,4 @@ class Driver:
     """The fields of the management credential. Its ``id`` and ``server`` are not used."""
     describe: Callable[[Asking, Order], Described]
     mint: Callable[[Asking, Order], Minted]
-    retire: Callable[[Asking, Order, Ending], None]
+    retire: Callable[[Asking, Order, Ending], bool]

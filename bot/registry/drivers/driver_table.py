@@ -57,8 +57,8 @@ class RegistryDrivers:
         """Make a credential. Raises ``RegistryFailure``; ``DriverRefused`` when none was made."""
         return self._asked(order, deadline_s, lambda driver, asking: driver.mint(asking, order))
 
-    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> None:
-        """End a credential. Raises ``RegistryFailure``."""
+    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> bool:
+        """End a credential; False = it is not there. Raises ``RegistryFailure``."""
         return self._asked(order, deadline_s, lambda driver, asking: driver.retire(asking, order, ending))
 
     def end_of(self, login: Login, *, deadline_s: float) -> datetime | None:

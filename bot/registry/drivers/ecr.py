@@ -75,11 +75,11 @@ def _mint(asking: Asking, order: Order) -> Minted:
     )
 
 
-def _retire(asking: Asking, order: Order, ending: Ending) -> None:
+def _retire(asking: Asking, order: Order, ending: Ending) -> bool:
     user, key_id = order.manager.username, order.made_as or order.login.options.get("access_key_id", "")
     status = "Active" if ending is Ending.RESTORE else "Inactive"
 
-    def end(iam: Any) -> None:
+    def end(iam: Any) -> bool:
         try:
             iam.update_access_key(UserName=user, AccessKeyId=key_id, Status=status)
             if ending is Ending.DELETE:
@@ -89,8 +89,10 @@ def _retire(asking: Asking, order: Order, ending: Ending) -> None:
                 raise DriverRefused(
                     f"IAM user {user} does not have that access key any more.", "Make a new one."
                 ) from None
+            return False
+        return True
 
-    _call(asking, order, "iam:UpdateAccessKey and iam:DeleteAccessKey", end)
+    return _call(asking, order, "iam:UpdateAccessKey and iam:DeleteAccessKey", end)
 
 
 def _call(asking: Asking, order: Order, permission: str, ask: Callable[[Any], T]) -> T:

@@ -80,17 +80,15 @@ def _mint(asking: Asking, order: Order) -> Minted:
     )
 
 
-def _retire(asking: Asking, order: Order, ending: Ending) -> None:
-    if ending is Ending.SUSPEND:
-        return
+def _retire(asking: Asking, order: Order, ending: Ending) -> bool:
     api = _api(asking, order)
     token = _one(_tokens(api, order), order, order.made_as)
     if ending is Ending.RESTORE:
         if token is None:
             raise DriverRefused(f"{_place(order)} does not have that token any more.", "Make a new one.")
-        return
-    if token is not None:
+    elif token is not None and ending is Ending.DELETE:
         api.send("DELETE", f"{_path(order)}/{int(token['id'])}")
+    return token is not None
 
 
 def _one(tokens: list[dict[str, Any]], order: Order, name: str) -> _Token | None:

@@ -83,20 +83,21 @@ def _mint(asking: Asking, order: Order) -> Minted:
     return Minted(name, name, {"password": Secret(secret)}, ends=_end(made.get("expires_at")))
 
 
-def _retire(asking: Asking, order: Order, ending: Ending) -> None:
+def _retire(asking: Asking, order: Order, ending: Ending) -> bool:
     api = _api(asking, order)
     name = order.made_as or order.login.username
     robot = next((one for one in _robots(api, order) if _is(one, name)), None)
     if robot is None:
         if ending is Ending.RESTORE:
             raise DriverRefused(f"{_place(order)} does not have “{name}” any more.", "Make a new one.")
-        return
+        return False
     path = f"/robots/{int(robot['id'])}"
     if ending is Ending.DELETE:
         api.send("DELETE", path)
     else:
         kept = {key: robot[key] for key in _KEPT if robot.get(key) is not None}
         api.send("PUT", path, {**kept, "disable": ending is Ending.SUSPEND})
+    return True
 
 
 _KEPT = ("id", "name", "description", "level", "duration", "permissions")
