@@ -412,7 +412,8 @@ def _keep_out_new(change: Change, actor: Actor, integration: Integration, bar: B
     if not integration.linked_only:
         return
     for token in _working_tokens(change, actor, bar.target):
-        is_admins = token.approved_by == token.created_by
+        # Only an admin approves, so this is one that an admin made; not one that an admin took over.
+        is_admins = token.approved_by == token.created_by and token.is_own_of(token.created_by)
         if token.created_at >= bar.at and not is_admins and integration.id not in token.kept_from:
             change.put(replace(token, kept_from=(*token.kept_from, integration.id)))
 

@@ -7,16 +7,19 @@ import pytest
 from bot.core.errors import LinkedOnly
 from bot.core.integrations.dependencies import allow_link, link_target, restore_target, unlink_target
 from bot.core.integrations.inventory import add_integration
+from bot.core.integrations.owners import give_all, plan_giving
 from bot.core.kinds import read_draft
 from bot.core.model import Actor, Role
 from bot.core.ports import Ports
+from bot.core.ports.slack import Person
 from bot.core.ports.store import Store
 from bot.core.workflows.fetch import fetch_named
-from bot.core.workflows.tokens import create_token, identify_caller
+from bot.core.workflows.tokens import approve_token, create_token, identify_caller
 from bot.registry.kind_table import KINDS
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.storage.samples import KEYRING, NOON, PROJECT, T1, Clock
 
+ADMIN = Actor(T1, "U1", Role.ADMIN, NOON)
 LENA = Actor(T1, "U2", Role.MEMBER, NOON)
 MARCO = Actor(T1, "U3", Role.MEMBER, NOON)
 
@@ -73,6 +76,20 @@ def test_undo_keeps_out_what_was_made_in_between(office: Office) -> None:
     """What is put back was granted before: a token that was made in between gets nothing by it."""
     unlink_target(office.ports, LENA, office.id, PROJECT)
     made = office.token(replace(MARCO, at=NOON))
+    restore_target(office.ports, LENA, office.id, PROJECT)
+
+    with pytest.raises(LinkedOnly):
+        office.fetch(made)
+
+
+def test_undo_keeps_out_what_an_admin_took_over(office: Office) -> None:
+    """A leaver's token that an admin took over and approved is not one that an admin made."""
+    unlink_target(office.ports, LENA, office.id, PROJECT)
+    made = office.token()
+    person = Person(ADMIN.user_id, T1.team_id)
+    seen = plan_giving(office.ports, ADMIN, MARCO.user_id, person).fingerprint
+    give_all(office.ports, ADMIN, MARCO.user_id, person, seen)
+    approve_token(office.ports, ADMIN, made[3:11])
     restore_target(office.ports, LENA, office.id, PROJECT)
 
     with pytest.raises(LinkedOnly):
