@@ -89,7 +89,8 @@ def ask_pressed(surface: Surface, services: Services, actor: Actor) -> None:
 
 def choose_kind(press: Press, surface: ModalSurface, services: Services, actor: Actor) -> None:
     """Draw the fields of the chosen type; what was typed stays."""
-    surface.redraw(_redrawn(press, chosen_kind(services.kinds, press.value), services, actor))
+    kind = chosen_kind(services.kinds, press.value)
+    surface.redraw(_redrawn(press, kind, services, actor))
 
 
 def look_for_same(press: Press, surface: ModalSurface, services: Services, actor: Actor) -> None:

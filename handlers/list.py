@@ -297,7 +297,7 @@ def _empty(page: IntegrationPage, state: State, services: Services) -> str:
     if not page.everything:
         return "There is no integration yet. Press `Add Integration` to add the first one."
     words = f" matches {code(state.words)}" if state.words else " is here"
-    owner = f" of {mention(state.owner)}" if state.owner else ""
+    owner = " of this owner" if state.owner else ""
     kind = services.kinds.get(state.group)
     group = f" of type {bold(kind.label if kind else state.group)}" if state.group != _ALL else ""
     if state.group in _ONLY:
