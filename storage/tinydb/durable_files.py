@@ -250,8 +250,8 @@ class Volume:
             with self._said_plainly(path):  # some file systems need room even to remove a name
                 self.disk.remove(temporary)
                 self.disk.remove(previous_of(path))
-            if makes_room:
-                self._reserve.give_up()
+                if makes_room:
+                    self._reserve.give_up()
             self._write(temporary, pieces)
             return False
         self._is_full = False

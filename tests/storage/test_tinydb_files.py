@@ -104,6 +104,22 @@ def test_old_requests_leave_the_file(tinydb: TinyDBStore, directory: Path, clock
     assert list(body["requests"]) == ["newer", "newest"]
 
 
+def test_requests_of_a_clock_that_was_ahead_leave_the_file(
+    tinydb: TinyDBStore, directory: Path, clock: Clock
+) -> None:
+    """What was remembered while the clock stood a day ahead keeps nothing else, and goes with the next."""
+    clock.move(days=1)
+    remember(tinydb, "ahead")
+    clock.move(days=-1)
+    for number in range(4):
+        remember(tinydb, f"request-{number}")
+        clock.move(minutes=6)
+
+    body = json.loads((directory / "T1.db").read_bytes().partition(b"\n")[2])
+
+    assert list(body["requests"]) == ["request-2", "request-3"]
+
+
 def remember(store: TinyDBStore, request_id: str) -> None:
     """Keep what a request came to."""
     with store.change(T1) as change:

@@ -1,6 +1,8 @@
 """The embedded store when the disk fails, is full, or the program ends in the middle of a change."""
 
 import errno
+import os
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -253,3 +255,75 @@ def test_full_disk_delays_the_archive(full: FullDisk, directory: Path) -> None:
     assert archived == still_archived
     assert len(list((directory / "audit").iterdir())) == archived + 1
     assert [entry.sequence for entry in whole_history(full.store)] == list(range(1004, 0, -1))
+
+
+class StubbornDisk(SmallDisk):
+    """A small disk that needs room even to remove a name, as copy-on-write file systems do."""
+
+    kept = "nothing"
+    refusal = errno.ENOSPC
+
+    def remove(self, path: Path) -> None:
+        if path.name.endswith(self.kept) and path.exists():
+            raise OSError(self.refusal, os.strerror(self.refusal))
+        super().remove(path)
+
+
+@pytest.mark.parametrize("refusal", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
+@pytest.mark.parametrize("kept", ["", ".tmp", ".prev", ".reserve"])
+def test_full_disk_that_removes_nothing_is_said_plainly(directory: Path, kept: str, refusal: int) -> None:
+    """Where not even a name can be removed, a change is refused in a sentence, and works again later."""
+    disk = StubbornDisk(directory, 16 * MIB)
+    store = TinyDBStore(directory, KEYRING, disk=disk)
+    one, other = integration("one"), integration("other")
+    add(store, one, other, *(integration(f"name-{number:03d}") for number in range(200)))
+    record(store, 1)
+    disk.capacity, disk.kept, disk.refusal = disk.used(), kept, refusal
+    with pytest.raises(StoreFailure):
+        add(store, *(integration(f"big-{number}") for number in range(500)))
+    disk.capacity = disk.used()
+    with pytest.raises(StoreFailure):
+        delete(store, one)
+    disk.capacity, disk.kept = 16 * MIB, "nothing"
+    delete(store, other)
+    store.close()
+
+    assert len(names(store)) == 201
+
+
+def test_reserve_keeps_room_on_a_disk_that_compresses(directory: Path) -> None:
+    """What the reserve is made of does not shrink."""
+    opened(directory).close()
+    kept = (directory / ".reserve").read_bytes()
+
+    assert len(zlib.compress(kept)) >= len(kept) >= MIB
+
+
+class NamingDisk(WatchedDisk):
+    """A disk that notes which directories were flushed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flushed: list[Path] = []
+
+    def open_directory(self, path: Path) -> int:
+        self.flushed.append(path)
+        return super().open_directory(path)
+
+
+def test_each_new_directory_outlives_a_power_cut(tmp_path: Path) -> None:
+    """Of a data directory several levels deep, each directory that was made has its name flushed."""
+    disk = NamingDisk()
+    TinyDBStore(tmp_path / "a/b/c/data", KEYRING, disk=disk).close()
+    above = [tmp_path, tmp_path / "a", tmp_path / "a/b", tmp_path / "a/b/c", tmp_path / "a/b/c/data"]
+
+    assert {*above} <= {*disk.flushed}
+
+
+def test_directory_that_is_there_flushes_nothing_above(directory: Path) -> None:
+    """A start in a directory that exists looks at nothing above it."""
+    opened(directory).close()
+    disk = NamingDisk()
+    TinyDBStore(directory, KEYRING, disk=disk).close()
+
+    assert directory.parent not in disk.flushed
