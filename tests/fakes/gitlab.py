@@ -1,4 +1,4 @@
-"""GitLab's deploy tokens, as its documents describe them: one project, and one token that is in use."""
+"""GitLab's deploy tokens, as its documents describe them: a project in a group, and one token in use."""
 
 from itertools import count
 from typing import Any
@@ -7,11 +7,11 @@ from tests.fakes.described_api import Asked, DescribedApi, Given, last_part
 
 USERNAME = "gitlab+deploy-token-1"
 MANAGER_SECRET = "glpat-canary-canary-1"
-PROJECT = "/api/v4/projects/team%2Fapp/deploy_tokens"
+PLACES = ("/api/v4/projects/team%2Fapp/deploy_tokens", "/api/v4/groups/team/deploy_tokens")
 
 
 class FakeGitLab(DescribedApi):
-    """Keeps deploy tokens of one project."""
+    """Keeps deploy tokens, of the project or of the group: a test uses one of them."""
 
     vector = "gitlab_api.json"
 
@@ -49,7 +49,7 @@ class FakeGitLab(DescribedApi):
             return Given(401, {"message": "401 Unauthorized"})
         if asked.path.endswith("/self"):
             return Given(200, self._self())
-        if not asked.path.startswith(PROJECT):
+        if not asked.path.startswith(PLACES):
             return Given(404, {"message": "404 Project Not Found"})
         if asked.method == "DELETE":
             found = self.tokens.pop(int(last_part(asked.path)), None)

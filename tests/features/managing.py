@@ -33,6 +33,18 @@ class Dated(RegistryDrivers):
         return minted
 
 
+class Meanwhile(Dated):
+    """Something else happens while a key is made."""
+
+    meanwhile = bool
+
+    def mint(self, order, *, deadline_s):
+        """Make it, and let that happen."""
+        minted = super().mint(order, deadline_s=deadline_s)
+        self.meanwhile()
+        return minted
+
+
 class LosesAnswers(Dated):
     """The registry makes the credential, and the answer never arrives."""
 

@@ -12,7 +12,16 @@ from bot.core.model import Role
 from bot.core.workflows.tokens import create_token
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED
-from tests.features.managing import CANARY, Dies, Killed, LosesAnswers, NeverAsked, end_there, manage
+from tests.features.managing import (
+    CANARY,
+    Dies,
+    Killed,
+    LosesAnswers,
+    Meanwhile,
+    NeverAsked,
+    end_there,
+    manage,
+)
 from tests.features.team import ACME
 from tests.features.test_rotate import WEB_SHOP, fetch
 
@@ -162,6 +171,24 @@ def test_killed_between_making_and_keeping(make_office, iam):
     assert "Ended at the registry" in ended.text
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
     assert team.find("my_registry").options["access_key_id"] == iam.first["AccessKeyId"]
+
+
+def test_key_of_a_deleted_integration_is_ended(make_office, iam):
+    """When the integration is deleted while a key is made, that key does not stay at AWS unknown."""
+    team = make_office(Meanwhile)
+    manage(team)
+    shown = team.command("rotate my_registry")
+    found = team.find("my_registry")
+
+    def delete():
+        with team.store.change(ACME) as change:
+            change.remove(change.integrations.get(found.id))
+
+    team.services.ports.drivers.meanwhile = delete
+    team.press("Make a new one", on=shown)
+
+    assert team.find("my_registry") is None
+    assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
 
 
 def test_roll_back_ends_the_new_key_at_aws(office, iam):

@@ -11,6 +11,7 @@ from bot.core.errors import DriverRefused, LoginRejected, RegistryFailure, Unrea
 from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.drivers.driver_table import RegistryDrivers
+from bot.registry.guard import Endpoint
 from tests.fakes.gitlab import MANAGER_SECRET, FakeGitLab
 from tests.fakes.registry import FakeRegistry, Request
 
@@ -116,3 +117,27 @@ def test_other_kinds_are_not_asked() -> None:
 
     with pytest.raises(DriverRefused):
         RegistryDrivers(HERE).end_of(login, deadline_s=10)
+
+
+@pytest.mark.parametrize(
+    ("kind", "host", "asked"),
+    [
+        ("ghcr", "ghcr.io", "api.github.com"),
+        ("ghcr", "containers.octocorp.ghe.com", "api.octocorp.ghe.com"),
+        ("gitlab", "registry.gitlab.com", "gitlab.com"),
+        ("gitlab", "registry.example.com", "registry.example.com"),
+    ],
+)
+def test_host_that_is_asked(kind: str, host: str, asked: str) -> None:
+    """The token goes to the API of that very registry."""
+    looked_up: list[str] = []
+
+    def resolver(name: str, _: int) -> list[Endpoint]:
+        looked_up.append(name)
+        return []
+
+    login = Login(kind, parse_server(f"https://{host}"), "ci", {"password": Secret("x")})
+    with pytest.raises(Unreachable):
+        RegistryDrivers((), resolver=resolver).end_of(login, deadline_s=10)
+
+    assert looked_up == [asked]

@@ -150,11 +150,15 @@ def test_what_is_not_there_is_said(order: Order, drivers: RegistryDrivers) -> No
 
 
 def test_group(gitlab: FakeGitLab, order: Order, drivers: RegistryDrivers) -> None:
-    """A group's tokens are asked for at the group's own address."""
-    with pytest.raises(DriverRefused):
-        drivers.describe(with_options(order, level="Group", path="team"), deadline_s=10)
+    """A group's tokens are made and ended at the group's own address."""
+    order = with_options(order, level="Group", path="team")
+    there = drivers.describe(order, deadline_s=10)
+    made = drivers.mint(replace(order, made_as=there.next_name), deadline_s=10)
+    drivers.retire(replace(order, made_as=made.made_as), Ending.DELETE, deadline_s=10)
 
-    assert gitlab.asked[-1].path == "/api/v4/groups/team/deploy_tokens"
+    assert there.text == "GitLab's group team has 1 active deploy token."
+    assert {one.path.rpartition("deploy_tokens")[0] for one in gitlab.asked} == {"/api/v4/groups/team/"}
+    assert gitlab.usernames == [USERNAME]
 
 
 def test_token_goes_to_the_entered_host_alone(gitlab: FakeGitLab, order: Order) -> None:

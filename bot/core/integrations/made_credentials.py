@@ -2,7 +2,7 @@
 
 make_credential:  describe -> prepare -> mint -> keep -> check -> use      (each on disk before the next)
 
-No step ends a credential; ``made_endings.py`` does.
+No step ends a credential that may be in use; ``made_endings.py`` ends them.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +15,7 @@ from bot.core.errors import (
     InvalidFields,
     InvalidInput,
     LoginRejected,
+    NotFound,
     RegistryFailure,
     RightsRefused,
     TooManyRequests,
@@ -40,7 +41,7 @@ from bot.core.integrations.rotation import RotationPlan, refuse_running
 from bot.core.kinds import Draft, Kind
 from bot.core.model import Actor, Integration, Outcome
 from bot.core.ports import Ports
-from bot.core.ports.drivers import Described, Order
+from bot.core.ports.drivers import Described, Ending, Order
 from bot.core.ports.registry import Login
 from bot.core.seal_contexts import management_context
 
@@ -143,7 +144,13 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
     except RegistryFailure as failure:
         return Made(_present(ports, actor, integration_id), None, f"{failure.message} {_unknown(there)}")
     login = PlainLogin(minted.username, {**found.options, **minted.options}, minted.credential)
-    keep_prepared(ports, actor, integration_id, login, minted.made_as, minted.ends)
+    try:
+        keep_prepared(ports, actor, integration_id, login, minted.made_as, minted.ends)
+    except NotFound:
+        # The integration was deleted just then: nothing else would know of the new one.
+        ended = replace(order, made_as=minted.made_as)
+        ports.drivers.retire(ended, Ending.DELETE, deadline_s=DEADLINE_S)
+        raise
     return use_when_it_works(ports, actor, integration_id)
 
 
