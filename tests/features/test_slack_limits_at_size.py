@@ -1,10 +1,12 @@
 """What is sent stays within Slack's limits, however many integrations there are, with the longest names."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from bot.core.model import Check, Outcome, Stage, new_id
+from bot.core.ports.registry import Repositories, TagFacts, Tags
 from bot.core.queries import Filter, Window
 from tests.fakes.people import ADMIN, MEMBER
 from tests.fakes.slack import both_opinions
@@ -18,9 +20,23 @@ COMMANDS = (
     "edit {}",
     "delete {}",
     "history",
-    "help",
     "test all",
+    "list @" + MEMBER,
+    "list ending mine",
+    "history deleted",
+    "history nothing",
+    "help list",
+    "which " + "a" * 60 + "." + "b" * 60 + ".example.com:65535/team/app",
+    "tags {} team/app",
+    "catalog {}",
+    "catalog",
+    "add private",
+    "help",
 )
+ADMINS = ("notify", "revoke everything {}", "show {}")
+MANY = tuple(f"{'r' * 100}/{number:04}{'x' * 140}" for number in range(3000))
+"""As long as names of repositories go."""
+TAGS = tuple(f"{number:04}{'t' * 124}" for number in range(3000))
 
 
 def grow(team, count):
@@ -35,11 +51,41 @@ def grow(team, count):
             )
 
 
+def prepare(registry):
+    """Let the registry have many long names, and say all that can be said of each tag."""
+    platforms = tuple(f"linux/{'p' * 30}/{number:02}" for number in range(20))
+    facts = TagFacts(f"sha512:{'a' * 128}", datetime(2026, 1, 1, tzinfo=UTC), platforms, "t" * 300)
+    registry.found = Tags("team/app", TAGS)
+    registry.catalog = Repositories(MANY, is_cut=True, cut_reason="r" * 300)
+    registry.facts = dict.fromkeys(TAGS, facts)
+
+
+def press_on(team):
+    """Go on from tags and repositories, in the channel."""
+    name = "a" * 64
+    team.press("Next", on=team.command(f"tags {name} team/app"))
+    team.press("Show dates")
+    team.choose("Show a tag …", team.seen().control("Show a tag …").options[0]["text"]["text"])
+    team.press("Next", on=team.command(f"catalog {name}"))
+    team.press("Next", on=team.command(f"catalog {name} 00"))
+    team.command(f"tags {name}")
+    team.press("All repositories")
+    team.press("Next")
+    team.close()
+
+
 @pytest.mark.parametrize("count", [1, 15, 16, 500, 10_000])
-def test_every_answer_is_within_limits(team, count):
-    """Each command's answer, and each that is shared, is one that Slack takes."""
+def test_every_answer_is_within_limits(team, registry, count):
+    """Each command's answer, and each that is shared or pressed on, is one that Slack takes."""
     grow(team, count)
-    [team.command(words.format("a" * 64)) for words in COMMANDS[:-1]]
+    prepare(registry)
+    for words in COMMANDS:
+        team.command(words.format("a" * 64))
+        team.close()
+    for words in ADMINS:
+        team.command(words.format("a" * 64), ADMIN)
+        team.close(ADMIN)
+    press_on(team)
     team.press("Share", on=team.command("list"))
     team.press("Share", on=team.command(f"show {'a' * 64}"))
     team.open_home()
@@ -49,7 +95,12 @@ def test_every_answer_is_within_limits(team, count):
 
 def test_empty_workspace_is_within_limits(team):
     """Where there is nothing, each answer is one that Slack takes."""
-    [team.command(words.format("nothing")) for words in COMMANDS]
+    for words in COMMANDS:
+        team.command(words.format("nothing"))
+        team.close()
+    for words in ADMINS:
+        team.command(words.format("nothing"), ADMIN)
+        team.close(ADMIN)
     team.open_home()
 
     assert [one for each in team.slack.shown for one in both_opinions(each.place, each.content)] == []

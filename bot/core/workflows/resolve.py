@@ -206,7 +206,7 @@ def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | 
     answers = [TokenAnswer(one, _outcome(candidates, server, target, one)) for one in tokens]
     others = [one for one in answers if _gist(one.found) != _gist(found)]
     closed = [one.integration for one in candidates if one.integration.linked_only and not target]
-    names = found.names if isinstance(found, Ambiguous) else ()
+    names = frozenset(found.names if isinstance(found, Ambiguous) else ())
     named = tuple(one.integration for one in candidates if one.integration.name in names)
     return Explanation(found, tuple(others[:_MOST_TOKENS]), tuple(closed), named)
 
