@@ -21,6 +21,8 @@ PEOPLE = ("admin", "member", "other", "guest")
 _TOKEN = re.compile(r"qm_[0-9A-Za-z_]{20,}")
 _KINDS = ("project", "environment", "image")
 _MOST_BUTTONS = 200
+_MOST_MESSAGES = 20
+"""What was shown was searched: a channel that only grows would slow each act down."""
 
 
 def marker_of(team: str) -> str:
@@ -122,6 +124,7 @@ class Acts:
                 self.exported += 1
                 self.search(one, (file.content or b"").decode())
             message.files = []
+        del world.messages[:-_MOST_MESSAGES]
 
     def search(self, one: Known, text: str) -> None:
         """Find what belongs to another workspace."""

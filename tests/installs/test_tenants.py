@@ -18,6 +18,10 @@ pytestmark = pytest.mark.needs("postgres")
 ACTS = int(os.environ.get("TENANT_ACTS", "300"))
 SECONDS = float(os.environ.get("TENANT_SECONDS", "inf"))
 """For one long run: as many acts as the time allows."""
+SEED = int(os.environ.get("TENANT_SEED", "7"))
+"""Several long runs beside each other do other acts."""
+UNFLUSHED = "?options=-csynchronous_commit%3Doff"
+"""Nothing is killed here, so nobody waits for the disk."""
 PLAIN = ("T0ONE", "T0TWO", "T0THREE")
 OF_ORG = ("T0ORGA", "T0ORGB")
 
@@ -26,13 +30,14 @@ OF_ORG = ("T0ORGA", "T0ORGB")
 def acts(cloud: SlackCloud, start: Callable[..., Replica], database_url: dict[str, Any]) -> Acts:
     """All of them, with the app installed, on two replicas."""
     cloud.lifetime_s = LIFETIME_S
-    replicas = [start(database_url), start(database_url)]
+    place = {"database_url": f"{database_url['database_url']}{UNFLUSHED}"}
+    replicas = [start(place), start(place)]
     for team in PLAIN:
         Browser(replicas[0]).install(cloud.add(team).holder)
     for team in OF_ORG:
         cloud.add(team, "E0ORG", is_org_wide=True)
     Browser(replicas[1]).install("E0ORG")
-    return Acts(cloud, replicas, seed=7)
+    return Acts(cloud, replicas, SEED)
 
 
 def test_nobody_sees_a_byte_of_another(acts: Acts, caplog: pytest.LogCaptureFixture) -> None:
