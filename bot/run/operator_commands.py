@@ -38,7 +38,8 @@ def lines_of_status(settings: StoreSettings) -> list[str]:
     keyring = load_keyring(settings)
     with stopped_store(settings) as store:
         counts = maintenance.count_by_key(store)
-    needed = _files_by_key(settings.data_dir) if settings.database_url is None else {}
+        needed = {} if isinstance(store, TinyDBStore) else _history_by_key(store)
+    needed = _files_by_key(settings.data_dir) if settings.database_url is None else needed
     kids = [*keyring.kids, *sorted((counts.keys() | needed.keys()) - set(keyring.kids))]
     return [_status(kid, counts.get(kid, 0), needed.get(kid, []), kid == keyring.primary) for kid in kids]
 
@@ -48,6 +49,12 @@ def _status(kid: str, count: int, files: list[str], is_primary: bool) -> str:
         return f"{kid}  seals {count} (first)"
     hidden = f"; still needed by {', '.join(files)}" if files and not count else ""
     return f"{kid}  seals {count}{hidden}"
+
+
+def _history_by_key(store: "PostgresStore") -> dict[str, list[str]]:
+    """The keys that the history of any workspace is sealed with."""
+    kids = {kid for workspace in store.workspaces() for kid in store.keys_of_history(workspace)}
+    return {kid: ["the history"] for kid in kids}
 
 
 def _files_by_key(directory: Path) -> dict[str, list[str]]:

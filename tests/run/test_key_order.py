@@ -159,10 +159,12 @@ def test_key_that_only_the_history_needs_is_not_removed(machines: Machines) -> N
     machines.keep(OLD)
     machines.sql("delete from quaymaster.integrations")
     before = machines.run("audit", "verify", keys=(NEW,))
+    status = machines.run("keys", "status", keys=(NEW, OLD))
     machines.run("keys", "reseal", keys=(NEW, OLD))
     after = machines.run("audit", "verify", keys=(NEW,))
 
     assert f"sealed with key {OLD_ID}" in before[1]
+    assert f"{OLD_ID}  seals 0; still needed by the history" in status[1]
     assert after == (0, "T1: entries verified: 1.\n")
     assert machines.sql("select kid from quaymaster.keys") == NEW_ID
 
