@@ -5,7 +5,7 @@
 Base and product take turns, round by round. A ratio is the median of the rounds' ratios; processor time is
 what Linux's scheduler counts for the server's threads. A run with a wrong answer counts as failed. It exits 0
 whatever it finds; the table at its end is Markdown.
-A run takes 6 minutes, `--rounds 1 --seconds 0.3` takes one and leaves out the floors and the longest waits.
+A run takes 8 minutes, `--rounds 1 --seconds 0.3` takes one and leaves out the floors and the longest waits.
 A new measurement is a function from a ``Bench`` to its rows, and a line in ``MEASURES``.
 """
 

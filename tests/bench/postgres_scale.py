@@ -27,11 +27,13 @@ from tests.bench.bench import Bench
 from tests.bench.dataset import OWNER, SINCE
 from tests.bench.generator import ratio_of
 from tests.bench.postgres_data import Kept, Scale, scale
-from tests.bench.report import Limit, Row, say
+from tests.bench.report import Limit, Row, not_measured, say
+from tests.fakes.real_postgres import POSTGRES
 
 _OURS, _RAW = [f"T{number:08d}" for number in range(5000, 5040)], [f"T{n:08d}" for n in range(6000, 6040)]
 _EACH_ROUND = 200
 _TARGET = Limit(1.3)
+_MEASURE = "PostgreSQL, 1,000,000 integrations in 10,000 workspaces"
 Act = Callable[[], object]
 
 _ADVANCED = """
@@ -82,7 +84,10 @@ _STATEMENTS = {
 
 
 def postgres_scale(bench: Bench) -> list[Row]:
-    """A page, a hand-out, a delete and an add."""
+    """A page, a hand-out, an add and a delete."""
+    if bench.is_quick or not POSTGRES:
+        reason = "left out of a quick run" if bench.is_quick else "PostgreSQL is not installed"
+        return [not_measured(f"{_MEASURE}: a page, a hand-out, an add, a delete", reason, _TARGET)]
     with scale({*_OURS, *_RAW}) as data:
         store = PostgresStore(data.url, data.keyring)
         raw = psycopg.connect(
@@ -107,8 +112,7 @@ def _measured(bench: Bench, name: str, raw: Iterator[Act], ours: Iterator[Act]) 
     ratio = ratio_of(base, product)
     texts = [f"{median(side):.0f} µs" for side in (base, product)]
     say(f"    {name}: raw {texts[0]}, ours {texts[1]}: {ratio}")
-    measure = f"PostgreSQL, 1,000,000 integrations in 10,000 workspaces: {name}"
-    return Row(measure, *texts, str(ratio), str(_TARGET), _TARGET.verdict(ratio.value))
+    return Row(f"{_MEASURE}: {name}", *texts, str(ratio), str(_TARGET), _TARGET.verdict(ratio.value))
 
 
 def _median_us(acts: Iterator[Act]) -> float:
