@@ -29,7 +29,7 @@ ALLOWED = {
     # The longest prefix that fits a module decides: what it may import of ours, and of others.
     "bot.core": ({"bot.core"}, set()),
     "bot.registry": ({"bot.registry", "bot.core"}, {"requests", "urllib3", "botocore"}),
-    "storage": ({"storage", "bot.core"}, {"tinydb", "cryptography", "psycopg", "psycopg_pool"}),
+    "storage": ({"storage", "bot.core"}, {"tinydb", "cryptography", "psycopg", "orjson"}),
     "handlers": ({"handlers", "bot.core", "bot.services"}, {"slack_bolt", "slack_sdk"}),
     "bot.slack": (
         {"bot.slack", "bot.core", "bot.services", "handlers"},

@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 import psycopg
 from psycopg import conninfo
 from psycopg.abc import RV, PQGen
+from psycopg.types.json import set_json_loads
 
 from bot.core.errors import Busy, InvalidInput, StoreFailure, StoreFull, StoreReadOnly
 from storage.postgres.statements import STATEMENTS
@@ -39,6 +41,9 @@ Step = tuple[str, Mapping[str, Any] | None]
 """A statement of ``queries.sql`` by its name, and its parameters."""
 
 log = logging.getLogger(__name__)
+
+# A page of the list reads a document for each row.
+set_json_loads(orjson.loads)
 
 
 class Lost(Exception):
