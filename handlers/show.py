@@ -158,6 +158,7 @@ def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
     lines.append(("Secret", "set, sealed" if integration.secret else "none"))
     lines += [("Credential", age_in_words(integration, actor.at))] if integration.secret else []
     lines += [("Former secret", _kept_former(integration.former))] if integration.former else []
+    lines += [("New credentials", _how_made(integration))] if integration.management else []
     lines += [(_label_of(kind, key), code(value)) for key, value in integration.options.items()]
     lines += [("CA certificate", "set")] if integration.ca else []
     lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
@@ -174,6 +175,12 @@ def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
         [("Muted", f"until {when(muted_until)}")] if muted_until and _is_muted(integration, actor) else []
     )
     return [f"*{label}:*  {value}" for label, value in lines]
+
+
+def _how_made(integration: Integration) -> str:
+    """That Quaymaster makes the next credential, and when."""
+    days = integration.rotate_every_days
+    return f"made by Quaymaster, {f'every {days} days' if days else 'when somebody says so'}"
 
 
 def _kept_former(former: FormerCredential) -> str:

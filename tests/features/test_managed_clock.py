@@ -178,3 +178,17 @@ def test_step_of_the_clock_looks_at_what_is_managed(office):
 
     assert early is None
     assert office.find("my_registry").former is not None
+
+
+def test_show_says_who_makes_new_credentials(office):
+    """Show says that Quaymaster makes them, and how often; nothing of it where a person does."""
+    before = office.command("show my_registry").text
+    manage(office)
+    office.close()
+    by_hand = office.command("show my_registry").text
+    office.command("rotate my_registry every 90 days")
+    shown = office.command("show my_registry").text
+
+    assert "New credentials" not in before
+    assert "*New credentials:*  made by Quaymaster, when somebody says so" in by_hand
+    assert "*New credentials:*  made by Quaymaster, every 90 days" in shown

@@ -2,7 +2,7 @@
 
     python -m tests.storage.making DATABASE_URL FOLDER
 
-It makes a credential, retires the former, or rolls back, again and again, and prints a line after each.
+It makes a credential or enters one, retires the former or rolls back, and prints a line after each.
 """
 
 import random
@@ -19,8 +19,9 @@ from bot.core.integrations.made_by_clock import rotate_due
 from bot.core.integrations.made_credentials import keep_management, make_credential, rotate_every
 from bot.core.integrations.made_endings import find_leftovers, retire_there, roll_back_there, settle
 from bot.core.integrations.prepared import open_prepared
+from bot.core.integrations.rotation import begin_rotation, plan_rotation
 from bot.core.kinds import Kind, read_draft
-from bot.core.model import Integration
+from bot.core.model import Integration, new_id
 from bot.core.ports import Ports
 from bot.core.ports.store import Store
 from bot.registry.kind_table import KINDS
@@ -61,6 +62,15 @@ class Making:
     def make(self) -> None:
         """Make the next one."""
         make_credential(self.ports, ADMIN, self.found.id)
+
+    def enter(self) -> None:
+        """A person makes the next one at the registry, and enters it."""
+        secret = new_id()
+        name = f"typed-{secret[:8]}"
+        (self.drivers.registry.folder / name).write_text(secret)
+        typed = {"url": "registry.example.com", "username": name, "password": secret}
+        plan = plan_rotation(self.ports, ADMIN, self.found.id)
+        begin_rotation(self.ports, ADMIN, plan, read_draft(KINDS["private"], NAME, typed), is_checked=True)
 
     def retire(self) -> None:
         """Retire the former."""
@@ -105,7 +115,7 @@ def main() -> None:
     drivers = FolderDrivers(Path(sys.argv[2]), lambda _: time.sleep(chance.uniform(0, 0.004)))
     making = Making(PostgresStore(sys.argv[1], KEYRING), drivers)
     for number in count():
-        making.make()
+        (making.enter if number % 4 == 1 else making.make)()
         print("made", flush=True)  # noqa: T201 - what this program is for
         (making.back if number % 3 == 2 else making.retire)()
         print("ended", flush=True)  # noqa: T201 - the same

@@ -41,7 +41,12 @@ def judged(making: Making) -> dict[str, object]:
     asked = found.prepared.made_as if found.prepared else ""
     former_is_there = [one for one in ("former",) if one in opened and opened[one] not in secrets.values()]
     known = {*opened.values()}
-    strays = [name for name, secret in secrets.items() if secret not in known and name != asked]
+    # What a person made there and had not entered yet is the person's.
+    strays = [
+        name
+        for name, secret in secrets.items()
+        if secret not in known and name != asked and not name.startswith("typed-")
+    ]
     return {
         "in use and not there": opened["current"]
         not in [secret for name, secret in secrets.items() if not name.endswith(".off")],
@@ -80,7 +85,7 @@ def test_killed_at_any_moment(opener: Opener, postgres: RealPostgres, database: 
         recover(making)
 
     assert found == [(GOOD, "")] * KILLS
-    assert len(making.drivers.registry.secrets) == 1
+    assert len([one for one in making.drivers.registry.secrets if one.startswith("made-")]) <= 1
 
 
 @pytest.mark.parametrize("step", ["mint", "after mint", "suspend", "after suspend", "delete", "after delete"])
