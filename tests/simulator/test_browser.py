@@ -153,3 +153,52 @@ def test_narrow_window_still_works(desk: Desk) -> None:
     expect(desk.button("Save")).to_be_in_viewport()
 
     assert desk.page.evaluate("document.documentElement.scrollWidth") <= 600
+
+
+HELD_BACK = """(path) => {
+  const send = window.fetch;
+  window.held = [];
+  window.fetch = (url, options) =>
+    String(url).startsWith(path)
+      ? new Promise((go, fail) => window.held.push({ go: () => go(send(url, options)), fail }))
+      : send(url, options);
+}"""
+"""Keeps the page's requests to a path until the test lets them go, or has them fail."""
+
+
+def test_form_closes_before_the_program_answers(desk: Desk) -> None:
+    """A form that is closed is gone at once, so that what is typed next is typed into the channel."""
+    dialog = desk.form()
+    desk.page.evaluate(HELD_BACK, "/try/close")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    desk.type("/integrations")
+
+    expect(desk.page.get_by_role("article")).to_contain_text("Only visible to you")
+    desk.page.evaluate("window.held[0].go()")
+    expect(dialog).to_be_hidden()
+
+
+def test_form_that_could_not_be_closed_is_back(desk: Desk) -> None:
+    """What the program did not hear of is still open there, and shown."""
+    dialog = desk.form()
+    desk.page.evaluate(HELD_BACK, "/try/close")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    desk.page.evaluate("window.held[0].fail(new TypeError('no connection'))")
+
+    expect(dialog).to_be_visible()
+
+
+def test_command_that_was_not_sent_comes_back(desk: Desk) -> None:
+    """What was typed is not lost when the program could not be reached: Enter sends it again."""
+    composer = desk.page.get_by_label(MESSAGE)
+    desk.page.evaluate(HELD_BACK, "/try/say")
+    desk.type("/integrations")
+    expect(composer).to_have_value("")
+    desk.page.evaluate("window.held[0].fail(new TypeError('no connection'))")
+    expect(composer).to_have_value("/integrations")
+    composer.press("Enter")
+    desk.page.evaluate("window.held[1].go()")
+
+    expect(desk.page.get_by_role("article")).to_contain_text("Only visible to you")

@@ -154,6 +154,7 @@ class Page {
     this.begin();
   }
 
+  /** Send what the person did; undefined = it was not taken. */
   async tell(what, body) {
     const { person } = this;
     try {
@@ -162,7 +163,7 @@ class Page {
       return answer;
     } catch (error) {
       this.offline(error);
-      return null;
+      return undefined;
     }
   }
 

@@ -165,12 +165,14 @@ export class Composer {
     this.write(this.recalled > 0 ? this.history.at(-this.recalled) : "");
   }
 
-  submit() {
+  /** Send what was written; it comes back when it was not taken. */
+  async submit() {
     const text = this.field.value.trim();
     if (!text) return;
     this.history.push(text);
     this.recalled = 0;
     this.write("");
-    this.send(text);
+    const isTaken = (await this.send(text)) !== undefined;
+    if (!isTaken && this.field.value === "") this.write(text);
   }
 }

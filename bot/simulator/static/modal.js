@@ -14,6 +14,7 @@ export class Modal {
   constructor(page) {
     this.page = page;
     this.values = new Map();
+    this.closing = new Set();
     this.drawn = "";
     this.sending = false;
     this.titleId = newId("title");
@@ -25,10 +26,12 @@ export class Modal {
   }
 
   /** Draw what the snapshot holds, if anything changed. */
-  show(views, people) {
+  show(all, people) {
+    const views = all.filter((view) => !this.closing.has(view.id));
     this.view = views.at(-1);
+    this.views = views;
     this.depth = views.length;
-    this.forget(views);
+    this.forget(all);
     if (!this.view) return this.hide();
     const { id, hash, errors, warning, revision } = this.view;
     const wanted = JSON.stringify([id, hash, errors, warning, revision, this.depth, this.sending]);
@@ -55,6 +58,7 @@ export class Modal {
   forget(views) {
     const open = new Set(views.map((view) => view.id));
     for (const id of this.values.keys()) if (!open.has(id)) this.values.delete(id);
+    for (const id of this.closing) if (!open.has(id)) this.closing.delete(id);
   }
 
   hide() {
@@ -142,9 +146,16 @@ export class Modal {
     }
   }
 
-  close(wholeStack) {
+  /** Close at once, as Slack does: what is typed next must not end up in a form that is going. */
+  async close(wholeStack) {
     closePopUp();
-    return this.page.close(this.view.id, wholeStack);
+    const { id } = this.view;
+    const gone = wholeStack ? this.views.map((view) => view.id) : [id];
+    for (const each of gone) this.closing.add(each);
+    this.page.redraw();
+    if ((await this.page.close(id, wholeStack)) !== undefined) return;
+    for (const each of gone) this.closing.delete(each);
+    this.page.redraw();
   }
 
   escaped(event) {
