@@ -25,7 +25,6 @@ from handlers.form import (
     TICK,
     VALUE,
     access_menu,
-    alike_note,
     asking,
     chosen_kind,
     form_view,
@@ -152,8 +151,7 @@ def _add_form(
     blocks = [
         kind_menu(services.kinds, kind),
         name_input(name),
-        *asking(kind, fields),
-        *alike_note(alike),
+        *asking(kind, fields, alike),
         *entry_button(services, kind, FOR_ADD),
         *plain_warning(known),
         access_menu(linked_only=services.default_linked_only),

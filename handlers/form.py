@@ -115,16 +115,19 @@ def inputs(
     ]
 
 
-def asking(kind: Kind, drawn: Sequence[Block]) -> list[Block]:
+def asking(kind: Kind, drawn: Sequence[Block], alike: Sequence[Integration]) -> list[Block]:
     """
-    A kind's inputs, of which those of server and user act when Enter is pressed in them.
+    A kind's inputs, of which those of server and user act when Enter is pressed in them, and what that found.
 
     Not at each character: Slack sends all that is in the form each time, the secret too, and what comes back
     while a person types takes their place in the form from them.
     """
     named = kind.server + kind.username
     keys = {one.key for one in kind.fields if not one.is_secret and f"{{{one.key}}}" in named}
-    return [_asking(block) if block["block_id"] in keys else block for block in drawn]
+    blocks = [_asking(block) if block["block_id"] in keys else block for block in drawn]
+    last = max((place for place, block in enumerate(blocks, 1) if block["block_id"] in keys), default=0)
+    # Below the last of them, where one looks: the form is longer than the window.
+    return [*blocks[:last], *alike_note(alike), *blocks[last:]]
 
 
 def _asking(block: Block) -> Block:

@@ -273,3 +273,31 @@ def test_help_is_one_screen(stranger: Stranger) -> None:
     )
 
     assert stranger.is_typing or top >= edge - 1
+
+
+def test_a_picker_has_the_keyboard(stranger: Stranger) -> None:
+    """Where a verb asks which integration, one types at once."""
+    form = stranger.open("tags")
+    box = form.get_by_role("combobox")
+    expect(box).to_be_focused()
+    stranger.person.page.keyboard.type("harbor_c")
+    offered = stranger.person.page.locator("[role=listbox] [role=option]")
+    expect(offered).to_have_count(1)
+    stranger.person.page.keyboard.press("Enter")
+
+    expect(form).to_contain_text("Tags of which repository of harbor_copy?")
+    expect(form.get_by_role("combobox")).to_be_focused()
+
+
+def test_the_form_says_that_a_login_is_there_already(stranger: Stranger) -> None:
+    """Enter in the user name shows, in sight, which integrations have this login."""
+    form = stranger.open("add harbor")
+    form.get_by_role("textbox", name="URL").fill(HARBOR["url"])
+    account = form.get_by_role("textbox", name="Robot account")
+    account.fill(HARBOR["username"])
+    account.press("Enter")
+    note = form.get_by_text("Same server and user")
+
+    expect(note).to_contain_text("harbor, harbor_copy")
+    expect(note).to_be_in_viewport()
+    expect(form.get_by_role("textbox", name="URL")).to_have_value(HARBOR["url"])

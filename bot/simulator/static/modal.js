@@ -5,7 +5,7 @@ import { el, icon, newId, swap } from "./dom.js";
 import { CLOSE, WARNING } from "./icons.js";
 import { closePopUp } from "./menu.js";
 import { lineOf } from "./text.js";
-import { Values } from "./values.js";
+import { Values, fieldKey } from "./values.js";
 
 const FIRST_FIELD = ".block.input :is(input, textarea)";
 
@@ -52,7 +52,18 @@ export class Modal {
       wrong.focus();
       wrong.closest(".block").scrollIntoView({ block: "nearest" });
     } else if (fresh || lost)
-      (this.dialog.querySelector(FIRST_FIELD) ?? this.dialog.querySelector("button")).focus();
+      (this.eager() ?? this.dialog.querySelector(FIRST_FIELD) ?? this.dialog.querySelector("button")).focus();
+  }
+
+  /** The field that the view itself wants the keyboard in (`focus_on_load`), if it names one. */
+  eager() {
+    for (const block of this.view.blocks)
+      for (const element of block.elements ?? [block.element ?? {}])
+        if (element.focus_on_load) {
+          const field = fieldKey(block.block_id, element.action_id);
+          return this.dialog.querySelector(`[data-field="${CSS.escape(field)}"]`);
+        }
+    return null;
   }
 
   forget(views) {
