@@ -32,6 +32,7 @@ from bot.core.queries import Use
 from bot.core.visible_text import visible
 from bot.core.workflows.resolve import answering
 
+STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 
 KIND_WORDS = {
@@ -295,17 +296,13 @@ def _linked(
     known: Dependency | None,
     granted_by: str | None,
 ) -> Dependency:
-    """The dependency that a person's link makes. One that a workflow's use made becomes theirs."""
+    """The dependency that a person's link makes. A use that is known of it stays known."""
     if known is None:
         return Dependency(
             integration.id, target, actor.user_id, actor.at, actor.source, granted_by=granted_by
         )
-    granted_by = known.granted_by or granted_by
-    if known.source is not Source.WORKFLOW:
-        return replace(known, granted_by=granted_by)
-    return replace(
-        known, added_by=actor.user_id, added_at=actor.at, source=actor.source, granted_by=granted_by
-    )
+    linked = known.as_linked(actor.user_id, actor.at, actor.source)
+    return replace(linked, granted_by=known.granted_by or granted_by)
 
 
 def may_link(actor: Actor, integration: Integration) -> bool:
@@ -313,7 +310,7 @@ def may_link(actor: Actor, integration: Integration) -> bool:
     return not integration.linked_only or may(actor, Action.LINK, integration.owner)
 
 
-def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency:
+def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency | None:
     """
     Take back that a target depends on the integration with this name.
 
@@ -324,14 +321,15 @@ def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Depen
     return unlink_target(ports, actor, _named(ports.store.read(actor.workspace), name).id, target)
 
 
-def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency:
+def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency | None:
     """
     Take back that a target depends on an integration, and its right to fetch it until it is linked again.
 
-    The integration's owner and admins may, and the person who recorded it: that takes no right away.
+    The integration's owner and admins may. Who noted it may take the note back, and no more than that: what
+    a workflow has fetched goes on depending on it.
 
     Returns:
-        The dependency as it was.
+        What is left of it: the use, when only the note was taken back; otherwise ``None``.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -346,9 +344,10 @@ def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Targe
         is_allowed = may_unlink(actor, integration, known)
         if is_allowed:
             take_away(change, actor, integration, known)
+            left = change.dependencies.get(integration_id, target)
     if not is_allowed:
         require(ports, actor, Action.UNLINK, integration)
-    return known
+    return left
 
 
 def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) -> None:
@@ -372,11 +371,19 @@ def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) ->
 
 
 def take_away(change: Change, actor: Actor, integration: Integration, known: Dependency) -> None:
-    """Remove a dependency, with its entry; who has the right over the integration bars the target too."""
+    """
+    Remove a dependency, with its entry, and bar the target.
+
+    Who has no right over the integration takes back a note, and a use that is known of it stays.
+    """
     done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)
-    change.remove(known)
     change.record(done)
-    if may(actor, Action.UNLINK, integration.owner):
+    has_right = may(actor, Action.UNLINK, integration.owner)
+    if known.is_used and not has_right:
+        change.put(known.without_link())
+    else:
+        change.remove(known)
+    if has_right:
         change.put(Bar(integration.id, known.target, actor.user_id, actor.at, known))
     if known.source is not Source.WORKFLOW:
         _tell(change, actor, known.added_by, done)
@@ -429,15 +436,16 @@ def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Ta
         NotPermitted, AlreadyDeleted, NotFound.
     """
     try:
-        unlink_target(ports, actor, integration_id, target)
+        left = unlink_target(ports, actor, integration_id, target)
     except UnknownDependency as error:
         return error.message
-    return None
+    return STILL_USED.format(target.in_words) if left else None
 
 
 def may_unlink(actor: Actor, integration: Integration, dependency: Dependency) -> bool:
-    """True for the integration's owner, for admins, and for the member who recorded the dependency."""
-    return may(actor, Action.UNLINK, integration.owner) or may(actor, Action.UNLINK, dependency.added_by)
+    """True for the integration's owner, for admins, and of a note for the member who left it."""
+    is_own_note = dependency.is_note and may(actor, Action.UNLINK, dependency.added_by)
+    return is_own_note or may(actor, Action.UNLINK, integration.owner)
 
 
 def _not_linked(reading: Reading, integration: Integration, target: Target) -> UnknownDependency:

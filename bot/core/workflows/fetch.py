@@ -236,10 +236,21 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
     needs_link = _needs_link(candidate, caller.token)
     use = Fetch(caller.workspace, integration, caller.token, caller.at, fetched, first, needs_link)
     ports.store.record_use(use)
+    if known is not None and known.as_used(first.added_by, caller.at) != known:
+        _keep_use(ports, caller, first)
     if known is None and action is Action.FETCH:
         _tell_owner(ports, caller, integration, fetched)
     if known is not None and integration.former and action is Action.FETCH:
         note_fetched(ports, caller.workspace, integration, known)
+
+
+def _keep_use(ports: Ports, caller: Caller, first: Dependency) -> None:
+    """Keep for good that what a person linked was fetched too, so that it outlives the link."""
+    with ports.store.change(caller.workspace) as change:
+        there = change.dependencies.get(first.integration_id, first.target)
+        is_barred = change.dependencies.bar(first.integration_id, first.target) is not None
+        if there or not is_barred:
+            change.put(there.as_used(first.added_by, caller.at) if there else first)
 
 
 def _tell_owner(ports: Ports, caller: Caller, integration: Integration, fetched: Event) -> None:
