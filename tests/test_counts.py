@@ -28,13 +28,15 @@ from tests.features.test_add import FORM
 
 CHANGES = {
     "link": lambda team: team.command("link my_registry project web-shop"),
-    "unlink": lambda team: team.command("unlink my_registry project linked"),
     "test": lambda team: team.command("test my_registry"),
     "refused deletion": lambda team: team.command("delete my_registry", COLLEAGUE),
     "secret in the text": lambda team: team.command("add password=hunter2horse"),
-    "remove": lambda team: team.press("Remove", on=team.command("delete my_registry")),
     "edit": lambda team: (team.command("edit other"), team.submit({"Integration Name": "renamed"})),
     "add": lambda team: (team.command("add private"), team.submit(FORM | {"Integration Name": "new"})),
+}
+ENDING_A_RIGHT = {
+    "unlink": lambda team: team.command("unlink my_registry project linked"),
+    "remove": lambda team: team.press("Remove", on=team.command("delete my_registry")),
 }
 READS = ("", "list", "filter docker", "show my_registry", "delete my_registry", "settings project linked")
 
@@ -59,15 +61,26 @@ def test_each_change_is_one_file_flushed_once(stocked, disk, change):
     assert disk.calls.count("sync directory") == 1
 
 
+@pytest.mark.parametrize("change", ENDING_A_RIGHT.values(), ids=list(ENDING_A_RIGHT))
+def test_change_that_ends_a_right_flushes_the_stores_own_file_too(stocked, disk, change):
+    """A change that takes a right away writes two files: the file of before is then known to be older."""
+    disk.calls.clear()
+    change(stocked)
+
+    assert disk.calls.count("create") == 2
+    assert disk.calls.count("sync file") == 2
+    assert disk.calls.count("sync directory") == 2
+
+
 def test_deletion_writes_a_spare_without_the_secret(stocked, disk):
-    """A deletion flushes one file too; beside it a spare takes the place of the one that had the secret."""
+    """A deletion flushes two files too; a spare that has no secret takes the place of the one that had it."""
     pressed = stocked.command("delete other")
     disk.calls.clear()
     stocked.press("Yes", on=pressed)
 
-    assert disk.calls.count("create") == 2
-    assert disk.calls.count("sync file") == 1
-    assert disk.calls.count("sync directory") == 1
+    assert disk.calls.count("create") == 3
+    assert disk.calls.count("sync file") == 2
+    assert disk.calls.count("sync directory") == 2
 
 
 @pytest.mark.parametrize("typed", [*READS, "history", "help", "add", "edit other"])

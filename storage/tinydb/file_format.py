@@ -280,6 +280,8 @@ class QuaymasterFile(Storage):
         self._pending: _Tables | None = None
         self.sequence = 0
         """The number of the last write; 0 = there is no file."""
+        self.numbered_after = 0
+        """The number that the first write of a file comes after."""
         self._makes_room = False
         self._drops_secret = False
 
@@ -363,8 +365,9 @@ class QuaymasterFile(Storage):
         """Write the file. The tables read before stay untouched, so a refused write leaves them right."""
         lines = {name: [row.line for row in rows.values()] for name, rows in tables.items()}
         before, self._tables = self._tables, None
+        number = (self.sequence or self.numbered_after) + 1
         try:
-            data = encode(self._sealer, self.workspace, self.sequence + 1, lines)
+            data = encode(self._sealer, self.workspace, number, lines)
             # The first version has none before it, and is its own spare.
             is_alone = self._drops_secret or self.sequence == 0
             previous = Previous.COPY if is_alone else Previous.LINK
@@ -375,7 +378,7 @@ class QuaymasterFile(Storage):
             self._tables = before
             raise
         self._tables = tables
-        self.sequence += 1
+        self.sequence = number
 
 
 def _read_documents(body: bytes, visit: _Visitor) -> _Tables:

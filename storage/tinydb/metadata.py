@@ -3,12 +3,13 @@
     store        its id and format
     keys         a check value for each key it was opened with
     workspaces   each known workspace, the number of its last write and of its newest audit entry: so a file
-                 that was removed, or put back as it was at an earlier time, is named
+                 that was removed, or put back as it was at an earlier time, is named. One that was forgotten
+                 or given up leaves a number that no file of before has reached
     marks        what was wrong with a workspace's history, for good
     installations  where the app is installed, with the sealed tokens
 
-It is written when a workspace is new, every minute in which something changed, and at the end: after a crash
-it may be behind a file, never ahead of one.
+It is written when a workspace is new, with each change that takes a right away, every minute in which
+something changed, and at the end: after a crash it may be behind a file, never ahead of one.
 """
 
 import threading
@@ -32,6 +33,8 @@ _STORE = "store"
 _KEYS = "keys"
 _WORKSPACES = "workspaces"
 _MARKS = "marks"
+_MOST_UNKNOWN = 1_000_000
+"""More writes than a minute has: by so many a file may be ahead of the place that is known of it."""
 
 
 class Metadata:
@@ -85,6 +88,8 @@ class Metadata:
             return str(row["fault"])
         _, sequence, entries = opened.place
         known_sequence, known_entries = self.place_of(opened.key)
+        if sequence <= known_sequence and self._is_gone(opened.key):
+            return f"{opened.key}.db was put back, although that workspace was forgotten or given up."
         if sequence < known_sequence or entries < known_entries:
             return (
                 f"{opened.key}.db was put back as it was at an earlier time: it has {entries} audit "
@@ -112,8 +117,9 @@ class Metadata:
 
     @property
     def workspaces(self) -> frozenset[str]:
-        """The keys of every workspace that was ever written."""
-        return frozenset(str(row.doc_id) for row in self._database.rows(_WORKSPACES))
+        """The keys of every workspace that was ever written, but those that were forgotten or given up."""
+        rows = self._database.rows(_WORKSPACES)
+        return frozenset(str(row.doc_id) for row in rows if not row.get("is_gone"))
 
     def place_of(self, key: str) -> tuple[int, int]:
         """At least how often a workspace was written, and how many audit entries it has; 0 = not known."""
@@ -139,8 +145,9 @@ class Metadata:
     def mark(self, key: str, fault: str, at: datetime, place: tuple[int, int] | None) -> None:
         """Mark a workspace's history for good, and take its place as it is now, or take it as gone."""
         mark = f"{fault} (accepted {timestamp(at)[:10]})"
-        rows: dict[str, Fields | None] = {key: {"sequence": place[0], "entries": place[1]} if place else None}
-        self._write({_MARKS: {key: {"fault": "", "marks": [*self.marks(key), mark]}}, _WORKSPACES: rows})
+        row = {"sequence": place[0], "entries": place[1]} if place else self._gone(key)
+        marks = {"fault": "", "marks": [*self.marks(key), mark]}
+        self._write({_MARKS: {key: marks}, _WORKSPACES: {key: row}})
 
     def installations(self) -> Mapping[str, Fields]:
         """The rows of the installations, by holder."""
@@ -158,7 +165,18 @@ class Metadata:
     def forget(self, key: str) -> None:
         """Forget a workspace whose files are gone on purpose."""
         with self._lock:
-            self._write({_WORKSPACES: {key: None}, _MARKS: {key: None}})
+            self._write({_WORKSPACES: {key: self._gone(key)}, _MARKS: {key: None}})
+
+    def _is_gone(self, key: str) -> bool:
+        row = self._database.rows(_WORKSPACES).row(key)
+        return bool(row and row.get("is_gone"))
+
+    def _gone(self, key: str) -> Fields | None:
+        """What stays of a workspace that is gone: no file that was ever written of it may come back."""
+        sequence, _ = self.place_of(key)
+        if not sequence:
+            return None
+        return {"sequence": sequence + _MOST_UNKNOWN, "entries": 0, "is_gone": True}
 
     def write_again(self) -> None:
         """Write the file and its spare again, under the primary key."""

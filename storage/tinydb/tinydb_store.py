@@ -35,7 +35,7 @@ from storage.tinydb.snapshot import LastUsed, Snapshot
 from storage.tinydb.tinydb_installations import TinyDBInstallations
 from storage.tinydb.transaction import SnapshotReading, candidates
 from storage.tinydb.use_counts import UseCounts
-from storage.tinydb.workspace import Clock, Holders, OpenWorkspace, Shared
+from storage.tinydb.workspace import Clock, Holders, OpenWorkspace, Place, Shared
 from storage.transfer import Contents
 
 _EMPTY = Snapshot()
@@ -89,9 +89,7 @@ class TinyDBStore:
         try:
             sweep(directory, disk)
             volume = Volume(directory, disk)
-            self._shared = Shared(
-                volume, Sealer(keyring, lost_keys), clock, self._holders, self._remember_place
-            )
+            self._shared = Shared(volume, Sealer(keyring, lost_keys), clock, self._holders, self._keep_place)
             self._load(lost_keys, converts=converts)
         except BaseException:
             self._held.close()
@@ -163,7 +161,8 @@ class TinyDBStore:
         if notice and not self._is_near_limit:
             log.warning(notice)
         self._is_near_limit = notice is not None
-        self._keep_places(list(self._open.values()))
+        places = [opened.place for opened in list(self._open.values())]
+        self._keep_places([place for place in places if place[1]])
 
     def note_use(
         self, workspace: Workspace, integration_id: str, target: Target, token_id: str, at: datetime
@@ -239,6 +238,7 @@ class TinyDBStore:
             opened = self._opened(workspace)
             if opened is None:
                 opened = OpenWorkspace(self._shared, workspace.key)
+                opened.begin_after(self._metadata.place_of(workspace.key)[0])
                 self._open[opened.workspace] = opened
         return opened
 
@@ -246,13 +246,13 @@ class TinyDBStore:
         # The second look is for one that was named in another way: no file is ever opened twice.
         return self._open.get(workspace) or self._open.get(workspace_of(workspace.key))
 
-    def _remember_place(self, opened: OpenWorkspace) -> None:
-        self._keep_places([opened])
+    def _keep_place(self, place: Place) -> None:
+        self._keep_places([place])
 
-    def _keep_places(self, workspaces: list[OpenWorkspace]) -> None:
+    def _keep_places(self, places: list[Place]) -> None:
         """Tell the metadata how far workspaces have come; it may be behind, so a failure stops nothing."""
         try:
-            self._metadata.keep_places([opened.place for opened in workspaces if opened.place[1]])
+            self._metadata.keep_places(places)
         except StoreFailure as error:
             log.warning("the metadata could not be written: %s", error.message)
 

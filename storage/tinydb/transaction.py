@@ -59,6 +59,7 @@ from storage.tinydb.archive import (
     renaming,
     sealed_again,
 )
+from storage.tinydb.rights import ends_by_putting, ends_by_removing
 from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of, key_of
 
 _MOST_ENDING = 1000
@@ -328,6 +329,8 @@ class SnapshotChange(SnapshotReading):
         self.rows: Rows = {}
         self.drops_secret = False
         """True when a sealed secret is replaced or taken away."""
+        self.ends_right = False
+        """True when somebody may lose a right by it."""
         self.gone: list[tuple[str, Target]] = []
         """The dependencies that were taken away, by integration id and target."""
 
@@ -339,6 +342,7 @@ class SnapshotChange(SnapshotReading):
 
     def put(self, value: Stored) -> None:
         """Keep a value, or replace the one of its key, as ``Change.put`` says."""
+        self.ends_right |= ends_by_putting(self.snapshot, value)
         if isinstance(value, Integration):
             self._require_successor(value)
             self._require_free_name(value)
@@ -361,6 +365,7 @@ class SnapshotChange(SnapshotReading):
 
     def remove(self, value: Stored) -> None:
         """Take a value away, as ``Change.remove`` says."""
+        self.ends_right |= ends_by_removing(value)
         if isinstance(value, Integration):
             self._remove_integration(value)
         else:

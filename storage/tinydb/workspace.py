@@ -28,6 +28,8 @@ from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, age_order, targe
 from storage.tinydb.transaction import Rows, SnapshotChange, SnapshotReading
 
 Clock = Callable[[], datetime]
+Place = tuple[str, int, int]
+"""A workspace's key, the number of its last write, and of its newest audit entry."""
 Holders = dict[str, "OpenWorkspace"]
 """The workspace of each token, by public id. Never walked through, so readers need no lock."""
 
@@ -41,8 +43,8 @@ class Shared(NamedTuple):
     sealer: Sealer
     clock: Clock
     holders: Holders
-    on_first_write: Callable[["OpenWorkspace"], None]
-    """Is told once a workspace's first file is on disk."""
+    keep_place: Callable[["Place"], None]
+    """Is told at once of a workspace's first write, and of each that takes a right away."""
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +66,7 @@ class _Batch:
     snapshot: Snapshot | None = None
     makes_room: bool = True
     drops_secret: bool = False
+    ends_right: bool = False
     gone: list[tuple[str, Target]] = field(default_factory=list)
     written_uses: dict[UseKey, datetime] = field(default_factory=dict)
 
@@ -75,6 +78,7 @@ class _Batch:
         self.snapshot = change.snapshot
         self.makes_room &= makes_room
         self.drops_secret |= change.drops_secret
+        self.ends_right |= change.ends_right
         self.gone += change.gone
 
 
@@ -119,9 +123,16 @@ class OpenWorkspace:
         return len(self._snapshot.by_id)
 
     @property
-    def place(self) -> tuple[str, int, int]:
-        """Its key, the number of its last write, and of its newest audit entry."""
-        history = self._snapshot.history
+    def place(self) -> Place:
+        """How far it has come."""
+        return self._place_of(self._snapshot)
+
+    def begin_after(self, number: int) -> None:
+        """Number the writes of one without a file from here on: any file of before stays an older one."""
+        self._database.file.numbered_after = number
+
+    def _place_of(self, snapshot: Snapshot) -> Place:
+        history = snapshot.history
         return self.key, self._database.file.sequence, history[-1].sequence if history else 0
 
     def read(self) -> SnapshotReading:
@@ -252,8 +263,9 @@ class OpenWorkspace:
         with file.transaction(makes_room=batch.makes_room, drops_secret=batch.drops_secret):
             for name, rows in batch.rows.items():
                 self._database.rows(name).put(rows)
-        if is_first:
-            self._shared.on_first_write(self)
+        if batch.snapshot and (is_first or batch.ends_right):
+            # Before anybody in the batch is answered: from then on the file of before counts as put back.
+            self._shared.keep_place(self._place_of(batch.snapshot))
 
     def _publish(self, batch: _Batch) -> None:
         """Show what is on disk to readers; the lock is held."""
