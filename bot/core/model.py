@@ -295,6 +295,8 @@ class Integration:
     """How old a credential gets before the clock has a new one made; 0 = only when a person says so."""
     rotation_tried_at: datetime | None = None
     """When the clock last tried to have one made, if that failed."""
+    rotation_trouble: str = ""
+    """What was in the way then, as people were told."""
     credential_since: datetime | None = None
     """Since when the current credential is kept here; ``None`` = since the integration is."""
 

@@ -192,3 +192,21 @@ def test_show_says_who_makes_new_credentials(office):
     assert "New credentials" not in before
     assert "*New credentials:*  made by Quaymaster, when somebody says so" in by_hand
     assert "*New credentials:*  made by Quaymaster, every 90 days" in shown
+
+
+def test_another_reason_is_told_too(office, iam):
+    """Who was told that no slot is free hears as well, later, that the key in use is gone."""
+    second = iam.make()
+    manage(office)
+    office.close()
+    office.command("rotate my_registry every 30 days")
+    office.slack.clock.advance(30 * DAY_S)
+    rotate_due(office.services.ports)
+    first = len(told_of(office))
+    iam.delete(second)
+    iam.delete(iam.first["AccessKeyId"])
+    for _ in range(2):
+        office.slack.clock.advance(DAY_S)
+        rotate_due(office.services.ports)
+
+    assert (first, len(told_of(office))) == (1, 2)

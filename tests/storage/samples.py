@@ -125,6 +125,7 @@ def full_integration() -> Integration:
             management=managed,
             rotate_every_days=90,
             rotation_tried_at=NOON,
+            rotation_trouble="AWS allows no more.",
             credential_since=NOON,
             registry_ends=NOON,
             end_asked_at=NOON,

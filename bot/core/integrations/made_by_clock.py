@@ -50,8 +50,8 @@ def rotate_due(ports: Ports, among: Iterable[Managed] | None = None) -> None:
     """
     Have new credentials made where the one in use is old enough, and settle what no answer came for.
 
-    One that was made and does not work yet is asked about again each minute, five times. What fails is told
-    once, and tried again the next day. Raises ``StoreFailure``.
+    One that was made and does not work yet is asked about again each minute, five times. What fails is
+    tried again the next day, and told once for each reason. Raises ``StoreFailure``.
 
     ``among``: where it may be due; ``None`` = anywhere.
     """
@@ -134,18 +134,18 @@ def _what_is_there(left: Leftovers) -> str:
 def _note(
     ports: Ports, actor: Actor, integration_id: str, trouble: str, *, is_settling: bool = False
 ) -> None:
-    """Keep that it was tried, and tell people the first time; nothing if somebody else was faster."""
+    """Keep that it was tried, and tell people what is new; nothing if somebody else was faster."""
     with ports.store.change(actor.workspace) as change:
         now = change.integrations.get(integration_id)
         if now is None or now.former:
             return
         if now.prepared and not now.prepared.sealed and not is_settling:
             return  # another process has just asked, or no answer came: that is looked into later
-        prepared, is_told = now.prepared, now.rotation_tried_at is not None
+        prepared, is_told = now.prepared, now.rotation_trouble == trouble
         if prepared:
             prepared = replace(prepared, tries=prepared.tries + 1)
             is_told = prepared.tries != (_SOON_TRIES if prepared.sealed else 1)
-        change.put(replace(now, rotation_tried_at=actor.at, prepared=prepared))
+        change.put(replace(now, rotation_tried_at=actor.at, rotation_trouble=trouble, prepared=prepared))
         if not is_told:
             failed = refusal(actor, Action.ROTATE, now, reason=f"no new credential: {trouble}")
             record_news(change, failed, (channel_of(change), now.owner))

@@ -202,6 +202,7 @@ def rotate_every(ports: Ports, actor: Actor, name: str, days: int) -> Integratio
             now,
             rotate_every_days=days,
             rotation_tried_at=None,
+            rotation_trouble="",
             version=now.version + 1,
             updated_at=actor.at,
         )

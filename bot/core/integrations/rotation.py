@@ -185,6 +185,7 @@ def with_login(
         version=old.version + 1,
         prepared=None,
         rotation_tried_at=None,
+        rotation_trouble="",
         credential_since=actor.at,
         former=seal_former(keyring, actor, old, open_credential(keyring, actor.workspace, old)),
     )

@@ -47,7 +47,7 @@ def _describe(asking: Asking, order: Order) -> Described:
             f"The access key in use does not belong to the IAM user {user}.", "Check the user name."
         )
     problem = (
-        f"IAM user {user} has {len(ids)} access keys ({', '.join(ids)}), and AWS allows no more. Delete the "
+        f"IAM user {user} has {len(ids)} access keys ({', '.join(map(_shown, ids))}), and AWS allows no more. Delete the "
         "one that nothing uses."
     )
     return Described(
@@ -56,11 +56,16 @@ def _describe(asking: Asking, order: Order) -> Described:
         problem if len(ids) >= _MOST_KEYS else "",
         made_at=next((key["CreateDate"] for key in there if key["AccessKeyId"] == own), None),
         leftovers=tuple(
-            Leftover(key_id, f"access key …{key_id[-_SHOWN_END:]}", key["CreateDate"])
+            Leftover(key_id, f"access key {_shown(key_id)}", key["CreateDate"])
             for key, key_id in zip(there, ids, strict=True)
             if order.since and key_id not in (own, manager) and abs(key["CreateDate"] - order.since) <= _APART
         ),
     )
+
+
+def _shown(key_id: str) -> str:
+    """An access key's id as people, news and the history get it: whole ids are sealed."""
+    return f"…{key_id[-_SHOWN_END:]}"
 
 
 def _mint(asking: Asking, order: Order) -> Minted:
