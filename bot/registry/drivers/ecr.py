@@ -47,8 +47,8 @@ def _describe(asking: Asking, order: Order) -> Described:
             f"The access key in use does not belong to the IAM user {user}.", "Check the user name."
         )
     problem = (
-        f"IAM user {user} has {len(ids)} access keys ({', '.join(map(_shown, ids))}), and AWS allows no more. Delete the "
-        "one that nothing uses."
+        f"IAM user {user} has {len(ids)} access keys ({', '.join(map(_shown, ids))}), and AWS allows no "
+        "more. Delete the one that nothing uses."
     )
     return Described(
         f"IAM user {user} has {len(ids)} of {_MOST_KEYS} access keys.",
