@@ -81,7 +81,7 @@ def _all_given(news: News) -> tuple[str, list[Block]]:
 def _orphaned(reading: Reading, news: News) -> tuple[str, list[Block]]:
     """What nobody looks after any more, and the menu that gives it to somebody."""
     person, at = news.event.person, news.event.at
-    text = f":warning: {mention(person)} was deactivated and leaves {news.event.reason}."
+    text = f":warning: {mention(person)} is no longer a full member and leaves {news.event.reason}."
     found = belongings_of(reading, person, at)
     if not found:
         return f"{text} All of it has an owner again.", []

@@ -148,7 +148,7 @@ def _more(event: Event) -> str:
 _PERSON = {
     Action.GIVE: "to {}",
     Action.GIVE_ALL: "to {}",
-    Action.ORPHAN: "{} was deactivated",
+    Action.ORPHAN: "{} is no longer a full member",
     Action.ASK_SECRET: "from {}",
     Action.ENTER_SECRET: "asked by {}",
     Action.REVOKE_ALL: "of {}",
@@ -176,11 +176,10 @@ _FACTS: tuple[Callable[[Event], str], ...] = (_token, _target, _person, _changed
 def origin(dependency: Dependency) -> str:
     """How a dependency came about: a person linked it, or a workflow fetched with a token of theirs."""
     who, at = mention(dependency.added_by), when(dependency.added_at)
-    if dependency.is_note:
+    if dependency.source is not Source.WORKFLOW and not dependency.granted_by:
         return f"noted by {who} {at}, not allowed yet"
     if dependency.source is Source.WORKFLOW:
-        whose = f", token by {who}" if dependency.added_by else ""
-        return f"fetched by a workflow since {at}{whose}"
+        return f"fetched by a workflow since {at}, token by {who}"
     return f"linked by {who} {at}"
 
 

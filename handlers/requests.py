@@ -143,8 +143,8 @@ def _decided(event: Event) -> tuple[str, list[Block]]:
 
 def _left(event: Event) -> tuple[str, list[Block]]:
     text = (
-        f":no_entry: {mention(event.person)} was deactivated, so their workflow token {code(event.token_id)} "
-        f"for {_target(event)} is revoked. Make another one for this target."
+        f":no_entry: {mention(event.person)} is no longer a full member, so their workflow token "
+        f"{code(event.token_id)} for {_target(event)} is revoked. Make another one for this target."
     )
     return text, []
 

@@ -22,6 +22,8 @@ from bot.core.model import Actor, Integration, Target, WorkflowToken, shortened
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
 from bot.core.workflows.tokens import (
+    DEFAULT_DAYS,
+    MOST_DAYS,
     create_token,
     find_kept_out,
     is_asked,
@@ -132,11 +134,12 @@ def create(words: Words, services: Services, actor: Actor) -> Message:
 
 def ask(surface: Surface) -> None:
     """Open the form that makes a token."""
-    days = text_input(_VALUE, "", "90", max_length=4)
+    hint = f"1 to {MOST_DAYS}; {DEFAULT_DAYS} when it is empty."
+    days = text_input(_VALUE, "", str(DEFAULT_DAYS), max_length=4)
     blocks = [
         target_input(optional=True),
         *new_target_inputs(),
-        labelled("Days until it ends", days, _DAYS, optional=True, hint="1 to 365; 90 when it is empty."),
+        labelled("Days until it ends", days, _DAYS, optional=True, hint=hint),
     ]
     surface.open(modal("Workflow token", blocks, callback_id=_SAVE, submit=plain("Make it"), close="Cancel"))
 

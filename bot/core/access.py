@@ -98,7 +98,7 @@ def role_of(person: Person, team_id: str, *, is_named_admin: bool, is_editor: bo
         is_named_admin: ``QUAYMASTER_ADMINS`` names them.
         is_editor: ``QUAYMASTER_EDITORS`` is empty, or names them or a group of theirs.
     """
-    if person.is_guest or person.is_bot or person.is_deleted or person.team_id != team_id:
+    if person.is_outsider or person.team_id != team_id:
         return Role.NOBODY
     if person.is_admin or is_named_admin:
         return Role.ADMIN

@@ -101,7 +101,7 @@ class Event:
     name: str = ""
     """The integration's name at that moment."""
     detail: str = ""
-    """A few words for people; never a secret. Nothing reads it but people."""
+    """A few words for people; never a secret. No code reads it but that of old entries' renamings."""
     result: Result = Result.DONE
     request_id: str = ""
     former_name: str = ""
@@ -225,8 +225,8 @@ def refusal(actor: Actor, action: Action, integration: Integration | None = None
     return event(actor, action, integration, result=Result.REFUSED, **facts)
 
 
-def former_name(event: Event) -> str | None:
-    """The name that an edit took from an integration; ``None`` for every other event."""
+def former_name_in_detail(event: Event) -> str | None:
+    """The name that an edit of before ``Event.former_name`` took; ``None`` for every other event."""
     found = _RENAMED.match(event.detail) if event.action == "integration.edit" else None
     return found[1] if found else None
 

@@ -7,7 +7,7 @@ datetimes in UTC; ids are 32 random hexadecimal digits.
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -373,6 +373,10 @@ class Target(NamedTuple):
         return f"{self.kind.value} {name}"
 
 
+NEVER_FETCHED = -1
+"""The credential number of a target that has used an integration, and not yet fetched its login."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dependency:
     """A target that uses an integration. It points at the integration's id, so a rename is safe."""
@@ -388,42 +392,10 @@ class Dependency:
     """Who had the right over the integration and let the target fetch it; ``None`` = a note, or a use that
     was only recorded."""
     credential_number: int = 0
-    """Which credential the target fetched last, of those that were rotated while it fetched; 0 = unknown."""
+    """Which credential the target fetched last, of those that were rotated while it fetched; 0 = unknown, or
+    ``NEVER_FETCHED``."""
     is_swept: bool = False
     """True: a client that asked for everything fetched it along with everything else, and never alone."""
-    fetched_by: str = ""
-    """Of what a person linked: who made the token that fetched it first; empty = unknown."""
-    fetched_at: datetime | None = None
-    """Of what a person linked: when it was fetched first; ``None`` = never, or unknown."""
-
-    @property
-    def is_used(self) -> bool:
-        """True when a workflow fetched it, whoever linked it besides."""
-        return self.source is Source.WORKFLOW or bool(self.fetched_at or self.last_used_at)
-
-    @property
-    def is_note(self) -> bool:
-        """True for what a person recorded, and nobody with the right granted."""
-        return self.source is not Source.WORKFLOW and not self.granted_by
-
-    def as_used(self, by: str, at: datetime) -> "Dependency":
-        """The same, which a workflow with a token of this person fetched; what was first stays."""
-        is_known = self.source is Source.WORKFLOW or self.fetched_at
-        return self if is_known else replace(self, fetched_by=by, fetched_at=at)
-
-    def as_linked(self, by: str, at: datetime, source: Source) -> "Dependency":
-        """The same, which a person linked too; who was first stays."""
-        if self.source is not Source.WORKFLOW:
-            return self
-        first_by, first_at = self.added_by, self.added_at
-        linked = replace(self, fetched_by=first_by, fetched_at=first_at, source=source)
-        return replace(linked, added_by=by, added_at=at)
-
-    def without_link(self) -> "Dependency":
-        """What is left of one that is used when the person's part is taken back."""
-        since = self.fetched_at or self.last_used_at or self.added_at
-        use = replace(self, added_by=self.fetched_by, added_at=since, source=Source.WORKFLOW)
-        return replace(use, settings_url=None, granted_by=None, fetched_by="", fetched_at=None)
 
 
 @dataclass(frozen=True, slots=True)

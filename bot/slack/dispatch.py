@@ -224,10 +224,11 @@ class Dispatch:
             self._services.executor.submit(task, on_full=lambda: home.replace(busy()))
 
     def user_changed(self, ack: Ack, event: _Body, context: BoltContext) -> None:
-        """Note that somebody was deactivated, or is back. Slack sends this for every change of a profile."""
+        """Note that somebody is no longer a full member, or is again. Slack sends this for every change."""
         ack()
         workspace, user = self._workspaces(*_named_workspace(context)), event["user"]
-        if user.get("deleted") or left_at(self._services.ports.store.read(workspace), user["id"]):
+        is_out = user.get("deleted") or user.get("is_restricted") or user.get("is_ultra_restricted")
+        if is_out or left_at(self._services.ports.store.read(workspace), user["id"]):
             task = partial(self._note_departure, workspace, user["id"])
             self._services.executor.submit(task, on_full=_do_nothing)
 
@@ -398,11 +399,13 @@ def _refuse_secret(
 def _is_name(services: Services, actor: Actor, verb: Verb, words: Words) -> bool:
     """True when what looks secret is the name of a known target, or one that the verb asks about."""
     asked = verb.asks_about(words.rest)
-    others = [
-        word
-        for word in words.rest
-        if not could_be_name(word) or not (word == asked or is_name_of_any(services.ports, actor, word))
-    ]
+
+    def is_excused(word: str) -> bool:
+        # What looks secret only together with its neighbors ("token: abcdef") is no name.
+        is_suspect = looks_secret(word) and could_be_name(word)
+        return is_suspect and (word == asked or is_name_of_any(services.ports, actor, word))
+
+    others = [word for word in words.rest if not is_excused(word)]
     return len(others) < len(words.rest) and not looks_secret(" ".join(others))
 
 

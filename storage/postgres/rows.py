@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.audit import Action, AuditEntry, Event, News, Result, former_name
+from bot.core.audit import Action, AuditEntry, Event, News, Result, former_name_in_detail
 from bot.core.model import Bar, Dependency, Integration, Target, TargetKind, WorkflowToken, name_key
 from bot.core.queries import lasting_marks
 from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
@@ -111,7 +111,7 @@ def news_row(one: News) -> Parameters:
 def entry_row(entry: AuditEntry) -> Parameters:
     """Write an audit entry."""
     event = entry.event
-    former = event.former_name or former_name(event)
+    former = event.former_name or former_name_in_detail(event)
     is_done = event.result is Result.DONE
     return {
         "sequence": entry.sequence,

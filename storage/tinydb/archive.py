@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from bot.core.audit import Action, AuditEntry, Result, former_name
+from bot.core.audit import Action, AuditEntry, Result, former_name_in_detail
 from bot.core.errors import StoreDamaged
 from bot.core.model import Server, name_key
 from bot.core.queries import HistoryPage, HistoryQuery
@@ -259,8 +259,11 @@ def deletion_at(snapshot: Snapshot, archive: Archive, server: Server) -> AuditEn
 def renaming(snapshot: Snapshot, name: str) -> AuditEntry | None:
     """The newest entry in memory that says that an integration gave this name up."""
     key = name_key(name)
-    recent = ((one, one.event.former_name or former_name(one.event)) for one in reversed(snapshot.history))
-    return next((one for one, old in recent if old and name_key(old) == key), None)
+    for one in reversed(snapshot.history):
+        old = one.event.former_name or former_name_in_detail(one.event)
+        if old and name_key(old) == key:
+            return one
+    return None
 
 
 def _deletions(snapshot: Snapshot, archive: Archive) -> Iterator[AuditEntry]:

@@ -110,12 +110,12 @@ def test_who_does_not(store, ports, linked, who):
 
 
 def test_relink_by_another_keeps_who_was_first(ports, linked):
-    """Linking again with other settings does not change who added it, and so who may take it back."""
+    """Linking again changes neither who added it, and so who may take it back, nor their settings link."""
     done = link_target(ports, actor("U0THIRD"), linked.name, SHOP, "https://ci.example.com/other")
 
     assert done.was_new is False
     assert done.dependency.added_by == COLLEAGUE.user_id
-    assert done.dependency.settings_url == "https://ci.example.com/other"
+    assert done.dependency.settings_url == "https://ci.example.com/settings"
 
 
 def test_late_unlink_is_a_sentence(ports, linked):

@@ -160,11 +160,26 @@ def test_leaver_makes_orphans(office):
     told = office.seen(ADMIN)
     listed = office.command("list orphaned", ADMIN)
 
-    assert "was deactivated and leaves 2 integrations and 1 workflow token" in told.text
+    assert "is no longer a full member and leaves 2 integrations and 1 workflow token" in told.text
     assert len(office.slack.called("chat.postMessage")) == 1
     assert "1–2 of 2" in listed.text
     assert "(has left)" in listed.text
     assert "theirs" not in listed.text
+
+
+@pytest.mark.parametrize("is_back_before", [False, True])
+def test_who_becomes_a_guest_leaves_orphans_too(office, is_back_before):
+    """A guest's tokens fetch nothing, also when the account comes back as a guest's."""
+    text = token(office)
+    if is_back_before:
+        office.change_person(MEMBER, deleted=True)
+    office.change_person(MEMBER, deleted=False, is_restricted=True)
+    review(office.services)
+    deliver(office)
+
+    assert "is no longer a full member" in office.seen(ADMIN).text
+    with pytest.raises(TokenHeld):
+        identify_caller(office.store, text, None, office.services.ports.now())
 
 
 def test_orphans_are_given_from_the_message(office):

@@ -65,7 +65,16 @@ def test_guessed_password_is_neither_confirmed_nor_denied(paste):
     right, wrong = (paste({"registry.example.com": auth(guess)}) for guess in (PASSWORD, "wrong"))
 
     assert ":warning: conflict" in row(right, "registry.example.com")
-    assert "“closed” has a login of this user, for linked targets only" in row(right, "registry.example.com")
+    assert "“closed” has a login of this user and is not yours" in row(right, "registry.example.com")
+    assert right.text == wrong.text
+
+
+def test_guessed_password_of_what_is_open_is_not_confirmed(team, paste):
+    """An open integration of a colleague's: the person's token might not fetch it, so nothing is compared."""
+    team.add("open", owner=COLLEAGUE, password=PASSWORD)
+    right, wrong = (paste({"registry.example.com": auth(guess)}) for guess in (PASSWORD, "wrong"))
+
+    assert "“open” has a login of this user and is not yours" in row(right, "registry.example.com")
     assert right.text == wrong.text
 
 

@@ -284,7 +284,9 @@ def test_second_of_two_people_sees_what_the_first_did(team, paste):
     team.submit(user=COLLEAGUE)
     shown = team.submit()
 
-    assert "“registry_example_com” has this login" in row(shown, "registry.example.com")
+    assert "“registry_example_com” has a login of this user and is not yours" in row(
+        shown, "registry.example.com"
+    )
     assert team.events() == [(COLLEAGUE, "integration.import", "done")]
 
 

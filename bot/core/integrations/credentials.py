@@ -202,11 +202,11 @@ def check_login(
 
 
 def check_of(actor: Actor, result: CheckResult) -> Check:
-    """Keep of a result what is stored with the integration."""
-    return keep_result(result, actor.at, actor.user_id)
+    """As ``check_from``, of what an actor has just asked."""
+    return check_from(result, actor.at, actor.user_id)
 
 
-def keep_result(result: CheckResult, at: datetime, by: str) -> Check:
+def check_from(result: CheckResult, at: datetime, by: str) -> Check:
     """Return what of a result is stored with the integration."""
     return Check(
         outcome=result.outcome,

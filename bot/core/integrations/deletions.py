@@ -8,7 +8,7 @@ from bot.core.audit import Action, event, refusal
 from bot.core.errors import Changed, Conflict, HasDependencies
 from bot.core.integrations.checks import repositories_setting
 from bot.core.integrations.dependencies import take_away, unlink_if_linked
-from bot.core.integrations.inventory import present, unknown
+from bot.core.integrations.inventory import present, present_named
 from bot.core.model import Actor, Integration, Setting, Target
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
@@ -61,9 +61,7 @@ def plan_deletion(
     """
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
-    found = reading.integrations.named(name) if name else present(reading, integration_id)
-    if found is None:
-        raise unknown(reading, name)
+    found = present_named(reading, name) if name else present(reading, integration_id)
     require(ports, actor, Action.DELETE, found)
     return _plan(reading, actor, found, number, since)
 

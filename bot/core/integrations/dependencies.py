@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, Event, News, event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency
-from bot.core.integrations.inventory import present, unknown
+from bot.core.integrations.inventory import present, present_named
 from bot.core.integrations.target_names import nearest_names
 from bot.core.model import (
     Actor,
@@ -32,7 +32,6 @@ from bot.core.queries import Use
 from bot.core.visible_text import visible
 from bot.core.workflows.resolve import answering
 
-STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 
 KIND_WORDS = {
@@ -137,13 +136,16 @@ def link_target(
     """
     require(ports, actor, Action.NOTE)
     with ports.store.change(actor.workspace) as change:
-        integration = _named(change, name)
+        integration = present_named(change, name)
         known = change.dependencies.get(integration.id, target)
         replaces = _replaced_by(change, integration, target, known)
-        asks = _owners_to_ask(actor, integration, replaces)
-        granted_by = None if asks else actor.user_id
+        lacking = _owners_to_ask(actor, integration, replaces)
+        granted_by = None if lacking else actor.user_id
+        # What was granted before needs nobody's leave, and is not granted a second time by who may not.
+        asks = () if known and known.granted_by else lacking
         dependency = _linked(actor, integration, target, known, granted_by)
-        if settings_url:
+        # The link is shown under the name of who linked: nobody else's is put in its place.
+        if settings_url and (granted_by or dependency.added_by == actor.user_id):
             dependency = replace(dependency, settings_url=settings_url)
         was_new = known is None or known.source is Source.WORKFLOW
         if granted_by and replaces and not is_sure:
@@ -151,7 +153,8 @@ def link_target(
         is_barred = change.dependencies.bar(integration.id, target) is not None
         is_let_in = _is_kept_out(change, actor, integration, target) or is_barred
         if dependency != known or (granted_by and is_let_in):
-            _keep_link(change, actor, integration, dependency, replaces, asks)
+            done = event(actor, Action.LINK if granted_by else Action.NOTE, integration, target=target)
+            _keep_link(change, actor, dependency, done, replaces, asks)
         tokens = _let_in(change, actor, integration, target) if granted_by else ()
     return Linked(integration, dependency, was_new, tokens, replaces, asks)
 
@@ -159,27 +162,26 @@ def link_target(
 def _keep_link(
     change: Change,
     actor: Actor,
-    integration: Integration,
     dependency: Dependency,
+    done: Event,
     replaces: Integration | None,
     asks: tuple[str, ...],
 ) -> None:
     """Keep a link with its entry and the news of it; one that is granted lifts the bar."""
-    target = dependency.target
+    is_granted = done.action == Action.LINK
     change.put(dependency)
-    done = event(actor, Action.NOTE if asks else Action.LINK, integration, target=target)
     change.record(done)
-    if not asks:
-        _lift_bar(change, integration, target)
+    if is_granted:
+        _lift_bar(change, dependency.integration_id, dependency.target)
     for owner in asks:
         change.put(News(new_id(), owner, actor.at, done))
-    if replaces and not asks:
-        former = change.dependencies.get(replaces.id, target)
+    if replaces and is_granted:
+        former = change.dependencies.get(replaces.id, dependency.target)
         _tell(change, actor, former.added_by if former else "", done)
 
 
-def _lift_bar(change: Change, integration: Integration, target: Target) -> None:
-    bar = change.dependencies.bar(integration.id, target)
+def _lift_bar(change: Change, integration_id: str, target: Target) -> None:
+    bar = change.dependencies.bar(integration_id, target)
     if bar:
         change.remove(bar)
 
@@ -233,14 +235,15 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
         # Who noted it has the right over what they own, so only the other owner's is needed.
         needed = [integration.owner, *([replaces.owner] if replaces else [])]
         theirs = [one for one in needed if may(actor, Action.ALLOW, one)]
-        is_allowed = bool(theirs) and set(needed) <= {*theirs, known.added_by}
+        noted_by = known.added_by if known.source is not Source.WORKFLOW else ""
+        is_allowed = bool(theirs) and set(needed) <= {*theirs, noted_by}
         is_news = not known.granted_by or _is_kept_out(change, actor, integration, target)
         if is_allowed and is_news:
             known = replace(known, granted_by=known.granted_by or actor.user_id)
             done = event(actor, Action.ALLOW, integration, target=target, person=known.added_by)
             change.put(known)
             change.record(done)
-            _lift_bar(change, integration, target)
+            _lift_bar(change, integration.id, target)
             _tell(change, actor, known.added_by, done)
         tokens = _let_in(change, actor, integration, target) if is_allowed else ()
     if not is_allowed:
@@ -281,14 +284,6 @@ def _working_tokens(reading: Reading, actor: Actor, target: Target) -> list[Work
     return [one for one in reading.tokens.of_target(target) if one.is_valid(actor.at)]
 
 
-def _named(reading: Reading, name: str) -> Integration:
-    """The integration with this name. Raises ``UnknownIntegration``."""
-    found = reading.integrations.named(name)
-    if found is None:
-        raise unknown(reading, name)
-    return found
-
-
 def _linked(
     actor: Actor,
     integration: Integration,
@@ -296,13 +291,17 @@ def _linked(
     known: Dependency | None,
     granted_by: str | None,
 ) -> Dependency:
-    """The dependency that a person's link makes. A use that is known of it stays known."""
+    """The dependency that a person's link makes. One that a workflow's use made becomes theirs."""
     if known is None:
         return Dependency(
             integration.id, target, actor.user_id, actor.at, actor.source, granted_by=granted_by
         )
-    linked = known.as_linked(actor.user_id, actor.at, actor.source)
-    return replace(linked, granted_by=known.granted_by or granted_by)
+    granted_by = known.granted_by or granted_by
+    if known.source is not Source.WORKFLOW:
+        return replace(known, granted_by=granted_by)
+    return replace(
+        known, added_by=actor.user_id, added_at=actor.at, source=actor.source, granted_by=granted_by
+    )
 
 
 def may_link(actor: Actor, integration: Integration) -> bool:
@@ -310,7 +309,7 @@ def may_link(actor: Actor, integration: Integration) -> bool:
     return not integration.linked_only or may(actor, Action.LINK, integration.owner)
 
 
-def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency | None:
+def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency:
     """
     Take back that a target depends on the integration with this name.
 
@@ -318,18 +317,17 @@ def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Depen
         UnknownIntegration, and as ``unlink_target``.
     """
     require(ports, actor, Action.SEE)
-    return unlink_target(ports, actor, _named(ports.store.read(actor.workspace), name).id, target)
+    return unlink_target(ports, actor, present_named(ports.store.read(actor.workspace), name).id, target)
 
 
-def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency | None:
+def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency:
     """
     Take back that a target depends on an integration, and its right to fetch it until it is linked again.
 
-    The integration's owner and admins may. Who noted it may take the note back, and no more than that: what
-    a workflow has fetched goes on depending on it.
+    The integration's owner and admins may, and the person who recorded it: that takes no right away.
 
     Returns:
-        What is left of it: the use, when only the note was taken back; otherwise ``None``.
+        The dependency as it was.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -344,10 +342,9 @@ def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Targe
         is_allowed = may_unlink(actor, integration, known)
         if is_allowed:
             take_away(change, actor, integration, known)
-            left = change.dependencies.get(integration_id, target)
     if not is_allowed:
         require(ports, actor, Action.UNLINK, integration)
-    return left
+    return known
 
 
 def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) -> None:
@@ -371,19 +368,11 @@ def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) ->
 
 
 def take_away(change: Change, actor: Actor, integration: Integration, known: Dependency) -> None:
-    """
-    Remove a dependency, with its entry, and bar the target.
-
-    Who has no right over the integration takes back a note, and a use that is known of it stays.
-    """
+    """Remove a dependency, with its entry; who has the right over the integration bars the target too."""
     done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)
+    change.remove(known)
     change.record(done)
-    has_right = may(actor, Action.UNLINK, integration.owner)
-    if known.is_used and not has_right:
-        change.put(known.without_link())
-    else:
-        change.remove(known)
-    if has_right:
+    if may(actor, Action.UNLINK, integration.owner):
         change.put(Bar(integration.id, known.target, actor.user_id, actor.at, known))
     if known.source is not Source.WORKFLOW:
         _tell(change, actor, known.added_by, done)
@@ -436,16 +425,15 @@ def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Ta
         NotPermitted, AlreadyDeleted, NotFound.
     """
     try:
-        left = unlink_target(ports, actor, integration_id, target)
+        unlink_target(ports, actor, integration_id, target)
     except UnknownDependency as error:
         return error.message
-    return STILL_USED.format(target.in_words) if left else None
+    return None
 
 
 def may_unlink(actor: Actor, integration: Integration, dependency: Dependency) -> bool:
-    """True for the integration's owner, for admins, and of a note for the member who left it."""
-    is_own_note = dependency.is_note and may(actor, Action.UNLINK, dependency.added_by)
-    return is_own_note or may(actor, Action.UNLINK, integration.owner)
+    """True for the integration's owner, for admins, and for the member who recorded the dependency."""
+    return may(actor, Action.UNLINK, integration.owner) or may(actor, Action.UNLINK, dependency.added_by)
 
 
 def _not_linked(reading: Reading, integration: Integration, target: Target) -> UnknownDependency:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from bot.core.access import require
+from bot.core.access import may, require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidFields, InvalidInput, NameTaken
 from bot.core.integrations.credentials import open_credential
-from bot.core.integrations.dependencies import may_link
 from bot.core.integrations.docker_config import Entry, PastedLogin, read_entries
 from bot.core.integrations.inventory import draft_integration
 from bot.core.integrations.pasted_text import decoded
@@ -108,7 +107,7 @@ class _Preview:
             return FoundLogin.SAME, f"“{same}” has this login"
         if known:
             name, credential = known[0]
-            closed = f"“{name}” has a login of this user, for linked targets only; the two were not compared"
+            closed = f"“{name}” has a login of this user and is not yours, so the two were not compared"
             return FoundLogin.CONFLICT, closed if credential is None else f"“{name}” has another login"
         return FoundLogin.NEW, f"becomes “{draft.name}”{self._beside(draft)}"
 
@@ -122,13 +121,13 @@ class _Preview:
         """
         What the workspace has for the same user at the same server, by name.
 
-        What this person could not fetch is ``None`` and not compared: the answer would confirm a guess.
+        What is not this person's to open is ``None`` and not compared: the answer would confirm a guess.
         """
         for one in self.reading.integrations.at(draft.server):
             if one.username == draft.username:
-                is_open = may_link(self.actor, one)
+                is_theirs = may(self.actor, Action.LINK, one.owner)
                 keyring, workspace = self.ports.keyring, self.actor.workspace
-                yield one.name, open_credential(keyring, workspace, one) if is_open else None
+                yield one.name, open_credential(keyring, workspace, one) if is_theirs else None
 
     def _logins_before(self, draft: Draft) -> Iterator[tuple[str, Credential]]:
         """What entries before it become: docker writes Docker Hub's login under two keys, for instance."""

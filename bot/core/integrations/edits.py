@@ -15,7 +15,7 @@ from bot.core.integrations.credentials import (
     rebind_management,
     seal_credential,
 )
-from bot.core.integrations.inventory import Saved, as_saved, present, refuse_taken_name, unknown
+from bot.core.integrations.inventory import Saved, as_saved, present, present_named, refuse_taken_name
 from bot.core.integrations.owners import tokens_by
 from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
@@ -76,9 +76,7 @@ def plan_edit(
     """
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
-    found = reading.integrations.named(name) if name else present(reading, integration_id)
-    if found is None:
-        raise unknown(reading, name)
+    found = present_named(reading, name) if name else present(reading, integration_id)
     require(ports, actor, Action.EDIT, found)
     if version is not None and version != found.version:
         raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})

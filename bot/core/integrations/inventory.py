@@ -162,10 +162,7 @@ def find_integration(ports: Ports, actor: Actor, name: str) -> Integration:
     """
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
-    found = reading.integrations.named(name)
-    if found is None:
-        raise unknown(reading, name)
-    return found
+    return present_named(reading, name)
 
 
 def find_like(ports: Ports, actor: Actor, text: str) -> tuple[Integration, ...]:
@@ -202,12 +199,21 @@ def present(reading: Reading, integration_id: str) -> Integration:
     return reading.integrations.get(integration_id) or _raise_missing(reading, integration_id)
 
 
-def unknown(reading: Reading, name: str) -> NotFound:
-    """The error for a name that no integration has: who deleted the last one of it, or the nearest names."""
+def present_named(reading: Reading, name: str) -> Integration:
+    """
+    The integration of this name, whatever its case.
+
+    Raises:
+        AlreadyDeleted: With who deleted the last one of this name.
+        UnknownIntegration: With the nearest names.
+    """
+    found = reading.integrations.named(name)
+    if found is not None:
+        return found
     entry = reading.history.deletion_named(name)
     if entry:
-        return AlreadyDeleted(entry.event.name, entry.event.actor, entry.event.at)
-    return UnknownIntegration(name, reading.integrations.nearest(name))
+        raise AlreadyDeleted(entry.event.name, entry.event.actor, entry.event.at)
+    raise UnknownIntegration(name, reading.integrations.nearest(name))
 
 
 def _raise_missing(reading: Reading, integration_id: str) -> NoReturn:
@@ -236,9 +242,7 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
     """
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
-    found = reading.integrations.named(name) if name else present(reading, integration_id)
-    if found is None:
-        raise unknown(reading, name)
+    found = present_named(reading, name) if name else present(reading, integration_id)
     there = reading.integrations.at(found.server)
     return Details(
         found,

@@ -19,7 +19,6 @@ from bot.core.errors import (
     RegistryFailure,
     RightsRefused,
     TooManyRequests,
-    UnknownIntegration,
 )
 from bot.core.integrations.credentials import (
     PlainLogin,
@@ -29,7 +28,7 @@ from bot.core.integrations.credentials import (
     open_login,
     seal_login,
 )
-from bot.core.integrations.inventory import present
+from bot.core.integrations.inventory import present, present_named
 from bot.core.integrations.prepared import (
     drop_prepared,
     keep_prepared,
@@ -184,11 +183,7 @@ def rotate_every(ports: Ports, actor: Actor, name: str, days: int) -> Integratio
         InvalidInput: There is no management credential, or no such number of days.
     """
     require(ports, actor, Action.SEE)
-    reading = ports.store.read(actor.workspace)
-    named = reading.integrations.named(name)
-    if named is None:
-        raise UnknownIntegration(name, reading.integrations.nearest(name))
-    found = permitted(ports, actor, named.id)
+    found = permitted(ports, actor, present_named(ports.store.read(actor.workspace), name).id)
     if not 0 <= days <= _MOST_DAYS:
         raise InvalidInput(f"{days} days is no time to rotate after.", f"Type 0 to {_MOST_DAYS}; 0 ends it.")
     if days and found.management is None:

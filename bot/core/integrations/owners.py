@@ -1,7 +1,7 @@
 """Whose integrations and workflow tokens are: hand them over, and notice when their owner has left.
 
-A person who is deactivated leaves orphans: their integrations are marked; their tokens fetch nothing until
-somebody takes them over, and end after a grace.
+A person who is deactivated, or becomes a guest, leaves orphans: their integrations are marked; their tokens
+fetch nothing until somebody takes them over, and end after a grace.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from typing import Any
 
 from bot.core.access import require, role_of
 from bot.core.audit import Action, News, clock_actor, event
-from bot.core.errors import Changed, InvalidInput, UnknownIntegration
-from bot.core.integrations.inventory import every_integration, present
+from bot.core.errors import Changed, InvalidInput
+from bot.core.integrations.inventory import every_integration, present, present_named
 from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace, new_id
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
@@ -24,7 +24,6 @@ from bot.core.workflows.resolve import candidate_of, obstacle
 
 GRACE = timedelta(days=7)
 """How long somebody can take over the tokens of a deactivated person before they end."""
-"""Who the history names for what no person and no workflow did."""
 _AT_ONCE = 1000
 
 
@@ -77,7 +76,7 @@ def tokens_by(reading: Reading, person: str, at: datetime) -> tuple[WorkflowToke
 
 
 def left_at(reading: Reading, person: str) -> datetime | None:
-    """When it was noticed that a person was deactivated; ``None`` = they were not."""
+    """When it was noticed that a person is no longer a full member; ``None`` = they are."""
     noted = reading.settings.get(_left_name(person))
     return datetime.fromisoformat(noted) if noted else None
 
@@ -102,10 +101,7 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
         Changed: It was changed in the meantime.
     """
     require(ports, actor, Action.SEE)
-    integrations = ports.store.read(actor.workspace).integrations
-    shown = integrations.named(name)
-    if shown is None:
-        raise UnknownIntegration(name, integrations.nearest(name))
+    shown = present_named(ports.store.read(actor.workspace), name)
     require(ports, actor, Action.GIVE, shown)
     _refuse_no_member(actor, to)
     if shown.owner == to.user_id:
@@ -228,7 +224,7 @@ def in_words(found: Belongings) -> str:
 
 def note_departure(ports: Ports, workspace: Workspace, person: Person, admins: tuple[str, ...]) -> None:
     """
-    Note that a person was deactivated, or is back: once each, however often it is said.
+    Note that a person was deactivated or became a guest, or is back: once each, however often it is said.
 
     What belongs to who has left is orphaned, and the admins are told, in one message each.
 
@@ -239,14 +235,14 @@ def note_departure(ports: Ports, workspace: Workspace, person: Person, admins: t
         admins: The ids of the admins whom the settings name; without any, the channel for news is told.
     """
     is_noted = left_at(ports.store.read(workspace), person.user_id) is not None
-    if is_noted is person.is_deleted:
+    if is_noted is person.is_outsider:
         return
     clock = clock_actor(workspace, ports.now(), Source.COMMAND_LINE)
     with ports.store.change(workspace) as change:
         found = belongings_of(change, person.user_id, clock.at)
-        if person.is_deleted and found and not found.left_at:
+        if person.is_outsider and found and not found.left_at:
             _orphan(change, clock, found, admins)
-        elif found.left_at and not person.is_deleted:
+        elif found.left_at and not person.is_outsider:
             _take_back(change, found)
 
 

@@ -20,7 +20,6 @@ from bot.core.errors import (
     InvalidFields,
     InvalidInput,
     QuaymasterError,
-    UnknownIntegration,
 )
 from bot.core.integrations.credentials import (
     PlainLogin,
@@ -31,9 +30,10 @@ from bot.core.integrations.credentials import (
     seal_credential,
     seal_former,
 )
-from bot.core.integrations.inventory import every_dependency, present
+from bot.core.integrations.inventory import every_dependency, present, present_named
 from bot.core.kinds import Draft
 from bot.core.model import (
+    NEVER_FETCHED,
     Actor,
     Dependency,
     FormerCredential,
@@ -98,9 +98,7 @@ def plan_rotation(
     """
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
-    found = reading.integrations.named(name) if name else present(reading, integration_id)
-    if found is None:
-        raise UnknownIntegration(name, reading.integrations.nearest(name))
+    found = present_named(reading, name) if name else present(reading, integration_id)
     require(ports, actor, Action.ROTATE, found)
     if version is not None and version != found.version:
         raise Changed(found.name)
@@ -306,13 +304,14 @@ def _running(integration: Integration, number: int) -> tuple[Integration, Former
 
 def note_fetched(ports: Ports, workspace: Workspace, integration: Integration, known: Dependency) -> None:
     """
-    Note that a target has fetched the new credential: once for each target and rotation.
+    Note which credential a target has fetched: once for each target and rotation, and at its first fetch.
 
     What cannot be kept now is noted at the next fetch, and until then counts as not fetched: a hand-out does
     not fail for it.
     """
     number = integration.credential_number
-    if integration.former is None or known.credential_number == number:
+    is_due = integration.former is not None or known.credential_number == NEVER_FETCHED
+    if not is_due or known.credential_number == number:
         return
     with suppress(QuaymasterError), ports.store.change(workspace) as change:
         now = change.integrations.get(integration.id)

@@ -147,7 +147,7 @@ def make_link(
     """
     action = {Purpose.ADD: Action.ADD, Purpose.EDIT: Action.EDIT, Purpose.ROTATE: Action.ROTATE}[purpose]
     require(ports, actor, action, integration)
-    if person and (person.is_bot or person.is_guest or person.is_deleted):
+    if person and person.is_outsider:
         raise InvalidInput(
             "Guests, bots and deactivated people cannot enter secrets.",
             "Ask a full member of this workspace.",

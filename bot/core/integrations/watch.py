@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.core.access import require
 from bot.core.audit import CLOCK, Action, clock_actor, event
-from bot.core.integrations.credentials import keep_result, login_of, open_credential
+from bot.core.integrations.credentials import check_from, login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
 from bot.core.model import Actor, Integration, Workspace
@@ -24,7 +24,6 @@ from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
 from bot.core.ports.store import Change
 
-"""Who acts by the clock, as the history names it."""
 _DEADLINE_S = 10.0
 _SWITCH = "watch"
 """The setting that switches the watch off for a whole workspace: ``off``."""
@@ -112,7 +111,7 @@ def _keep(
     is_told = is_news(watch, at)
     if is_told:
         watch = mark_told(watch)
-    check = keep_result(result, at, CLOCK)
+    check = check_from(result, at, CLOCK)
     change.put(replace(integration, watch=watch, check=check if finding.result.health else integration.check))
     clock = clock_actor(change.workspace, at)
     told = event(clock, Action.HEALTH, integration, reason=watch.health.value)

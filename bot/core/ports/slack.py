@@ -19,6 +19,11 @@ class Person:
     is_bot: bool = False
     is_deleted: bool = False
 
+    @property
+    def is_outsider(self) -> bool:
+        """True for who has no right here, or none any more: guests, bots, deactivated people."""
+        return self.is_guest or self.is_bot or self.is_deleted
+
 
 class People(Protocol):
     """Who the people of a workspace are."""

@@ -26,7 +26,17 @@ from bot.core.errors import (
 from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.rotation import note_fetched
-from bot.core.model import Actor, Dependency, Integration, Server, Setting, Source, WorkflowToken, new_id
+from bot.core.model import (
+    NEVER_FETCHED,
+    Actor,
+    Dependency,
+    Integration,
+    Server,
+    Setting,
+    Source,
+    WorkflowToken,
+    new_id,
+)
 from bot.core.news import channel_of
 from bot.core.ports import Ports
 from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
@@ -230,31 +240,29 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         last_used_at=caller.at,
         is_swept=is_swept,
         # Tags leave the login here: a workflow that reads them has fetched none.
-        credential_number=integration.credential_number if action is Action.FETCH else 0,
+        credential_number=integration.credential_number if action is Action.FETCH else NEVER_FETCHED,
     )
     fetched = event(caller.actor, action, integration, target=caller.token.target, token_id=caller.token.id)
     needs_link = _needs_link(candidate, caller.token)
     use = Fetch(caller.workspace, integration, caller.token, caller.at, fetched, first, needs_link)
     ports.store.record_use(use)
-    if known is not None and known.as_used(first.added_by, caller.at) != known:
-        _keep_use(ports, caller, first)
-    if known is None and action is Action.FETCH:
-        _tell_owner(ports, caller, integration, fetched)
-    if known is not None and integration.former and action is Action.FETCH:
+    if action is not Action.FETCH:
+        return
+    if _is_first_fetch(known):
+        _tell_of_first_fetch(ports, caller, integration, fetched)
+    if known is not None:
         note_fetched(ports, caller.workspace, integration, known)
 
 
-def _keep_use(ports: Ports, caller: Caller, first: Dependency) -> None:
-    """Keep for good that what a person linked was fetched too, so that it outlives the link."""
-    with ports.store.change(caller.workspace) as change:
-        there = change.dependencies.get(first.integration_id, first.target)
-        is_barred = change.dependencies.bar(first.integration_id, first.target) is not None
-        if there or not is_barred:
-            change.put(there.as_used(first.added_by, caller.at) if there else first)
+def _is_first_fetch(known: Dependency | None) -> bool:
+    """True when neither a link with the right told of this target before, nor a fetch."""
+    if known is None or known.credential_number == NEVER_FETCHED:
+        return True
+    return known.last_used_at is None and not known.granted_by
 
 
-def _tell_owner(ports: Ports, caller: Caller, integration: Integration, fetched: Event) -> None:
-    """Let the owner know of a new target, unless they have had enough of that."""
+def _tell_of_first_fetch(ports: Ports, caller: Caller, integration: Integration, fetched: Event) -> None:
+    """Let the owner know of a new target, unless they have had enough of that; and the channel."""
     with ports.store.change(caller.workspace) as change:
         if change.settings.get(_quiet_name(integration.id)) is None:
             change.put(News(new_id(), integration.owner, caller.at, fetched))

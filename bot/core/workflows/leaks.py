@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, Event, Result, event
-from bot.core.errors import NotPermitted, UnknownIntegration
-from bot.core.integrations.inventory import every_dependency
+from bot.core.errors import NotPermitted
+from bot.core.integrations.inventory import every_dependency, present_named
 from bot.core.integrations.owners import belongings_of
 from bot.core.model import Actor, Integration, Role, Target, WorkflowToken
 from bot.core.news import channel_of, record_news
@@ -140,7 +140,7 @@ def _exposure(reading: Reading, actor: Actor, leak: Leak) -> Exposure:
         reading, actor, leak, (one.token_id for one in done if one.action == Action.CREATE_TOKEN)
     )
     if leak.integration:
-        return Exposure(leak, tokens, (_named(reading, leak.integration),))
+        return Exposure(leak, tokens, (present_named(reading, leak.integration),))
     ids: set[str] = set()
     if leak.person:
         ids.update(one.id for one in belongings_of(reading, leak.person, actor.at).integrations)
@@ -162,19 +162,12 @@ def _tokens(reading: Reading, actor: Actor, leak: Leak, ids: Iterable[str]) -> t
         by_id |= {one.id: one for one in made if one and one.is_valid(actor.at)}
         found: Iterable[WorkflowToken] = by_id.values()
     else:
-        named = None if leak.target else _named(reading, leak.integration)
+        named = None if leak.target else present_named(reading, leak.integration)
         users = every_dependency(reading, named.id) if named else ()
         targets = [leak.target] if leak.target else [row.target for row in users]
         of_each = (one for target in targets for one in reading.tokens.of_target(target))
         found = (one for one in of_each if one.is_valid(actor.at))
     return tuple(sorted(found, key=lambda one: (one.target.kind.value, one.target.name, one.id)))
-
-
-def _named(reading: Reading, name: str) -> Integration:
-    found = reading.integrations.named(name)
-    if found is None:
-        raise UnknownIntegration(name, reading.integrations.nearest(name))
-    return found
 
 
 def _fetched_by(reading: Reading, token: WorkflowToken) -> Iterator[str]:

@@ -27,11 +27,10 @@ from bot.core.ports.store import Candidate, Reading, Store
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret, hash_of, is_same, new_token, public_id
 
-_DEFAULT_DAYS = 90
-_MOST_DAYS = 365
+DEFAULT_DAYS = 90
+MOST_DAYS = 365
 _TOKENS_A_PAGE = 20
 _MOST_LOOKED_AT = 200
-"""Who the history names for what no person and no workflow did."""
 _REMINDERS = (timedelta(days=7), timedelta(days=1))
 """How long before its end a token's creator is reminded."""
 
@@ -55,17 +54,17 @@ class Caller:
 
 def read_days(text: str) -> int:
     """
-    Read how many days a token lasts; empty means 90.
+    Read how many days a token lasts; empty means ``DEFAULT_DAYS``.
 
     Raises:
-        InvalidInput: Not a whole number from 1 to 365.
+        InvalidInput: Not a whole number from 1 to ``MOST_DAYS``.
     """
     if not text:
-        return _DEFAULT_DAYS
-    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= _MOST_DAYS):
+        return DEFAULT_DAYS
+    if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MOST_DAYS):
         raise InvalidInput(
-            f"A token lasts 1 to {_MOST_DAYS} days.",
-            f"Leave the number out for {_DEFAULT_DAYS}; put a name with spaces in quotation marks. "
+            f"A token lasts 1 to {MOST_DAYS} days.",
+            f"Leave the number out for {DEFAULT_DAYS}; put a name with spaces in quotation marks. "
             'Example: /integrations token create project "web shop" 30',
         )
     return int(text)
@@ -274,7 +273,7 @@ def due_reminders(store: Store, at: datetime) -> tuple[tuple[Workspace, Workflow
 
 def working_tokens(store: Store, workspace: Workspace, at: datetime) -> tuple[WorkflowToken, ...]:
     """The valid tokens of a workspace, at most 1,000, those that end first before the others."""
-    return store.read(workspace).tokens.ending(at, at + timedelta(days=_MOST_DAYS + 1))
+    return store.read(workspace).tokens.ending(at, at + timedelta(days=MOST_DAYS + 1))
 
 
 def review_token(
@@ -283,8 +282,8 @@ def review_token(
     """
     Hold a token against who its creator is today.
 
-    A token of somebody who was deactivated ends when the grace is over, and the admins are told; what an
-    admin made needs nobody's decision.
+    A token of somebody who was deactivated, or is a guest now, ends when the grace is over, and the admins
+    are told; what an admin made needs nobody's decision.
 
     Args:
         ports: The ports.
@@ -295,7 +294,7 @@ def review_token(
     """
     # A token that an admin took over is still what somebody else made: it waits for a decision.
     is_admins = (creator.is_admin or creator.user_id in admins) and token.is_own_of(creator.user_id)
-    if not creator.is_deleted and not (is_admins and is_asked(token)):
+    if not creator.is_outsider and not (is_admins and is_asked(token)):
         return
     clock = clock_actor(workspace, ports.now(), Source.COMMAND_LINE)
     facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": token.created_by}
@@ -303,11 +302,11 @@ def review_token(
         known = change.tokens.get(token.id)
         if known is None or not known.is_valid(clock.at):
             return
-        if creator.is_deleted:
+        if creator.is_outsider:
             left = left_at(change, creator.user_id)
             if left is None or clock.at < left + GRACE:
                 return
-            done = event(clock, Action.REVOKE_TOKEN, reason="its creator was deactivated", **facts)
+            done = event(clock, Action.REVOKE_TOKEN, reason="its creator is no longer a full member", **facts)
             change.put(replace(known, revoked_at=clock.at))
             for admin in admins:
                 change.put(News(new_id(), admin, clock.at, done))

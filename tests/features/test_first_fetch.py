@@ -1,0 +1,57 @@
+"""The owner hears of the first fetch by a new target, whatever came before it."""
+
+from bot.core.ports.registry import Tags
+from bot.core.workflows.fetch import fetch_tags
+from bot.core.workflows.tokens import identify_caller
+from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
+from tests.features.test_granting import deliver, fetch, token
+
+
+def test_owner_hears_of_a_new_target_once(free):
+    """The first fetch of a target is told to the owner, several within a minute in one message."""
+    texts = [token(free, ADMIN, target) for target in ("web-shop", "billing")]
+    [fetch(free, text) for text in (*texts, *texts)]
+    deliver(free)
+    shown = free.seen(MEMBER)
+    [fetch(free, text) for text in texts]
+    deliver(free)
+
+    assert "`project web-shop` fetched *my_registry* for the first time." in shown.text
+    assert "`project billing` fetched *my_registry* for the first time." in shown.text
+    assert len(free.slack.called("chat.postMessage")) == 1
+
+
+def test_owner_hears_of_the_first_fetch_after_tags_and_notes(free, registry):
+    """A target that only read tags, or that a stranger noted, is told of when it fetches the login; once."""
+    registry.found = Tags("team/app", ("1",))
+    text, noted = token(free, ADMIN), token(free, ADMIN, "billing")
+    free.command("link my_registry project billing", COLLEAGUE)
+    deliver(free)
+    before = len(free.slack.called("chat.postMessage"))
+    ports = free.services.ports
+    fetch_tags(
+        ports, identify_caller(ports.store, text, "my_registry", ports.now()), "my_registry", "team/app"
+    )
+    deliver(free)
+    untold = len(free.slack.called("chat.postMessage"))
+    [fetch(free, each) for each in (text, noted, text, noted)]
+    deliver(free)
+    shown = free.seen(MEMBER).text
+
+    assert untold == before
+    assert "`project web-shop` fetched *my_registry* for the first time." in shown
+    assert "`project billing` fetched *my_registry* for the first time." in shown
+    [fetch(free, each) for each in (text, noted)]
+    deliver(free)
+    assert len(free.slack.called("chat.postMessage")) == before + 1
+
+
+def test_owner_may_switch_that_off(free):
+    """One press, and new targets of this integration are told no more."""
+    fetch(free, token(free, ADMIN))
+    deliver(free)
+    free.press("Don't tell me again", on=free.seen(MEMBER))
+    fetch(free, token(free, ADMIN, "billing"))
+    deliver(free)
+
+    assert len(free.slack.called("chat.postMessage")) == 1
