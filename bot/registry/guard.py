@@ -38,6 +38,7 @@ _METADATA = tuple(
         "168.63.129.16",  # Azure's host; a public address that is not on the public internet
         "100.100.100.200",  # Alibaba
         "192.0.0.192",  # Oracle, older images
+        "fd00:42::42",  # Scaleway
     )
 )
 _THIS_NETWORK = ip_network("0.0.0.0/8")

@@ -123,8 +123,13 @@ class Archive:
         if data is None:
             raise StoreDamaged(f"{path}, a part of the history, is missing.", "Put it back from a backup.")
         try:
-            return decode(self._sealer, path, self._workspace_key, data)[1]
-        except StoreDamaged:
+            body = decode(self._sealer, path, self._workspace_key, data)[1]
+            # Another file of this workspace is authenticated too, and is not this part of its history.
+            table, line = next(lines_in(body), ("", b""))
+            if (table, document_in(line)[0]) != (AUDIT, str(first)):
+                raise ValueError
+            return body
+        except (StoreDamaged, ValueError):
             raise StoreDamaged(
                 f"{path}, a part of the history, is damaged.", "Put it back from a backup."
             ) from None

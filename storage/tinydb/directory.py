@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from bot.core.errors import StoreFailure, StoreInUse
 from bot.core.model import Workspace
-from storage.tinydb.durable_files import Disk, flush_names
+from storage.tinydb.durable_files import Disk, flush_names, open_regular
 
 META = "meta"
 _WORKSPACE_KEY = re.compile(r"[A-Z0-9]{1,32}(-[A-Z0-9]{1,32})?")
@@ -46,6 +46,10 @@ def prepare(directory: Path, disk: Disk) -> None:
         if stat.S_IMODE(directory.stat().st_mode) & 0o077:
             raise StoreFailure(f"Others may enter {directory}.", f"Run `chmod 700 {directory}`.")
         (directory / "audit").mkdir(mode=0o700, exist_ok=True)
+        if (directory / "audit").is_symlink():
+            raise StoreFailure(
+                f"{directory / 'audit'} is a symbolic link.", "Replace it by the directory that it leads to."
+            )
         flush_names(disk, directory)
         for made in missing:  # each new name outlives a power cut only with the directory it is in
             flush_names(disk, made.parent)
@@ -60,8 +64,7 @@ def lock(directory: Path) -> BinaryIO:
         StoreFailure: It cannot be locked.
     """
     with said_plainly(directory):
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        file = os.fdopen(os.open(directory / ".lock", flags, 0o600), "r+b")
+        file = os.fdopen(open_regular(directory / ".lock", os.O_RDWR | os.O_CREAT), "r+b")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

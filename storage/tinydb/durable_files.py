@@ -14,6 +14,7 @@ the reserve is put back at once, so that deleting goes on working.
 import errno
 import logging
 import os
+import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ from bot.core.errors import OutcomeUnknown, StoreFailure, StoreFull, StoreReadOn
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
 _LEAST_BYTES = 1024 * 1024
+_MOST_BYTES = 512 * _LEAST_BYTES
+"""More than any file has: a directory of the largest size that it is made for keeps a tenth of it in one."""
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +41,9 @@ class Disk:
 
     def create(self, path: Path) -> int:
         """Open a new empty file of mode 0600 for writing and give its descriptor."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+        # What has the name may be another name of a file elsewhere, or a pipe: it is not written to.
+        path.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(path, flags, 0o600)
 
     def write(self, descriptor: int, data: memoryview) -> int:
@@ -59,7 +64,7 @@ class Disk:
 
     def link(self, source: Path, target: Path) -> None:
         """Give a file a second name."""
-        os.link(source, target)
+        os.link(source, target, follow_symlinks=False)
 
     def replace(self, source: Path, target: Path) -> None:
         """Rename a file over another: a reader that opens ``target`` finds the old one or the new, whole."""
@@ -70,8 +75,12 @@ class Disk:
         path.unlink(missing_ok=True)
 
     def read(self, path: Path) -> bytes:
-        """Read a whole file."""
-        return path.read_bytes()
+        """Read a whole file, unless it is a link, a pipe or a device, or larger than any that is written."""
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise OSError(errno.EFBIG, _TOO_LARGE)
+        return data
 
     def siblings(self, path: Path) -> list[Path]:
         """The files whose names begin with a file's name and a dot, but the one that is being written."""
@@ -79,8 +88,12 @@ class Disk:
         return sorted(one for one in found if one.suffix != ".tmp")
 
     def size(self, path: Path) -> int:
-        """The size of a file in bytes; 0 when there is none."""
-        return path.stat().st_size if path.exists() else 0
+        """The size of a file in bytes; 0 when there is none, or it has another name elsewhere."""
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
 
     def free_bytes(self, directory: Path) -> int:
         """How much room an ordinary user has left on the disk of a directory."""
@@ -89,6 +102,24 @@ class Disk:
 
 
 REAL_DISK = Disk()
+_NOT_REGULAR = "it is not a regular file"
+_TOO_LARGE = "it is larger than any file that Quaymaster writes"
+
+
+def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
+    """Open a file of the directory. Raises ``OSError`` for a link, a pipe, a device, or one too large."""
+    try:
+        # Without O_NONBLOCK a pipe would be waited for.
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise OSError(errno.EINVAL, _NOT_REGULAR) from error
+        raise
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, _TOO_LARGE if stat.S_ISREG(found.st_mode) else _NOT_REGULAR)
+    return descriptor
 
 
 def _write_all(disk: Disk, descriptor: int, data: bytes) -> None:

@@ -134,7 +134,7 @@ def format_of(data: bytes) -> int:
     """The number of a file's format, as its header says; 0 when it does not."""
     try:
         return int(json.loads(data.partition(b"\n")[0])["format"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, OverflowError, KeyError, TypeError, RecursionError):
         return 0
 
 
@@ -156,7 +156,7 @@ def decode(sealer: Sealer, path: Path, workspace: str, data: bytes) -> tuple[int
         is_whole = fields.pop("crc") == _crc(_encode_json(fields))
         mac, kid = str(fields.pop("mac")), str(fields["kid"])
         sequence, format_number = int(fields["sequence"]), int(fields["format"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         raise damaged(path, workspace, "its first line cannot be read") from None
     # The header is believed only now: a flipped bit in it is neither another key nor a newer format.
     if not is_whole or fields.get("magic") != _MAGIC:
