@@ -1,7 +1,7 @@
 """The newest entry of each workspace's history, as this process last saw it."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash
@@ -44,6 +44,7 @@ class Extended:
         return {
             "ws": ws,
             "revision": before.revision,
+            "before_hash": before.hash,
             "change": self.head.last_change,
             "sequence": self.head.sequence,
             "hash": self.head.hash,
@@ -76,3 +77,19 @@ def extend(head: Head, ws: str, events: Sequence[Event], keyring: Keyring) -> Ex
 def end_of(ws: str, sequence: int, last: str) -> str:
     """What is signed of a history's end, so that a cut or rewritten end shows."""
     return f"postgres {ws} {sequence} {last}"
+
+
+def fault_at(
+    ws: str, head: Head, newest: Sequence[Row], keyring: Keyring, lost_keys: Collection[str] = ()
+) -> str:
+    """Say why the row of ``newest_entry`` is not the end that a key of ours signed; nothing = empty."""
+    if (newest[0] if newest else (0, Head().hash)) != (head.sequence, head.hash):
+        return f"The newest entry is not entry {head.sequence}, which was written last."
+    if head.sequence == 0 or head.kid in lost_keys:
+        return ""
+    if head.kid is None:
+        return "The end of the history is not signed."
+    if head.kid not in keyring.kids:
+        return f"The end of the history is signed with key {head.kid}, which is not loaded."
+    is_signed = keyring.is_file(head.kid, end_of(ws, head.sequence, head.hash), head.seal or "")
+    return "" if is_signed else "The end of the history is not as it was signed."

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from bot.core.errors import Busy
+from bot.core.errors import Busy, StoreReadOnly
 from storage.postgres.connections import Pool, Row, Step, TimedConnection
-from storage.postgres.heads import Head
+from storage.postgres.heads import Head, fault_at
 from storage.sealing import Keyring
 
 
@@ -22,6 +22,10 @@ class Ledger:
         self.clock = clock
         self.heads: dict[str, Head] = {}
         """By workspace key; one that is out of date costs a second try."""
+        self.lost_keys: frozenset[str] = frozenset()
+        """Ids of keys that are gone for good: an end that one of them has signed is taken as it is."""
+        self.faults: dict[str, str] = {}
+        """What is wrong with the end of a history, by workspace key: nothing is written beside one."""
         self._turns: dict[str, threading.Lock] = {}
 
     @contextmanager
@@ -31,7 +35,9 @@ class Ledger:
 
         Raises:
             Busy: It does not come by ``deadline``, in monotonic seconds.
+            StoreReadOnly: The history of a workspace does not hold.
         """
+        self._require_whole()
         turn = self._turns.setdefault(ws, threading.Lock())
         if not turn.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise Busy
@@ -50,17 +56,54 @@ class Ledger:
         if known and not is_locked:
             return known
         if not is_locked:
-            found = Head.of(connection.ask(("set_workspace", {"ws": ws}), ("head", {"ws": ws}))[-1])
-            if found:
+            given = {"ws": ws}
+            steps: list[Step] = [("set_workspace", given), ("head", given), ("newest_entry", given)]
+            _, heads, newest = connection.ask(*steps)
+            found = Head.of(heads)
+            # Without the lock another process may have added to it between the two: the lock tells.
+            if found and not fault_at(ws, found, newest, self.keyring, self.lost_keys):
                 return found
         return self.lock(connection, ws)[0]
 
     def lock(self, connection: TimedConnection, ws: str, *further: Step) -> tuple[Head, list[list[Row]]]:
-        """Begin a transaction that nobody else changes the workspace beside, and do further steps in it."""
+        """
+        Begin a transaction that nobody else changes the workspace beside, and do further steps in it.
+
+        Raises:
+            StoreReadOnly: Its history does not end as we signed it, and so nothing is signed on top of it.
+        """
+        head, newest, *rows = self._locked(connection, ws, *further)
+        fault = fault_at(ws, Head(*head[0]), newest, self.keyring, self.lost_keys)
+        if fault:
+            self.faults = {**self.faults, ws: fault}
+            self._require_whole()
+        return Head(*head[0]), rows
+
+    def locked_end(self, connection: TimedConnection, ws: str) -> Head:
+        """Lock a workspace as ``lock`` does and say where its history ends, for nothing to be added to it."""
+        return Head(*self._locked(connection, ws)[0][0])
+
+    def _locked(self, connection: TimedConnection, ws: str, *further: Step) -> list[list[Row]]:
         given = {"ws": ws}
         begun: list[Step] = [("begin_change", None), ("set_workspace", given), ("begin_workspace", given)]
-        _, _, _, head, *rows = connection.ask(*begun, ("locked_head", given), *further)
-        return Head(*head[0]), rows
+        steps: list[Step] = [*begun, ("locked_head", given), ("newest_entry", given), *further]
+        return connection.ask(*steps)[3:]
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing is written, half a sentence after *because*; ``None`` when it is."""
+        for ws, fault in self.faults.items():
+            return (
+                f"the history of {ws} does not hold: {fault} Run `quaymaster audit verify`, and once you "
+                "know what happened, restore a backup, or move what is there with `quaymaster store copy`"
+            )
+        return None
+
+    def _require_whole(self) -> None:
+        if self.trouble:
+            raise StoreReadOnly(
+                f"Nothing was changed, because {self.trouble}.", "Ask the operator to look at the database."
+            )
 
     def ask(self, ws: str, name: str, /, **parameters: Any) -> list[Row]:
         """Ask one question outside of any change."""

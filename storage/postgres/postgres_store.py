@@ -106,6 +106,9 @@ class PostgresStore:
         try:
             self._replicas.fit(is_serving=is_serving)
             self._verify_keys(keyring, lost_keys)
+            # Before anything is signed on top of a history that does not hold.
+            self._ledger.lost_keys = frozenset(lost_keys)
+            self._ledger.faults = self.faults
             self._reads.ask(("probe", None))  # so that each pool has a connection open
         except BaseException:
             self._replicas.close()
@@ -185,7 +188,8 @@ class PostgresStore:
 
     def health(self) -> str | None:
         """Say in one sentence why changes are refused; ``None`` when they are not."""
-        return self._trouble or self._replicas.trouble
+        cut = self._ledger.trouble
+        return self._trouble or (f"Nothing is written, because {cut}." if cut else self._replicas.trouble)
 
     def flush(self) -> None:
         """Write last uses and counts: every minute, and when the process ends."""
@@ -248,7 +252,8 @@ class PostgresStore:
     def faults(self) -> dict[str, str]:
         """What is wrong with the end of each workspace's history, by its key."""
         found = {
-            one.key: fault_at_end(self._reads, one.key, self._ledger.keyring) for one in self.workspaces()
+            one.key: fault_at_end(self._reads, one.key, self._ledger.keyring, self._ledger.lost_keys)
+            for one in self.workspaces()
         }
         return {key: fault for key, fault in found.items() if fault}
 

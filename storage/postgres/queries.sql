@@ -331,10 +331,14 @@ select id, doc from news where ws = %(ws)s order by at, id limit %(size)s
 select outcome from requests where ws = %(ws)s and id = %(id)s
 
 -- name: advance
+-- The entry that is built upon must be there: on a history that somebody has cut nothing is signed.
 with advanced as (
     update workspaces set revision = revision + 1, last_change = %(change)s, head_sequence = %(sequence)s,
            head_hash = %(hash)s, head_kid = %(kid)s, head_seal = %(seal)s
-    where ws = %(ws)s and revision = %(revision)s returning 1
+    where ws = %(ws)s and revision = %(revision)s
+      and head_hash = %(before_hash)s and (head_sequence = 0 or exists (
+          select from audit a where a.ws = %(ws)s and a.sequence = head_sequence and a.hash = head_hash))
+    returning 1
 )
 select expect(exists (select from advanced), 'head')
 
@@ -343,7 +347,10 @@ select expect(exists (select from advanced), 'head')
 with advanced as (
     update workspaces set revision = revision + 1, last_change = %(change)s, head_sequence = %(sequence)s,
            head_hash = %(hash)s, head_kid = %(kid)s, head_seal = %(seal)s
-    where ws = %(ws)s and revision = %(revision)s returning 1
+    where ws = %(ws)s and revision = %(revision)s
+      and head_hash = %(before_hash)s and (head_sequence = 0 or exists (
+          select from audit a where a.ws = %(ws)s and a.sequence = head_sequence and a.hash = head_hash))
+    returning 1
 ), entered as (
     insert into audit (ws, sequence, at, action, is_done, actor, integration, name_key, former_key, server, target_kind,
                        target_name, hash, seal, doc)
@@ -486,7 +493,10 @@ with fits as materialized (
 ), advanced as (
     update workspaces set revision = revision + 1, last_change = %(change)s, head_sequence = %(sequence)s,
            head_hash = %(hash)s, head_kid = %(kid)s, head_seal = %(seal)s
-    where ws = %(ws)s and revision = %(revision)s and (select is_new from news) returning 1
+    where ws = %(ws)s and revision = %(revision)s and (select is_new from news)
+      and head_hash = %(before_hash)s and (head_sequence = 0 or exists (
+          select from audit a where a.ws = %(ws)s and a.sequence = head_sequence and a.hash = head_hash))
+    returning 1
 ), entered as (
     insert into audit (ws, sequence, at, action, is_done, actor, integration, name_key, former_key, server, target_kind,
                        target_name, hash, seal, doc)

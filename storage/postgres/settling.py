@@ -44,7 +44,7 @@ def is_kept(ledger: Ledger, sent: Sent, deadline: float) -> bool:
 
 
 def _settled(ledger: Ledger, connection: TimedConnection, sent: Sent) -> bool:
-    present = ledger.head(connection, sent.ws, is_locked=True)
+    present = ledger.locked_end(connection, sent.ws)
     if present.revision == sent.before.revision:
         connection.ask(("fence", {"ws": sent.ws, "revision": present.revision}), ("commit", None))
         return False

@@ -1,9 +1,11 @@
 """Whether the end of a history is the one that was signed; and new seals after a new key."""
 
+from collections.abc import Collection
+
 from bot.core.audit import AuditEntry
 from bot.core.errors import StoreDamaged
 from storage.postgres.connections import Pool, Step
-from storage.postgres.heads import Head, end_of
+from storage.postgres.heads import Head, end_of, fault_at
 from storage.postgres.ledger import Ledger
 from storage.postgres.reading import PostgresReading
 from storage.sealing import Keyring
@@ -11,21 +13,12 @@ from storage.sealing import Keyring
 _BATCH = 500
 
 
-def fault_at_end(pool: Pool, ws: str, keyring: Keyring) -> str:
+def fault_at_end(pool: Pool, ws: str, keyring: Keyring, lost_keys: Collection[str] = ()) -> str:
     """Say why the newest entry is not the one that was signed; nothing = empty. From one state."""
     given = {"ws": ws}
     steps: list[Step] = [("set_workspace", given), ("head", given), ("newest_entry", given)]
     _, heads, newest = pool.ask(*steps)
-    head = Head.of(heads) or Head()
-    if (newest[0] if newest else (0, Head().hash)) != (head.sequence, head.hash):
-        return f"The newest entry is not entry {head.sequence}, which was written last."
-    if head.kid is None:
-        return ""
-    if head.kid not in keyring.kids:
-        return f"The end of the history is signed with key {head.kid}, which is not loaded."
-    if not keyring.is_file(head.kid, end_of(ws, head.sequence, head.hash), head.seal or ""):
-        return "The end of the history is not as it was signed."
-    return ""
+    return fault_at(ws, Head.of(heads) or Head(), newest, keyring, lost_keys)
 
 
 def seal_again(ledger: Ledger, reads: Pool, ws: str, reading: PostgresReading, trusted: str) -> None:
