@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
+from bot.core.errors import KeyringFailure, QuaymasterError, StoreDamaged, StoreFailure
 from bot.core.installations import Installation
 from bot.core.model import Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
@@ -177,6 +177,7 @@ class PostgresStore:
             for row in rows
             if row[4] is not None
         )
+        _require_asked(ws, asked, candidates)
         held = Held(workspace_of(ws), noted.on_token(token_of(*columns)), candidates)
         self._uses.decide(held, asked_at)
         return held
@@ -341,6 +342,24 @@ def _question(token_id: str, asked: Server | str | None) -> Step:
         return "held_named", {"token": token_id, "key": name_key(asked)}
     port = asked.port or DEFAULT_PORTS[asked.scheme]
     return "held_at", {"token": token_id, "host": asked.host, "port": port, "or_80": asked.port is None}
+
+
+def _require_asked(ws: str, asked: Server | str | None, found: Iterable[Candidate]) -> None:
+    """
+    Refuse an integration that the columns place at another server than the one its secret is bound to.
+
+    Raises:
+        StoreDamaged: Somebody changed the columns, so that its login would go there.
+    """
+    if not isinstance(asked, Server):
+        return
+    wanted = {asked.port or DEFAULT_PORTS[asked.scheme], *([80] if asked.port is None else [])}
+    for server, id_ in ((one.integration.server, one.integration.id) for one in found):
+        if server.host != asked.host or (server.port or DEFAULT_PORTS[server.scheme]) not in wanted:
+            raise StoreDamaged(
+                f"Workspace {ws}, table integrations, id {id_}: its columns name another server than it has.",
+                "Ask the operator to look at who changed the database.",
+            )
 
 
 def _is_check_value(keyring: Keyring, check: str) -> bool:

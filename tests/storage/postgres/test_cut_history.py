@@ -52,7 +52,7 @@ def test_start_beside_a_cut_history_only_reads(
 
 
 @pytest.mark.parametrize(("cut", "fault"), CUTS.items(), ids=["entry", "hash", "end", "signature"])
-def test_new_replica_is_not_needed_to_notice(
+def test_serving_process_reads_where_it_ends(
     store: PostgresStore, opener: Opener, sql: Sql, cut: str, fault: str
 ) -> None:
     """Nor does a process that serves already sign on top, once it must read where the history ends."""
