@@ -40,6 +40,7 @@ Where to change what:
 - a rule, such as how long a token lasts: ``bot/core``, in the operation that the listener calls
 - what is kept and recorded by a change: the same operation, inside ``with ports.store.change(...)``
 - what the history says of it: ``phrases.py``
+- what people are told of it later: ``notify.py`` (channel), ``requests.py`` and ``owner_news.py`` (persons)
 - what a button carries: a dataclass beside its listener, written and read by ``blocks.py``
 
 ``delete.py`` is the one to imitate.

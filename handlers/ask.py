@@ -1,6 +1,6 @@
 """Secrets that never pass Slack: a link to a page of ours, for oneself from a form, or for a colleague.
 
-payload -> ask -> make_link -> chat.postMessage to the colleague, _asked -> show
+payload -> ask -> make_link -> chat.postMessage to the colleague, notice -> show
 payload -> for_add | for_edit | for_rotation -> make_link -> link_message -> show
 """
 

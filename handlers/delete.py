@@ -1,9 +1,9 @@
 """Delete an integration: a button asks, a message lists what depends on it, Yes deletes.
 
-payload -> ask | ask_pressed -> plan_deletion -> confirmation -> ack | show
-payload -> turn -> plan_deletion -> confirmation -> replace
-payload -> remove | remove_everything | undo -> plan_deletion -> confirmation -> replace
-payload -> confirm -> delete_integration -> deleted | confirmation -> replace
+payload -> ask | ask_pressed -> plan_deletion -> _confirmation -> ack | show
+payload -> turn -> plan_deletion -> _confirmation -> replace
+payload -> remove | remove_everything | undo -> plan_deletion -> _confirmation -> replace
+payload -> confirm -> delete_integration -> _deleted | _confirmation -> replace
 payload -> cancel -> plan_deletion -> notice -> replace
 """
 

@@ -1,6 +1,6 @@
 """What there is: each verb with one example, in four groups; of one verb, every form.
 
-payload -> help_typed -> overview | one_verb -> ack
+payload -> help_typed -> overview | _one_verb -> ack
 """
 
 from functools import cache

@@ -1,6 +1,6 @@
 """Record that a target depends on an integration, and take it back.
 
-payload -> link_typed -> link_target -> linked | replacing -> ack
+payload -> link_typed -> link_target -> linked | _replacing -> ack
 payload -> link_surely -> link_target -> linked -> replace
 payload -> unlink_typed -> unlink_named -> unlinked -> ack
 payload -> ask | ask_pressed | ask_unlink -> _form -> open

@@ -1,9 +1,9 @@
 """Read a repository's image tags through Registry API V2, and what a registry says of one tag.
 
-payload -> tags -> read_tags -> tagged -> show
+payload -> tags -> read_tags -> _tagged -> show
 payload -> tags | ask_pressed -> _form -> open; payload -> suggest -> known_repositories -> ack
-payload -> read -> read_tags -> tagged -> follow
-payload -> turn | narrow | show_dates -> read_tags, read_tag_facts -> tagged -> replace
+payload -> read -> read_tags -> _tagged -> follow
+payload -> turn | narrow -> read_tags, read_tag_facts -> _tagged -> replace
 payload -> show_tag -> read_tag_facts -> _told -> show
 """
 

@@ -1,8 +1,8 @@
 """Every project, environment and image that depends on anything: list them, rename one or merge two.
 
-payload -> targets -> list_targets | rename_target -> listed | notice -> ack
-payload -> merge -> rename_target -> notice | preview -> replace
-payload -> turn -> list_targets -> listed -> replace
+payload -> targets -> list_targets | rename_target -> _listed | notice -> ack
+payload -> merge -> rename_target -> notice | _told -> replace
+payload -> turn -> list_targets -> _listed -> replace
 """
 
 from collections.abc import Sequence

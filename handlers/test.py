@@ -1,6 +1,6 @@
 """Ask a registry whether a stored login works, step by step.
 
-payload -> test | test_pressed -> ask_registry -> so_far … tested -> show
+payload -> test | test_pressed -> ask_registry -> _so_far … _tested -> show
 payload -> allow -> allow_realm -> notice -> replace
 """
 

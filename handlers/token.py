@@ -1,9 +1,9 @@
 """Workflow tokens: create one for a target, list them, revoke one.
 
 payload -> token -> create_token -> created -> ack
-payload -> token | turn -> list_tokens -> listed -> ack | replace
+payload -> token | turn -> list_tokens -> _listed -> ack | replace
 payload -> token -> revoke_token -> _revoked -> ack
-payload -> revoke_pressed -> revoke_token, list_tokens -> listed -> replace
+payload -> revoke_pressed -> revoke_token, list_tokens -> _listed -> replace
 """
 
 import re

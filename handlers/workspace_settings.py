@@ -1,7 +1,7 @@
 """The settings of a workspace, in a form for its admins: who else is an admin or an editor, and the limits.
 
 payload -> open_form -> _form -> open
-payload -> save -> RuleBook.choose -> _saved -> ack
+payload -> save -> RuleBook.choose -> notice -> ack
 """
 
 import re

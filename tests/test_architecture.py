@@ -1,8 +1,10 @@
 """The architecture: who may import whom, how long a file may be, what stands at the top."""
 
 import ast
+import re
 import sys
 from collections import defaultdict
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -228,6 +230,39 @@ def test_what_only_one_file_uses_is_private():
     ]
 
     assert alone == []
+
+
+def names_in(tree):
+    """Every name that a file uses or defines."""
+    for node in ast.walk(tree):
+        yield from (
+            found
+            for kind in ("id", "attr", "name", "asname", "arg")
+            if isinstance(found := getattr(node, kind, None), str)
+        )
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "handlers").glob("[a-z]*.py")), ids=relative)
+def test_trails_name_what_is_there(path):
+    """``payload -> listener -> operation -> view`` at a file's head names functions of the file."""
+    tree = ast.parse(path.read_text("utf-8"))
+    there = set(names_in(tree))
+    trails = [line for line in (ast.get_docstring(tree) or "").splitlines() if line.startswith("payload ->")]
+    told = set(re.findall(r"(?<![\w.])[a-z_]+(?![\w.])", " ".join(trails)))
+
+    stale = {name for name in told if name not in there and ("_" in name or f"_{name}" in there)}
+
+    assert stale - {path.stem} == set()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
+def test_docstrings_stand_below_what_they_describe(path):
+    """A string alone on its line follows an assignment, or is the docstring of a file, class or function."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        body = getattr(node, "body", None)
+        for before, one in pairwise(body if isinstance(body, list) else []):
+            is_text = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
+            assert not is_text or isinstance(before, ast.Assign | ast.AnnAssign), f"line {one.lineno}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("*.py")), ids=relative)
