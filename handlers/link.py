@@ -14,6 +14,7 @@ from slack_bolt import Ack
 from bot.core.audit import Action
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import (
+    STILL_USED,
     Linked,
     link_target,
     read_settings_url,
@@ -23,7 +24,7 @@ from bot.core.integrations.dependencies import (
 )
 from bot.core.integrations.inventory import get_integration
 from bot.core.integrations.target_names import find_similar, is_in_doubt, seal_name, unseal_name
-from bot.core.model import Actor, Integration, Target
+from bot.core.model import Actor, Dependency, Integration, Target
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -132,8 +133,8 @@ def save_unlink(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Take back the link that was chosen."""
     target = chosen_target(form)
     integration = get_integration(services.ports, actor, chosen_integration(form))
-    unlink_target(services.ports, actor, integration.id, target)
-    ack(response_action="update", view=as_modal(unlinked(integration.name, target)))
+    left = unlink_target(services.ports, actor, integration.id, target)
+    ack(response_action="update", view=as_modal(unlinked(integration.name, target, left)))
 
 
 def _form(chosen: Integration | None = None) -> View:
@@ -208,8 +209,8 @@ def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> No
     words.at_most(3)
     target = _typed_target(words)
     name = words.at(0, "The integration's name")
-    unlink_named(services.ports, actor, name, target)
-    ack(**unlinked(name, target))
+    left = unlink_named(services.ports, actor, name, target)
+    ack(**unlinked(name, target, left))
 
 
 def _typed_target(words: Words) -> Target:
@@ -263,7 +264,9 @@ def _replacing(done: Linked, settings_url: str | None) -> Message:
     return message(f"{target.in_words} would get another login.", [section(text), buttons])
 
 
-def unlinked(name: str, target: Target) -> Message:
-    """Say that the link is gone."""
+def unlinked(name: str, target: Target, left: Dependency | None = None) -> Message:
+    """Say that the link is gone, or that only the note is."""
+    if left:
+        return notice(escape(STILL_USED.format(target.in_words)))
     text = f"{escape(target.in_words)} no longer depends on {bold(name)}."
     return message(f"{target.in_words} no longer depends on {name}.", [section(text)])

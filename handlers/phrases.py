@@ -176,10 +176,11 @@ _FACTS: tuple[Callable[[Event], str], ...] = (_token, _target, _person, _changed
 def origin(dependency: Dependency) -> str:
     """How a dependency came about: a person linked it, or a workflow fetched with a token of theirs."""
     who, at = mention(dependency.added_by), when(dependency.added_at)
-    if dependency.source is not Source.WORKFLOW and not dependency.granted_by:
+    if dependency.is_note:
         return f"noted by {who} {at}, not allowed yet"
     if dependency.source is Source.WORKFLOW:
-        return f"fetched by a workflow since {at}, token by {who}"
+        whose = f", token by {who}" if dependency.added_by else ""
+        return f"fetched by a workflow since {at}{whose}"
     return f"linked by {who} {at}"
 
 

@@ -396,6 +396,22 @@ class Dependency:
     ``NEVER_FETCHED``."""
     is_swept: bool = False
     """True: a client that asked for everything fetched it along with everything else, and never alone."""
+    fetched_by: str = ""
+    """Of what a person linked: who made the token that fetched it first; empty = unknown."""
+    fetched_at: datetime | None = None
+    """Of what a person linked: when it was fetched first; ``None`` = never, or unknown."""
+    unapproved_by: tuple[str, ...] = ()
+    """Who made the tokens that fetched it, while none of these was approved; empty = one was, or unknown."""
+
+    @property
+    def is_used(self) -> bool:
+        """True when a workflow fetched it, whoever linked it besides."""
+        return self.source is Source.WORKFLOW or bool(self.fetched_at or self.last_used_at)
+
+    @property
+    def is_note(self) -> bool:
+        """True for what a person recorded, and nobody with the right granted."""
+        return self.source is not Source.WORKFLOW and not self.granted_by
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The model of design.md, section 2: who may fetch, what answers and depends. It knows no product."""
 
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -18,7 +19,28 @@ class Depends:
     is_fetch: bool = False
     """True: a workflow's fetch began it, and nobody linked it."""
     used_at: object = None
+    unapproved: set = field(default_factory=set)
+    """Who made the tokens that fetched it, while none of these was approved."""
     is_swept: bool = False
+    was_used: bool = False
+
+    def join(self, other):
+        """Two targets become one."""
+        if (other.is_granted and not self.is_granted) or (
+            self.is_fetch and not (other.is_fetch or other.is_granted)
+        ):
+            self.by, self.added_at, self.is_fetch = other.by, other.added_at, other.is_fetch and self.is_fetch
+        self.is_granted |= other.is_granted
+        if self.was_used and other.was_used:
+            both = self.unapproved and other.unapproved
+            self.unapproved = self.unapproved | other.unapproved if both else set()
+        elif other.was_used:
+            self.unapproved, self.was_used = other.unapproved, True
+
+    def is_use_of(self, token):
+        """True when the use says what a token gets."""
+        makers = {token.creator, token.maker} if token else set()
+        return self.was_used and not self.is_swept and (not self.unapproved or bool(makers & self.unapproved))
 
 
 @dataclass
@@ -76,21 +98,42 @@ class World:
         linked = [one for one in allowed if target in one.depends and one.depends[target].is_granted]
         if len(allowed) < 2:
             return allowed[0] if allowed else None
+        linked = [one for one in linked if self.is_own(one, token)] or linked
         if linked:
             return linked[0] if len(linked) == 1 else "?"
-        used = [one for one in allowed if target in one.depends and not one.depends[target].is_swept]
+        used = [one for one in allowed if target in one.depends and one.depends[target].is_use_of(token)]
         shared = [one for one in allowed if not one.is_closed]
         if len(used) == 1:
             return used[0]
         return shared[0] if not used and len(shared) == 1 else "?"
 
-    def replaced(self, known, target):
-        """What the target uses at this server, and would not get any more after a link."""
-        if target in known.depends and known.depends[target].is_granted:
-            return None
-        now = self.answers(known.server, target)
-        is_other = now not in (None, "?", known)
-        return now if is_other and target in now.depends else None
+    def is_own(self, known, token):
+        """True when a token's maker owns an integration."""
+        return token is not None and token.creator == known.owner and token.maker is None
+
+    def lost(self, known, target):
+        """What the target's tokens depend on at this server, and would not get any more by a grant."""
+        then = deepcopy(self)
+        mine = next(one for one in then.slots.values() if one.number == known.number)
+        mine.depends.setdefault(target, Depends("", None)).is_granted = True
+        then.let_in(mine, target)
+        tokens = [key for key, one in self.tokens.items() if one.target == target]
+        found = []
+        for key in (None, *tokens):
+            now = self.answers(known.server, target, self.tokens.get(key))
+            after = then.answers(known.server, target, then.tokens.get(key))
+            is_other = now not in (None, "?") and now.number != known.number and target in now.depends
+            if is_other and (after in (None, "?") or after.number != now.number):
+                found.append((now, self.tokens.get(key), key is not None or not tokens))
+        return found
+
+    def needed(self, known, target, who):
+        """The owners whose right a grant needs, besides who has it for what their own tokens get."""
+        return {known.owner} | {
+            one.owner
+            for one, token, is_real in self.lost(known, target)
+            if is_real and not (token and token.creator == who and token.maker is None)
+        }
 
     def uses(self, target, but=None):
         """How a target stands to every integration but one."""
@@ -125,7 +168,11 @@ class World:
             known.depends[target] = depends = Depends(token.creator, at, is_fetch=True, is_swept=bool(near))
         elif depends.is_swept and not self.is_swept(known, target) and not depends.is_granted:
             depends.is_swept = False
-        depends.used_at = at
+        if depends.used_at is None and not depends.was_used:
+            depends.unapproved = set() if token.is_approved else {token.creator}
+        elif depends.unapproved:
+            depends.unapproved = set() if token.is_approved else depends.unapproved | {token.creator}
+        depends.used_at, depends.was_used = at, True
 
     def let_in(self, known, target):
         """Somebody with the right let the target fetch: its tokens are kept out no more."""
@@ -133,3 +180,11 @@ class World:
         for token in self.tokens.values():
             if token.target == target:
                 token.kept_from.discard(known.number)
+
+    def keep_out(self, known, target, since=None):
+        """What is closed lets no token in that others made, but an admin's, by somebody else's press."""
+        for token in self.tokens.values() if known.is_closed else ():
+            is_late = since is None or token.made_at >= since
+            is_free = token.is_admins or self.is_own(known, token)
+            if token.target == target and is_late and not is_free:
+                token.kept_from.add(known.number)

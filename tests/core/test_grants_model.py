@@ -128,9 +128,7 @@ class Life:
     def link(self, known, target):
         """Somebody links: a note, where it is not theirs or would change another owner's login."""
         who = self.random.choice((known.owner, known.owner, COLLEAGUE.user_id, OWNER.user_id, ADMIN.user_id))
-        replaced = self.next.replaced(known, target)
-        owners = {known.owner, *([replaced.owner] if replaced else [])}
-        is_granted = who == ADMIN.user_id or owners == {who}
+        is_granted = who == ADMIN.user_id or self.next.needed(known, target, who) == {who}
         depends = known.depends.setdefault(target, Depends(who, self.at))
         if depends.is_fetch:
             depends.by, depends.added_at, depends.is_fetch = who, self.at, False
@@ -146,11 +144,17 @@ class Life:
         if depends is None:
             return None
         who = self.random.choice((known.owner, ADMIN.user_id, COLLEAGUE.user_id))
-        replaced = self.next.replaced(known, target)
-        needed = {known.owner, *([replaced.owner] if replaced else [])}
-        theirs = needed if who == ADMIN.user_id else needed & {who}
-        is_allowed = bool(theirs) and needed <= theirs | {depends.by}
-        if is_allowed:
+        needed = self.next.needed(known, target, who)
+        lost = {one.owner for one, *_ in self.next.lost(known, target)}
+        theirs = needed if who == ADMIN.user_id else (needed | lost) & {who}
+        is_allowed = bool(theirs) and needed <= theirs | ({depends.by} if not depends.is_fetch else set())
+        has_right = who in (known.owner, ADMIN.user_id)
+        if is_allowed and not has_right:
+            if not depends.is_granted:
+                known.removed.pop(target, None)
+                self.next.keep_out(known, target)
+            depends.is_granted = True
+        elif is_allowed:
             # What was granted already is news only to tokens that were kept out: a removal stays one.
             was_barred = known.removed.get(target) if depends.is_granted else None
             is_kept_out = any(
@@ -234,11 +238,10 @@ class Life:
         """The owner puts back what was removed; a token of in between is let in by nobody."""
         removed, removed_at = known.removed.pop(target, (None, None))
         if removed and target not in known.depends:
+            if removed.is_granted and self.next.needed(known, target, known.owner) != {known.owner}:
+                removed.is_granted = False
             known.depends[target] = removed
-            for token in self.next.tokens.values():
-                is_late = token.target == target and token.made_at >= removed_at and not token.is_admins
-                if known.is_closed and is_late:
-                    token.kept_from.add(known.number)
+            self.next.keep_out(known, target, since=removed_at)
         who, ident = self.by(known.owner), self.id_of(known)
         return lambda: restore_target(self.ports, who, ident, target)
 
@@ -313,7 +316,7 @@ class Life:
         for known in self.next.slots.values():
             moved, there = known.depends.pop(old, None), known.depends.get(new)
             if moved and there:
-                there.is_granted |= moved.is_granted
+                there.join(moved)
             elif moved:
                 known.depends[new] = moved
             barred, there = known.removed.pop(old, None), known.depends.get(new)

@@ -42,9 +42,9 @@ def fetch(ports, caller):
 def answer(ports, caller, added):
     """The name and the reason of what answers for the server."""
 
-    def act():
+    def act(token=None):
         held = ports.store.token_holder(caller.token.id, added.server)
-        choice = decide(held.candidates, added.server, caller.token.target)
+        choice = decide(held.candidates, added.server, caller.token.target, token)
         return choice.integration.name, choice.reason
 
     return act
@@ -74,12 +74,12 @@ def test_default_moves_for_targets_that_fetched(store, fetch, answer, added, twi
     assert answer() == ("twin", "it is the default for this server")
 
 
-def test_one_more_integration_stops_no_pipeline(fetch, answer, added, add_twin):
+def test_one_more_integration_stops_no_pipeline(fetch, answer, caller, added, add_twin):
     """Where nothing else decides, a target goes on with the one it has used."""
     fetch(added)
     add_twin()
 
-    assert answer() == ("my_registry", "this target has used it before")
+    assert answer(caller.token) == ("my_registry", "this target has used it before")
 
 
 def test_two_uses_decide_nothing(fetch, answer, added, twin):

@@ -14,6 +14,7 @@ from bot.core.audit import Action, Event, News, event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.inventory import present, present_named
 from bot.core.integrations.target_names import nearest_names
+from bot.core.link_and_use import with_link, without_link
 from bot.core.model import (
     Actor,
     Bar,
@@ -27,11 +28,12 @@ from bot.core.model import (
     quoted,
 )
 from bot.core.ports import Ports
-from bot.core.ports.store import Change, Reading
+from bot.core.ports.store import Candidate, Change, Reading
 from bot.core.queries import Use
 from bot.core.visible_text import visible
-from bot.core.workflows.resolve import answering
+from bot.core.workflows.logins import Loss, kept_out_of, losses, owners_to_ask, who_lost
 
+STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 
 KIND_WORDS = {
@@ -138,8 +140,9 @@ def link_target(
     with ports.store.change(actor.workspace) as change:
         integration = present_named(change, name)
         known = change.dependencies.get(integration.id, target)
-        replaces = _replaced_by(change, integration, target, known)
-        lacking = _owners_to_ask(actor, integration, replaces)
+        lost = _lost_by(change, actor, integration, target, known)
+        lacking = owners_to_ask(actor, integration, lost)
+        replaces = lost[0].integration if lost else None
         granted_by = None if lacking else actor.user_id
         # What was granted before needs nobody's leave, and is not granted a second time by who may not.
         asks = () if known and known.granted_by else lacking
@@ -154,7 +157,7 @@ def link_target(
         is_let_in = _is_kept_out(change, actor, integration, target) or is_barred
         if dependency != known or (granted_by and is_let_in):
             done = event(actor, Action.LINK if granted_by else Action.NOTE, integration, target=target)
-            _keep_link(change, actor, dependency, done, replaces, asks)
+            _keep_link(change, actor, dependency, done, lost, asks)
         tokens = _let_in(change, actor, integration, target) if granted_by else ()
     return Linked(integration, dependency, was_new, tokens, replaces, asks)
 
@@ -164,7 +167,7 @@ def _keep_link(
     actor: Actor,
     dependency: Dependency,
     done: Event,
-    replaces: Integration | None,
+    lost: tuple[Loss, ...],
     asks: tuple[str, ...],
 ) -> None:
     """Keep a link with its entry and the news of it; one that is granted lifts the bar."""
@@ -175,9 +178,9 @@ def _keep_link(
         _lift_bar(change, dependency.integration_id, dependency.target)
     for owner in asks:
         change.put(News(new_id(), owner, actor.at, done))
-    if replaces and is_granted:
-        former = change.dependencies.get(replaces.id, dependency.target)
-        _tell(change, actor, former.added_by if former else "", done)
+    if is_granted:
+        for user_id in who_lost(change, dependency.target, lost):
+            _tell(change, actor, user_id, done)
 
 
 def _lift_bar(change: Change, integration_id: str, target: Target) -> None:
@@ -192,22 +195,12 @@ def _tell(change: Change, actor: Actor, user_id: str, done: Event) -> None:
         change.put(News(new_id(), user_id, actor.at, done))
 
 
-def _replaced_by(
-    reading: Reading, integration: Integration, target: Target, known: Dependency | None
-) -> Integration | None:
-    """What the target uses at this server now, and would not get any more after a link."""
-    if known and known.granted_by:
-        return None
-    now = answering(reading, integration.server, target)
-    if now is None or now.integration.id == integration.id or now.dependency is None:
-        return None
-    return now.integration
-
-
-def _owners_to_ask(actor: Actor, integration: Integration, replaces: Integration | None) -> tuple[str, ...]:
-    """The owners whose right a link needs and the actor has not."""
-    owners = [integration.owner, *([replaces.owner] if replaces else [])]
-    return tuple(dict.fromkeys(one for one in owners if not may(actor, Action.LINK, one)))
+def _lost_by(
+    reading: Reading, actor: Actor, integration: Integration, target: Target, known: Dependency | None
+) -> tuple[Loss, ...]:
+    """What the target's workflows get at this server now, and would not get any more by a grant."""
+    granted = _linked(actor, integration, target, known, actor.user_id)
+    return losses(reading, Candidate(integration, granted), actor.at)
 
 
 def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Linked:
@@ -231,12 +224,16 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
         known = change.dependencies.get(integration_id, target)
         if known is None:
             raise _not_linked(change, integration, target)
-        replaces = _replaced_by(change, integration, target, known)
+        lost = _lost_by(change, actor, integration, target, known)
+        lacking = owners_to_ask(actor, integration, lost)
+        others = [one.integration for one in lost if one.integration.owner in lacking]
+        replaces = others[0] if others else None
         # Who noted it has the right over what they own, so only the other owner's is needed.
-        needed = [integration.owner, *([replaces.owner] if replaces else [])]
-        theirs = [one for one in needed if may(actor, Action.ALLOW, one)]
         noted_by = known.added_by if known.source is not Source.WORKFLOW else ""
-        is_allowed = bool(theirs) and set(needed) <= {*theirs, noted_by}
+        needed = {integration.owner, *(one.integration.owner for one in lost)}
+        theirs = [one for one in needed if may(actor, Action.ALLOW, one)]
+        is_allowed = bool(theirs) and set(lacking) <= {noted_by}
+        has_right = may(actor, Action.ALLOW, integration.owner)
         is_news = not known.granted_by or _is_kept_out(change, actor, integration, target)
         if is_allowed and is_news:
             known = replace(known, granted_by=known.granted_by or actor.user_id)
@@ -244,12 +241,24 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
             change.put(known)
             change.record(done)
             _lift_bar(change, integration.id, target)
-            _tell(change, actor, known.added_by, done)
-        tokens = _let_in(change, actor, integration, target) if is_allowed else ()
+            for user_id in dict.fromkeys((known.added_by, integration.owner)):
+                _tell(change, actor, user_id, done)
+            if not has_right:
+                _ask_for_tokens(change, actor, integration, target)
+        tokens = _let_in(change, actor, integration, target) if is_allowed and has_right else ()
     if not is_allowed:
         require(ports, actor, Action.ALLOW, shown)
         _refuse_replacing(ports, actor, replaces, target)
     return Linked(integration, known, was_new=False, tokens=tokens, replaces=replaces)
+
+
+def _ask_for_tokens(change: Change, actor: Actor, integration: Integration, target: Target) -> None:
+    """Keep others' tokens out of what is closed: who gives another login up lets nobody into this one."""
+    for token in kept_out_of(change, integration, target, actor.at):
+        change.put(replace(token, kept_from=(*token.kept_from, integration.id)))
+        by = replace(actor, user_id=token.created_by)
+        asked = event(by, Action.CREATE_TOKEN, integration, token_id=token.id, target=target)
+        change.put(News(new_id(), integration.owner, actor.at, asked))
 
 
 def _refuse_replacing(ports: Ports, actor: Actor, replaces: Integration | None, target: Target) -> None:
@@ -291,17 +300,13 @@ def _linked(
     known: Dependency | None,
     granted_by: str | None,
 ) -> Dependency:
-    """The dependency that a person's link makes. One that a workflow's use made becomes theirs."""
+    """The dependency that a person's link makes. A use that is known of it stays known."""
     if known is None:
         return Dependency(
             integration.id, target, actor.user_id, actor.at, actor.source, granted_by=granted_by
         )
-    granted_by = known.granted_by or granted_by
-    if known.source is not Source.WORKFLOW:
-        return replace(known, granted_by=granted_by)
-    return replace(
-        known, added_by=actor.user_id, added_at=actor.at, source=actor.source, granted_by=granted_by
-    )
+    linked = with_link(known, actor.user_id, actor.at, actor.source)
+    return replace(linked, granted_by=known.granted_by or granted_by)
 
 
 def may_link(actor: Actor, integration: Integration) -> bool:
@@ -309,7 +314,7 @@ def may_link(actor: Actor, integration: Integration) -> bool:
     return not integration.linked_only or may(actor, Action.LINK, integration.owner)
 
 
-def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency:
+def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency | None:
     """
     Take back that a target depends on the integration with this name.
 
@@ -320,14 +325,15 @@ def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Depen
     return unlink_target(ports, actor, present_named(ports.store.read(actor.workspace), name).id, target)
 
 
-def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency:
+def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency | None:
     """
     Take back that a target depends on an integration, and its right to fetch it until it is linked again.
 
-    The integration's owner and admins may, and the person who recorded it: that takes no right away.
+    The integration's owner and admins may. Who noted it may take the note back, and no more than that: what
+    a workflow has fetched goes on depending on it.
 
     Returns:
-        The dependency as it was.
+        What is left of it: the use, when only the note was taken back; otherwise ``None``.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -342,9 +348,10 @@ def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Targe
         is_allowed = may_unlink(actor, integration, known)
         if is_allowed:
             take_away(change, actor, integration, known)
+            left = change.dependencies.get(integration_id, target)
     if not is_allowed:
         require(ports, actor, Action.UNLINK, integration)
-    return known
+    return left
 
 
 def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) -> None:
@@ -368,11 +375,19 @@ def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) ->
 
 
 def take_away(change: Change, actor: Actor, integration: Integration, known: Dependency) -> None:
-    """Remove a dependency, with its entry; who has the right over the integration bars the target too."""
+    """
+    Remove a dependency, with its entry, and bar the target.
+
+    Who has no right over the integration takes back a note, and a use that is known of it stays.
+    """
     done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)
-    change.remove(known)
     change.record(done)
-    if may(actor, Action.UNLINK, integration.owner):
+    has_right = may(actor, Action.UNLINK, integration.owner)
+    if known.is_used and not has_right:
+        change.put(without_link(known))
+    else:
+        change.remove(known)
+    if has_right:
         change.put(Bar(integration.id, known.target, actor.user_id, actor.at, known))
     if known.source is not Source.WORKFLOW:
         _tell(change, actor, known.added_by, done)
@@ -397,20 +412,29 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
             return False
         change.remove(bar)
         if bar.removed and change.dependencies.get(integration_id, target) is None:
-            change.put(bar.removed)
+            change.put(ask_again(change, actor, integration, bar.removed))
             _keep_out_new(change, actor, integration, bar)
         change.record(event(actor, Action.RESTORE, integration, target=target))
     return True
 
 
+def ask_again(change: Change, actor: Actor, integration: Integration, dependency: Dependency) -> Dependency:
+    """What a grant from before is now: a note, where it would change which login others' workflows get."""
+    lost = losses(change, Candidate(integration, dependency), actor.at) if dependency.granted_by else ()
+    asks = owners_to_ask(actor, integration, lost)
+    if not asks:
+        return dependency
+    done = event(actor, Action.NOTE, integration, target=dependency.target)
+    change.record(done)
+    for owner in asks:
+        change.put(News(new_id(), owner, actor.at, done))
+    return replace(dependency, granted_by=None)
+
+
 def _keep_out_new(change: Change, actor: Actor, integration: Integration, bar: Bar) -> None:
     """A token that was made in the meantime is let in by nobody: what is put back was granted before it."""
-    if not integration.linked_only:
-        return
-    for token in _working_tokens(change, actor, bar.target):
-        # Only an admin approves, so this is one that an admin made; not one that an admin took over.
-        is_admins = token.approved_by == token.created_by and token.is_own_of(token.created_by)
-        if token.created_at >= bar.at and not is_admins and integration.id not in token.kept_from:
+    for token in kept_out_of(change, integration, bar.target, actor.at):
+        if token.created_at >= bar.at:
             change.put(replace(token, kept_from=(*token.kept_from, integration.id)))
 
 
@@ -425,15 +449,16 @@ def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Ta
         NotPermitted, AlreadyDeleted, NotFound.
     """
     try:
-        unlink_target(ports, actor, integration_id, target)
+        left = unlink_target(ports, actor, integration_id, target)
     except UnknownDependency as error:
         return error.message
-    return None
+    return STILL_USED.format(target.in_words) if left else None
 
 
 def may_unlink(actor: Actor, integration: Integration, dependency: Dependency) -> bool:
-    """True for the integration's owner, for admins, and for the member who recorded the dependency."""
-    return may(actor, Action.UNLINK, integration.owner) or may(actor, Action.UNLINK, dependency.added_by)
+    """True for the integration's owner, for admins, and of a note for the member who left it."""
+    is_own_note = dependency.is_note and may(actor, Action.UNLINK, dependency.added_by)
+    return is_own_note or may(actor, Action.UNLINK, integration.owner)
 
 
 def _not_linked(reading: Reading, integration: Integration, target: Target) -> UnknownDependency:

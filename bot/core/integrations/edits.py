@@ -15,6 +15,7 @@ from bot.core.integrations.credentials import (
     rebind_management,
     seal_credential,
 )
+from bot.core.integrations.dependencies import ask_again
 from bot.core.integrations.inventory import Saved, as_saved, present, present_named, refuse_taken_name
 from bot.core.integrations.owners import tokens_by
 from bot.core.integrations.same_login import same_login
@@ -288,7 +289,12 @@ def _keep_edited(
                     rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
                 )
                 bound = rebind_management(ports.keyring, actor.workspace, shown, bound)
+                moved = [
+                    ask_again(change, actor, edited, one) for one in _moved_grants(change, shown, edited)
+                ]
                 change.put(bound)
+                for one in moved:
+                    change.put(one)
                 _give_up_default(change, actor, shown, bound)
                 change.record(_what_changed(actor, shown, edited))
                 if also:
@@ -299,6 +305,15 @@ def _keep_edited(
     except NameTaken as error:
         raise InvalidFields({"name": str(error)}) from error
     raise Changed(shown.name)
+
+
+def _moved_grants(reading: Reading, former: Integration, edited: Integration) -> list[Dependency]:
+    """The links that would grant another server's login from now on."""
+    if former.server == edited.server:
+        return []
+    total = reading.dependencies.page(former.id, 0, 1).total
+    rows = reading.dependencies.page(former.id, 0, max(total, 1)).rows
+    return [row for row in rows if row.granted_by]
 
 
 def _other_defaults(reading: Reading, edited: Integration) -> Iterator[Integration]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput
-from bot.core.model import Actor, Bar, Dependency, Integration, Target, WorkflowToken
+from bot.core.link_and_use import with_link, with_use, without_link
+from bot.core.model import Actor, Bar, Dependency, Integration, Source, Target, WorkflowToken
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
 from bot.core.workflows.resolve import candidate_of, obstacle
@@ -148,15 +149,28 @@ def _move(change: Change, dependency: Dependency, new: Target) -> None:
     if known is None:
         change.put(replace(dependency, target=new))
     else:
-        # Of two that fetched, the one that is behind counts: its pipelines go on under the new name.
-        numbers = [one.credential_number for one in (known, dependency) if one.last_used_at]
-        kept = replace(
-            known,
-            granted_by=known.granted_by or dependency.granted_by,
-            credential_number=min(numbers, default=0),
-        )
+        kept = _joined(known, dependency)
         if kept != known:
             change.put(kept)
+
+
+def _joined(known: Dependency, other: Dependency) -> Dependency:
+    """One dependency of two: what a person granted, noted, and what was fetched, of either."""
+    # Of two that fetched, the one that is behind counts: its pipelines go on under the new name.
+    numbers = [one.credential_number for one in (known, other) if one.last_used_at]
+    kept = replace(known, credential_number=min(numbers, default=0))
+    if (other.granted_by and not known.granted_by) or (other.is_note and known.source is Source.WORKFLOW):
+        kept = replace(
+            with_link(kept, other.added_by, other.added_at, other.source),
+            added_by=other.added_by,
+            added_at=other.added_at,
+            granted_by=known.granted_by or other.granted_by,
+            settings_url=known.settings_url or other.settings_url,
+        )
+    if other.is_used:
+        use = other if other.source is Source.WORKFLOW else without_link(other)
+        kept = with_use(kept, use.added_by, use.added_at, use.unapproved_by)
+    return kept
 
 
 def _move_bar(change: Change, bar: Bar, new: Target) -> None:

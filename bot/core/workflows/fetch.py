@@ -26,6 +26,7 @@ from bot.core.errors import (
 from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.rotation import note_fetched
+from bot.core.link_and_use import with_use
 from bot.core.model import (
     NEVER_FETCHED,
     Actor,
@@ -239,6 +240,7 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         source=Source.WORKFLOW,
         last_used_at=caller.at,
         is_swept=is_swept,
+        unapproved_by=() if caller.token.approved_by else (caller.token.created_by,),
         # Tags leave the login here: a workflow that reads them has fetched none.
         credential_number=integration.credential_number if action is Action.FETCH else NEVER_FETCHED,
     )
@@ -246,12 +248,26 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
     needs_link = _needs_link(candidate, caller.token)
     use = Fetch(caller.workspace, integration, caller.token, caller.at, fetched, first, needs_link)
     ports.store.record_use(use)
+    if known is not None and with_use(known, first.added_by, caller.at, first.unapproved_by) != known:
+        _keep_use(ports, caller, first)
     if action is not Action.FETCH:
         return
     if _is_first_fetch(known):
         _tell_of_first_fetch(ports, caller, integration, fetched)
     if known is not None:
         note_fetched(ports, caller.workspace, integration, known)
+
+
+def _keep_use(ports: Ports, caller: Caller, first: Dependency) -> None:
+    """Keep for good that what a person linked was fetched too, so that it outlives the link."""
+    with ports.store.change(caller.workspace) as change:
+        there = change.dependencies.get(first.integration_id, first.target)
+        is_barred = change.dependencies.bar(first.integration_id, first.target) is not None
+        if there or not is_barred:
+            used = first
+            if there:
+                used = with_use(there, first.added_by, first.added_at, first.unapproved_by)
+            change.put(used)
 
 
 def _is_first_fetch(known: Dependency | None) -> bool:

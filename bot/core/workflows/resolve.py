@@ -23,6 +23,7 @@ from bot.core.errors import (
     TokenHeld,
 )
 from bot.core.kinds import NAME
+from bot.core.link_and_use import is_use_of
 from bot.core.model import Actor, Integration, Server, Target, WorkflowToken, name_key, shortened
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Reading
@@ -106,8 +107,8 @@ def decide(
     """
     Apply the rule to the integrations of a server; there is at least one. ``token`` is as in ``obstacle``.
 
-    A link that a person granted is a decision. A note or a use that was only recorded is not: it lets the
-    default move, and counts where nothing else decides, so that one more integration stops no pipeline.
+    A link that a person granted is a decision. A use that was only recorded is not: it lets the default move,
+    and counts where nothing else decides, so that one more integration stops no pipeline.
 
     Raises:
         Ambiguous.
@@ -120,17 +121,23 @@ def decide(
     if len(allowed) == 1:
         return Choice(allowed[0], _only_reason(candidates))
     linked = [one for one in allowed if one.dependency and one.dependency.granted_by]
+    # Of several links, a person's own tokens follow that person's: nobody links them another login.
+    linked = [one for one in linked if token and token.is_own_of(one.integration.owner)] or linked
     if choice := _chosen(linked or allowed, "it is linked to this target" if linked else ""):
         return choice
-    if not linked and (choice := _by_use(allowed)):
+    if not linked and (choice := _by_use(allowed, token)):
         return choice
     names = tuple(one.integration.name for one in linked or allowed)
     raise Ambiguous(server, target, names, are_linked=bool(linked))
 
 
-def _by_use(allowed: Sequence[Candidate]) -> Choice | None:
-    """The only one that was used, else the only open one: what is closed makes no open one ambiguous."""
-    used = [one for one in allowed if one.dependency and not one.dependency.is_swept]
+def _by_use(allowed: Sequence[Candidate], token: WorkflowToken | None) -> Choice | None:
+    """
+    The only one that was used, else the only open one: what is closed makes no open one ambiguous.
+
+    What only a token that nobody approved has fetched says nothing of others' tokens; a note says nothing.
+    """
+    used = [one for one in allowed if one.dependency and is_use_of(one.dependency, token)]
     if len(used) == 1:
         return Choice(used[0], "this target has used it before")
     shared = [one for one in allowed if not one.integration.linked_only]
@@ -177,15 +184,6 @@ def candidate_of(reading: Reading, integration: Integration, target: Target | No
     return Candidate(
         integration, dependencies.get(integration.id, target), dependencies.bar(integration.id, target)
     )
-
-
-def answering(reading: Reading, server: Server, target: Target) -> Candidate | None:
-    """What a server gives a target that shows an approved token; ``None`` = nothing, or nobody can say."""
-    candidates = candidates_at(reading, server, target)
-    try:
-        return decide(candidates, server, target).candidate if candidates else None
-    except (Ambiguous, NotPermitted):
-        return None
 
 
 def explain_choice(ports: Ports, actor: Actor, server: Server, target: Target | None) -> Explanation:
