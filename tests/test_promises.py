@@ -153,7 +153,7 @@ def walked(make_team, store, registry, iam):
     [team.command(f"unlink registry-000 project target-{number:02}") for number in range(12)]
     team.press("Older", on=team.command("history"))
     team.press("Remove project target-13", on=team.command("delete registry-000"))
-    team.command("link registry-001 project target-14")
+    [team.command(f"link registry-00{number} project target-14") for number in range(2)]
     team.command("link registry-000 project targe-15")
     team.command("link registry-002 project noted", COLLEAGUE)
     team.command("token create project noted", COLLEAGUE)

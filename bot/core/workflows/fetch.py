@@ -14,6 +14,7 @@ from typing import NoReturn, TypeVar
 from bot.core.access import require
 from bot.core.audit import Action, Event, News, event, refusal
 from bot.core.errors import (
+    Ambiguous,
     Busy,
     Conflict,
     NotFound,
@@ -95,13 +96,14 @@ def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
     """
     Hand out what answers for each server that the caller's target depends on.
 
-    The deadline is one for all, because a thread waits for it. What the caller may not fetch is left out:
-    anybody could have noted it, and would stop everybody's pipelines of this target. That is in the history.
+    The deadline is one for all, because a thread waits for it. What the caller may not fetch is left out, and
+    a server for which several could answer: anybody could have linked them, and would stop everybody's
+    pipelines of this target. That is in the history.
 
     Raises:
         NotFound: The target depends on nothing.
-        NotPermitted: It depends on nothing that the caller may fetch.
-        Ambiguous, and as ``fetch_at``.
+        NotPermitted, Ambiguous: There is nothing but what would be left out.
+        And as ``fetch_at``.
     """
     end = time.monotonic() + _DEADLINE_S
     if not caller.candidates:
@@ -112,12 +114,15 @@ def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
     reading = ports.store.read(caller.workspace)
     servers = dict.fromkeys(one.integration.server for one in caller.candidates)
     chosen: list[Candidate] = []
-    refused: list[NotPermitted] = []
+    refused: list[NotPermitted | Ambiguous] = []
     for server in servers:
         try:
             candidates = candidates_at(reading, server, caller.token.target)
             chosen.append(_decide(ports, caller, candidates, server))
         except NotPermitted as error:
+            refused.append(error)
+        except Ambiguous as error:
+            _note_refusal(ports, caller, candidates[0].integration, error.message)
             refused.append(error)
     if not chosen:
         raise refused[0]
@@ -160,11 +165,16 @@ def _decide(ports: Ports, caller: Caller, candidates: tuple[Candidate, ...], ser
 
 
 def _refuse(ports: Ports, caller: Caller, integration: Integration, error: NotPermitted) -> NoReturn:
-    """Record that the caller was refused, each hour's first time, and raise ``error``."""
-    facts = {"target": caller.token.target, "token_id": caller.token.id, "reason": error.message}
+    """Record that the caller was refused, and raise ``error``."""
+    _note_refusal(ports, caller, integration, error.message)
+    raise error
+
+
+def _note_refusal(ports: Ports, caller: Caller, integration: Integration, reason: str) -> None:
+    """Record that the caller got nothing, each hour's first time."""
+    facts = {"target": caller.token.target, "token_id": caller.token.id, "reason": reason}
     tried = refusal(caller.actor, Action.FETCH, integration, **facts)
     ports.store.record_use(Fetch(caller.workspace, integration, caller.token, caller.at, tried))
-    raise error
 
 
 def _hand_out(ports: Ports, caller: Caller, candidate: Candidate, deadline_s: float) -> HandOut:

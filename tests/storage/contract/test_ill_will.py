@@ -15,7 +15,8 @@ from bot.core.kinds import read_draft
 from bot.core.model import Actor, Integration, Role, Server, Target, TargetKind
 from bot.core.ports import Ports
 from bot.core.ports.store import Store
-from bot.core.workflows.fetch import fetch_at, fetch_named
+from bot.core.queries import HistoryQuery
+from bot.core.workflows.fetch import fetch_at, fetch_linked, fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.registry.kind_table import KINDS
 from tests.fakes.scripted_registry import ScriptedRegistry
@@ -262,3 +263,18 @@ def test_note_of_a_neighbour_stops_nobody(team: Team) -> None:
     link_target(team.ports, MALLORY, "cd", PROD)
 
     assert team.fetch(text) == "ci"
+
+
+def test_file_of_all_logins_leaves_out_what_is_undecided(team: Team) -> None:
+    """Two links of a member's own, of any server, cost a target that server alone; the history says so."""
+    team.add(OLGA, "ci")
+    link_target(team.ports, OLGA, "ci", PROD)
+    text = team.token(ADMIN)
+    for name in ("m1", "m2"):
+        team.add(MALLORY, name, "nowhere.example.com")
+        link_target(team.ports, MALLORY, name, PROD, is_sure=True)
+    caller = identify_caller(team.ports.store, text, None, NOON)
+
+    assert [one.integration.name for one in fetch_linked(team.ports, caller)] == ["ci"]
+    tried = team.ports.store.read(T1).history.page(HistoryQuery()).entries
+    assert ["m1" in one.event.reason for one in tried if one.event.result == "refused"] == [True]
