@@ -401,7 +401,8 @@ class Dependency:
     fetched_at: datetime | None = None
     """Of what a person linked: when it was fetched first; ``None`` = never, or unknown."""
     unapproved_by: tuple[str, ...] = ()
-    """Who made the tokens that fetched it, while none of these was approved; empty = one was, or unknown."""
+    """Whose tokens its use says something of: who made those that fetched it, while none was approved, or its
+    owner since it came to this server; empty = everybody's."""
 
     @property
     def is_used(self) -> bool:

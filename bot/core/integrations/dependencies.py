@@ -419,11 +419,17 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
 
 
 def ask_again(change: Change, actor: Actor, integration: Integration, dependency: Dependency) -> Dependency:
-    """What a grant from before is now: a note, where it would change which login others' workflows get."""
-    lost = losses(change, Candidate(integration, dependency), actor.at) if dependency.granted_by else ()
+    """
+    What a dependency from before is now, where it would change which login others' workflows get.
+
+    A grant is a note, and the owners are asked; a use says nothing of what others' tokens are to get.
+    """
+    lost = losses(change, Candidate(integration, dependency), actor.at)
     asks = owners_to_ask(actor, integration, lost)
     if not asks:
         return dependency
+    if not dependency.granted_by:
+        return replace(dependency, unapproved_by=(integration.owner,))
     done = event(actor, Action.NOTE, integration, target=dependency.target)
     change.record(done)
     for owner in asks:

@@ -289,9 +289,7 @@ def _keep_edited(
                     rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
                 )
                 bound = rebind_management(ports.keyring, actor.workspace, shown, bound)
-                moved = [
-                    ask_again(change, actor, edited, one) for one in _moved_grants(change, shown, edited)
-                ]
+                moved = [ask_again(change, actor, edited, one) for one in _moved_along(change, shown, edited)]
                 change.put(bound)
                 for one in moved:
                     change.put(one)
@@ -307,13 +305,12 @@ def _keep_edited(
     raise Changed(shown.name)
 
 
-def _moved_grants(reading: Reading, former: Integration, edited: Integration) -> list[Dependency]:
-    """The links that would grant another server's login from now on."""
+def _moved_along(reading: Reading, former: Integration, edited: Integration) -> tuple[Dependency, ...]:
+    """What depends on it, when that speaks of another server from now on."""
     if former.server == edited.server:
-        return []
+        return ()
     total = reading.dependencies.page(former.id, 0, 1).total
-    rows = reading.dependencies.page(former.id, 0, max(total, 1)).rows
-    return [row for row in rows if row.granted_by]
+    return reading.dependencies.page(former.id, 0, max(total, 1)).rows
 
 
 def _other_defaults(reading: Reading, edited: Integration) -> Iterator[Integration]:

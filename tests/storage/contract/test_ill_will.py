@@ -1,6 +1,7 @@
 """What every store keeps to: a member with bad intent takes no login, right or trace of others away."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -46,15 +47,22 @@ class Team:
         """Make a token."""
         return create_token(self.ports, who, target, 90)[0].reveal()
 
-    def fetch(self, text: str, asked: str | Server = SERVER) -> str:
+    def fetch(self, text: str, asked: str | Server = SERVER, at: datetime = NOON) -> str:
         """The name of what a token gets, or of the error."""
-        caller = identify_caller(self.ports.store, text, asked, NOON)
+        caller = identify_caller(self.ports.store, text, asked, at)
         try:
             if isinstance(asked, str):
                 return fetch_named(self.ports, caller, asked).integration.name
             return fetch_at(self.ports, caller, asked).integration.name
         except QuaymasterError as error:
             return type(error).__name__
+
+    def move(self, who: Actor, name: str) -> None:
+        """Give an integration the server of the others."""
+        plan = plan_edit(self.ports, who, name=name)
+        typed = {"url": SERVER.host, "username": "m", "password": "of mine"}
+        draft = read_draft(KINDS["private"], name, typed)
+        edit_integration(self.ports, who, plan, draft, Sharing(), is_checked=False)
 
     def told(self, action: str) -> list[News]:
         """What waits to be told of one kind of action."""
@@ -205,15 +213,25 @@ def test_moved_integration_takes_no_login_along_its_links(team: Team, is_linked:
     if is_linked:
         link_target(team.ports, OLGA, "ci", PROD)
     team.fetch(text)
-    mine = team.add(MALLORY, "mine", "elsewhere.example.com")
+    team.add(MALLORY, "mine", "elsewhere.example.com")
     link_target(team.ports, MALLORY, "mine", PROD)
-    plan = plan_edit(team.ports, MALLORY, mine.id)
-    typed = {"url": SERVER.host, "username": "m", "password": "of mine"}
-    draft = read_draft(KINDS["private"], "mine", typed)
-    edit_integration(team.ports, MALLORY, plan, draft, Sharing(), is_checked=False)
+    team.move(MALLORY, "mine")
 
     assert team.fetch(text) == "ci"
     assert OLGA.user_id in [one.to for one in team.told("dependency.note")]
+
+
+def test_moved_integration_brings_no_doubt_along_its_uses(team: Team) -> None:
+    """What a target fetched from another server says nothing of this one, where it uses another login."""
+    team.add(OLGA, "ci")
+    mine = team.add(MALLORY, "mine", "elsewhere.example.com")
+    text = team.token(ADMIN)
+    team.fetch(text, "ci")
+    team.fetch(text, "mine", NOON + timedelta(minutes=1))
+    team.move(MALLORY, "mine")
+
+    assert team.fetch(text) == "ci"
+    assert team.uses(mine) == 1
 
 
 def test_undo_takes_no_login_away(team: Team) -> None:
