@@ -98,7 +98,11 @@ def _linked(event: Event) -> tuple[str, list[Block]]:
 
 
 def _allowed(event: Event) -> tuple[str, list[Block]]:
-    return f":white_check_mark: {_who(event)} allowed {_target(event)} to fetch {bold(event.name)}.", []
+    let_in = f" That lets in: {code(event.detail)}." if event.detail else ""
+    return (
+        f":white_check_mark: {_who(event)} allowed {_target(event)} to fetch {bold(event.name)}.{let_in}",
+        [],
+    )
 
 
 def _removed(event: Event) -> tuple[str, list[Block]]:

@@ -34,6 +34,7 @@ from bot.core.visible_text import visible
 from bot.core.workflows.logins import Loss, kept_out_of, losses, owners_to_ask, who_lost
 
 STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."
+_MOST_NAMED = 10
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 
 KIND_WORDS = {
@@ -235,9 +236,13 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
         is_allowed = bool(theirs) and set(lacking) <= {noted_by}
         has_right = may(actor, Action.ALLOW, integration.owner)
         is_news = not known.granted_by or _is_kept_out(change, actor, integration, target)
+        tokens = _let_in(change, actor, integration, target) if is_allowed and has_right else ()
         if is_allowed and is_news:
             known = replace(known, granted_by=known.granted_by or actor.user_id)
-            done = event(actor, Action.ALLOW, integration, target=target, person=known.added_by)
+            let_in = "tokens " + ", ".join(one.id for one in tokens[:_MOST_NAMED]) if tokens else ""
+            done = event(
+                actor, Action.ALLOW, integration, target=target, person=known.added_by, detail=let_in
+            )
             change.put(known)
             change.record(done)
             _lift_bar(change, integration.id, target)
@@ -245,7 +250,6 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
                 _tell(change, actor, user_id, done)
             if not has_right:
                 _ask_for_tokens(change, actor, integration, target)
-        tokens = _let_in(change, actor, integration, target) if is_allowed and has_right else ()
     if not is_allowed:
         require(ports, actor, Action.ALLOW, shown)
         _refuse_replacing(ports, actor, replaces, target)

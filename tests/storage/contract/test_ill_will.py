@@ -296,3 +296,14 @@ def test_file_of_all_logins_leaves_out_what_is_undecided(team: Team) -> None:
     assert [one.integration.name for one in fetch_linked(team.ports, caller)] == ["ci"]
     tried = team.ports.store.read(T1).history.page(HistoryQuery()).entries
     assert ["m1" in one.event.reason for one in tried if one.event.result == "refused"] == [True]
+
+
+def test_owner_and_noter_hear_which_tokens_were_let_in(team: Team) -> None:
+    """Whoever allows a link to something closed, its owner and who noted it hear which tokens it opens to."""
+    crown = team.add(OLGA, "crown", closed=True)
+    link_target(team.ports, MALLORY, "crown", PROD)
+    spy = team.token(MALLORY)
+    allow_link(team.ports, ADMIN, crown.id, PROD)
+    told = {one.to: one.event.detail for one in team.told("dependency.allow")}
+
+    assert told == dict.fromkeys((OLGA.user_id, MALLORY.user_id), f"tokens {spy[3:11]}")
