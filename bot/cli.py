@@ -113,7 +113,7 @@ def rotate() -> None:
 
 @keys.command("reseal")
 def reseal() -> None:
-    """Seal every credential again under the first key. Stop the server before."""
+    """Seal every credential again under the first key. Stop the server first."""
     from bot.run.operator_commands import reseal_store
 
     click.echo(reseal_store(_store_settings()))
@@ -121,7 +121,7 @@ def reseal() -> None:
 
 @keys.command("status")
 def status() -> None:
-    """Say how many credentials each key seals. Stop the server before."""
+    """Say how many credentials each key seals. Stop the server first."""
     from bot.run.operator_commands import lines_of_status
 
     click.echo("\n".join(lines_of_status(_store_settings())))
@@ -130,7 +130,7 @@ def status() -> None:
 @keys.command("forget")
 @click.argument("key_id")
 def forget(key_id: str) -> None:
-    """Drop the secrets sealed under a lost key, KEY_ID. Stop the server before."""
+    """Drop the secrets sealed under a lost key, KEY_ID. Stop the server first."""
     from bot.run.operator_commands import forget_key
 
     click.echo(forget_key(_store_settings(), key_id))
@@ -153,7 +153,7 @@ def audit() -> None:
     "--log", "logs", type=click.File("r", encoding="utf-8"), help="A log of the server to compare it with."
 )
 def verify(logs: TextIO | None) -> None:
-    """Say whether each workspace's history is as it was written. Stop the server before."""
+    """Say whether each workspace's history is as it was written. Stop the server first."""
     from bot.run.operator_commands import lines_of_history
 
     for line in lines_of_history(_store_settings(), logs or ()):
@@ -180,7 +180,7 @@ def migrate(grant: str | None) -> None:
 @click.argument("target")
 @click.option("--blank", is_flag=True, help="Ask for a text, and leave it out everywhere, history included.")
 def copy(source: str, target: str, blank: bool) -> None:
-    """Copy everything from SOURCE to TARGET, each a directory or postgresql://…. Stop the server before."""
+    """Copy everything from SOURCE to TARGET, each a directory or postgresql://…. Stop the server first."""
     from bot.run.store_commands import copy_store, copy_store_blanked
 
     if blank:
@@ -226,7 +226,7 @@ def upgrade_store() -> None:
 @store.command("repair")
 @click.argument("workspace")
 def repair(workspace: str) -> None:
-    """Put the last whole version of a damaged WORKSPACE file back. Stop the server before."""
+    """Put the last whole version of a damaged WORKSPACE file back. Stop the server first."""
     from bot.run.operator_commands import repair_workspace
 
     click.echo("\n".join(repair_workspace(_store_settings(), workspace)))

@@ -221,7 +221,7 @@ def _token_of(environ: _Environment, name: str, prefix: str) -> Secret | None:
     """Read one of Slack's tokens; its prefix tells a token pasted into the wrong setting."""
     text = _written(environ, name)
     if text and not (text.startswith(prefix) and text.isascii() and len(text.split()) == 1):
-        raise SettingsError(f"{name} is not such a token: write the one that begins with {prefix} there.")
+        raise SettingsError(f"{name} is not the right token: write the one that begins with {prefix}.")
     return Secret(text) if text else None
 
 

@@ -114,7 +114,7 @@ def remove_everything(press: Press, surface: Surface, services: Services, actor:
     """Take every dependency away and show what is left."""
     asked = read_value(_ConfirmationState, press.value, "delete")
     count = remove_all(services.ports, actor, asked.id)
-    note = f"Removed {count}: none of them may fetch this until it is linked again."
+    note = f"Removed {count}. A removed target may not fetch this until it is linked again."
     surface.replace(_confirmation(_plan(services, actor, asked, note)))
 
 
@@ -228,8 +228,8 @@ def _remove_all_button(plan: DeletionPlan) -> Block:
     """The button that removes all of them, after a question of Slack's own."""
     total = plan.dependencies.total
     question = (
-        f"{targets_depend(total)} on {plan.integration.name}. None of them may fetch it until it is linked "
-        "again."
+        f"{targets_depend(total)} on {plan.integration.name}. Once removed, a target may not fetch it until "
+        "somebody links that target again."
     )
     asking = {
         "title": plain("Remove all?"),

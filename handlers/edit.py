@@ -155,7 +155,7 @@ def _consequence(count: int) -> str:
         return "Nothing depends on it yet."
     return (
         f"{targets_depend(count)} on this and get what you save from then on. Pipelines ask for it by its "
-        "name and server: where you change one, those that use the old one must be changed."
+        "name and server: if you change either, update those that use the old one."
     )
 
 
@@ -224,7 +224,7 @@ def _outdated(plan: EditPlan, integration: Integration) -> list[Block]:
     """How many targets a new name or server concerns."""
     changed = plan.outdated_by(integration)
     text = (
-        f":warning: {targets_depend(plan.dependencies)} on it. Pipelines of theirs that ask by the old "
-        f"{' or '.join(changed)} do not find it until they are changed."
+        f":warning: {targets_depend(plan.dependencies)} on it. Their pipelines that ask for it by the old "
+        f"{' or '.join(changed)} will not find it until they are updated."
     )
     return [context(text)] if changed else []

@@ -179,9 +179,7 @@ def skip_box() -> Block:
 def access_menu(*, linked_only: bool) -> Block:
     """The menu ``Who may fetch it``."""
     chosen = _ACCESS[linked_only][1]
-    hint = (
-        "All workflows: any workflow token that an admin approved. Targets that you link may fetch it anyway."
-    )
+    hint = "All workflows: any workflow token that an admin approved. Linked targets may fetch it either way."
     return labelled("Who may fetch it", menu(VALUE, _ACCESS, chosen=chosen), "access", hint=hint)
 
 
@@ -216,7 +214,7 @@ def undecided_note(servers: Sequence[Server]) -> list[Block]:
     addresses = ", ".join(code(server.address) for server in servers)
     text = (
         f":warning: {addresses}: several integrations, and none is the default. Pipelines that depend on "
-        "none of them get an error until one is: `/integrations edit NAME` has the tick."
+        "none of them get an error until one is: `/integrations edit NAME` has the checkbox."
     )
     return [context(text)] if servers else []
 

@@ -163,4 +163,4 @@ def _token_line(token: WorkflowToken, found: Belongings) -> str:
     names = ", ".join(bold(one.name) for one in lost[:_MOST_LOST])
     more = f" and {len(lost) - _MOST_LOST} more" if len(lost) > _MOST_LOST else ""
     link = code(f"{COMMAND} link {lost[0].name} {token.target.as_typed}") if lost else ""
-    return f"{line}: it will not fetch {names}{more} until somebody links that: {link}" if lost else line
+    return f"{line}: it will not fetch {names}{more} until somebody links it: {link}" if lost else line

@@ -69,7 +69,7 @@ def register(routes: Routes) -> None:
     """Add the verb, the page buttons and the export."""
     summary = "who did what, when; refused attempts too"
     words = ", ".join(code(word) for word in (*_DONE, "refused"))
-    more = f"Words for what was done: {words}. Everything that you give must fit."
+    more = f"Words for what was done: {words}. An entry must match everything that you type."
     usage = (
         "[NAME] [deleted] [@person] [project|environment|image TARGET] [token ID] [since DATE] [until DATE]"
     )

@@ -235,8 +235,8 @@ def _asked(done: Linked) -> list[Block]:
     if not done.asks:
         return []
     people = " and ".join(mention(one) for one in done.asks)
-    why = "its login would change" if done.replaces else "you do not own it"
-    return [context(f"This is a note, because {why}: it may fetch it when {people} allows that.")]
+    why = "the target's login would change" if done.replaces else "you do not own it"
+    return [context(f"This link is only a note, because {why}. It counts once allowed by {people}.")]
 
 
 def _alike(target: Target, similar: Target, name: str, settings_url: str | None) -> Message:
@@ -257,8 +257,8 @@ def _replacing(done: Linked, settings_url: str | None) -> Message:
     name = former.name if former else ""
     value = pack(_Sure(done.integration.name, target.kind.value, target.name, settings_url or ""))
     text = (
-        f":warning: {code(target.in_words)} gets the login of {bold(name)} now. With this link it gets that "
-        f"of {bold(done.integration.name)}."
+        f":warning: {code(target.in_words)} now gets the login of {bold(name)}. With this link it would "
+        f"get that of {bold(done.integration.name)} instead."
     )
     buttons = actions(button("Link", _SURE, value, style="primary"), button("Cancel", _CANCEL))
     return message(f"{target.in_words} would get another login.", [section(text), buttons])

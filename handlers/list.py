@@ -82,7 +82,7 @@ _ALL = "All"
 _NO_FILTER = "Filters"
 _MORE = (
     "Words are parts of a name, a type, a server, `@owner`, or: `mine`, `broken`, `unchecked`, `ending`, "
-    "`unused`, `open`, `rotating`, `orphaned`. Each must fit."
+    "`unused`, `open`, `rotating`, `orphaned`. All must match."
 )
 _ONLY = {
     "mine": "Mine",
@@ -137,7 +137,7 @@ def decoded(text: str) -> State:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons, the menu and the box."""
-    summary = "every integration, or those that the words fit"
+    summary = "every integration, or those that match the words"
     names = ("filter", "ls", "search", "find")
     routes.verb(
         Verb("list", show_list, "[words]", "docker my_", summary, names, more=_MORE),

@@ -129,7 +129,7 @@ def delete(press: Press, surface: Surface, services: Services, actor: Actor) -> 
     asked = read_value(_Shown, press.value, "rotate")
     ended = settle(services.ports, actor, asked.id, asked.digest)
     names = ", ".join(map(escape, ended))
-    text = f"Ended at the registry: {names}." if ended else "The registry has nothing of it: none was made."
+    text = f"Ended at the registry: {names}." if ended else "The registry has none: no credential was made."
     surface.replace(notice(f"{text} The credential in use was not touched."))
 
 
@@ -172,7 +172,7 @@ def offer(services: Services, integration: Integration) -> list[Block]:
     if services.is_secret_entered_on_page:
         return [
             context(
-                "Quaymaster cannot make it here: a management credential is typed in Slack, which is off."
+                "Quaymaster cannot make it here: it needs a secret typed in Slack, and that is switched off."
             )
         ]
     return [actions(button("Let Quaymaster make it", OPEN, integration.id), block_id=OPEN)]
@@ -223,13 +223,13 @@ def _left_there(left: Leftovers) -> Message:
     integration = left.integration
     value = pack(_Shown(integration.id, left.digest))
     if not left.rows:
-        text = "The registry has nothing that may have come of it."
+        text = "The registry has no leftover credential."
         done = actions(button("Forget it here", _DELETE, value), block_id="managed.left")
         return message(text, [section(text), done])
     rows = [f"• {code(one.shown)}{f', made {when(one.made_at)}' if one.made_at else ''}" for one in left.rows]
     blocks = [
         section(f"Not in use by {bold(integration.name)}, and at the registry:\n" + "\n".join(rows)),
-        context("If somebody made one of these by hand, end nothing here."),
+        context("If somebody made one of these by hand, do not press *Delete there*."),
         actions(
             button("Delete there", _DELETE, value, style="danger"),
             _drop_button(integration),

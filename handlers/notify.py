@@ -73,7 +73,7 @@ _MEANINGS = {
 
 def register(routes: Routes) -> None:
     """Add the verb and the Mute button."""
-    summary = "a channel hears of changes and broken logins (admins)"
+    summary = "tells a channel about changes and broken logins (admins)"
     verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",), {"": ask})
     routes.verb(verb, waits=True)
     routes.action(OPEN, ask)
@@ -120,7 +120,7 @@ def _form(channel: str) -> View:
     }
     if channel:
         chooser["initial_conversation"] = channel
-    hint = "Empty = nobody is told but the owners. Invite me there first: /invite @Quaymaster"
+    hint = "Leave it empty to tell only the owners. Invite me there first: /invite @Quaymaster"
     what = (
         "I post there when a login stops working, works again or ends soon, and a line for each add, edit, "
         "delete, new owner, and first fetch by a new target. Never a secret."
@@ -137,7 +137,7 @@ def mute_pressed(press: Press, surface: Surface, services: Services, actor: Acto
 def unmute_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer Unmute."""
     name = unmute_integration(services.ports, actor, press.value).name
-    surface.show(notice(f"{bold(name)} is not muted any more: its owner and the channel hear of its health."))
+    surface.show(notice(f"{bold(name)} is no longer muted: its owner and the channel hear about it again."))
 
 
 def _greet(services: Services, actor: Actor, typed: str) -> str:
@@ -222,7 +222,7 @@ def _one(reading: Reading, integration: Integration, health: Health) -> list[Blo
     page = reading.dependencies.page(integration.id, 0, _MOST_NAMED)
     hit = [f"• {_dependant(one)}" for one in page.rows]
     hit += [f"… and {page.total - len(page.rows)} more"] if page.has_next else []
-    who = "*It hits:*\n" + "\n".join(hit) if hit else "Nothing depends on it."
+    who = "*Affected:*\n" + "\n".join(hit) if hit else "Nothing depends on it."
     buttons = actions(
         button("Test", TEST, integration.id, label=f"Test {integration.name}"),
         button("Rotate", ROTATE, integration.id, label=f"Rotate {integration.name}"),
@@ -255,7 +255,7 @@ def _ends(reading: Reading, events: Sequence[Event]) -> Message:
     if len(present) == 1:
         page = reading.dependencies.page(present[0].id, 0, _MOST_NAMED)
         hit = "\n".join(f"• {_dependant(one)}" for one in page.rows)
-        blocks.append(section(f"*It hits:*\n{hit}" if hit else "Nothing depends on it."))
+        blocks.append(section(f"*Affected:*\n{hit}" if hit else "Nothing depends on it."))
         name, value = present[0].name, present[0].id
         blocks.append(actions(button("Edit", EDIT, value, label=f"Edit {name}")))
     return marked(lines[0], blocks)

@@ -75,7 +75,7 @@ def _all_given(news: News) -> tuple[str, list[Block]]:
     if news.to == event.person:
         listed = f"`{COMMAND} list mine` shows what you own."
         return f":handshake: {mention(event.actor)} gave you {event.reason}. {listed}", []
-    return f":handshake: {mention(event.actor)} gave {event.reason} of yours to {mention(event.person)}.", []
+    return f":handshake: {mention(event.actor)} gave your {event.reason} to {mention(event.person)}.", []
 
 
 def _orphaned(reading: Reading, news: News) -> tuple[str, list[Block]]:

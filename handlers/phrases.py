@@ -41,7 +41,7 @@ _DID = {
     Action.IMPORT: "imported",
     Action.FORGET: "dropped the lost secret of",
     Action.HEALTH: "found out about the login of",
-    Action.ENDS: "told of the end of the login of",
+    Action.ENDS: "gave notice of the end of the login of",
     Action.MUTE: "muted",
     Action.NOTIFY: "chose where news goes",
     Action.CONFIGURE: "changed the workspace's settings",

@@ -82,7 +82,7 @@ def _target(event: Event) -> str:
 def _noted(event: Event) -> tuple[str, list[Block]]:
     text = (
         f":link: {_who(event)} noted that {_target(event)} depends on {bold(event.name)}. "
-        "It may fetch it when you allow that."
+        "The target may fetch it once you allow that."
     )
     target = event.target or Target(TargetKind.PROJECT, "")
     value = pack_link(event.integration_id or "", target)
@@ -91,8 +91,8 @@ def _noted(event: Event) -> tuple[str, list[Block]]:
 
 def _linked(event: Event) -> tuple[str, list[Block]]:
     return (
-        f":link: {_who(event)} linked {_target(event)} to {bold(event.name)}. It gets this login from now on "
-        "in place of the one that you linked.",
+        f":link: {_who(event)} linked {_target(event)} to {bold(event.name)}. From now on, that target "
+        "gets this login instead of the one that you linked.",
         [],
     )
 
@@ -108,7 +108,7 @@ def _allowed(event: Event) -> tuple[str, list[Block]]:
 def _removed(event: Event) -> tuple[str, list[Block]]:
     return (
         f":wastebasket: {_who(event)} removed {_target(event)}, which you linked, from {bold(event.name)}. "
-        "It may not fetch this until it is linked again.",
+        "The target may not fetch this until somebody links it again.",
         [],
     )
 
@@ -118,12 +118,12 @@ def _asked(event: Event) -> tuple[str, list[Block]]:
         value = pack_link(event.integration_id, event.target)
         text = (
             f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)}, which "
-            f"is linked to {bold(event.name)}. It fetches this login when you allow that."
+            f"is linked to {bold(event.name)}. The token may fetch this login once you allow that."
         )
         return text, [actions(button("Allow", ALLOW, value, style="primary"))]
     text = (
         f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)} and asks "
-        "that it may fetch what is open to all workflows."
+        "you to let it fetch what is open to all workflows."
     )
     return text, request_buttons(event.token_id)
 
@@ -168,7 +168,7 @@ def _leaked(event: Event) -> tuple[str, list[Block]]:
         )
         rotate = button("Rotate", ROTATE, event.integration_id or "", label=f"Rotate {event.name}")
         return text, [actions(rotate)]
-    return f":no_entry: {_who(event)} revoked everything of yours: {event.reason}.", []
+    return f":no_entry: {_who(event)} revoked everything of yours that may have leaked: {event.reason}.", []
 
 
 def _entered(event: Event) -> tuple[str, list[Block]]:

@@ -48,7 +48,7 @@ def register(routes: Routes) -> None:
     """Add the verb and the preview's buttons."""
     usage = "everything @person | everything project|environment|image TARGET | everything NAME | ID"
     summary = "after a leak: ends every token it exposes"
-    more = "It previews first, and names each login to replace. Your own tokens you may always revoke."
+    more = "It previews first, and names each login to replace. You may always revoke your own tokens."
     names = ("leaked", "compromised")
     verb = Verb("revoke", revoke, usage, "everything project web-shop", summary, names, more=more)
     routes.verb(verb, waits=True)
@@ -155,7 +155,7 @@ def _preview(found: Exposure, note: str = "") -> Message:
         *paragraphs(
             _cut(["*To be rotated, because their logins may be known:*", *_named(found.integrations)])
         ),
-        context(f"{final} change any login at a registry: rotate those after it."),
+        context(f"{final} change any login at a registry: rotate those afterward."),
         actions(button(title[:-1], _CONFIRM, pack(asked), style="danger"), button("Cancel", _CANCEL)),
     ]
     return message(title, blocks)

@@ -142,7 +142,7 @@ def wait(press: Press, surface: Surface, services: Services, actor: Actor) -> No
     plan = plan_rotation(services.ports, actor, read_value(Running, press.value, "rotate").id)
     name = bold(plan.integration.name)
     text = (
-        f"{name} keeps both credentials. You hear when everything has fetched the new one, and each week "
+        f"{name} keeps both credentials. You get a message once everything has the new one, and each week "
         f"until you retire the former: `{COMMAND} rotate {plan.integration.name}`"
     )
     surface.replace(notice(text))
@@ -162,7 +162,7 @@ def _rotation_form(plan: RotationPlan, services: Services) -> View:
     blocks = [
         section(f"A new credential for {bold(integration.name)}  {code(integration.server.address)}"),
         context(
-            "Make it at the registry first, and leave the former one working there. From *Save* on pipelines "
+            "Make it at the registry first, and leave the former one working there. After *Save*, pipelines "
             "get the new one. The former is kept until you retire it."
         ),
         *offer(services, integration),

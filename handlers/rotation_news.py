@@ -59,7 +59,7 @@ def rotation_message(progress: Progress) -> Message:
         blocks += paragraphs(["*Not yet:*", *_cut(rows)])
     if progress.unknown:
         rows = [f"• {_dependant(one)}" for one in progress.unknown]
-        why = "*Nobody can know*, because they are linked and never fetched anything here:"
+        why = "*Nobody can know*, because they are linked but have never fetched anything here:"
         blocks += paragraphs([why, *_cut(rows)])
     if former := integration.former:
         blocks.append(context(f"Begun {when(former.replaced_at)} by {mention(former.replaced_by)}"))
@@ -89,11 +89,11 @@ def rolled_back(back: RolledBack, fetched: Sequence[Dependency], left: Sequence[
         place = "here. It is *still at the registry*"
     text = (
         f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted "
-        f"{place}. `{COMMAND} test {name}` asks whether the former still works."
+        f"{place}. `{COMMAND} test {name}` checks whether the former one still works."
     )
     blocks = [section(text), *left]
     if back.is_schedule_off:
-        again = f"It is not rotated by the clock any more. To go on: `{COMMAND} rotate {name} every 90 days`"
+        again = f"Its rotation schedule is off. To resume it: `{COMMAND} rotate {name} every 90 days`"
         blocks.append(section(again))
     if fetched:
         still = "*These have fetched the new one* and use it until they fetch again:"
@@ -119,9 +119,9 @@ def _buttons(progress: Progress) -> list[Block]:
     left = [*progress.waiting, *progress.unknown]
     if left:
         retire_button["confirm"] = _confirm(
-            "Retire the former?",
-            f"It is not known that {_in_short(left)} the new one. What still uses the former fails once you "
-            "end it at the registry.",
+            "Retire the former one?",
+            f"It is not known whether {_in_short(left)} the new one. What still uses the former one fails "
+            "once you end that at the registry.",
             "Retire",
         )
     back_button = button("Roll back", BACK, value, style="danger", label=f"Roll back {integration.name}")

@@ -63,7 +63,7 @@ _UNLINK = "show.unlink"
 def register(routes: Routes) -> None:
     """Add the verb and the row's menu entry."""
     opens = {"": open_picker("Show", OPEN)}
-    summary = "all but the secret, and what you can do with it"
+    summary = "everything but the secret, and what you can do with the integration"
     routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)
     routes.action(OPEN, show_pressed, does=Action.SEE)
     routes.action(_UNLINK, unlink_pressed, changes=True)

@@ -230,7 +230,7 @@ def _dated(page: NumberedPage[str], facts: Mapping[str, TagFacts]) -> list[Block
     ages = {name: facts[name].created_at for name in rows}
     lines = [f"{code(name)}   {when(at) if at else 'unknown'}" for name, at in ages.items()]
     of_page = "The newest of this page first. " if page.total > page.size else "The newest first. "
-    blocks = [section("\n".join(lines)), context(f"{of_page}It is what each image says of itself.")]
+    blocks = [section("\n".join(lines)), context(f"{of_page}Dates are what each image says about itself.")]
     # Plain: a registry's own sentence may stand in it.
     trouble = next((facts[name].trouble for name, at in ages.items() if not at), "")
     return [*blocks, *([context(f"Unknown: {escape(trouble)}")] if trouble else [])]

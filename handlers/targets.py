@@ -65,7 +65,7 @@ class _TargetsPlace:
 def register(routes: Routes) -> None:
     """Add the verb and the page buttons."""
     summary = "every project, environment and image"
-    more = "`rename` is for admins; it merges two targets when the new name is one already."
+    more = "`rename` is for admins; if the new name already exists, it merges the two targets."
     usage = "[project|environment|image] [words] | rename project|environment|image OLD NEW"
     routes.verb(Verb("targets", targets, usage, "project web", summary, ("target",), more=more))
     routes.action(_PREVIOUS, turn, does=Action.SEE)
@@ -161,7 +161,7 @@ def _page_of(place: _TargetsPlace, services: Services, actor: Actor) -> Message:
 def _listed(page: TargetPage, place: _TargetsPlace) -> Message:
     """A page of targets under their kinds."""
     if not page.total:
-        text = "No target fits." if place.words or place.kind else "Nothing depends on anything yet."
+        text = "No target matches." if place.words or place.kind else "Nothing depends on anything yet."
         return message(text, [section(text)])
     title = f"Targets: {page.total}"
     blocks: list[Block] = [header(title)]

@@ -94,7 +94,7 @@ class _TokenRow:
 def register(routes: Routes) -> None:
     """Add the verb and the Revoke button."""
     usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
-    summary = "what a pipeline shows to get logins"
+    summary = "what a pipeline presents to get logins"
     opens = {"create": ask}
     routes.verb(
         Verb(
@@ -283,9 +283,9 @@ def _listed(page: TokenPage, asked: _TokenRow, actor: Actor) -> Message:
 def _nothing_to_list(words: str) -> Message:
     """Say that there is none, or none that fits."""
     if words:
-        people = " A person is found by *Copy member ID* in their profile." if "@" in words else ""
-        text = f"No workflow token fits {code(words)}. `/integrations token list` shows all.{people}"
-        return message("No workflow token fits.", [section(text)])
+        people = " To find a person, use *Copy member ID* in their profile." if "@" in words else ""
+        text = f"No workflow token matches {code(words)}. `/integrations token list` shows all.{people}"
+        return message("No workflow token matches.", [section(text)])
     text = "There is no workflow token yet. `/integrations token create project web-shop` makes one."
     return message("No workflow token yet.", [section(text)])
 
@@ -336,6 +336,6 @@ def reminder(token: WorkflowToken) -> dict[str, Any]:
     target = token.target.in_words
     ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
     make = code(f"/integrations token create {token.target.as_typed}")
-    advice = f"Make its successor with {make} and put it into the CI system before then."
+    advice = f"Make a replacement with {make} and put it into the CI system before then."
     text = f"Workflow token {token.id} ends soon."
     return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}

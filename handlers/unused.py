@@ -30,7 +30,7 @@ from handlers.routes import Routes, Verb, Words
 def register(routes: Routes) -> None:
     """Add the verb."""
     routes.verb(
-        Verb("unused", unused, "[days]", "30", "what nothing has used in 90 days, or so many"),
+        Verb("unused", unused, "[days]", "30", "what nothing has used in 90 days, or as many as you say"),
         does=Action.SEE,
     )
 

@@ -67,7 +67,7 @@ def _form(rules: WorkspaceRules, channel: str) -> View:
     news = f"News goes to <#{channel}>" if channel else "News goes to no channel"
     limit = text_input(VALUE, str(rules.rate_limit), "30", max_length=7)
     blocks = [
-        *_people("admins", "Admins", rules.admins, "Beside the admins and owners of this Slack workspace."),
+        *_people("admins", "Admins", rules.admins, "In addition to this workspace's admins and owners."),
         *_people("editors", "Editors", rules.editors, "Who may add and change; nobody = every full member."),
         labelled("Commands and presses a minute", limit, "rate_limit", hint="For each person."),
         access_menu(linked_only=rules.default_linked_only),

@@ -231,7 +231,7 @@ class TokenHeld(NotPermitted):
     def __init__(self, person: str) -> None:
         super().__init__(
             f"The person who made this workflow token, {person}, has left, so it fetches nothing.",
-            f"Ask a workspace admin: /integrations give all of {person} to @person lets it go on.",
+            f"Ask a workspace admin: /integrations give all of {person} to @person keeps it working.",
         )
         self.person = person
 
@@ -293,7 +293,7 @@ class Ambiguous(Conflict):
             f"Several integrations could answer for {server.address}: {quoted(names)}.",
             f"{'Unlink all but one' if are_linked else 'Link one'}: /integrations "
             f"{'unlink' if are_linked else 'link'} NAME {_typed(target)}; "
-            "or tick one as the default: /integrations edit NAME",
+            "or make one the default: /integrations edit NAME",
         )
         self.names = names
 

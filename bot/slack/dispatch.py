@@ -150,7 +150,7 @@ class Dispatch:
         require(self._services.ports, actor, Action.SEE)
         listener = self._routes.actions.get(press.action_id)
         if listener is None:
-            raise InvalidInput("This button is too old.", "Type /integrations to see the present state.")
+            raise InvalidInput("This button is too old.", "Type /integrations to see the current state.")
         is_home = isinstance(surface, HomeSurface)
         show_home = partial(self._publish_home, actor) if is_home else None
         available = {**self._given(actor), "press": press, "surface": surface, "show_home": show_home}

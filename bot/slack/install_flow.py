@@ -164,7 +164,7 @@ _FAILED = {
     "bad_redirect_uri": _BAD_REDIRECT,
     "redirect_uri_mismatch": _BAD_REDIRECT,
 }
-_OTHER = ("Slack did not install the app.", "Begin again; if it stays, tell the operator.")
+_OTHER = ("Slack did not install the app.", "Begin again; if this happens again, tell the operator.")
 
 
 class InstallPages:

@@ -35,9 +35,9 @@ def asking_page(scopes: tuple[str, ...], optional_scopes: tuple[str, ...]) -> st
         "<p>Quaymaster keeps your team's container-registry integrations: who can log in to which registry, "
         "and what depends on that login.</p>"
         f"<h2>What it may do in your workspace, and why</h2><dl>{needed}</dl>{further}"
-        "<p>It reads no messages but one on which you choose its shortcut. Credentials are sealed when they "
+        "<p>It reads no messages except one where you use its shortcut. Credentials are sealed when they "
         "are stored. When you remove the app, what it keeps for your workspace is deleted after 30 days; if "
-        "you install it again before, you find it all.</p>"
+        "you install it again before then, everything is still there.</p>"
         '<form method="post"><button>Add to Slack</button></form>',
     )
 

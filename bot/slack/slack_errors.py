@@ -110,7 +110,7 @@ def _row_of(error: SlackApiError, code: str) -> _Row:
         return _ITS_OWN_FAULT
     if code == "invalid_arguments" and "trigger" in _details(error):
         return _LATE
-    unknown = f"Slack did not take this ({code}).", "Try again; if it stays, give the operator that word."
+    unknown = f"Slack did not take this ({code}).", "Try again; if this recurs, give the operator that code."
     return _BY_CODE.get(code, (QuaymasterError, *unknown))
 
 

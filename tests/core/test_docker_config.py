@@ -206,7 +206,7 @@ PROBLEMS = [
     ({"auth": 7}, "Its “auth” is not text."),
     ({"auth": "%%%"}, "Its “auth” is not base64."),
     ({"auth": AUTH[:-3]}, "Its “auth” was cut: the end of its base64 is missing."),
-    ({"auth": "//8="}, "base64 of something else than UTF-8 text"),
+    ({"auth": "//8="}, "base64 of something other than UTF-8 text"),
     ({"auth": b64("no colon")}, "without a colon"),
     ({"auth": b64(":x")}, "It has no user name."),
     ({"auth": b64("x:")}, "It has no password."),

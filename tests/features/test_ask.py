@@ -218,7 +218,7 @@ def test_link_of_a_colleague_ends_with_the_right_of_who_asked(office, visitor):
     office.change_person(MEMBER, deleted=True)
     status, answer = visitor.enter(link, password=NEW)
 
-    assert (status, answer["message"]) == (410, "Who asked you for this has left the workspace.")
+    assert (status, answer["message"]) == (410, "The person who asked you for this has left.")
     assert password(office) == TYPED["password"]
 
 

@@ -39,7 +39,7 @@ def test_form_says_how_many_use_it(linked):
     shown = linked.command("edit my_registry")
 
     assert "3 targets depend on this and get what you save from then on." in shown.text
-    assert "those that use the old one must be changed." in shown.text
+    assert "update those that use the old one." in shown.text
     assert "Nothing depends on it yet." not in shown.text
 
 
@@ -57,7 +57,7 @@ def test_new_name_or_server_says_how_many_targets_ask_by_the_old(linked, typed, 
 
     assert " is saved." in shown.text
     assert (
-        f"3 targets depend on it. Pipelines of theirs that ask by the old {said} do not find it" in shown.text
+        f"3 targets depend on it. Their pipelines that ask for it by the old {said} will not find it" in shown.text
     )
 
 

@@ -248,5 +248,5 @@ def test_linked_only_is_linked_by_its_owner(free, user, is_linked):
     shown = free.command("link my_registry project evil", user)
 
     dependency = free.store.read(ACME).dependencies.get(free.find("my_registry").id, EVIL)
-    assert ("This is a note" not in shown.text) is is_linked
+    assert ("This link is only a note" not in shown.text) is is_linked
     assert (dependency.granted_by == user) is is_linked

@@ -110,7 +110,7 @@ def test_link_by_another_is_a_note_until_the_owner_allows_it(free):
     free.press("Allow", on=free.seen(MEMBER))
     deliver(free)
 
-    assert "This is a note" in noted.text
+    assert "This link is only a note" in noted.text
     assert dependency(free).granted_by == MEMBER
     assert "allowed `project web-shop` to fetch *my_registry*" in free.seen(COLLEAGUE).text
     assert fetch(free, text).integration.name == "my_registry"
@@ -253,7 +253,7 @@ def test_link_that_changes_a_login_asks_first(free):
     uses = len(free.store.read(ACME).dependencies.of_target(WEB_SHOP))
     free.press("Link", on=shown)
 
-    assert "gets the login of *my_registry* now" in shown.text
+    assert "now gets the login of *my_registry*" in shown.text
     assert uses == 1
     assert len(free.store.read(ACME).dependencies.of_target(WEB_SHOP)) == 2
 
@@ -269,7 +269,7 @@ def test_link_that_takes_a_login_away_asks_its_owner(free):
     free.press("Allow", on=request)
     mine = free.store.read(ACME).dependencies.get(free.find("mine").id, WEB_SHOP)
 
-    assert "This is a note, because its login would change" in shown.text
+    assert "This link is only a note, because the target's login would change" in shown.text
     assert "*my_registry*" in before
     assert mine.granted_by == MEMBER
 
@@ -335,8 +335,8 @@ def test_closed_registry_opens_nothing_to_others(free, registry):
         free.command(typed, COLLEAGUE) for typed in ("tags my_registry a/b", "test my_registry a/b")
     ]
 
-    assert "its owner and admins look into it" in tags.text
-    assert "its owner and admins look into it" in tested.text
+    assert "only its owner and admins may do this" in tags.text
+    assert "only its owner and admins may do this" in tested.text
     assert registry.checked == []
 
 

@@ -122,7 +122,7 @@ def test_import_beside_another_warns(team, paste):
     shown = team.submit()
 
     assert f"`registry.example.com`: {UNDECIDED}" in shown.text
-    assert "`/integrations edit NAME` has the tick" in shown.text
+    assert "`/integrations edit NAME` has the checkbox" in shown.text
 
 
 @pytest.mark.parametrize("ticks", [{"is_default": True}, {"linked_only": True}])

@@ -27,7 +27,7 @@ UNREADABLE = [
     ("registry.example.com", {**auth(), "identitytoken": "t"}, "holds an identity token"),
     ("registry.example.com", {"auth": "not base64!"}, "“auth” is not base64."),
     ("registry.example.com", {"auth": "YTpi\u00e9"}, "“auth” is not base64."),
-    ("registry.example.com", {"auth": "//8="}, "base64 of something else than UTF-8"),
+    ("registry.example.com", {"auth": "//8="}, "base64 of something other than UTF-8"),
     ("registry.example.com", auth(username=""), "It has no user name."),
     ("registry.example.com", auth(password=""), "It has no password."),
     ("registry.example.com", auth(password="\0\0"), "It has no password."),

@@ -120,7 +120,7 @@ def test_key_made_by_hand_is_not_ended(make_office, iam):
     shown = team.press("End it there", on=team.command("rotate my_registry"))
     said = team.press("Forget it here", on=shown)
 
-    assert "nothing that may have come of it" in shown.text
+    assert "no leftover credential" in shown.text
     assert "none was made" in said.text
     assert by_hand in set(iam.keys())
     assert team.find("my_registry").prepared is None
@@ -138,7 +138,7 @@ def test_nothing_is_ended_that_was_not_shown(make_office, iam):
     iam.made_at(by_hand, team.slack.clock.now())
     said = team.press("Delete there", on=shown)
 
-    assert "Something else is at the registry now" in said.text
+    assert "What is at the registry is no longer what you were shown" in said.text
     assert by_hand in set(iam.keys())
     assert team.find("my_registry").prepared is not None
 

@@ -151,7 +151,7 @@ def test_roll_back_stops_the_clock(office, iam):
     said = office.press("Roll back", on=office.command("rotate my_registry"))
     pass_minutes(office, 3)
 
-    assert "not rotated by the clock any more" in said.text
+    assert "rotation schedule is off" in said.text
     assert office.find("my_registry").former is None
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
 

@@ -398,7 +398,7 @@ def test_retire_asks_first_while_somebody_has_the_former(office, tokens):
     fetch(office, tokens[1])
     now = office.command("rotate my_registry").button("Retire").element
 
-    assert "It is not known that environment staging uses the new one." in asked
+    assert "It is not known whether environment staging uses the new one." in asked
     assert len(asked) <= 300
     assert "confirm" not in now
 

@@ -129,7 +129,7 @@ def test_mute_and_unmute(free):
 
     assert "*Muted:*  until <!date^" in muted.text
     assert "Mute 24 h" not in muted.buttons
-    assert "is not muted any more" in done.text
+    assert "is no longer muted" in done.text
     assert "*Muted:*" not in free.command("show my_registry").text
     assert [one for _, one, _ in free.events()].count("integration.mute") == 2
 

@@ -187,7 +187,7 @@ def test_words_that_fit_nothing(team, made):
     shown = team.command("token list `other`")
 
     assert made.place == "message"
-    assert "No workflow token fits `ˋotherˋ`. `/integrations token list` shows all." in shown.text
+    assert "No workflow token matches `ˋotherˋ`. `/integrations token list` shows all." in shown.text
 
 
 def test_person_is_found_by_their_id(team, made):

@@ -77,7 +77,7 @@ def test_owner_lets_a_token_in_that_was_kept_out(closed):
     told, allowed = allow(closed)
 
     assert f"<@{MEMBER}> made the workflow token `{token_id}` for `project web-shop`" in told.text
-    assert "It fetches this login when you allow that." in told.text
+    assert "The token may fetch this login once you allow that." in told.text
     assert f"These workflow tokens fetch it from now on: `{token_id}`" in allowed.text
     assert fetch(closed, made) == "closed"
     assert closed.events()[1][:2] == (COLLEAGUE, "dependency.allow")

@@ -134,7 +134,7 @@ def test_old_name_says_the_new_one(place, token):
 
     assert {answer.error for answer in [*asked, tags]} == {(404, "not_found")}
     assert {answer.json["hint"] for answer in [*asked, tags]} == {
-        "It is called “third” since 2026-03-02 10:00 UTC."
+        "It has been called “third” since 2026-03-02 10:00 UTC."
     }
     assert asked[0].json["message"] == "There is no integration with this name."
 

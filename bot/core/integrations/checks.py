@@ -80,7 +80,7 @@ def ask_about_former(ports: Ports, actor: Actor, integration: Integration) -> Ch
 def _refuse_closed(ports: Ports, actor: Actor, action: Action, integration: Integration) -> None:
     """What is for linked targets only opens nothing to others through the product either."""
     if integration.linked_only and not may(actor, Action.LINK, integration.owner):
-        message = f"“{integration.name}” is for linked targets only: its owner and admins look into it."
+        message = f"“{integration.name}” is for linked targets only: only its owner and admins may do this."
         error = NotPermitted(message, "Ask its owner.", (integration.owner, *actor.admins))
         refuse(ports, actor, action, error, integration)
 

@@ -260,7 +260,7 @@ def _login_of_auth(auth: object) -> tuple[PastedLogin, tuple[str, ...]]:
     try:
         text = data.removeprefix(b"\xef\xbb\xbf").decode()
     except UnicodeDecodeError:
-        raise InvalidInput("Its “auth” is base64 of something else than UTF-8 text.", _BY_FORM) from None
+        raise InvalidInput("Its “auth” is base64 of something other than UTF-8 text.", _BY_FORM) from None
     username, colon, password = text.partition(":")
     if not colon:
         raise InvalidInput("Its “auth” is base64 of a text without a colon after the user name.", _BY_FORM)

@@ -331,7 +331,7 @@ def _refuse_foreign_default(reading: Reading, actor: Actor, former: Integration,
         if not may(actor, Action.EDIT, used.owner):
             reason = (
                 f"Targets that nobody linked use “{used.name}” at this server and would get this login: ask "
-                "its owner or an admin."
+                "the owner of that integration or an admin."
             )
             raise InvalidFields({"name": reason})
 

@@ -185,7 +185,7 @@ def rotate_every(ports: Ports, actor: Actor, name: str, days: int) -> Integratio
     require(ports, actor, Action.SEE)
     found = permitted(ports, actor, present_named(ports.store.read(actor.workspace), name).id)
     if not 0 <= days <= _MOST_DAYS:
-        raise InvalidInput(f"{days} days is no time to rotate after.", f"Type 0 to {_MOST_DAYS}; 0 ends it.")
+        raise InvalidInput(f"{days} is not a valid number of days.", f"Type 0 to {_MOST_DAYS}; 0 ends it.")
     if days and found.management is None:
         raise InvalidInput(
             f"Quaymaster cannot make credentials for “{name}” yet.",

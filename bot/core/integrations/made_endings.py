@@ -83,7 +83,7 @@ def settle(ports: Ports, actor: Actor, integration_id: str, digest: str) -> tupl
     found = left.integration
     if left.digest != digest:
         raise InvalidInput(
-            "Something else is at the registry now than what you were shown, so nothing was ended.",
+            "What is at the registry is no longer what you were shown, so nothing was ended.",
             f"Look again: /integrations rotate {found.name}",
         )
     if found.made_as in [one.made_as for one in left.rows]:

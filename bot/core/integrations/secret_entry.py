@@ -231,7 +231,7 @@ def enter_secret(
         raise LinkRefused("You are no longer a member of this workspace.", "Ask one of its admins.")
     actor = person if link.asked_by == link.person else replace(actor_of(link.asked_by), at=person.at)
     if actor.role is Role.NOBODY:
-        raise LinkRefused("Who asked you for this has left the workspace.", "Ask one of its admins.")
+        raise LinkRefused("The person who asked you for this has left.", "Ask a workspace admin.")
     try:
         return _save(ports, kinds, actor, link, entered, _use_up(person, link))
     except (Changed, InvalidFields):

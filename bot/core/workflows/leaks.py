@@ -126,7 +126,7 @@ def _require(ports: Ports, actor: Actor, leak: Leak) -> None:
     require(ports, actor, Action.SEE)
     if not may(actor, Action.REVOKE_ALL, leak.person):
         message = (
-            "Only a workspace admin may revoke everything of somebody else, of a target or of an integration."
+            "Only a workspace admin may revoke everything for somebody else, a target or an integration."
         )
         hint = "Ask an admin. You can revoke what is yours: /integrations revoke everything @you"
         refuse(ports, actor, Action.REVOKE_ALL, NotPermitted(message, hint, actor.admins), person=leak.person)

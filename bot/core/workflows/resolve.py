@@ -291,7 +291,7 @@ def _new_name(reading: Reading, old_name: str, token: WorkflowToken, since: int)
         return ""
     if obstacle(candidate_of(reading, found, token.target), token.target, token):
         return ""
-    return f"It is called “{found.name}” since {renaming.at:%Y-%m-%d %H:%M} UTC."
+    return f"It has been called “{found.name}” since {renaming.at:%Y-%m-%d %H:%M} UTC."
 
 
 def _last_renaming(reading: Reading, old_name: str, since: int) -> Event | None:

@@ -168,7 +168,7 @@ def revoke_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
     facts: dict[str, Any] = {"token_id": known.id, "target": known.target}
     if not may(actor, Action.REVOKE_TOKEN, known.created_by):
         people = (known.created_by, *actor.admins)
-        message = "You may look, but not revoke other people's tokens."
+        message = "You may see other people's tokens, but not revoke them."
         error = NotPermitted(message, "Ask its creator or a workspace admin.", people)
         refuse(ports, actor, Action.REVOKE_TOKEN, error, **facts)
     with ports.store.change(actor.workspace) as change:
