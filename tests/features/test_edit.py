@@ -57,7 +57,8 @@ def test_new_name_or_server_says_how_many_targets_ask_by_the_old(linked, typed, 
 
     assert " is saved." in shown.text
     assert (
-        f"3 targets depend on it. Their pipelines that ask for it by the old {said} will not find it" in shown.text
+        f"3 targets depend on it. Their pipelines that ask for it by the old {said} will not find it"
+        in shown.text
     )
 
 

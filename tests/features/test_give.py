@@ -296,7 +296,7 @@ def test_preview_says_what_tokens_lose(office):
 
     assert (
         f"workflow token `{text[3:11]}` for `project web-shop`: it will not fetch *my_registry* until "
-        "somebody links that: `/integrations link my_registry project web-shop`" in shown.text
+        "somebody links it: `/integrations link my_registry project web-shop`" in shown.text
     )
     assert f"<@{MEMBER}> may have copied the text of these tokens." in shown.text
 

@@ -121,7 +121,7 @@ def test_key_made_by_hand_is_not_ended(make_office, iam):
     said = team.press("Forget it here", on=shown)
 
     assert "no leftover credential" in shown.text
-    assert "none was made" in said.text
+    assert "no credential was made" in said.text
     assert by_hand in set(iam.keys())
     assert team.find("my_registry").prepared is None
 
