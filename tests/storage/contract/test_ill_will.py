@@ -13,7 +13,7 @@ from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration
 from bot.core.integrations.target_renaming import rename_target
 from bot.core.kinds import read_draft
-from bot.core.model import Actor, Integration, Role, Server, Target, TargetKind
+from bot.core.model import Actor, Dependency, Integration, Role, Server, Target, TargetKind
 from bot.core.ports import Ports
 from bot.core.ports.store import Store
 from bot.core.queries import HistoryQuery
@@ -307,3 +307,15 @@ def test_owner_and_noter_hear_which_tokens_were_let_in(team: Team) -> None:
     told = {one.to: one.event.detail for one in team.told("dependency.allow")}
 
     assert told == dict.fromkeys((OLGA.user_id, MALLORY.user_id), f"tokens {spy[3:11]}")
+
+
+def test_note_of_before_leaves_its_use_too(team: Team) -> None:
+    """Of a note that was fetched before Quaymaster kept by whom, the use stays as well."""
+    ci = team.add(OLGA, "ci")
+    with team.ports.store.change(T1) as change:
+        change.put(Dependency(ci.id, PROD, MALLORY.user_id, NOON, last_used_at=NOON))
+    left = unlink_target(team.ports, MALLORY, ci.id, PROD)
+
+    assert left
+    assert (left.added_by, left.added_at, left.is_note) == ("", NOON, False)
+    assert team.uses(ci) == 1
