@@ -133,7 +133,7 @@ PRIVATE = Kind(
 
 _TRUSTED = Kind(
     "trusted",
-    "Docker Trusted Registry",
+    "Docker Trusted Registry / Mirantis Secure Registry",
     "Docker",
     (
         named(URL, "URL", example="https://dtr.example.com"),

@@ -90,7 +90,7 @@ def test_changed_type_keeps_what_was_typed(team):
     """Choosing another type redraws the fields in the same form, and what was typed is still saved."""
     opened = team.command("add private")
     team.fill({**FORM, "Email": "ci@example.com"})
-    redrawn = team.pick("Docker Trusted Registry")
+    redrawn = team.pick("Docker Trusted Registry / Mirantis Secure Registry")
     team.submit()
     stored = team.find("my_registry")
 

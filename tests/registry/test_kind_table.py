@@ -15,7 +15,7 @@ from tests.registry.test_kind_fields import KEY
 LABELS = {
     "docker-hub": "Docker Hub",
     "private": "Private Docker Registry",
-    "trusted": "Docker Trusted Registry",
+    "trusted": "Docker Trusted Registry / Mirantis Secure Registry",
     "ecr": "Amazon ECR",
     "ecr-public": "Amazon ECR Public",
     "gcr": "Google GCR / Artifact Registry",
