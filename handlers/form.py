@@ -39,7 +39,7 @@ MAKE_DEFAULT = "form.default"
 VALUE = "value"
 """The action id of every input that only holds a value."""
 LOGIN = "form.login"
-"""That of an input that says which server or user, where Enter looks for others of the same login."""
+"""The action id of an input for server or user: Enter in it looks for others of the same login."""
 
 VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
 _KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."

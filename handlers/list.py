@@ -220,7 +220,7 @@ def _show(state: State, surface: Surface, services: Services, actor: Actor, show
 
 
 def _typed_state(services: Services, words: tuple[str, ...]) -> State:
-    """Read typed words: the first group and the first person choose those, the others narrow the list."""
+    """Read typed words: the first group and person count, further persons do not; other words narrow."""
     groups = {**_group_words(services), "all": _ALL}
     group = next((groups[word.lower()] for word in words if word.lower() in groups), _ALL)
     owner = next(filter(None, map(_owner_of, words)), "")

@@ -72,7 +72,7 @@ _MEANINGS = {
 
 
 def register(routes: Routes) -> None:
-    """Add the verb and the Mute button."""
+    """Add the verb, the form that chooses the channel, and the buttons Mute and Unmute."""
     summary = "tells a channel about changes and broken logins (admins)"
     verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",), {"": ask})
     routes.verb(verb, waits=True)
@@ -105,7 +105,8 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     try:
         channel = _greet(services, actor, f"<#{chosen}>") if chosen else ""
     except InvalidInput as error:
-        raise InvalidFields({_WHERE: f"{error.message} {error.hint}".replace("`", "")}) from error
+        reason = "I cannot post there. Invite Quaymaster to the channel first: /invite @Quaymaster"
+        raise InvalidFields({_WHERE: reason}) from error
     choose_channel(services.ports, actor, channel)
     ack(response_action="update", view=as_modal(_chosen(channel)))
 

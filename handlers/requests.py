@@ -98,9 +98,9 @@ def _linked(event: Event) -> tuple[str, list[Block]]:
 
 
 def _allowed(event: Event) -> tuple[str, list[Block]]:
-    let_in = f" That lets in: {code(event.detail)}." if event.detail else ""
+    more = f" That lets in: {code(event.detail)}." if event.detail else ""
     return (
-        f":white_check_mark: {_who(event)} allowed {_target(event)} to fetch {bold(event.name)}.{let_in}",
+        f":white_check_mark: {_who(event)} allowed {_target(event)} to fetch {bold(event.name)}.{more}",
         [],
     )
 

@@ -61,7 +61,7 @@ _UNLINK = "show.unlink"
 
 
 def register(routes: Routes) -> None:
-    """Add the verb and the row's menu entry."""
+    """Add the verb, the row's button, Unlink and Share."""
     opens = {"": open_picker("Show", OPEN)}
     summary = "everything but the secret, and what you can do with the integration"
     routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)

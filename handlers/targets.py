@@ -63,7 +63,7 @@ class _TargetsPlace:
 
 
 def register(routes: Routes) -> None:
-    """Add the verb and the page buttons."""
+    """Add the verb, the page buttons and those of the merge."""
     summary = "every project, environment and image"
     more = "`rename` is for admins; if the new name already exists, it merges the two targets."
     usage = "[project|environment|image] [words] | rename project|environment|image OLD NEW"

@@ -2,7 +2,7 @@
 
 Each place gets the same word instead. An entry of the history that had the text is written again, and so each
 entry after it gets another hash and seal; the last one says so. Nothing of the former hashes is kept: they
-would tell whoever guesses the text that it was right.
+would tell a person who guesses the text that it was right.
 """
 
 import re
@@ -104,7 +104,7 @@ class _Blanking:
 
     def _integration(self, one: Integration) -> Integration:
         check = self._texts(one.check, ("reason",)) if one.check else None
-        found: Integration = self._texts(replace(one, check=check), ("name", "note"))
+        found: Integration = self._texts(replace(one, check=check), ("name", "note", "rotation_trouble"))
         return found
 
     def _bar(self, one: Bar) -> Bar:
@@ -139,7 +139,7 @@ def copy_blanked(source: _Kept, target: _Kept, keyring: Keyring, text: str, at: 
     text = visible(text).strip()
     if len(text) < _SHORTEST:
         raise InvalidInput(
-            f"The text has less than {_SHORTEST} characters: too much would contain it.", "Type all of it."
+            f"The text has fewer than {_SHORTEST} characters: too much would contain it.", "Type all of it."
         )
     _require_whole(source, keyring)
     require_empty(target)

@@ -64,7 +64,7 @@ class Action(StrEnum):
     """An integration or a workflow token got another owner."""
     GIVE_ALL = "owner.give_all"
     ORPHAN = "integration.orphan"
-    """Its owner was deactivated."""
+    """Its owner is no longer a full member."""
     CONFIGURE = "workspace.configure"
     """The admins of a workspace chose its rules."""
     NOTIFY = "news.channel"

@@ -280,7 +280,7 @@ class Integration:
     identity: Sealed | None = field(default=None, compare=False, repr=False)
     """``username`` and ``options`` as the store keeps them; the store alone reads and writes it."""
     orphaned_at: datetime | None = None
-    """When it was noticed that its owner was deactivated."""
+    """When it was noticed that its owner is no longer a full member."""
     credential_number: int = 1
     """Which credential is the current one: rises with each rotation and each roll back."""
     former: FormerCredential | None = None
@@ -319,8 +319,10 @@ class Integration:
         """The first day that anything of its login is known to end."""
         check = self.check
         times = (
-            *(self.secret_ends, self.registry_ends),
-            *(check and check.certificate_ends, check and check.ca_ends),
+            self.secret_ends,
+            self.registry_ends,
+            check and check.certificate_ends,
+            check and check.ca_ends,
         )
         days = [at.date() for at in times if at]
         return min([*days, self.ends_on] if self.ends_on else days, default=None)

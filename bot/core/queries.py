@@ -26,7 +26,7 @@ class Mark(StrEnum):
     ROTATING = "rotating"
     """It keeps a former credential beside the current one, or the next one is being made."""
     ORPHANED = "orphaned"
-    """Its owner was deactivated."""
+    """Its owner is no longer a full member."""
 
 
 ENDING_WITHIN = timedelta(days=30)

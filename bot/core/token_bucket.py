@@ -13,7 +13,7 @@ class Counter(Protocol):
     """Counts what was taken, alone or together with the counters of other processes."""
 
     def taken(self) -> Mapping[str, float]:
-        """Give what was taken since the last time: by bucket, how many seconds it takes to come back."""
+        """Return what was taken since the last time: by bucket, how many seconds it takes to come back."""
 
     def learn(self, debts: Mapping[str, float]) -> None:
         """Know of what was taken anywhere: by bucket, in how many seconds everything will be back."""
@@ -64,7 +64,7 @@ class Buckets:
         return 0.0
 
     def taken(self) -> Mapping[Hashable, float]:
-        """Give what was taken since the last time, in seconds by key; nothing the first time."""
+        """Return what was taken since the last time, in seconds by key; nothing the first time."""
         taken, self._taken = self._taken, {}
         return taken or {}
 

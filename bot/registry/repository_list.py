@@ -1,7 +1,7 @@
 """Read the names of a registry's repositories, page by page, where it gives them.
 
 1. Ask for ``/v2/_catalog``, without ``n``: what a registry gives of its own accord is a page.
-2. A refusal is no refusal of the login: most registries show this list to administrators, or to nobody.
+2. A refused list is not a refused login: most registries show this list to administrators, or to nobody.
 3. Follow the pages as for tags, and stop at the caps.
 
 Source: distribution/distribution, ``docs/content/spec/api.md``, "Listing Repositories".

@@ -64,7 +64,7 @@ class TagFactsReader:
                 found[tag] = TagFacts(trouble=stopped.message) if stopped else self._facts_of(tag)
             except RegistryFailure as failure:
                 found[tag] = TagFacts(trouble=failure.message)
-                # Whoever is asked too often is not asked on for the others.
+                # A registry that was asked too often is not asked about the others.
                 stopped = failure if isinstance(failure, TooManyRequests) else None
         return found
 
@@ -97,7 +97,7 @@ class TagFactsReader:
     def _by_digest(self, place: str, digest: object) -> Mapping[str, Any]:
         """Read what a digest names, and check that it is that."""
         if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
-            raise self._odd("names a digest that is none")
+            raise self._odd("names an invalid digest")
         ask = partial(self._asked, f"/v2/{self._repository}/{place}/{digest}")
         answer = ask(accept=_MANIFESTS) if place == "manifests" else ask(accept="*/*", may_leave=True)
         algorithm, _, expected = digest.partition(":")
@@ -138,7 +138,7 @@ def _entries_of(index: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _manifest_of(index: Mapping[str, Any]) -> object:
-    """The digest of the manifest that is read for an index; ``None`` when this is no index."""
+    """The digest of the manifest that is read for an index; ``None`` when this is not an index."""
     entries = _entries_of(index)
     chosen = next((one for one in entries if _platform_of(one)[:2] == _WANTED), None)
     return (chosen or entries[0]).get("digest", "") if entries else None

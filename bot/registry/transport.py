@@ -95,7 +95,7 @@ class Wire:
         may_leave: bool = False,
     ) -> Answer:
         """
-        GET, following redirects by hand: at most three, and none to another origin.
+        GET, following redirects by hand: at most three, and to another origin only if it ``may_leave``.
 
         A server that asks to come back shortly is asked once more, when half of the time left allows it.
 

@@ -1,7 +1,7 @@
 """The processes that serve from one database: each says every few seconds which keys it knows.
 
 A key is changed on all of them one after the other, so at any moment each must be able to open what the
-others seal. Whoever starts with keys that do not fit those of a process that runs is refused.
+others seal. A process that starts with keys that do not fit those of a running one is refused.
 """
 
 import logging
@@ -65,7 +65,7 @@ class Replicas:
             self._thread.start()
 
     def close(self) -> None:
-        """Say that this process serves no more."""
+        """Leave the processes that serve."""
         self._closed.set()
         if self._thread is None:
             return

@@ -1,7 +1,7 @@
 """What people and workflows have asked for, counted by all processes together.
 
 A request is counted in memory, so it waits for nobody. What was counted goes to the database a few times a
-second, in one statement, whose answer is what all processes have counted. So whoever asks several of them
+second, in one statement, whose answer is what all processes have counted. A person who asks several of them
 gets ahead by what the others answer within a quarter of a second, and owes it afterwards.
 """
 

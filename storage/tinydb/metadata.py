@@ -162,10 +162,18 @@ class Metadata:
         with self._lock:
             self._write({INSTALLATIONS: {holder: row}}, is_alone=True)
 
-    def forget(self, key: str) -> None:
-        """Forget a workspace whose files are gone on purpose."""
+    def forget(self, key: str, *, is_leaving: bool = False) -> None:
+        """Forget a workspace whose files are gone on purpose, or, while it is leaving, are about to be."""
         with self._lock:
-            self._write({_WORKSPACES: {key: self._gone(key)}, _MARKS: {key: None}})
+            gone = self._gone(key)
+            if gone and is_leaving:
+                gone = {**gone, "is_leaving": True}
+            self._write({_WORKSPACES: {key: gone}, _MARKS: {key: None}})
+
+    def leaving(self) -> tuple[str, ...]:
+        """The keys of workspaces that were being forgotten when the process ended."""
+        rows = self._database.rows(_WORKSPACES)
+        return tuple(str(row.doc_id) for row in rows if row.get("is_leaving"))
 
     def _is_gone(self, key: str) -> bool:
         row = self._database.rows(_WORKSPACES).row(key)
@@ -176,6 +184,8 @@ class Metadata:
         sequence, _ = self.place_of(key)
         if not sequence:
             return None
+        if self._is_gone(key):
+            return {"sequence": sequence, "entries": 0, "is_gone": True}
         return {"sequence": sequence + _MOST_UNKNOWN, "entries": 0, "is_gone": True}
 
     def write_again(self) -> None:

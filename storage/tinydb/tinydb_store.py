@@ -221,17 +221,23 @@ class TinyDBStore:
         self._metadata.write_again()
 
     def _forget(self, workspace: Workspace) -> None:
-        """Delete everything of a workspace: first what is known of it, so that a crash leaves no fault."""
+        """Delete everything of a workspace. What a crash leaves of it is deleted by the next start."""
         with self._opening:
             opened = self._opened(workspace)
             if opened is not None:
                 del self._open[opened.workspace]
                 for token_id in opened.snapshot.tokens:
                     self._holders.pop(token_id, None)
-            self._metadata.forget(workspace.key)
-            self._shared.volume.remove(workspace_path(self._shared.volume.directory, workspace.key))
-            for archived in sorted((self._shared.volume.directory / "audit").glob(f"{workspace.key}-*.db*")):
-                self._shared.volume.remove(archived)
+            self._metadata.forget(workspace.key, is_leaving=True)
+            self._remove_files(workspace.key)
+
+    def _remove_files(self, key: str) -> None:
+        """Remove the files of a workspace that is forgotten, and note that they are gone."""
+        volume = self._shared.volume
+        volume.remove(workspace_path(volume.directory, key))
+        for archived in sorted((volume.directory / "audit").glob(f"{key}-*.db*")):
+            volume.remove(archived)
+        self._metadata.forget(key)
 
     def _workspace(self, workspace: Workspace) -> OpenWorkspace:
         with self._opening:
@@ -270,6 +276,8 @@ class TinyDBStore:
         self._metadata = Metadata(volume, sealer)
         self.installations = TinyDBInstallations(self._metadata, self._forget)
         """Where the app is installed."""
+        for key in self._metadata.leaving():
+            self._remove_files(key)
         opened = {key: OpenWorkspace(self._shared, key) for key in workspace_keys(volume.directory)}
         self._open = {one.workspace: one for one in opened.values()}
         self._metadata.verify(self._keyring)

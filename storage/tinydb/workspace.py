@@ -43,7 +43,7 @@ class Shared(NamedTuple):
     sealer: Sealer
     clock: Clock
     holders: Holders
-    keep_place: Callable[["Place"], None]
+    keep_place: Callable[[Place], None]
     """Is told at once of a workspace's first write, and of each that takes a right away."""
 
 

@@ -12,6 +12,7 @@ from bot.core.ports.store import Change
 from storage.maintenance import verify
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.storage.disks import PowerCut
 from tests.storage.samples import (
     IMAGE,
     KEYRING,
@@ -19,6 +20,7 @@ from tests.storage.samples import (
     PROJECT,
     T1,
     T2,
+    QuickDisk,
     add,
     dependency,
     integration,
@@ -107,6 +109,33 @@ def forgotten(directory: Path, serving: TinyDBStore, tmp_path: Path) -> Path:
     serving.installations.forget_data(T1)
     serving.close()
     return directory
+
+
+class StoppedDisk(QuickDisk):
+    """A disk on which the process ends when a workspace's file is about to be removed."""
+
+    def remove(self, path: Path) -> None:
+        """End instead of removing a workspace's file."""
+        if path.name == "T1.db":
+            raise PowerCut
+        super().remove(path)
+
+
+def test_killed_while_it_is_forgotten(directory: Path, serving: TinyDBStore) -> None:
+    """A workspace that was being forgotten is gone after the next start, and nothing is wrong with it."""
+    serving.close()
+    stopped = TinyDBStore(directory, KEYRING, disk=StoppedDisk())
+    with pytest.raises(PowerCut):
+        stopped.installations.forget_data(T1)
+    killed(stopped)
+    is_left = (directory / "T1.db").exists()
+    again = opened(directory)
+    faults, health = again.faults, again.health()
+    again.close()
+
+    assert is_left
+    assert (faults, health) == ({}, None)
+    assert not (directory / "T1.db").exists()
 
 
 def test_forgotten_workspace_does_not_come_back(forgotten: Path, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def link_target(
         # What was granted before needs nobody's leave, and is not granted a second time by who may not.
         asks = () if known and known.granted_by else lacking
         dependency = _linked(actor, integration, target, known, granted_by)
-        # The link is shown under the name of who linked: nobody else's is put in its place.
+        # The link is shown under the name of who linked: only who may grant puts another in its place.
         if settings_url and (granted_by or dependency.added_by == actor.user_id):
             dependency = replace(dependency, settings_url=settings_url)
         was_new = known is None or known.source is Source.WORKFLOW

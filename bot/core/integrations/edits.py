@@ -253,7 +253,7 @@ def _merge_draft(actor: Actor, integration: Integration, draft: Draft) -> Integr
         ends_on=draft.ends_on,
         secret_ends=end_of_credential(draft.credential) if draft.credential else integration.secret_ends,
         trusted_realms=() if is_moved else integration.trusted_realms,
-        registry_ends=None if draft.credential else integration.registry_ends,
+        registry_ends=None if draft.credential or is_moved else integration.registry_ends,
         end_asked_at=None,
         made_as="" if draft.credential else integration.made_as,
         credential_since=actor.at if draft.credential else integration.credential_since,

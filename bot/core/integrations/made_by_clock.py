@@ -144,7 +144,8 @@ def _note(
         prepared, is_told = now.prepared, now.rotation_trouble == trouble
         if prepared:
             prepared = replace(prepared, tries=prepared.tries + 1)
-            is_told = prepared.tries != (_SOON_TRIES if prepared.sealed else 1)
+        if prepared and prepared.sealed:
+            is_told = prepared.tries != _SOON_TRIES
         change.put(replace(now, rotation_tried_at=actor.at, rotation_trouble=trouble, prepared=prepared))
         if not is_told:
             failed = refusal(actor, Action.ROTATE, now, reason=f"no new credential: {trouble}")

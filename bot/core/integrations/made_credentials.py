@@ -145,8 +145,8 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
     login = PlainLogin(minted.username, {**found.options, **minted.options}, minted.credential)
     try:
         keep_prepared(ports, actor, integration_id, login, minted.made_as, minted.ends)
-    except NotFound:
-        # The integration was deleted just then: nothing else would know of the new one.
+    except (NotFound, InvalidInput):
+        # It was deleted, or the order was forgotten, just then: nothing else would know of the new one.
         ended = replace(order, made_as=minted.made_as)
         ports.drivers.retire(ended, Ending.DELETE, deadline_s=DEADLINE_S)
         raise

@@ -12,7 +12,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from bot.core.audit import Action, event
-from bot.core.errors import DriverRefused, InvalidInput, RegistryFailure
+from bot.core.errors import (
+    Busy,
+    DriverRefused,
+    InvalidInput,
+    KeyringFailure,
+    QuaymasterError,
+    RegistryFailure,
+)
 from bot.core.integrations.credentials import asked_by, login_of, open_credential, open_former
 from bot.core.integrations.inventory import present
 from bot.core.integrations.made_credentials import DEADLINE_S, WORKS, managed_order, permitted
@@ -124,11 +131,13 @@ def retire_there(ports: Ports, actor: Actor, integration_id: str, number: int) -
     order = _order_of_former(ports, actor, found)
     _note_suspended(ports, actor, found, is_suspended=True)
     is_there = ports.drivers.retire(order, Ending.SUSPEND, deadline_s=DEADLINE_S)
-    result = _checked(ports, actor, found)
+    try:
+        result = _checked(ports, actor, found)
+    except QuaymasterError:
+        _take_suspension_back(ports, actor, found, order, is_there=is_there)
+        raise
     if result.outcome not in WORKS:
-        if is_there:
-            ports.drivers.retire(order, Ending.RESTORE, deadline_s=DEADLINE_S)
-        _note_suspended(ports, actor, found, is_suspended=False)
+        _take_suspension_back(ports, actor, found, order, is_there=is_there)
         raise InvalidInput(
             f"The credential in use does not work alone, so the former was not ended. {result.reason}",
             "Try again, or roll back.",
@@ -189,16 +198,25 @@ def _restore_former(ports: Ports, actor: Actor, found: Integration, *, is_needed
 
 def _end_rolled_back(ports: Ports, actor: Actor, back: Integration) -> str:
     """End the one that was made, once the former is known to work; give what is in the way."""
-    result = _checked(ports, actor, back)
-    if result.outcome not in WORKS:
-        return f"The former is not known to work, so the new one was not ended there. {result.reason}"
     try:
+        result = _checked(ports, actor, back)
+        if result.outcome not in WORKS:
+            return f"The former is not known to work, so the new one was not ended there. {result.reason}"
         left = find_leftovers(ports, actor, back.id)
         _delete(ports, managed_order(ports, actor, back), left.rows)
-    except RegistryFailure as failure:
+    except (RegistryFailure, Busy, KeyringFailure) as failure:
         return f"{failure.message} {failure.hint}"
     drop_prepared(ports, actor, back.id)
     return ""
+
+
+def _take_suspension_back(
+    ports: Ports, actor: Actor, found: Integration, order: Order, *, is_there: bool
+) -> None:
+    """Let the former credential work again, which was suspended to see whether the other works alone."""
+    if is_there:
+        ports.drivers.retire(order, Ending.RESTORE, deadline_s=DEADLINE_S)
+    _note_suspended(ports, actor, found, is_suspended=False)
 
 
 def _order_of_former(ports: Ports, actor: Actor, found: Integration) -> Order:

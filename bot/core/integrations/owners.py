@@ -23,7 +23,7 @@ from bot.core.queries import Filter
 from bot.core.workflows.resolve import candidate_of, obstacle
 
 GRACE = timedelta(days=7)
-"""How long somebody can take over the tokens of a deactivated person before they end."""
+"""How long somebody can take over the tokens of a person who has left before they end."""
 _AT_ONCE = 1000
 
 
@@ -36,7 +36,7 @@ class Belongings:
     tokens: tuple[WorkflowToken, ...]
     """The valid ones that they made or took over."""
     left_at: datetime | None = None
-    """When it was noticed that the person was deactivated."""
+    """When it was noticed that the person is no longer a full member; ``None`` = they are."""
     losses: Mapping[str, tuple[Integration, ...]] = field(default_factory=dict)
     """By a token's id: what its target uses, and it reaches only as long as its maker has it."""
 

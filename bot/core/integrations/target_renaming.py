@@ -8,7 +8,7 @@ from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput
 from bot.core.link_and_use import with_link, with_use, without_link
-from bot.core.model import Actor, Bar, Dependency, Integration, Source, Target, WorkflowToken
+from bot.core.model import NEVER_FETCHED, Actor, Bar, Dependency, Integration, Source, Target, WorkflowToken
 from bot.core.ports import Ports
 from bot.core.ports.store import Change, Reading
 from bot.core.workflows.resolve import candidate_of, obstacle
@@ -158,7 +158,8 @@ def _joined(known: Dependency, other: Dependency) -> Dependency:
     """One dependency of two: what a person granted, noted, and what was fetched, of either."""
     # Of two that fetched, the one that is behind counts: its pipelines go on under the new name.
     numbers = [one.credential_number for one in (known, other) if one.last_used_at]
-    kept = replace(known, credential_number=min(numbers, default=0))
+    fetched = [number for number in numbers if number != NEVER_FETCHED]
+    kept = replace(known, credential_number=min(fetched, default=min(numbers, default=0)))
     if (other.granted_by and not known.granted_by) or (other.is_note and known.source is Source.WORKFLOW):
         kept = replace(
             with_link(kept, other.added_by, other.added_at, other.source),

@@ -107,26 +107,32 @@ def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
     """
     end = time.monotonic() + _DEADLINE_S
     if not caller.candidates:
-        target = caller.token.target.as_typed
-        raise NotFound(
-            f"{target} is linked to no integration.", f"Link one: /integrations link NAME {target}"
-        )
+        raise _nothing_linked(caller)
     reading = ports.store.read(caller.workspace)
     servers = dict.fromkeys(one.integration.server for one in caller.candidates)
     chosen: list[Candidate] = []
     refused: list[NotPermitted | Ambiguous] = []
     for server in servers:
+        candidates = candidates_at(reading, server, caller.token.target)
+        if not candidates:
+            continue  # deleted, or moved, since the caller was looked up
         try:
-            candidates = candidates_at(reading, server, caller.token.target)
             chosen.append(_decide(ports, caller, candidates, server))
         except NotPermitted as error:
             refused.append(error)
         except Ambiguous as error:
             _note_refusal(ports, caller, candidates[0].integration, error.message)
             refused.append(error)
-    if not chosen:
+    if refused and not chosen:
         raise refused[0]
+    if not chosen:
+        raise _nothing_linked(caller)
     return [_hand_out(ports, caller, one, max(0.1, end - time.monotonic())) for one in chosen]
+
+
+def _nothing_linked(caller: Caller) -> NotFound:
+    target = caller.token.target.as_typed
+    return NotFound(f"{target} is linked to no integration.", f"Link one: /integrations link NAME {target}")
 
 
 def fetch_tags(ports: Ports, caller: Caller, name: str, repository: str) -> Tags:
