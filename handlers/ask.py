@@ -14,7 +14,7 @@ from bot.core.model import Actor
 from bot.services import Services
 from handlers.blocks import bold, mention, notice, section
 from handlers.form import KIND, chosen_kind, state_value
-from handlers.routes import PERSON, Form, Press, Routes, Verb, Words
+from handlers.routes import COMMAND, PERSON, Form, Press, Routes, Verb, Words
 from handlers.secret_links import (
     FOLLOW,
     FOR_ADD,
@@ -47,6 +47,11 @@ def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> Non
         raise InvalidInput("Say which integration, and whom to ask.", words.usage)
     plan = plan_edit(services.ports, actor, name=" ".join(words.rest[:-1]))
     person = services.people.person(actor.workspace, found[1], fresh=True)
+    if plan.integration.former or plan.integration.prepared:
+        raise InvalidInput(
+            f"A rotation of “{plan.integration.name}” is running, so nobody can enter another secret.",
+            f"Retire the former credential or roll back first: {COMMAND} rotate {plan.integration.name}",
+        )
     kind = services.kinds[plan.integration.kind]
     require_page(services, kind)
     made = make_link(services.ports, actor, kind, Purpose.EDIT, plan.integration, person=person)

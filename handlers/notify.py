@@ -154,7 +154,8 @@ def _greet(services: Services, actor: Actor, typed: str) -> str:
         reason = error.response.get("error")
         if reason in ("not_in_channel", "channel_not_found"):
             hint = "Invite Quaymaster to the channel (`/invite @Quaymaster`), then type this again."
-            raise InvalidInput(f"I cannot post in {escape(typed)}.", hint) from error
+            where = "that channel" if found[1] else f"#{found[2]}"
+            raise InvalidInput(f"I cannot post in {where}.", hint) from error
         raise
     return str(answer.get("channel"))
 

@@ -130,9 +130,7 @@ def _preview(found: Exposure, note: str = "") -> Message:
         return notice(
             f"{whose} has no working workflow token and no integration. There is nothing to revoke."
         )
-    lines = [
-        f"*These workflow tokens end*, for {whose}:" if found.tokens else f"{whose} has no working token."
-    ]
+    lines = [f"*These workflow tokens end*, for {whose}:" if found.tokens else _no_token(found, whose)]
     lines += [f"• {code(one.id)} for {code(one.target.in_words)}, {made_by(one)}" for one in found.tokens]
     hit = f"{len(found.targets)} target{'s' * (len(found.targets) != 1)}"
     stops = (
@@ -159,6 +157,16 @@ def _preview(found: Exposure, note: str = "") -> Message:
         actions(button(title[:-1], _CONFIRM, pack(asked), style="danger"), button("Cancel", _CANCEL)),
     ]
     return message(title, blocks)
+
+
+def _no_token(found: Exposure, whose: str) -> str:
+    """Say that nothing can be ended; of an open integration, who may fetch it all the same."""
+    if not found.leak.integration:
+        return f"{whose} has no working token."
+    text = f"Nothing that depends on {whose} has a working token."
+    if all(one.linked_only for one in found.integrations):
+        return text
+    return f"{text} It is open to *All workflows*: other approved tokens can fetch it, so replace its login."
 
 
 def _whose(leak: Leak) -> str:

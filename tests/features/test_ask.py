@@ -260,6 +260,16 @@ def test_only_who_may_edit_asks(office, user):
     assert "secret.ask" not in [action for _, action, _ in office.events()]
 
 
+def test_nobody_is_asked_while_a_rotation_runs(office, visitor):
+    """A third secret would be refused in the end, so nobody is sent a link for it."""
+    office.command("rotate my_registry")
+    visitor.enter(url_in(office.press("Enter the secret outside Slack")), password=NEW)
+    shown = office.command(f"ask my_registry <@{COLLEAGUE}>")
+
+    assert "A rotation of “my_registry” is running" in shown.text
+    assert office.slack.called("chat.postMessage") == []
+
+
 def test_guests_are_not_asked(office):
     """A guest gets no link."""
     shown = office.command(f"ask my_registry <@{GUEST}|guest>")

@@ -95,6 +95,15 @@ def test_without_a_token_the_owners_are_told(office):
     assert not any("&lt;@" in one for one in told)
 
 
+def test_open_integration_without_a_token_says_who_else_may_fetch(office):
+    """That nothing depending on it has a token does not mean that nobody can fetch it."""
+    token(office, STAGING)
+    shown = office.command("revoke everything my_registry", ADMIN)
+
+    assert "Nothing that depends on *my_registry* has a working token." in shown.text
+    assert "other approved tokens can fetch it" in shown.text
+
+
 def test_integration_is_revoked(office):
     """The tokens of everything that depends on an integration end; it alone must be rotated."""
     reaching, other = token(office), token(office, STAGING)

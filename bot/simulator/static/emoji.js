@@ -15,7 +15,7 @@ question ❓|grey_question ❔|exclamation ❗|information_source ℹ️|bulb �
 house 🏠|whale 🐳|whale2 🐋|ship 🚢|anchor ⚓|ocean 🌊|cloud ☁️|globe_with_meridians 🌐|satellite 🛰️
 bust_in_silhouette 👤|busts_in_silhouette 👥|robot_face 🤖|wave 👋|raised_hands 🙌|thumbsup 👍|+1 👍|thumbsdown 👎|-1 👎
 heavy_plus_sign ➕|heavy_minus_sign ➖|new 🆕|ok 🆗|tada 🎉|sparkles ✨|star ⭐|fire 🔥|boom 💥|zap ⚡|skull 💀
-file_folder 📁|open_file_folder 📂|card_file_box 🗃️|floppy_disk 💾|computer 💻|desktop_computer 🖥️|electric_plug 🔌
+inbox_tray 📥|incoming_envelope 📨|leftwards_arrow_with_hook ↩️|handshake 🤝|mute 🔇|file_folder 📁|open_file_folder 📂|card_file_box 🗃️|floppy_disk 💾|computer 💻|desktop_computer 🖥️|electric_plug 🔌
 bar_chart 📊|chart_with_upwards_trend 📈|calendar 📅|shield 🛡️|rotating_light 🚨|construction 🚧|test_tube 🧪
 smile 😄|slightly_smiling_face 🙂|thinking_face 🤔|point_right 👉|point_down 👇|sleeping 😴|sunny ☀️|ghost 👻
 `;
