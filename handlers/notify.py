@@ -185,11 +185,17 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
         return posted(draw_rotation(reading, events))
     if events[0].action == Action.ENDS:
         return posted(_ends(reading, events))
-    lines = [event_line(one) for one in events[:_MOST_NAMED]]
+    lines = [_line(one) for one in events[:_MOST_NAMED]]
     more = len(events) - len(lines)
     lines += [f"… and {more} more"] if more else []
     preview = lines[0] if len(events) == 1 else f"{lines[0]} … and {len(events) - 1} more"
     return posted(marked(preview, [section("\n".join(lines))]))
+
+
+def _line(event: Event) -> str:
+    """One event as the channel reads it; of a token it hears only while that waits for an admin."""
+    is_waiting = event.action == Action.CREATE_TOKEN
+    return event_line(event) + (f" It waits for an admin: `{COMMAND} token list`" if is_waiting else "")
 
 
 def draw_closed(channel: str) -> Message:

@@ -40,7 +40,6 @@ from handlers.blocks import (
     button,
     code,
     context,
-    escape,
     header,
     labelled,
     mention,
@@ -248,7 +247,7 @@ def created(
         f"A workflow token for {target}.",
         [
             header("Workflow token"),
-            section(f"For {escape(target)}, until {when(made.expires_at)}:\n```{text.reveal()}```"),
+            section(f"For {code(target)}, until {when(made.expires_at)}:\n```{text.reveal()}```"),
             section(
                 f"Copy it now into your CI system's secrets as `QUAYMASTER_TOKEN`{where}. It is not stored "
                 "and cannot be shown again. Whatever it fetches is recorded as a dependency."
@@ -308,7 +307,7 @@ def _token_blocks(token: WorkflowToken, asked: _TokenRow, actor: Actor) -> list[
     facts = f"{end}  ·  {used}  ·  {made_by(token)}{_approval(token, is_working)}"
     value, label = pack(replace(asked, token_id=token.id)), f"Revoke token {token.id}"
     accessory = button("Revoke", _REVOKE, value, style="danger", label=label) if is_working else None
-    row = section(f"{code(token.id)}   {escape(token.target.in_words)}\n{facts}", accessory)
+    row = section(f"{code(token.id)}   {code(token.target.in_words)}\n{facts}", accessory)
     is_decidable = is_working and is_asked(token) and may(actor, Action.APPROVE_TOKEN)
     return [row, *(request_buttons(token.id) if is_decidable else [])]
 
@@ -327,14 +326,14 @@ def _revoked(token: WorkflowToken) -> Message:
     target = token.target.in_words
     return message(
         f"Token {token.id} is revoked.",
-        [section(f":no_entry: Token {code(token.id)} for {escape(target)} is revoked: it no longer works.")],
+        [section(f":no_entry: Token {code(token.id)} for {code(target)} is revoked: it no longer works.")],
     )
 
 
 def reminder(token: WorkflowToken) -> dict[str, Any]:
     """What a token's creator is told before it ends."""
     target = token.target.in_words
-    ends = f"Your workflow token {code(token.id)} for {escape(target)} ends {when(token.expires_at)}."
+    ends = f"Your workflow token {code(token.id)} for {code(target)} ends {when(token.expires_at)}."
     make = code(f"/integrations token create {token.target.as_typed}")
     advice = f"Make a replacement with {make} and put it into the CI system before then."
     text = f"Workflow token {token.id} ends soon."

@@ -306,6 +306,7 @@ def test_channel_hears_of_requests_and_first_fetches(free, clockwork):
     told = "\n".join(said(free, with_changes=True))
 
     assert "created a token" in told
+    assert "It waits for an admin: `/integrations token list`" in told
     assert "project `fresh`" in told
     assert "fetched `my_registry`" in told
 

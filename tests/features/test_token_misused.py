@@ -128,7 +128,7 @@ def test_typed_revoke_ends_it_at_once(team):
     text = made(team)
     shown = team.command(f"token revoke {text[3:11]}")
 
-    assert f"Token `{text[3:11]}` for project web-shop is revoked" in shown.text
+    assert f"Token `{text[3:11]}` for `project web-shop` is revoked" in shown.text
     assert tokens_in(team.store, ACME)[0].revoked_at == team.services.ports.now()
 
 

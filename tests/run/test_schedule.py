@@ -49,7 +49,7 @@ def test_reminder_says_which_token_and_what_to_do(team):
     days_later(team, 84)
     (text,) = reminders(team)
 
-    assert f"Your workflow token `{made.id}` for project web-shop ends <!date^" in text
+    assert f"Your workflow token `{made.id}` for `project web-shop` ends <!date^" in text
     assert "`/integrations token create project web-shop`" in text
 
 
