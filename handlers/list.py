@@ -84,8 +84,9 @@ _MORE = (
     "Words are parts of a name, a type, a server, `@owner`, or: `mine`, `broken`, `unchecked`, `ending`, "
     "`unused`, `open`, `rotating`, `orphaned`. All must match."
 )
+_MINE = "mine"
 _ONLY = {
-    "mine": "Mine",
+    _MINE: "Mine",
     "broken": "Not working",
     "ending": "Ending soon",
     "unused": "Not used for 90 days",
@@ -166,7 +167,9 @@ def choose_group(
     press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome
 ) -> None:
     """Narrow the list to a type or a group of the Filters menu."""
-    state = replace(decoded(press.block_id), group=press.value, after=None, before=None)
+    before = decoded(press.block_id)
+    owner = "" if press.value == _MINE else before.owner
+    state = replace(before, group=press.value, owner=owner, after=None, before=None)
     _show(state, surface, services, actor, show_home)
 
 
@@ -182,7 +185,9 @@ def choose_owner(
     press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome
 ) -> None:
     """Narrow the list to what one person owns."""
-    state = replace(decoded(press.block_id), owner=_owner_of(f"@{press.value}"), after=None, before=None)
+    before = decoded(press.block_id)
+    group = _ALL if before.group == _MINE else before.group
+    state = replace(before, group=group, owner=_owner_of(f"@{press.value}"), after=None, before=None)
     _show(state, surface, services, actor, show_home)
 
 

@@ -19,6 +19,7 @@ from bot.core.audit import Action, AuditEntry, event
 from bot.core.model import Actor, Dependency, Integration, Role, Server, Target, TargetKind, Workspace
 from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret, new_token
+from storage.postgres.heads import end_of
 from storage.postgres.migrations import migrate
 from storage.postgres.rows import Parameters, dependency_row, entry_row, integration_row, token_row
 from storage.records import Identities
@@ -32,9 +33,10 @@ ALL, WORKSPACES, LARGE, OF_LARGE, OF_SMALL = 1_000_000, 10_000, 10, 10_000, 90
 OPTIONS = ("shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min", "maintenance_work_mem=256MB")
 _WS, _NUMBER = "TPLACEHOLDER", "77777777"
 _AT_ONCE = 2_000
+_HASH = "0" * 64
 
 _COLUMNS = {
-    "workspaces": "ws revision head_sequence",
+    "workspaces": "ws revision head_sequence head_hash head_kid head_seal",
     "integrations": "ws id name_key=key kind host port version created_at search owner marks ends_on doc",
     "dependencies": "ws integration=id target_kind target_name target_key last_used_at doc",
     "tokens": "ws id target_kind target_name target_key words created_at expires_at revoked_at last_used_at"
@@ -118,7 +120,15 @@ def _load(connection: psycopg.Connection, keyring: Keyring, asked: frozenset[str
         alike = "".join(_lines(table, _rows(table, one, Workspace(_WS))))
         names = (one.partition("=")[0] for one in columns.split())
         statement = f"copy {table} ({', '.join(names)}) from stdin"
-        lines = (line for ws, count in sizes() for line in _lines_of(table, ws, count, real.get(ws), alike))
+        lines = (
+            line
+            for ws, count in sizes()
+            for line in (
+                [_end_of(ws, count, keyring)]
+                if table == "workspaces"
+                else _lines_of(table, ws, count, real.get(ws), alike)
+            )
+        )
         with connection.cursor() as cursor, cursor.copy(statement.encode()) as copying:
             while some := "".join(islice(lines, _AT_ONCE)):
                 copying.write(some)
@@ -128,15 +138,19 @@ def _load(connection: psycopg.Connection, keyring: Keyring, asked: frozenset[str
 
 def _lines_of(table: str, ws: str, count: int, real: list[Kept] | None, alike: str) -> Iterator[str]:
     """What ``COPY`` reads of one workspace: its own rows, or those that are alike under its numbers."""
-    if table == "workspaces":
-        yield f"{ws}\t1\t{count}\n"
-    elif real:
+    if real:
         for number, kept in enumerate(real):
             yield from _lines(table, _rows(table, kept.integration, kept.workspace, number, kept.token))
     else:
         text = alike.replace(_WS, ws)
         for number in range(0, count, 3 if table in ("dependencies", "tokens") else 1):
             yield text.replace(_NUMBER, f"{number:08d}").replace("\tSEQUENCE\t", f"\t{number + 1}\t")
+
+
+def _end_of(ws: str, count: int, keyring: Keyring) -> str:
+    """The row of a workspace, whose history ends with an entry for each integration, signed."""
+    signed = keyring.sign_file(end_of(ws, count, _HASH))
+    return f"{ws}\t1\t{count}\t{_HASH}\t{keyring.primary}\t{signed}\n"
 
 
 def _kept(ws: str, number: int, keyring: Keyring) -> Kept:
@@ -172,7 +186,7 @@ def _rows(
         return [{**given, **row, "id": row["id"] if text else f"{workspace.key}{_NUMBER}"}]
     if table == "audit":
         actor = Actor(workspace, OF_BENCH.user_id, Role.MEMBER, SINCE)
-        entry = AuditEntry(1, event(actor, Action.ADD, one), "0" * 64, f"key.{'0' * 64}")
+        entry = AuditEntry(1, event(actor, Action.ADD, one), _HASH, f"key.{'0' * 64}")
         sequence = "SEQUENCE" if number is None else number + 1
         return [{**given, **entry_row(entry), "id": one.id, "sequence": sequence}]
     return []

@@ -341,6 +341,19 @@ def test_owner_is_chosen_from_people(mixed):
     assert "Show all" not in everything.buttons
 
 
+def test_mine_and_another_owner_exclude_each_other(mixed):
+    """Choosing a person after *Mine*, or *Mine* after a person, shows what was chosen last."""
+    mixed.command("list")
+    mine = mixed.choose("Filters", "Mine")
+    theirs = mixed.choose("Owner", COLLEAGUE, on=mine)
+    again = mixed.choose("Filters", "Mine", on=theirs)
+
+    assert names(theirs) == ["other_private"]
+    assert theirs.control("Owner").element["initial_user"] == COLLEAGUE
+    assert names(again) == names(mine)
+    assert "other_private" not in names(mine)
+
+
 def test_typed_owner_is_chosen_in_the_menu(mixed):
     """A person who is typed stands in the menu Owner, not in the box as an id."""
     shown = mixed.command(f"list <@{COLLEAGUE}|colleague> private")

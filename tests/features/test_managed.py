@@ -213,10 +213,12 @@ def test_roll_back_says_what_is_still_there(office, iam, registry):
     registry.result = REJECTED
     said = office.press("Roll back", on=shown)
     there = iam.keys()
+    every = office.command("rotate my_registry every 90 days")
     _, ended = end_there(office)
 
     assert "still at the registry" in said.text.replace("*", "")
     assert "End it there" in said.buttons
+    assert "was rolled back from is still at the registry" in every.text
     assert made in there
     assert made in ended.text
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}

@@ -191,6 +191,11 @@ def rotate_every(ports: Ports, actor: Actor, name: str, days: int) -> Integratio
             f"Quaymaster cannot make credentials for “{name}” yet.",
             f"Let it: /integrations rotate {name}, if this type has “Let Quaymaster make it”.",
         )
+    if days and found.prepared and found.prepared.is_unwanted:
+        raise InvalidInput(
+            f"The credential that “{name}” was rolled back from is still at the registry.",
+            f"End it there first: /integrations rotate {name}",
+        )
     with ports.store.change(actor.workspace) as change:
         now = present(change, found.id)
         kept = replace(
