@@ -11,7 +11,7 @@ from bot.core.integrations.checks import read_repositories
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
 from bot.core.ports.registry import Repositories
-from bot.core.queries import NumberedPage
+from bot.core.queries import NumberedPage, numbered_page
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -104,8 +104,7 @@ def _answer(services: Services, actor: Actor, integration: Integration, shelf: _
 def _listed(integration: Integration, found: Repositories, shelf: _Shelf) -> Message:
     words = shelf.words.casefold().split()
     names = [name for name in found.names if all(word in name.casefold() for word in words)]
-    number = max(0, min(shelf.page, (len(names) - 1) // _SHOWN))
-    page = NumberedPage(tuple(names[number * _SHOWN :][:_SHOWN]), number, len(names), _SHOWN)
+    page = numbered_page(names, shelf.page, _SHOWN)
     total = f"{len(names)} repositor{'y' if len(names) == 1 else 'ies'}"
     blocks = [
         header(f"Repositories of {integration.name}"),

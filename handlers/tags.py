@@ -18,7 +18,7 @@ from bot.core.integrations.checks import known_repositories, read_tag_facts, rea
 from bot.core.integrations.inventory import find_integration, get_integration
 from bot.core.model import Actor, Integration
 from bot.core.ports.registry import TagFacts, Tags
-from bot.core.queries import NumberedPage
+from bot.core.queries import NumberedPage, numbered_page
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -192,8 +192,7 @@ def _told(integration: Integration, repository: str, tag: str, facts: TagFacts) 
 
 def _page_of(found: Tags, place: _Place) -> NumberedPage[str]:
     names = [name for name in found.names if place.words.lower() in name.lower()]
-    number = max(0, min(place.page, (len(names) - 1) // _SHOWN))
-    return NumberedPage(tuple(names[number * _SHOWN :][:_SHOWN]), number, len(names), _SHOWN)
+    return numbered_page(names, place.page, _SHOWN)
 
 
 def _tagged(

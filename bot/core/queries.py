@@ -1,5 +1,6 @@
 """What is looked up: filters, pages of integrations, dependencies and history."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -126,6 +127,12 @@ class NumberedPage(Generic[_Row]):
     def has_next(self) -> bool:
         """True when more follow."""
         return (self.number + 1) * self.size < self.total
+
+
+def numbered_page(rows: Sequence[_Row], number: int, size: int) -> NumberedPage[_Row]:
+    """Cut a page out of all rows; a number past the end gives the last one."""
+    number = max(0, min(number, (len(rows) - 1) // size))
+    return NumberedPage(tuple(rows[number * size : (number + 1) * size]), number, len(rows), size)
 
 
 class DependencyPage(NumberedPage[Dependency]):

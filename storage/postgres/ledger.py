@@ -92,12 +92,13 @@ class Ledger:
     @property
     def trouble(self) -> str | None:
         """Why nothing is written, half a sentence after *because*; ``None`` when it is."""
-        for ws, fault in self.faults.items():
-            return (
-                f"the history of {ws} does not hold: {fault} Run `quaymaster audit verify`, and once you "
-                "know what happened, restore a backup, or move what is there with `quaymaster store copy`"
-            )
-        return None
+        if not self.faults:
+            return None
+        ws, fault = next(iter(self.faults.items()))
+        return (
+            f"the history of {ws} does not hold: {fault} Run `quaymaster audit verify`, and once you "
+            "know what happened, restore a backup, or move what is there with `quaymaster store copy`"
+        )
 
     def _require_whole(self) -> None:
         if self.trouble:

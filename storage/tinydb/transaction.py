@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from bot.core.audit import AuditEntry, Event, News, next_entry
 from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
@@ -36,6 +36,7 @@ from bot.core.queries import (
     Unused,
     Use,
     Window,
+    numbered_page,
 )
 from storage.records import (
     DEPENDENCIES,
@@ -65,7 +66,6 @@ from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of, key
 _MOST_ENDING = 1000
 _MOST_NEWS = 100
 
-T = TypeVar("T")
 _REMEMBERED_FOR = timedelta(minutes=10)
 _TOKENS_KEPT_FOR = timedelta(days=90)
 """How long a token is listed after it was revoked or has ended; the history keeps its events."""
@@ -129,8 +129,8 @@ class _Dependencies(_Part):
 
     def page(self, integration_id: str, number: int, size: int) -> DependencyPage:
         mine = self._snapshot.dependents.get(integration_id)
-        number, shown = _page(mine, number, size)
-        return DependencyPage(tuple(map(self._used.on, shown)), number, len(mine), size)
+        page = numbered_page(mine, number, size)
+        return DependencyPage(tuple(map(self._used.on, page.rows)), page.number, page.total, size)
 
     def of_target(self, target: Target) -> tuple[Use, ...]:
         return tuple(
@@ -145,8 +145,8 @@ class _Dependencies(_Part):
         found = self._snapshot.targets
         if kind or words:
             found = [one for one in found if kind in (None, one.kind) and _holds_all(one.name, words)]
-        number, shown = _page(found, number, size)
-        return TargetPage(tuple(shown), number, len(found), size)
+        page = numbered_page(found, number, size)
+        return TargetPage(page.rows, page.number, page.total, size)
 
 
 class _Tokens(_Part):
@@ -158,8 +158,8 @@ class _Tokens(_Part):
 
     def page(self, at: datetime, words: tuple[str, ...], number: int, size: int) -> TokenPage:
         found, valid = self._snapshot.tokens_found(words, at)
-        number, shown = _page(found, number, size)
-        return TokenPage(tuple(map(self._used.on_token, shown)), number, len(found), size, valid)
+        page = numbered_page(found, number, size)
+        return TokenPage(tuple(map(self._used.on_token, page.rows)), page.number, page.total, size, valid)
 
     def of_target(self, target: Target) -> tuple[WorkflowToken, ...]:
         return tuple(map(self._used.on_token, reversed(self._snapshot.target_tokens.get(target))))
@@ -297,12 +297,6 @@ def _used_by(snapshot: Snapshot, target: Target) -> list[Integration]:
     """What a target depends on, sorted by name key."""
     found = [snapshot.by_id[integration_id] for integration_id in snapshot.uses.get(target)]
     return sorted(found, key=key_of)
-
-
-def _page(rows: Sequence[T], number: int, size: int) -> tuple[int, Sequence[T]]:
-    """A page, and its number: one past the end is the last."""
-    number = max(0, min(number, (len(rows) - 1) // size))
-    return number, rows[number * size : (number + 1) * size]
 
 
 def _holds_all(name: str, words: tuple[str, ...]) -> bool:

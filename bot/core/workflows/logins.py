@@ -11,7 +11,7 @@ from datetime import datetime
 from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import Ambiguous, NotPermitted
-from bot.core.model import Actor, Integration, Target, WorkflowToken
+from bot.core.model import Actor, Integration, Server, Target, WorkflowToken
 from bot.core.ports.store import Candidate, Reading
 from bot.core.workflows.resolve import candidates_at, decide
 
@@ -47,9 +47,10 @@ def losses(reading: Reading, then: Candidate, at: datetime) -> tuple[Loss, ...]:
     tokens = [one for one in reading.tokens.of_target(target) if one.is_valid(at)]
     found = []
     for token in (None, *tokens):
-        now = _answer(before, token)
-        is_kept = now is None or now.dependency is None or now.integration.id == then.integration.id
-        if now and not is_kept and _id_of(_answer(after, _let_in(token, then))) != now.integration.id:
+        now = _answer(before, server, target, token)
+        if now is None or now.dependency is None or now.integration.id == then.integration.id:
+            continue
+        if _id_of(_answer(after, server, target, _let_in(token, then))) != now.integration.id:
             found.append(Loss(now.integration, token, is_real=token is not None or not tokens))
     return tuple(found)
 
@@ -60,14 +61,14 @@ def _let_in(token: WorkflowToken | None, then: Candidate) -> WorkflowToken | Non
     return replace(token, kept_from=others) if token else None
 
 
-def _answer(candidates: tuple[Candidate, ...], token: WorkflowToken | None) -> Candidate | None:
+def _answer(
+    candidates: tuple[Candidate, ...], server: Server, target: Target, token: WorkflowToken | None
+) -> Candidate | None:
     """What a server gives; ``None`` = nothing, or nobody can say."""
     if not candidates:
         return None
-    first = candidates[0]
-    target = first.dependency.target if first.dependency else token.target if token else None
     try:
-        return decide(candidates, first.integration.server, target, token).candidate
+        return decide(candidates, server, target, token).candidate
     except (Ambiguous, NotPermitted):
         return None
 

@@ -23,7 +23,7 @@ from bot.core.model import Stage
 from bot.core.ports.drivers import Described, Ending, Leftover, Minted, Order
 from bot.core.secrets import Secret
 from bot.registry.drivers.driver import Asking, Driver
-from bot.registry.drivers.json_api import JsonApi
+from bot.registry.drivers.json_api import JsonApi, time_of
 from bot.registry.kind_fields import PASSWORD, named
 
 _MADE = re.compile(r" \(Quaymaster [0-9a-f]{8}\)$")
@@ -49,7 +49,7 @@ def _describe(asking: Asking, order: Order) -> Described:
     return Described(
         f"{_place(order)} has {len(tokens)} active deploy token{'s' * (len(tokens) != 1)}.",
         f"{name} (Quaymaster {secrets.token_hex(4)})",
-        ends=_time(own.get("expires_at")),
+        ends=time_of(own.get("expires_at")),
         leftovers=tuple(
             Leftover(str(one["name"]), str(one["name"]))
             for one in tokens
@@ -76,7 +76,7 @@ def _mint(asking: Asking, order: Order) -> Minted:
         str(made.get("name") or order.made_as),
         username,
         {"password": Secret(token)},
-        ends=_time(made.get("expires_at")),
+        ends=time_of(made.get("expires_at")),
     )
 
 
@@ -122,13 +122,6 @@ def _path(order: Order) -> str:
 def _place(order: Order) -> str:
     options = order.manager.options
     return f"GitLab's {options.get('level', _PROJECT).lower()} {options['path']}"
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
 
 
 def _address_problem(text: str) -> str | None:

@@ -20,7 +20,7 @@ from bot.core.model import Stage
 from bot.core.ports.drivers import Described, Ending, Leftover, Minted, Order
 from bot.core.secrets import Secret
 from bot.registry.drivers.driver import Asking, Driver
-from bot.registry.drivers.json_api import JsonApi
+from bot.registry.drivers.json_api import JsonApi, time_of
 from bot.registry.kind_fields import PASSWORD, USERNAME, named
 
 _NO_END = -1
@@ -49,10 +49,10 @@ def _describe(asking: Asking, order: Order) -> Described:
         f"{_place(order)} has {len(robots)} robot account{'s' * (len(robots) != 1)}.",
         f"{short}-qm{secrets.token_hex(4)}",
         "" if own.get("permissions") and own.get("editable", True) else legacy,
-        made_at=_time(own.get("creation_time")),
+        made_at=time_of(own.get("creation_time")),
         ends=_end(own.get("expires_at")),
         leftovers=tuple(
-            Leftover(str(one["name"]), str(one["name"]), _time(one.get("creation_time")))
+            Leftover(str(one["name"]), str(one["name"]), time_of(one.get("creation_time")))
             for one in robots
             if order.since and _MADE.search(order.made_as) and _is(one, order.made_as)
         ),
@@ -143,13 +143,6 @@ def _is(robot: _Robot, name: str) -> bool:
     """Whether a robot has this name; of one that was made here also without what Harbor puts before it."""
     whole = str(robot.get("name", ""))
     return whole == name or (bool(_MADE.search(name)) and whole.endswith(name))
-
-
-def _time(text: object) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None
 
 
 def _end(seconds: object) -> datetime | None:

@@ -4,6 +4,7 @@ The login goes to the origin that the owner entered and nowhere else: no redirec
 """
 
 import re
+from datetime import datetime
 from typing import Any
 
 from bot.core.errors import (
@@ -110,3 +111,11 @@ class JsonApi:
     @property
     def _host(self) -> str:
         return re.sub(r"^https?://|/.*", "", self._base)
+
+
+def time_of(text: object) -> datetime | None:
+    """Read a time or a date in ISO form; ``None`` for anything else."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
