@@ -6,9 +6,9 @@ payload -> turn | choose_group | choose_words | choose_owner | show_all -> listi
 A state says what is shown; it travels in block ids and button values.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 
 from slack_bolt import Ack
 
@@ -111,8 +111,8 @@ _ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
 
 _MOST_DRAWN = 500
-_drawn: dict[tuple[str, bool, bool, bool, str], tuple[Integration, int, list[Block]]] = {}
-"""Rows by integration id, rights and age: a page is asked for far more often than a row of it changes."""
+_drawn: dict[tuple[str, bool, bool, bool, date], tuple[Integration, int, list[Block]]] = {}
+"""Rows by integration id, rights and day: a page is asked for far more often than a row of it changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,10 @@ class State:
     def encoded(self, prefix: str = "") -> str:
         """As text of at most 255 characters."""
         return prefix + pack(self)
+
+
+_drawn_controls: dict[State, tuple[Mapping[str, Kind], list[Block]]] = {}
+"""Controls by the state that they show, and the kinds that their menu offers."""
 
 
 def decoded(text: str) -> State:
@@ -282,7 +286,7 @@ def list_blocks(page: IntegrationPage, state: State, services: Services, actor: 
     # The first block's id says what is shown: the Home tab is published again from it after a change.
     blocks = [section(f"*Integrations*   {_range_of(page)}", add, block_id=state.encoded("list"))]
     if page.everything:
-        blocks += _controls(state, services)
+        blocks += _controls_drawn_once(replace(state, after=None, before=None), services)
     for row in page.rows:
         blocks += _drawn_once(row, services.kinds[row.integration.kind], actor)
     if not page.rows:
@@ -310,9 +314,21 @@ def _empty(page: IntegrationPage, state: State, services: Services) -> str:
     return f"No integration{group}{owner}{words}. *Show all* shows all {page.everything}."
 
 
+def _controls_drawn_once(state: State, services: Services) -> list[Block]:
+    """The controls of a first page as they were drawn last: they depend on its state alone."""
+    known = _drawn_controls.get(state)
+    if known and known[0] is services.kinds:
+        return known[1]
+    if len(_drawn_controls) >= _MOST_DRAWN:
+        _drawn_controls.clear()
+    blocks = _controls(state, services)
+    _drawn_controls[state] = (services.kinds, blocks)
+    return blocks
+
+
 def _controls(state: State, services: Services) -> list[Block]:
     """The Filters menu and the Integration Name box; their ids carry the state and change with it."""
-    encoded = replace(state, after=None, before=None).encoded()
+    encoded = state.encoded()
     box = text_input(
         _WORDS,
         state.words,
@@ -323,8 +339,7 @@ def _controls(state: State, services: Services) -> list[Block]:
     owner: Block = {"type": "users_select", "action_id": _OWNER, "placeholder": plain("Owner")}
     if state.owner:
         owner["initial_user"] = state.owner
-    is_narrowed = replace(state, after=None, before=None) != State()
-    everything = [button("Show all", _EVERYTHING)] if is_narrowed else []
+    everything = [button("Show all", _EVERYTHING)] if state != State() else []
     return [
         section("Filters", _filters(state, services), block_id=f"filters{encoded}"),
         actions(owner, *everything, block_id=f"owner{encoded}"),
@@ -348,14 +363,14 @@ def _drawn_once(row: Listed, kind: Kind, actor: Actor) -> list[Block]:
     integration = row.integration
     is_fresh = integration.check is not None and actor.at - integration.check.at < _FRESH_FOR
     rights = may(actor, Action.EDIT, integration.owner), may(actor, Action.NOTE)
-    due = due_in_words(integration, actor.at)
-    key = (integration.id, *rights, is_fresh, due)
+    key = (integration.id, *rights, is_fresh, actor.at.date())
     known = _drawn.get(key)
     # A change makes a new object, so what the same one contains was not changed.
     if known and known[0] is integration and known[1] == row.dependencies:
         return known[2]
     if len(_drawn) >= _MOST_DRAWN:
         _drawn.clear()
+    due = due_in_words(integration, actor.at)
     blocks = row_blocks(row, kind, is_theirs=rights[0], may_link=rights[1], is_fresh=is_fresh, due=due)
     _drawn[key] = (integration, row.dependencies, blocks)
     return blocks

@@ -215,8 +215,8 @@ def due_in_words(integration: Integration, at: datetime) -> str:
 
 
 def age_in_words(integration: Integration, at: datetime) -> str:
-    """How long the current credential has been kept here, and that it has no end, if none is known."""
-    days = (at - integration.in_use_since).days
+    """How many days ago the current credential came here, and that it has no end, if none is known."""
+    days = (at.date() - integration.in_use_since.date()).days
     return f"in use for {days} day{'s' * (days != 1)}{'' if integration.has_known_end else ', no end known'}"
 
 
