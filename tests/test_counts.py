@@ -13,7 +13,7 @@ import handlers.list
 from bot.core.secrets import Secret
 from bot.run.wiring import web_client
 from bot.settings import Settings
-from bot.slack.response_url import CommandName
+from bot.slack.response_url import CommandName, trusted_certificates
 from storage import records
 from storage.sealing import Keyring
 from tests.fakes.certificates import Authority
@@ -185,10 +185,12 @@ def tls_slack(slack, monkeypatch, tmp_path):
     trusted = tmp_path / "ca.pem"
     trusted.write_text(authority.pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+    trusted_certificates.cache_clear()
     server = SlackServer(tls_context(authority.issue()))
     server.serve(slack)
     yield server
     server.close()
+    trusted_certificates.cache_clear()
 
 
 def test_hundred_calls_of_slack_build_no_tls_context(tls_slack):

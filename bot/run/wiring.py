@@ -2,7 +2,6 @@
 
 import gc
 import logging
-import ssl
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +31,13 @@ from bot.settings import Settings, SlackOAuth, StoreSettings
 from bot.slack.front import Seen
 from bot.slack.installed_workspaces import InstalledClient, InstalledWorkspaces
 from bot.slack.members import SlackPeople
-from bot.slack.response_url import CommandName, NamingClient, NamingReplies, SlackReplies
+from bot.slack.response_url import (
+    CommandName,
+    NamingClient,
+    NamingReplies,
+    SlackReplies,
+    trusted_certificates,
+)
 from bot.slack.slack_errors import ShortRateLimitRetry
 from storage.sealing import Keyring, parse_keys, read_keys_file
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -244,7 +249,7 @@ def _client_options(settings: Settings) -> dict[str, Any]:
     return {
         "base_url": settings.slack_api_url,
         "timeout": _SLACK_TIMEOUT_S,
-        "ssl": ssl.create_default_context(),
+        "ssl": trusted_certificates(),
     }
 
 
