@@ -10,7 +10,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -111,7 +111,13 @@ def _folder(data: Path | None) -> Iterator[Path]:
 class TryApp:
     """The app, its store, Slack's side and the page, on one server."""
 
-    def __init__(self, directory: Path, port: int, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        port: int,
+        registry: Registry | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
         """
         Listen, on the next free port when this one is in use.
 
@@ -119,6 +125,7 @@ class TryApp:
             directory: Where the key and the store are kept.
             port: Where to listen on 127.0.0.1; 0 = any free one.
             registry: Asks registries in the place of the app's own client.
+            now: Gives the time in UTC; ``None`` = the machine's clock.
 
         Raises:
             QuaymasterError: No port can be had.
@@ -132,7 +139,7 @@ class TryApp:
         self.simulator = Simulator(http_front(f"{self.url}/slack/events"), secret, world)
         self.simulator.base_url = self.url
         settings = _settings(directory, self.url, self.simulator.token)
-        self.wired: Wired = build_services(settings, registry)
+        self.wired: Wired = build_services(settings, registry, now=now)
         self.page = TryPage(self.simulator)
         self.address = self.page.admission.address(self.url)
         rates = SlackRates(settings.rate_limit)

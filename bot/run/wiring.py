@@ -53,6 +53,11 @@ _REFRESH_TIMEOUT_S = 3
 log = logging.getLogger(__name__)
 
 
+def _now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Wired:
     """The services, and what must be closed or asked at the end."""
@@ -74,7 +79,10 @@ class Wired:
 
 
 def build_services(
-    settings: Settings, registry: Registry | None = None, metrics: "Metrics | None" = None
+    settings: Settings,
+    registry: Registry | None = None,
+    metrics: "Metrics | None" = None,
+    now: Callable[[], datetime] | None = None,
 ) -> Wired:
     """
     Open the store and put everything together.
@@ -83,11 +91,13 @@ def build_services(
         settings: The operator's.
         registry: Who asks registries; ``None`` = a client that goes where the settings allow.
         metrics: Measures the ports; ``None`` = nobody does.
+        now: Gives the time in UTC; ``None`` = the machine's clock.
 
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
     """
-    store = open_store(settings, is_serving=True)
+    now = now or _now
+    store = open_store(settings, is_serving=True, now=now)
     command_name = CommandName()
     client = web_client(settings, command_name)
     installed = _installed(settings, settings.oauth, store, command_name) if settings.oauth else None
@@ -100,7 +110,7 @@ def build_services(
     port: Store = store
     if metrics:
         registry = metrics.measured_registry(registry)
-        metrics.watch_integrations(store, _now)
+        metrics.watch_integrations(store, now)
         port = metrics.measured_store(store)
     if installed:
         port = cast(Store, InstalledStore(port, installed.serves))
@@ -109,7 +119,7 @@ def build_services(
             port,
             load_keyring(settings),
             CappedRegistry(registry),
-            _now,
+            now,
             RegistryDrivers(settings.allowed_networks),
         ),
         kinds=KINDS,
@@ -176,11 +186,6 @@ def _for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
     return lambda _: client
 
 
-def _now() -> datetime:
-    """The time, in UTC."""
-    return datetime.now(UTC)
-
-
 def _warn_of_key_beside_data(settings: StoreSettings) -> None:
     """Warn when one stolen backup would hold both the sealed credentials and their key."""
     keys_file = settings.keys_file
@@ -198,13 +203,17 @@ def load_keyring(settings: StoreSettings) -> Keyring:
 
 
 def open_store(
-    settings: StoreSettings, lost_keys: Collection[str] = (), *, is_serving: bool = False
+    settings: StoreSettings,
+    lost_keys: Collection[str] = (),
+    *,
+    is_serving: bool = False,
+    now: Callable[[], datetime] = _now,
 ) -> "TinyDBStore | PostgresStore":
     """Open the store that the settings name; an operator's command opens one beside those that serve."""
     if settings.database_url is None:
-        return _open_directory(settings, lost_keys)
+        return _open_directory(settings, lost_keys, now)
     return _open_database(
-        settings.database_url, load_keyring(settings), lost_keys=lost_keys, is_serving=is_serving
+        settings.database_url, load_keyring(settings), lost_keys=lost_keys, is_serving=is_serving, clock=now
     )
 
 
@@ -220,7 +229,9 @@ def _open_database(url: Secret, keyring: Keyring, **how: Any) -> "PostgresStore"
     return PostgresStore(url.reveal(), keyring, **how)
 
 
-def _open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) -> TinyDBStore:
+def _open_directory(
+    settings: StoreSettings, lost_keys: Collection[str], now: Callable[[], datetime]
+) -> TinyDBStore:
     """
     Open the embedded store, and keep what it loaded out of the garbage collector's way.
 
@@ -230,7 +241,7 @@ def _open_directory(settings: StoreSettings, lost_keys: Collection[str] = ()) ->
     _warn_of_key_beside_data(settings)
     gc.disable()
     try:
-        return TinyDBStore(settings.data_dir, load_keyring(settings), lost_keys=lost_keys)
+        return TinyDBStore(settings.data_dir, load_keyring(settings), clock=now, lost_keys=lost_keys)
     finally:
         gc.collect()
         gc.freeze()

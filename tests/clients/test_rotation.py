@@ -1,8 +1,6 @@
 """A login is replaced at a real registry while skopeo pulls through the helper in a loop: no pull fails."""
 
 import json
-import threading
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 
 import pytest
@@ -12,16 +10,12 @@ from bot.core.kinds import read_draft
 from bot.core.model import Target, TargetKind
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import KINDS
-from tests.clients.helpers import Helper
-from tests.clients.registries import Client
+from tests.clients.pulling import SECOND, SECOND_LINE, puller, pulling, users
 from tests.fakes.real_registry import HTPASSWD, PASSWORD, TAGS, USERNAME, running
 from tests.fakes.workplace import ACME, WEB_SHOP, workplace
 
 pytestmark = pytest.mark.needs("docker-registry", "skopeo")
 
-SECOND = {"username": "robot-2", "password": "second one"}
-SECOND_LINE = "robot-2:$2b$04$abcdefghijklmnopqrstuu32ZNfd61l5vn0H1Hc2PKCpNHBkiMX2C\n"
-"""That user and password, as bcrypt writes them."""
 STAGING = Target(TargetKind.ENVIRONMENT, "staging")
 NIGHTLY = Target(TargetKind.PROJECT, "nightly")
 
@@ -44,48 +38,14 @@ def registry(place, tmp_path):
         yield started
 
 
-def users(registry, lines):
-    """Say who may log in at a registry from now on."""
-    (registry.store.parent / "htpasswd").write_text(lines)
-
-
-@dataclass
-class Puller:
-    """Lists the tags of a private image with skopeo, again and again, until it is stopped."""
-
-    client: Client
-    results: list = field(default_factory=list)
-    stopped: threading.Event = field(default_factory=threading.Event)
-    pulled: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
-
-    def run(self):
-        """Pull until stopped."""
-        while not self.stopped.is_set():
-            self.results.append(self.client.list_tags())
-            self.pulled.release()
-
-    def wait(self, pulls):
-        """Wait for so many pulls that end after now, one of which may have begun before."""
-        while self.pulled.acquire(blocking=False):
-            pass
-        assert all(self.pulled.acquire(timeout=60) for _ in range(pulls + 1))
-
-
 @pytest.fixture
 def pullers(tmp_path, place, url, registry):
     """Two pipelines that pull in a loop, each with a token of its own."""
     made = []
     for target in (WEB_SHOP, STAGING):
-        settings = {"QUAYMASTER_URL": url, "QUAYMASTER_TOKEN": place.token(target)}
-        folder = tmp_path / target.name
-        folder.mkdir()
-        made.append(Puller(Client(folder / "home", Helper(folder / "bin", "python", settings), registry)))
-        made[-1].client.prepare()
-    threads = [threading.Thread(target=one.run) for one in made]
-    [one.start() for one in threads]
-    yield made
-    [one.stopped.set() for one in made]
-    [one.join(60) for one in threads]
+        made.append(puller(tmp_path / target.name, url, place.token(target), registry))
+    with pulling(made):
+        yield made
 
 
 def rotate(place):

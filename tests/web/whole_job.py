@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
@@ -19,10 +20,12 @@ SKIP = "Save without checking"
 
 
 @contextmanager
-def trying(folder: Path, registry: Registry | None = None) -> Iterator[TryApp]:
-    """Run the app; ``registry`` asks registries in its client's place."""
+def trying(
+    folder: Path, registry: Registry | None = None, now: Callable[[], datetime] | None = None
+) -> Iterator[TryApp]:
+    """Run the app; ``registry`` asks registries in its client's place, ``now`` is the clock it goes by."""
     folder.mkdir()
-    app = TryApp(folder, 0, registry)
+    app = TryApp(folder, 0, registry, now)
     thread = threading.Thread(target=app.server.run)
     thread.start()
     try:
