@@ -226,7 +226,10 @@ def _integration_from(integration_id: str, row: Fields, **opened: Any) -> Integr
 
 
 def dependency_from(row: Fields) -> Dependency:
-    """Read a dependency."""
+    """Read a dependency. Rows from before say that it was swept, and not when."""
+    if "is_swept" in row:
+        swept_at = row.get("last_used_at", row["added_at"])
+        row = {name: row[name] for name in row if name != "is_swept"} | {"swept_at": swept_at}
     found: Dependency = _BY_NAME[DEPENDENCIES].codec.read(row)
     return found
 

@@ -375,6 +375,8 @@ class Target(NamedTuple):
         return f"{self.kind.value} {name}"
 
 
+SWEPT_WITHIN = timedelta(seconds=5)
+"""Several servers that one target fetches within this time are fetched along with each other."""
 NEVER_FETCHED = -1
 """The credential number of a target that has used an integration, and not yet fetched its login."""
 
@@ -396,8 +398,8 @@ class Dependency:
     credential_number: int = 0
     """Which credential the target fetched last, of those that were rotated while it fetched; 0 = unknown, or
     ``NEVER_FETCHED``."""
-    is_swept: bool = False
-    """True: a client that asked for everything fetched it along with everything else, and never alone."""
+    swept_at: datetime | None = None
+    """When a client that asked for everything fetched it last, as long as it was never fetched alone."""
     fetched_by: str = ""
     """Of what a person linked: who made the token that fetched it first; empty = unknown."""
     fetched_at: datetime | None = None
@@ -410,6 +412,12 @@ class Dependency:
     def is_used(self) -> bool:
         """True when a workflow fetched it, whoever linked it besides."""
         return self.source is Source.WORKFLOW or bool(self.fetched_at or self.last_used_at)
+
+    @property
+    def is_swept(self) -> bool:
+        """True when it was only ever fetched along with everything else."""
+        is_last = self.swept_at and self.last_used_at and self.last_used_at - self.swept_at <= SWEPT_WITHIN
+        return bool(is_last) and not self.granted_by
 
     @property
     def is_note(self) -> bool:

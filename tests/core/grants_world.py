@@ -21,7 +21,8 @@ class Depends:
     used_at: object = None
     unapproved: set = field(default_factory=set)
     """Who made the tokens that fetched it, while none of these was approved."""
-    is_swept: bool = False
+    swept_at: object = None
+    """When it was fetched last along with others, as long as it was never fetched alone."""
     was_used: bool = False
 
     def join(self, other):
@@ -36,6 +37,13 @@ class Depends:
             self.unapproved = self.unapproved | other.unapproved if both else set()
         elif other.was_used:
             self.unapproved, self.was_used = other.unapproved, True
+
+    @property
+    def is_swept(self):
+        """True while the last use, too, was one of several at once."""
+        if self.swept_at is None or self.is_granted or self.used_at is None:
+            return False
+        return self.used_at - self.swept_at <= NEAR
 
     def is_use_of(self, token):
         """True when the use says what a token gets."""
@@ -143,31 +151,27 @@ class World:
             if target in one.depends and one is not but
         ]
 
-    def is_swept(self, known, target):
-        """True while the last use, too, was one of several at once."""
-        depends = known.depends[target]
-        if not depends.is_swept or depends.is_granted or depends.used_at is None:
-            return False
-        return any(
-            other.used_at and abs(other.used_at - depends.used_at) <= NEAR
-            for _, other in self.uses(target, but=known)
-        )
+    def swept(self, known, target, at):
+        """What a target fetched within seconds from other servers is part of a sweep; gives when, if any."""
+        near = [
+            other
+            for one, other in self.uses(target)
+            if one.server != known.server and other.used_at and abs(other.used_at - at) <= NEAR
+        ]
+        for other in near:
+            is_new = other.is_fetch and at - other.added_at <= NEAR
+            if not other.is_granted and (other.swept_at or is_new):
+                other.swept_at = at
+        return at if near else None
 
     def fetched(self, known, token, at):
         """A workflow fetches."""
         target, depends = token.target, known.depends.get(token.target)
         if depends is None:
-            near = [
-                other
-                for one, other in self.uses(target)
-                if one.server != known.server and other.used_at and abs(other.used_at - at) <= NEAR
-            ]
-            for other in near:
-                if other.is_fetch and not other.is_granted and at - other.added_at <= NEAR:
-                    other.is_swept = True
-            known.depends[target] = depends = Depends(token.creator, at, is_fetch=True, is_swept=bool(near))
-        elif depends.is_swept and not self.is_swept(known, target) and not depends.is_granted:
-            depends.is_swept = False
+            known.depends[target] = depends = Depends(token.creator, at, is_fetch=True)
+            depends.swept_at = self.swept(known, target, at)
+        elif depends.swept_at and not depends.is_granted:
+            depends.swept_at = self.swept(known, target, at) or depends.swept_at if depends.is_swept else None
         if depends.used_at is None and not depends.was_used:
             depends.unapproved = set() if token.is_approved else {token.creator}
         elif depends.unapproved:

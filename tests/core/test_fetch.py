@@ -332,4 +332,4 @@ def test_sweep_does_not_undo_a_link(ports, added, draft, ask, caller):
 
     assert other.integration.name == "other"
     assert kept.granted_by == OWNER.user_id
-    assert not kept.is_swept
+    assert kept.swept_at is None

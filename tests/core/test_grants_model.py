@@ -377,7 +377,7 @@ class Life:
             one.name: (
                 one.is_closed,
                 {
-                    target: (depends.is_granted, depends.used_at, world.is_swept(one, target))
+                    target: (depends.is_granted, depends.used_at, depends.is_swept)
                     for target, depends in one.depends.items()
                 },
                 set(one.removed),

@@ -350,8 +350,14 @@ def test_sweep_is_a_group_of_its_own(free):
     fetch(free, text)
     alone = free.command("delete my_registry").text
 
+    other = free.command("delete other").text
+    [fetch(free, text, name) for name in ("other", "my_registry")]
+    still = free.command("delete other").text
+
     assert "Fetched along with everything else, never alone" in swept
     assert "Fetched along with everything else" not in alone
+    assert "Fetched along with everything else, never alone" in other
+    assert "Fetched along with everything else, never alone" in still
 
 
 def test_fetch_makes_nobody_a_noter(make_team):

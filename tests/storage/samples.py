@@ -146,7 +146,7 @@ def dependency(of: Integration, target: Target = PROJECT) -> Dependency:
 def full_dependency(of: Integration) -> Dependency:
     """A dependency in which no field has its default."""
     url = "https://ci.example.com/s"
-    return Dependency(of.id, IMAGE, "U2", NOON, Source.WORKFLOW, url, NOON, "U3", 4, is_swept=True)
+    return Dependency(of.id, IMAGE, "U2", NOON, Source.WORKFLOW, url, NOON, "U3", 4, swept_at=NOON)
 
 
 def full_event(of: Integration) -> Event:

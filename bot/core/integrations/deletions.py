@@ -13,7 +13,6 @@ from bot.core.model import Actor, Integration, Setting, Target
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
 from bot.core.queries import DependencyPage, HistoryQuery
-from bot.core.workflows.sweeps import swept_still
 
 _DEPENDENCIES_A_PAGE = 12
 _MOST_REMOVED = 50
@@ -70,7 +69,7 @@ def _plan(
     reading: Reading, actor: Actor, integration: Integration, number: int, since: datetime | None
 ) -> DeletionPlan:
     page = reading.dependencies.page(integration.id, number, _DEPENDENCIES_A_PAGE)
-    swept = frozenset(row.target for row in page.rows if swept_still(reading, row))
+    swept = frozenset(row.target for row in page.rows if row.is_swept)
     removed = _removed_since(reading, actor, integration, since)
     return DeletionPlan(integration, page, swept, removed, opened_at=int((since or actor.at).timestamp()))
 

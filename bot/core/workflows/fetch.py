@@ -54,7 +54,7 @@ from bot.core.workflows.resolve import (
     raise_not_named,
     raise_nothing_at,
 )
-from bot.core.workflows.sweeps import keep_sweep
+from bot.core.workflows.sweeps import note_sweep
 from bot.core.workflows.tokens import Caller
 
 _DEADLINE_S = 8.0
@@ -247,7 +247,8 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
     """Record a use before it is answered. Raises ``UseOutdated`` when something changed in between."""
     integration = candidate.integration
     known = candidate.dependency
-    is_swept = (known is None or known.is_swept) and keep_sweep(ports, caller, candidate)
+    is_maybe_swept = known is None or (known.swept_at is not None and not known.granted_by)
+    swept_at = note_sweep(ports, caller, candidate) if is_maybe_swept else None
     first = Dependency(
         integration.id,
         caller.token.target,
@@ -255,7 +256,7 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
         added_at=caller.at,
         source=Source.WORKFLOW,
         last_used_at=caller.at,
-        is_swept=is_swept,
+        swept_at=swept_at,
         unapproved_by=() if caller.token.approved_by else (caller.token.created_by,),
         # Tags leave the login here: a workflow that reads them has fetched none.
         credential_number=integration.credential_number if action is Action.FETCH else NEVER_FETCHED,
