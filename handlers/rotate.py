@@ -159,6 +159,8 @@ def _rotation_form(plan: RotationPlan, services: Services) -> View:
     """The form for the new credential, with the former username in it, never the secret."""
     integration = plan.integration
     kind = services.kinds[integration.kind]
+    # Where a secret is optional, a new one is not.
+    asked = (replace(one, is_required=one.is_required or one == kind.secret_field) for one in kind.login_fields)
     blocks = [
         section(f"A new credential for {bold(integration.name)}  {code(integration.server.address)}"),
         context(
@@ -167,7 +169,7 @@ def _rotation_form(plan: RotationPlan, services: Services) -> View:
         ),
         *offer(services, integration),
         *inputs(
-            replace(kind, fields=kind.login_fields),
+            replace(kind, fields=tuple(asked)),
             known_values(integration),
             without_secrets=services.is_secret_entered_on_page,
         ),

@@ -82,6 +82,7 @@ def test_form_asks_for_the_login_only(office):
     assert form.value("Password") == ""
     assert TYPED["password"] not in form.raw
     assert "URL" not in form.text
+    assert form.box("Password").block["optional"] is False
 
 
 def test_new_credential_is_used_and_the_former_is_kept(office, tokens):

@@ -163,7 +163,8 @@ def test_texts_have_enough_contrast(browser: Browser, scheme: str) -> None:
 MARKS = (
     *("white_check_mark", "x", "warning", "no_entry", "white_circle", "hourglass"),
     *("hourglass_flowing_sand", "lock", "unlock", "key", "link", "wastebasket"),
-    *("ballot_box_with_check", "heavy_plus_sign"),
+    *("ballot_box_with_check", "heavy_plus_sign", "inbox_tray", "incoming_envelope"),
+    "leftwards_arrow_with_hook",
 )
 
 

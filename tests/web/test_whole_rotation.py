@@ -147,6 +147,7 @@ def test_login_that_ended_is_told_replaced_and_retired(
         clock.advance(61)
         ready = news(person, "everything has fetched the new credential")
         expect(ready).to_have_count(1, timeout=20_000)
+        expect(ready).to_be_in_viewport()
         expect(ready).to_contain_text("3 of 3 dependencies have fetched the new one.")
         former = kept(app).former
         assert former is not None

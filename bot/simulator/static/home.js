@@ -75,11 +75,18 @@ export class AppPlace {
     if (this.tab === "home") return this.showHome(snapshot.home, people);
     this.drawn = "";
     if (this.tab === "about") return swap(this.panel, () => this.panel.replaceChildren(this.about(snapshot)));
-    this.conversation.show(snapshot, people);
-    return this.panel.replaceChildren(
-      this.conversation.node,
-      el("p", { class: "composer-off" }, "Sending messages to this app has been turned off."),
-    );
+    this.showMessages(snapshot, people);
+  }
+
+  showMessages(snapshot, people) {
+    const { conversation } = this;
+    // Only what is on the page can be scrolled; what is put there again starts at the top.
+    if (conversation.node.parentNode !== this.panel) {
+      const off = el("p", { class: "composer-off" }, "Sending messages to this app has been turned off.");
+      this.panel.replaceChildren(conversation.node, off);
+      conversation.newest = null;
+    }
+    conversation.show(snapshot, people);
   }
 
   about({ app, people }) {

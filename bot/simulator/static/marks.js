@@ -84,6 +84,15 @@ const MARKS = {
     ["M10 2.5a5 5 0 0 1 5 5c0 4 1.5 5.5 2 6.5H3c.5-1 2-2.5 2-6.5a5 5 0 0 1 5-5z", YELLOW],
     ["M8.5 16.5a1.6 1.6 0 0 0 3 0", null, BROWN],
   ],
+  inbox_tray: [
+    ["M2.5 11.5h4l1.5 2h4l1.5-2h4V17h-15z", BLUE],
+    ["M10 2.5v6M7.5 6.5L10 9l2.5-2.5", null, GREY],
+  ],
+  incoming_envelope: [
+    ["M2.5 5h15v10.5h-15z", BLUE],
+    ["M3.5 6l6.5 5 6.5-5", null, WHITE, 1.5],
+  ],
+  leftwards_arrow_with_hook: [["M6.5 4.5L3 8l3.5 3.5M3.5 8H13a3.5 3.5 0 0 1 0 7.5H9", null, BLUE]],
 };
 
 /** Return the drawing of a mark, or undefined for an emoji that is not one. */
