@@ -2,12 +2,13 @@
 
 payload -> open_form -> management_form -> _form_view -> open
 payload -> save -> keep_management -> _ready -> ack (in the form's place)
+payload -> enter_on_page -> link_for_management -> show
 payload -> make | check -> make_credential | use_when_it_works -> rotation_message | prepared_message -> show
 payload -> end -> find_leftovers -> _left_there -> replace · delete -> settle -> notice
 payload -> forget -> forget_management -> notice · drop -> drop_prepared -> notice
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from slack_bolt import Ack
 
@@ -50,6 +51,7 @@ from handlers.blocks import (
 from handlers.form import VALUE, form_view, inputs, state_value
 from handlers.rotation_news import rotation_message
 from handlers.routes import COMMAND, Form, Press, Routes, Words
+from handlers.secret_links import FOR_MANAGEMENT, entry_button, link_for_management
 from handlers.surfaces import Surface, as_modal, with_facts
 
 OPEN = "managed.open"
@@ -67,6 +69,7 @@ def register(routes: Routes) -> None:
     """Add the form and the buttons; the verb is ``rotate``."""
     routes.action(OPEN, open_form)
     routes.form(_SAVE, save)
+    routes.action(FOR_MANAGEMENT, enter_on_page)
     routes.action(_LOOK, look)
     routes.action(_MAKE, make, changes=True)
     routes.action(_CHECK, check, changes=True)
@@ -79,7 +82,7 @@ def register(routes: Routes) -> None:
 def open_form(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Ask for the management credential."""
     found = plan_rotation(services.ports, actor, press.value).integration
-    surface.open(_form_view(found, _form_of(services, found)))
+    surface.open(_form_view(found, _form_of(services, found), services))
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -89,11 +92,21 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
         raise InvalidInput("This form is too old.", f"Close it and type {COMMAND} rotate again.")
     found = plan_rotation(services.ports, actor, integration_id, version).integration
     kind = _form_of(services, found)
+    if services.is_secret_entered_on_page:
+        ack(response_action="update", view=as_modal(link_for_management(form, found, kind, services, actor)))
+        return
     typed = {one.key: state_value(form.values, one.key, VALUE) for one in kind.fields}
     kept = keep_management(
         services.ports, actor, integration_id, version, read_draft(kind, found.name, typed)
     )
     ack(response_action="update", view=as_modal(_ready(kept)))
+
+
+def enter_on_page(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+    """Answer the form's button with a link for what was typed in it."""
+    found = plan_rotation(services.ports, actor, press.value).integration
+    form = Form(press.state, {})
+    surface.show(link_for_management(form, found, _form_of(services, found), services, actor))
 
 
 def look(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -169,12 +182,6 @@ def offer(services: Services, integration: Integration) -> list[Block]:
         return []
     if integration.management:
         return [_row(integration)]
-    if services.is_secret_entered_on_page:
-        return [
-            context(
-                "Quaymaster cannot make it here: it needs a secret typed in Slack, and that is switched off."
-            )
-        ]
     return [actions(button("Let Quaymaster make it", OPEN, integration.id), block_id=OPEN)]
 
 
@@ -247,12 +254,12 @@ def _made(made: Made) -> Message:
 
 def _form_of(services: Services, integration: Integration) -> Kind:
     form = management_form(services.ports, integration)
-    if form is None or services.is_secret_entered_on_page:
+    if form is None:
         raise InvalidInput("Quaymaster cannot make credentials here.", "Make one at the registry.")
     return form
 
 
-def _form_view(integration: Integration, kind: Kind) -> View:
+def _form_view(integration: Integration, kind: Kind, services: Services) -> View:
     explained = (
         "A login that may make and end credentials at the registry. It is used for nothing else, and no "
         "pipeline, export or colleague ever gets it."
@@ -261,7 +268,8 @@ def _form_view(integration: Integration, kind: Kind) -> View:
     blocks = [
         section(f"The management credential of {bold(integration.name)}"),
         context(explained),
-        *inputs(replace(kind, fields=kind.fields), shown),
+        *inputs(kind, shown, without_secrets=services.is_secret_entered_on_page),
+        *entry_button(services, kind, FOR_MANAGEMENT, integration.id),
     ]
     facts = {"id": integration.id, "version": integration.version}
     return with_facts(form_view(_SAVE, "Management", blocks), facts)

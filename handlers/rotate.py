@@ -160,7 +160,7 @@ def _rotation_form(plan: RotationPlan, services: Services) -> View:
     integration = plan.integration
     kind = services.kinds[integration.kind]
     # Where a secret is optional, a new one is not.
-    asked = (replace(one, is_required=one.is_required or one == kind.secret_field) for one in kind.login_fields)
+    new = (one if one != kind.secret_field else replace(one, is_required=True) for one in kind.login_fields)
     blocks = [
         section(f"A new credential for {bold(integration.name)}  {code(integration.server.address)}"),
         context(
@@ -169,7 +169,7 @@ def _rotation_form(plan: RotationPlan, services: Services) -> View:
         ),
         *offer(services, integration),
         *inputs(
-            replace(kind, fields=tuple(asked)),
+            replace(kind, fields=tuple(new)),
             known_values(integration),
             without_secrets=services.is_secret_entered_on_page,
         ),

@@ -14,6 +14,7 @@ from handlers.routes import COMMAND, Form
 FOR_ADD = "ask.add"
 FOR_EDIT = "ask.edit"
 FOR_ROTATION = "ask.rotation"
+FOR_MANAGEMENT = "ask.management"
 FOLLOW = "ask.follow"
 _LABEL = "Enter the secret outside Slack"
 _PAGE = "/enter"
@@ -73,6 +74,18 @@ def link_for_rotation(form: Form, integration_id: str, services: Services, actor
     return link_message(made, plan.integration.name, services, actor)
 
 
+def link_for_management(
+    form: Form, found: Integration, kind: Kind, services: Services, actor: Actor
+) -> Message:
+    """Make a link for a management credential whose other fields a form has. Raises ``InvalidFields``."""
+    require_page(services, kind)
+    typed, _, _ = typed_beside_secret(form, kind)
+    read_draft(kind, found.name, typed, keeps_secret=True)
+    kept = {key: text for key, text in typed.items() if text}
+    made = make_link(services.ports, actor, services.kinds[found.kind], Purpose.MANAGE, found, kept)
+    return link_message(made, found.name, services, actor)
+
+
 def entry_button(services: Services, kind: Kind, action_id: str, value: str = "") -> list[Block]:
     """The button that a form offers, where there is a page and the kind has a secret."""
     if services.base_url is None or kind.secret_field is None:
@@ -108,11 +121,12 @@ def link_message(made: MadeLink, name: str, services: Services, actor: Actor) ->
     """The link, to one person. What follows the "#" is known to no server."""
     url = f"{services.base_url}{_PAGE}/{actor.workspace.key}/{made.link.id}#{made.public}"
     open_page = {**button("Open the page", FOLLOW, style="primary"), "url": url}
+    what = "management credential" if made.link.purpose is Purpose.MANAGE else "secret"
     return message(
-        f"Enter the secret of {name} on a page.",
+        f"Enter the {what} of {name} on a page.",
         [
             section(
-                f"Enter the secret of {bold(name)} on this page. It is sealed there and never passes Slack."
+                f"Enter the {what} of {bold(name)} on this page. It is sealed there and never passes Slack."
             ),
             actions(open_page),
             context("The link works for 10 minutes, once, and is for you alone: do not forward it."),

@@ -119,7 +119,8 @@ class _SecretPage:
             for one in asked.fields
         ]
         named = {"title": asked.title, "name": asked.name, "server": asked.server}
-        return {**named, "fields": fields, "ends_at": asked.ends_at.isoformat()}
+        ends_at = asked.ends_at.isoformat()
+        return {**named, "fields": fields, "ends_at": ends_at, "can_skip_check": asked.can_skip_check}
 
     def _enter(self, workspace: Workspace, link_id: str, body: Mapping[str, str]) -> Mapping[str, object]:
         services = self._services

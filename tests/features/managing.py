@@ -113,11 +113,11 @@ def iam():
 def make_office(make_team, iam, clock):
     """A member's ECR integration, whose registry may be asked for keys."""
 
-    def make(drivers=Dated):
+    def make(drivers=Dated, **settings):
         asked = drivers((), aws_endpoint=iam.url, clock=unhurried())
         asked.iam, asked.clock = iam, clock
         iam.made_at(iam.first["AccessKeyId"], clock.now() - timedelta(days=400))
-        team = make_team(admins=(ADMIN,), drivers=asked)
+        team = make_team(admins=(ADMIN,), drivers=asked, **settings)
         team.add(
             "my_registry",
             kind="ecr",

@@ -25,6 +25,7 @@ from tests.features.test_ask import url_in
 pytestmark = pytest.mark.needs("chromium")
 
 CANARY = "canary-4711-battery-staple"
+SECRET_KEY = "CanaryCanaryCanaryCanaryCanaryCanaryCana"
 LEFT_SAID = "You are no longer a member of this workspace. Ask one of its admins."
 
 
@@ -114,6 +115,32 @@ def test_secret_is_sealed_in_the_browser(office, page, caplog, tmp_path):
     assert base64.b64encode(CANARY.encode())[:-4] not in office.proxy.seen + files_of(tmp_path)
     assert not any(CANARY in shown.raw for shown in office.team.slack.shown)
     assert CANARY not in repr([*office.team.slack.calls, *office.team.answers])
+
+
+def test_management_credential_is_sealed_in_the_browser(make_office, iam, page, caplog):
+    """Its secret is typed on the page as well, and is in no Slack payload, proxy log or process log."""
+    caplog.set_level(logging.DEBUG)
+    base = "https://quaymaster.example.com"
+    team = make_office(base_url=base, is_secret_entered_on_page=True)
+    team.command("rotate my_registry")
+    team.press("Let Quaymaster make it")
+    typed = {"IAM user of the key in use": "puller", "Access key ID": "AKIAIOSFODNN7MANAGER"}
+    link = url_in(team.submit(typed))
+    with served(team) as url, LoggingProxy(url) as proxy:
+        page.goto(link.replace(base, proxy.url))
+        expect(page.get_by_role("heading")).to_have_text("Management credential: my_registry")
+        expect(page.get_by_label("Save without checking")).to_be_hidden()
+        page.get_by_label("Secret access key").fill(SECRET_KEY)
+        page.get_by_role("button", name="Save").click()
+        expect(page.get_by_role("status")).to_contain_text("is saved")
+
+    team.close()
+    made = team.press("Make a new one", on=team.command("rotate my_registry"))
+    assert "The new credential is in place." in made.text
+    assert len(iam.keys()) == 2
+    assert SECRET_KEY.encode() not in proxy.seen
+    assert SECRET_KEY not in caplog.text
+    assert not any(SECRET_KEY in shown.raw for shown in team.slack.shown)
 
 
 def test_key_leaves_the_address_bar(office, page):

@@ -42,6 +42,7 @@ from bot.core.model import Actor, Integration, Outcome
 from bot.core.ports import Ports
 from bot.core.ports.drivers import Described, Ending, Order
 from bot.core.ports.registry import Login
+from bot.core.ports.store import Also
 from bot.core.seal_contexts import management_context
 
 DEADLINE_S = 20.0
@@ -70,10 +71,12 @@ def management_form(ports: Ports, integration: Integration) -> Kind | None:
 
 
 def keep_management(
-    ports: Ports, actor: Actor, integration_id: str, version: int, draft: Draft
+    ports: Ports, actor: Actor, integration_id: str, version: int, draft: Draft, *, also: Also | None = None
 ) -> Integration:
     """
     Keep a management credential, once the registry has shown with it what there is.
+
+    ``also``: what else belongs to the same change.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound, Changed.
@@ -94,6 +97,8 @@ def keep_management(
         kept = replace(now, management=sealed, version=now.version + 1, updated_at=actor.at)
         change.put(kept)
         change.record(event(actor, Action.MANAGE, kept, reason="kept"))
+        if also:
+            also(change, kept)
     return kept
 
 

@@ -1,6 +1,6 @@
 """Secrets that are entered on a page of ours instead of in Slack, by a link for one person.
 
-make_link -> (the page, with what ``describe`` says) -> enter_secret -> add | edit | rotate
+make_link -> (the page, with what ``describe`` says) -> enter_secret -> add | edit | rotate | keep_management
 
 1. A link is for one person, one integration and its version, and 10 minutes. It belongs to a key pair: the
    public key travels in the link's fragment, which no server is sent; the private key is kept sealed here.
@@ -31,6 +31,7 @@ from bot.core.errors import (
 )
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration, present
+from bot.core.integrations.made_credentials import keep_management, management_form
 from bot.core.integrations.rotation import begin_rotation, plan_rotation
 from bot.core.kinds import Field, Kind, Kinds, known_values, read_draft
 from bot.core.model import NO_OPTIONS, Actor, Integration, Role, Setting, Workspace, new_id
@@ -67,6 +68,15 @@ class Purpose(StrEnum):
     ADD = "Add integration"
     EDIT = "New secret"
     ROTATE = "Rotate"
+    MANAGE = "Management credential"
+
+
+_ACTIONS = {
+    Purpose.ADD: Action.ADD,
+    Purpose.EDIT: Action.EDIT,
+    Purpose.ROTATE: Action.ROTATE,
+    Purpose.MANAGE: Action.ROTATE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,7 @@ class PageForm:
     server: str
     fields: tuple[Field, ...]
     ends_at: datetime
+    can_skip_check: bool = True
 
 
 def make_link(
@@ -145,8 +156,7 @@ def make_link(
         NotPermitted.
         InvalidInput: The person is not a full member.
     """
-    action = {Purpose.ADD: Action.ADD, Purpose.EDIT: Action.EDIT, Purpose.ROTATE: Action.ROTATE}[purpose]
-    require(ports, actor, action, integration)
+    require(ports, actor, _ACTIONS[purpose], integration)
     if person and person.is_outsider:
         raise InvalidInput(
             "Guests, bots and deactivated people cannot enter secrets.",
@@ -188,13 +198,25 @@ def describe(ports: Ports, kinds: Kinds, workspace: Workspace, link_id: str, pro
     """
     reading = ports.store.read(workspace)
     link = _usable(ports, reading, link_id, proof)
-    kind = kinds[link.kind]
     found = reading.integrations.get(link.integration_id)
+    kind = _kind_of(ports, kinds, link, found)
     secrets = tuple(one for one in kind.fields if one.is_secret)
-    known = {"name": found.name, **known_values(found)} if found else {}
-    values = {**known, **link.typed}
+    can_skip = link.purpose is not Purpose.MANAGE
+    known = known_values(found) if found and can_skip else {}
+    values = {"name": found.name if found else "", **known, **link.typed}
     draft = read_draft(kind, values["name"], values, keeps_secret=True)
-    return PageForm(link.purpose.value, draft.name, draft.server.address, secrets, link.made_at + _LIFETIME)
+    ends_at = link.made_at + _LIFETIME
+    return PageForm(link.purpose.value, draft.name, draft.server.address, secrets, ends_at, can_skip)
+
+
+def _kind_of(ports: Ports, kinds: Kinds, link: EntryLink, found: Integration | None) -> Kind:
+    """The fields that a link asks for. Raises ``LinkRefused`` where there is no management credential."""
+    if link.purpose is not Purpose.MANAGE or found is None:
+        return kinds[link.kind]
+    form = management_form(ports, found)
+    if form is None:
+        raise LinkRefused("Quaymaster cannot make credentials here.", "Make one at the registry.")
+    return form
 
 
 def enter_secret(
@@ -269,6 +291,8 @@ def _save(
         added = add_integration(ports, actor, draft, is_checked=is_checked, linked_only=closed, also=also)
         return added.integration.name
     found = present(ports.store.read(actor.workspace), link.integration_id)
+    if link.purpose is Purpose.MANAGE:
+        return _manage(ports, actor, link, _kind_of(ports, kinds, link, found), entered, also)
     values = {**known_values(found), **typed, **secrets}
     name = typed.get("name", found.name)
     draft = read_draft(kind, name, values, keeps_secret=True, keeps_line_break=not is_checked)
@@ -288,6 +312,16 @@ def _save(
     sharing = Sharing(beside.is_default, beside.linked_only)
     edited = edit_integration(ports, actor, edit, draft, sharing, is_checked=is_checked, also=also)
     return edited.integration.name
+
+
+def _manage(
+    ports: Ports, actor: Actor, link: EntryLink, kind: Kind, entered: Mapping[str, str], also: Also
+) -> str:
+    """Keep what was entered as an integration's management credential."""
+    secrets = {one.key: entered.get(one.key, "") for one in kind.fields if one.is_secret}
+    name = present(ports.store.read(actor.workspace), link.integration_id).name
+    draft = read_draft(kind, name, {**link.typed, **secrets})
+    return keep_management(ports, actor, link.integration_id, link.version, draft, also=also).name
 
 
 def _use_up(person: Actor, link: EntryLink) -> Also:
