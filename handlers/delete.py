@@ -3,7 +3,7 @@
 payload -> ask | ask_pressed -> plan_deletion -> _confirmation -> ack | show
 payload -> turn -> plan_deletion -> _confirmation -> replace
 payload -> remove | remove_everything | undo -> plan_deletion -> _confirmation -> replace
-payload -> confirm -> delete_integration -> _deleted | _confirmation -> replace
+payload -> confirm | confirm_there -> delete_with_made -> _deleted | _confirmation -> replace
 payload -> cancel -> plan_deletion -> notice -> replace
 """
 
@@ -16,13 +16,13 @@ from slack_bolt import Ack
 from bot.core.audit import Action
 from bot.core.integrations.deletions import (
     DeletionPlan,
-    delete_integration,
     plan_deletion,
     remove_all,
     remove_dependency,
 )
 from bot.core.integrations.dependencies import restore_target
-from bot.core.model import Actor, Dependency, Target, TargetKind
+from bot.core.integrations.made_deletions import Deleted, delete_with_made, made_there
+from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
 from handlers.blocks import (
     Block,
@@ -46,13 +46,14 @@ from handlers.blocks import (
     turning,
     when,
 )
-from handlers.phrases import last_used, origin, targets_depend
+from handlers.phrases import last_used, made_name, origin, targets_depend
 from handlers.picker import open_picker
-from handlers.routes import Press, Routes, Verb, Words
+from handlers.routes import Ask, Press, Routes, Verb, Words
 from handlers.surfaces import Surface
 
 ASK = "delete.ask"
 _CONFIRM = "delete.confirm"
+_CONFIRM_THERE = "delete.confirm_there"
 _CANCEL = "delete.cancel"
 _REMOVE = "delete.remove"
 _PREVIOUS = "delete.previous"
@@ -83,6 +84,7 @@ def register(routes: Routes) -> None:
     routes.action(_REMOVE_ALL, remove_everything, changes=True)
     routes.action(_UNDO, undo, changes=True)
     routes.action(_CONFIRM, confirm, changes=True)
+    routes.action(_CONFIRM_THERE, confirm_there, changes=True)
     routes.action(_CANCEL, cancel)
 
 
@@ -128,10 +130,21 @@ def undo(press: Press, surface: Surface, services: Services, actor: Actor) -> No
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Delete, or show what has come in the way."""
+    """Delete here, or show what has come in the way."""
+    surface.replace(_done(press, services, actor, ends_there=False))
+
+
+def confirm_there(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
+    """Delete here, and at the registry what Quaymaster made."""
+    ask(lambda: surface.replace(_done(press, services, actor, ends_there=True)))
+
+
+def _done(press: Press, services: Services, actor: Actor, *, ends_there: bool) -> Message:
     asked = read_value(_ConfirmationState, press.value, "delete")
-    in_the_way = delete_integration(services.ports, actor, asked.id, asked.version, asked.since)
-    surface.replace(_confirmation(in_the_way) if in_the_way else _deleted(asked, actor))
+    done = delete_with_made(
+        services.ports, actor, asked.id, asked.version, asked.since, ends_there=ends_there
+    )
+    return _deleted(asked, actor, done) if isinstance(done, Deleted) else _confirmation(done)
 
 
 def cancel(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -191,10 +204,36 @@ def _confirmation(plan: DeletionPlan) -> Message:
     else:
         blocks += [
             section("*No dependency*\nDeleting cannot be undone: the credential is gone for good."),
-            actions(button("Yes", _CONFIRM, _value_of(plan), style="danger"), cancel_button),
+            *_made_note(integration),
+            actions(
+                button("Yes", _CONFIRM, _value_of(plan), style="danger"), *_there_button(plan), cancel_button
+            ),
         ]
     total = f"{page.total} depend{'s' * (page.total == 1)} on it" if page.total else "No dependency"
     return message(f"Delete {integration.name}? {total}.", [*blocks, *_removed_blocks(plan)])
+
+
+def _made_note(integration: Integration) -> list[Block]:
+    """Say what Quaymaster made for it, and that this goes on working at the registry."""
+    made = made_there(integration)
+    if not made:
+        return []
+    how = "*Yes, and end it there* deletes it at the registry too. *Yes* leaves it there, where it keeps working."
+    by_hand = "It stays there and keeps working until you end it at the registry."
+    place = code(integration.server.address)
+    return [
+        section(
+            f"Quaymaster made {', '.join(map(made_name, made))} at {place}. "
+            f"{how if integration.management else by_hand}"
+        )
+    ]
+
+
+def _there_button(plan: DeletionPlan) -> list[Block]:
+    integration = plan.integration
+    if integration.management is None or not made_there(integration):
+        return []
+    return [button("Yes, and end it there", _CONFIRM_THERE, _value_of(plan), style="danger")]
 
 
 def _dependants(plan: DeletionPlan) -> list[Block]:
@@ -268,7 +307,16 @@ def _pages(plan: DeletionPlan) -> list[Block]:
     return turning(plan.dependencies, (_PREVIOUS, _NEXT), lambda number: _value_of(plan, number))
 
 
-def _deleted(asked: _ConfirmationState, actor: Actor) -> Message:
-    """Say that it is gone, who did it, and when."""
+def _deleted(asked: _ConfirmationState, actor: Actor, done: Deleted) -> Message:
+    """Say that it is gone, who did it, and when; and what became of what Quaymaster made at the registry."""
     text = f":wastebasket: {bold(asked.name)} was deleted by {mention(actor.user_id)} {when(actor.at)}."
-    return message(f"{asked.name} was deleted.", [section(text)])
+    blocks = [section(text)]
+    place = code(done.place)
+    if done.ended:
+        blocks.append(section(f"Ended at {place}: {', '.join(map(made_name, done.ended))}."))
+    if done.there:
+        names = ", ".join(map(made_name, done.there))
+        why = f"{escape(done.trouble)}\n" if done.trouble else ""
+        still = f":warning: {why}Quaymaster made {names}, which may still work at {place}. End it there."
+        blocks.append(section(still))
+    return message(f"{asked.name} was deleted.", blocks)

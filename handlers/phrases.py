@@ -3,6 +3,7 @@
 An event carries facts; the sentence is made here, when it is shown.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -53,6 +54,8 @@ _DID = {
 }
 """What the history says of each action."""
 
+_ACCESS_KEY = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
+
 _TRIED = {
     Action.ADD: "add",
     Action.EDIT: "edit",
@@ -82,6 +85,11 @@ _TRIED = {
     Action.GIVE_ALL: "give everything of somebody",
 }
 """What follows "tried to"."""
+
+
+def made_name(name: str) -> str:
+    """What people are shown of a credential that Quaymaster made: of an access key of AWS, the id's end."""
+    return f"access key {code(f'…{name[-4:]}')}" if _ACCESS_KEY.fullmatch(name) else code(name)
 
 
 def history_line(entry: AuditEntry) -> str:
