@@ -218,7 +218,7 @@ def _made_note(integration: Integration) -> list[Block]:
     made = made_there(integration)
     if not made:
         return []
-    how = "*Yes, and end it there* deletes it at the registry too. *Yes* leaves it there, where it keeps working."
+    how = "*Yes, and end it there* deletes that there too. *Yes* leaves it there, and it keeps working."
     by_hand = "It stays there and keeps working until you end it at the registry."
     place = code(integration.server.address)
     return [

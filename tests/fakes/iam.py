@@ -36,6 +36,17 @@ class Iam:
         found = self.client.list_access_keys(UserName=USER)["AccessKeyMetadata"]
         return {key["AccessKeyId"]: key["Status"] for key in found}
 
+    def takes(self, key_id: str, secret: str) -> bool:
+        """Whether a key is there and active now, and this is its secret."""
+        active = (one for one in self._user.access_keys if one.status == "Active")
+        return (key_id, secret) in [(one.access_key_id, one.secret_access_key) for one in active]
+
+    @property
+    def _user(self) -> Any:
+        """The user as moto keeps it, with the secrets of its keys, which no answer repeats."""
+        account = next(iter(iam_backends.values()))["aws"]
+        return account.users[USER]
+
     @property
     def second(self) -> str:
         """The id of the key that is there besides the first."""
@@ -43,13 +54,16 @@ class Iam:
 
     def made_at(self, key_id: str, at: datetime) -> None:
         """Let a key have been made at a moment; moto goes by the machine's clock."""
-        account = next(iter(iam_backends.values()))["aws"]
-        key = next(one for one in account.users[USER].access_keys if one.access_key_id == key_id)
+        key = next(one for one in self._user.access_keys if one.access_key_id == key_id)
         key.create_date = at.replace(tzinfo=None)
 
     def suspend(self, key_id: str) -> None:
         """Make a key inactive, as somebody does at AWS."""
         self.client.update_access_key(UserName=USER, AccessKeyId=key_id, Status="Inactive")
+
+    def restore(self, key_id: str) -> None:
+        """Make an inactive key active again."""
+        self.client.update_access_key(UserName=USER, AccessKeyId=key_id, Status="Active")
 
     def delete(self, key_id: str) -> None:
         """Delete a key."""

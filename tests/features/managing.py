@@ -12,6 +12,7 @@ from bot.core.errors import Unreachable
 from bot.core.integrations.made_by_clock import rotate_due
 from bot.registry.drivers.driver_table import RegistryDrivers
 from tests.fakes.people import ADMIN
+from tests.fakes.scripted_registry import PROVED, REJECTED
 
 CANARY = "CanaryCanaryCanaryCanaryCanaryCanaryCana"
 MANAGER = {
@@ -19,6 +20,23 @@ MANAGER = {
     "Access key ID": "AKIAIOSFODNN7MANAGER",
     "Secret access key": CANARY,
 }
+
+
+class JudgedByIam:
+    """A registry that takes what is an active key at AWS now; a test may let it refuse more than that."""
+
+    def __init__(self, scripted, iam):
+        self._scripted = scripted
+        self._iam = iam
+
+    def check(self, login, **how):
+        """Ask AWS's side, unless the test has said that the login does not work."""
+        result = self._scripted.check(login, **how)
+        key_id, secret = login.options["access_key_id"], login.credential["secret_access_key"].reveal()
+        return result if result is not PROVED or self._iam.takes(key_id, secret) else REJECTED
+
+    def __getattr__(self, name):
+        return getattr(self._scripted, name)
 
 
 class Dated(RegistryDrivers):
@@ -110,14 +128,16 @@ def iam():
 
 
 @pytest.fixture
-def make_office(make_team, iam, clock):
+def make_office(make_team, iam, clock, registry):
     """A member's ECR integration, whose registry may be asked for keys."""
 
     def make(drivers=Dated, **settings):
         asked = drivers((), aws_endpoint=iam.url, clock=unhurried())
         asked.iam, asked.clock = iam, clock
         iam.made_at(iam.first["AccessKeyId"], clock.now() - timedelta(days=400))
-        team = make_team(admins=(ADMIN,), drivers=asked, **settings)
+        team = make_team(
+            admins=(ADMIN,), drivers=asked, asked=JudgedByIam(registry, iam), **settings
+        )
         team.add(
             "my_registry",
             kind="ecr",

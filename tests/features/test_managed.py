@@ -65,22 +65,23 @@ def test_retire_says_that_aws_has_no_such_key(office, iam):
     assert office.find("my_registry").former is None
 
 
-def test_former_works_on_while_the_new_one_does_not(office, iam, registry):
+def test_former_works_on_while_the_new_one_does_not(office, iam):
     """When the one in use is refused, the former is put back into force and kept."""
     manage(office)
     office.press("Make a new one")
-    registry.result = REJECTED
+    iam.suspend(iam.second)
     shown = office.press("Retire", on=office.command("rotate my_registry"))
 
     assert "the former was not ended" in shown.text
-    assert set(iam.keys().values()) == {"Active"}
+    assert iam.keys()[iam.first["AccessKeyId"]] == "Active"
     assert office.find("my_registry").former is not None
 
 
-def test_new_key_that_is_refused_is_not_used(office, iam, registry):
+def test_new_key_that_is_refused_is_not_used(make_office, iam):
     """It waits; what is in use stays, and *End it there* takes the new one away."""
+    office = make_office(Meanwhile)
     manage(office)
-    registry.result = REJECTED
+    office.services.ports.drivers.meanwhile = lambda: iam.suspend(iam.second)
     shown = office.press("Make a new one")
     there = iam.keys()
     again = office.press("Check again")
@@ -108,6 +109,30 @@ def test_lost_answer_destroys_nothing(make_office, iam):
     assert "Ended at the registry" in ended.text
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
     assert team.find("my_registry").prepared is None
+
+
+def test_new_key_is_used_once_aws_takes_it(make_office, iam):
+    """A key that is inactive at first waits; once it is active there, *Check again* begins the rotation."""
+    team = make_office(Meanwhile)
+    manage(team)
+    team.services.ports.drivers.meanwhile = lambda: iam.suspend(iam.second)
+    team.press("Make a new one")
+    iam.restore(iam.second)
+    shown = team.press("Check again")
+
+    assert "The new credential is in place." in shown.text
+    assert team.find("my_registry").options["access_key_id"] == iam.second
+
+
+def test_new_key_that_was_deleted_is_not_used(make_office, iam):
+    """A key that somebody deleted as soon as it was made is refused, and the one in use stays."""
+    team = make_office(Meanwhile)
+    manage(team)
+    team.services.ports.drivers.meanwhile = lambda: iam.delete(iam.second)
+    shown = team.press("Make a new one")
+
+    assert "does not work yet" in shown.text
+    assert team.find("my_registry").options["access_key_id"] == iam.first["AccessKeyId"]
 
 
 def test_key_made_by_hand_is_not_ended(make_office, iam):
@@ -295,12 +320,12 @@ def test_management_credential_shows_nowhere(office, tmp_path, caplog):
     assert CANARY not in repr(office.find("my_registry"))
 
 
-def test_moved_server_drops_it(office):
+def test_moved_server_drops_it(office, iam):
     """A management credential is for the registry that it was entered for."""
     manage(office)
     before = office.find("my_registry").management
     office.command("edit my_registry")
-    office.submit({"Account ID": "210987654321", "Secret access key": CANARY})
+    office.submit({"Account ID": "210987654321", "Secret access key": iam.first["SecretAccessKey"]})
 
     assert before is not None
     assert office.find("my_registry").management is None

@@ -28,7 +28,7 @@ def test_confirmation_says_that_the_made_key_stays(made, iam):
     key = only_key(iam)
 
     assert f"Quaymaster made access key `…{key[-4:]}` at `123456789012.dkr.ecr" in shown.text
-    assert "*Yes* leaves it there, where it keeps working." in shown.text
+    assert "*Yes* leaves it there, and it keeps working." in shown.text
     assert key not in shown.text
     assert shown.buttons == ["Yes", "Yes, and end it there", "Cancel"]
 

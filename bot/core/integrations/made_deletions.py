@@ -1,4 +1,4 @@
-"""Delete an integration whose credentials Quaymaster made, and end them at the registry if somebody wants that.
+"""Delete an integration whose credentials Quaymaster made, and end them at the registry where that is chosen.
 
 delete_with_made:  put the order together -> delete here, with every check -> end there what was made
 
