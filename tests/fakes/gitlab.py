@@ -58,7 +58,9 @@ class FakeGitLab(DescribedApi):
             made = self.add(asked.body["name"], asked.body["scopes"], asked.body.get("expires_at"))
             return Given(201, {**made, "token": f"token-number-{made['id']}"})
         size, number = int(asked.query.get("per_page", "20")), int(asked.query.get("page", "1"))
-        return Given(200, list(self.tokens.values())[(number - 1) * size : number * size])
+        shows_all = asked.query.get("active") != "true"
+        listed = [one for one in self.tokens.values() if shows_all or _is_active(one)]
+        return Given(200, listed[(number - 1) * size : number * size])
 
     def _self(self) -> dict[str, Any]:
         return {
@@ -72,3 +74,7 @@ class FakeGitLab(DescribedApi):
             "active": True,
             "expires_at": self.self_ends,
         }
+
+
+def _is_active(token: dict[str, Any]) -> bool:
+    return not (token["revoked"] or token["expired"])

@@ -56,16 +56,22 @@ def harbors(team, harbor):
 def gitlabs(team, gitlab):
     """An integration of GitLab's deploy token, managed."""
     team.add("my_gitlab", kind="gitlab", url="registry.example.com", username=USERNAME, password="first")
+    manage_gitlab(team, gitlab)
+    return team
+
+
+def manage_gitlab(team, gitlab, days=""):
+    """Enter the management credential of GitLab."""
     team.command("rotate my_gitlab")
     team.press("Let Quaymaster make it")
-    team.submit(
+    return team.submit(
         {
             "GitLab's own URL": gitlab.url,
             "Path of that project or group": "team/app",
             "Access token with the scope api": GITLAB_SECRET,
+            "Days that a new token lasts": days,
         }
     )
-    return team
 
 
 def password(team, name):
@@ -126,6 +132,20 @@ def test_harbors_lost_answer(harbors, harbor):
     assert there[0] in told.text
     assert f"Ended at the registry: {there[0]}" in said.text
     assert harbor.states == {ROBOT: True}
+
+
+def test_days_are_asked_for_beside_their_field(gitlabs, gitlab):
+    """A token with an end needs days for the next: it is said beside that field, and nothing is kept."""
+    gitlab.tokens[1]["expires_at"] = "2026-09-30T00:00:00.000Z"
+    gitlabs.press("Forget the management credential", on=gitlabs.command("rotate my_gitlab"))
+    form = manage_gitlab(gitlabs, gitlab)
+    before = gitlabs.find("my_gitlab").management
+    gitlabs.close()
+    manage_gitlab(gitlabs, gitlab, days="30")
+
+    assert "Enter how many days it lasts." in form.error("Days that a new token lasts")
+    assert before is None
+    assert gitlabs.find("my_gitlab").management is not None
 
 
 def test_gitlabs_lost_answer(gitlabs, gitlab):

@@ -77,7 +77,29 @@ def test_end_is_not_lost(gitlab: FakeGitLab, order: Order, drivers: RegistryDriv
     assert drivers.describe(with_options(order, days="90"), deadline_s=10).ends == datetime(
         2026, 9, 30, tzinfo=UTC
     )
-    with pytest.raises(DriverRefused, match="how many days"):
+    there = drivers.describe(order, deadline_s=10)
+    assert there.ends == datetime(2026, 9, 30, tzinfo=UTC)
+    assert "how many days" in there.missing["days"]
+
+
+def test_token_that_expired_is_replaced(gitlab: FakeGitLab, order: Order, drivers: RegistryDrivers) -> None:
+    """One that has expired is not lost: its end is known, and a new one of the same scopes is made."""
+    gitlab.tokens[1].update(expires_at="2026-03-01T00:00:00.000Z", expired=True)
+    order = with_options(order, days="30")
+    there = drivers.describe(order, deadline_s=10)
+    drivers.mint(replace(order, made_as=there.next_name), deadline_s=10)
+
+    assert there.text == "GitLab's project team/app has 0 active deploy tokens."
+    assert there.ends == datetime(2026, 3, 1, tzinfo=UTC)
+    assert gitlab.tokens[2]["scopes"] == gitlab.tokens[1]["scopes"]
+
+
+def test_revoked_token_is_not_there(gitlab: FakeGitLab, order: Order, drivers: RegistryDrivers) -> None:
+    """GitLab keeps revoked tokens in its list: they count as gone, and need not be ended."""
+    gitlab.tokens[1]["revoked"] = True
+
+    assert drivers.retire(order, Ending.DELETE, deadline_s=10) is False
+    with pytest.raises(DriverRefused, match="it was revoked"):
         drivers.describe(order, deadline_s=10)
 
 

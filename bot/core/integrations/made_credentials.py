@@ -84,11 +84,13 @@ def keep_management(
     """
     found = permitted(ports, actor, integration_id)
     login = PlainLogin(draft.username, draft.options, draft.credential)
+    field = draft.kind.secret_field.key if draft.kind.secret_field else "name"
     try:
-        ports.drivers.describe(_order(actor, found, login), deadline_s=_FORM_DEADLINE_S)
+        there = ports.drivers.describe(_order(actor, found, login), deadline_s=_FORM_DEADLINE_S)
     except RegistryFailure as failure:
-        field = draft.kind.secret_field
-        raise InvalidFields({field.key if field else "name": str(failure)}) from failure
+        raise InvalidFields({field: str(failure)}) from failure
+    if there.missing:
+        raise InvalidFields(there.missing)
     with ports.store.change(actor.workspace) as change:
         now = present(change, integration_id)
         if now.version != version:
@@ -137,8 +139,8 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
     refuse_running(found)
     order = managed_order(ports, actor, found)
     there = ports.drivers.describe(order, deadline_s=DEADLINE_S)
-    if there.problem:
-        raise DriverRefused(there.problem, "Nothing was made.")
+    if problem := there.problem or " ".join(there.missing.values()):
+        raise DriverRefused(problem, "Nothing was made.")
     prepare_credential(ports, actor, integration_id, there.next_name)
     try:
         minted = ports.drivers.mint(replace(order, made_as=there.next_name), deadline_s=DEADLINE_S)

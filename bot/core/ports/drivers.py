@@ -60,6 +60,8 @@ class Described:
     """What the next credential will be called, as far as that is known before it is made."""
     problem: str = ""
     """Why none can be made now, as a sentence; empty = one can."""
+    missing: Mapping[str, str] = field(default_factory=lambda: NO_OPTIONS)
+    """What must be entered with the management credential before one can be made: sentences by field."""
     made_at: datetime | None = None
     """When the credential in question was made."""
     ends: datetime | None = None

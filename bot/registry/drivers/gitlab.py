@@ -38,17 +38,17 @@ def _describe(asking: Asking, order: Order) -> Described:
     own = _one(tokens, order, "")
     if own is None:
         raise DriverRefused(
-            f"{_place(order)} has no deploy token of the user name “{order.login.username}”.",
+            f"{_place(order)} has no deploy token of the user name “{order.login.username}”: it was revoked, "
+            "or belongs to another project or group.",
             "Check the project or group. Only deploy tokens can be made.",
         )
-    if own.get("expires_at") and not order.manager.options.get("days"):
-        raise DriverRefused(
-            "The token in use has an end, so a new one needs one too.", "Enter how many days a new one lasts."
-        )
+    active = sum(not one.get("expired") for one in tokens)
+    missing = {"days": "The token in use has an end, so a new one needs one too. Enter how many days it lasts."}
     name = _MADE.sub("", str(own.get("name", "")))[:_LONGEST_NAME]
     return Described(
-        f"{_place(order)} has {len(tokens)} active deploy token{'s' * (len(tokens) != 1)}.",
+        f"{_place(order)} has {active} active deploy token{'s' * (active != 1)}.",
         f"{name} (Quaymaster {secrets.token_hex(4)})",
+        missing=missing if own.get("expires_at") and not order.manager.options.get("days") else {},
         ends=time_of(own.get("expires_at")),
         leftovers=tuple(
             Leftover(str(one["name"]), str(one["name"]))
@@ -104,7 +104,8 @@ def _one(tokens: list[dict[str, Any]], order: Order, name: str) -> _Token | None
 
 
 def _tokens(api: JsonApi, order: Order) -> list[dict[str, Any]]:
-    return api.every(f"{_path(order)}?active=true", "per_page")
+    """All that were not revoked. One that has expired is among them: a new one gets the same scopes."""
+    return [one for one in api.every(_path(order), "per_page") if not one.get("revoked")]
 
 
 def _api(asking: Asking, order: Order) -> JsonApi:

@@ -52,7 +52,7 @@ class JsonApi:
         Look at all of a list that comes in pages.
 
         Args:
-            path: With a query.
+            path: With a query, or without.
             size_key: What the API calls the size of a page.
 
         Raises:
@@ -60,8 +60,9 @@ class JsonApi:
             RegistryFailure: It was not given.
         """
         found: list[dict[str, Any]] = []
+        asked = f"{path}{'&' if '?' in path else '?'}{size_key}={_A_PAGE}"
         for number in range(1, _MOST_PAGES + 1):
-            page = self.get(f"{path}&{size_key}={_A_PAGE}&page={number}")
+            page = self.get(f"{asked}&page={number}")
             if not isinstance(page, list):
                 raise self._refused("has nothing there", "Check what was entered beside the login.")
             found += [one for one in page if isinstance(one, dict)]
