@@ -135,9 +135,7 @@ def make_office(make_team, iam, clock, registry):
         asked = drivers((), aws_endpoint=iam.url, clock=unhurried())
         asked.iam, asked.clock = iam, clock
         iam.made_at(iam.first["AccessKeyId"], clock.now() - timedelta(days=400))
-        team = make_team(
-            admins=(ADMIN,), drivers=asked, asked=JudgedByIam(registry, iam), **settings
-        )
+        team = make_team(admins=(ADMIN,), drivers=asked, asked=JudgedByIam(registry, iam), **settings)
         team.add(
             "my_registry",
             kind="ecr",

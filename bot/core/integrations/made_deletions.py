@@ -77,9 +77,7 @@ def delete_with_made(
     return _end_all(ports, actor, found, order, left) if order else left
 
 
-def _end_all(
-    ports: Ports, actor: Actor, deleted: Integration, order: Order, left: Deleted
-) -> Deleted:
+def _end_all(ports: Ports, actor: Actor, deleted: Integration, order: Order, left: Deleted) -> Deleted:
     """End what was made for an integration that is deleted, one after the other, and note each."""
     for name in _known_names(deleted):
         try:

@@ -43,7 +43,9 @@ def _describe(asking: Asking, order: Order) -> Described:
             "Check the project or group. Only deploy tokens can be made.",
         )
     active = sum(not one.get("expired") for one in tokens)
-    missing = {"days": "The token in use has an end, so a new one needs one too. Enter how many days it lasts."}
+    missing = {
+        "days": "The token in use has an end, so a new one needs one too. Enter how many days it lasts."
+    }
     name = _MADE.sub("", str(own.get("name", "")))[:_LONGEST_NAME]
     return Described(
         f"{_place(order)} has {active} active deploy token{'s' * (active != 1)}.",
