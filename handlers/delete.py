@@ -21,7 +21,7 @@ from bot.core.integrations.deletions import (
     remove_dependency,
 )
 from bot.core.integrations.dependencies import restore_target
-from bot.core.integrations.made_deletions import Deleted, delete_with_made, made_there
+from bot.core.integrations.made_deletions import LeftBehind, delete_with_made, made_there
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
 from handlers.blocks import (
@@ -144,7 +144,7 @@ def _done(press: Press, services: Services, actor: Actor, *, ends_there: bool) -
     done = delete_with_made(
         services.ports, actor, asked.id, asked.version, asked.since, ends_there=ends_there
     )
-    return _deleted(asked, actor, done) if isinstance(done, Deleted) else _confirmation(done)
+    return _deleted(asked, actor, done) if isinstance(done, LeftBehind) else _confirmation(done)
 
 
 def cancel(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -307,7 +307,7 @@ def _pages(plan: DeletionPlan) -> list[Block]:
     return turning(plan.dependencies, (_PREVIOUS, _NEXT), lambda number: _value_of(plan, number))
 
 
-def _deleted(asked: _ConfirmationState, actor: Actor, done: Deleted) -> Message:
+def _deleted(asked: _ConfirmationState, actor: Actor, done: LeftBehind) -> Message:
     """Say that it is gone, who did it, and when; and what became of what Quaymaster made at the registry."""
     text = f":wastebasket: {bold(asked.name)} was deleted by {mention(actor.user_id)} {when(actor.at)}."
     blocks = [section(text)]

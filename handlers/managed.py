@@ -8,6 +8,7 @@ payload -> end -> find_leftovers -> _left_there -> replace · delete -> settle -
 payload -> forget -> forget_management -> notice · drop -> drop_prepared -> notice
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slack_bolt import Ack
@@ -50,7 +51,7 @@ from handlers.blocks import (
 )
 from handlers.form import VALUE, form_view, inputs, state_value
 from handlers.rotation_news import rotation_message
-from handlers.routes import COMMAND, Form, Press, Routes, Words
+from handlers.routes import COMMAND, Ask, Form, Press, Routes, Words
 from handlers.secret_links import FOR_MANAGEMENT, entry_button, link_for_management
 from handlers.surfaces import Surface, as_modal, with_facts
 
@@ -109,24 +110,24 @@ def enter_on_page(press: Press, surface: Surface, services: Services, actor: Act
     surface.show(link_for_management(form, found, _form_of(services, found), services, actor))
 
 
-def look(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def look(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Say what is at the registry."""
-    surface.show(notice(escape(describe_managed(services.ports, actor, press.value).text)))
+    ask(lambda: surface.show(notice(escape(describe_managed(services.ports, actor, press.value).text))))
 
 
-def make(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def make(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Have a new credential made."""
-    surface.show(_made(make_credential(services.ports, actor, press.value)))
+    ask(lambda: surface.show(_made(make_credential(services.ports, actor, press.value))))
 
 
-def check(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def check(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Ask again whether the new credential works."""
-    surface.show(_made(use_when_it_works(services.ports, actor, press.value)))
+    ask(lambda: surface.show(_made(use_when_it_works(services.ports, actor, press.value))))
 
 
-def end(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def end(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Show what would be ended at the registry: what was made and is not in use."""
-    surface.replace(_left_there(find_leftovers(services.ports, actor, press.value)))
+    ask(lambda: surface.replace(_left_there(find_leftovers(services.ports, actor, press.value))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +138,16 @@ class _Shown:
     digest: str
 
 
-def delete(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def delete(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """End at the registry exactly what was shown."""
     asked = read_value(_Shown, press.value, "rotate")
-    ended = settle(services.ports, actor, asked.id, asked.digest)
-    names = ", ".join(map(escape, ended))
-    text = f"Ended at the registry: {names}." if ended else "The registry has none: no credential was made."
-    surface.replace(notice(f"{text} The credential in use was not touched."))
+    ask(lambda: surface.replace(_ended(settle(services.ports, actor, asked.id, asked.digest))))
+
+
+def _ended(names: Sequence[str]) -> Message:
+    named = ", ".join(map(escape, names))
+    text = f"Ended at the registry: {named}." if names else "The registry has none: no credential was made."
+    return notice(f"{text} The credential in use was not touched.")
 
 
 def drop(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

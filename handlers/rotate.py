@@ -43,7 +43,7 @@ from handlers.managed import choose_days, offer, prepared_message
 from handlers.managed import register as register_managed
 from handlers.picker import open_picker
 from handlers.rotation_news import BACK, LOOK, RETIRE, SHOW, WAIT, Running, rolled_back, rotation_message
-from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
+from handlers.routes import COMMAND, Ask, Form, Press, Routes, Verb, Words
 from handlers.secret_links import FOR_ROTATION, entry_button, link_for_rotation
 from handlers.surfaces import Surface, as_modal, with_facts
 
@@ -107,11 +107,10 @@ def _progress_of(plan: RotationPlan) -> Progress:
     return plan.progress or Progress(plan.integration, (), (), ())
 
 
-def retire(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def retire(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Drop the former credential."""
     asked = read_value(Running, press.value, "rotate")
-    retired = retire_there(services.ports, actor, asked.id, asked.number)
-    surface.replace(_retired(retired))
+    ask(lambda: surface.replace(_retired(retire_there(services.ports, actor, asked.id, asked.number))))
 
 
 def _retired(retired: Retired) -> Message:
@@ -128,13 +127,17 @@ def _retired(retired: Retired) -> Message:
     return notice(f":white_check_mark: The former credential of {name} is deleted {where}")
 
 
-def back(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
+def back(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Put the former credential in place again."""
+    ask(lambda: surface.replace(_back(press, services, actor)))
+
+
+def _back(press: Press, services: Services, actor: Actor) -> Message:
     asked = read_value(Running, press.value, "rotate")
     back = roll_back_there(services.ports, actor, asked.id, asked.number)
     left = prepared_message(back.integration, back.trouble)["blocks"] if back.integration.prepared else []
     fetched = who_fetched(services.ports, actor, asked.id, asked.number)
-    surface.replace(rolled_back(back, fetched, left))
+    return rolled_back(back, fetched, left)
 
 
 def wait(press: Press, surface: Surface, services: Services, actor: Actor) -> None:

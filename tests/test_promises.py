@@ -122,6 +122,7 @@ def walk_through_made_credentials(team, iam, registry):
     registry.result = REJECTED
     team.press("Make a new one")
     team.press("End it there", on=team.command("rotate made"))
+    team.command("delete made")
     team.close()
 
 

@@ -6,15 +6,19 @@
    in a short queue. The last places are kept for targets and creators that have none.
 3. People have places of their own, and so do workflows. A login that is kept takes no place; where there
    is no place, one that is due for renewal is given while it lasts.
+4. What makes and ends credentials by a registry's own API asks in the places of people.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Condition
 
 from bot.core.errors import Busy
+from bot.core.kinds import Kind
+from bot.core.ports.drivers import Described, Drivers, Ending, Minted, Order
 from bot.core.ports.registry import (
     Asker,
     CheckResult,
@@ -48,9 +52,10 @@ _WAIT = "Wait for its answer, then try again."
 class CappedRegistry:
     """The port ``Registry``, refusing politely what would be one question too many."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, places: "Places | None" = None) -> None:
+        """``places``: those that are shared with ``CappedDrivers``; ``None`` = its own."""
         self._registry = registry
-        self._places = _Places()
+        self._places = places or Places()
 
     def check(
         self,
@@ -100,7 +105,42 @@ class CappedRegistry:
             return self._registry.repositories(login, deadline_s=left_s)
 
 
-class _Places:
+class CappedDrivers:
+    """The port ``Drivers`` in the same places: a registry's own API is a registry that may hang, too."""
+
+    def __init__(self, drivers: Drivers, places: "Places") -> None:
+        self._drivers = drivers
+        self._places = places
+
+    def form(self, kind: str) -> Kind | None:
+        """The fields of a kind's management credential."""
+        return self._drivers.form(kind)
+
+    def describe(self, order: Order, *, deadline_s: float) -> Described:
+        """Look. Raises ``Busy`` when it is one question too many."""
+        with self._places.taken(order.login.asker, deadline_s) as left_s:
+            return self._drivers.describe(order, deadline_s=left_s)
+
+    def mint(self, order: Order, *, deadline_s: float) -> Minted:
+        """Make a credential. Raises ``Busy`` when it is one question too many; none was made then."""
+        with self._places.taken(order.login.asker, deadline_s) as left_s:
+            return self._drivers.mint(order, deadline_s=left_s)
+
+    def retire(self, order: Order, ending: Ending, *, deadline_s: float) -> bool:
+        """End a credential. Raises ``Busy`` when it is one question too many, but never for ``RESTORE``."""
+        if ending is Ending.RESTORE:
+            # Pipelines may be failing until it is answered.
+            return self._drivers.retire(order, ending, deadline_s=deadline_s)
+        with self._places.taken(order.login.asker, deadline_s) as left_s:
+            return self._drivers.retire(order, ending, deadline_s=left_s)
+
+    def end_of(self, login: Login, *, deadline_s: float) -> datetime | None:
+        """Ask when a login ends. Raises ``Busy`` when it is one question too many."""
+        with self._places.taken(login.asker, deadline_s) as left_s:
+            return self._drivers.end_of(login, deadline_s=left_s)
+
+
+class Places:
     """The places in which registries are asked, and who has how many of them."""
 
     def __init__(self) -> None:

@@ -20,7 +20,7 @@ from bot.core.secrets import Secret
 from bot.core.token_bucket import Counter
 from bot.core.workspace_rules import RuleBook, WorkspaceRules
 from bot.executor import BoundedExecutor
-from bot.registry.capacity import CappedRegistry
+from bot.registry.capacity import CappedDrivers, CappedRegistry, Places
 from bot.registry.client import RegistryClient
 from bot.registry.drivers.driver_table import RegistryDrivers
 from bot.registry.kind_table import GROUPS, KINDS
@@ -114,13 +114,14 @@ def build_services(
         port = metrics.measured_store(store)
     if installed:
         port = cast(Store, InstalledStore(port, installed.serves))
+    places = Places()
     services = Services(
         ports=Ports(
             port,
             load_keyring(settings),
-            CappedRegistry(registry),
+            CappedRegistry(registry, places),
             now,
-            RegistryDrivers(settings.allowed_networks),
+            CappedDrivers(RegistryDrivers(settings.allowed_networks), places),
         ),
         kinds=KINDS,
         groups=GROUPS,

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from bot.core.errors import Unreachable
+from bot.core.errors import Busy, Unreachable
 from bot.core.integrations.made_by_clock import rotate_due
 from bot.registry.drivers.driver_table import RegistryDrivers
 from tests.fakes.people import ADMIN
@@ -74,6 +74,18 @@ class LosesAnswers(Dated):
         if self.is_losing:
             raise Unreachable("AWS took longer than 20 seconds.", "Try again later.")
         return minted
+
+
+class Crowded(Dated):
+    """Too many registries are being asked, while ``is_full``."""
+
+    is_full = True
+
+    def mint(self, order, *, deadline_s):
+        """Find no place."""
+        if self.is_full:
+            raise Busy("Too many registries are being asked right now; nothing was changed.", "Try again.")
+        return super().mint(order, deadline_s=deadline_s)
 
 
 class NeverAsked(LosesAnswers):

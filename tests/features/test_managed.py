@@ -14,6 +14,7 @@ from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.fakes.scripted_registry import REJECTED
 from tests.features.managing import (
     CANARY,
+    Crowded,
     Dies,
     Killed,
     LosesAnswers,
@@ -133,6 +134,20 @@ def test_new_key_that_was_deleted_is_not_used(make_office, iam):
 
     assert "does not work yet" in shown.text
     assert team.find("my_registry").options["access_key_id"] == iam.first["AccessKeyId"]
+
+
+def test_no_place_makes_nothing(make_office, iam):
+    """When too many registries are being asked no key is made, nothing is noted, and a retry works."""
+    team = make_office(Crowded)
+    manage(team)
+    said = team.press("Make a new one")
+    there, kept = iam.keys(), team.find("my_registry").prepared
+    team.services.ports.drivers.is_full = False
+    shown = team.press("Make a new one", on=team.command("rotate my_registry"))
+
+    assert "Too many registries are being asked" in said.text
+    assert (len(there), kept) == (1, None)
+    assert "The new credential is in place." in shown.text
 
 
 def test_key_made_by_hand_is_not_ended(make_office, iam):

@@ -7,6 +7,7 @@ import pytest
 
 from bot.core.errors import Busy, Unreachable
 from bot.core.model import Server
+from bot.core.ports.drivers import Described, Ending, Order
 from bot.core.ports.registry import Asker, DockerLogin, Login
 from bot.core.secrets import Secret
 from bot.registry.capacity import (
@@ -18,6 +19,7 @@ from bot.registry.capacity import (
     MOST_FOR_WORKFLOWS,
     MOST_WAITING,
     MOST_WAITING_FOR_A_CREATOR,
+    CappedDrivers,
     CappedRegistry,
 )
 from tests.fakes.scripted_registry import ScriptedRegistry
@@ -188,6 +190,69 @@ def test_a_clock_asks_beside_people(capped, inner):
     """What nobody asked for counts against no person and no integration."""
     with hanging(capped, inner, Asker(), Asker(), Asker()):
         assert not is_refused(capped, Asker())
+
+
+@pytest.fixture
+def drivers(capped):
+    """Drivers in the same places."""
+    return CappedDrivers(SilentDrivers(), capped._places)
+
+
+class SilentDrivers:
+    """A registry's own API that hangs until ``go_on`` is set."""
+
+    def __init__(self):
+        self.arrived, self.go_on = Event(), Event()
+
+    def describe(self, _order, *, deadline_s):
+        """Hang."""
+        self.arrived.set()
+        self.go_on.wait(deadline_s)
+        return Described("", "")
+
+    def retire(self, _order, _ending, *, deadline_s):
+        """End at once."""
+        return True
+
+
+def order(asker):
+    """What a driver is asked for somebody."""
+    return Order(login(asker), login(asker))
+
+
+def test_drivers_ask_in_the_places_of_people(capped, inner, drivers):
+    """Somebody who asks two registries already is refused a third question, to an API of its own too."""
+    with hanging(capped, inner, Asker("U1", "i1"), Asker("U1", "i2")):
+        with pytest.raises(Busy, match="You are asking 2 registries already"):
+            drivers.describe(order(Asker("U1", "i3")), deadline_s=1)
+        with pytest.raises(Busy):
+            drivers.mint(order(Asker("U1", "i3")), deadline_s=1)
+        with pytest.raises(Busy):
+            drivers.retire(order(Asker("U1", "i3")), Ending.SUSPEND, deadline_s=1)
+
+    assert drivers.retire(order(Asker("U1", "i3")), Ending.SUSPEND, deadline_s=1)
+
+
+def test_hanging_driver_takes_one_place(capped, drivers):
+    """While an API hangs its integration is not asked again; everything else goes on."""
+    silent = drivers._drivers
+    thread = Thread(
+        target=drivers.describe, args=(order(Asker("U1", "i1")),), kwargs={"deadline_s": WAITS_LONG}
+    )
+    thread.start()
+    assert silent.arrived.wait(WAITS_LONG)
+    refused = [is_refused(capped, Asker("U2", "i1")), is_refused(capped, Asker("U1", "i2"))]
+    silent.go_on.set()
+    thread.join()
+
+    assert refused == [True, False]
+    assert not capped._places._taken
+
+
+def test_restoring_is_never_refused(capped, inner, drivers):
+    """A credential that was suspended is put into force again, however busy everything is."""
+    with hanging(capped, inner, Asker("U1", "i1"), Asker("U1", "i2")):
+        assert drivers.retire(order(Asker("U1", "i1")), Ending.RESTORE, deadline_s=1)
 
 
 def test_failure_gives_its_place_back(capped, inner):

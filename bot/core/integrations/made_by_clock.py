@@ -7,11 +7,12 @@ The clock ends nothing at a registry.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.audit import Action, clock_actor, refusal
-from bot.core.errors import InvalidInput, KeyringFailure, NotFound, RegistryFailure
+from bot.core.errors import Busy, InvalidInput, KeyringFailure, NotFound, RegistryFailure
 from bot.core.integrations.made_credentials import make_credential, use_when_it_works
 from bot.core.integrations.made_endings import Leftovers, find_leftovers
 from bot.core.integrations.prepared import drop_prepared
@@ -56,7 +57,8 @@ def rotate_due(ports: Ports, among: Iterable[Managed] | None = None) -> None:
     ``among``: where it may be due; ``None`` = anywhere.
     """
     for one in find_managed(ports) if among is None else among:
-        _look_after(ports, clock_actor(one.workspace, ports.now()), one.integration_id)
+        with suppress(Busy):  # Its registry is being asked, or many are: the next round tries again.
+            _look_after(ports, clock_actor(one.workspace, ports.now()), one.integration_id)
 
 
 def _look_after(ports: Ports, actor: Actor, integration_id: str) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import (
+    Busy,
     Changed,
     DriverRefused,
     InvalidFields,
@@ -41,7 +42,7 @@ from bot.core.kinds import Draft, Kind
 from bot.core.model import Actor, Integration, Outcome
 from bot.core.ports import Ports
 from bot.core.ports.drivers import Described, Ending, Order
-from bot.core.ports.registry import Login
+from bot.core.ports.registry import NOBODY, Login
 from bot.core.ports.store import Also
 from bot.core.seal_contexts import management_context
 
@@ -144,7 +145,7 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
     prepare_credential(ports, actor, integration_id, there.next_name)
     try:
         minted = ports.drivers.mint(replace(order, made_as=there.next_name), deadline_s=DEADLINE_S)
-    except (DriverRefused, LoginRejected, RightsRefused, TooManyRequests):
+    except (Busy, DriverRefused, LoginRejected, RightsRefused, TooManyRequests):
         drop_prepared(ports, actor, integration_id)
         raise
     except RegistryFailure as failure:
@@ -154,7 +155,8 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
         keep_prepared(ports, actor, integration_id, login, minted.made_as, minted.ends)
     except (NotFound, InvalidInput):
         # It was deleted, or the order was forgotten, just then: nothing else would know of the new one.
-        ended = replace(order, made_as=minted.made_as)
+        # Nobody asks: it must not be refused because its person asks much.
+        ended = replace(order, login=replace(order.login, asker=NOBODY), made_as=minted.made_as)
         ports.drivers.retire(ended, Ending.DELETE, deadline_s=DEADLINE_S)
         raise
     return use_when_it_works(ports, actor, integration_id)

@@ -20,7 +20,7 @@ from bot.core.ports.drivers import Ending, Order
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
+class LeftBehind:
     """A deletion that is done, and what became of the credentials that Quaymaster made at the registry."""
 
     place: str
@@ -46,7 +46,7 @@ def delete_with_made(
     since: datetime | None = None,
     *,
     ends_there: bool,
-) -> DeletionPlan | Deleted:
+) -> DeletionPlan | LeftBehind:
     """
     Delete an integration, and end what Quaymaster made for it at the registry if the person wants that.
 
@@ -73,11 +73,11 @@ def delete_with_made(
     in_the_way = delete_integration(ports, actor, integration_id, version, since)
     if in_the_way:
         return in_the_way
-    left = Deleted(found.server.address, made_there(found))
+    left = LeftBehind(found.server.address, made_there(found))
     return _end_all(ports, actor, found, order, left) if order else left
 
 
-def _end_all(ports: Ports, actor: Actor, deleted: Integration, order: Order, left: Deleted) -> Deleted:
+def _end_all(ports: Ports, actor: Actor, deleted: Integration, order: Order, left: LeftBehind) -> LeftBehind:
     """End what was made for an integration that is deleted, one after the other, and note each."""
     for name in _known_names(deleted):
         try:
