@@ -215,6 +215,14 @@ def import_(file: TextIO) -> None:
     click.echo(import_lines(_store_settings(), file))
 
 
+@store.command("seal")
+def seal_rows() -> None:
+    """Seal the rows of a database of an earlier version, once, while no server runs."""
+    from bot.run.store_commands import seal_rows
+
+    click.echo(seal_rows(_store_settings()))
+
+
 @store.command("upgrade")
 def upgrade_store() -> None:
     """Convert a data directory of an earlier version, once, before the first start."""

@@ -2,7 +2,7 @@
 
     root     32 random bytes, written in base64; the first key loaded (the primary) seals
     derive   HKDF-SHA256(key = root, salt = none, info = "quaymaster/v1/" + purpose), 32 bytes
-             purposes: "kid", "data", "audit", "file", "cursor"; never one key for two purposes
+             purposes: "kid", "data", "audit", "file", "row", "cursor"; never one key for two purposes
     kid      base32(derive("kid")[:5]), lower case, 8 letters and digits: the key's id, from the key itself
     record   "s1." kid "." base64url without "="( nonce[12] | ciphertext | tag[16] ), AES-256-GCM
     AAD      for each of ("quaymaster s1", kid, workspace, integration id, field, server, trusted token
@@ -95,6 +95,7 @@ class Key:
     data: AESGCM = field(repr=False)
     audit: bytes = field(repr=False)
     file: bytes = field(repr=False)
+    row: bytes = field(repr=False)
     head: bytes = field(repr=False)
     """What the associated data of its records begin with."""
 
@@ -103,8 +104,8 @@ class Key:
         """Derive everything once: derivation at each request would cost more than sealing."""
         kid = base64.b32encode(derive(root, "kid")[:5]).decode().lower()
         head = _with_length(f"quaymaster {VERSION}") + _with_length(kid)
-        keys = (AESGCM(derive(root, "data")), derive(root, "audit"), derive(root, "file"))
-        return cls(kid, *keys, head)
+        audit, file, row = (derive(root, purpose) for purpose in ("audit", "file", "row"))
+        return cls(kid, AESGCM(derive(root, "data")), audit, file, row, head)
 
     def seal(self, context: SealContext, plain: bytes, nonce: bytes) -> Sealed:
         """Seal bytes. ``nonce`` is 12 bytes that this key has never sealed with."""
@@ -127,6 +128,10 @@ class Key:
     def sign_file(self, head: str) -> str:
         """Authenticate the header of a file; the result is 64 hexadecimal digits."""
         return hmac.digest(self.file, head.encode(), "sha256").hex()
+
+    def seal_row(self, row: bytes) -> str:
+        """Authenticate a row of PostgreSQL; the result is 64 hexadecimal digits."""
+        return hmac.digest(self.row, row, "sha256").hex()
 
 
 class Keyring:
@@ -201,6 +206,16 @@ class Keyring:
         """True when the loaded key ``kid`` has authenticated this header."""
         key = self._keys.get(kid)
         return key is not None and hmac.compare_digest(key.sign_file(head).encode(), mac.encode())
+
+    def seal_row(self, row: bytes) -> str:
+        """Authenticate a row of PostgreSQL under the primary key: ``<key id>.<64 hexadecimal digits>``."""
+        return f"{self.primary}.{self._primary.seal_row(row)}"
+
+    def is_row(self, row: bytes, seal: str) -> bool:
+        """True when ``seal`` is what ``seal_row`` gives for this row under a loaded key."""
+        kid, _, mac = seal.partition(".")
+        key = self._keys.get(kid)
+        return key is not None and hmac.compare_digest(key.seal_row(row).encode(), mac.encode())
 
     def new_box(self) -> NewBox:
         """Make a key pair for one message to us."""

@@ -38,7 +38,7 @@ def lines_of_status(settings: StoreSettings) -> list[str]:
     keyring = load_keyring(settings)
     with stopped_store(settings) as store:
         counts = maintenance.count_by_key(store)
-        needed = {} if isinstance(store, TinyDBStore) else _history_by_key(store)
+        needed = {} if isinstance(store, TinyDBStore) else _rows_by_key(store)
     needed = _files_by_key(settings.data_dir) if settings.database_url is None else needed
     kids = [*keyring.kids, *sorted((counts.keys() | needed.keys()) - set(keyring.kids))]
     return [_status(kid, counts.get(kid, 0), needed.get(kid, []), kid == keyring.primary) for kid in kids]
@@ -51,10 +51,10 @@ def _status(kid: str, count: int, files: list[str], is_primary: bool) -> str:
     return f"{kid}  seals {count}{hidden}"
 
 
-def _history_by_key(store: "PostgresStore") -> dict[str, list[str]]:
-    """The keys that the history of any workspace is sealed with."""
-    kids = {kid for workspace in store.workspaces() for kid in store.keys_of_history(workspace)}
-    return {kid: ["the history"] for kid in kids}
+def _rows_by_key(store: "PostgresStore") -> dict[str, list[str]]:
+    """The keys that rows or the history of any workspace are sealed with."""
+    kids = {kid for workspace in store.workspaces() for kid in store.keys_of_rows(workspace)}
+    return {kid: ["rows or the history"] for kid in kids}
 
 
 def _files_by_key(directory: Path) -> dict[str, list[str]]:
@@ -100,6 +100,7 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
     with stopped_store(settings) as store:
         found = maintenance.verify(store, load_keyring(settings), maintenance.ends_in_log(logs))
         faults = dict(store.faults)
+        forged = [(one.key, place) for one in store.workspaces() for place in store.unbelieved(one)]
         marks = [(workspace.key, mark) for workspace in store.workspaces() for mark in store.marks(workspace)]
     known = {one.workspace_key for one in found}
     for one in found:
@@ -107,8 +108,12 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
         yield f"{one.workspace_key}: entries verified: {one.entries}. {fault}".rstrip()
     yield from (f"{key}: {fault}" for key, fault in faults.items() if key not in known)
     yield from (f"{key}: marked: {mark}" for key, mark in marks)
-    if faults or any(one.fault for one in found):
-        raise StoreDamaged("The history is not whole.", "Compare it with a backup; see above where.")
+    yield from (f"{key}: no key of this Quaymaster wrote it: {place}" for key, place in forged)
+    if forged or faults or any(one.fault for one in found):
+        raise StoreDamaged(
+            "The rows are not all ours." if forged and not faults else "The history is not whole.",
+            "Compare it with a backup; see above where.",
+        )
 
 
 def repair_workspace(settings: StoreSettings, key: str) -> list[str]:

@@ -83,6 +83,22 @@ def import_lines(settings: StoreSettings, lines: Iterable[str]) -> str:
     return f"Lines imported: {count}."
 
 
+def seal_rows(settings: StoreSettings) -> str:
+    """
+    Seal the rows of a database of a version that sealed none, as they are.
+
+    Raises:
+        StoreFailure: It is no database, or cannot be used.
+    """
+    with stopped_store(settings) as store:
+        if isinstance(store, TinyDBStore):
+            raise StoreFailure(
+                "DATABASE_URL is not set, and a directory needs no row seals.", "Nothing was changed."
+            )
+        count = store.seal_for_the_first_time()
+    return f"Rows sealed: {count}. From now on, a row is believed only if a key of this Quaymaster wrote it."
+
+
 def upgrade(settings: StoreSettings) -> str:
     """
     Convert the data directory of an earlier version.

@@ -10,49 +10,38 @@ from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken,
 from storage.postgres.connections import Row, Step, TimedConnection
 from storage.postgres.heads import Extended, Head, end_of
 from storage.postgres.postgres_installations import step_of
-from storage.postgres.rows import (
-    bar_row,
-    dependency_of,
-    dependency_row,
-    entry_of,
-    entry_row,
-    integration_row,
-    news_row,
-    token_of,
-    token_row,
-)
-from storage.records import Identities, Value, bar_from, news_from
+from storage.postgres.rows import entry_of, entry_row
+from storage.postgres.sealed_rows import SealedRows
+from storage.records import DoneRequest, Value
 from storage.sealing import Keyring
 
 _BATCH = 500
-_WRITTEN: dict[type, tuple[str, Callable[[Any], dict[str, Any]]]] = {
-    Integration: ("put_new_integration", integration_row),
-    Dependency: ("put_dependency", dependency_row),
-    Bar: ("put_bar", bar_row),
-    WorkflowToken: ("put_token", token_row),
-    Setting: ("put_setting", lambda one: {"name": one.name, "value": one.value}),
-    News: ("put_news", news_row),
-    AuditEntry: ("append_entry", entry_row),
+_PUT: dict[type, str] = {
+    Integration: "put_new_integration",
+    Dependency: "put_dependency",
+    Bar: "put_bar",
+    WorkflowToken: "put_token",
+    Setting: "put_setting",
+    News: "put_news",
 }
 _FIRST_TARGET = {"id": "", "target_kind": 0, "target_name": ""}
-_READ: tuple[tuple[str, dict[str, Any], Callable[[Row], Value]], ...] = (
-    ("dependencies_after", _FIRST_TARGET, lambda row: dependency_of(row[0], row[1])),
-    ("bars_after", _FIRST_TARGET, lambda row: bar_from(row[0])),
-    ("tokens_after", {"after": ""}, lambda row: token_of(*row[:3])),
+_READ: tuple[tuple[str, dict[str, Any], Callable[[SealedRows, Row], Value]], ...] = (
+    ("integrations_after", {"after": ""}, lambda rows, row: rows.integration(row[0], row[1])),
+    ("dependencies_after", _FIRST_TARGET, lambda rows, row: rows.dependency(row[0], row[1])),
+    ("bars_after", _FIRST_TARGET, lambda rows, row: rows.bar(row[0])),
+    ("tokens_after", {"after": ""}, lambda rows, row: rows.token(*row[:3])),
 )
 
 
-def values_of(connection: TimedConnection, ws: str, keyring: Keyring) -> Iterator[Value]:
+def values_of(connection: TimedConnection, rows: SealedRows) -> Iterator[Value]:
     """Everything of a workspace, in the transaction of one state that begins here."""
+    ws = rows.ws
     connection.ask(("begin_change", None), ("set_workspace", {"ws": ws}))
-    identities = Identities(keyring, ws)
-    for row in _rows(connection, ws, "integrations_after", {"after": ""}):
-        yield identities.read(row[0], row[1])
     for name, first, read in _READ:
-        yield from map(read, _rows(connection, ws, name, first))
+        yield from (read(rows, row) for row in _rows(connection, ws, name, first))
     settings, news = connection.ask(("settings", {"ws": ws}), ("news", {"ws": ws, "size": None}))
-    yield from (Setting(*row) for row in settings)
-    yield from (news_from(*row) for row in news)
+    yield from (rows.setting(*row) for row in settings)
+    yield from (rows.news(*row) for row in news)
     yield from (entry_of(*row[:4]) for row in _rows(connection, ws, "history_after", {"after": 0}))
     connection.ask(("commit", None))
 
@@ -77,10 +66,11 @@ def fill(
         given = {"ws": workspace.key}
         connection.ask(("set_workspace", given), ("begin_workspace", given))
         last: AuditEntry | None = None
-        identities = Identities(keyring, workspace.key)
-        remaining = (identities.restored(one) if isinstance(one, Integration) else one for one in values)
+        rows = SealedRows(keyring, workspace.key)
+        restored = rows.identities.restored
+        remaining = (restored(one) if isinstance(one, Integration) else one for one in values)
         while batch := list(islice(remaining, _BATCH)):
-            connection.ask(*(_written(workspace.key, value) for value in batch))
+            connection.ask(*(_written(rows, value) for value in batch))
             last = next((one for one in reversed(batch) if isinstance(one, AuditEntry)), last)
         connection.ask(_end(workspace.key, last, keyring))
     for one in installations:
@@ -88,9 +78,12 @@ def fill(
     connection.ask(("commit", None))
 
 
-def _written(ws: str, value: Value) -> Step:
-    name, row = _WRITTEN[type(value)]
-    return name, {"ws": ws, **row(value)}
+def _written(rows: SealedRows, value: Value) -> Step:
+    if isinstance(value, AuditEntry):
+        return "append_entry", {"ws": rows.ws, **entry_row(value)}
+    if isinstance(value, DoneRequest):
+        raise TypeError("a request that was carried out is not copied")
+    return _PUT[type(value)], {"ws": rows.ws, **rows.written(value)}
 
 
 def _end(ws: str, last: AuditEntry | None, keyring: Keyring) -> Step:

@@ -32,17 +32,10 @@ from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
 from storage.postgres.noted_uses import NotedUses
 from storage.postgres.reading import PostgresReading, Rows
-from storage.postgres.rows import (
-    bar_row,
-    dependency_row,
-    integration_row,
-    news_row,
-    target_columns,
-    token_row,
-)
+from storage.postgres.rows import target_columns
 from storage.postgres.sending import COLLIDED, TRIES, send
 from storage.postgres.settling import Sent, is_kept
-from storage.records import Identities, kids_of
+from storage.records import kids_of
 
 _REMEMBERED_FOR = timedelta(minutes=10)
 _TOKENS_KEPT_FOR = timedelta(days=90)
@@ -57,7 +50,7 @@ class PostgresChange(PostgresReading):
     def __init__(self, workspace: Workspace, ledger: Ledger, noted: Callable[[], NotedUses]) -> None:
         super().__init__(workspace, self)
         self.noted = noted
-        self.identities = Identities(ledger.keyring, workspace.key)
+        self.rows = ledger.rows(workspace.key)
         self._ws = workspace.key
         self._ledger = ledger
         self._log: list[tuple[Step, Rows | None]] = []
@@ -79,23 +72,19 @@ class PostgresChange(PostgresReading):
         if isinstance(value, Integration):
             kids_of(value)  # no plaintext reaches the database
             name = "put_new_integration" if value.version == 1 else "put_integration"
-            self.write(name, **integration_row(self.identities.sealed(value)))
+            self.write(name, **self.rows.written(self.rows.identities.sealed(value)))
         elif isinstance(value, Dependency):
-            self.write("put_dependency", **dependency_row(value))
+            self.write("put_dependency", **self.rows.written(value))
         elif isinstance(value, WorkflowToken):
             made_at = value.created_at
             self.write("drop_old_tokens", before=made_at - _TOKENS_KEPT_FOR, seen_since=made_at - _CLOCK_JUMP)
-            self.write("put_token", **token_row(value))
+            self.write("put_token", **self.rows.written(value))
         else:
             self._put_small(value)
 
     def _put_small(self, value: Bar | Setting | News) -> None:
-        if isinstance(value, Bar):
-            self.write("put_bar", **bar_row(value))
-        elif isinstance(value, Setting):
-            self.write("put_setting", name=value.name, value=value.value)
-        else:
-            self.write("put_news", **news_row(value))
+        names: dict[type, str] = {Bar: "put_bar", Setting: "put_setting", News: "put_news"}
+        self.write(names[type(value)], **self.rows.written(value))
 
     def remove(self, value: Stored) -> None:
         """Take a value away, as ``Change.remove`` says."""
@@ -265,7 +254,7 @@ class PostgresChange(PostgresReading):
 
     def _present(self, integration_id: str) -> Integration | None:
         rows = self._ledger.ask(self._ws, "integration", id=integration_id)
-        return self.identities.read(*rows[0]) if rows else None
+        return self.rows.integration(*rows[0]) if rows else None
 
     def _dependents(self, integration_id: str) -> int:
         count: int = self._ledger.ask(self._ws, "dependency_count", id=integration_id)[0][0]

@@ -9,6 +9,9 @@ from storage.postgres.connections import Row
 from storage.postgres.rows import Parameters, entry_row
 from storage.sealing import Keyring
 
+UNSEALED = "Its rows are from a version that did not seal them. Run `quaymaster store seal` once."
+"""The fault of a workspace that no version with row seals has written to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -75,8 +78,14 @@ def extend(head: Head, ws: str, events: Sequence[Event], keyring: Keyring) -> Ex
 
 
 def end_of(ws: str, sequence: int, last: str) -> str:
-    """What is signed of a history's end, so that a cut or rewritten end shows."""
-    return f"postgres {ws} {sequence} {last}"
+    """What is signed of a history's end, so that a cut or rewritten one shows; rows are sealed beside it."""
+    return f"postgres rows {ws} {sequence} {last}"
+
+
+def is_before_row_seals(ws: str, head: Head, keyring: Keyring) -> bool:
+    """True when a version that sealed no rows signed this end; nobody without the key can make one."""
+    text = f"postgres {ws} {head.sequence} {head.hash}"
+    return keyring.is_file(head.kid or "", text, head.seal or "")
 
 
 def fault_at(
@@ -85,6 +94,8 @@ def fault_at(
     """Say why the row of ``newest_entry`` is not the end that a key of ours signed; nothing = empty."""
     if (newest[0] if newest else (0, Head().hash)) != (head.sequence, head.hash):
         return f"The newest entry is not entry {head.sequence}, which was written last."
+    if is_before_row_seals(ws, head, keyring):
+        return UNSEALED
     if head.sequence == 0 or head.kid in lost_keys:
         return ""
     if head.kid is None:

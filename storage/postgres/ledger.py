@@ -9,7 +9,8 @@ from typing import Any
 
 from bot.core.errors import Busy, StoreReadOnly
 from storage.postgres.connections import Pool, Row, Step, TimedConnection
-from storage.postgres.heads import Head, fault_at
+from storage.postgres.heads import UNSEALED, Head, fault_at
+from storage.postgres.sealed_rows import SealedRows
 from storage.sealing import Keyring
 
 
@@ -27,6 +28,10 @@ class Ledger:
         self.faults: dict[str, str] = {}
         """What is wrong with the end of a history, by workspace key: nothing is written beside one."""
         self._turns: dict[str, threading.Lock] = {}
+
+    def rows(self, ws: str) -> SealedRows:
+        """Writes and reads the rows of a workspace."""
+        return SealedRows(self.keyring, ws, self.lost_keys)
 
     @contextmanager
     def turn(self, ws: str, deadline: float) -> Iterator[None]:
@@ -95,6 +100,8 @@ class Ledger:
         if not self.faults:
             return None
         ws, fault = next(iter(self.faults.items()))
+        if fault == UNSEALED:
+            return f"workspace {ws} was not converted: {fault[:1].lower()}{fault[1:].rstrip('.')}"
         return (
             f"the history of {ws} does not hold: {fault} Run `quaymaster audit verify`, and once you "
             "know what happened, restore a backup, or move what is there with `quaymaster store copy`"

@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 import psycopg
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.errors import KeyringFailure, QuaymasterError, StoreDamaged, StoreFailure
+from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.installations import Installation
-from bot.core.model import Server, Workspace, name_key
+from bot.core.model import Integration, Server, Workspace, name_key
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
 from storage.maintenance import count_by_key
@@ -41,12 +41,18 @@ from storage.postgres.migrations import migrate, migrations, require_schema
 from storage.postgres.postgres_installations import PostgresInstallations
 from storage.postgres.reading import OneState, PostgresReading
 from storage.postgres.replicas import Replicas
-from storage.postgres.rows import dependency_of, token_of
+from storage.postgres.sealed_rows import SealedRows
 from storage.postgres.shared_rates import SharedRates
 from storage.postgres.signatures import SharedSignatures
-from storage.postgres.upkeep import fault_at_end, seal_again
+from storage.postgres.upkeep import (
+    fault_at_end,
+    seal_again,
+    seal_for_the_first_time,
+    seal_rows_again,
+    unbelieved,
+)
 from storage.postgres.uses import Uses, workspace_of
-from storage.records import Identities, Value, bar_from
+from storage.records import Fields, Value
 from storage.sealing import Keyring
 from storage.transfer import Contents
 
@@ -105,9 +111,9 @@ class PostgresStore:
         self._trouble: str | None = None
         try:
             self._replicas.fit(is_serving=is_serving)
+            self._ledger.lost_keys = frozenset(lost_keys)
             self._verify_keys(keyring, lost_keys)
             # Before anything is signed on top of a history that does not hold.
-            self._ledger.lost_keys = frozenset(lost_keys)
             self._ledger.faults = self.faults
             self._reads.ask(("probe", None))  # so that each pool has a connection open
         except BaseException:
@@ -131,8 +137,8 @@ class PostgresStore:
     def read(self, workspace: Workspace) -> PostgresReading:
         """One consistent state of a workspace. A workspace that was never changed is empty."""
         ws = workspace.key
-        identities = Identities(self._ledger.keyring, ws)
-        asked = OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws), identities)
+        rows = self._ledger.rows(ws)
+        asked = OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws), rows)
         return PostgresReading(workspace, asked)
 
     @contextmanager
@@ -167,18 +173,18 @@ class PostgresStore:
         if not rows:
             return None
         ws, *columns = rows[0][:4]
-        noted, identities = self._uses.noted(ws), Identities(self._ledger.keyring, ws)
+        noted, sealed = self._uses.noted(ws), self._ledger.rows(ws)
+        token = noted.on_token(sealed.token(*columns))
         candidates = tuple(
             Candidate(
-                identities.read(row[4], row[5]),
-                noted.on(dependency_of(row[6], row[7])) if row[6] is not None else None,
-                bar_from(row[8]) if row[8] is not None else None,
+                _integration_asked(sealed, asked, row[4], row[5]),
+                noted.on(sealed.dependency_between(row[4], token.target, *row[6:8])) if row[6] else None,
+                sealed.bar_between(row[4], token.target, row[8]) if row[8] else None,
             )
             for row in rows
             if row[4] is not None
         )
-        _require_asked(ws, asked, candidates)
-        held = Held(workspace_of(ws), noted.on_token(token_of(*columns)), candidates)
+        held = Held(workspace_of(ws), token, candidates)
         self._uses.decide(held, asked_at)
         return held
 
@@ -222,7 +228,7 @@ class PostgresStore:
     def values(self, workspace: Workspace) -> Iterator[Value]:
         """Everything of a workspace, from one state; the audit entries in order."""
         with self._alone(_READS_ONE_STATE) as connection:
-            yield from values_of(connection, workspace.key, self._ledger.keyring)
+            yield from values_of(connection, self._ledger.rows(workspace.key))
 
     def fill(self, contents: Contents, installations: Iterable[Installation] = ()) -> None:
         """Keep everything as it is, in one transaction. Raises a ``StoreFailure``; then nothing was kept."""
@@ -238,10 +244,10 @@ class PostgresStore:
         except (Lost, StatementRefused) as error:
             raise sentence_for(error) from None
 
-    def keys_of_history(self, workspace: Workspace) -> set[str]:
-        """The ids of the keys that a workspace's history is sealed with."""
+    def keys_of_rows(self, workspace: Workspace) -> set[str]:
+        """The ids of the keys that a workspace's rows are sealed with, its history among them."""
         rows = self._reads.ask(
-            ("set_workspace", {"ws": workspace.key}), ("keys_of_history", {"ws": workspace.key})
+            ("set_workspace", {"ws": workspace.key}), ("keys_of_rows", {"ws": workspace.key})
         )
         return {kid for (kid,) in rows[-1] if kid}
 
@@ -260,13 +266,23 @@ class PostgresStore:
 
     def seal_again(self, trusted: str = "") -> None:
         """
-        Seal every entry and every end of a history again under the primary key.
+        Seal every row, every entry and every end of a history again under the primary key.
 
         Args:
             trusted: The id of a lost key, whose seals are taken as right.
         """
         for workspace in self.workspaces():
             seal_again(self._ledger, self._reads, workspace.key, self.read(workspace), trusted)
+            seal_rows_again(self._ledger, self._reads, workspace.key)
+
+    def seal_for_the_first_time(self) -> int:
+        """Seal the rows of a version that sealed none, as they are. Returns how many."""
+        found = (seal_for_the_first_time(self._ledger, self._reads, one.key) for one in self.workspaces())
+        return sum(found)
+
+    def unbelieved(self, workspace: Workspace) -> Iterator[str]:
+        """Name the rows of a workspace that no key of this Quaymaster wrote."""
+        return unbelieved(self._ledger, self._reads, workspace.key)
 
     def _tick(self, every_s: float, act: Callable[[], None]) -> None:
         while not self._closed.wait(every_s):
@@ -318,8 +334,9 @@ class PostgresStore:
 
     def _refuse_missing_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
         """Look at every record, because a key that this store knows is not loaded."""
-        history = {kid for one in self.workspaces() for kid in self.keys_of_history(one)}
-        needed = sorted((count_by_key(self).keys() | history) - {*keyring.kids, *lost_keys})
+        known = {*keyring.kids, *lost_keys}
+        needed = sorted({kid for one in self.workspaces() for kid in self.keys_of_rows(one)} - known)
+        needed = needed or sorted(count_by_key(self).keys() - known)
         if needed:
             raise KeyringFailure(
                 f"This store is sealed with key{'s' if len(needed) > 1 else ''} {', '.join(needed)}; "
@@ -344,22 +361,15 @@ def _question(token_id: str, asked: Server | str | None) -> Step:
     return "held_at", {"token": token_id, "host": asked.host, "port": port, "or_80": asked.port is None}
 
 
-def _require_asked(ws: str, asked: Server | str | None, found: Iterable[Candidate]) -> None:
-    """
-    Refuse an integration that the columns place at another server than the one its secret is bound to.
-
-    Raises:
-        StoreDamaged: Somebody changed the columns, so that its login would go there.
-    """
-    if not isinstance(asked, Server):
-        return
-    wanted = {asked.port or DEFAULT_PORTS[asked.scheme], *([80] if asked.port is None else [])}
-    for server, id_ in ((one.integration.server, one.integration.id) for one in found):
-        if server.host != asked.host or (server.port or DEFAULT_PORTS[server.scheme]) not in wanted:
-            raise StoreDamaged(
-                f"Workspace {ws}, table integrations, id {id_}: its columns name another server than it has.",
-                "Ask the operator to look at who changed the database.",
-            )
+def _integration_asked(
+    sealed: SealedRows, asked: Server | str | None, integration_id: str, doc: Fields
+) -> Integration:
+    """Read what was asked for. Raises ``StoreDamaged`` when its document says that it is something else."""
+    if isinstance(asked, Server):
+        return sealed.integration_at(asked, integration_id, doc)
+    if isinstance(asked, str):
+        return sealed.integration_named(name_key(asked), integration_id, doc)
+    return sealed.integration(integration_id, doc)
 
 
 def _is_check_value(keyring: Keyring, check: str) -> bool:

@@ -319,10 +319,10 @@ order by sequence desc limit 1
 select hash, seal, sequence, doc from audit where ws = %(ws)s and former_key = %(key)s order by sequence desc limit 1
 
 -- name: setting
-select value from settings where ws = %(ws)s and name = %(name)s
+select value, seal from settings where ws = %(ws)s and name = %(name)s
 
 -- name: settings
-select name, value from settings where ws = %(ws)s order by name
+select name, value, seal from settings where ws = %(ws)s order by name
 
 -- name: news
 select id, doc from news where ws = %(ws)s order by at, id limit %(size)s
@@ -431,8 +431,8 @@ and coalesce(
 delete from tokens where ws = %(ws)s and id = %(id)s
 
 -- name: put_setting
-insert into settings (ws, name, value) values (%(ws)s, %(name)s, %(value)s)
-on conflict (ws, name) do update set value = excluded.value
+insert into settings (ws, name, value, seal) values (%(ws)s, %(name)s, %(value)s, %(seal)s)
+on conflict (ws, name) do update set value = excluded.value, seal = excluded.seal
 
 -- name: remove_setting
 delete from settings where ws = %(ws)s and name = %(name)s
@@ -525,7 +525,7 @@ where ws = %(ws)s and integration = %(id)s and token = %(token)s and action = %(
   and hour = %(hour)s
 
 -- name: hours_over
-select event, hour, more from fetch_hours where ws = %(ws)s and hour <= %(before)s order by hour
+select event, hour, more, integration, token, action, result from fetch_hours where ws = %(ws)s and hour <= %(before)s order by hour
 
 -- name: remove_hours
 delete from fetch_hours where ws = %(ws)s and hour <= %(before)s
@@ -534,6 +534,48 @@ delete from fetch_hours where ws = %(ws)s and hour <= %(before)s
 update audit a set seal = n.seal
 from unnest(%(sequences)s::bigint[], %(seals)s::text[]) n(sequence, seal)
 where a.ws = %(ws)s and a.sequence = n.sequence
+
+-- name: seal_integrations
+-- Seals after a new key. "before" is the seal that was read: a row that was changed since keeps its own.
+update integrations t set doc = t.doc || jsonb_build_object('seal', n.seal)
+from unnest(%(ids)s::text[], %(before)s::text[], %(seals)s::text[]) n(id, before, seal)
+where t.ws = %(ws)s and t.id = n.id and t.doc ->> 'seal' is not distinct from n.before
+
+-- name: seal_tokens
+update tokens t set doc = t.doc || jsonb_build_object('seal', n.seal)
+from unnest(%(ids)s::text[], %(before)s::text[], %(seals)s::text[]) n(id, before, seal)
+where t.ws = %(ws)s and t.id = n.id and t.doc ->> 'seal' is not distinct from n.before
+
+-- name: seal_news
+update news t set doc = t.doc || jsonb_build_object('seal', n.seal)
+from unnest(%(ids)s::text[], %(before)s::text[], %(seals)s::text[]) n(id, before, seal)
+where t.ws = %(ws)s and t.id = n.id and t.doc ->> 'seal' is not distinct from n.before
+
+-- name: seal_settings
+update settings t set seal = n.seal
+from unnest(%(ids)s::text[], %(before)s::text[], %(seals)s::text[]) n(name, before, seal)
+where t.ws = %(ws)s and t.name = n.name and t.seal is not distinct from n.before
+
+-- name: seal_dependencies
+update dependencies t set doc = t.doc || jsonb_build_object('seal', n.seal)
+from unnest(%(ids)s::text[], %(kinds)s::smallint[], %(names)s::text[], %(before)s::text[], %(seals)s::text[])
+     n(id, kind, name, before, seal)
+where t.ws = %(ws)s and t.integration = n.id and t.target_kind = n.kind and t.target_name = n.name
+  and t.doc ->> 'seal' is not distinct from n.before
+
+-- name: seal_bars
+update bars t set doc = t.doc || jsonb_build_object('seal', n.seal)
+from unnest(%(ids)s::text[], %(kinds)s::smallint[], %(names)s::text[], %(before)s::text[], %(seals)s::text[])
+     n(id, kind, name, before, seal)
+where t.ws = %(ws)s and t.integration = n.id and t.target_kind = n.kind and t.target_name = n.name
+  and t.doc ->> 'seal' is not distinct from n.before
+
+-- name: seal_fetch_hours
+update fetch_hours t set event = t.event || jsonb_build_object('seal', n.seal)
+from unnest(%(ids)s::text[], %(tokens)s::text[], %(actions)s::text[], %(results)s::text[], %(hours)s::bigint[],
+            %(before)s::text[], %(seals)s::text[]) n(id, token, action, result, hour, before, seal)
+where t.ws = %(ws)s and t.integration = n.id and t.token = n.token and t.action = n.action and t.result = n.result
+  and t.hour = to_timestamp(n.hour) and t.event ->> 'seal' is not distinct from n.before
 
 -- name: seal_end
 update workspaces set head_kid = %(kid)s, head_seal = %(seal)s where ws = %(ws)s and head_sequence = %(sequence)s
@@ -553,8 +595,15 @@ insert into keys (kid, check_value) values (%(kid)s, %(check_value)s) on conflic
 -- name: forget_keys
 delete from keys where kid = any(%(kids)s)
 
--- name: keys_of_history
-select distinct split_part(seal, '.', 1) from audit where ws = %(ws)s
+-- name: keys_of_rows
+select split_part(seal, '.', 1) from audit where ws = %(ws)s
+union select split_part(doc ->> 'seal', '.', 1) from integrations where ws = %(ws)s
+union select split_part(doc ->> 'seal', '.', 1) from dependencies where ws = %(ws)s
+union select split_part(doc ->> 'seal', '.', 1) from bars where ws = %(ws)s
+union select split_part(doc ->> 'seal', '.', 1) from tokens where ws = %(ws)s
+union select split_part(doc ->> 'seal', '.', 1) from news where ws = %(ws)s
+union select split_part(event ->> 'seal', '.', 1) from fetch_hours where ws = %(ws)s
+union select split_part(seal, '.', 1) from settings where ws = %(ws)s
 
 -- name: lock_replicas
 -- One process at a time compares its keys with those of the others and joins them.

@@ -46,16 +46,8 @@ from bot.core.queries import (
 )
 from storage.postgres.connections import Row, Step
 from storage.postgres.noted_uses import NotedUses
-from storage.postgres.rows import (
-    dependency_of,
-    entry_of,
-    kind_number,
-    like_patterns,
-    target_columns,
-    target_from,
-    token_of,
-)
-from storage.records import Identities, bar_from, news_from
+from storage.postgres.rows import entry_of, kind_number, like_patterns, target_columns, target_from
+from storage.postgres.sealed_rows import SealedRows
 
 _MOST_NEWS = 100
 _IN_BATCHES = "_after"
@@ -69,8 +61,8 @@ class _Questioned(Protocol):
     """Answers the named statements of ``queries.sql`` for one workspace."""
 
     @property
-    def identities(self) -> Identities:
-        """Opens who the workspace's integrations log in as."""
+    def rows(self) -> SealedRows:
+        """Reads the workspace's rows."""
 
     def ask(self, name: str, /, **parameters: Any) -> Rows:
         """The rows of one statement."""
@@ -86,10 +78,12 @@ class _IntegrationRows:
         self._asked = asked
 
     def get(self, integration_id: str) -> Integration | None:
-        return _first(self._asked.identities.read, self._asked.ask("integration", id=integration_id))
+        return _first(self._asked.rows.integration, self._asked.ask("integration", id=integration_id))
 
     def named(self, name: str) -> Integration | None:
-        return _first(self._asked.identities.read, self._asked.ask("integration_named", key=name_key(name)))
+        key = name_key(name)
+        rows = self._asked.ask("integration_named", key=key)
+        return self._asked.rows.integration_named(key, *rows[0]) if rows else None
 
     def nearest(self, name: str) -> tuple[str, ...]:
         wanted = name_key(name)[:64]
@@ -111,14 +105,14 @@ class _IntegrationRows:
             size=window.size,
         )
         listed = tuple(
-            Listed(self._asked.identities.read(row[0], row[1]), row[2]) for row in rows if row[0] is not None
+            Listed(self._asked.rows.integration(row[0], row[1]), row[2]) for row in rows if row[0] is not None
         )
         return IntegrationPage(listed, *rows[0][3:])
 
     def at(self, server: Server) -> tuple[Integration, ...]:
         port = server.port or DEFAULT_PORTS[server.scheme]
         return tuple(
-            self._asked.identities.read(*row)
+            self._asked.rows.integration_at(server, *row)
             for row in self._asked.ask("integrations_at", host=server.host, port=port)
         )
 
@@ -127,14 +121,14 @@ class _IntegrationRows:
         rows = self._asked.ask(
             "unused", since=since, size=size, ids=[key for key, _ in noted], times=[at for _, at in noted]
         )
-        found = tuple(Unused(self._asked.identities.read(row[0], row[1]), row[2], row[3]) for row in rows)
+        found = tuple(Unused(self._asked.rows.integration(row[0], row[1]), row[2], row[3]) for row in rows)
         return (rows[0][4] if rows else 0), found
 
     def all(self) -> Iterator[Integration]:
         for row in _batches(
             lambda after: self._asked.ask("integrations_after", after=after), ("",), slice(2, 3)
         ):
-            yield self._asked.identities.read(row[0], row[1])
+            yield self._asked.rows.integration(row[0], row[1])
 
 
 class _DependencyRows:
@@ -144,24 +138,31 @@ class _DependencyRows:
         self._asked = asked
 
     def get(self, integration_id: str, target: Target) -> Dependency | None:
-        found = _first(
-            dependency_of, self._asked.ask("dependency", id=integration_id, **target_columns(target))
-        )
-        return self._asked.noted().on(found) if found else None
+        rows = self._asked.ask("dependency", id=integration_id, **target_columns(target))
+        if not rows:
+            return None
+        found = self._asked.rows.dependency_between(integration_id, target, *rows[0])
+        return self._asked.noted().on(found)
 
     def bar(self, integration_id: str, target: Target) -> Bar | None:
-        return _first(bar_from, self._asked.ask("bar", id=integration_id, **target_columns(target)))
+        rows = self._asked.ask("bar", id=integration_id, **target_columns(target))
+        return self._asked.rows.bar_between(integration_id, target, *rows[0]) if rows else None
 
     def page(self, integration_id: str, number: int, size: int) -> DependencyPage:
         rows = self._asked.ask("dependency_page", id=integration_id, number=number, size=size)
         noted = self._asked.noted()
-        shown = tuple(noted.on(dependency_of(row[0], row[1])) for row in rows if row[0] is not None)
+        read = self._asked.rows.dependency_of
+        shown = tuple(noted.on(read(integration_id, *row[:2])) for row in rows if row[0] is not None)
         return DependencyPage(shown, rows[0][2], rows[0][3], size)
 
     def of_target(self, target: Target) -> tuple[Use, ...]:
         noted = self._asked.noted()
+        found = self._asked.rows
         return tuple(
-            Use(self._asked.identities.read(row[0], row[1]), noted.on(dependency_of(row[2], row[3])))
+            Use(
+                found.integration(row[0], row[1]),
+                noted.on(found.dependency_between(row[0], target, row[2], row[3])),
+            )
             for row in self._asked.ask("uses_of_target", **target_columns(target))
         )
 
@@ -191,14 +192,17 @@ class _TokenRows:
         return TokenPage(shown, number, total, size, valid)
 
     def of_target(self, target: Target) -> tuple[WorkflowToken, ...]:
-        return self._shown(self._asked.ask("tokens_of_target", **target_columns(target)))
+        rows = self._asked.ask("tokens_of_target", **target_columns(target))
+        return tuple(
+            self._asked.noted().on_token(self._asked.rows.token_of(target, *row[:3])) for row in rows
+        )
 
     def ending(self, at: datetime, until: datetime) -> tuple[WorkflowToken, ...]:
         return self._shown(self._asked.ask("tokens_ending", at=at, until=until))
 
     def _shown(self, rows: Rows) -> tuple[WorkflowToken, ...]:
         noted = self._asked.noted()
-        return tuple(noted.on_token(token_of(*row[:3])) for row in rows)
+        return tuple(noted.on_token(self._asked.rows.token(*row[:3])) for row in rows)
 
 
 class _HistoryRows:
@@ -253,10 +257,11 @@ class _SettingRows:
 
     def get(self, name: str) -> str | None:
         rows = self._asked.ask("setting", name=name)
-        return rows[0][0] if rows else None
+        return self._asked.rows.setting(name, *rows[0]).value if rows else None
 
     def all(self) -> Mapping[str, str]:
-        return MappingProxyType(dict(self._asked.ask("settings")))
+        found = (self._asked.rows.setting(*row) for row in self._asked.ask("settings"))
+        return MappingProxyType({one.name: one.value for one in found})
 
 
 class PostgresReading:
@@ -299,7 +304,7 @@ class PostgresReading:
     @property
     def news(self) -> tuple[News, ...]:
         """The news that was not sent yet, the oldest first, at most 100."""
-        return tuple(news_from(*row) for row in self._asked.ask("news", size=_MOST_NEWS))
+        return tuple(self._asked.rows.news(*row) for row in self._asked.ask("news", size=_MOST_NEWS))
 
 
 class OneState:
@@ -310,7 +315,7 @@ class OneState:
         ws: str,
         trip: Callable[[Sequence[Step]], list[Rows]],
         noted: Callable[[], NotedUses],
-        identities: Identities,
+        rows: SealedRows,
     ) -> None:
         """
         Ask nothing yet.
@@ -319,12 +324,12 @@ class OneState:
             ws: The workspace's key.
             trip: Does steps in one round trip and one snapshot.
             noted: Gives last uses that are not written yet.
-            identities: Opens who the workspace's integrations log in as.
+            rows: Reads the workspace's rows.
         """
         self._ws = ws
         self._trip = trip
         self.noted = noted
-        self.identities = identities
+        self.rows = rows
         self._lock = threading.Lock()
         self._revision: object = None
         self._answers: list[tuple[Step, Rows]] = []

@@ -1,4 +1,7 @@
-"""Values of the domain as rows, and back. The documents in them are those of ``storage/records.py``."""
+"""Values of the domain as rows, and back. The documents in them are those of ``storage/records.py``.
+
+``sealed_rows`` seals them, and holds what is read against its seal.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +11,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.audit import Action, AuditEntry, Event, News, Result, former_name_in_detail
+from bot.core.audit import Action, AuditEntry, News, Result, former_name_in_detail
 from bot.core.model import Bar, Dependency, Integration, Target, TargetKind, WorkflowToken, name_key
 from bot.core.queries import lasting_marks
 from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
@@ -58,7 +61,7 @@ def integration_row(one: Integration) -> Parameters:
         "owner": one.owner,
         "marks": sorted(lasting_marks(one)),
         "ends_on": one.due_on,
-        "doc": Jsonb(row_of(one)),
+        "doc": row_of(one),
     }
 
 
@@ -80,7 +83,7 @@ def dependency_of(doc: Fields, last_used_at: datetime | None) -> Dependency:
 
 def bar_row(one: Bar) -> Parameters:
     """Write a bar."""
-    return {"id": one.integration_id, **target_columns(one.target), "doc": Jsonb(row_of(one))}
+    return {"id": one.integration_id, **target_columns(one.target), "doc": row_of(one)}
 
 
 def token_row(one: WorkflowToken) -> Parameters:
@@ -105,7 +108,7 @@ def token_of(token_id: str, doc: Fields, last_used_at: datetime | None) -> Workf
 
 def news_row(one: News) -> Parameters:
     """Write a message that must leave."""
-    return {"id": one.id, "at": one.at, "doc": Jsonb(row_of(one))}
+    return {"id": one.id, "at": one.at, "doc": row_of(one)}
 
 
 def entry_row(entry: AuditEntry) -> Parameters:
@@ -136,10 +139,5 @@ def entry_of(entry_hash: str, seal: str, sequence: int, doc: Fields) -> AuditEnt
     return AuditEntry(sequence, event_from(doc), entry_hash, seal)
 
 
-def event_doc(event: Event) -> Jsonb:
-    """Write an event."""
-    return Jsonb(event_row(event))
-
-
-def _without_last_use(fields: Mapping[str, Any]) -> Jsonb:
-    return Jsonb({name: value for name, value in fields.items() if name != "last_used_at"})
+def _without_last_use(fields: Mapping[str, Any]) -> Fields:
+    return {name: value for name, value in fields.items() if name != "last_used_at"}

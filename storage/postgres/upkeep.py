@@ -1,16 +1,23 @@
-"""Whether the end of a history is the one that was signed; and new seals after a new key."""
+"""Whether the end of a history is the one that was signed; new seals after a new key; rows without a seal."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterator, Mapping
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from bot.core.audit import AuditEntry
 from bot.core.errors import StoreDamaged
-from storage.postgres.connections import Pool, Step
-from storage.postgres.heads import Head, end_of, fault_at
+from bot.core.model import TargetKind
+from storage.postgres.connections import Pool, Row, Step
+from storage.postgres.heads import Head, end_of, fault_at, is_before_row_seals
 from storage.postgres.ledger import Ledger
 from storage.postgres.reading import PostgresReading
+from storage.postgres.rows import kind_number, target_from
+from storage.postgres.sealed_rows import SEAL, Key, kid_of_row, without_seal
+from storage.records import Fields
 from storage.sealing import Keyring
 
 _BATCH = 500
+_FAR = timedelta(days=36_500)
 
 
 def fault_at_end(pool: Pool, ws: str, keyring: Keyring, lost_keys: Collection[str] = ()) -> str:
@@ -46,6 +53,137 @@ def seal_again(ledger: Ledger, reads: Pool, ws: str, reading: PostgresReading, t
     _keep(ledger, ws, batch)
 
 
+def seal_rows_again(ledger: Ledger, reads: Pool, ws: str, *, trusts_unsealed: bool = False) -> int:
+    """
+    Seal the rows of a workspace that another key than the primary has sealed, while others change it.
+
+    Args:
+        ledger: Seals, and believes what its lost keys sealed.
+        reads: Reads.
+        ws: The workspace's key.
+        trusts_unsealed: True once, for rows of a version that sealed none.
+
+    Returns:
+        How many were sealed.
+
+    Raises:
+        StoreDamaged: No key of ours has sealed one; it and those after it were left as they are.
+    """
+    count = 0
+    for table, batch in _batches_of_rows(ledger, reads, ws):
+        sealed = ledger.rows(ws)
+        old = [row for row in batch if kid_of_row(row.doc) != ledger.keyring.primary]
+        for row in old:
+            if not (trusts_unsealed and not kid_of_row(row.doc)):
+                sealed.require_believed(table.name, row.key, row.doc)
+        if old:
+            seals = [sealed.seal_of(table.name, row.key, without_seal(row.doc)) for row in old]
+            given = table.columns([row.key for row in old])
+            before = [row.doc.get(SEAL) for row in old]
+            # One that was changed in the meantime has another seal, and keeps it.
+            ledger.ask(ws, f"seal_{table.name}", before=before, seals=seals, **given)
+            count += len(old)
+    return count
+
+
+def seal_for_the_first_time(ledger: Ledger, reads: Pool, ws: str) -> int:
+    """Seal all rows of a workspace of a version that sealed none, then its end. Returns how many rows."""
+    head = Head.of(ledger.ask(ws, "head"))
+    if head is None or not is_before_row_seals(ws, head, ledger.keyring):
+        return 0
+    count = seal_rows_again(ledger, reads, ws, trusts_unsealed=True)
+    _seal_end(ledger, ws, head)
+    return count
+
+
+def unbelieved(ledger: Ledger, reads: Pool, ws: str) -> Iterator[str]:
+    """Name the rows that no key of ours wrote."""
+    sealed = ledger.rows(ws)
+    for table, batch in _batches_of_rows(ledger, reads, ws):
+        for row in batch:
+            if not sealed.is_believed(table.name, row.key, row.doc):
+                yield sealed.place(table.name, row.key)
+
+
+class _SealedRow(NamedTuple):
+    """A row as it is kept: what its seal covers besides the document, and the document with the seal."""
+
+    key: Key
+    doc: Fields
+
+
+class _SealedTable(NamedTuple):
+    """A table whose rows are sealed."""
+
+    name: str
+    question: str
+    first: Mapping[str, Any]
+    """Where the question begins; empty = it gives everything at once."""
+    read: Callable[[Row], _SealedRow]
+    columns: Callable[[list[Key]], dict[str, list[Any]]]
+    """The columns of rows, by which they are found again."""
+
+
+def _ids(keys: list[Key]) -> dict[str, list[Any]]:
+    return {"ids": [key[0] for key in keys]}
+
+
+def _links(keys: list[Key]) -> dict[str, list[Any]]:
+    kinds = [kind_number(TargetKind(key[1])) for key in keys]
+    return {**_ids(keys), "kinds": kinds, "names": [key[2] for key in keys]}
+
+
+def _lines(keys: list[Key]) -> dict[str, list[Any]]:
+    parts = [[key[place] for key in keys] for place in range(1, 5)]
+    return {**_ids(keys), **dict(zip(("tokens", "actions", "results", "hours"), parts, strict=True))}
+
+
+def _one_id(row: Row) -> _SealedRow:
+    return _SealedRow((row[0],), row[1])
+
+
+def _link_of(row: Row) -> _SealedRow:
+    """The key is taken from the columns: the document may name others."""
+    integration_id, kind, name = row[-3:]
+    return _SealedRow((integration_id, target_from(kind, name).kind.value, name), row[0])
+
+
+def _setting_of(row: Row) -> _SealedRow:
+    return _SealedRow((row[0],), {"value": row[1], SEAL: row[2]})
+
+
+def _hour_of(row: Row) -> _SealedRow:
+    return _SealedRow((*row[3:], int(row[1].timestamp())), row[0])
+
+
+_FIRST_TARGET = {"id": "", "target_kind": 0, "target_name": ""}
+_TABLES = (
+    _SealedTable("integrations", "integrations_after", {"after": ""}, _one_id, _ids),
+    _SealedTable("dependencies", "dependencies_after", _FIRST_TARGET, _link_of, _links),
+    _SealedTable("bars", "bars_after", _FIRST_TARGET, _link_of, _links),
+    _SealedTable("tokens", "tokens_after", {"after": ""}, _one_id, _ids),
+    _SealedTable("settings", "settings", {}, _setting_of, _ids),
+    _SealedTable("news", "news", {}, _one_id, _ids),
+    _SealedTable("fetch_hours", "hours_over", {}, _hour_of, _lines),
+)
+
+
+def _batches_of_rows(ledger: Ledger, reads: Pool, ws: str) -> Iterator[tuple[_SealedTable, list[_SealedRow]]]:
+    """The rows of each table that are sealed, at most 500 at once."""
+    everything = {"news": {"size": None}, "hours_over": {"before": ledger.clock() + _FAR}}
+    for table in _TABLES:
+        after: Mapping[str, Any] = table.first or everything.get(table.question, {})
+        while rows := _asked(reads, ws, table.question, after):
+            yield table, [table.read(row) for row in rows]
+            if not table.first:
+                break
+            after = dict(zip(table.first, rows[-1][-len(table.first) :], strict=True))
+
+
+def _asked(reads: Pool, ws: str, question: str, given: Mapping[str, Any]) -> list[Row]:
+    return reads.ask(("set_workspace", {"ws": ws}), (question, {"ws": ws, **given}))[-1]
+
+
 def _keep(ledger: Ledger, ws: str, entries: list[AuditEntry]) -> None:
     seals = [ledger.keyring.seal_entry(entry.hash) for entry in entries]
     ledger.ask(ws, "seal_entries", sequences=[entry.sequence for entry in entries], seals=seals)
@@ -58,6 +196,10 @@ def _sign_end(ledger: Ledger, reads: Pool, ws: str, trusted: str) -> None:
     fault = "" if head.kid == trusted else fault_at_end(reads, ws, ledger.keyring)
     if fault:
         raise StoreDamaged(f"{ws}: {fault}", "Run `quaymaster audit verify`.")
+    _seal_end(ledger, ws, head)
+
+
+def _seal_end(ledger: Ledger, ws: str, head: Head) -> None:
     seal = ledger.keyring.sign_file(end_of(ws, head.sequence, head.hash))
     # Where somebody has moved the end in the meantime, it is signed with the primary key already.
     ledger.ask(ws, "seal_end", kid=ledger.keyring.primary, seal=seal, sequence=head.sequence)

@@ -23,16 +23,9 @@ from storage.postgres.heads import Extended, Head
 from storage.postgres.ledger import Ledger
 from storage.postgres.noted_uses import NotedUses
 from storage.postgres.reading import Rows
-from storage.postgres.rows import (
-    Parameters,
-    dependency_row,
-    event_doc,
-    kind_number,
-    target_columns,
-    target_from,
-)
+from storage.postgres.rows import Parameters, kind_number, target_columns, target_from
+from storage.postgres.sealed_rows import SealedRows
 from storage.postgres.sending import send
-from storage.records import event_from
 
 _FRESH_S = 0.1
 """So long a decision counts as made at this moment: less than a message takes to get around."""
@@ -117,7 +110,8 @@ class Uses:
         ws = use.workspace.key
 
         def steps(before: Head, extended: Extended) -> list[Step]:
-            return [("locked_head", {"ws": ws}), ("record_use", _parameters(use, before, extended))]
+            given = _parameters(self._ledger.rows(ws), use, before, extended)
+            return [("locked_head", {"ws": ws}), ("record_use", given)]
 
         try:
             rows = send(self._ledger, ws, [use.event], steps, _is_new)
@@ -184,9 +178,10 @@ class Uses:
             return
         change = PostgresChange(workspace_of(ws), self._ledger, NotedUses)
         try:
-            for doc, hour, more in change.ask("hours_over", before=over):
+            for doc, hour, more, *parts in change.ask("hours_over", before=over):
                 if more:
-                    change.record(replace(event_from(doc), at=now, more=more, hour=hour, request_id=""))
+                    first = change.rows.first_of_hour(doc, (*parts, int(hour.timestamp())))
+                    change.record(replace(first, at=now, more=more, hour=hour, request_id=""))
             change.write("remove_hours", before=over)
             change.keep()
         finally:
@@ -224,11 +219,12 @@ def _line_of(use: Fetch) -> _UseLine:
     )
 
 
-def _parameters(use: Fetch, before: Head, extended: Extended) -> Parameters:
+def _parameters(rows: SealedRows, use: Fetch, before: Head, extended: Extended) -> Parameters:
+    line = _line_of(use)
     entry = extended.rows(use.workspace.key)[0]
     is_fetch = use.dependency is not None
     link = (
-        dependency_row(use.dependency)
+        rows.written(use.dependency)
         if use.dependency
         else {"target_key": "", "last_used_at": None, "doc": None}
     )
@@ -237,9 +233,9 @@ def _parameters(use: Fetch, before: Head, extended: Extended) -> Parameters:
         "event_target_kind": entry["target_kind"],
         "event_target_name": entry["target_name"],
         **extended.advance(use.workspace.key, before),
-        **_line_of(use)._asdict(),
+        **line._asdict(),
         **target_columns(use.token.target),
-        "event": event_doc(use.event),
+        "event": rows.event(use.event, (*line[1:5], int(line.hour.timestamp()))),
         "version": use.integration.version,
         "expires_at": use.token.expires_at,
         "created_by": use.token.created_by,

@@ -197,6 +197,10 @@ class TinyDBStore:
             with self.installations.locked(one.holder) as row:
                 row.value = one
 
+    def unbelieved(self, workspace: Workspace) -> tuple[str, ...]:
+        """No row is: a file that the key did not write is not opened."""
+        return ()
+
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a workspace's history once and was accepted, a sentence each."""
         return self._metadata.marks(workspace.key)

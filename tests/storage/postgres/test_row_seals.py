@@ -1,0 +1,282 @@
+"""Somebody without the key writes to the database: no row of theirs is believed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.sql import SQL, Identifier
+from psycopg.types.json import Jsonb
+
+from bot.core.audit import News
+from bot.core.errors import KeyNotLoaded, StoreDamaged, StoreReadOnly
+from bot.core.model import Bar, Integration, Server, Setting, Target, TargetKind
+from storage.postgres.postgres_store import PostgresStore
+from storage.postgres.sealed_rows import without_seal
+from storage.sealing import Keyring
+from tests.fakes.real_postgres import ADMIN, RealPostgres
+from tests.storage.postgres.conftest import Opener
+from tests.storage.postgres.test_migrations import keys, run
+from tests.storage.samples import (
+    IMAGE,
+    KEYRING,
+    NOON,
+    PROJECT,
+    ROOT,
+    SECOND_ROOT,
+    T1,
+    T2,
+    dependency,
+    event,
+    full_dependency,
+    full_integration,
+)
+from tests.storage.tokens import TOKEN_ID, full_token, used_integration
+
+__all__ = ["keys"]
+
+pytestmark = pytest.mark.needs("postgres")
+
+Database = psycopg.Connection[tuple[object, ...]]
+EVIL = Target(TargetKind.PROJECT, "evil")
+"""A target that nobody linked, and that somebody writes into a column."""
+
+
+@pytest.fixture
+def full(store: PostgresStore) -> Integration:
+    """A row of each table, each with every field."""
+    one = full_integration()
+    with store.change(T1) as change:
+        change.put(one)
+        change.put(full_dependency(one))
+        change.put(Bar(one.id, PROJECT, "U1", NOON, dependency(one)))
+        change.put(full_token())
+        change.put(Setting("admins", "U1"))
+        change.put(News("n1", "U1", NOON, event(one)))
+        change.record(event(one))
+    return one
+
+
+@pytest.fixture
+def sql(postgres: RealPostgres, database: str) -> Iterator[Database]:
+    """The database, as who may do everything there."""
+    with psycopg.connect(postgres.url(database, ADMIN), autocommit=True) as connection:
+        connection.execute("set search_path = quaymaster")
+        yield connection
+
+
+def doc_in(sql: Database, table: str) -> dict[str, object]:
+    """The document of the only row of a table."""
+    [(doc,)] = sql.execute(SQL("select doc from {}").format(Identifier(table))).fetchall()
+    assert isinstance(doc, dict)
+    return doc
+
+
+def write(sql: Database, table: str, doc: dict[str, object]) -> None:
+    """Write a document into the rows of a table, without a key."""
+    sql.execute(SQL("update {} set doc = %s").format(Identifier(table)), (Jsonb(doc),))
+
+
+READ: dict[str, Callable[[PostgresStore, Integration], object]] = {
+    "integrations": lambda store, one: store.read(T1).integrations.get(one.id),
+    "dependencies": lambda store, one: store.read(T1).dependencies.get(one.id, IMAGE),
+    "bars": lambda store, one: store.read(T1).dependencies.bar(one.id, PROJECT),
+    "tokens": lambda store, _: store.read(T1).tokens.get(TOKEN_ID),
+    "news": lambda store, _: store.read(T1).news,
+}
+"""What decides by the one row of a table."""
+
+
+@pytest.mark.parametrize("table", READ)
+def test_no_field_that_was_changed_without_the_key_is_believed(
+    store: PostgresStore, full: Integration, sql: Database, table: str
+) -> None:
+    """Each field of a row, and its seal, is changed and left out in turn."""
+    before = doc_in(sql, table)
+    assert READ[table](store, full)
+    believed = []
+    for name in before:
+        without = {key: value for key, value in before.items() if key != name}
+        for forged in ({**before, name: "forged"}, {**before, name: 7}, without):
+            write(sql, table, forged)
+            try:
+                READ[table](store, full)
+            except (StoreDamaged, KeyNotLoaded):
+                continue
+            believed.append(name)
+    write(sql, table, before)
+
+    assert len(before) >= 4
+    assert believed == []
+    assert READ[table](store, full)
+
+
+FORGED = {
+    "a use becomes a grant": 'update dependencies set doc = doc || \'{"granted_by": "U1"}\'',
+    "a token is approved": 'update tokens set doc = doc || \'{"approved_by": "U1"}\'',
+    "a token is its owner's": 'update tokens set doc = doc || \'{"created_by": "U2"}\'',
+    "another's seal": (
+        "update tokens t set doc = t.doc || jsonb_build_object('seal', i.doc ->> 'seal') from integrations i"
+    ),
+    "an integration is open": "update integrations set doc = doc || '{\"linked_only\": false}'",
+    "another owner": 'update integrations set doc = doc || \'{"owner": "U9"}\'',
+}
+
+
+@pytest.mark.parametrize("change", FORGED.values(), ids=list(FORGED))
+def test_nothing_is_handed_out_by_a_forged_row(store: PostgresStore, sql: Database, change: str) -> None:
+    """Who forges what a hand-out is decided by gets a sentence that names the row."""
+    used_integration(store)
+    sql.execute(change.encode())
+    with pytest.raises(StoreDamaged, match="no key of this Quaymaster wrote it"):
+        store.token_holder(TOKEN_ID, "used")
+
+
+def test_token_of_one_workspace_opens_nothing_of_another(store: PostgresStore, sql: Database) -> None:
+    """A token's row is moved into the workspace of a stranger."""
+    used_integration(store)
+    used_integration(store, T2)
+    sql.execute(b"delete from tokens where ws = 'E1-T2'")
+    sql.execute(b"update tokens set ws = 'E1-T2'")
+    with pytest.raises(StoreDamaged, match="no key of this Quaymaster wrote it"):
+        store.token_holder(TOKEN_ID)
+
+
+def test_seal_of_another_key_is_not_believed(store: PostgresStore, sql: Database) -> None:
+    """A whole row, made with a key that is not ours."""
+    used_integration(store)
+    doc = doc_in(sql, "tokens")
+    mac = Keyring([SECOND_ROOT]).seal_row(b"anything").partition(".")[2]
+    write(sql, "tokens", {**doc, "seal": f"{KEYRING.primary}.{mac}"})
+    with pytest.raises(StoreDamaged):
+        store.token_holder(TOKEN_ID)
+
+
+SETTINGS = [
+    "update settings set value = 'U9'",
+    "update settings set name = 'editors'",
+    "update settings set seal = null",
+]
+
+
+@pytest.mark.usefixtures("full")
+@pytest.mark.parametrize("change", SETTINGS)
+def test_setting_is_believed_only_as_it_was_written(store: PostgresStore, sql: Database, change: str) -> None:
+    """Nobody makes themselves an admin by a row."""
+    sql.execute(change.encode())
+    with pytest.raises(StoreDamaged, match="table settings"):
+        store.read(T1).settings.all()
+
+
+COLUMNS: dict[str, Callable[[PostgresStore, Integration], object]] = {
+    "update integrations set name_key = 'other'": lambda store, _: store.read(T1).integrations.named("other"),
+    "update integrations set host = 'evil.example', port = 443": (
+        lambda store, _: store.read(T1).integrations.at(Server("https", "evil.example"))
+    ),
+    "update dependencies set target_name = 'evil', target_kind = 0": (
+        lambda store, one: store.read(T1).dependencies.get(one.id, EVIL)
+    ),
+    "update bars set target_name = 'evil'": lambda store, one: store.read(T1).dependencies.bar(one.id, EVIL),
+    "update tokens set target_name = 'evil'": lambda store, _: store.read(T1).tokens.of_target(EVIL),
+}
+"""Columns that lead to a row, and what asks by them."""
+
+
+@pytest.mark.parametrize(("change", "ask"), COLUMNS.items(), ids=list(COLUMNS))
+def test_columns_lead_to_no_other_row(
+    store: PostgresStore,
+    full: Integration,
+    sql: Database,
+    change: str,
+    ask: Callable[[PostgresStore, Integration], object],
+) -> None:
+    """What a column finds is held against the sealed document."""
+    sql.execute(change.encode())
+    with pytest.raises(StoreDamaged, match="its columns name another"):
+        ask(store, full)
+
+
+@pytest.mark.usefixtures("full")
+def test_audit_verify_names_the_rows(
+    sql: Database, postgres: RealPostgres, database: str, keys: dict[str, str]
+) -> None:
+    """The operator learns which rows are not ours, all of them."""
+    sql.execute(b"""update tokens set doc = doc || '{"approved_by": "U9"}'""")
+    sql.execute(b"update settings set value = 'U9'")
+    status, said = run({**keys, "DATABASE_URL": postgres.url(database)}, "audit", "verify")
+
+    assert status == 1
+    assert f"T1: no key of this Quaymaster wrote it: Workspace T1, table tokens, id {TOKEN_ID}" in said
+    assert "table settings, id admins" in said
+    assert "table integrations" not in said
+
+
+def unsealed(sql: Database) -> None:
+    """Make of the database what a version without row seals would have left."""
+    for table in READ:
+        write(sql, table, without_seal(doc_in(sql, table)))
+    sql.execute(b"update settings set seal = null")
+    rows = sql.execute(b"select ws, head_sequence, head_hash from workspaces").fetchall()
+    for ws, sequence, last in rows:
+        seal = KEYRING.sign_file(f"postgres {ws} {sequence} {last}")
+        sql.execute(b"update workspaces set head_seal = %s where ws = %s", (seal, ws))
+
+
+@pytest.mark.usefixtures("full")
+def test_rows_of_an_earlier_version_are_sealed_once(
+    opener: Opener,
+    store: PostgresStore,
+    sql: Database,
+    postgres: RealPostgres,
+    database: str,
+    keys: dict[str, str],
+) -> None:
+    """A start reads only and names the command; the command takes the rows as they are, and only once."""
+    unsealed(sql)
+    started = opener()
+    with pytest.raises(StoreReadOnly, match="Run `quaymaster store seal` once"), started.change(T1) as change:
+        change.put(Setting("a", "b"))
+    environ = {**keys, "DATABASE_URL": postgres.url(database)}
+    sealed = run(environ, "store", "seal")
+    with opener().change(T1) as change:
+        change.put(Setting("a", "b"))
+    verified = run(environ, "audit", "verify")
+    sql.execute(b"update tokens set doc = doc - 'seal'")
+    again = run(environ, "store", "seal")
+
+    assert sealed == (
+        0,
+        "Rows sealed: 6. From now on, a row is believed only if a key of this Quaymaster wrote it.",
+    )
+    assert verified == (0, "T1: entries verified: 1.")
+    assert again[1].startswith("Rows sealed: 0.")
+    with pytest.raises(StoreDamaged):
+        store.token_holder(TOKEN_ID)
+
+
+def test_directory_needs_no_row_seals(keys: dict[str, str], tmp_path: Path) -> None:
+    """Without a database the command says what it is for."""
+    (tmp_path / "data").mkdir(0o700)
+    status, said = run({**keys, "QUAYMASTER_DATA_DIR": str(tmp_path / "data")}, "store", "seal")
+
+    assert status == 1
+    assert "DATABASE_URL is not set" in said
+
+
+def test_reseal_seals_no_row_that_was_forged(
+    full: Integration, sql: Database, postgres: RealPostgres, database: str
+) -> None:
+    """After a re-seal no row needs the former key; one that nobody with a key wrote stops it."""
+    both = Keyring([SECOND_ROOT, ROOT])
+    renewing = PostgresStore(postgres.url(database), both)
+    before = doc_in(sql, "integrations")
+    write(sql, "integrations", {**before, "owner": "U9"})
+    with pytest.raises(StoreDamaged, match="table integrations"):
+        renewing.seal_again()
+    write(sql, "integrations", before)
+    renewing.seal_again()
+    kids, kept = renewing.keys_of_rows(T1), renewing.read(T1).integrations.get(full.id)
+    renewing.close()
+
+    assert kids == {both.primary}
+    assert kept == full
