@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.audit import BEFORE_THE_FIRST, HISTORY_ENDS, Action, AuditEntry, Event, entry_hash
+from bot.core.audit import BEFORE_THE_FIRST, HISTORY_ENDS, Action, AuditEntry, Event, Result, entry_hash
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.installations import tokens_context
-from bot.core.model import Check, Integration, Outcome, Source, Stage, Workspace
+from bot.core.model import Check, Integration, Outcome, Source, Stage, WorkflowToken, Workspace
 from bot.core.ports.store import Change, Reading, Store
 from bot.core.seal_contexts import former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import SealContext, Sealed
@@ -30,6 +30,7 @@ _NEEDS_A_LOGIN = (
 )
 _ALL_MISSING = "Every entry is missing."
 _PUT_BACK = "The log knows entry {}: everything was put back as it was before."
+_CAME_BACK = "Token {} was revoked, and its row says that it was not."
 _ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]+)"))
 
 
@@ -236,23 +237,38 @@ def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Ve
     key = reading.workspace.key
     last: AuditEntry | None = None
     others: list[int] = []
+    revoked: set[str] = set()
     try:
         for entry in reading.history.oldest_first():
             if fault := _fault_in(key, last, entry, keyring):
                 return Verified(key, last.sequence if last else 0, fault)
             others = _not_as_logged(others, entry, ends)
+            revoked |= _revoked_by(entry.event)
             last = entry
+        came_back = next((one for one in sorted(revoked) if _is_valid(reading.tokens.get(one))), None)
     except StoreDamaged as error:
         return Verified(key, last.sequence if last else 0, error.message)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
         return Verified(key, last.sequence if last else 0, "The next entry cannot be read.")
     if others:
         return Verified(key, others[0] - 1, f"Entry {others[0]} is not the one that the log names.")
+    if came_back:
+        return Verified(key, last.sequence if last else 0, _CAME_BACK.format(came_back))
     if last is None and _holds_anything(reading):
         return Verified(key, 0, _ALL_MISSING)
     sequence, logged = last.sequence if last else 0, max(ends, default=0)
     is_put_back = logged > sequence
     return Verified(key, sequence, _PUT_BACK.format(logged) if is_put_back else "")
+
+
+def _revoked_by(event: Event) -> set[str]:
+    """The token that an event revoked."""
+    is_done = event.action == Action.REVOKE_TOKEN and event.result is Result.DONE
+    return {event.token_id} if is_done and event.token_id else set()
+
+
+def _is_valid(token: WorkflowToken | None) -> bool:
+    return token is not None and token.revoked_at is None
 
 
 def _not_as_logged(found: list[int], entry: AuditEntry, ends: Mapping[int, str]) -> list[int]:

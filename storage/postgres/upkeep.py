@@ -129,7 +129,7 @@ def _ids(keys: list[Key]) -> dict[str, list[Any]]:
 
 
 def _links(keys: list[Key]) -> dict[str, list[Any]]:
-    kinds = [kind_number(TargetKind(key[1])) for key in keys]
+    kinds = [kind_number(TargetKind(str(key[1]))) for key in keys]
     return {**_ids(keys), "kinds": kinds, "names": [key[2] for key in keys]}
 
 
@@ -170,7 +170,10 @@ _TABLES = (
 
 def _batches_of_rows(ledger: Ledger, reads: Pool, ws: str) -> Iterator[tuple[_SealedTable, list[_SealedRow]]]:
     """The rows of each table that are sealed, at most 500 at once."""
-    everything = {"news": {"size": None}, "hours_over": {"before": ledger.clock() + _FAR}}
+    everything: dict[str, Mapping[str, Any]] = {
+        "news": {"size": None},
+        "hours_over": {"before": ledger.clock() + _FAR},
+    }
     for table in _TABLES:
         after: Mapping[str, Any] = table.first or everything.get(table.question, {})
         while rows := _asked(reads, ws, table.question, after):

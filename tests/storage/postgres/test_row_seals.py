@@ -1,6 +1,7 @@
 """Somebody without the key writes to the database: no row of theirs is believed."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
-from bot.core.audit import News
+from bot.core.audit import Action, News
 from bot.core.errors import KeyNotLoaded, StoreDamaged, StoreReadOnly
 from bot.core.model import Bar, Integration, Server, Setting, Target, TargetKind
 from storage.postgres.postgres_store import PostgresStore
@@ -31,7 +32,7 @@ from tests.storage.samples import (
     full_dependency,
     full_integration,
 )
-from tests.storage.tokens import TOKEN_ID, full_token, used_integration
+from tests.storage.tokens import TOKEN_ID, full_token, token, used_integration
 
 __all__ = ["keys"]
 
@@ -209,6 +210,26 @@ def test_audit_verify_names_the_rows(
     assert f"T1: no key of this Quaymaster wrote it: Workspace T1, table tokens, id {TOKEN_ID}" in said
     assert "table settings, id admins" in said
     assert "table integrations" not in said
+
+
+def test_revoked_token_that_was_put_back_is_named(
+    store: PostgresStore, sql: Database, postgres: RealPostgres, database: str, keys: dict[str, str]
+) -> None:
+    """A row that was ours once has a seal; the history says that the token was revoked since."""
+    used_integration(store)
+    before = doc_in(sql, "tokens")
+    with store.change(T1) as change:
+        change.put(replace(token(), revoked_at=NOON))
+        change.record(replace(event(action=Action.REVOKE_TOKEN), token_id=TOKEN_ID))
+    environ = {**keys, "DATABASE_URL": postgres.url(database)}
+    revoked = run(environ, "audit", "verify")
+    write(sql, "tokens", before)
+    sql.execute(b"update tokens set revoked_at = null")
+    status, said = run(environ, "audit", "verify")
+
+    assert revoked[0] == 0
+    assert status == 1
+    assert f"Token {TOKEN_ID} was revoked, and its row says that it was not." in said
 
 
 def unsealed(sql: Database) -> None:
