@@ -164,7 +164,7 @@ def test_key_that_only_the_history_needs_is_not_removed(machines: Machines) -> N
     after = machines.run("audit", "verify", keys=(NEW,))
 
     assert f"sealed with key {OLD_ID}" in before[1]
-    assert f"{OLD_ID}  seals 0; still needed by the history" in status[1]
+    assert f"{OLD_ID}  seals 0; still needed by rows or the history" in status[1]
     assert after == (0, "T1: entries verified: 1.\n")
     assert machines.sql("select kid from quaymaster.keys") == NEW_ID
 
