@@ -33,6 +33,7 @@ from tests.bench.processes import keep_compiled
 from tests.bench.report import Row, not_measured, say, table
 from tests.bench.tag_lists import tags
 from tests.bench.unreachable import unreachable
+from tests.bench.watching import watching
 
 MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "steady": steady_commands,
@@ -48,6 +49,7 @@ MEASURES: dict[str, Callable[[Bench], list[Row]]] = {
     "busy": busy_team,
     "tags": tags,
     "unreachable": unreachable,
+    "watch": watching,
     "postgres": postgres_scale,
 }
 

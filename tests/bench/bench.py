@@ -78,9 +78,9 @@ class Bench:
             yield child
 
     @contextmanager
-    def serving_data(self, data: Dataset, slack: Child) -> Iterator[Child]:
+    def serving_data(self, data: Dataset, slack: Child, **settings: str) -> Iterator[Child]:
         """Run ``quaymaster serve`` on a data directory."""
-        env = product_env(data.directory, data.keys, slack.url)
+        env = {**product_env(data.directory, data.keys, slack.url), **settings}
         with serving(*PRODUCT, log=self.log, env=env) as child:
             yield child
 
