@@ -171,7 +171,7 @@ def choose_days(words: Words, services: Services, actor: Actor) -> Message:
     words.at_most(4)
     typed = words.at(2, "The number of days")
     days = 0 if typed.lower() in ("off", "never") else int(typed) if typed.isdecimal() else -1
-    kept = rotate_every(services.ports, actor, words.rest[0], days)
+    kept = rotate_every(services.ports, actor, services.kinds, words.rest[0], days)
     if not days:
         return notice(f"{bold(kept.name)} is rotated only when somebody says so.")
     return notice(

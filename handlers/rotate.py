@@ -110,7 +110,12 @@ def _progress_of(plan: RotationPlan) -> Progress:
 def retire(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
     """Drop the former credential."""
     asked = read_value(Running, press.value, "rotate")
-    ask(lambda: surface.replace(_retired(retire_there(services.ports, actor, asked.id, asked.number))))
+
+    def end() -> None:
+        retired = retire_there(services.ports, actor, asked.id, asked.number, pressed=press.place)
+        surface.replace(_retired(retired))
+
+    ask(end)
 
 
 def _retired(retired: Retired) -> Message:
@@ -134,7 +139,7 @@ def back(press: Press, surface: Surface, services: Services, actor: Actor, ask: 
 
 def _back(press: Press, services: Services, actor: Actor) -> Message:
     asked = read_value(Running, press.value, "rotate")
-    back = roll_back_there(services.ports, actor, asked.id, asked.number)
+    back = roll_back_there(services.ports, actor, asked.id, asked.number, pressed=press.place)
     left = prepared_message(back.integration, back.trouble)["blocks"] if back.integration.prepared else []
     fetched = who_fetched(services.ports, actor, asked.id, asked.number)
     return rolled_back(back, fetched, left)

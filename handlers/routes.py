@@ -138,6 +138,8 @@ class Press:
     """The button's value, the chosen option's, or what was typed."""
     state: Mapping[str, Any] = field(repr=False)
     """What is in every input of the surface, by block id and action id. It may contain secrets."""
+    place: str = ""
+    """The message that it was pressed on, as ``channel/time``, if others may see that, too."""
 
 
 @dataclass(frozen=True, slots=True)

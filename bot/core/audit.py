@@ -237,7 +237,7 @@ class News:
 
     id: str
     to: str
-    """A channel's or a person's id."""
+    """A channel's or a person's id; or a message that it replaces, as ``channel/time``."""
     at: datetime
     event: "Event"
     """What happened; the sentence is made when it is sent."""

@@ -1,6 +1,6 @@
 """News: what people hear of without asking. It is kept in the change that it tells, and sent after it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,9 @@ _TOLD = "notify told"
 """The setting with the sequence of the last entry of the history that the channel heard of."""
 _CHANGES = frozenset({Action.ADD, Action.EDIT, Action.DELETE, Action.IMPORT})
 """What the channel hears of from the history itself: its entries are in the changes' own transactions."""
+_SHOWN = "rotation shown "
+"""The setting, by integration, with the messages about its running rotation, as places: channel/time."""
+_MOST_SHOWN = 8
 _READ_AT_ONCE = 100
 _MOST_READ = 1000
 _WAIT = timedelta(minutes=1)
@@ -38,12 +41,35 @@ def record_news(change: Change, event: Event, to: Iterable[str]) -> None:
     Args:
         change: The change it tells.
         event: What happened; the sentence is made when it is sent.
-        to: Ids of channels and people, empty ones left out. The person who did it is not told.
+        to: Ids of channels and people, empty ones left out, and messages that it replaces (``take_shown``).
+            The person who did it is not told.
     """
     change.record(event)
     for recipient in dict.fromkeys(to):
         if recipient and recipient != event.actor:
             change.put(News(new_id(), recipient, event.at, event))
+
+
+def take_shown(change: Change, integration_id: str, pressed: str = "") -> tuple[str, ...]:
+    """
+    Return the messages about a rotation that is over now, and forget them: news to these replaces them.
+
+    ``pressed``: the one whose button was pressed, which is replaced by its answer.
+    """
+    name = _SHOWN + integration_id
+    kept = change.settings.get(name) or ""
+    if kept:
+        change.remove(Setting(name, kept))
+    return tuple(one for one in kept.split() if one != pressed)
+
+
+def _note_shown(change: Change, integration_id: str, places: Iterable[str]) -> None:
+    """Note messages about a rotation, while it is running."""
+    found = change.integrations.get(integration_id)
+    if found and found.former:
+        name = _SHOWN + integration_id
+        kept = [*(change.settings.get(name) or "").split(), *places]
+        change.put(Setting(name, " ".join(kept[-_MOST_SHOWN:])))
 
 
 def choose_channel(ports: Ports, actor: Actor, channel: str) -> None:
@@ -123,11 +149,19 @@ def take_news(reading: Reading, at: datetime) -> Iterator[tuple[News, ...]]:
             yield tuple(group[:_MOST_TOGETHER])
 
 
-def mark_sent(ports: Ports, workspace: Workspace, news: Iterable[News]) -> None:
-    """Take news away that was sent, or that nobody can get. Raises ``StoreFailure``."""
+def mark_sent(ports: Ports, workspace: Workspace, news: Sequence[News], places: Sequence[str] = ()) -> None:
+    """
+    Take news away that was sent, or that nobody can get. Raises ``StoreFailure``.
+
+    ``places``: the messages that it became, as ``channel/time``. One about a single rotation is replaced
+    when that is over.
+    """
     with ports.store.change(workspace) as change:
         for one in news:
             change.remove(one)
+        told = news[0].event
+        if places and len(news) == 1 and told.action == Action.ROTATE and told.integration_id:
+            _note_shown(change, told.integration_id, places)
 
 
 def mark_tried(ports: Ports, workspace: Workspace, news: Iterable[News]) -> None:

@@ -63,28 +63,30 @@ class Outbox:
         ports = self._services.ports
         reading = ports.store.read(workspace)
         for group in take_news(reading, ports.now()):
-            if self._send(workspace, reading, group):
-                mark_sent(ports, workspace, group)
-            else:
+            places = self._send(workspace, reading, group)
+            if places is None:
                 mark_tried(ports, workspace, group)
+            else:
+                mark_sent(ports, workspace, group, places)
         changes, sequence = changes_to_tell(reading)
-        if sequence and (not changes or self._send(workspace, reading, changes)):
+        if sequence and (not changes or self._send(workspace, reading, changes) is not None):
             mark_told(ports, workspace, sequence)
 
-    def _send(self, workspace: Workspace, reading: Reading, group: tuple[News, ...]) -> bool:
-        """Send news that belongs together; True when it left, or nobody can ever get it."""
+    def _send(
+        self, workspace: Workspace, reading: Reading, group: tuple[News, ...]
+    ) -> tuple[str, ...] | None:
+        """Send news that belongs together; give the messages it became, if anybody can get it, else wait."""
         to = self._recipient(workspace, reading, group[0])
         drawn = self._draw(reading, group)
         try:
-            for each in to:
-                self._post(workspace, each, drawn)
+            places = tuple(self._post(workspace, each, drawn) for each in to)
         except SlackApiError as error:
-            return self._is_lost(workspace, group, str(error.response.get("error")))
+            return () if self._is_lost(workspace, group, str(error.response.get("error"))) else None
         except OSError as error:
             log.warning("Slack could not be reached, so news waits: %s", type(error).__name__)
-            return False
+            return None
         self._closed.discard((workspace, group[0].to))
-        return True
+        return places
 
     def _recipient(self, workspace: Workspace, reading: Reading, news: News) -> tuple[str, ...]:
         """The channel or person; instead of a person who has left, the admins."""
@@ -97,12 +99,21 @@ class Outbox:
         """True when nobody can get it: then the admins hear, once, of a channel that is closed."""
         channel = group[0].to
         log.warning("news was not taken by Slack: %s", code)
+        if "/" in channel:
+            # The message that it was to replace is gone, or too old for that.
+            return code != "ratelimited" or group[0].attempts >= MOST_ATTEMPTS
         if code in _CLOSED and (workspace, channel) not in self._closed:
             self._closed.add((workspace, channel))
             for admin in self._services.admins_of(workspace):
                 self._post(workspace, admin, self._draw_closed(channel))
         return code in _GONE | _CLOSED or group[0].attempts >= MOST_ATTEMPTS
 
-    def _post(self, workspace: Workspace, to: str, message: Mapping[str, Any]) -> None:
+    def _post(self, workspace: Workspace, to: str, message: Mapping[str, Any]) -> str:
+        """Post, or replace a message; give the message as ``channel/time``."""
         client = self._services.slack(workspace)
-        client.chat_postMessage(channel=to, unfurl_links=False, unfurl_media=False, **message)
+        channel, _, ts = to.partition("/")
+        if ts:
+            client.chat_update(channel=channel, ts=ts, **message)
+            return to
+        answer = client.chat_postMessage(channel=channel, unfurl_links=False, unfurl_media=False, **message)
+        return f"{answer['channel']}/{answer['ts']}"

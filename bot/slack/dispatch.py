@@ -417,7 +417,10 @@ def _read_press(body: _Body) -> Press:
         action_id, _, value = value.partition(":")
     place = body.get("view") or body
     state = (place.get("state") or {}).get("values") or {}
-    return Press(action_id, str(action.get("block_id", "")), value, state)
+    on = body.get("container") or {}
+    is_posted = on.get("type") == "message" and not on.get("is_ephemeral")
+    message = f"{on.get('channel_id')}/{on.get('message_ts')}" if is_posted else ""
+    return Press(action_id, str(action.get("block_id", "")), value, state, message)
 
 
 def _value_of(action: Mapping[str, Any]) -> str:

@@ -375,3 +375,22 @@ def test_history_says_what_was_done(office):
     assert actions.count("credential.prepare") == 2
     assert actions.count("credential.rotate") == 1
     assert CANARY not in json.dumps(office.events())
+
+
+def test_schedule_without_a_driver_says_what_to_do(office):
+    """For a type without a driver the hint names the types that have one, and the way by hand."""
+    office.add("plain")
+    said = office.command("rotate plain every 90 days").text
+
+    assert "cannot make logins of the type Private Docker Registry" in said
+    assert "Amazon ECR" in said
+    assert "Harbor" in said
+    assert "enter it: /integrations rotate plain" in said
+
+
+def test_schedule_without_a_management_credential_says_how_to_enter_one(office):
+    """For a type with a driver the hint leads to the button."""
+    said = office.command("rotate my_registry every 90 days").text
+
+    assert "has no management credential" in said
+    assert "press “Let Quaymaster make it”, then type this again" in said

@@ -50,7 +50,7 @@ class Making:
         found = added.integration
         manager = read_draft(_form(found), NAME, {"username": "manager", "password": "its secret"})
         keep_management(self.ports, ADMIN, found.id, found.version, manager)
-        rotate_every(self.ports, ADMIN, NAME, 90)
+        rotate_every(self.ports, ADMIN, KINDS, NAME, 90)
 
     @property
     def found(self) -> Integration:

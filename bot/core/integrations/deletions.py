@@ -10,6 +10,7 @@ from bot.core.integrations.checks import repositories_setting
 from bot.core.integrations.dependencies import take_away, unlink_if_linked
 from bot.core.integrations.inventory import present, present_named
 from bot.core.model import Actor, Integration, Setting, Target
+from bot.core.news import record_news, take_shown
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
 from bot.core.queries import DependencyPage, HistoryQuery
@@ -128,7 +129,13 @@ def remove_all(ports: Ports, actor: Actor, integration_id: str) -> int:
 
 
 def delete_integration(
-    ports: Ports, actor: Actor, integration_id: str, version: int, since: datetime | None = None
+    ports: Ports,
+    actor: Actor,
+    integration_id: str,
+    version: int,
+    since: datetime | None = None,
+    *,
+    known: Integration | None = None,
 ) -> DeletionPlan | None:
     """
     Delete an integration that nothing depends on and nobody has changed.
@@ -141,6 +148,7 @@ def delete_integration(
         integration_id: Which one.
         version: The version the person was shown.
         since: As in ``plan_deletion``.
+        known: What was read of it already.
 
     Returns:
         ``None`` when it is deleted; otherwise the new state, with the reason as its note.
@@ -149,7 +157,8 @@ def delete_integration(
         NotPermitted, AlreadyDeleted, NotFound: Nothing was deleted.
     """
     require(ports, actor, Action.SEE)
-    require(ports, actor, Action.DELETE, present(ports.store.read(actor.workspace), integration_id))
+    known = known or present(ports.store.read(actor.workspace), integration_id)
+    require(ports, actor, Action.DELETE, known)
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
         plan = _plan(change, actor, found, 0, since)
@@ -159,7 +168,8 @@ def delete_integration(
             return replace(plan, note=str(obstacle))
         change.remove(found)
         change.remove(Setting(repositories_setting(found.id), ""))
-        change.record(event(actor, Action.DELETE, found))
+        shown = take_shown(change, found.id) if found.former else ()
+        record_news(change, event(actor, Action.DELETE, found), shown)
     return None
 
 

@@ -38,7 +38,7 @@ from bot.core.integrations.prepared import (
     use_prepared,
 )
 from bot.core.integrations.rotation import RotationPlan, refuse_running
-from bot.core.kinds import Draft, Kind
+from bot.core.kinds import Draft, Kind, Kinds
 from bot.core.model import Actor, Integration, Outcome
 from bot.core.ports import Ports
 from bot.core.ports.drivers import Described, Ending, Order
@@ -183,7 +183,7 @@ def use_when_it_works(ports: Ports, actor: Actor, integration_id: str) -> Made:
     return Made(plan.integration, plan)
 
 
-def rotate_every(ports: Ports, actor: Actor, name: str, days: int) -> Integration:
+def rotate_every(ports: Ports, actor: Actor, kinds: Kinds, name: str, days: int) -> Integration:
     """
     Have the clock make a new credential whenever the current one is so many days old; 0 ends it.
 
@@ -196,10 +196,7 @@ def rotate_every(ports: Ports, actor: Actor, name: str, days: int) -> Integratio
     if not 0 <= days <= _MOST_DAYS:
         raise InvalidInput(f"{days} is not a valid number of days.", f"Type 0 to {_MOST_DAYS}; 0 ends it.")
     if days and found.management is None:
-        raise InvalidInput(
-            f"Quaymaster cannot make credentials for “{name}” yet.",
-            f"Let it: /integrations rotate {name}, if this type has “Let Quaymaster make it”.",
-        )
+        raise _unmanaged(ports, kinds, found)
     if days and found.prepared and found.prepared.is_unwanted:
         raise InvalidInput(
             f"The credential that “{name}” was rolled back from is still at the registry.",
@@ -218,6 +215,22 @@ def rotate_every(ports: Ports, actor: Actor, name: str, days: int) -> Integratio
         change.put(kept)
         change.record(event(actor, Action.MANAGE, kept, reason=f"every {days} days" if days else "by hand"))
     return kept
+
+
+def _unmanaged(ports: Ports, kinds: Kinds, found: Integration) -> InvalidInput:
+    """Say why the clock cannot rotate an integration, which types it can rotate, and what to do instead."""
+    by_hand = f"/integrations rotate {found.name}"
+    if management_form(ports, found):
+        return InvalidInput(
+            f"“{found.name}” has no management credential, so Quaymaster cannot make the next login.",
+            f"Type {by_hand} and press “Let Quaymaster make it”, then type this again.",
+        )
+    can = ", ".join(kind.label for kind in kinds.values() if ports.drivers.form(kind.id))
+    return InvalidInput(
+        f"Quaymaster cannot make logins of the type {kinds[found.kind].label}, so it cannot rotate "
+        f"“{found.name}” by itself. Types that it can: {can or 'none here'}.",
+        f"Make the new one at the registry and enter it: {by_hand}. “Ends on” in its form reminds you.",
+    )
 
 
 def permitted(ports: Ports, actor: Actor, integration_id: str) -> Integration:

@@ -70,7 +70,7 @@ def delete_with_made(
     found = present(ports.store.read(actor.workspace), integration_id)
     require(ports, actor, Action.DELETE, found)
     order = managed_order(ports, actor, found) if ends_there else None
-    in_the_way = delete_integration(ports, actor, integration_id, version, since)
+    in_the_way = delete_integration(ports, actor, integration_id, version, since, known=found)
     if in_the_way:
         return in_the_way
     left = LeftBehind(found.server.address, made_there(found))

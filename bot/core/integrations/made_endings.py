@@ -116,7 +116,9 @@ class Retired:
     """False: the registry had none of it, as far as the management credential can see."""
 
 
-def retire_there(ports: Ports, actor: Actor, integration_id: str, number: int) -> Retired:
+def retire_there(
+    ports: Ports, actor: Actor, integration_id: str, number: int, *, pressed: str = ""
+) -> Retired:
     """
     End the former credential at the registry, if the current one works without it, then here.
 
@@ -127,7 +129,8 @@ def retire_there(ports: Ports, actor: Actor, integration_id: str, number: int) -
     """
     found = permitted(ports, actor, integration_id)
     if found.former is None or found.credential_number != number or found.management is None:
-        return Retired(retire_former(ports, actor, integration_id, number), is_ended=False)
+        retired = retire_former(ports, actor, integration_id, number, pressed=pressed)
+        return Retired(retired, is_ended=False)
     order = _order_of_former(ports, actor, found)
     _note_suspended(ports, actor, found, is_suspended=True)
     is_there = ports.drivers.retire(order, Ending.SUSPEND, deadline_s=DEADLINE_S)
@@ -145,7 +148,8 @@ def retire_there(ports: Ports, actor: Actor, integration_id: str, number: int) -
     ports.drivers.retire(order, Ending.DELETE, deadline_s=DEADLINE_S)
     # One that an earlier try has suspended is ended, also if its registry has deleted it by now.
     was_there = is_there or found.former.is_suspended
-    return Retired(retire_former(ports, actor, integration_id, number), was_there, was_there)
+    retired = retire_former(ports, actor, integration_id, number, pressed=pressed)
+    return Retired(retired, was_there, was_there)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,9 @@ class RolledBack:
     """Why the one that was made is still at the registry, in sentences."""
 
 
-def roll_back_there(ports: Ports, actor: Actor, integration_id: str, number: int) -> RolledBack:
+def roll_back_there(
+    ports: Ports, actor: Actor, integration_id: str, number: int, *, pressed: str = ""
+) -> RolledBack:
     """
     Make the former credential the current one again, there and here, and end the new one there.
 
@@ -175,7 +181,7 @@ def roll_back_there(ports: Ports, actor: Actor, integration_id: str, number: int
     found = permitted(ports, actor, integration_id)
     if found.former and found.management and found.credential_number == number:
         _restore_former(ports, actor, found, is_needed=found.former.is_suspended)
-    back = roll_back(ports, actor, integration_id, number)
+    back = roll_back(ports, actor, integration_id, number, pressed=pressed)
     trouble = _end_rolled_back(ports, actor, back) if back.prepared else ""
     now = present(ports.store.read(actor.workspace), integration_id)
     is_ended = bool(back.prepared) and not trouble

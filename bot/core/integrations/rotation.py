@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.core.access import require
-from bot.core.audit import Action, clock_actor, event
+from bot.core.audit import Action, Event, clock_actor, event
 from bot.core.errors import (
     Changed,
     InvalidFields,
@@ -42,7 +42,7 @@ from bot.core.model import (
     Watch,
     Workspace,
 )
-from bot.core.news import channel_of, record_news
+from bot.core.news import channel_of, record_news, take_shown
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Change, Reading
@@ -216,7 +216,9 @@ def refuse_running(integration: Integration) -> None:
         )
 
 
-def retire_former(ports: Ports, actor: Actor, integration_id: str, number: int) -> Integration:
+def retire_former(
+    ports: Ports, actor: Actor, integration_id: str, number: int, *, pressed: str = ""
+) -> Integration:
     """
     Drop the former credential for good.
 
@@ -225,6 +227,7 @@ def retire_former(ports: Ports, actor: Actor, integration_id: str, number: int) 
         actor: The owner or an admin.
         integration_id: Which integration.
         number: The number of its current credential, as the person was shown it.
+        pressed: The message whose button was pressed, as ``channel/time``; the others are replaced.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -236,11 +239,13 @@ def retire_former(ports: Ports, actor: Actor, integration_id: str, number: int) 
         found, _ = _running(present(change, integration_id), number)
         retired = replace(found, former=None, updated_at=actor.at, version=found.version + 1)
         change.put(retired)
-        record_news(change, event(actor, Action.RETIRE, retired), (channel_of(change), retired.owner))
+        _tell_over(change, event(actor, Action.RETIRE, retired), retired, pressed)
     return retired
 
 
-def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> Integration:
+def roll_back(
+    ports: Ports, actor: Actor, integration_id: str, number: int, *, pressed: str = ""
+) -> Integration:
     """
     Make the former credential the current one again, and drop the new one.
 
@@ -281,8 +286,14 @@ def roll_back(ports: Ports, actor: Actor, integration_id: str, number: int) -> I
         )
         back = seal_credential(ports.keyring, actor.workspace, back, former.credential)
         change.put(back)
-        record_news(change, event(actor, Action.ROLL_BACK, back), (channel_of(change), back.owner))
+        _tell_over(change, event(actor, Action.ROLL_BACK, back), back, pressed)
     return back
+
+
+def _tell_over(change: Change, done: Event, over: Integration, pressed: str) -> None:
+    """Tell that a rotation is over, and replace the messages whose buttons are about it."""
+    shown = take_shown(change, over.id, pressed)
+    record_news(change, done, (channel_of(change), over.owner, *shown))
 
 
 def who_fetched(ports: Ports, actor: Actor, integration_id: str, number: int) -> tuple[Dependency, ...]:
