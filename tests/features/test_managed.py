@@ -386,11 +386,3 @@ def test_schedule_without_a_driver_says_what_to_do(office):
     assert "Amazon ECR" in said
     assert "Harbor" in said
     assert "enter it: /integrations rotate plain" in said
-
-
-def test_schedule_without_a_management_credential_says_how_to_enter_one(office):
-    """For a type with a driver the hint leads to the button."""
-    said = office.command("rotate my_registry every 90 days").text
-
-    assert "has no management credential" in said
-    assert "press “Let Quaymaster make it”, then type this again" in said

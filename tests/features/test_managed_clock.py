@@ -160,7 +160,8 @@ def test_every_needs_a_management_credential(office):
     """Without one, nothing can be made by the clock, and the answer says what to do."""
     shown = office.command("rotate my_registry every 90 days")
 
-    assert "cannot make credentials for" in shown.text
+    assert "has no management credential" in shown.text
+    assert "press “Let Quaymaster make it”, then type this again" in shown.text
     assert office.find("my_registry").rotate_every_days == 0
 
 
