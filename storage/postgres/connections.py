@@ -8,8 +8,10 @@ at once why there is none.
 import logging
 import queue
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +27,7 @@ from storage.postgres.statements import STATEMENTS
 
 PATIENCE_S = 1.6
 """How long a person waits for the database at most, until it is said that it does not answer."""
+_SILENT_PATIENCE_S = 0.1
 _CONNECT_S = 2
 _DISK_FULL = "53100"
 _ROOM_BYTES = 64 * 1024
@@ -140,6 +143,32 @@ class _Slot:
     """A place for one connection."""
 
     connection: TimedConnection | None = None
+    opened_at: float = 0.0
+    _opening: "Future[TimedConnection] | None" = None
+
+    def lend(self, address: "Address", deadline: float) -> TimedConnection:
+        """
+        Return the connection that is open, or open one.
+
+        Raises:
+            Lost: None could be opened by ``deadline``. It may be open when the next one asks.
+        """
+        if self.connection and self.connection.has_heard:
+            self.close()
+        if self.connection is None:
+            self.connection, self.opened_at = self._open(address, deadline), time.monotonic()
+        return self.connection
+
+    def _open(self, address: "Address", deadline: float) -> TimedConnection:
+        # On a thread of its own, because psycopg waits at least 2 s for each host.
+        if self._opening is None or (self._opening.done() and self._opening.exception()):
+            self._opening = _begun(address.connect)
+        try:
+            opened = self._opening.result(max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            raise Lost("ConnectionTimeout", is_late=True, is_unreachable=True) from None
+        self._opening = None
+        return opened
 
     def close(self) -> None:
         """Close the connection, if there is one."""
@@ -147,13 +176,40 @@ class _Slot:
             self.connection.close()
             self.connection = None
 
+    def end(self) -> None:
+        """Close the connection, and the one that is being opened."""
+        self.close()
+        if self._opening:
+            self._opening.add_done_callback(_close_opened)
+
+
+def _close_opened(opening: "Future[TimedConnection]") -> None:
+    if not opening.exception():
+        opening.result().close()
+
+
+@dataclass(slots=True)
+class Silence:
+    """Whether the database has stopped answering, as far as any pool of this process knows."""
+
+    since: float = 0.0
+    """When an answer did not come: connections from before that may lead to a host that is gone."""
+    answered_at: float = 0.0
+    """When the database answered last. Both in monotonic seconds."""
+
+    def deadline(self, wanted: float) -> float:
+        """Until when to wait for an answer: not long again after one did not come."""
+        is_silent = self.since > self.answered_at
+        return min(wanted, time.monotonic() + _SILENT_PATIENCE_S) if is_silent else wanted
+
 
 class Pool:
     """At most so many connections, opened when they are needed. Safe to share between threads."""
 
-    def __init__(self, url: str, size: int, options: str = "") -> None:
-        """Nothing is opened yet."""
-        self._url = connection_string(url, options)
+    def __init__(self, url: str, size: int, options: str = "", silence: Silence | None = None) -> None:
+        """Nothing is opened yet. Pools of one database share ``silence``."""
+        self._silence = silence or Silence()
+        self._address = Address(url, options)
         self._free: queue.LifoQueue[_Slot] = queue.LifoQueue()  # so that few connections are opened
         self._slots = [_Slot() for _ in range(size)]
         for slot in self._slots:
@@ -169,33 +225,40 @@ class Pool:
         self._is_closed = False
 
     @contextmanager
-    def connection(self, deadline: float) -> Iterator[TimedConnection]:
+    def connection(self, deadline: float, *, is_probe: bool = False) -> Iterator[TimedConnection]:
         """
         Lend a connection, for calls that end by ``deadline``. A transaction that is left open is rolled back.
+
+        While the database is silent, only a probe waits that long: a request that asks twice would be late.
 
         Raises:
             Busy: All of them are lent out for too long.
             Lost: The database cannot be reached.
         """
+        deadline = deadline if is_probe else self._silence.deadline(deadline)
         slot = self._take(deadline)
         try:
-            if slot.connection and slot.connection.has_heard:
+            if slot.opened_at < self._silence.since:
                 slot.close()
-            connection = slot.connection = slot.connection or connect(self._url)
+            connection = slot.lend(self._address, deadline)
             connection.deadline = deadline
             before = connection.trips
             try:
                 yield connection
                 self.answered_at, self.has_failed = time.monotonic(), False
+                self._silence.answered_at = self.answered_at
             finally:
                 self.trips += connection.trips - before
                 _end(slot, connection)
                 if self._is_closed:
                     slot.close()
-        except Lost:
+        except Lost as lost:
             self.has_failed = True
+            if lost.is_late:
+                self._silence.since = time.monotonic()
             raise
         except StatementRefused as refused:
+            self._silence.answered_at = time.monotonic()
             self.is_full = self.is_full or refused.sqlstate == _DISK_FULL
             raise
         finally:
@@ -207,7 +270,7 @@ class Pool:
         except queue.Empty:
             raise Busy from None
 
-    def ask(self, *steps: Step) -> list[list[Row]]:
+    def ask(self, *steps: Step, is_probe: bool = False) -> list[list[Row]]:
         """
         Ask what changes nothing, in one round trip; again when a connection proves to be dead.
 
@@ -217,7 +280,7 @@ class Pool:
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
-                with self.connection(deadline) as connection:
+                with self.connection(deadline, is_probe=is_probe) as connection:
                     return connection.ask(*steps)
             except Lost as lost:
                 if lost.is_final or time.monotonic() > deadline:
@@ -248,7 +311,21 @@ class Pool:
         """Close what is open; what is lent out closes when it comes back."""
         self._is_closed = True
         for slot in self._slots:
-            slot.close()
+            slot.end()
+
+
+def _begun(connect: Callable[[], TimedConnection]) -> "Future[TimedConnection]":
+    """Begin to connect on another thread."""
+    future: Future[TimedConnection] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(connect())
+        except Lost as lost:
+            future.set_exception(lost)
+
+    threading.Thread(target=work, name="postgres-connect", daemon=True).start()
+    return future
 
 
 def _end(slot: _Slot, connection: TimedConnection) -> None:
@@ -262,31 +339,56 @@ def _end(slot: _Slot, connection: TimedConnection) -> None:
         slot.connection = None
 
 
-def connection_string(url: str, options: str = "") -> str:
+class Address:
+    """Where the database is. Of several hosts, the one that answered last is asked first."""
+
+    def __init__(self, url: str, options: str = "") -> None:
+        """``options`` are further ones of each session."""
+        self._hosts = [conninfo.make_conninfo("", **one) for one in _each_host(_with_defaults(url, options))]
+
+    def connect(self) -> TimedConnection:
+        """Open one connection. Raises ``Lost`` when that cannot be; its text names no password."""
+        failures: list[psycopg.Error] = []
+        for host in self._hosts:
+            try:
+                connection = TimedConnection.connect(host, autocommit=True, prepare_threshold=0)
+            except psycopg.Error as error:
+                failures.append(error)
+                continue
+            if failures:
+                # A host that is silent costs 2 s each time: more than a person waits.
+                self._hosts = [host, *(one for one in self._hosts if one != host)]
+            connection.prepared_max = 200
+            return connection
+        is_late = any(isinstance(error, psycopg.errors.ConnectionTimeout) for error in failures)
+        raise Lost(_first_line(failures[-1]), is_late=is_late, is_unreachable=True)
+
+
+def _with_defaults(url: str, options: str) -> dict[str, Any]:
     """Add to an address what every connection is opened with; what it says itself of ``options`` stays."""
-    given = conninfo.conninfo_to_dict(url)
-    return conninfo.make_conninfo(
-        url,
-        **{
-            "connect_timeout": _CONNECT_S,
-            "tcp_user_timeout": 10_000,
-            "keepalives_idle": 10,
-            "application_name": "quaymaster",
-            **{name: value for name, value in given.items() if value is not None},
-            "options": f"{_OPTIONS} {options} {given.get('options') or ''}".strip(),
-        },
-    )
+    given = {name: value for name, value in conninfo.conninfo_to_dict(url).items() if value is not None}
+    if given.get("target_session_attrs") == "read-write":
+        # Sessions that only read would find no host, and a primary that takes no changes is told as that.
+        given["target_session_attrs"] = "primary"
+    return {
+        "connect_timeout": _CONNECT_S,
+        "tcp_user_timeout": 10_000,
+        "keepalives_idle": 10,
+        "application_name": "quaymaster",
+        **given,
+        "options": f"{_OPTIONS} {options} {given.get('options') or ''}".strip(),
+    }
 
 
-def connect(full: str) -> TimedConnection:
-    """Open one connection. Raises ``Lost`` when that cannot be; its text names no password."""
-    try:
-        connection = TimedConnection.connect(full, autocommit=True, prepare_threshold=0)
-    except psycopg.Error as error:
-        is_late = isinstance(error, psycopg.errors.ConnectionTimeout)
-        raise Lost(_first_line(error), is_late=is_late, is_unreachable=True) from None
-    connection.prepared_max = 200
-    return connection
+def _each_host(given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Split an address with several hosts into one for each; what does not match is left to psycopg."""
+    lists = {name: str(given[name]).split(",") for name in ("host", "hostaddr", "port") if name in given}
+    count = max(map(len, lists.values()), default=1)
+    if any(len(values) not in (1, count) for values in lists.values()):
+        return [dict(given)]
+    return [
+        {**given, **{name: values[at % len(values)] for name, values in lists.items()}} for at in range(count)
+    ]
 
 
 def _first_line(error: psycopg.Error) -> str:

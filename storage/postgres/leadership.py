@@ -1,25 +1,20 @@
 """One process does the work of the clock: the one that holds an advisory lock on a connection of its own.
 
 The lock goes with the connection: when the leader ends or is cut off, PostgreSQL gives it to the next process
-that asks, within ``_EVERY_S`` or what TCP takes to notice.
+that asks, within ``_EVERY_S`` or what TCP takes to notice. A process that gets it waits for ``_TRUSTED_S``
+before it leads: when the database fails over, the lock is free at once while the former leader, for so long,
+does not know yet.
 """
 
 import logging
 import threading
 import time
 
-from storage.postgres.connections import (
-    PATIENCE_S,
-    Lost,
-    StatementRefused,
-    TimedConnection,
-    connect,
-    connection_string,
-)
+from storage.postgres.connections import PATIENCE_S, Address, Lost, StatementRefused, TimedConnection
 
-_EVERY_S = 3.0
-_TRUSTED_S = 5.0
-"""So long a leader trusts its lock without having asked: less than another process takes to get it."""
+_EVERY_S = 1.0
+_TRUSTED_S = 3.0
+"""So long a leader trusts its lock without having asked: longer than asking takes at most."""
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +22,12 @@ log = logging.getLogger(__name__)
 class Leadership:
     """Whether this process leads. Safe to share between threads."""
 
-    def __init__(self, url: str, every_s: float = _EVERY_S) -> None:
+    def __init__(self, url: str) -> None:
         """Remember where to ask: from the first ``is_held`` on, so that an operator's command never leads."""
-        self._url = connection_string(url)
-        self._every_s = every_s
+        self._address = Address(url)
         self._connection: TimedConnection | None = None
-        self._held_at = float("-inf")
+        self._held_since = self._held_at = float("-inf")
+        self._is_told = False
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -46,7 +41,8 @@ class Leadership:
         return self._is_held()
 
     def _is_held(self) -> bool:
-        return time.monotonic() - self._held_at < _TRUSTED_S
+        now = time.monotonic()
+        return now - self._held_at < _TRUSTED_S <= now - self._held_since
 
     def close(self) -> None:
         """Let another process lead."""
@@ -59,25 +55,30 @@ class Leadership:
     def _run(self) -> None:
         while True:
             self._ask()
-            if self._closed.wait(self._every_s):
+            if self._closed.wait(_EVERY_S):
                 return
 
     def _ask(self) -> None:
-        asked_at = time.monotonic()
-        was_held = self._is_held()
         try:
-            self._connection = self._connection or connect(self._url)
+            self._connection = self._connection or self._address.connect()
+            asked_at = time.monotonic()
             self._connection.deadline = asked_at + PATIENCE_S
             is_held = bool(self._connection.ask(("lead", None))[0][0][0])
         except (Lost, StatementRefused):
             self._let_go()
             return
-        self._held_at = asked_at if is_held else float("-inf")
-        if is_held and not was_held:
+        if not is_held:
+            self._held_at, self._is_told = float("-inf"), False
+            return
+        if asked_at - self._held_at >= _TRUSTED_S:
+            self._held_since = asked_at
+        self._held_at = asked_at
+        if self._is_held() and not self._is_told:
             log.info("this process does the work of the clock")
+        self._is_told = self._is_held()
 
     def _let_go(self) -> None:
-        self._held_at = float("-inf")
+        self._held_at, self._is_told = float("-inf"), False
         if self._connection:
             self._connection.close()
             self._connection = None

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from bot.core.errors import StoreFailure
-from storage.postgres.connections import Lost, connect, connection_string, sentence_for
+from storage.postgres.connections import Address, Lost, sentence_for
 
 _SCHEMA = "quaymaster"
 _FOLDER = Path(__file__).parent / "migrations"
@@ -104,7 +104,7 @@ def migrate(
 def migrate_at(url: str, grant_to: str | None) -> int:
     """Apply what is missing at an address, and say how many migrations that were. Raises ``StoreFailure``."""
     try:
-        with connect(connection_string(url, "-c statement_timeout=0 -c lock_timeout=0")) as connection:
+        with Address(url, "-c statement_timeout=0 -c lock_timeout=0").connect() as connection:
             return migrate(connection, grant_to=grant_to)
     except Lost as lost:
         raise sentence_for(lost) from None

@@ -14,12 +14,11 @@ from bot.core.model import Workspace
 from storage.installation_records import installation_from, installation_row
 from storage.postgres.connections import (
     PATIENCE_S,
+    Address,
     Lost,
     StatementRefused,
     Step,
     TimedConnection,
-    connect,
-    connection_string,
     sentence_for,
 )
 from storage.postgres.ledger import Ledger
@@ -40,7 +39,7 @@ class PostgresInstallations:
 
     def __init__(self, url: str, ledger: Ledger) -> None:
         """A change has a connection of its own, so that asking Slack takes none from people."""
-        self._url = url
+        self._address, self._patient = Address(url), Address(url, _UNLIMITED)
         self._ledger = ledger
 
     def get(self, holder: str) -> Installation | None:
@@ -60,7 +59,7 @@ class PostgresInstallations:
         """Change one installation, as ``Installations.locked`` says."""
         given = {"ws": holder}
         steps: list[Step] = [("begin_change", None), ("set_workspace", given), ("lock_installation", given)]
-        with self._connected(_LONGEST_S) as connection:
+        with self._connected(self._address, _LONGEST_S) as connection:
             rows = connection.ask(*steps, ("locked_installation", given))[-1]
             known = installation_from(holder, rows[0][0]) if rows else None
             row = _LockedRow(known)
@@ -83,15 +82,15 @@ class PostgresInstallations:
     def forget_data(self, workspace: Workspace) -> None:
         """Delete everything of a workspace, in one transaction."""
         given = {"ws": workspace.key}
-        with self._connected(_FORGETTING_S, _UNLIMITED) as connection:
+        with self._connected(self._patient, _FORGETTING_S) as connection:
             steps: list[Step] = [("begin_change", None), ("set_workspace", given)]
             connection.ask(*steps, ("forget_workspace", given), ("commit", None))
         self._ledger.heads.pop(workspace.key, None)
 
     @contextmanager
-    def _connected(self, longest_s: float, options: str = "") -> Iterator[TimedConnection]:
+    def _connected(self, address: Address, longest_s: float) -> Iterator[TimedConnection]:
         try:
-            with connect(connection_string(self._url, options)) as connection:
+            with address.connect() as connection:
                 connection.deadline = time.monotonic() + max(longest_s, PATIENCE_S)
                 yield connection
         except (Lost, StatementRefused) as error:

@@ -26,13 +26,13 @@ from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange
 from storage.postgres.connections import (
     PATIENCE_S,
+    Address,
     Lost,
     Pool,
+    Silence,
     StatementRefused,
     Step,
     TimedConnection,
-    connect,
-    connection_string,
     sentence_for,
 )
 from storage.postgres.leadership import Leadership
@@ -101,8 +101,9 @@ class PostgresStore:
         """
         _prepare(url)
         self._url = url
-        self._reads = Pool(url, _READERS, _READS_ONE_STATE)
-        self._ledger = Ledger(Pool(url, _WRITERS), keyring, clock)
+        silence = Silence()
+        self._reads = Pool(url, _READERS, _READS_ONE_STATE, silence)
+        self._ledger = Ledger(Pool(url, _WRITERS, silence=silence), keyring, clock)
         self.installations = PostgresInstallations(url, self._ledger)
         """Where the app is installed."""
         self._uses = Uses(self._ledger)
@@ -239,7 +240,7 @@ class PostgresStore:
     def _alone(self, options: str = "") -> Iterator[TimedConnection]:
         """A connection of its own that may take as long as it needs."""
         try:
-            with connect(connection_string(self._url, f"{options} {_PATIENT}")) as connection:
+            with Address(self._url, f"{options} {_PATIENT}").connect() as connection:
                 yield connection
         except (Lost, StatementRefused) as error:
             raise sentence_for(error) from None
@@ -309,8 +310,9 @@ class PostgresStore:
 
     def _why_no_changes(self) -> str | None:
         """Say why changes are refused; ``None`` when they are not. Raises ``QuaymasterError``."""
+        self._reads.ask(("probe", None), is_probe=True)
         pool = self._ledger.pool
-        if pool.ask(("probe", None))[0][0][0]:
+        if pool.ask(("probe", None), is_probe=True)[0][0][0]:
             return "The database takes no changes at present."
         return "The disk of the database is full." if pool.is_full and not pool.has_room() else None
 
@@ -383,7 +385,7 @@ def _is_check_value(keyring: Keyring, check: str) -> bool:
 def _prepare(url: str) -> None:
     """Bring the schema up to date, and refuse a role that would see past row-level security."""
     try:
-        connection = connect(connection_string(url, _PATIENT))  # another process may be migrating
+        connection = Address(url, _PATIENT).connect()  # another process may be migrating
     except Lost as lost:
         raise sentence_for(lost) from None
     with connection:

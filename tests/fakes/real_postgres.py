@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -84,6 +84,13 @@ class RealPostgres:
             self.process.wait(20)
             self.process = None
 
+    def kill(self) -> None:
+        """End every one of its processes at once, as when its machine goes down."""
+        assert self.process
+        self._signal_all(signal.SIGKILL)
+        self.process.wait(20)
+        self.process = None
+
     def pause(self) -> None:
         """Let every one of its processes stand still."""
         self._signal_all(signal.SIGSTOP)
@@ -98,6 +105,10 @@ class RealPostgres:
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         for pid in (parent, *map(int, children)):
             os.kill(pid, how)
+
+    def promote(self) -> None:
+        """Let a standby take changes from now on."""
+        assert self.sql("select pg_promote()", role=ADMIN) == "t"
 
     def sql(self, text: str, database: str = "postgres", role: str = OWNER) -> str:
         """Let a role do something, and give what it answers."""
@@ -129,29 +140,34 @@ def running(*options: str) -> Iterator[RealPostgres]:
     Args:
         options: Further ones of the server's command line.
     """
+    made = ["initdb", "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+    with _started(made, options) as server:
+        server.sql(f"create role {OWNER} login createdb; create role {SERVER_ROLE} login", role=ADMIN)
+        yield server
+
+
+@contextmanager
+def standby_of(primary: RealPostgres) -> Iterator[RealPostgres]:
+    """Run a standby of a server, which from then on acknowledges nothing that the standby does not have."""
+    copied = ["pg_basebackup", "-d", primary.url("", ADMIN), "-R", "-c", "fast"]
+    with _started(copied) as server:
+        primary.sql("alter system set synchronous_standby_names = '*'", role=ADMIN)
+        primary.sql("select pg_reload_conf()", role=ADMIN)
+        yield server
+
+
+@contextmanager
+def _started(making: Sequence[str], options: Sequence[str] = ()) -> Iterator[RealPostgres]:
+    """Run a server whose data a program of PostgreSQL's makes."""
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, NOBODY)
-        initdb = [
-            str(POSTGRES[0].with_name("initdb")),
-            "-D",
-            str(folder / "data"),
-            "-U",
-            "admin",
-            "-A",
-            "trust",
-        ]
-        subprocess.run(
-            [*initdb, "-E", "UTF8", "--locale=C.UTF-8"],
-            check=True,
-            capture_output=True,
-            cwd=folder,
-            **as_nobody(),
-        )
+        program, *arguments = making
+        command = [str(POSTGRES[0].with_name(program)), "-D", str(folder / "data"), *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder, **as_nobody())
         server = RealPostgres(folder, free_port(), ("-k", str(folder), "-h", "127.0.0.1", *options))
         server.start()
-        server.sql(f"create role {OWNER} login createdb; create role {SERVER_ROLE} login", role=ADMIN)
         try:
             yield server
         finally:

@@ -49,8 +49,11 @@ def test_leader_that_is_cut_off_leads_no_more(opener: Opener, postgres: RealPost
     postgres.sql(
         "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory'", database, ADMIN
     )
-    time.sleep(4)
+    counts = set()
+    waits_for(lambda: counts.add(leaders(stores)) or counts >= {0, 1})
+    waits_for(lambda: leaders(stores) > 0)
 
+    assert counts == {0, 1}
     assert leaders(stores) == 1
 
 
