@@ -26,7 +26,7 @@ from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.socket_mode import SocketMode
 from bot.web.api.routing import WORKFLOWS_PATH, Rates, workflow_api
 from bot.web.health import Health, health_page
-from bot.web.secret_page import SECRETS_PATH, secret_page
+from bot.web.secret_page import SECRETS_PATH, EntryRates, secret_page
 from bot.web.server import HEALTH_PATH, SLACK_PATH, WebServer, dispatcher, serve
 
 if TYPE_CHECKING:
@@ -151,12 +151,13 @@ def mounts_of(
     health = health_page(
         lambda: next((trouble for check in asked if (trouble := check())), None), wired.store.notice
     )
-    rates = Rates()
+    rates, entry_rates = Rates(), EntryRates()
     wired.share(rates)
+    wired.share(entry_rates)
     mounts = {
         HEALTH_PATH: health,
         WORKFLOWS_PATH: workflow_api(wired.services, rates),
-        SECRETS_PATH: secret_page(wired.services),
+        SECRETS_PATH: secret_page(wired.services, entry_rates),
         **_install_pages(settings, wired),
     }
     if settings.slack_signing_secret is None:

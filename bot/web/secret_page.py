@@ -49,17 +49,45 @@ _ASKS_A_MINUTE = 60
 log = logging.getLogger(__name__)
 
 
-def secret_page(services: Services, clock: Callable[[], float] = time.monotonic) -> "WSGIApplication":
-    """Build the WSGI application; ``clock`` gives monotonic seconds."""
-    return _SecretPage(services, clock)
+class EntryRates:
+    """How often an address may ask the page. Implements ``Counter``. Safe to share between threads."""
 
-
-class _SecretPage:
-    def __init__(self, services: Services, clock: Callable[[], float]) -> None:
-        self._services = services
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` gives monotonic seconds."""
         self._clock = clock
         self._lock = threading.Lock()
         self._asks = Buckets(_ASKS_A_MINUTE)
+
+    def take(self, address: str) -> None:
+        """Count a POST. Raises ``TooOften``."""
+        with self._lock:
+            now = self._clock()
+            wait_s = self._asks.take(self._asks.of(address, now), now)
+        if wait_s:
+            raise TooOften("This address asks too often.", wait_s)
+
+    def taken(self) -> Mapping[str, float]:
+        """As ``Counter`` says."""
+        with self._lock:
+            return {f"page {key}": seconds for key, seconds in self._asks.taken().items()}
+
+    def learn(self, debts: Mapping[str, float]) -> None:
+        """As ``Counter`` says."""
+        with self._lock:
+            now = self._clock()
+            for name, debt_s in debts.items():
+                self._asks.learn(name.partition(" ")[2], debt_s, now)
+
+
+def secret_page(services: Services, rates: EntryRates | None = None) -> "WSGIApplication":
+    """Build the WSGI application; ``rates`` are its limits, ``None`` = of its own."""
+    return _SecretPage(services, rates or EntryRates())
+
+
+class _SecretPage:
+    def __init__(self, services: Services, rates: EntryRates) -> None:
+        self._services = services
+        self._rates = rates
         self._page = files("bot.web").joinpath("secret_page.html").read_bytes()
         self._headers = _headers_of(self._page)
 
@@ -84,7 +112,7 @@ class _SecretPage:
         self, environ: "WSGIEnvironment", workspace: Workspace, link_id: str, *, is_form: bool
     ) -> tuple[HTTPStatus, Mapping[str, object]]:
         try:
-            self._count(environ.get("REMOTE_ADDR", ""))
+            self._rates.take(environ.get("REMOTE_ADDR", ""))
             body = _body_of(environ)
             if is_form:
                 return HTTPStatus.OK, self._form(workspace, link_id, body)
@@ -102,13 +130,6 @@ class _SecretPage:
             unexpected = Unexpected(error_id)
             fields = {"message": unexpected.message, "hint": unexpected.hint}
             return HTTPStatus.INTERNAL_SERVER_ERROR, fields
-
-    def _count(self, address: str) -> None:
-        with self._lock:
-            now = self._clock()
-            wait_s = self._asks.take(self._asks.of(address, now), now)
-        if wait_s:
-            raise TooOften("This address asks too often.", wait_s)
 
     def _form(self, workspace: Workspace, link_id: str, body: Mapping[str, str]) -> Mapping[str, object]:
         services = self._services

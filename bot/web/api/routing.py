@@ -11,6 +11,7 @@ query, no token and no secret reaches the log.
 """
 
 import logging
+import math
 import re
 import secrets
 import threading
@@ -59,6 +60,7 @@ _ASKS_A_MINUTE = 600
 _FAILURES_A_MINUTE = 10
 _FIRST_DELAY_S = 2.0
 _LONGEST_DELAY_S = 300.0
+_ROUNDING = 0.01
 _MOST_STRIKES = 10
 """Enough for the longest delay; without it a number that only grows would one day be too large."""
 
@@ -89,6 +91,8 @@ class Rates:
         self._lock = threading.Lock()
         self._asks = Buckets(asks_a_minute, most)
         self._failures = Buckets(failures_a_minute, most)
+        self._delays: dict[str, float] | None = None
+        """By how much each delay grew since the last time that it was asked for; ``None`` = nobody asks."""
 
     def take(self, token_id: str) -> None:
         """Count a request of a valid token. Raises ``TooOften``."""
@@ -100,22 +104,31 @@ class Rates:
 
     def fail(self, address: str) -> None:
         """Count an invalid token from an address. Raises ``TooOften``, each time with a longer delay."""
+        key = _network_of(address)
         with self._lock:
             now = self._clock()
-            bucket = self._failures.of(_network_of(address), now)
+            bucket = self._failures.of(key, now)
             if now >= bucket.shut_until and not self._failures.take(bucket, now):
                 return
             bucket.strikes = min(bucket.strikes + 1, _MOST_STRIKES)
             delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** (bucket.strikes - 1))
+            grown_s = now + delay_s - max(bucket.shut_until, now)
             bucket.shut_until = now + delay_s
+            if self._delays is not None:
+                self._delays[key] = self._delays.get(key, 0.0) + grown_s
         raise TooOften("This workflow token is not valid, like many others from this address.", delay_s)
 
     def taken(self) -> Mapping[str, float]:
-        """As ``Counter`` says: the tokens, and the addresses without their delays."""
+        """As ``Counter`` says: the tokens, the addresses, and the delays of these."""
         with self._lock:
+            delays, self._delays = self._delays or {}, {}
+            failures = self._failures.taken()
+            # Of each address that failed, to learn of a delay that began in another process.
+            grown = {**dict.fromkeys(map(str, failures), 0.0), **delays}
             return {
                 **{f"token {key}": seconds for key, seconds in self._asks.taken().items()},
-                **{f"address {key}": seconds for key, seconds in self._failures.taken().items()},
+                **{f"address {key}": seconds for key, seconds in failures.items()},
+                **{f"delay {key}": seconds for key, seconds in grown.items()},
             }
 
     def learn(self, debts: Mapping[str, float]) -> None:
@@ -124,7 +137,19 @@ class Rates:
             now = self._clock()
             for name, debt_s in debts.items():
                 kind, _, key = name.partition(" ")
-                (self._asks if kind == "token" else self._failures).learn(key, debt_s, now)
+                if kind == "delay":
+                    self._learn_delay(key, debt_s, now)
+                else:
+                    (self._asks if kind == "token" else self._failures).learn(key, debt_s, now)
+
+    def _learn_delay(self, key: str, delay_s: float, now: float) -> None:
+        delay_s = min(_LONGEST_DELAY_S, delay_s + (self._delays or {}).get(key, 0.0))
+        if not delay_s:
+            return
+        bucket = self._failures.of(key, now)
+        bucket.shut_until = max(bucket.shut_until, now + delay_s)
+        strikes = math.ceil(math.log2(delay_s / _FIRST_DELAY_S) - _ROUNDING) + 1
+        bucket.strikes = min(max(bucket.strikes, strikes), _MOST_STRIKES)
 
 
 def _network_of(address: str) -> str:

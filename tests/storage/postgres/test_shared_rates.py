@@ -9,6 +9,7 @@ from bot.core.errors import TooOften
 from bot.core.model import Workspace
 from bot.slack.members import SlackRates
 from bot.web.api.routing import Rates
+from bot.web.secret_page import EntryRates
 from storage.postgres.postgres_store import PostgresStore
 from tests.fakes.real_postgres import ADMIN, RealPostgres
 from tests.fakes.wire import Wire
@@ -74,6 +75,35 @@ def test_addresses_are_counted_together(opener: Opener) -> None:
     assert passes(lambda: second.fail("192.0.2.2"))
 
 
+def test_delay_of_an_address_goes_on_elsewhere(opener: Opener) -> None:
+    """An address that one process has delayed waits longer still at another, once that has counted it."""
+    first, second = pair(opener, lambda: Rates(failures_a_minute=1))
+    passes(lambda: first.fail("192.0.2.1"))
+    [passes(lambda: first.fail("192.0.2.1")) for _ in range(5)]
+    time.sleep(LEARNED_S)
+    is_answered = passes(lambda: second.fail("192.0.2.1"))
+    time.sleep(LEARNED_S)
+    with pytest.raises(TooOften) as refused:
+        second.fail("192.0.2.1")
+
+    assert is_answered
+    assert refused.value.wait_s == 64.0
+    assert passes(lambda: second.fail("192.0.2.2"))
+
+
+def test_page_for_secrets_counts_together(opener: Opener) -> None:
+    """An address that has used up its minute at one process's page is refused by another's."""
+    first, second = EntryRates(), EntryRates()
+    [opener().rates.share(one) for one in (first, second)]
+    [first.take("192.0.2.1") for _ in range(60)]
+    time.sleep(LEARNED_S)
+    passes(lambda: second.take("192.0.2.1"))
+    time.sleep(LEARNED_S)
+
+    assert not passes(lambda: second.take("192.0.2.1"))
+    assert passes(lambda: second.take("192.0.2.2"))
+
+
 def test_people_and_workspaces_are_counted_together(opener: Opener) -> None:
     """A person's minute is one, whichever process they reach; another workspace's people are not they."""
     both = [SlackRates(3), SlackRates(3, limit_of=lambda _: 3)]
@@ -112,6 +142,6 @@ def test_names_are_not_kept(opener: Opener, postgres: RealPostgres, database: st
     time.sleep(LEARNED_S)
     kept = postgres.sql("select * from quaymaster.rates", database, ADMIN)
 
-    assert len(kept.splitlines()) == 2
+    assert len(kept.splitlines()) == 3
     assert "canary" not in kept
     assert "192.0.2.77" not in kept
