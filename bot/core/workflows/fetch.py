@@ -264,9 +264,10 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
     fetched = event(caller.actor, action, integration, target=caller.token.target, token_id=caller.token.id)
     needs_link = _needs_link(candidate, caller.token)
     use = Fetch(caller.workspace, integration, caller.token, caller.at, fetched, first, needs_link)
-    ports.store.record_use(use)
     if known is not None and with_use(known, first.added_by, caller.at, first.unapproved_by) != known:
+        # Before the use: of one that was cut short in between, who made its token must be known.
         _keep_use(ports, caller, first)
+    ports.store.record_use(use)
     if action is not Action.FETCH:
         return
     if _is_first_fetch(known):
@@ -279,12 +280,8 @@ def _keep_use(ports: Ports, caller: Caller, first: Dependency) -> None:
     """Keep for good that what a person linked was fetched too, so that it outlives the link."""
     with ports.store.change(caller.workspace) as change:
         there = change.dependencies.get(first.integration_id, first.target)
-        is_barred = change.dependencies.bar(first.integration_id, first.target) is not None
-        if there or not is_barred:
-            used = first
-            if there:
-                used = with_use(there, first.added_by, first.added_at, first.unapproved_by)
-            change.put(used)
+        if there:
+            change.put(with_use(there, first.added_by, first.added_at, first.unapproved_by))
 
 
 def _is_first_fetch(known: Dependency | None) -> bool:
