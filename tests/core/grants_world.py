@@ -119,11 +119,14 @@ class World:
         """True when a token's maker owns an integration."""
         return token is not None and token.creator == known.owner and token.maker is None
 
-    def lost(self, known, target):
-        """What the target's tokens depend on at this server, and would not get any more by a grant."""
+    def lost(self, known, target, removed=None):
+        """What the target's tokens depend on at this server, and would lose by a grant or by what comes back."""
         then = deepcopy(self)
         mine = next(one for one in then.slots.values() if one.number == known.number)
-        mine.depends.setdefault(target, Depends("", None)).is_granted = True
+        if removed:
+            mine.depends[target] = deepcopy(removed)
+        else:
+            mine.depends.setdefault(target, Depends("", None)).is_granted = True
         then.let_in(mine, target)
         tokens = [key for key, one in self.tokens.items() if one.target == target]
         found = []
@@ -135,11 +138,11 @@ class World:
                 found.append((now, self.tokens.get(key), key is not None or not tokens))
         return found
 
-    def needed(self, known, target, who):
-        """The owners whose right a grant needs, besides who has it for what their own tokens get."""
+    def needed(self, known, target, who, removed=None):
+        """The owners whose right a grant, or what comes back, needs; nobody needs it for their own tokens."""
         return {known.owner} | {
             one.owner
-            for one, token, is_real in self.lost(known, target)
+            for one, token, is_real in self.lost(known, target, removed)
             if is_real and not (token and token.creator == who and token.maker is None)
         }
 

@@ -238,7 +238,8 @@ class Life:
         """The owner puts back what was removed; a token of in between is let in by nobody."""
         removed, removed_at = known.removed.pop(target, (None, None))
         if removed and target not in known.depends:
-            if removed.is_granted and self.next.needed(known, target, known.owner) != {known.owner}:
+            if self.next.needed(known, target, known.owner, removed) != {known.owner}:
+                removed.unapproved = removed.unapproved if removed.is_granted else {known.owner}
                 removed.is_granted = False
             known.depends[target] = removed
             self.next.keep_out(known, target, since=removed_at)
