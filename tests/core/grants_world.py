@@ -120,7 +120,7 @@ class World:
         return token is not None and token.creator == known.owner and token.maker is None
 
     def lost(self, known, target, removed=None):
-        """What the target's tokens depend on at this server, and would lose by a grant or by what comes back."""
+        """What a grant, or what comes back, takes from the target's tokens at this server."""
         then = deepcopy(self)
         mine = next(one for one in then.slots.values() if one.number == known.number)
         if removed:
