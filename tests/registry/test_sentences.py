@@ -83,6 +83,42 @@ def test_a_sentence_that_repeats_a_secret_is_dropped(text: str) -> None:
     assert heard({"message": text}) == ""
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"&#{ord(letter)};" for letter in SECRET),
+        "".join(f"&#x{ord(letter):x};" for letter in SECRET),
+        "".join(f"%25{ord(letter):x}" for letter in SECRET),
+        "".join(f"\\u{ord(letter):04x}" for letter in SECRET),
+        "".join(f"\\x{ord(letter):02X}" for letter in SECRET),
+        " ".join(f"0x{ord(letter):x}" for letter in SECRET),
+        SECRET.encode().hex(":"),
+        " ".join(str(ord(letter)) for letter in SECRET),
+        "".join(f"\\{ord(letter):03o}" for letter in SECRET),
+        " ".join(f"{ord(letter):08b}" for letter in SECRET),
+        base64.b64encode(b"ci:" + SECRET.encode() + b"!").decode(),
+        base64.b64encode(b"robot:" + SECRET.encode()).decode(),
+        base64.b64encode(b"x" + SECRET.encode()).decode(),
+        base64.b32encode(SECRET.encode()).decode(),
+        SECRET[::-1],
+        "<b></b>".join(SECRET),
+        "".join(chr(ord(letter) + 0xFEE0) for letter in SECRET),
+        f"it begins with {SECRET[:11]}",
+        f"{SECRET[:9]}, and then {SECRET[9:]}",
+    ],
+)
+def test_a_sentence_that_repeats_an_encoded_secret_is_dropped(text: str) -> None:
+    """In HTML, numbers, base64 at any place, base32, backwards, divided, or half of it."""
+    assert heard({"message": text}) == ""
+
+
+def test_a_short_secret_stops_no_number() -> None:
+    """A secret of three letters is looked for as it is typed, not as numbers."""
+    answer = Answer(429, "https://a.example.com", {"Content-Type": "text/plain"}, b"wait 979899 seconds")
+
+    assert said(answer, [Secret("abc")], "") == "a.example.com says: wait 979899 seconds"
+
+
 def test_what_looks_like_a_secret_is_covered() -> None:
     """A token that is not ours is nobody's business either."""
     text = f"token ghp_{'a1B2' * 9} has expired"

@@ -31,7 +31,7 @@ from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Change, Reading
 from bot.core.queries import Use
 from bot.core.visible_text import visible
-from bot.core.workflows.logins import Loss, kept_out_of, losses, owners_to_ask, who_lost
+from bot.core.workflows.logins import Loss, kept_out_of, losses, owners_to_ask, refuse_losses, who_lost
 
 STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."
 _MOST_NAMED = 10
@@ -414,9 +414,12 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
         bar = change.dependencies.bar(integration_id, target)
         if bar is None:
             return False
+        known = change.dependencies.get(integration_id, target)
+        back = ask_again(change, actor, integration, bar.removed) if bar.removed and not known else None
+        refuse_losses(change, actor, Candidate(integration, back or known), target)
         change.remove(bar)
-        if bar.removed and change.dependencies.get(integration_id, target) is None:
-            change.put(ask_again(change, actor, integration, bar.removed))
+        if back:
+            change.put(back)
             _keep_out_new(change, actor, integration, bar)
         change.record(event(actor, Action.RESTORE, integration, target=target))
     return True

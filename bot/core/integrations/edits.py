@@ -16,6 +16,7 @@ from bot.core.integrations.credentials import (
     seal_credential,
 )
 from bot.core.integrations.dependencies import ask_again
+from bot.core.integrations.hosts import refuse_taken_host
 from bot.core.integrations.inventory import Saved, as_saved, present, present_named, refuse_taken_name
 from bot.core.integrations.owners import tokens_by
 from bot.core.integrations.same_login import same_login
@@ -27,7 +28,6 @@ from bot.core.ports.store import Also, Change, Reading
 from bot.core.secrets import Secret
 
 _MOST_REMAINING = 20
-_MOST_COMPARED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +294,7 @@ def _keep_edited(
                 for one in moved:
                     change.put(one)
                 _give_up_default(change, actor, shown, bound)
+                refuse_taken_host(change, actor, bound, shown)
                 change.record(_what_changed(actor, shown, edited))
                 if also:
                     also(change, bound)
@@ -306,11 +307,16 @@ def _keep_edited(
 
 
 def _moved_along(reading: Reading, former: Integration, edited: Integration) -> tuple[Dependency, ...]:
-    """What depends on it, when that speaks of another server from now on."""
-    if former.server == edited.server:
+    """What depends on it, when that speaks of another server, or of an open integration, from now on."""
+    is_opened = former.linked_only and not edited.linked_only
+    if former.server == edited.server and not is_opened:
         return ()
-    total = reading.dependencies.page(former.id, 0, 1).total
-    return reading.dependencies.page(former.id, 0, max(total, 1)).rows
+    return _every_row(reading, former)
+
+
+def _every_row(reading: Reading, integration: Integration) -> tuple[Dependency, ...]:
+    total = reading.dependencies.page(integration.id, 0, 1).total
+    return reading.dependencies.page(integration.id, 0, max(total, 1)).rows
 
 
 def _other_defaults(reading: Reading, edited: Integration) -> Iterator[Integration]:
@@ -340,11 +346,12 @@ def _used_without_default(
     reading: Reading, former: Integration, edited: Integration
 ) -> Iterator[Integration]:
     """The integrations whose unlinked targets would get another login by a new default."""
-    is_old = former.is_default and former.server == edited.server
+    # A closed default answers for few: once it is open, it is new to all the others.
+    is_opened = former.linked_only and not edited.linked_only
+    is_old = former.is_default and former.server == edited.server and not is_opened
     there = reading.integrations.at(edited.server) if edited.is_default and not is_old else ()
     for one in there:
-        rows = reading.dependencies.page(one.id, 0, _MOST_COMPARED).rows
-        if one.id != edited.id and any(not row.granted_by for row in rows):
+        if one.id != edited.id and any(not row.granted_by for row in _every_row(reading, one)):
             yield one
 
 

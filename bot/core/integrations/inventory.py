@@ -23,6 +23,7 @@ from bot.core.errors import (
     UnknownIntegration,
 )
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
+from bot.core.integrations.hosts import refuse_taken_host
 from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, WorkflowToken, name_key, new_id
@@ -278,7 +279,8 @@ def add_integration(
 
     Raises:
         NotPermitted.
-        InvalidFields: The name is taken, or the registry did not accept the login; nothing is kept.
+        InvalidFields: The name is taken, the registry did not accept the login, or targets of others would
+            get this login; nothing is kept.
     """
     require(ports, actor, Action.ADD)
     holder = ports.store.read(actor.workspace).integrations.named(draft.name)
@@ -293,6 +295,7 @@ def add_integration(
             change.remember(actor.request_id, integration.id)
             if holder:
                 raise NameTaken(holder.name)
+            refuse_taken_host(change, actor, integration)
             change.put(integration)
             change.record(event(actor, Action.ADD, integration, reason=_how_checked(integration)))
             if also:

@@ -20,6 +20,7 @@ from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Change, Reading
 from bot.core.queries import Filter
+from bot.core.workflows.logins import refuse_losses
 from bot.core.workflows.resolve import candidate_of, obstacle
 
 GRACE = timedelta(days=7)
@@ -96,7 +97,8 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
         to: What Slack says of the new owner at this moment.
 
     Raises:
-        NotPermitted, UnknownIntegration.
+        NotPermitted: Not the owner nor an admin, or the new owner's tokens would get another login.
+        UnknownIntegration.
         InvalidInput: The new owner is not a full member, or owns it already.
         Changed: It was changed in the meantime.
     """
@@ -110,6 +112,10 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
         integration = present(change, shown.id)
         if integration.version != shown.version:
             raise Changed(shown.name)
+        # The new owner's tokens follow what is theirs: nobody gives them another login.
+        given = replace(integration, owner=to.user_id)
+        for target in dict.fromkeys(one.target for one in tokens_by(change, to.user_id, actor.at)):
+            refuse_losses(change, actor, candidate_of(change, given, target), target)
         given = _give(change, actor, integration, to.user_id)
         done = event(actor, Action.GIVE, given, person=to.user_id)
         record_news(change, done, (channel_of(change), shown.owner, to.user_id))

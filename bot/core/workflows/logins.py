@@ -27,7 +27,9 @@ class Loss:
     """False: nobody made such a token, and other tokens speak for the target."""
 
 
-def losses(reading: Reading, then: Candidate, at: datetime) -> tuple[Loss, ...]:
+def losses(
+    reading: Reading, then: Candidate, at: datetime, target: Target | None = None
+) -> tuple[Loss, ...]:
     """
     The logins that a target depends on, and that its workflows would not get any more.
 
@@ -37,10 +39,12 @@ def losses(reading: Reading, then: Candidate, at: datetime) -> tuple[Loss, ...]:
         reading: As it is before the change.
         then: The integration that changes, and how the target will relate to it.
         at: Now.
+        target: The target, where it need not depend on the integration.
     """
-    if then.dependency is None:
+    target = then.dependency.target if then.dependency else target
+    if target is None:
         return ()
-    server, target = then.integration.server, then.dependency.target
+    server = then.integration.server
     before = candidates_at(reading, server, target)
     there = {one.id for one in reading.integrations.at(server)} - {then.integration.id}
     after = (*(one for one in before if one.integration.id in there), then)
@@ -84,13 +88,36 @@ def owners_to_ask(actor: Actor, integration: Integration, lost: Iterable[Loss]) 
     Nobody is asked for what the actor's own tokens get, nor for a link of theirs that no token makes use of:
     who only linked first could keep every other owner from the target.
     """
-    theirs = [
-        one.integration.owner
-        for one in lost
-        if one.is_real and not (one.token and one.token.is_own_of(actor.user_id))
-    ]
-    owners = dict.fromkeys((integration.owner, *theirs))
+    owners = dict.fromkeys((integration.owner, *(one.integration.owner for one in _of_others(actor, lost))))
     return tuple(one for one in owners if not may(actor, Action.LINK, one))
+
+
+def _of_others(actor: Actor, lost: Iterable[Loss]) -> Iterator[Loss]:
+    """What others' tokens lose."""
+    return (one for one in lost if one.is_real and not (one.token and one.token.is_own_of(actor.user_id)))
+
+
+def refuse_losses(reading: Reading, actor: Actor, then: Candidate, target: Target) -> None:
+    """
+    Refuse a change by which a target's workflows would lose a login of somebody who was not asked.
+
+    Args:
+        reading: As it is before the change.
+        actor: Who changes it.
+        then: The integration that changes, and how the target will relate to it.
+        target: The target.
+
+    Raises:
+        NotPermitted: With the owner who may do it.
+    """
+    for one in _of_others(actor, losses(reading, then, actor.at, target)):
+        name, owner = one.integration.name, one.integration.owner
+        if not may(actor, Action.LINK, owner):
+            raise NotPermitted(
+                f"{target.in_words} gets “{name}” at this server, and would not any more.",
+                f"Ask the owner of “{name}” or an admin.",
+                (owner,),
+            )
 
 
 def who_lost(reading: Reading, target: Target, lost: Iterable[Loss]) -> tuple[str, ...]:
