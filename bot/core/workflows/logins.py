@@ -27,9 +27,7 @@ class Loss:
     """False: nobody made such a token, and other tokens speak for the target."""
 
 
-def losses(
-    reading: Reading, then: Candidate, at: datetime, target: Target | None = None
-) -> tuple[Loss, ...]:
+def losses(reading: Reading, then: Candidate, at: datetime, target: Target | None = None) -> tuple[Loss, ...]:
     """
     The logins that a target depends on, and that its workflows would not get any more.
 

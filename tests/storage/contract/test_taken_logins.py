@@ -1,4 +1,4 @@
-"""What every store keeps to: nobody gives others' targets another login by a default, a host, Undo or a gift."""
+"""Every store: nobody gives others' targets another login by a default, a host, Undo or a gift."""
 
 import pytest
 
