@@ -313,11 +313,6 @@ def _linked(
     return replace(linked, granted_by=known.granted_by or granted_by)
 
 
-def may_link(actor: Actor, integration: Integration) -> bool:
-    """True for anybody who may add, of what is open to all; for its owner and admins, of what is closed."""
-    return not integration.linked_only or may(actor, Action.LINK, integration.owner)
-
-
 def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency | None:
     """
     Take back that a target depends on the integration with this name.

@@ -17,7 +17,6 @@ from bot.core.errors import (
     TokenHeld,
     TokenRefused,
 )
-from bot.core.integrations.dependencies import may_link
 from bot.core.integrations.owners import GRACE, left_at
 from bot.core.model import Actor, Integration, Role, Server, Source, Target, WorkflowToken, Workspace, new_id
 from bot.core.news import channel_of
@@ -124,7 +123,12 @@ def _closed_to(reading: Reading, actor: Actor, target: Target) -> tuple[Integrat
     """What others let the target fetch, and is closed to the actor: a token must not open it to them."""
     uses = reading.dependencies.of_target(target)
     granted = [use.integration for use in uses if use.dependency.granted_by]
-    return tuple(one for one in granted if not may_link(actor, one))
+    return tuple(one for one in granted if not _may_link(actor, one))
+
+
+def _may_link(actor: Actor, integration: Integration) -> bool:
+    """True for anybody who may add, of what is open to all; for its owner and admins, of what is closed."""
+    return not integration.linked_only or may(actor, Action.LINK, integration.owner)
 
 
 def find_kept_out(ports: Ports, actor: Actor, token: WorkflowToken) -> tuple[Integration, ...]:
