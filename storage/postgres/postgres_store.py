@@ -252,6 +252,11 @@ class PostgresStore:
         )
         return {kid for (kid,) in rows[-1] if kid}
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """No workspace leaves anything behind here when it is forgotten."""
+        return ()
+
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a history once and was accepted: nothing is, here."""
         return ()
@@ -319,6 +324,11 @@ class PostgresStore:
     def _verify_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
         """Refuse a key that has a known id and is another, and one that is missing; keep what is new."""
         known: dict[str, str] = dict(self._ledger.pool.ask(("key_checks", None))[0])
+        if strange := sorted({*lost_keys} - known.keys()):
+            raise KeyringFailure(
+                f"This store was never used with key {', '.join(strange)}. Nothing was changed.",
+                "If a row names that key, somebody else wrote the row: restore it from a backup.",
+            )
         for kid in keyring.kids:
             if kid in known and not _is_check_value(keyring, known[kid]):
                 raise KeyringFailure(

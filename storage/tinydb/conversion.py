@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash, next_entry
+from bot.core.errors import StoreDamaged
 from bot.core.model import Integration, Workspace
 from bot.core.seal_contexts import seal_context
 from bot.core.secrets import SealContext
@@ -56,7 +57,20 @@ def convert_workspaces(volume: Volume, sealer: Sealer) -> list[Converted]:
         StoreDamaged: A file is not as it was written.
         KeyringFailure: A secret needs a key that is not loaded. The files of that workspace are as they were.
     """
-    return [_convert(volume, sealer, key) for key in workspace_keys(volume.directory)]
+    keys = workspace_keys(volume.directory)
+    for path in [path for key in keys for path in _paths(volume, key)]:
+        if not former_of(path).exists() and format_of(volume.read(path) or b"") != _FORMER:
+            raise StoreDamaged(
+                f"{path} is not as that earlier version wrote it, although {META}.db is.",
+                "Nothing was changed. Somebody put files of two versions together: restore a backup.",
+            )
+    return [_convert(volume, sealer, key) for key in keys]
+
+
+def _paths(volume: Volume, key: str) -> list[Path]:
+    """A workspace's files, its own last."""
+    archived = sorted((volume.directory / "audit").glob(f"{key}-*.db"))
+    return [*archived, workspace_path(volume.directory, key)]
 
 
 def former_of(path: Path) -> Path:
@@ -66,15 +80,21 @@ def former_of(path: Path) -> Path:
 
 def _convert(volume: Volume, sealer: Sealer, key: str) -> Converted:
     path = workspace_path(volume.directory, key)
-    paths = [*sorted((volume.directory / "audit").glob(f"{key}-*.db")), path]
+    paths = _paths(volume, key)
     for each in paths:
         if not former_of(each).exists():
             volume.disk.link(each, former_of(each))
     sequence, tables = _tables(volume, former_of(path), key)
     archived = [_tables(volume, former_of(each), key)[1] for each in paths[:-1]]
-    former = _former_entries([*archived, tables])
+    try:
+        former = _former_entries([*archived, tables])
+    except (KeyError, ValueError, TypeError, AttributeError, AssertionError) as error:
+        raise damaged(path, key, f"an entry of its history cannot be read: {type(error).__name__}") from None
     fault = _fault(key, former, tables, sealer)
-    values = list(_values(tables, key, sealer))
+    try:
+        values = list(_values(tables, key, sealer))
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise damaged(path, key, f"a record in it cannot be read: {type(error).__name__}") from None
     entries = list(_chained(former, key, sealer, is_sealed=not fault))
     first = _first_in_file(len(entries))
     archive = Archive(volume, sealer, key)

@@ -27,6 +27,11 @@ def said_plainly(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.filename and directory in Path(error.filename).parents:
+            raise StoreFailure(
+                f"{error.filename} cannot be used: {error.strerror}.",
+                "Quaymaster did not make it so: look at who did, and move it away.",
+            ) from error
         raise StoreFailure(
             f"The data directory {directory} cannot be used: {error.strerror}.",
             "Set QUAYMASTER_DATA_DIR to a directory that this user may write.",

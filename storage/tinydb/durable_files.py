@@ -113,12 +113,13 @@ def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
-            raise OSError(errno.EINVAL, _NOT_REGULAR) from error
+            raise OSError(errno.EINVAL, _NOT_REGULAR, str(path)) from error
         raise
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
         os.close(descriptor)
-        raise OSError(errno.EINVAL, _TOO_LARGE if stat.S_ISREG(found.st_mode) else _NOT_REGULAR)
+        reason = _TOO_LARGE if stat.S_ISREG(found.st_mode) else _NOT_REGULAR
+        raise OSError(errno.EINVAL, reason, str(path))
     return descriptor
 
 
@@ -386,7 +387,8 @@ class Volume:
         except OSError as error:
             if error.errno in _NO_ROOM:
                 raise StoreFull from error
-            sentence = f"{path} cannot be written: {error.strerror}; nothing was changed."
+            # Not always the file itself: something may lie under a name that belongs to it.
+            sentence = f"{error.filename or path} cannot be written: {error.strerror}; nothing was changed."
             raise StoreFailure(sentence, "Ask the operator to look at the disk.") from error
 
     def _has_room_again(self) -> bool:

@@ -38,6 +38,8 @@ from storage.sealing import Keyring
 from storage.tinydb.durable_files import Previous, Volume
 
 _MAGIC = "quaymaster"
+_LONGEST_HEADER = 4096
+"""Ten times as many bytes as a header has."""
 FORMAT = 3
 """Format 2 held usernames and options in the clear; the store seals them when it opens."""
 _encode_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -54,6 +56,8 @@ class Sealer:
         """``lost_keys`` are ids of keys that are gone for good: what is under them is believed as it is."""
         self.keyring = keyring
         self.lost_keys = frozenset(lost_keys)
+        self.known_keys: frozenset[str] | None = None
+        """Ids of every key that the store was used with; ``None`` until its own file is read."""
 
     def is_primary(self, data: bytes) -> bool:
         """True when a file is under the primary key."""
@@ -130,10 +134,26 @@ def _crc(text: str) -> str:
     return f"{zlib.crc32(text.encode()):08x}"
 
 
+def _fields_of(line: bytes) -> dict[str, Any]:
+    """Read a header line. Raises ``ValueError`` among others: nothing of it is authenticated yet."""
+    if len(line) > _LONGEST_HEADER:
+        raise ValueError
+    fields: dict[str, Any] = json.loads(line)
+    return fields
+
+
+def key_of(data: bytes) -> str:
+    """The id of the key that a file's header names; empty when it names none."""
+    try:
+        return str(_fields_of(data.partition(b"\n")[0])["kid"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
 def format_of(data: bytes) -> int:
     """The number of a file's format, as its header says; 0 when it does not."""
     try:
-        return int(json.loads(data.partition(b"\n")[0])["format"])
+        return int(_fields_of(data.partition(b"\n")[0])["format"])
     except (ValueError, OverflowError, KeyError, TypeError, RecursionError):
         return 0
 
@@ -152,7 +172,7 @@ def decode(sealer: Sealer, path: Path, workspace: str, data: bytes) -> tuple[int
     """
     line, _, body = data.partition(b"\n")
     try:
-        fields = json.loads(line)
+        fields = _fields_of(line)
         is_whole = fields.pop("crc") == _crc(_encode_json(fields))
         mac, kid = str(fields.pop("mac")), str(fields["kid"])
         sequence, format_number = int(fields["sequence"]), int(fields["format"])
@@ -175,6 +195,8 @@ def _require_mac(sealer: Sealer, path: Path, workspace: str, signed: tuple[str, 
     if kid in sealer.keyring.kids:
         if not sealer.keyring.is_file(kid, head, mac):
             raise damaged(path, workspace, "it was not written with the key it names")
+    elif sealer.known_keys is not None and kid not in sealer.known_keys:
+        raise damaged(path, workspace, "it names a key that this store was never used with")
     elif kid not in sealer.lost_keys:
         raise KeyringFailure(
             f"This store is sealed with key {kid}; {loaded_keys(sealer.keyring)}. Nothing was changed.",
@@ -280,6 +302,8 @@ class QuaymasterFile(Storage):
         self._pending: _Tables | None = None
         self.sequence = 0
         """The number of the last write; 0 = there is no file."""
+        self.kid = ""
+        """The id of the key that authenticated it when it was read; empty = it was not read."""
         self.numbered_after = 0
         """The number that the first write of a file comes after."""
         self._makes_room = False
@@ -352,6 +376,7 @@ class QuaymasterFile(Storage):
             self._tables = {}
             return False
         self.sequence, body = decode(self._sealer, self.path, self.workspace, data)
+        self.kid = key_of(data)
         del data  # megabytes
         try:
             self._tables = _read_documents(body, visit)

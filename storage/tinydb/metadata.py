@@ -56,6 +56,24 @@ class Metadata:
                 f"{path} is missing although workspaces are kept beside it.",
                 f"Put it back from a backup, or run `quaymaster store repair {META}`.",
             )
+        if not self._is_new:
+            sealer.known_keys = self.kids
+
+    @property
+    def kids(self) -> frozenset[str]:
+        """The ids of the keys that the store was used with, but those that nothing needs any more."""
+        return frozenset(str(row.doc_id) for row in self._database.rows(_KEYS))
+
+    @property
+    def kid(self) -> str:
+        """The id of the key that authenticates the file."""
+        return self._database.file.kid
+
+    def drop_keys(self, kids: Iterable[str]) -> None:
+        """Know keys no more that nothing needs: a file that names one is not ours."""
+        gone = dict.fromkeys(kids)
+        if gone:
+            self._write({_KEYS: gone})
 
     @classmethod
     def write_new(cls, volume: Volume, sealer: Sealer, places: Iterable[Converted]) -> None:
@@ -148,6 +166,20 @@ class Metadata:
         row = {"sequence": place[0], "entries": place[1]} if place else self._gone(key)
         marks = {"fault": "", "marks": [*self.marks(key), mark]}
         self._write({_MARKS: {key: marks}, _WORKSPACES: {key: row}})
+
+    def note(self, keys: Iterable[str], fault: str, at: datetime) -> None:
+        """Add a mark to the histories of workspaces, which have to hold all the same."""
+        rows = self._database.rows(_MARKS)
+        mark = f"{fault} (accepted {timestamp(at)[:10]})"
+        marked: dict[str, Fields | None] = {}
+        for key in keys:
+            marked[key] = {"fault": "", **(rows.row(key) or {}), "marks": [*self.marks(key), mark]}
+        self._write({_MARKS: marked})
+
+    def gone(self) -> tuple[str, ...]:
+        """The keys of workspaces that were forgotten or given up."""
+        rows = self._database.rows(_WORKSPACES)
+        return tuple(sorted(str(row.doc_id) for row in rows if row.get("is_gone")))
 
     def installations(self) -> Mapping[str, Fields]:
         """The rows of the installations, by holder."""

@@ -49,6 +49,7 @@ def _repair_workspace(volume: Volume, sealer: Sealer, path: Path, key: str, at: 
     done: list[str] = []
     if not _is_whole(volume, sealer, path, key):
         if _is_whole(volume, sealer, previous_of(path), key):
+            _require_the_one_before(volume, sealer, metadata, path, key)
             done = _put_back(volume, path, at)
         elif path.exists() or previous_of(path).exists() or key not in metadata.workspaces:
             raise StoreDamaged(f"No whole version before {path} is there.", "Put it back from a backup.")
@@ -71,16 +72,42 @@ def _repair_metadata(volume: Volume, sealer: Sealer, path: Path, at: datetime) -
     if _is_whole(volume, sealer, path, META):
         raise StoreFailure(f"{path} is not damaged; nothing was changed.", "There is nothing to repair.")
     if _is_whole(volume, sealer, previous_of(path), META):
-        return _put_back(volume, path, at)
+        done = _put_back(volume, path, at)
+        return [*done, *_mark_all(volume, sealer, "was put back as it was before", at)]
     kept = _keep_damaged(volume, path, at)
     shared = Shared(volume, sealer, lambda: at, {}, lambda _: None)
     places = [OpenWorkspace(shared, key).place for key in workspace_keys(volume.directory)]
     Metadata.write_new(volume, sealer, [Converted(*place, "") for place in places])
     return [
         "It was made again from the loaded keys and the workspaces that are there.",
-        "A workspace that was removed, or put back as it was earlier, would not be noticed this once.",
+        *_mark_all(volume, sealer, "was lost and made again", at),
         *kept,
     ]
+
+
+def _mark_all(volume: Volume, sealer: Sealer, what: str, at: datetime) -> list[str]:
+    """Mark each workspace, because its file may have been an older one just then."""
+    fault = f"{META}.db {what}: whether this workspace's file is the newest was not known then."
+    Metadata(volume, sealer).note(workspace_keys(volume.directory), fault, at)
+    return [
+        "A workspace that was removed, forgotten, or put back as it was earlier, would not be noticed "
+        "this once. `quaymaster audit verify` goes on saying so, and with `--log` it compares."
+    ]
+
+
+def _require_the_one_before(volume: Volume, sealer: Sealer, metadata: Metadata, path: Path, key: str) -> None:
+    """Raise ``StoreDamaged`` unless ``.prev`` is the version just before the file, as far as is known."""
+    previous = QuaymasterFile(volume, sealer, previous_of(path), key)
+    previous.load(_look_at)
+    if key in metadata.gone():
+        raise StoreDamaged(
+            f"{previous.path} was put back, although that workspace was forgotten or given up.", "Remove it."
+        )
+    if previous.sequence < metadata.place_of(key)[0] - 1:
+        raise StoreDamaged(
+            f"{previous.path} is older than the version before {path.name}: somebody put it there.",
+            f"Put {path.name} back from a backup.",
+        )
 
 
 def _is_whole(volume: Volume, sealer: Sealer, path: Path, key: str) -> bool:

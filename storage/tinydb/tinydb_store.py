@@ -28,7 +28,7 @@ from storage.tinydb.archive import SEGMENT, Archive
 from storage.tinydb.conversion import convert_workspaces, former_of, is_former
 from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys, workspace_of, workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
-from storage.tinydb.file_format import Sealer, loaded_keys
+from storage.tinydb.file_format import Sealer, key_of, loaded_keys
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.size_limits import near_limit
 from storage.tinydb.snapshot import LastUsed, Snapshot
@@ -82,6 +82,8 @@ class TinyDBStore:
         self._clock = clock
         self._opening = threading.Lock()
         self._is_near_limit = False
+        self._unplaced: str | None = None
+        """Why an older file would not be noticed at the next start; ``None`` = it would be."""
         self._holders: Holders = {}
         self._counts = UseCounts(clock)
         prepare(directory, disk)
@@ -129,7 +131,7 @@ class TinyDBStore:
 
     def health(self) -> str | None:
         """Say in one sentence why changes are refused; ``None`` when they are not."""
-        return self._shared.volume.health()
+        return self._shared.volume.health() or self._unplaced
 
     def notice(self) -> str | None:
         """Say that the directory comes near what it is made for; ``None`` while it does not."""
@@ -201,6 +203,11 @@ class TinyDBStore:
         """No row is: a file that the key did not write is not opened."""
         return ()
 
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The keys of workspaces that were forgotten or given up, as far as the store knows."""
+        return self._metadata.gone()
+
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
         """What was wrong with a workspace's history once and was accepted, a sentence each."""
         return self._metadata.marks(workspace.key)
@@ -223,6 +230,7 @@ class TinyDBStore:
                 fault = f"The seals of key {trusted}, which was lost, were taken as right."
                 self._metadata.mark(opened.key, fault, self._clock(), opened.place[1:])
         self._metadata.write_again()
+        self._metadata.drop_keys(self._metadata.kids - {self._keyring.primary, *count_by_key(self)})
 
     def _forget(self, workspace: Workspace) -> None:
         """Delete everything of a workspace. What a crash leaves of it is deleted by the next start."""
@@ -263,8 +271,10 @@ class TinyDBStore:
         """Tell the metadata how far workspaces have come; it may be behind, so a failure stops nothing."""
         try:
             self._metadata.keep_places(places)
+            self._unplaced = None
         except StoreFailure as error:
             log.warning("the metadata could not be written: %s", error.message)
+            self._unplaced = f"How far the workspaces have come is not written down: {error.message}"
 
     def _load(self, lost_keys: Collection[str], *, converts: bool) -> None:
         """Read everything, and write only once nothing prevents the start."""
@@ -278,6 +288,7 @@ class TinyDBStore:
                 )
             self._convert()
         self._metadata = Metadata(volume, sealer)
+        self._refuse_strange_keys(lost_keys)
         self.installations = TinyDBInstallations(self._metadata, self._forget)
         """Where the app is installed."""
         for key in self._metadata.leaving():
@@ -286,6 +297,7 @@ class TinyDBStore:
         self._open = {one.workspace: one for one in opened.values()}
         self._metadata.verify(self._keyring)
         self._refuse_missing_keys(lost_keys)
+        self._refuse_unproven(lost_keys)
         self._faults = self._metadata.faults(opened, sealer)
         if self._faults:
             # Before anything is sealed on top of a history that does not hold.
@@ -296,6 +308,7 @@ class TinyDBStore:
             )
         else:
             self._metadata.remember(self._keyring)
+            self._drop_keys()
             for one in opened.values():
                 one.seal_identities()
 
@@ -308,6 +321,34 @@ class TinyDBStore:
         Metadata.write_new(volume, self._shared.sealer, converted)
         volume.replace(former_of(path), [former])
         log.warning("The data directory was converted; the former files are kept as *.format1.")
+
+    def _drop_keys(self) -> None:
+        """Know keys no more that are neither loaded nor needed by any file."""
+        volume = self._shared.volume
+        unused = self._metadata.kids - {*self._keyring.kids, *self._shared.sealer.lost_keys}
+        if unused:
+            files = [one for one in sorted(volume.directory.rglob("*.db*")) if one.is_file()]
+            self._metadata.drop_keys(unused - {key_of(volume.read(one) or b"") for one in files})
+
+    def _refuse_strange_keys(self, lost_keys: Collection[str]) -> None:
+        """Refuse to give up a key that was never there: nothing that names it is ours."""
+        strange = sorted({*lost_keys} - self._metadata.kids)
+        if strange:
+            raise KeyringFailure(
+                f"This store was never used with key {', '.join(strange)}. Nothing was changed.",
+                "If a file names that key, somebody else wrote the file: restore it from a backup.",
+            )
+
+    def _refuse_unproven(self, lost_keys: Collection[str]) -> None:
+        """Refuse to take as right what would open logins, when only a lost key says that it is right."""
+        at_stake = sorted(count_by_key(self).keys() & {*self._keyring.kids})
+        if self._metadata.kid in lost_keys and at_stake:
+            raise KeyringFailure(
+                f"{META}.db names the lost key {self._metadata.kid}, and logins are sealed with key "
+                f"{', '.join(at_stake)}, which is loaded: nobody can tell who may fetch them. "
+                "Nothing was changed.",
+                f"Restore a backup from before key {self._metadata.kid} was the first one.",
+            )
 
     def _refuse_missing_keys(self, lost_keys: Collection[str]) -> None:
         """Refuse to start beside records that no loaded key opens."""

@@ -232,3 +232,27 @@ def test_changes_go_on(former: Path) -> None:
 
     assert found[1] == Verified("T1", ENTRIES + 1)
     assert whole_history(again)[0].sequence == ENTRIES + 1
+
+
+def test_files_of_two_versions_are_not_converted(former: Path) -> None:
+    """A format 1 file beside files of today: the upgrade refuses, and what is of today stays as it is."""
+    upgraded(former).close()
+    (former / "meta.db").write_bytes((former / "meta.db.format1").read_bytes())
+    (former / "T1.db.format1").unlink()
+    before = contents(former)
+    with pytest.raises(StoreDamaged, match=r"T1\.db is not as that earlier version wrote it"):
+        upgraded(former)
+
+    assert contents(former) == before
+
+
+@pytest.mark.parametrize("row", ['{"tokens":{"x":{}}}', '{"audit":{"1":{"sequence":1}}}'])
+def test_strange_row_of_format_1_is_a_sentence(former: Path, row: str) -> None:
+    """A row that no version wrote is damage, not a traceback."""
+    path = former / "T1.db"
+    table, _, rest = row.partition(":{")
+    body = f"{table}:{{\n{rest[:-2]}\n}}}}\n".encode()
+    head = {"format": 1, "workspace": "T1", "sequence": 900, "sha256": hashlib.sha256(body).hexdigest()}
+    path.write_bytes(json.dumps(head).encode() + b"\n" + body)
+    with pytest.raises(StoreDamaged, match="cannot be read: KeyError"):
+        upgraded(former)

@@ -11,6 +11,7 @@ from bot.core.errors import KeyringFailure, StoreDamaged, StoreReadOnly
 from bot.core.model import Bar, Setting
 from storage.maintenance import Verified, verify
 from storage.tinydb.repair import repair
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.storage.forging import OWNER, STRANGER, fields_of, forge, tables_of, with_other, write_as
 from tests.storage.samples import (
     ENVIRONMENT,
@@ -19,6 +20,7 @@ from tests.storage.samples import (
     T1,
     T2,
     add,
+    contents,
     full_dependency,
     full_event,
     full_integration,
@@ -101,12 +103,26 @@ def test_no_row_is_put_in_or_taken_out(
 
 
 def test_file_under_a_strangers_key_is_refused(copied: Path) -> None:
-    """A file that somebody else's key authenticates is refused, naming the key that would be needed."""
+    """A file under a key that the store was never used with is damage: nobody is told to give up that key."""
     sequence, tables = tables_of(copied / "T1.db")
     write_as(STRANGER, copied / "T1.db", sequence + 1, tables)
 
-    with pytest.raises(KeyringFailure, match="This store is sealed with key"):
+    with pytest.raises(StoreDamaged, match="a key that this store was never used with"):
         opened(copied)
+
+
+@pytest.mark.parametrize("forged", [["T1.db"], ["T1.db", "meta.db"]])
+def test_key_that_was_never_there_is_not_given_up(copied: Path, forged: list[str]) -> None:
+    """Whoever forges files under a key of theirs gains nothing by an operator who gives that key up."""
+    for name in forged:
+        sequence, tables = tables_of(copied / name)
+        write_as(STRANGER, copied / name, sequence + 1, tables)
+    before = contents(copied)
+
+    with pytest.raises(KeyringFailure, match="Nothing was changed"):
+        TinyDBStore(copied, KEYRING, lost_keys=(STRANGER.keyring.primary,))
+
+    assert contents(copied) == before
 
 
 def test_forged_metadata_is_refused(copied: Path) -> None:

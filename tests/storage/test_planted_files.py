@@ -2,14 +2,30 @@
 
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from bot.core.errors import StoreDamaged, StoreFailure
 from storage.tinydb.archive import FULL_AT
-from tests.storage.samples import T1, add, integration, names, opened, record, whole_history
+from tests.storage.samples import (
+    NOON,
+    T1,
+    add,
+    delete,
+    integration,
+    names,
+    only_integration,
+    opened,
+    record,
+    whole_history,
+)
+from tests.storage.tokens import keep, token
 
 KEY = b"CANARY-KEY\n"
 
@@ -151,3 +167,74 @@ def test_other_file_of_the_workspace_is_no_part_of_its_history(
     with pytest.raises(StoreDamaged, match=r"T1-000000001\.db, a part of the history, is damaged"):
         whole_history(store, workspace=T1)
     store.close()
+
+
+@pytest.mark.parametrize("name", ["T1.db", "meta.db"])
+def test_endless_first_line_is_not_read(closed: Path, name: str) -> None:
+    """A first line of millions of numbers is damage; nothing of it is taken apart."""
+    (closed / name).write_bytes(b'{"format": 3, "numbers": [' + b"0," * 3_000_000 + b"0]}\n")
+    with pytest.raises(StoreDamaged, match="its first line cannot be read"), counted_parsing() as lengths:
+        opened(closed)
+
+    assert max(lengths, default=0) < 10_000
+
+
+@contextmanager
+def counted_parsing() -> Iterator[list[int]]:
+    """How many characters each JSON text has that is read meanwhile."""
+    lengths: list[int] = []
+
+    def look(_frame: FrameType, happened: str, _argument: object) -> None:
+        if happened == "call" and _frame.f_code.co_name == "loads" and "s" in _frame.f_locals:
+            lengths.append(len(_frame.f_locals["s"]))
+
+    sys.setprofile(look)
+    try:
+        yield lengths
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("name", [".lock", "audit", "T1.db.tmp", "T9.db.tmp"])
+def test_what_stops_a_start_is_named(closed: Path, name: str) -> None:
+    """A directory, or a file, where the other belongs: the sentence names it, and not the whole directory."""
+    path = closed / name
+    if path.is_dir():
+        shutil.rmtree(path)
+        path.touch()
+    else:
+        path.unlink(missing_ok=True)
+        path.mkdir()
+
+    with pytest.raises(StoreFailure) as caught:
+        opened(closed)
+
+    assert str(caught.value).startswith(f"{path} cannot be used: ")
+    assert "look at who did, and move it away" in str(caught.value)
+
+
+def test_what_stops_a_deletion_is_named(closed: Path) -> None:
+    """A directory as ``.prev``, which could keep a deleted secret: the deletion is refused and names it."""
+    (closed / "T1.db.prev").unlink()
+    (closed / "T1.db.prev").mkdir()
+    store = opened(closed)
+    with pytest.raises(StoreFailure, match=r"T1\.db\.prev cannot be written"):
+        delete(store, only_integration(store))
+    store.close()
+
+
+def test_place_that_cannot_be_written_is_told(closed: Path) -> None:
+    """When a revocation cannot be written down in ``meta.db``, health says so until it can."""
+    store = opened(closed)
+    keep(store, token())
+    (closed / "meta.db.tmp").mkdir()
+    keep(store, replace(token(), revoked_at=NOON))
+    told = store.health() or ""
+    (closed / "meta.db.tmp").rmdir()
+    store.flush()
+    after = store.health()
+    store.close()
+
+    assert told.startswith("How far the workspaces have come is not written down: ")
+    assert "meta.db.tmp cannot be written" in told
+    assert after is None

@@ -1,12 +1,14 @@
 """Putting the version before in the place of a damaged file."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreInUse
+from storage.tinydb.archive import FULL_AT
 from storage.tinydb.repair import repair
-from tests.storage.samples import KEYRING, NOON, T1, T2, contents, integration, names, opened
+from tests.storage.samples import KEYRING, NOON, T1, T2, contents, integration, names, opened, record
 from tests.storage.samples import add as add_to
 
 
@@ -122,3 +124,69 @@ def test_false_workspace_is_refused(filled: Path, key: str) -> None:
     """What is not the id of a workspace names no file."""
     with pytest.raises(StoreFailure, match="not the id of a Slack workspace"):
         repair(filled, key, NOON, KEYRING)
+
+
+@pytest.fixture
+def aged(filled: Path, tmp_path: Path) -> Path:
+    """A closed store with more changes behind it; the files of before them are beside it."""
+    shutil.copytree(filled, tmp_path / "earlier")
+    store = opened(filled)
+    for number in range(3):
+        add_to(store, integration(f"more-{number}"))
+    store.close()
+    return filled
+
+
+@pytest.mark.parametrize("damage", [b"damaged", None])
+def test_older_version_is_not_taken_for_the_one_before(
+    aged: Path, tmp_path: Path, damage: bytes | None
+) -> None:
+    """A damaged file, and beside it ``.prev`` as it was long ago: a repair puts nothing of that back."""
+    put(aged / "T1.db", damage)
+    shutil.copy(tmp_path / "earlier" / "T1.db", aged / "T1.db.prev")
+    before = contents(aged)
+    with pytest.raises(StoreDamaged, match=r"older than the version before T1\.db: somebody put it there"):
+        repair(aged, "T1", NOON, KEYRING)
+
+    assert contents(aged) == before
+
+
+def test_archive_is_not_taken_for_the_version_before(directory: Path) -> None:
+    """Nor is a part of the history, which is a whole file of the same workspace."""
+    store = opened(directory)
+    record(store, FULL_AT + 5)
+    store.close()
+    put(directory / "T1.db", b"damaged")
+    shutil.copy(directory / "audit" / "T1-000000001.db", directory / "T1.db.prev")
+    with pytest.raises(StoreDamaged, match="somebody put it there"):
+        repair(directory, "T1", NOON, KEYRING)
+
+
+def test_forgotten_workspace_is_not_repaired(filled: Path, tmp_path: Path) -> None:
+    """The former ``.prev`` of a workspace that was forgotten is not put back by a repair."""
+    shutil.copy(filled / "T1.db", tmp_path / "T1.db.prev")
+    store = opened(filled)
+    store.installations.forget_data(T1)
+    store.close()
+    shutil.copy(tmp_path / "T1.db.prev", filled)
+    with pytest.raises(StoreDamaged, match="forgotten or given up"):
+        repair(filled, "T1", NOON, KEYRING)
+
+    assert not (filled / "T1.db").exists()
+
+
+@pytest.mark.parametrize("previous", [True, False])
+def test_repaired_metadata_leaves_a_mark(aged: Path, tmp_path: Path, *, previous: bool) -> None:
+    """Whatever the store's own file is made of again: that older files went unnoticed stays marked."""
+    (aged / "meta.db").unlink()
+    (aged / "meta.db.prev").unlink()
+    if previous:
+        shutil.copy(tmp_path / "earlier" / "meta.db", aged / "meta.db.prev")
+    said = repair(aged, "meta", NOON, KEYRING)
+    store = opened(aged)
+    marks = [store.marks(workspace) for workspace in (T1, T2)]
+    store.close()
+
+    assert any("would not be noticed this once" in sentence for sentence in said)
+    assert [len(found) for found in marks] == [1, 1]
+    assert "whether this workspace's file is the newest was not known then" in marks[0][0]

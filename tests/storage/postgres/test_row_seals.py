@@ -10,7 +10,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg.types.json import Jsonb
 
 from bot.core.audit import Action, News
-from bot.core.errors import KeyNotLoaded, StoreDamaged, StoreReadOnly
+from bot.core.errors import KeyNotLoaded, KeyringFailure, StoreDamaged, StoreReadOnly
 from bot.core.model import Bar, Integration, Server, Setting, Target, TargetKind
 from storage.postgres.postgres_store import PostgresStore
 from storage.postgres.sealed_rows import without_seal
@@ -301,3 +301,14 @@ def test_reseal_seals_no_row_that_was_forged(
 
     assert kids == {both.primary}
     assert kept == full
+
+
+def test_key_that_was_never_there_is_not_given_up(
+    store: PostgresStore, sql: Database, postgres: RealPostgres, database: str
+) -> None:
+    """Rows that name a key of somebody else's are not believed by an operator's giving that key up."""
+    used_integration(store)
+    doc = doc_in(sql, "tokens")
+    write(sql, "tokens", {**doc, "approved_by": "U1", "seal": "abcdefgh.00"})
+    with pytest.raises(KeyringFailure, match="never used with key abcdefgh"):
+        PostgresStore(postgres.url(database), KEYRING, lost_keys=("abcdefgh",))
