@@ -150,7 +150,10 @@ def audit() -> None:
 
 @audit.command("verify")
 @click.option(
-    "--log", "logs", type=click.File("r", encoding="utf-8"), help="A log of the server to compare it with."
+    "--log",
+    "logs",
+    type=click.File("r", encoding="utf-8", errors="replace"),
+    help="A log of the server to compare it with.",
 )
 def verify(logs: TextIO | None) -> None:
     """Say whether each workspace's history is as it was written. Stop the server first."""
@@ -207,12 +210,13 @@ def export() -> None:
 
 
 @store.command("import")
-@click.argument("file", type=click.File("r", encoding="utf-8"))
-def import_(file: TextIO) -> None:
+@click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"))
+@click.option("--unsigned", is_flag=True, help="Take an export of an older version, which no key signed.")
+def import_(file: TextIO, *, unsigned: bool) -> None:
     """Keep what “store export” printed to FILE in a store that is empty."""
     from bot.run.store_commands import import_lines
 
-    click.echo(import_lines(_store_settings(), file))
+    click.echo(import_lines(_store_settings(), file, takes_unsigned=unsigned))
 
 
 @store.command("seal")

@@ -5,24 +5,26 @@
     {"workspace": "T1"}
     ["integrations", "<id>", {...}]        then dependencies, bars, tokens, settings, news, audit
     …
-    {"lines": 812, "sha256": "<of every line before this one>"}
+    {"kid": "…", "lines": 812, "mac": "…", "sha256": "<of every line before this one>"}
 
+The last line is authenticated with the key, so that nobody without it can change an export unnoticed.
 A row is what ``storage/records.py`` writes, so a field that equals its default is left out. What requests
 came to is not in it: that is forgotten after ten minutes anyway.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from bot.core.audit import AuditEntry, canonical
-from bot.core.errors import StoreFailure
+from bot.core.errors import KeyringFailure, StoreFailure
 from bot.core.installations import Installation
-from bot.core.model import Workspace
+from bot.core.model import Integration, Workspace
 from bot.core.ports.kept_installations import Installations
 from storage.installation_records import INSTALLATIONS, installation_from, installation_row
-from storage.records import Value, place_of, row_of, value_in
+from storage.records import Value, kids_of, place_of, row_of, value_in
+from storage.sealing import Keyring
 
 _FORM = 1
 _FORM_WITH_INSTALLATIONS = 2
@@ -79,43 +81,108 @@ def export(store: Copied) -> list[str]:
         lines.append(_line({"workspace": workspace.key}))
         values = sorted(store.values(workspace), key=_order)
         lines += [_line([*place_of(value), row_of(value)]) for value in values]
-    lines.append(_line({"lines": len(lines), "sha256": _digest(lines)}))
+    lines.append(_line(_end_of(lines)))
     return lines
 
 
-def import_into(target: Copied, lines: Iterable[str]) -> int:
+def signed(lines: list[str], keyring: Keyring) -> list[str]:
+    """An export whose last line is authenticated with the primary key."""
+    end = {**_end_of(lines[:-1]), "kid": keyring.primary}
+    return [*lines[:-1], _line({**end, "mac": keyring.sign_file(_signed_text(end))})]
+
+
+def import_into(
+    target: Copied, lines: Iterable[str], keyring: Keyring, *, takes_unsigned: bool = False
+) -> int:
     """
     Keep what was exported in a store that is empty.
+
+    Args:
+        target: An empty store.
+        lines: What ``signed`` gave.
+        keyring: Has the key that signed it.
+        takes_unsigned: True takes an export that no key authenticates: the operator answers for it.
 
     Returns:
         How many lines that were.
 
     Raises:
         StoreFailure: The lines are not a whole export, or the target is not empty. Nothing was kept.
+        KeyringFailure: The key that signed them is not loaded.
     """
     given = [line.rstrip("\n") for line in lines]
+    _require_whole(given, keyring, takes_unsigned=takes_unsigned)
     contents, installations = _contents(given)
     require_empty(target)
     target.fill(contents, installations)
     return len(given)
 
 
-def _contents(lines: list[str]) -> tuple[list[tuple[Workspace, list[Value]]], list[Installation]]:
+def _require_whole(lines: list[str], keyring: Keyring, *, takes_unsigned: bool) -> None:
+    """Raise ``StoreFailure`` unless these are the lines of an export, and a loaded key signed them."""
     if not lines or lines[0] not in map(_line, _HEADERS.values()):
         raise _no_export("its first line is not that of an export of this form")
-    if lines[-1] != _line({"lines": len(lines) - 1, "sha256": _digest(lines[:-1])}):
+    end, kid = _end_of(lines[:-1]), _key_in(lines[-1])
+    if not kid:
+        if lines[-1] != _line(end):
+            raise _no_export("it was cut or changed")
+        if not takes_unsigned:
+            raise StoreFailure(
+                "No key authenticates that export, so anybody may have changed it.",
+                "Export again with this version, or add --unsigned if nobody else could write to the file.",
+            )
+        return
+    if kid not in keyring.kids:
+        raise KeyringFailure("That export is signed with a key that is not loaded.", "Load that key too.")
+    signed_end = {**end, "kid": kid}
+    mac = json.loads(lines[-1]).get("mac")
+    is_ours = isinstance(mac, str) and keyring.is_file(kid, _signed_text(signed_end), mac)
+    if not is_ours or lines[-1] != _line({**signed_end, "mac": mac}):
         raise _no_export("it was cut or changed")
+
+
+def _key_in(line: str) -> str:
+    """The id of the key that the last line of an export names; empty when it names none."""
+    try:
+        return str(json.loads(line)["kid"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def _end_of(lines: list[str]) -> dict[str, object]:
+    return {"lines": len(lines), "sha256": _digest(lines)}
+
+
+def _signed_text(end: Mapping[str, object]) -> str:
+    """What is signed of an export; it begins as nothing else does that is signed with the same key."""
+    return f"export {_line(end)}"
+
+
+def _contents(lines: list[str]) -> tuple[list[tuple[Workspace, list[Value]]], list[Installation]]:
     found: list[tuple[Workspace, list[Value]]] = []
     installations: list[Installation] = []
-    for line in lines[1:-1]:
-        read: Any = json.loads(line)
-        if isinstance(read, dict):
-            found.append((_workspace(read["workspace"]), []))
-        elif read[0] == INSTALLATIONS:
-            installations.append(installation_from(read[1], read[2]))
-        elif (value := value_in(*read)) is not None:
-            found[-1][1].append(value)
+    for number, line in enumerate(lines[1:-1], start=2):
+        try:
+            _take(json.loads(line), found, installations)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError, KeyringFailure):
+            raise _no_export(f"line {number} is none that Quaymaster writes") from None
     return found, installations
+
+
+def _take(read: Any, found: list[tuple[Workspace, list[Value]]], installations: list[Installation]) -> None:
+    """Add what a line says. Raises one of several errors for a line that is not ours."""
+    if isinstance(read, dict):
+        found.append((_workspace(read["workspace"]), []))
+        return
+    table, key, row = read
+    if table == INSTALLATIONS:
+        installations.append(installation_from(key, row))
+    elif (value := value_in(table, key, row)) is not None:
+        if isinstance(value, Integration):
+            kids_of(value)  # every secret in it is sealed
+        found[-1][1].append(value)
+    else:
+        raise ValueError
 
 
 def _no_export(why: str) -> StoreFailure:

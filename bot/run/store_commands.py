@@ -15,7 +15,7 @@ from bot.run.wiring import load_keyring
 from bot.settings import StoreSettings
 from storage.blanking import copy_blanked
 from storage.tinydb.tinydb_store import TinyDBStore
-from storage.transfer import copy, export, import_into
+from storage.transfer import copy, export, import_into, signed
 
 if TYPE_CHECKING:
     from storage.postgres.postgres_store import PostgresStore
@@ -53,8 +53,21 @@ def copy_store(settings: StoreSettings, source: str, target: str) -> str:
         StoreFailure: The source cannot be read, or the target is not empty.
     """
     with stopped_store(_settings_for(settings, source)) as opened, _new_store(settings, target) as made:
+        _require_sound(opened)
         count = copy(opened, made)
-    return f"Lines copied: {count}. An export of either is the same."
+        marks = [f"{one.key}: {mark}" for one in opened.workspaces() for mark in opened.marks(one)]
+    lost = f" What was accepted is marked in the source alone: {' '.join(marks)}" if marks else ""
+    return f"Lines copied: {count}. An export of either is the same.{lost}"
+
+
+def _require_sound(store: "TinyDBStore | PostgresStore") -> None:
+    """Refuse to copy a directory that does not hold: in the copy nothing would say so any more."""
+    if isinstance(store, TinyDBStore) and store.faults:
+        key, fault = next(iter(store.faults.items()))
+        raise StoreFailure(
+            f"The history of {key} does not hold: {fault} Nothing was copied.",
+            f"Once you know what happened, run `quaymaster store repair {key}`, then this again.",
+        )
 
 
 def copy_store_blanked(settings: StoreSettings, source: str, target: str, text: str) -> str:
@@ -72,14 +85,15 @@ def copy_store_blanked(settings: StoreSettings, source: str, target: str, text: 
 def lines_of_export(settings: StoreSettings) -> list[str]:
     """Everything of the store that the settings name, as lines."""
     with stopped_store(settings) as store:
-        return export(store)
+        _require_sound(store)
+        return signed(export(store), load_keyring(settings))
 
 
-def import_lines(settings: StoreSettings, lines: Iterable[str]) -> str:
+def import_lines(settings: StoreSettings, lines: Iterable[str], *, takes_unsigned: bool = False) -> str:
     """Keep what was exported in the store that the settings name, which is empty."""
     place = settings.database_url.reveal() if settings.database_url else str(settings.data_dir)
     with _new_store(settings, place) as made:
-        count = import_into(made, lines)
+        count = import_into(made, lines, load_keyring(settings), takes_unsigned=takes_unsigned)
     return f"Lines imported: {count}."
 
 

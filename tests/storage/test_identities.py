@@ -16,7 +16,7 @@ from storage.tinydb.directory import workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Volume
 from storage.tinydb.file_format import Sealer, encode, line_of, lines_in
 from storage.tinydb.tinydb_store import TinyDBStore
-from storage.transfer import export, import_into
+from storage.transfer import export, import_into, signed
 from tests.fakes.real_postgres import RealPostgres, database, migrated, postgres
 from tests.storage.samples import (
     KEYRING,
@@ -112,7 +112,7 @@ def test_postgres_takes_an_export(pg_store: PostgresStore, tmp_path: Path) -> No
     add(store, canary())
     lines = export(store)
     store.close()
-    import_into(pg_store, lines)
+    import_into(pg_store, signed(lines, KEYRING), KEYRING)
 
     assert export(pg_store) == lines
     assert next(pg_store.read(T1).integrations.all()).username == "canary-user"

@@ -17,7 +17,7 @@ from bot.core.secrets import Secret
 from storage.maintenance import verify
 from storage.postgres.postgres_store import PostgresStore
 from storage.tinydb.tinydb_store import TinyDBStore
-from storage.transfer import copy, export, import_into
+from storage.transfer import copy, export, import_into, signed
 from tests.storage.samples import (
     IMAGE,
     KEYRING,
@@ -149,7 +149,7 @@ def test_export_is_imported_again(tinydb: TinyDBStore, store: PostgresStore) -> 
     """Lines that one store printed are kept by another as they were."""
     fill(tinydb)
     lines = export(tinydb)
-    import_into(store, lines)
+    import_into(store, signed(lines, KEYRING), KEYRING)
 
     assert export(store) == lines
     tinydb.close()
@@ -181,7 +181,7 @@ def test_spoiled_export_is_refused(
     """An export that was cut or changed is refused whole."""
     fill(tinydb)
     with pytest.raises(StoreFailure, match="not an export that can be read"):
-        import_into(store, spoil(export(tinydb)))
+        import_into(store, spoil(signed(export(tinydb), KEYRING)), KEYRING)
 
     assert list(store.workspaces()) == list(store.installations.all()) == []
     tinydb.close()
