@@ -6,11 +6,20 @@ change in the meantime.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.audit import BEFORE_THE_FIRST, HISTORY_ENDS, Action, AuditEntry, Event, Result, entry_hash
+from bot.core.audit import (
+    BEFORE_THE_FIRST,
+    HISTORY_DELETED,
+    HISTORY_ENDS,
+    Action,
+    AuditEntry,
+    Event,
+    Result,
+    entry_hash,
+)
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.installations import tokens_context
 from bot.core.model import Check, Integration, Outcome, Source, Stage, WorkflowToken, Workspace
@@ -31,7 +40,8 @@ _NEEDS_A_LOGIN = (
 _ALL_MISSING = "Every entry is missing."
 _PUT_BACK = "The log knows entry {}: everything was put back as it was before."
 _CAME_BACK = "Token {} was revoked, and its row says that it was not."
-_ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]+)"))
+_DELETED_LINE = re.compile(re.escape(HISTORY_DELETED).replace("%s", "([^ ]+)"))
+_ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]{1,18})"))
 
 
 def count_by_key(store: Store) -> dict[str, int]:
@@ -201,7 +211,9 @@ _Ends = Mapping[str, Mapping[int, str]]
 """Hashes by sequence by workspace: entries that are known from elsewhere."""
 
 
-def verify(store: Store, keyring: Keyring, known: _Ends | None = None) -> tuple[Verified, ...]:
+def verify(
+    store: Store, keyring: Keyring, known: _Ends | None = None, gone: Collection[str] = ()
+) -> tuple[Verified, ...]:
     """
     Verify each workspace's history: each entry's hash covers the one before and is sealed with a loaded key.
 
@@ -210,6 +222,7 @@ def verify(store: Store, keyring: Keyring, known: _Ends | None = None) -> tuple[
         keyring: The loaded keys.
         known: What ``ends_in_log`` found. Without it nobody can tell that everything was put back as it was
             at an earlier time.
+        gone: Keys of workspaces that were forgotten or given up; that the log knows them is no fault.
     """
     known = known or {}
     workspaces = {workspace.key: workspace for workspace in store.workspaces()}
@@ -219,15 +232,17 @@ def verify(store: Store, keyring: Keyring, known: _Ends | None = None) -> tuple[
     found += [
         Verified(key, 0, f"It is missing; the log knows entry {max(ends)}.")
         for key, ends in known.items()
-        if key not in workspaces
+        if key not in workspaces and key not in gone
     ]
     return tuple(sorted(found, key=lambda one: one.workspace_key))
 
 
 def ends_in_log(lines: Iterable[str]) -> dict[str, dict[int, str]]:
-    """Read from a log where histories ended; lines that say something else are passed over."""
+    """Read from a log where histories ended that were not deleted since; other lines are passed over."""
     found: dict[str, dict[int, str]] = {}
     for line in lines:
+        if deleted := _DELETED_LINE.search(line):
+            found.pop(deleted[1], None)
         if end := _ENDS_LINE.search(line):
             found.setdefault(end[1], {})[int(end[2])] = end[3]
     return found

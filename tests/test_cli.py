@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from bot.cli import main
-from bot.core.audit import Event
+from bot.core.audit import HISTORY_ENDS, Event
 from bot.core.model import Integration, Server, Source, Workspace
 from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret
@@ -286,3 +286,80 @@ def test_text_is_blanked_in_a_copy(home, settings, key_file):
     assert "Start Quaymaster with the copy, then delete what it was made of" in result.stdout
     assert "hunter2" not in result.output + note
     assert note.startswith("it is blanked-")
+
+
+@pytest.fixture
+def put_back(home, settings):
+    """The directory, with the workspace's file as it was before its newest entry."""
+    path = home / "data" / "T1.db"
+    before = path.read_bytes()
+    store = TinyDBStore(home / "data", Keyring(read_keys_file(Path(settings["QUAYMASTER_KEYS_FILE"]))))
+    with store.change(ACME) as change:
+        change.record(Event("integration.test", "U1", Source.SLACK, datetime(2026, 1, 1, tzinfo=UTC)))
+    store.close()
+    path.write_bytes(before)
+
+
+@pytest.mark.usefixtures("put_back")
+@pytest.mark.parametrize("command", [("copy", "data", "copied"), ("export",)])
+def test_what_does_not_hold_is_not_copied(run, settings, home, command):
+    """A file that was put back is not copied or exported as if it were right: nothing would say so then."""
+    done = run("store", *command, **settings)
+
+    assert done.exit_code == 1
+    assert "The history of T1 does not hold: T1.db was put back" in done.stderr
+    assert "quaymaster store repair T1" in done.stderr
+    assert not (home / "copied").exists()
+
+
+@pytest.mark.usefixtures("put_back")
+def test_copy_names_the_marks_it_leaves_behind(run, settings):
+    """What was accepted is marked in the source alone, and the copy's line says so."""
+    run("store", "repair", "T1", **settings)
+
+    assert (
+        "marked in the source alone: T1: T1.db was put back"
+        in run("store", "copy", "data", "copied", **settings).stdout
+    )
+
+
+def test_export_is_imported_by_its_key_alone(run, settings, home):
+    """What ``store export`` prints is imported; a changed line is refused, and so is an unsigned file."""
+    lines = run("store", "export", **settings).stdout
+    (home / "lines").write_text(lines)
+    (home / "changed").write_text(lines.replace("r.example.com", "e.example.com"))
+    target = {**settings, "QUAYMASTER_DATA_DIR": "imported"}
+    refused = run("store", "import", "changed", **target)
+
+    assert "it was cut or changed" in refused.stderr
+    assert run("store", "import", "lines", **target).stdout.startswith("Lines imported: ")
+
+
+def test_huge_file_beside_the_others_is_a_sentence(run, settings, home):
+    """``keys status`` reads no file of 20 GB that somebody put there."""
+    with (home / "data" / "x.db").open("wb") as file:
+        file.truncate(20_000_000_000)
+    done = run("keys", "status", **settings)
+
+    assert done.exit_code == 1
+    assert "x.db cannot be read: it is larger than any file that Quaymaster writes" in done.stderr
+
+
+def test_workspace_that_was_given_up_stays_named(run, settings, home):
+    """That a workspace was removed and given up is said by each ``audit verify``, with a log or without."""
+    (home / "data" / "T1.db").unlink()
+    (home / "data" / "T1.db.prev").unlink()
+    (home / "log").write_text(HISTORY_ENDS % ("T1", 7, "0" * 64))
+    run("store", "repair", "T1", **settings)
+    done = run("audit", "verify", "--log", "log", **settings)
+
+    assert "T1: it was forgotten or given up." in done.stdout
+    assert "T1: marked: T1.db was removed. (accepted " in done.stdout
+    assert done.exit_code == 0
+
+
+def test_log_of_any_bytes_is_read(run, settings, home):
+    """A log that is not all UTF-8 is compared all the same."""
+    (home / "log").write_bytes(b"\xff\xfe\n")
+
+    assert run("audit", "verify", "--log", "log", **settings).stdout.startswith("T1: entries verified: 0.")

@@ -137,6 +137,8 @@ class AuditEntry:
 
 HISTORY_ENDS = "The history of %s ends with entry %d, %s."
 """What the log says once an hour of a history that grew: workspace, sequence, hash."""
+HISTORY_DELETED = "deleted what was kept of %s: it removed the app"
+"""What the log says when a workspace is forgotten, its history too: workspace."""
 
 
 def canonical(fields: dict[str, object]) -> bytes:

@@ -14,6 +14,8 @@ from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreInU
 from bot.run.wiring import load_keyring, open_store
 from bot.settings import StoreSettings
 from storage import maintenance
+from storage.tinydb.directory import workspace_of
+from storage.tinydb.durable_files import REAL_DISK
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
 
@@ -60,14 +62,23 @@ def _rows_by_key(store: "PostgresStore") -> dict[str, list[str]]:
 def _files_by_key(directory: Path) -> dict[str, list[str]]:
     """The files that hold anything under each key, as they lie there."""
     found: dict[str, list[str]] = {}
-    files = (path for path in sorted(directory.rglob("*.db*")) if path.is_file())
+    files = (path for path in sorted(directory.rglob("*.db*")) if path.is_file() and not path.is_symlink())
     for path in files:
         # Of the store's own file only the header counts: it keeps a check value for each former key.
-        data = path.read_bytes()
+        data = _read(path)
         held = data.partition(b"\n")[0] if path.name.startswith("meta.db") else data
         for kid in {one or other for one, other in _SEALED_UNDER.findall(held)}:
             found.setdefault(kid.decode(), []).append(str(path.relative_to(directory)))
     return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return REAL_DISK.read(path)
+    except OSError as error:
+        raise StoreFailure(
+            f"{path} cannot be read: {error.strerror}.", "Look at who put it there, and remove it."
+        ) from error
 
 
 def forget_key(settings: StoreSettings, kid: str) -> str:
@@ -98,15 +109,19 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
         StoreDamaged: After the last line, when one is not.
     """
     with stopped_store(settings) as store:
-        found = maintenance.verify(store, load_keyring(settings), maintenance.ends_in_log(logs))
+        gone = tuple(key for key in store.gone if key not in {one.key for one in store.workspaces()})
+        ends = maintenance.ends_in_log(logs)
+        found = maintenance.verify(store, load_keyring(settings), ends, gone)
         faults = dict(store.faults)
         forged = [(one.key, place) for one in store.workspaces() for place in store.unbelieved(one)]
-        marks = [(workspace.key, mark) for workspace in store.workspaces() for mark in store.marks(workspace)]
+        marked = [*store.workspaces(), *map(workspace_of, gone)]
+        marks = [(workspace.key, mark) for workspace in marked for mark in store.marks(workspace)]
     known = {one.workspace_key for one in found}
     for one in found:
         fault = one.fault or faults.get(one.workspace_key, "")
         yield f"{one.workspace_key}: entries verified: {one.entries}. {fault}".rstrip()
     yield from (f"{key}: {fault}" for key, fault in faults.items() if key not in known)
+    yield from (f"{key}: it was forgotten or given up." for key in gone if key in ends)
     yield from (f"{key}: marked: {mark}" for key, mark in marks)
     yield from (f"{key}: no key of this Quaymaster wrote it: {place}" for key, place in forged)
     if forged or faults or any(one.fault for one in found):

@@ -21,6 +21,7 @@ from slack_sdk.errors import SlackApiError, SlackTokenRotationError
 from slack_sdk.oauth.installation_store import Bot
 from slack_sdk.oauth.token_rotation import TokenRotator
 
+from bot.core.audit import HISTORY_DELETED
 from bot.core.errors import Busy, NotInstalled, QuaymasterError
 from bot.core.installations import ACCESS, REFRESH, REFRESHED_BEFORE, Installation, tokens_context
 from bot.core.model import Setting, Workspace
@@ -189,7 +190,7 @@ class InstalledWorkspaces:
             for workspace in list(self._store.workspaces()):
                 if row.value.serves(workspace) and not self.serves(workspace):
                     self._kept.forget_data(workspace)
-                    log.info("deleted what was kept of %s: it removed the app", workspace.key)
+                    log.info(HISTORY_DELETED, workspace.key)
             row.value = None
         self.forget(holder)
 

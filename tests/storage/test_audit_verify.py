@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.audit import HISTORY_ENDS, Action, Event
+from bot.core.audit import HISTORY_DELETED, HISTORY_ENDS, Action, Event
 from bot.core.model import Setting, Source
 from bot.core.queries import HistoryQuery
 from storage.maintenance import Verified, ends_in_log, verify
@@ -206,3 +206,29 @@ def test_forged_recent_entry_stops_the_start(long_history: Path) -> None:
     assert (long_history / "T1.db").read_bytes() != before
     with pytest.raises(Exception, match="not written with the key"):
         opened(long_history)
+
+
+def test_forgotten_workspace_is_not_missed(directory: Path) -> None:
+    """A workspace that was forgotten on purpose is not missing, whatever an old log knows of it."""
+    store = opened(directory)
+    record(store, 7)
+    store.installations.forget_data(T1)
+    known = ends_in_log([HISTORY_ENDS % ("T1", 7, "0" * 64)])
+    found = verify(store, KEYRING, known, store.gone)
+    store.close()
+
+    assert (found, store.gone) == ((), ("T1",))
+
+
+def test_log_that_says_what_was_deleted_misses_nothing_before_it() -> None:
+    """What a log knows of a workspace ends where it says that the workspace was forgotten."""
+    ends = [HISTORY_ENDS % (key, 7, "0" * 64) for key in ("T1", "T2")]
+    again = HISTORY_ENDS % ("T1", 2, "1" * 64)
+
+    assert ends_in_log([*ends, HISTORY_DELETED % "T1"]) == {"T2": {7: "0" * 64}}
+    assert ends_in_log([*ends, HISTORY_DELETED % "T1", again])["T1"] == {2: "1" * 64}
+
+
+def test_endless_number_in_a_log_is_passed_over() -> None:
+    """A number of thousands of digits is none that the server has written."""
+    assert ends_in_log([f"The history of T1 ends with entry {'9' * 5000}, abc."]) == {}
