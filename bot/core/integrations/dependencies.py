@@ -283,7 +283,7 @@ def _let_in(
         if is_kept_out:
             kept_from = tuple(one for one in token.kept_from if one != integration.id)
             change.put(replace(token, kept_from=kept_from))
-        if is_kept_out or integration.linked_only:
+        if is_kept_out or integration.linked_only or not token.approved_by:
             found.append(token)
     return tuple(found)
 
@@ -410,11 +410,12 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
         if bar is None:
             return False
         known = change.dependencies.get(integration_id, target)
-        back = ask_again(change, actor, integration, bar.removed) if bar.removed and not known else None
-        refuse_losses(change, actor, Candidate(integration, back or known), target)
+        # A default answers for targets that do not depend on it, too: no note stands for what it would take.
+        if integration.is_default:
+            refuse_losses(change, actor, Candidate(integration, known), target)
         change.remove(bar)
-        if back:
-            change.put(back)
+        if bar.removed and known is None:
+            change.put(ask_again(change, actor, integration, bar.removed))
             _keep_out_new(change, actor, integration, bar)
         change.record(event(actor, Action.RESTORE, integration, target=target))
     return True

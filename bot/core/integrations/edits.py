@@ -307,11 +307,8 @@ def _keep_edited(
 
 
 def _moved_along(reading: Reading, former: Integration, edited: Integration) -> tuple[Dependency, ...]:
-    """What depends on it, when that speaks of another server, or of an open integration, from now on."""
-    is_opened = former.linked_only and not edited.linked_only
-    if former.server == edited.server and not is_opened:
-        return ()
-    return _every_row(reading, former)
+    """What depends on it, when that speaks of another server from now on."""
+    return () if former.server == edited.server else _every_row(reading, former)
 
 
 def _every_row(reading: Reading, integration: Integration) -> tuple[Dependency, ...]:
