@@ -39,7 +39,6 @@ _NEEDS_A_LOGIN = (
 )
 _ALL_MISSING = "Every entry is missing."
 _PUT_BACK = "The log knows entry {}: everything was put back as it was before."
-_CAME_BACK = "Token {} was revoked, and its row says that it was not."
 _DELETED_LINE = re.compile(re.escape(HISTORY_DELETED).replace("%s", "([^ ]+)"))
 _ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]{1,18})"))
 
@@ -253,14 +252,16 @@ def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Ve
     last: AuditEntry | None = None
     others: list[int] = []
     revoked: set[str] = set()
+    deleted: set[str] = set()
     try:
         for entry in reading.history.oldest_first():
             if fault := _fault_in(key, last, entry, keyring):
                 return Verified(key, last.sequence if last else 0, fault)
             others = _not_as_logged(others, entry, ends)
             revoked |= _revoked_by(entry.event)
+            deleted |= _deleted_by(entry.event)
             last = entry
-        came_back = next((one for one in sorted(revoked) if _is_valid(reading.tokens.get(one))), None)
+        came_back = _came_back(reading, revoked, deleted)
     except StoreDamaged as error:
         return Verified(key, last.sequence if last else 0, error.message)
     except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
@@ -268,7 +269,7 @@ def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Ve
     if others:
         return Verified(key, others[0] - 1, f"Entry {others[0]} is not the one that the log names.")
     if came_back:
-        return Verified(key, last.sequence if last else 0, _CAME_BACK.format(came_back))
+        return Verified(key, last.sequence if last else 0, came_back)
     if last is None and _holds_anything(reading):
         return Verified(key, 0, _ALL_MISSING)
     sequence, logged = last.sequence if last else 0, max(ends, default=0)
@@ -278,8 +279,23 @@ def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Ve
 
 def _revoked_by(event: Event) -> set[str]:
     """The token that an event revoked."""
-    is_done = event.action == Action.REVOKE_TOKEN and event.result is Result.DONE
+    is_done = event.action in (Action.REVOKE_TOKEN, Action.REVOKE_ALL) and event.result is Result.DONE
     return {event.token_id} if is_done and event.token_id else set()
+
+
+def _deleted_by(event: Event) -> set[str]:
+    """The integration that an event deleted."""
+    is_done = event.action == Action.DELETE and event.result is Result.DONE
+    return {event.integration_id} if is_done and event.integration_id else set()
+
+
+def _came_back(reading: Reading, revoked: set[str], deleted: set[str]) -> str:
+    """Say what the history ended and the store has all the same; nothing = empty. An id is given once."""
+    for token_id in sorted(revoked):
+        if _is_valid(reading.tokens.get(token_id)):
+            return f"Token {token_id} was revoked, and its row says that it was not."
+    again = next((one.id for one in reading.integrations.all() if one.id in deleted), "") if deleted else ""
+    return f"Integration {again} was deleted, and is there again." if again else ""
 
 
 def _is_valid(token: WorkflowToken | None) -> bool:

@@ -97,7 +97,8 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
         store.seal_again(trusted=kid)
     again = f" Workspaces that must install the app again: {installs}." if installs else ""
     return (
-        f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain.{again}"
+        f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain.{again} "
+        "What else names that key was taken as it is: nobody can tell any more whether the key wrote it."
     )
 
 

@@ -9,7 +9,10 @@ from storage.postgres.connections import Row
 from storage.postgres.rows import Parameters, entry_row
 from storage.sealing import Keyring
 
-UNSEALED = "Its rows are from a version that did not seal them. Run `quaymaster store seal` once."
+UNSEALED = (
+    "Its rows are from a version that did not seal them. Run `quaymaster store seal` once; if you did so "
+    "before, an earlier state was put back: restore a backup instead."
+)
 """The fault of a workspace that no version with row seals has written to."""
 
 
@@ -24,6 +27,8 @@ class Head:
     seal: str | None = None
     last_change: str | None = None
     """A random id, by which a change is known again."""
+    is_missing: bool = False
+    """True when there are rows and nobody signed an end: every change signs one."""
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Head | None":
@@ -96,10 +101,10 @@ def fault_at(
         return f"The newest entry is not entry {head.sequence}, which was written last."
     if is_before_row_seals(ws, head, keyring):
         return UNSEALED
+    if head.kid is None and (head.sequence or head.is_missing):
+        return "The end of the history is not signed."
     if head.sequence == 0 or head.kid in lost_keys:
         return ""
-    if head.kid is None:
-        return "The end of the history is not signed."
     if head.kid not in keyring.kids:
         return f"The end of the history is signed with key {head.kid}, which is not loaded."
     is_signed = keyring.is_file(head.kid, end_of(ws, head.sequence, head.hash), head.seal or "")

@@ -179,8 +179,10 @@ class PostgresStore:
         candidates = tuple(
             Candidate(
                 _integration_asked(sealed, asked, row[4], row[5]),
-                noted.on(sealed.dependency_between(row[4], token.target, *row[6:8])) if row[6] else None,
-                sealed.bar_between(row[4], token.target, row[8]) if row[8] else None,
+                noted.on(sealed.dependency_between(row[4], token.target, *row[6:8]))
+                if row[6] is not None
+                else None,
+                sealed.bar_between(row[4], token.target, row[8]) if row[8] is not None else None,
             )
             for row in rows
             if row[4] is not None
@@ -282,9 +284,12 @@ class PostgresStore:
             seal_rows_again(self._ledger, self._reads, workspace.key)
 
     def seal_for_the_first_time(self) -> int:
-        """Seal the rows of a version that sealed none, as they are. Returns how many."""
-        found = (seal_for_the_first_time(self._ledger, self._reads, one.key) for one in self.workspaces())
-        return sum(found)
+        """Seal the rows of a version that sealed none, and return how many. Raises ``StoreDamaged``."""
+        with self._alone() as connection:
+            return sum(
+                seal_for_the_first_time(self._ledger, self._reads, one.key, connection)
+                for one in self.workspaces()
+            )
 
     def unbelieved(self, workspace: Workspace) -> Iterator[str]:
         """Name the rows of a workspace that no key of this Quaymaster wrote."""

@@ -28,10 +28,19 @@ select case when set_config('quaymaster.token', %(token)s, true) is not null
 select ws from workspaces where ws > %(after)s order by ws limit 1000
 
 -- name: head
-select revision, head_sequence, head_hash, head_kid, head_seal, last_change from workspaces where ws = %(ws)s
+-- The last column: nobody signed the end, and yet there are rows.
+select revision, head_sequence, head_hash, head_kid, head_seal, last_change,
+       head_kid is null and (exists (select from integrations where ws = %(ws)s) or
+                             exists (select from tokens where ws = %(ws)s) or
+                             exists (select from settings where ws = %(ws)s))
+from workspaces where ws = %(ws)s
 
 -- name: locked_head
-select revision, head_sequence, head_hash, head_kid, head_seal, last_change from workspaces where ws = %(ws)s for update
+select revision, head_sequence, head_hash, head_kid, head_seal, last_change,
+       head_kid is null and (exists (select from integrations where ws = %(ws)s) or
+                             exists (select from tokens where ws = %(ws)s) or
+                             exists (select from settings where ws = %(ws)s))
+from workspaces where ws = %(ws)s for update
 
 -- name: begin_workspace
 insert into workspaces (ws) values (%(ws)s) on conflict do nothing

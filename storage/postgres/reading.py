@@ -6,6 +6,7 @@ one: if their answers are the same, everything that was said is true of that sta
 """
 
 import json
+import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
@@ -15,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import AuditEntry, News
-from bot.core.errors import Busy
+from bot.core.errors import Busy, StoreDamaged
 from bot.core.model import (
     Bar,
     Dependency,
@@ -48,10 +49,13 @@ from storage.postgres.connections import Row, Step
 from storage.postgres.noted_uses import NotedUses
 from storage.postgres.rows import entry_of, kind_number, like_patterns, target_columns, target_from
 from storage.postgres.sealed_rows import SealedRows
+from storage.records import Fields
 
 _MOST_NEWS = 100
 _IN_BATCHES = "_after"
 """What the names of statements end with that are asked again and again until everything was read."""
+
+log = logging.getLogger(__name__)
 
 Rows = list[Row]
 T = TypeVar("T")
@@ -304,7 +308,15 @@ class PostgresReading:
     @property
     def news(self) -> tuple[News, ...]:
         """The news that was not sent yet, the oldest first, at most 100."""
-        return tuple(self._asked.rows.news(*row) for row in self._asked.ask("news", size=_MOST_NEWS))
+        return tuple(filter(None, (self._news_in(*row) for row in self._asked.ask("news", size=_MOST_NEWS))))
+
+    def _news_in(self, news_id: str, doc: Fields) -> News | None:
+        """A message, unless it is not ours: that one stays where it is, and stops no other."""
+        try:
+            return self._asked.rows.news(news_id, doc)
+        except StoreDamaged as error:
+            log.warning("a message is not sent: %s", error.message)
+            return None
 
 
 class OneState:

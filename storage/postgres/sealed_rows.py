@@ -153,7 +153,11 @@ class SealedRows:
         kid = kid_of_row(doc)
         if not kid or kid in self._lost_keys:
             return bool(kid)
-        return self.keyring.is_row(self._covered(table, key, without_seal(doc)), doc[SEAL])
+        try:
+            covered = self._covered(table, key, without_seal(doc))
+        except TypeError:  # nested too deep
+            return False
+        return self.keyring.is_row(covered, doc[SEAL])
 
     def _opened(self, table: str, key: Key, doc: Fields) -> Fields:
         self.require_believed(table, key, doc)
@@ -185,8 +189,8 @@ class SealedRows:
 
 
 def kid_of_row(doc: Fields) -> str:
-    """The id of the key that a document names for its seal; empty without a seal."""
-    seal = doc.get(SEAL)
+    """The id of the key that a document names for its seal; empty without a seal, or if it is no document."""
+    seal = doc.get(SEAL) if isinstance(doc, dict) else None
     return seal.partition(".")[0] if isinstance(seal, str) else ""
 
 
@@ -197,6 +201,8 @@ def without_seal(doc: Fields) -> dict[str, Any]:
 
 def _linked_in(doc: Fields) -> Key:
     """What a dependency or a bar says it is between, so far as it can be read."""
+    if not isinstance(doc, dict):
+        return ()
     target = doc.get("target")
     parts = target if isinstance(target, list) else []
     return (str(doc.get("integration_id")), *map(str, parts))

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from bot.core.audit import AuditEntry
 from bot.core.errors import StoreDamaged
 from bot.core.model import TargetKind
-from storage.postgres.connections import Pool, Row, Step
+from storage.postgres.connections import Pool, Row, Step, TimedConnection
 from storage.postgres.heads import Head, end_of, fault_at, is_before_row_seals
 from storage.postgres.ledger import Ledger
 from storage.postgres.reading import PostgresReading
-from storage.postgres.rows import kind_number, target_from
-from storage.postgres.sealed_rows import SEAL, Key, kid_of_row, without_seal
+from storage.postgres.rows import Parameters, kind_number, target_from
+from storage.postgres.sealed_rows import SEAL, Key, SealedRows, kid_of_row, without_seal
 from storage.records import Fields
 from storage.sealing import Keyring
 
@@ -53,47 +53,64 @@ def seal_again(ledger: Ledger, reads: Pool, ws: str, reading: PostgresReading, t
     _keep(ledger, ws, batch)
 
 
-def seal_rows_again(ledger: Ledger, reads: Pool, ws: str, *, trusts_unsealed: bool = False) -> int:
+def seal_rows_again(ledger: Ledger, reads: Pool, ws: str) -> None:
     """
     Seal the rows of a workspace that another key than the primary has sealed, while others change it.
-
-    Args:
-        ledger: Seals, and believes what its lost keys sealed.
-        reads: Reads.
-        ws: The workspace's key.
-        trusts_unsealed: True once, for rows of a version that sealed none.
-
-    Returns:
-        How many were sealed.
 
     Raises:
         StoreDamaged: No key of ours has sealed one; it and those after it were left as they are.
     """
-    count = 0
+    sealed = ledger.rows(ws)
     for table, batch in _batches_of_rows(ledger, reads, ws):
-        sealed = ledger.rows(ws)
         old = [row for row in batch if kid_of_row(row.doc) != ledger.keyring.primary]
         for row in old:
-            if not (trusts_unsealed and not kid_of_row(row.doc)):
-                sealed.require_believed(table.name, row.key, row.doc)
+            sealed.require_believed(table.name, row.key, row.doc)
         if old:
-            seals = [sealed.seal_of(table.name, row.key, without_seal(row.doc)) for row in old]
-            given = table.columns([row.key for row in old])
-            before = [row.doc.get(SEAL) for row in old]
-            # One that was changed in the meantime has another seal, and keeps it.
-            ledger.ask(ws, f"seal_{table.name}", before=before, seals=seals, **given)
-            count += len(old)
-    return count
+            name, given = _sealing(sealed, table, old)
+            ledger.ask(ws, name, **given)
 
 
-def seal_for_the_first_time(ledger: Ledger, reads: Pool, ws: str) -> int:
-    """Seal all rows of a workspace of a version that sealed none, then its end. Returns how many rows."""
+def seal_for_the_first_time(ledger: Ledger, reads: Pool, ws: str, connection: TimedConnection) -> int:
+    """
+    Seal all rows of a workspace of a version that sealed none, as they are, and its end: all or nothing.
+
+    Args:
+        ledger: Seals.
+        reads: Reads.
+        ws: The workspace's key.
+        connection: Writes; nobody else changes the workspace.
+
+    Returns:
+        How many rows.
+
+    Raises:
+        StoreDamaged: A row has a seal already: somebody put an earlier end of the history back.
+    """
     head = Head.of(ledger.ask(ws, "head"))
     if head is None or not is_before_row_seals(ws, head, ledger.keyring):
         return 0
-    count = seal_rows_again(ledger, reads, ws, trusts_unsealed=True)
-    _seal_end(ledger, ws, head)
+    sealed = ledger.rows(ws)
+    count = 0
+    connection.ask(("begin_change", None), ("set_workspace", {"ws": ws}))
+    for table, batch in _batches_of_rows(ledger, reads, ws):
+        for row in batch:
+            if kid_of_row(row.doc):
+                raise StoreDamaged(
+                    f"{sealed.place(table.name, row.key)} is sealed already: an earlier state was put back.",
+                    "Restore a backup.",
+                )
+        name, given = _sealing(sealed, table, batch)
+        connection.ask((name, {"ws": ws, **given}))
+        count += len(batch)
+    connection.ask(_end(ledger, ws, head), ("commit", None))
     return count
+
+
+def _sealing(sealed: SealedRows, table: "_SealedTable", rows: list["_SealedRow"]) -> tuple[str, Parameters]:
+    """The statement that gives rows their seals. One that was changed since they were read keeps its own."""
+    seals = [sealed.seal_of(table.name, row.key, without_seal(row.doc)) for row in rows]
+    given = {"before": [row.doc.get(SEAL) for row in rows], "seals": seals}
+    return f"seal_{table.name}", {**given, **table.columns([row.key for row in rows])}
 
 
 def unbelieved(ledger: Ledger, reads: Pool, ws: str) -> Iterator[str]:
@@ -199,10 +216,11 @@ def _sign_end(ledger: Ledger, reads: Pool, ws: str, trusted: str) -> None:
     fault = "" if head.kid == trusted else fault_at_end(reads, ws, ledger.keyring)
     if fault:
         raise StoreDamaged(f"{ws}: {fault}", "Run `quaymaster audit verify`.")
-    _seal_end(ledger, ws, head)
+    name, given = _end(ledger, ws, head)
+    ledger.ask(ws, name, **{key: value for key, value in (given or {}).items() if key != "ws"})
 
 
-def _seal_end(ledger: Ledger, ws: str, head: Head) -> None:
+def _end(ledger: Ledger, ws: str, head: Head) -> Step:
+    """Sign an end. Where somebody has moved it in the meantime, it is signed with the primary key already."""
     seal = ledger.keyring.sign_file(end_of(ws, head.sequence, head.hash))
-    # Where somebody has moved the end in the meantime, it is signed with the primary key already.
-    ledger.ask(ws, "seal_end", kid=ledger.keyring.primary, seal=seal, sequence=head.sequence)
+    return "seal_end", {"ws": ws, "kid": ledger.keyring.primary, "seal": seal, "sequence": head.sequence}

@@ -9,12 +9,14 @@ find_due -> ask_due (one integration at a time) -> keep_findings
    once a round, not once for each of them.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bot.core.access import require
 from bot.core.audit import CLOCK, Action, clock_actor, event
+from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.integrations.credentials import check_from, login_of, open_credential
 from bot.core.integrations.inventory import present
 from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
@@ -30,6 +32,9 @@ _SWITCH = "watch"
 
 _MUTED_FOR = timedelta(hours=24)
 _BEFORE_EVERYTHING = datetime.min.replace(tzinfo=UTC)
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +54,17 @@ class Finding:
 
 
 def find_due(ports: Ports, at: datetime) -> list[Due]:
-    """Return every integration whose check is due, the longest waiting first."""
-    due = [one for workspace in ports.store.workspaces() for one in _due_in(ports, workspace, at)]
+    """
+    Return every integration whose check is due, the longest waiting first.
+
+    A workspace with a row that cannot be believed or opened is passed over, and stops no other.
+    """
+    due: list[Due] = []
+    for workspace in ports.store.workspaces():
+        try:
+            due += _due_in(ports, workspace, at)
+        except (StoreDamaged, KeyringFailure) as error:
+            log.warning("workspace %s is not watched: %s", workspace.key, error.message)
     return sorted(due, key=lambda one: one.integration.watch.next_at or _BEFORE_EVERYTHING)
 
 

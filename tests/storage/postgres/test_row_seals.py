@@ -11,11 +11,14 @@ from psycopg.types.json import Jsonb
 
 from bot.core.audit import Action, News
 from bot.core.errors import KeyNotLoaded, KeyringFailure, StoreDamaged, StoreReadOnly
+from bot.core.integrations.watch import find_due
 from bot.core.model import Bar, Integration, Server, Setting, Target, TargetKind
+from bot.core.ports import Ports
 from storage.postgres.postgres_store import PostgresStore
-from storage.postgres.sealed_rows import without_seal
+from storage.postgres.sealed_rows import SealedRows, without_seal
 from storage.sealing import Keyring
 from tests.fakes.real_postgres import ADMIN, RealPostgres
+from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.storage.postgres.conftest import Opener
 from tests.storage.postgres.test_migrations import keys, run
 from tests.storage.samples import (
@@ -88,6 +91,40 @@ READ: dict[str, Callable[[PostgresStore, Integration], object]] = {
 """What decides by the one row of a table."""
 
 
+def is_believed(store: PostgresStore, full: Integration, table: str) -> bool:
+    """True when a row is read as if it were ours; a message that is not is passed over."""
+    try:
+        return bool(READ[table](store, full))
+    except (StoreDamaged, KeyNotLoaded):
+        return False
+
+
+MALFORMED = ["[]", '"text"', "5", "null", '{"n": 1e400}', f'{{"n": {"9" * 5000}}}', "[" * 300 + "]" * 300]
+
+
+@pytest.mark.parametrize("text", MALFORMED, ids=[text[:12] for text in MALFORMED])
+@pytest.mark.parametrize("table", READ)
+def test_what_is_no_document_is_not_believed(
+    store: PostgresStore,
+    full: Integration,
+    sql: Database,
+    postgres: RealPostgres,
+    database: str,
+    keys: dict[str, str],
+    table: str,
+    text: str,
+) -> None:
+    """Any JSON in the place of a document is a sentence, and hides no other row from ``audit verify``."""
+    sql.execute(SQL("update {} set doc = %s::jsonb").format(Identifier(table)), (text,))
+    sql.execute(b"update settings set value = 'U9'")
+    status, said = run({**keys, "DATABASE_URL": postgres.url(database)}, "audit", "verify")
+
+    assert not is_believed(store, full, table)
+    assert status == 1
+    assert f"table {table}" in said
+    assert "table settings, id admins" in said
+
+
 @pytest.mark.parametrize("table", READ)
 def test_no_field_that_was_changed_without_the_key_is_believed(
     store: PostgresStore, full: Integration, sql: Database, table: str
@@ -100,11 +137,8 @@ def test_no_field_that_was_changed_without_the_key_is_believed(
         without = {key: value for key, value in before.items() if key != name}
         for forged in ({**before, name: "forged"}, {**before, name: 7}, without):
             write(sql, table, forged)
-            try:
-                READ[table](store, full)
-            except (StoreDamaged, KeyNotLoaded):
-                continue
-            believed.append(name)
+            if is_believed(store, full, table):
+                believed.append(name)
     write(sql, table, before)
 
     assert len(before) >= 4
@@ -147,7 +181,8 @@ def test_seal_of_another_key_is_not_believed(store: PostgresStore, sql: Database
     """A whole row, made with a key that is not ours."""
     used_integration(store)
     doc = doc_in(sql, "tokens")
-    mac = Keyring([SECOND_ROOT]).seal_row(b"anything").partition(".")[2]
+    seal = SealedRows(Keyring([SECOND_ROOT]), T1.key).seal_of("tokens", (TOKEN_ID,), without_seal(doc))
+    mac = seal.partition(".")[2]
     write(sql, "tokens", {**doc, "seal": f"{KEYRING.primary}.{mac}"})
     with pytest.raises(StoreDamaged):
         store.token_holder(TOKEN_ID)
@@ -232,6 +267,75 @@ def test_revoked_token_that_was_put_back_is_named(
     assert f"Token {TOKEN_ID} was revoked, and its row says that it was not." in said
 
 
+def test_token_ended_after_a_leak_that_was_put_back_is_named(
+    store: PostgresStore, postgres: RealPostgres, database: str, keys: dict[str, str]
+) -> None:
+    """Whatever revoked it, a token does not come back unseen."""
+    used_integration(store)
+    with store.change(T1) as change:
+        change.record(replace(event(action=Action.REVOKE_ALL), token_id=TOKEN_ID))
+    said = run({**keys, "DATABASE_URL": postgres.url(database)}, "audit", "verify")[1]
+
+    assert f"Token {TOKEN_ID} was revoked, and its row says that it was not." in said
+
+
+def test_deleted_integration_that_was_put_back_is_named(
+    store: PostgresStore, postgres: RealPostgres, database: str, keys: dict[str, str]
+) -> None:
+    """The history says that it was deleted, and no id is given twice."""
+    one = used_integration(store)
+    with store.change(T1) as change:
+        change.record(event(one, Action.DELETE))
+    said = run({**keys, "DATABASE_URL": postgres.url(database)}, "audit", "verify")[1]
+
+    assert f"Integration {one.id} was deleted, and is there again." in said
+
+
+def test_whole_history_that_was_deleted_is_missed(
+    opener: Opener, store: PostgresStore, sql: Database
+) -> None:
+    """Each change signs an end: rows without one let nothing be written, by a process that runs either."""
+    used_integration(store)
+    sql.execute(b"delete from audit")
+    sql.execute(
+        b"update workspaces set head_sequence = 0, head_hash = %s, head_kid = null, head_seal = null",
+        ("0" * 64,),
+    )
+    for one in (opener(), store):
+        with pytest.raises(StoreReadOnly, match="end of the history is not signed"), one.change(T1) as change:
+            change.put(Setting("a", "b"))
+
+
+def test_removal_that_is_no_document_still_bars(store: PostgresStore, sql: Database) -> None:
+    """An empty document in the place of a removal lets nobody fetch."""
+    one = used_integration(store)
+    with store.change(T1) as change:
+        change.put(Bar(one.id, PROJECT, "U1", NOON))
+    write(sql, "bars", {})
+    with pytest.raises(StoreDamaged, match="table bars"):
+        store.token_holder(TOKEN_ID, "used")
+
+
+def test_forged_message_is_not_sent_and_stops_no_other(store: PostgresStore, sql: Database) -> None:
+    """What somebody writes among the messages that leave is passed over."""
+    with store.change(T1) as change:
+        change.put(News("n1", "U1", NOON, event()))
+        change.put(News("n2", "U1", NOON, event()))
+    sql.execute(b"""update news set doc = doc || '{"to": "U9"}' where id = 'n1'""")
+
+    assert [one.id for one in store.read(T1).news] == ["n2"]
+
+
+def test_forged_row_stops_no_other_workspace_from_being_watched(store: PostgresStore, sql: Database) -> None:
+    """A workspace whose rows cannot be believed is passed over."""
+    used_integration(store)
+    other = used_integration(store, T2)
+    sql.execute(b"""update integrations set doc = doc || '{"owner": "U9"}' where ws = 'T1'""")
+    ports = Ports(store, KEYRING, ScriptedRegistry(), lambda: NOON)
+
+    assert [due.integration.id for due in find_due(ports, NOON)] == [other.id]
+
+
 def unsealed(sql: Database) -> None:
     """Make of the database what a version without row seals would have left."""
     for table in READ:
@@ -265,6 +369,12 @@ def test_rows_of_an_earlier_version_are_sealed_once(
     sql.execute(b"update tokens set doc = doc - 'seal'")
     again = run(environ, "store", "seal")
 
+    unsealed(sql)
+    sql.execute(b"update settings set seal = 'rhu6glbj.00'")
+    put_back = run(environ, "store", "seal")
+
+    assert put_back[0] == 1
+    assert "is sealed already: an earlier state was put back" in put_back[1]
     assert sealed == (
         0,
         "Rows sealed: 6. From now on, a row is believed only if a key of this Quaymaster wrote it.",
