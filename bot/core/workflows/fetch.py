@@ -326,21 +326,28 @@ def _by_now(ports: Ports, caller: Caller, read: Integration) -> tuple[Caller, Ca
     Raises:
         NotFound, Busy, TokenRefused, NotPermitted: What else is not as it was.
     """
-    reading = ports.store.read(caller.workspace)
-    token = reading.tokens.get(caller.token.id)
-    if token is None or not token.is_valid(caller.at):
+    # All in one question: whoever rotates at this moment may change it again between two.
+    held = ports.store.token_holder(caller.token.id, read.name)
+    if held is None or not held.token.is_valid(caller.at):
         raise TokenRefused
-    if token.held_at:
-        raise TokenHeld(token.created_by)
-    now = reading.integrations.get(read.id)
-    if now is None:
-        raise_gone(reading, read)
-    candidate = candidate_of(reading, now, token.target)
-    if error := obstacle(candidate, token.target, token):
-        raise error
-    if (now.name, now.server) != (read.name, read.server):
+    if held.token.held_at:
+        raise TokenHeld(held.token.created_by)
+    candidate = next((one for one in held.candidates if one.integration.id == read.id), None)
+    if candidate is None:
+        _require_there(ports, caller, read)
         raise _changed(read)
-    return replace(caller, token=token), candidate
+    if error := obstacle(candidate, held.token.target, held.token):
+        raise error
+    if candidate.integration.server != read.server:
+        raise _changed(read)
+    return replace(caller, token=held.token), candidate
+
+
+def _require_there(ports: Ports, caller: Caller, read: Integration) -> None:
+    """Raise ``NotFound`` for an integration that was deleted."""
+    reading = ports.store.read(caller.workspace)
+    if reading.integrations.get(read.id) is None:
+        raise_gone(reading, read)
 
 
 def _changed(read: Integration) -> Busy:
