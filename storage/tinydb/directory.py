@@ -4,14 +4,14 @@ The lock is ``flock``: the system lets go of it however the process ends. Window
 file systems do not honour it.
 """
 
+import errno
 import fcntl
 import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from bot.core.errors import StoreFailure, StoreInUse
 from bot.core.model import Workspace
@@ -60,22 +60,36 @@ def prepare(directory: Path, disk: Disk) -> None:
             flush_names(disk, made.parent)
 
 
-def lock(directory: Path) -> BinaryIO:
+def lock(directory: Path) -> ExitStack:
     """
-    Hold the data directory until the file given back is closed.
+    Hold the data directory until what is given back is closed.
+
+    Its lock file can be removed while a process runs, so the directory itself is locked as well.
 
     Raises:
         StoreInUse: Another process holds it.
         StoreFailure: It cannot be locked.
     """
-    with said_plainly(directory):
-        file = os.fdopen(open_regular(directory / ".lock", os.O_RDWR | os.O_CREAT), "r+b")
+    with said_plainly(directory), ExitStack() as held:
+        file = open_regular(directory / ".lock", os.O_RDWR | os.O_CREAT)
+        held.callback(os.close, file)
+        itself = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held.callback(os.close, itself)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock_directory(itself)
         except BlockingIOError:
-            file.close()
             raise _in_use() from None
-        return file
+        return held.pop_all()
+
+
+def _lock_directory(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        # Some network file systems lock files alone.
+        if error.errno not in (errno.EBADF, errno.ENOLCK, errno.EOPNOTSUPP):
+            raise
 
 
 def _in_use() -> StoreInUse:

@@ -11,7 +11,7 @@ from types import FrameType
 
 import pytest
 
-from bot.core.errors import StoreDamaged, StoreFailure
+from bot.core.errors import StoreDamaged, StoreFailure, StoreInUse
 from storage.tinydb.archive import FULL_AT
 from tests.storage.samples import (
     NOON,
@@ -238,3 +238,13 @@ def test_place_that_cannot_be_written_is_told(closed: Path) -> None:
     assert told.startswith("How far the workspaces have come is not written down: ")
     assert "meta.db.tmp cannot be written" in told
     assert after is None
+
+
+def test_removed_lock_lets_no_second_process_in(closed: Path) -> None:
+    """Whoever removes the lock file while a process runs lets no other in beside it."""
+    store = opened(closed)
+    (closed / ".lock").unlink()
+    with pytest.raises(StoreInUse):
+        opened(closed)
+    store.close()
+    opened(closed).close()
