@@ -76,7 +76,7 @@ _WORDS_LIMIT = 200
 """Characters; what is looked for travels in each button."""
 _UNAPPROVED = (
     ":hourglass: Until an admin approves it, it fetches only integrations that you own and those whose "
-    "owners link this target to them from now on. The admins see the request on the Home tab and in "
+    "owners link this target to them. The admins see the request on the Home tab and in "
     "`/integrations token list`."
 )
 

@@ -181,12 +181,6 @@ class World:
             depends.unapproved = set() if token.is_approved else depends.unapproved | {token.creator}
         depends.used_at, depends.was_used = at, True
 
-    def approve(self, token):
-        """An admin approves a token: what is open keeps it out no more."""
-        if not token.is_approved:
-            token.kept_from -= {one.number for one in self.slots.values() if one and not one.is_closed}
-        token.is_approved = True
-
     def let_in(self, known, target):
         """Somebody with the right let the target fetch: its tokens are kept out no more."""
         known.removed.pop(target, None)
@@ -195,10 +189,9 @@ class World:
                 token.kept_from.discard(known.number)
 
     def keep_out(self, known, target, since=None):
-        """Others' tokens are not let in by somebody else's press: of what is open, those not approved."""
-        for token in self.tokens.values():
+        """What is closed lets no token in that others made, but an admin's, by somebody else's press."""
+        for token in self.tokens.values() if known.is_closed else ():
             is_late = since is None or token.made_at >= since
-            is_approved = token.is_approved and not known.is_closed
-            is_free = token.is_admins or is_approved or self.is_own(known, token)
+            is_free = token.is_admins or self.is_own(known, token)
             if token.target == target and is_late and not is_free:
                 token.kept_from.add(known.number)

@@ -271,13 +271,13 @@ class Life:
         assert (left is None) == is_free
 
     def make_token(self, _, target):
-        """Somebody makes a token: what others were granted before it is kept from."""
+        """Somebody makes a token: what others were granted before, and is closed, it is kept from."""
         who = self.random.choice(list(PEOPLE))
         is_admins = who == ADMIN.user_id
         kept_from = {
             one.number
             for one, depends in self.next.uses(target)
-            if depends.is_granted and not is_admins and one.owner != who
+            if depends.is_granted and one.is_closed and not is_admins and one.owner != who
         }
         token = Token(target, who, self.at, is_admins, is_admins, None, kept_from)
 
@@ -289,11 +289,11 @@ class Life:
         return do
 
     def approve(self, *_):
-        """An admin approves a token, and so lets it into what is open."""
+        """An admin approves a token."""
         if not self.next.tokens:
             return None
         token_id = self.random.choice(list(self.next.tokens))
-        self.next.approve(self.next.tokens[token_id])
+        self.next.tokens[token_id].is_approved = True
         return lambda: approve_token(self.ports, self.by(ADMIN.user_id), token_id)
 
     def hand_over(self, *_):

@@ -129,16 +129,10 @@ def who_lost(reading: Reading, target: Target, lost: Iterable[Loss]) -> tuple[st
 def kept_out_of(
     reading: Reading, integration: Integration, target: Target, at: datetime
 ) -> Iterator[WorkflowToken]:
-    """
-    A target's tokens that only who has the right lets in, and that are not kept out.
-
-    Of what is open, those that no admin approved.
-    """
-    for token in reading.tokens.of_target(target):
+    """A target's tokens that only who has the right lets into something closed, and that are not kept out."""
+    for token in reading.tokens.of_target(target) if integration.linked_only else ():
         # Only an admin approves, so this is one that an admin made; not one that an admin took over.
         is_admins = token.approved_by == token.created_by and token.is_own_of(token.created_by)
-        is_approved = token.approved_by is not None and not integration.linked_only
-        is_own = token.is_own_of(integration.owner)
-        is_free = is_admins or is_approved or is_own or integration.id in token.kept_from
+        is_free = is_admins or token.is_own_of(integration.owner) or integration.id in token.kept_from
         if token.is_valid(at) and not is_free:
             yield token

@@ -74,8 +74,8 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
     Make a token that speaks for a target.
 
     An admin's is approved; a member's asks the admins. Until one approves it, it reaches what its creator
-    owns and what owners link to its target from then on. What was linked before opens to it only when
-    somebody with the right says so; of what is closed, the owners are asked.
+    owns and what owners link to its target. What is closed and was linked to the target before opens to it
+    only when somebody with the right says so: the owners are asked.
 
     Returns:
         Its text, which is never kept and so can be shown only now, and what is kept of it.
@@ -99,8 +99,8 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
     try:
         with ports.store.change(actor.workspace) as change:
             # Inside: an owner who links at this moment is told of the token, or it is kept out.
-            granted = _granted_by_others(change, actor, target)
-            token = replace(token, kept_from=tuple(one.id for one in granted))
+            closed = _closed_to(change, actor, target)
+            token = replace(token, kept_from=tuple(one.id for one in closed))
             made = event(actor, Action.CREATE_TOKEN, token_id=token.id, target=target)
             change.remember(actor.request_id, token.id)
             change.put(token)
@@ -108,7 +108,7 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
             told = () if token.approved_by else (*actor.admins, channel_of(change))
             for recipient in filter(None, told):
                 change.put(News(new_id(), recipient, actor.at, made))
-            for one in (each for each in granted if each.linked_only):
+            for one in closed:
                 asked = event(actor, Action.CREATE_TOKEN, one, token_id=token.id, target=target)
                 change.put(News(new_id(), one.owner, actor.at, asked))
     except AlreadyDone as error:
@@ -119,11 +119,16 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
     return text, token
 
 
-def _granted_by_others(reading: Reading, actor: Actor, target: Target) -> tuple[Integration, ...]:
-    """What others let the target fetch: a token must not open it to the actor."""
+def _closed_to(reading: Reading, actor: Actor, target: Target) -> tuple[Integration, ...]:
+    """What others let the target fetch, and is closed to the actor: a token must not open it to them."""
     uses = reading.dependencies.of_target(target)
     granted = [use.integration for use in uses if use.dependency.granted_by]
-    return tuple(one for one in granted if not may(actor, Action.LINK, one.owner))
+    return tuple(one for one in granted if not _may_link(actor, one))
+
+
+def _may_link(actor: Actor, integration: Integration) -> bool:
+    """True for anybody who may add, of what is open to all; for its owner and admins, of what is closed."""
+    return not integration.linked_only or may(actor, Action.LINK, integration.owner)
 
 
 def find_kept_out(ports: Ports, actor: Actor, token: WorkflowToken) -> tuple[Integration, ...]:
@@ -131,8 +136,7 @@ def find_kept_out(ports: Ports, actor: Actor, token: WorkflowToken) -> tuple[Int
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
     uses = reading.dependencies.of_target(token.target)
-    kept_out = (one.integration for one in uses if one.integration.id in token.kept_from)
-    return tuple(one for one in kept_out if one.linked_only)
+    return tuple(one.integration for one in uses if one.integration.id in token.kept_from)
 
 
 def list_tokens(ports: Ports, actor: Actor, words: Iterable[str] = (), number: int = 0) -> TokenPage:
@@ -211,12 +215,7 @@ def _decide_on(ports: Ports, actor: Actor, token_id: str, action: Action) -> Wor
         by = actor.user_id
         is_approval = action is Action.APPROVE_TOKEN
         decided = replace(
-            token,
-            approved_by=by if is_approval else None,
-            declined_by=None if is_approval else by,
-            # Approved, it is let into what is open for good: closing that shows the token among those that
-            # remain.
-            kept_from=_still_closed(change, token) if is_approval else token.kept_from,
+            token, approved_by=by if is_approval else None, declined_by=None if is_approval else by
         )
         if bool(token.approved_by) != is_approval or not (token.approved_by or token.declined_by):
             done = event(actor, action, token_id=token.id, target=token.target, person=token.created_by)
@@ -226,11 +225,6 @@ def _decide_on(ports: Ports, actor: Actor, token_id: str, action: Action) -> Wor
                 change.put(News(new_id(), token.created_by, actor.at, done))
             token = decided
     return token
-
-
-def _still_closed(reading: Reading, token: WorkflowToken) -> tuple[str, ...]:
-    kept_from = [reading.integrations.get(one) for one in token.kept_from]
-    return tuple(one.id for one in kept_from if one and one.linked_only)
 
 
 def find_requests(ports: Ports, actor: Actor) -> tuple[WorkflowToken, ...]:

@@ -11,7 +11,6 @@ from bot.core.model import Actor, Dependency, Target, TargetKind
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Store
 from bot.core.secrets import public_id
-from bot.core.workflows.tokens import approve_token
 from bot.registry.kind_table import KINDS
 from tests.storage.contract.test_ill_will import ADMIN, MALLORY, OLGA, PROD, SERVER, Team
 from tests.storage.samples import NOON, T1, Clock
@@ -123,30 +122,6 @@ def test_gift_gives_the_new_owners_tokens_no_other_login(team: Team) -> None:
     assert give_integration(team.ports, ADMIN, "mine", olga)
 
 
-def test_member_token_opens_nothing_that_was_linked_to_its_target_before(team: Team) -> None:
-    """A link lets no later token of a member's in, open or not: an admin's approval does, for good."""
-    team.add(OLGA, "ci")
-    link_target(team.ports, OLGA, "ci", PROD)
-    text = team.token(MALLORY)
-    assert team.fetch(text) == "NotApproved"
-
-    approve_token(team.ports, ADMIN, public_id(text) or "")
-    assert team.fetch(text) == "ci"
-    edit(team, OLGA, "ci", Sharing(linked_only=True))
-    assert team.fetch(text) == "ci"
-
-
-def test_member_token_is_kept_out_when_what_was_open_is_closed(team: Team) -> None:
-    """Nobody keeps a way into what is open for the time when it is closed."""
-    team.add(OLGA, "ci")
-    link_target(team.ports, OLGA, "ci", PROD)
-    text = team.token(MALLORY)
-    edit(team, OLGA, "ci", Sharing(linked_only=True))
-    approve_token(team.ports, ADMIN, public_id(text) or "")
-
-    assert team.fetch(text) == "LinkedOnly"
-
-
 def test_owner_hears_which_unapproved_tokens_a_link_lets_in(team: Team) -> None:
     """A link of something open names the tokens that only it lets in."""
     team.add(OLGA, "ci")
@@ -154,14 +129,3 @@ def test_owner_hears_which_unapproved_tokens_a_link_lets_in(team: Team) -> None:
     linked = link_target(team.ports, OLGA, "ci", PROD)
 
     assert [one.id for one in linked.tokens] == [public_id(text)]
-
-
-def test_undo_lets_no_unapproved_token_in(team: Team) -> None:
-    """A token that a member made while a link was away is kept out of what comes back, open or not."""
-    ci = team.add(OLGA, "ci")
-    link_target(team.ports, OLGA, "ci", PROD)
-    unlink_target(team.ports, OLGA, ci.id, PROD)
-    text = team.token(MALLORY)
-    restore_target(team.ports, OLGA, ci.id, PROD)
-
-    assert team.fetch(text) == "NotApproved"
