@@ -63,11 +63,11 @@ def test_each_change_is_one_file_flushed_once(stocked, disk, change):
 
 @pytest.mark.parametrize("change", ENDING_A_RIGHT.values(), ids=list(ENDING_A_RIGHT))
 def test_change_that_ends_a_right_flushes_the_stores_own_file_too(stocked, disk, change):
-    """A change that takes a right away writes two files: the file of before is then known to be older."""
+    """A change that takes a right away flushes two files; its spare is without the right."""
     disk.calls.clear()
     change(stocked)
 
-    assert disk.calls.count("create") == 2
+    assert disk.calls.count("create") == 3
     assert disk.calls.count("sync file") == 2
     assert disk.calls.count("sync directory") == 2
 

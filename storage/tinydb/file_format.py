@@ -348,7 +348,7 @@ class QuaymasterFile(Storage):
 
         Args:
             makes_room: True for a deletion, which may use the reserve when the disk is full.
-            drops_secret: True when the version before contains a secret that must be gone.
+            drops_secret: True when the version before contains a secret, or a right, that must be gone.
         """
         self._pending = self.read() or {}
         self._makes_room, self._drops_secret = makes_room, drops_secret

@@ -260,7 +260,9 @@ class OpenWorkspace:
     def _write(self, batch: _Batch) -> None:
         is_first = self._database.file.sequence == 0
         file = self._database.file
-        with file.transaction(makes_room=batch.makes_room, drops_secret=batch.drops_secret):
+        # A right that was taken away must not come back with the version before, as a secret must not.
+        is_alone = batch.drops_secret or batch.ends_right
+        with file.transaction(makes_room=batch.makes_room, drops_secret=is_alone):
             for name, rows in batch.rows.items():
                 self._database.rows(name).put(rows)
         if batch.snapshot and (is_first or batch.ends_right):

@@ -88,11 +88,12 @@ def killed(store: TinyDBStore) -> None:
 def test_version_before_an_ended_right_is_not_believed(
     directory: Path, serving: TinyDBStore, ending: Callable[[Change], None]
 ) -> None:
-    """Killed right after a right was taken away, and ``.prev`` put in the file's place: a start names it."""
+    """Killed right after a right was taken away, and the file of before put back: a start names it."""
+    before = (directory / "T1.db").read_bytes()
     with serving.change(T1) as change:
         ending(change)
     killed(serving)
-    shutil.copy(directory / "T1.db.prev", directory / "T1.db")
+    (directory / "T1.db").write_bytes(before)
     again = opened(directory)
     faults, health = again.faults, again.health()
     again.close()
@@ -100,6 +101,21 @@ def test_version_before_an_ended_right_is_not_believed(
     assert faults["T1"].startswith(PUT_BACK)
     assert health is not None
     assert "the history of T1 does not hold" in health
+
+
+@pytest.mark.parametrize("ending", ENDINGS.values(), ids=list(ENDINGS))
+def test_repair_gives_no_ended_right_back(
+    directory: Path, serving: TinyDBStore, ending: Callable[[Change], None]
+) -> None:
+    """Whoever damages the file right after a right was taken away does not get it back by a repair."""
+    with serving.change(T1) as change:
+        ending(change)
+    killed(serving)
+    kept = (directory / "T1.db").read_bytes()
+    (directory / "T1.db").write_bytes(b"damaged")
+    repair(directory, "T1", NOON, KEYRING)
+
+    assert (directory / "T1.db").read_bytes() == kept
 
 
 @pytest.fixture
