@@ -106,9 +106,9 @@ class Codec(Generic[T]):
         self._kind = kind
         self._parts = [one for one in parts if one.name not in unwritten]
         self._readers = {one.name: one.form.read for one in parts}
-        # A field without a default has neither: both are MISSING. The class fills the others in by itself.
-        bare = {one.name for one in fields(kind) if one.default is one.default_factory}
-        self._absent = {one.name: None for one in parts if one.name in bare}
+        self._defaults = {one.name: one.default for one in parts}
+        self._setters = [(one.name, getattr(kind, one.name).__set__) for one in fields(kind) if one.init]
+        self._finish: Callable[[T], None] | None = getattr(kind, "__post_init__", None)
 
     def write(self, value: T) -> Fields:
         """The fields that differ from their defaults, as JSON values."""
@@ -122,7 +122,14 @@ class Codec(Generic[T]):
     def read(self, row: Fields, **key: Any) -> T:
         """Read what ``write`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
         readers = self._readers
-        return self._kind(**(self._absent | {name: readers[name](row[name]) for name in row} | key))
+        given = {**self._defaults, **{name: readers[name](value) for name, value in row.items()}, **key}
+        # What __init__ does, without its call of object.__setattr__ for each field of a frozen class.
+        made = object.__new__(self._kind)
+        for name, set_field in self._setters:
+            set_field(made, given[name])
+        if self._finish:
+            self._finish(made)
+        return made
 
 
 def _part(field: Field[Any], hint: Any) -> _FieldForm:
@@ -144,7 +151,7 @@ def _form(hint: Any) -> _Form:
     if plain:
         return plain
     if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return _Form(str, hint)
+        return _Form(str, {one.value: one for one in hint}.__getitem__)  # a look-up is faster than hint(text)
     if is_dataclass(hint):
         nested: Codec[Any] = Codec(cast(Any, hint))
         return _Form(nested.write, nested.read)
@@ -225,12 +232,12 @@ def _integration_from(integration_id: str, row: Fields, **opened: Any) -> Integr
     return found
 
 
-def dependency_from(row: Fields) -> Dependency:
-    """Read a dependency. Rows from before say that it was swept, and not when."""
+def dependency_from(row: Fields, **key: Any) -> Dependency:
+    """Read a dependency; ``key`` are fields kept elsewhere. Rows from before do not say when it was swept."""
     if "is_swept" in row:
         swept_at = row.get("last_used_at", row["added_at"])
         row = {name: row[name] for name in row if name != "is_swept"} | {"swept_at": swept_at}
-    found: Dependency = _BY_NAME[DEPENDENCIES].codec.read(row)
+    found: Dependency = _BY_NAME[DEPENDENCIES].codec.read(row, **key)
     return found
 
 
@@ -240,9 +247,9 @@ def bar_from(row: Fields) -> Bar:
     return found
 
 
-def token_from(token_id: str, row: Fields) -> WorkflowToken:
-    """Read a workflow token."""
-    found: WorkflowToken = _BY_NAME[TOKENS].codec.read(row, id=token_id)
+def token_from(token_id: str, row: Fields, **key: Any) -> WorkflowToken:
+    """Read a workflow token; ``key`` are fields kept elsewhere."""
+    found: WorkflowToken = _BY_NAME[TOKENS].codec.read(row, id=token_id, **key)
     return found
 
 

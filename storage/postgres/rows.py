@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +77,7 @@ def dependency_row(one: Dependency) -> Parameters:
 
 def dependency_of(doc: Fields, last_used_at: datetime | None) -> Dependency:
     """Read a dependency."""
-    return replace(dependency_from(doc), last_used_at=last_used_at)
+    return dependency_from(doc, last_used_at=last_used_at)
 
 
 def bar_row(one: Bar) -> Parameters:
@@ -103,7 +102,7 @@ def token_row(one: WorkflowToken) -> Parameters:
 
 def token_of(token_id: str, doc: Fields, last_used_at: datetime | None) -> WorkflowToken:
     """Read a workflow token."""
-    return replace(token_from(token_id, doc), last_used_at=last_used_at)
+    return token_from(token_id, doc, last_used_at=last_used_at)
 
 
 def news_row(one: News) -> Parameters:

@@ -196,7 +196,9 @@ def kid_of_row(doc: Fields) -> str:
 
 def without_seal(doc: Fields) -> dict[str, Any]:
     """What a seal covers of a document."""
-    return {name: value for name, value in doc.items() if name != SEAL}
+    bare = dict(doc)
+    bare.pop(SEAL, None)
+    return bare
 
 
 def _linked_in(doc: Fields) -> Key:
