@@ -159,7 +159,9 @@ def register(routes: Routes) -> None:
 
 def show_list(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """List what the typed words let through."""
-    ack(**listing(services, actor, _typed_state(services, words.rest)))
+    shown = listing(services, actor, _typed_state(services, words.rest))
+    shown["blocks"][1:1] = _first_owner_only(words.rest)
+    ack(**shown)
 
 
 def turn(press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome) -> None:
@@ -241,6 +243,13 @@ def _owner_of(word: str) -> str:
     """The id in a mention; empty for any other word, and for one that fits into no state."""
     found = PERSON.fullmatch(word)
     return found[1] if found and len(found[1]) <= _LONGEST_ID else ""
+
+
+def _first_owner_only(words: tuple[str, ...]) -> list[Block]:
+    """Say whose integrations are listed, when several people were typed."""
+    owners = list(dict.fromkeys(filter(None, map(_owner_of, words))))
+    text = "A list is of one owner: this one is of {}. List the others one at a time."
+    return [context(text.format(mention(owners[0])))] if len(owners) > 1 else []
 
 
 def _group_words(services: Services) -> dict[str, str]:

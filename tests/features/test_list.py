@@ -362,6 +362,16 @@ def test_typed_owner_is_chosen_in_the_menu(mixed):
     assert shown.value("Integration Name") == "private"
 
 
+def test_several_typed_owners_are_told_that_the_first_counts(mixed):
+    """Of two people only the first one's integrations are listed, and the list says so."""
+    two = mixed.command(f"list <@{COLLEAGUE}|colleague> <@{ADMIN}|admin>")
+    twice = mixed.command(f"list <@{COLLEAGUE}|colleague> <@{COLLEAGUE}|colleague>")
+
+    assert names(two) == names(twice) == ["other_private"]
+    assert "List the others one at a time." in two.text
+    assert "one at a time" not in twice.text
+
+
 @pytest.mark.parametrize(("entry", "word"), [(label, word) for word, label in handlers.list._ONLY.items()])
 def test_each_entry_under_only_means_its_word(mixed, entry, word):
     """What the Filters menu offers beside types shows what the word shows, with the box."""
