@@ -161,6 +161,9 @@ def _consequence(count: int) -> str:
 
 def _edited(plan: EditPlan, done: Saved, actor: Actor) -> View:
     """What the form becomes."""
+    if done.integration.version == plan.integration.version:
+        unchanged = f"Nothing was changed in the form, so {bold(done.integration.name)} stays as it is."
+        return as_modal(notice(unchanged))
     check = done.integration.check
     found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
     is_closing = done.integration.linked_only and not plan.integration.linked_only

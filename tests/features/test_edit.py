@@ -97,6 +97,19 @@ def test_empty_secret_keeps_the_stored_one(free, registry):
 
 
 @pytest.mark.usefixtures("form")
+def test_unchanged_form_changes_nothing(free, registry):
+    """Save without a change says so, writes no history entry and asks no registry."""
+    before = free.find("my_registry")
+    shown = free.submit({})
+    free.close()
+
+    assert "Nothing was changed" in shown.text
+    assert free.find("my_registry") == before
+    assert registry.checked == []
+    assert "edited" not in free.command("history my_registry").text
+
+
+@pytest.mark.usefixtures("form")
 def test_rename_keeps_dependencies_and_history(free):
     """What depends on it and what happened to it belong to the integration, not to its name."""
     free.link("my_registry", "project", "web-shop")

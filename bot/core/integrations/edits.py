@@ -170,6 +170,8 @@ def edit_integration(
     """
     Change an integration; what an empty secret field means is "keep it".
 
+    When nothing differs, nothing is written and no registry is asked.
+
     Args:
         ports: The ports.
         actor: The owner or an admin.
@@ -194,6 +196,8 @@ def edit_integration(
         edited = seal_credential(ports.keyring, actor.workspace, edited, credential)
     _refuse_foreign_default(plan.reading, actor, integration, edited)
     _refuse_running_rotation(integration, edited, draft)
+    if not also and not _changed_parts(integration, edited):
+        return as_saved(plan.reading, integration)
     if _is_new_login(integration, edited, draft):
         check = check_login(ports, actor, draft, edited, credential) if is_checked else None
         edited = replace(edited, check=check)
@@ -364,6 +368,11 @@ def _give_up_default(change: Change, actor: Actor, former: Integration, edited: 
 
 def _what_changed(actor: Actor, old: Integration, new: Integration) -> Event:
     """Name the parts that an edit changed, without their content where that could be sensitive."""
+    former_name = old.name if old.name != new.name else ""
+    return event(actor, Action.EDIT, new, changed=_changed_parts(old, new), former_name=former_name)
+
+
+def _changed_parts(old: Integration, new: Integration) -> tuple[str, ...]:
     parts = {
         "name": old.name != new.name,
         "server": old.server != new.server,
@@ -375,6 +384,4 @@ def _what_changed(actor: Actor, old: Integration, new: Integration) -> Event:
         "note": old.note != new.note,
         "end": old.ends_on != new.ends_on,
     }
-    changed = tuple(part for part, is_changed in parts.items() if is_changed)
-    former_name = old.name if old.name != new.name else ""
-    return event(actor, Action.EDIT, new, changed=changed, former_name=former_name)
+    return tuple(part for part, is_changed in parts.items() if is_changed)
