@@ -10,6 +10,7 @@ from typing import Any
 from bot.core.errors import Busy, StoreReadOnly
 from storage.postgres.connections import Pool, Row, Step, TimedConnection
 from storage.postgres.heads import UNSEALED, Head, fault_at
+from storage.postgres.read_before import ReadBefore
 from storage.postgres.sealed_rows import SealedRows
 from storage.sealing import Keyring
 
@@ -27,11 +28,12 @@ class Ledger:
         """Ids of keys that are gone for good: an end that one of them has signed is taken as it is."""
         self.faults: dict[str, str] = {}
         """What is wrong with the end of a history, by workspace key: nothing is written beside one."""
+        self._read_before = ReadBefore()
         self._turns: dict[str, threading.Lock] = {}
 
     def rows(self, ws: str) -> SealedRows:
         """Writes and reads the rows of a workspace."""
-        return SealedRows(self.keyring, ws, self.lost_keys)
+        return SealedRows(self.keyring, ws, self.lost_keys, self._read_before)
 
     @contextmanager
     def turn(self, ws: str, deadline: float) -> Iterator[None]:

@@ -16,6 +16,7 @@ from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import Event, News
 from bot.core.errors import KeyNotLoaded, StoreDamaged
 from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, WorkflowToken, name_key
+from storage.postgres.read_before import ReadBefore
 from storage.postgres.rows import (
     Parameters,
     bar_row,
@@ -37,17 +38,25 @@ Key = tuple[str | int, ...]
 class SealedRows:
     """Seals and believes. Safe to share between threads."""
 
-    def __init__(self, keyring: Keyring, ws: str, lost_keys: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        ws: str,
+        lost_keys: Collection[str] = (),
+        read_before: ReadBefore | None = None,
+    ) -> None:
         """
         Args:
             keyring: Seals with its first key.
             ws: The workspace's key.
             lost_keys: Ids of keys that are gone for good: what they sealed is believed as it is.
+            read_before: What was read and believed with the same keys.
         """
         self.ws = ws
         self.keyring = keyring
         self.identities = Identities(keyring, ws)
         self._lost_keys = lost_keys
+        self._read_before = ReadBefore() if read_before is None else read_before
 
     def written(self, value: Integration | Dependency | Bar | WorkflowToken | Setting | News) -> Parameters:
         """The parameters of the statement that keeps a value; an integration's identity is sealed already."""
@@ -75,7 +84,12 @@ class SealedRows:
 
     def integration(self, integration_id: str, doc: Fields) -> Integration:
         """Read an integration. Raises ``StoreDamaged``, as every reader here does."""
-        return self.identities.read(integration_id, self._opened("integrations", (integration_id,), doc))
+        found = self._read_before.get(self.ws, integration_id, doc)
+        if found is None:
+            bare = self._opened("integrations", (integration_id,), doc)
+            found = self.identities.read(integration_id, bare)
+            self._read_before.keep(self.ws, doc, found)
+        return found
 
     def integration_named(self, key: str, integration_id: str, doc: Fields) -> Integration:
         """Read what was found by the key of its name."""
