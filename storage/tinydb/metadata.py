@@ -8,8 +8,8 @@
     marks        what was wrong with a workspace's history, for good
     installations  where the app is installed, with the sealed tokens
 
-It is written when a workspace is new, with each change that takes a right away, every minute in which
-something changed, and at the end: after a crash it may be behind a file, never ahead of one.
+It is written when a workspace is new, with each change that takes a right or a credential away, every
+minute in which something changed, and at the end: after a crash it may be behind a file, never ahead of one.
 """
 
 import threading

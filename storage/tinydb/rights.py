@@ -1,6 +1,7 @@
-"""Which changes take a right away: the place of their workspace is written at once, not within a minute.
+"""Which changes take a right or a credential away: the place of their workspace is written at once.
 
-Until it is written, the file as it was before such a change could be put back unnoticed.
+That of other changes is written within a minute. Until it is, the file as it was before could be put back
+unnoticed.
 """
 
 from bot.core.audit import News
@@ -13,7 +14,7 @@ _RULES = "rules."
 
 
 def ends_by_putting(before: Snapshot, value: Stored) -> bool:
-    """True when somebody may lose a right once a value is kept in the place of the one of its key."""
+    """True when keeping a value in the place of the one of its key may take a right or a credential away."""
     if isinstance(value, WorkflowToken):
         token = before.tokens.get(value.id)
         return token is not None and _of_token(token) != _of_token(value)
@@ -27,7 +28,7 @@ def ends_by_putting(before: Snapshot, value: Stored) -> bool:
 
 
 def ends_by_removing(value: Stored) -> bool:
-    """True when somebody may lose a right once a value is taken away."""
+    """True when removing a value may take a right or a credential away."""
     return not isinstance(value, Bar | News | Setting) or _is_rule(value)
 
 
@@ -42,4 +43,6 @@ def _of_token(one: WorkflowToken) -> tuple[object, ...]:
 
 
 def _of_integration(one: Integration) -> tuple[object, ...]:
-    return (one.owner, one.linked_only, one.server, one.trusted_realms)
+    """Who may fetch it, where its credential is sent, and what opens: what was replaced may have leaked."""
+    credentials = (one.secret, one.former, one.management)
+    return (one.owner, one.linked_only, one.server, one.trusted_realms, one.ca, *credentials)

@@ -324,7 +324,7 @@ class SnapshotChange(SnapshotReading):
         self.drops_secret = False
         """True when a sealed secret is replaced or taken away."""
         self.ends_right = False
-        """True when somebody may lose a right by it."""
+        """True when it may take a right or a credential away."""
         self.gone: list[tuple[str, Target]] = []
         """The dependencies that were taken away, by integration id and target."""
 

@@ -44,7 +44,7 @@ class Shared(NamedTuple):
     clock: Clock
     holders: Holders
     keep_place: Callable[[Place], None]
-    """Is told at once of a workspace's first write, and of each that takes a right away."""
+    """Is told at once of a workspace's first write, and of each that takes a right or a credential away."""
 
 
 @dataclass(eq=False, slots=True)

@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.model import Bar, Setting
 from bot.core.ports.store import Change
+from bot.core.secrets import Sealed
 from storage.maintenance import verify
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -23,11 +24,13 @@ from tests.storage.samples import (
     QuickDisk,
     add,
     dependency,
+    full_integration,
     integration,
     link,
     names,
     opened,
     record,
+    sealed,
 )
 from tests.storage.tokens import DAY, keep, token
 
@@ -53,6 +56,21 @@ ENDINGS: dict[str, Callable[[Change], None]] = {
     "take the grant": lambda change: change.put(replace(granted(change), granted_by=None)),
     "bar": lambda change: change.put(Bar(only(change).id, IMAGE, "U1", NOON)),
     "admins": lambda change: change.put(Setting("rules.admins", "U9")),
+}
+
+
+def _sealed_anew(change: Change) -> Sealed:
+    """The credential of the one integration, sealed once more."""
+    secret = sealed(only(change)).secret
+    assert secret
+    return secret
+
+
+REPLACEMENTS: dict[str, Callable[[Change], None]] = {
+    "secret": lambda change: change.put(replace(only(change), secret=_sealed_anew(change), version=2)),
+    "certificate authority": lambda change: change.put(replace(only(change), ca=None, version=2)),
+    "former credential": lambda change: change.put(replace(only(change), former=None, version=2)),
+    "management login": lambda change: change.put(replace(only(change), management=None, version=2)),
 }
 
 
@@ -116,6 +134,26 @@ def test_repair_gives_no_ended_right_back(
     repair(directory, "T1", NOON, KEYRING)
 
     assert (directory / "T1.db").read_bytes() == kept
+
+
+@pytest.mark.parametrize("replacement", REPLACEMENTS.values(), ids=list(REPLACEMENTS))
+def test_version_before_a_replaced_credential_is_not_believed(
+    directory: Path, tmp_path: Path, replacement: Callable[[Change], None]
+) -> None:
+    """An older copy, with a credential or a CA that was replaced, is named even after a kill."""
+    store = opened(directory)
+    add(store, full_integration())
+    store.flush()
+    shutil.copy(directory / "T1.db", tmp_path / "T1.db")
+    with store.change(T1) as change:
+        replacement(change)
+    killed(store)
+    shutil.copy(tmp_path / "T1.db", directory / "T1.db")
+    again = opened(directory)
+    faults = again.faults
+    again.close()
+
+    assert faults["T1"].startswith(PUT_BACK)
 
 
 @pytest.fixture
