@@ -331,8 +331,8 @@ class PostgresStore:
         known: dict[str, str] = dict(self._ledger.pool.ask(("key_checks", None))[0])
         if strange := sorted({*lost_keys} - known.keys()):
             raise KeyringFailure(
-                f"This store was never used with key {', '.join(strange)}. Nothing was changed.",
-                "If a row names that key, somebody else wrote the row: restore it from a backup.",
+                f"This store does not use key {', '.join(strange)}. Nothing was changed.",
+                "If a row names that key, it is an older one or somebody else's: restore a backup.",
             )
         for kid in keyring.kids:
             if kid in known and not _is_check_value(keyring, known[kid]):

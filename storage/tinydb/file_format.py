@@ -57,7 +57,7 @@ class Sealer:
         self.keyring = keyring
         self.lost_keys = frozenset(lost_keys)
         self.known_keys: frozenset[str] | None = None
-        """Ids of every key that the store was used with; ``None`` until its own file is read."""
+        """Ids of every key that the store uses; ``None`` until its own file is read."""
 
     def is_primary(self, data: bytes) -> bool:
         """True when a file is under the primary key."""
@@ -196,7 +196,7 @@ def _require_mac(sealer: Sealer, path: Path, workspace: str, signed: tuple[str, 
         if not sealer.keyring.is_file(kid, head, mac):
             raise damaged(path, workspace, "it was not written with the key it names")
     elif sealer.known_keys is not None and kid not in sealer.known_keys:
-        raise damaged(path, workspace, "it names a key that this store was never used with")
+        raise damaged(path, workspace, "it names a key that this store does not use")
     elif kid not in sealer.lost_keys:
         raise KeyringFailure(
             f"This store is sealed with key {kid}; {loaded_keys(sealer.keyring)}. Nothing was changed.",

@@ -335,8 +335,8 @@ class TinyDBStore:
         strange = sorted({*lost_keys} - self._metadata.kids)
         if strange:
             raise KeyringFailure(
-                f"This store was never used with key {', '.join(strange)}. Nothing was changed.",
-                "If a file names that key, somebody else wrote the file: restore it from a backup.",
+                f"This store does not use key {', '.join(strange)}. Nothing was changed.",
+                "If a file names that key, it is an older one or somebody else's: restore a backup.",
             )
 
     def _refuse_unproven(self, lost_keys: Collection[str]) -> None:

@@ -107,7 +107,7 @@ def test_file_under_a_strangers_key_is_refused(copied: Path) -> None:
     sequence, tables = tables_of(copied / "T1.db")
     write_as(STRANGER, copied / "T1.db", sequence + 1, tables)
 
-    with pytest.raises(StoreDamaged, match="a key that this store was never used with"):
+    with pytest.raises(StoreDamaged, match="a key that this store does not use"):
         opened(copied)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.core.errors import KeyringFailure
+from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.secrets import Sealed
 from storage.maintenance import Verified, count_by_key, reseal, verify
 from storage.sealing import Keyring
@@ -151,6 +151,24 @@ def test_secret_that_is_not_sealed_is_refused(directory: Path) -> None:
 
     assert PASSWORD not in repr((caught.value, caught.value.args))
     assert names(store) == []
+
+
+def test_older_file_of_a_replaced_key_is_named_truly(directory: Path) -> None:
+    """After re-sealing, a file of before is not said to be under a key that was never there."""
+    store = start(directory, KEYRING)
+    add(store, integration("one"))
+    store.close()
+    former = (directory / "T1.db").read_bytes()
+    store = start(directory, BOTH)
+    reseal(store, BOTH)
+    store.seal_again()
+    store.close()
+    (directory / "T1.db").write_bytes(former)
+
+    with pytest.raises(StoreDamaged, match="it names a key that this store does not use"):
+        start(directory, SECOND)
+    with pytest.raises(KeyringFailure, match="This store does not use key rhu6glbj"):
+        start(directory, SECOND, lost=("rhu6glbj",))
 
 
 def spellings(text: str) -> list[bytes]:

@@ -420,5 +420,5 @@ def test_key_that_was_never_there_is_not_given_up(
     used_integration(store)
     doc = doc_in(sql, "tokens")
     write(sql, "tokens", {**doc, "approved_by": "U1", "seal": "abcdefgh.00"})
-    with pytest.raises(KeyringFailure, match="never used with key abcdefgh"):
+    with pytest.raises(KeyringFailure, match="does not use key abcdefgh"):
         PostgresStore(postgres.url(database), KEYRING, lost_keys=("abcdefgh",))
