@@ -21,7 +21,8 @@ from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret, new_token
 from storage.postgres.heads import end_of
 from storage.postgres.migrations import migrate
-from storage.postgres.rows import Parameters, dependency_row, entry_row, integration_row, token_row
+from storage.postgres.rows import Parameters, entry_row
+from storage.postgres.sealed_rows import SealedRows
 from storage.records import Identities
 from storage.sealing import Keyring, new_key, parse_keys
 from tests.bench.dataset import OWNER as OF_BENCH
@@ -117,7 +118,7 @@ def _load(connection: psycopg.Connection, keyring: Keyring, asked: frozenset[str
         ws: [_kept(ws, number, keyring) for number in range(count)] for ws, count in sizes() if ws in asked
     }
     for table, columns in _COLUMNS.items():
-        alike = "".join(_lines(table, _rows(table, one, Workspace(_WS))))
+        alike = "".join(_lines(table, _rows(table, one, SealedRows(keyring, _WS))))
         names = (one.partition("=")[0] for one in columns.split())
         statement = f"copy {table} ({', '.join(names)}) from stdin"
         lines = (
@@ -126,7 +127,7 @@ def _load(connection: psycopg.Connection, keyring: Keyring, asked: frozenset[str
             for line in (
                 [_end_of(ws, count, keyring)]
                 if table == "workspaces"
-                else _lines_of(table, ws, count, real.get(ws), alike)
+                else _lines_of(table, SealedRows(keyring, ws), count, real.get(ws), alike)
             )
         )
         with connection.cursor() as cursor, cursor.copy(statement.encode()) as copying:
@@ -136,13 +137,15 @@ def _load(connection: psycopg.Connection, keyring: Keyring, asked: frozenset[str
         yield from alike_numbered
 
 
-def _lines_of(table: str, ws: str, count: int, real: list[Kept] | None, alike: str) -> Iterator[str]:
+def _lines_of(
+    table: str, sealed: SealedRows, count: int, real: list[Kept] | None, alike: str
+) -> Iterator[str]:
     """What ``COPY`` reads of one workspace: its own rows, or those that are alike under its numbers."""
     if real:
         for number, kept in enumerate(real):
-            yield from _lines(table, _rows(table, kept.integration, kept.workspace, number, kept.token))
+            yield from _lines(table, _rows(table, kept.integration, sealed, number, kept.token))
     else:
-        text = alike.replace(_WS, ws)
+        text = alike.replace(_WS, sealed.ws)
         for number in range(0, count, 3 if table in ("dependencies", "tokens") else 1):
             yield text.replace(_NUMBER, f"{number:08d}").replace("\tSEQUENCE\t", f"\t{number + 1}\t")
 
@@ -172,20 +175,20 @@ def _integration(number: str, workspace: Workspace, keyring: Keyring) -> Integra
 
 
 def _rows(
-    table: str, one: Integration, workspace: Workspace, number: int | None = None, text: Secret | None = None
+    table: str, one: Integration, sealed: SealedRows, number: int | None = None, text: Secret | None = None
 ) -> list[Parameters]:
     """The rows that an integration has in a table; without a number they are those of any."""
     is_used = number is None or number % 3 == 0
-    given = {"ws": workspace.key}
+    given = {"ws": sealed.ws}
     if table == "integrations":
-        return [{**given, **integration_row(one)}]
+        return [{**given, **sealed.written(one)}]
     if table == "dependencies" and is_used:
-        return [{**given, **dependency_row(_dependency(one, kind))} for kind in list(TargetKind)[:2]]
+        return [{**given, **sealed.written(_dependency(one, kind))} for kind in list(TargetKind)[:2]]
     if table == "tokens" and is_used:
-        row = token_row(token(text or new_token(), one))
-        return [{**given, **row, "id": row["id"] if text else f"{workspace.key}{_NUMBER}"}]
+        row = sealed.written(token(text or new_token(), one))
+        return [{**given, **row, "id": row["id"] if text else f"{sealed.ws}{_NUMBER}"}]
     if table == "audit":
-        actor = Actor(workspace, OF_BENCH.user_id, Role.MEMBER, SINCE)
+        actor = Actor(Workspace(sealed.ws), OF_BENCH.user_id, Role.MEMBER, SINCE)
         entry = AuditEntry(1, event(actor, Action.ADD, one), _HASH, f"key.{'0' * 64}")
         sequence = "SEQUENCE" if number is None else number + 1
         return [{**given, **entry_row(entry), "id": one.id, "sequence": sequence}]

@@ -21,8 +21,8 @@ from bot.core.ports.store import Fetch
 from bot.core.queries import Filter, Window
 from bot.core.secrets import public_id
 from storage.postgres.postgres_store import PostgresStore
-from storage.postgres.rows import entry_row, integration_row
-from storage.records import Identities
+from storage.postgres.rows import entry_row
+from storage.postgres.sealed_rows import SealedRows
 from tests.bench.bench import Bench
 from tests.bench.dataset import OWNER, SINCE
 from tests.bench.generator import ratio_of
@@ -169,7 +169,8 @@ def _adds(data: Scale, store: PostgresStore, raw: Any) -> tuple[Iterator[Act], I
     def added() -> Iterator[Act]:
         entries = _Entries(raw)
         for ws, one in zip(cycle(_RAW), _fresh(data), strict=False):
-            row = integration_row(Identities(data.keyring, ws).sealed(one))
+            sealed = SealedRows(data.keyring, ws)
+            row = sealed.written(sealed.identities.sealed(one))
             yield _raw(raw, "add", {**entries.next(ws, Action.ADD, one), **row, "kept": row["doc"]})
 
     def saved() -> Iterator[Act]:
