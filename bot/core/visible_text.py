@@ -16,6 +16,11 @@ Characters without a shape of their own: joiners, marks of direction, fillers, v
 Source: Unicode, ``DerivedCoreProperties.txt``, ``Default_Ignorable_Code_Point``; U+2800 is empty Braille.
 """
 
+_LETTERS = re.compile(r"[^\W\d_]+")
+_LIKE_LATIN = frozenset({"CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"})
+"""Alphabets with letters that look like Latin ones, as Unicode names them."""
+_FORMS_OF_LATIN = frozenset({"FULLWIDTH", "MATHEMATICAL"})
+
 
 def visible(text: str) -> str:
     """
@@ -28,3 +33,21 @@ def visible(text: str) -> str:
     if text.isascii():
         return text
     return unicodedata.normalize("NFC", _INVISIBLE.sub("", _BLANK.sub(" ", text)))
+
+
+def odd_letter(text: str) -> str:
+    """
+    Return the first letter by which a text can pass for another one, or nothing.
+
+    That is a letter of an alphabet like the Latin one in a word with Latin letters, or a Latin letter that is
+    written wide or as a mathematical sign. A word that is all Cyrillic is not odd.
+    """
+    if text.isascii():
+        return ""
+    for word in _LETTERS.findall(text):
+        alphabets = [unicodedata.name(letter, "").partition(" ")[0] for letter in word]
+        odd = _FORMS_OF_LATIN | (_LIKE_LATIN if "LATIN" in alphabets else frozenset())
+        pairs = zip(word, alphabets, strict=True)
+        if found := next((letter for letter, alphabet in pairs if alphabet in odd), ""):
+            return found
+    return ""

@@ -7,6 +7,7 @@ import pytest
 
 from bot.core.integrations.credentials import open_credential
 from tests.fakes.certificates import Authority
+from tests.fakes.people import COLLEAGUE
 
 FORM = {
     "Integration Name": "pasted",
@@ -155,3 +156,19 @@ def test_images_are_not_secrets(free, image):
 def test_what_is_assigned_stays_refused(free, text):
     """With a space or a long value it is a secret."""
     assert "looks as if it contains a secret" in free.command(f"link my_registry image {text}").text
+
+
+@pytest.mark.parametrize("typed", ["link my_registry project", "token create project"])
+@pytest.mark.parametrize("name", ["w\u0435b-sh\u043ep", "\uff57\uff45\uff42-shop", "web-sh\u03bfp"])
+def test_target_that_looks_like_another_is_refused(free, typed, name):
+    """A name with Cyrillic, Greek or wide letters that reads like another target is refused."""
+    shown = free.command(f"{typed} {name}", COLLEAGUE)
+
+    assert "which looks like another letter" in shown.text
+    assert free.command("targets").text.count("shop") == 0
+
+
+@pytest.mark.parametrize("name", ["\u0432\u0435\u0431-shop", "web\u30a2\u30d7\u30ea", "caf\u00e9", "\u00b5service"])
+def test_target_may_be_named_in_any_alphabet(free, name):
+    """A word in another alphabet, or with an accent, is a name like any other."""
+    assert f"`project {name}` now depends on" in free.command(f"link my_registry project {name}").text

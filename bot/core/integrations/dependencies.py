@@ -13,7 +13,7 @@ from bot.core.access import may, refuse, require
 from bot.core.audit import Action, Event, News, event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.inventory import present, present_named
-from bot.core.integrations.target_names import nearest_names
+from bot.core.integrations.target_names import nearest_names, refuse_look_alike
 from bot.core.link_and_use import with_link, without_link
 from bot.core.model import (
     Actor,
@@ -136,8 +136,10 @@ def link_target(
 
     Raises:
         NotPermitted, UnknownIntegration.
+        InvalidInput: Its name could be taken for another target's.
     """
     require(ports, actor, Action.NOTE)
+    refuse_look_alike(target)
     with ports.store.change(actor.workspace) as change:
         integration = present_named(change, name)
         known = change.dependencies.get(integration.id, target)

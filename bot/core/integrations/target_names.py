@@ -12,6 +12,7 @@ from bot.core.ports.store import Reading
 from bot.core.queries import TargetPage
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import SealContext, Sealed, Secret
+from bot.core.visible_text import odd_letter
 
 _NAME = "name"
 _TARGETS_A_PAGE = 20
@@ -68,6 +69,15 @@ def _is_similar(known: str, typed: str) -> bool:
     # Numbers at the end count up: shop-1 and shop-2 are meant.
     is_number = longer[at : at + 1].isdigit() or shorter[at : at + 1].isdigit()
     return not is_number and rest in (shorter[at:], shorter[at + 1 :])
+
+
+def refuse_look_alike(target: Target) -> None:
+    """Refuse a name that an owner could take for another target's. Raises ``InvalidInput``."""
+    if letter := odd_letter(target.name):
+        raise InvalidInput(
+            f"The {target.kind.value}'s name holds “{letter}”, which looks like another letter.",
+            "Write each word of the name in one alphabet, in plain letters.",
+        )
 
 
 def nearest_names(reading: Reading, target: Target) -> tuple[str, ...]:

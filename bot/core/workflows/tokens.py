@@ -18,6 +18,7 @@ from bot.core.errors import (
     TokenRefused,
 )
 from bot.core.integrations.owners import GRACE, left_at
+from bot.core.integrations.target_names import refuse_look_alike
 from bot.core.model import Actor, Integration, Role, Server, Source, Target, WorkflowToken, Workspace, new_id
 from bot.core.news import channel_of
 from bot.core.ports import Ports
@@ -82,9 +83,11 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
 
     Raises:
         NotPermitted.
+        InvalidInput: The target's name could be taken for another target's.
         Conflict: This very request was sent before, and made a token then.
     """
     require(ports, actor, Action.CREATE_TOKEN)
+    refuse_look_alike(target)
     text = new_token()
     token = WorkflowToken(
         id=public_id(text.reveal()) or "",
