@@ -168,7 +168,7 @@ def test_target_that_looks_like_another_is_refused(free, typed, name):
     assert free.command("targets").text.count("shop") == 0
 
 
-@pytest.mark.parametrize("name", ["\u0432\u0435\u0431-shop", "web\u30a2\u30d7\u30ea", "caf\u00e9", "\u00b5service"])
+@pytest.mark.parametrize("name", ["\u0432\u0435\u0431-shop", "web\u30a2", "caf\u00e9", "\u00b5service"])
 def test_target_may_be_named_in_any_alphabet(free, name):
     """A word in another alphabet, or with an accent, is a name like any other."""
     assert f"`project {name}` now depends on" in free.command(f"link my_registry project {name}").text
