@@ -214,7 +214,7 @@ def _confirmation(plan: DeletionPlan) -> Message:
 
 
 def _made_note(integration: Integration) -> list[Block]:
-    """Say what Quaymaster made for it, and that this goes on working at the registry."""
+    """Say what Quaymaster made for it, and that it keeps working at the registry."""
     made = made_there(integration)
     if not made:
         return []

@@ -248,7 +248,7 @@ def _owner_of(word: str) -> str:
 def _first_owner_only(words: tuple[str, ...]) -> list[Block]:
     """Say whose integrations are listed, when several people were typed."""
     owners = list(dict.fromkeys(filter(None, map(_owner_of, words))))
-    text = "A list is of one owner: this one is of {}. List the others one at a time."
+    text = "A list shows one owner: this one shows {}. List the others one at a time."
     return [context(text.format(mention(owners[0])))] if len(owners) > 1 else []
 
 

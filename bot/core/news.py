@@ -151,7 +151,7 @@ def take_news(reading: Reading, at: datetime) -> Iterator[tuple[News, ...]]:
 
 def mark_sent(ports: Ports, workspace: Workspace, news: Sequence[News], places: Sequence[str] = ()) -> None:
     """
-    Take news away that was sent, or that nobody can get. Raises ``StoreFailure``.
+    Remove news that was sent, or that nobody can receive. Raises ``StoreFailure``.
 
     ``places``: the messages that it became, as ``channel/time``. One about a single rotation is replaced
     when that is over.

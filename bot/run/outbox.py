@@ -75,7 +75,7 @@ class Outbox:
     def _send(
         self, workspace: Workspace, reading: Reading, group: tuple[News, ...]
     ) -> tuple[str, ...] | None:
-        """Send news that belongs together; give the messages it became, if anybody can get it, else wait."""
+        """Send news that belongs together. Return the messages; ``None`` = try again."""
         to = self._recipient(workspace, reading, group[0])
         drawn = self._draw(reading, group)
         try:
@@ -109,7 +109,7 @@ class Outbox:
         return code in _GONE | _CLOSED or group[0].attempts >= MOST_ATTEMPTS
 
     def _post(self, workspace: Workspace, to: str, message: Mapping[str, Any]) -> str:
-        """Post, or replace a message; give the message as ``channel/time``."""
+        """Post or replace a message, and return it as ``channel/time``."""
         client = self._services.slack(workspace)
         channel, _, ts = to.partition("/")
         if ts:

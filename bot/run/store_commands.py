@@ -61,7 +61,7 @@ def copy_store(settings: StoreSettings, source: str, target: str) -> str:
 
 
 def _require_sound(store: "TinyDBStore | PostgresStore") -> None:
-    """Refuse to copy a directory that does not hold: in the copy nothing would say so any more."""
+    """Refuse to copy or export a directory whose history does not hold: the result would not show it."""
     if isinstance(store, TinyDBStore) and store.faults:
         key, fault = next(iter(store.faults.items()))
         raise StoreFailure(

@@ -1,6 +1,6 @@
-"""Docker names a registry with TLS and one at port 80 alike, by the host alone: the first answers for both.
+"""Docker uses the same name, the host alone, for a registry with TLS and for one at port 80.
 
-So an integration at a host that had none with TLS takes over what pipelines get from the one at port 80.
+If a host has both, the one with TLS answers, so adding it can replace the login that pipelines get.
 """
 
 from dataclasses import replace
@@ -17,7 +17,7 @@ def refuse_taken_host(
     reading: Reading, actor: Actor, saved: Integration, former: Integration | None = None
 ) -> None:
     """
-    Refuse an integration that would answer where targets of others get theirs, at port 80 of the same host.
+    Refuse an integration that would replace the login others' targets get at port 80 of the same host.
 
     Args:
         reading: As it is before the change, or with it.

@@ -61,7 +61,7 @@ def delete_with_made(
         ends_there: True ends at the registry what was made; nothing else is touched there.
 
     Returns:
-        What is left at the registry; or what has come in the way, and nothing was deleted or ended.
+        What is left at the registry; or the plan to confirm again, and nothing was deleted or ended.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound, KeyringFailure: Nothing was deleted.

@@ -57,7 +57,7 @@ def find_due(ports: Ports, at: datetime) -> list[Due]:
     """
     Return every integration whose check is due, the longest waiting first.
 
-    A workspace with a row that cannot be believed or opened is passed over, and stops no other.
+    A workspace with a row that cannot be believed or opened is skipped and logged; others go on.
     """
     due: list[Due] = []
     for workspace in ports.store.workspaces():
