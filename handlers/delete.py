@@ -239,7 +239,7 @@ def _there_button(plan: DeletionPlan) -> list[Block]:
 def _dependants(plan: DeletionPlan) -> list[Block]:
     """The dependencies of one page under their headings, and what to do about them."""
     page = plan.dependencies
-    blocks = [section(f"*{targets_depend(page.total)} on it* and would stop working. Remove each one first.")]
+    blocks = [section(_would_stop(plan))]
     rows = sorted(page.rows, key=lambda row: row.target in plan.swept)
     shown = ""
     for dependency in rows:
@@ -250,6 +250,21 @@ def _dependants(plan: DeletionPlan) -> list[Block]:
             blocks.append(section(f"*{heading}*"))
         blocks.append(_dependency_block(plan, dependency))
     return [*blocks, *_pages(plan)]
+
+
+def _would_stop(plan: DeletionPlan) -> str:
+    """How many targets would stop working; notes that have fetched nothing are counted apart."""
+    page = plan.dependencies
+    notes = sum(row.is_note and not row.is_used for row in page.rows)
+    if len(page.rows) < page.total:
+        beside = ", except those that are only noted" if notes else ""
+        return f"*{targets_depend(page.total)} on it* and would stop working{beside}. Remove each one first."
+    noted = f"{notes} {'is' if notes == 1 else 'are'} only noted and may not fetch it yet"
+    if notes == page.total:
+        return f"*No target has fetched it:* {noted}. Remove each one first."
+    beside = f" {noted}." if notes else ""
+    depend = targets_depend(page.total - notes)
+    return f"*{depend} on it* and would stop working.{beside} Remove each one first."
 
 
 def _dependency_block(plan: DeletionPlan, dependency: Dependency) -> Block:

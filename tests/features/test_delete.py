@@ -35,6 +35,17 @@ def test_confirmation_tells_what_a_workflow_fetched(free):
     assert "linked by" not in shown.text
 
 
+def test_notes_are_counted_apart(free):
+    """A target that is only noted does not count among those that would stop working."""
+    free.command("link my_registry project noted-shop", COLLEAGUE)
+    alone = free.command("delete my_registry")
+    free.link("my_registry", "project", "web-shop")
+    both = free.command("delete my_registry")
+
+    assert "No target has fetched it:* 1 is only noted and may not fetch it yet." in alone.text
+    assert "*1 target depends on it* and would stop working. 1 is only noted" in both.text
+
+
 def test_no_yes_while_anything_depends_on_it(linked):
     """While a dependency is left there is no Yes, but a Remove for each."""
     assert linked.command("delete my_registry").buttons == [
@@ -138,7 +149,7 @@ def test_last_remove_of_a_page_shows_the_page_before(team):
     team.press("Next")
     shown = team.press("Remove project target-12")
 
-    assert "12 targets depend on it" in shown.text
+    assert "12 depend on it" in shown.text
     assert shown.buttons.count("Remove") == 12
 
 
