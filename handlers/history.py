@@ -17,7 +17,12 @@ from slack_sdk.errors import SlackApiError
 from bot.core.audit import Action, AuditEntry
 from bot.core.errors import InvalidInput, NotPermitted
 from bot.core.integrations.dependencies import read_target
-from bot.core.integrations.inventory import get_integration, nearest_names, read_history, read_whole_history
+from bot.core.integrations.inventory import (
+    get_integration,
+    names_in_history,
+    read_history,
+    read_whole_history,
+)
 from bot.core.model import Actor, Role, quoted
 from bot.core.queries import HistoryPage, HistoryQuery
 from bot.services import Services
@@ -120,8 +125,17 @@ def export(press: Press, surface: Surface, services: Services, actor: Actor) -> 
 def _answer(services: Services, actor: Actor, place: _HistoryPlace, usage: str = "") -> Message:
     query = replace(_read_question(place.words, usage), before=place.before)
     page = read_history(services.ports, actor, query)
-    near = nearest_names(services.ports, actor, query.about) if query.about and not page.entries else ()
-    return told(page, place, near, is_admin=actor.role is Role.ADMIN)
+    hint = _did_you_mean(services, actor, query.about) if query.about and not page.entries else ""
+    return told(page, place, hint, is_admin=actor.role is Role.ADMIN)
+
+
+def _did_you_mean(services: Services, actor: Actor, name: str) -> str:
+    """Ask whether another name was meant: integrations first, then deleted ones; empty when none is near."""
+    living, deleted = names_in_history(services.ports, actor, name)
+    if not deleted:
+        return f"Did you mean {quoted(living)}?" if living else ""
+    gone = f"a deleted one, {quoted(deleted)}?"
+    return f"Did you mean {quoted(living)}? Or {gone}" if living else f"Did you mean {gone}"
 
 
 def _joined(words: tuple[str, ...]) -> str:
@@ -165,13 +179,11 @@ def _with_date(query: HistoryQuery, word: str, day: str, usage: str) -> HistoryQ
     return replace(query, since=at) if word == "since" else replace(query, until=at + timedelta(days=1))
 
 
-def told(
-    page: HistoryPage, place: _HistoryPlace, near: tuple[str, ...] = (), *, is_admin: bool = False
-) -> Message:
+def told(page: HistoryPage, place: _HistoryPlace, hint: str = "", *, is_admin: bool = False) -> Message:
     """A page of the history as a message."""
     asked = _PERSON.sub(lambda found: f"@{found[2] or found[1]}", place.words)
     title = f"History of {asked}" if asked else "History"
-    lines = [context(history_line(entry)) for entry in page.entries] or [section(_nothing(place, near))]
+    lines = [context(history_line(entry)) for entry in page.entries] or [section(_nothing(place, hint))]
     buttons = []
     if place.before is not None:
         buttons.append(button("Newest", _NEWEST, pack(replace(place, before=None))))
@@ -183,12 +195,12 @@ def told(
     return message(title, [*blocks, actions(*buttons)] if buttons else blocks)
 
 
-def _nothing(place: _HistoryPlace, near: tuple[str, ...]) -> str:
+def _nothing(place: _HistoryPlace, hint: str) -> str:
     if place.before is not None:
         return "There is nothing older."
     if not place.words:
         return "Nothing has happened yet."
-    hint = f"Did you mean {quoted(near)}?" if near else f"`{COMMAND} history` shows everything."
+    hint = hint or f"`{COMMAND} history` shows everything."
     return f"Nothing in the history matches that. {hint}"
 
 

@@ -178,6 +178,16 @@ def test_misspelled_name_is_corrected(free):
     assert "Did you mean “my_registry”?" in free.command("history my_registri").text
 
 
+def test_integrations_are_suggested_before_deleted_ones(free):
+    """A deleted integration whose name is near comes after those that exist, and is said to be deleted."""
+    free.add("my_registra")
+    free.command("delete my_registra")
+    free.press("Yes")
+    shown = free.command("history my_registr")
+
+    assert "Did you mean “my_registry”? Or a deleted one, “my_registra”?" in shown.text
+
+
 def test_older_keeps_to_what_was_asked(free):
     """Older goes on with the same person."""
     free.link_many("my_registry", 15)

@@ -388,11 +388,12 @@ def read_whole_history(ports: Ports, actor: Actor, query: HistoryQuery, most: in
     return tuple(found[:most])
 
 
-def nearest_names(ports: Ports, actor: Actor, name: str) -> tuple[str, ...]:
+def names_in_history(ports: Ports, actor: Actor, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
-    Return at most three names that look like it or contain its words, of what is there or was deleted.
+    Find at most three names that look like it or contain its words.
 
-    None when one is called so.
+    Returns:
+        The names of integrations, then those of deleted ones; none when an integration is called so.
 
     Raises:
         NotPermitted.
@@ -400,9 +401,11 @@ def nearest_names(ports: Ports, actor: Actor, name: str) -> tuple[str, ...]:
     require(ports, actor, Action.SEE)
     reading = ports.store.read(actor.workspace)
     if reading.integrations.named(name):
-        return ()
+        return (), ()
+    living = reading.integrations.nearest(name)[:3]
     gone = dict.fromkeys(one.event.name for one in reading.history.deletions(_MOST_GONE))
     words = name_key(name).split()
     containing = [one for one in gone if all(word in name_key(one) for word in words)]
     alike = get_close_matches(name, gone, n=3)
-    return tuple(dict.fromkeys([*containing, *reading.integrations.nearest(name), *alike]))[:3]
+    deleted = [one for one in dict.fromkeys([*containing, *alike]) if not reading.integrations.named(one)]
+    return living, tuple(deleted[: 3 - len(living)])
