@@ -22,7 +22,7 @@ from bot.core.model import Actor, Workspace
 from bot.core.ports.slack import Executor, Person
 from bot.core.token_bucket import Buckets
 from bot.services import Services, find_actor
-from bot.slack.slack_errors import code_of, explained_refusal
+from bot.slack.slack_errors import code_of, explained_refusal, why_unreachable
 
 _REMEMBERED_S = 300.0
 _GROUPS_OF_THIS_MOMENT_S = 10.0
@@ -225,7 +225,10 @@ class Questions(Generic[_Answer]):
                     raise _late()
                 found = ask()
             except Exception as error:
-                log.warning("Slack did not answer a question", exc_info=error)
+                if why := why_unreachable(error):
+                    log.warning("Slack cannot be reached: %s", why)
+                else:
+                    log.warning("Slack did not answer a question", exc_info=error)
                 self._forget(key, question)
                 question.set_exception(_failure(error))
             else:

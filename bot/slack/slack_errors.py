@@ -151,3 +151,8 @@ class ShortRateLimitRetry(RateLimitErrorRetryHandler):
         is_limited = super()._can_retry(state=state, request=request, response=response, error=error)
         wait_s = _retry_after_s(dict(response.headers)) if response else 0
         return is_limited and 0 < wait_s <= _LONGEST_WAIT_S
+
+
+def why_unreachable(error: Exception) -> str:
+    """Return why Slack could not be reached; empty when it answered, or when the fault is another."""
+    return str(getattr(error, "reason", error)) if isinstance(error, OSError) else ""

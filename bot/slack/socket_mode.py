@@ -16,6 +16,7 @@ from slack_bolt.adapter.socket_mode.builtin import SocketModeHandler
 from slack_sdk import WebClient
 
 from bot.core.secrets import Secret
+from bot.slack.slack_errors import why_unreachable
 
 # As many as the web server's threads, for the same reason: a submitted form waits for a registry in one
 # of them, and 64 such forms must not hold up anybody else's acknowledgement. They start as needed.
@@ -127,7 +128,10 @@ class SocketMode:
         try:
             self._client.connect_to_new_endpoint(force=True)
         except Exception as error:
-            if not is_told:
+            why = why_unreachable(error)
+            if why and not is_told:
+                log.error("Socket Mode: Slack cannot be reached, trying again: %s", why)
+            elif not is_told:
                 log.error("Socket Mode: cannot connect, trying again", exc_info=error)
             return False
         return bool(self._client.is_connected())

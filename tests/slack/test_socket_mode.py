@@ -175,6 +175,20 @@ def test_slack_that_is_down_at_the_start_is_tried_again(slack, connect, caplog):
     assert wait_for(lambda: mode.health() is None)
 
 
+def test_slack_that_cannot_be_reached_is_one_line_in_the_log(slack, connect, caplog):
+    """A refused connection is logged once with its reason and without a trace."""
+    slack.close()
+    connect()
+
+    assert wait_for(lambda: any("Connection refused" in one.getMessage() for one in ours(caplog)))
+    assert [one.exc_info for one in ours(caplog)] == [None]
+
+
+def ours(caplog):
+    """What the connection logged itself."""
+    return [one for one in caplog.records if one.name == "bot.slack.socket_mode"]
+
+
 def test_stop_acknowledges_what_is_running(slack, connection, gate):
     """A command that is being answered when the stop comes is acknowledged before the connection ends."""
     slack.opened.get(timeout=5).send(envelope("e4", text="slow"))
