@@ -59,7 +59,7 @@ from handlers.picker import (
     typed_name,
 )
 from handlers.requests import let_in
-from handlers.routes import Form, Press, Routes, Verb, Words
+from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
 
 OPEN = "link.open"
@@ -226,8 +226,19 @@ def linked(done: Linked) -> Message:
     verb = "now depends" if done.was_new else "already depends"
     more = f"  ({link(settings, 'Settings')})" if settings else ""
     text = f":link: {target} {verb} on {name}.{more}"
-    blocks = [section(text), *_asked(done), *let_in(done.tokens)]
+    blocks = [section(text), *_asked(done), *let_in(done.tokens), context(_what_next(done))]
     return message(f"{done.dependency.target.in_words} {verb} on {done.integration.name}.", blocks)
+
+
+def _what_next(done: Linked) -> str:
+    """How a pipeline of the target gets the login, and how the link is taken back."""
+    target, host = done.dependency.target, done.integration.server.address
+    fetches = (
+        f"Pipelines of {code(target.in_words)} can get this login for {code(host)} with a workflow token: "
+    )
+    create = f"`{COMMAND} token create` makes one. "
+    back = f"`{COMMAND} unlink` takes the link back."
+    return back if done.dependency.is_note else fetches + create + back
 
 
 def _asked(done: Linked) -> list[Block]:

@@ -34,6 +34,15 @@ def test_each_kind_of_target_is_linked(free, typed, said):
     assert free.events()[0] == (MEMBER, "dependency.link", "done")
 
 
+def test_link_says_what_comes_next(free):
+    """The answer says how a pipeline gets the login, and how to take the link back."""
+    shown = free.command("link my_registry project web-shop")
+
+    assert "can get this login for `registry.example.com` with a workflow token" in shown.text
+    assert "`/integrations token create` makes one." in shown.text
+    assert "`/integrations unlink` takes the link back." in shown.text
+
+
 @pytest.mark.parametrize(
     "typed", [SETTINGS, f"<{SETTINGS}>", f"<{SETTINGS}|{SETTINGS}>", f"<{SETTINGS}|Settings>"]
 )
