@@ -280,6 +280,22 @@ def test_server_that_is_gone_says_so(office, page):
     assert page.get_by_label("Password").input_value() == CANARY
 
 
+def test_page_asks_before_it_is_left_with_something_typed(office, page):
+    """Leaving asks when a secret was typed, and no longer once it is saved."""
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.goto(office.link())
+    page.get_by_label("Password").fill(CANARY)
+    page.goto("about:blank")
+    page.goto(office.link())
+    page.get_by_label("Password").fill(CANARY)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status")).to_contain_text("is saved")
+    page.goto("about:blank")
+
+    assert asked == ["beforeunload"]
+
+
 @pytest.mark.parametrize("change", [lambda url: url.partition("#")[0], lambda url: url[:-6]])
 def test_link_that_is_not_whole_says_so(office, page, change):
     """Without its end the link shows a sentence, and tells nothing of the integration."""
