@@ -98,7 +98,7 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
     again = f" Workspaces that must install the app again: {installs}." if installs else ""
     return (
         f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain.{again} "
-        "What else names that key was taken as it is: nobody can tell any more whether the key wrote it."
+        "Other records under that key were accepted unchecked: without the key, nobody can verify them."
     )
 
 
@@ -126,10 +126,9 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
     yield from (f"{key}: marked: {mark}" for key, mark in marks)
     yield from (f"{key}: no key of this Quaymaster wrote it: {place}" for key, place in forged)
     if forged or faults or any(one.fault for one in found):
-        raise StoreDamaged(
-            "The rows are not all ours." if forged and not faults else "The history is not whole.",
-            "Compare it with a backup; see above where.",
-        )
+        is_whole = not faults and not any(one.fault for one in found)
+        wrong = "Some rows were not written with your keys." if is_whole else "The history is not whole."
+        raise StoreDamaged(wrong, "Compare it with a backup; see above where.")
 
 
 def repair_workspace(settings: StoreSettings, key: str) -> list[str]:

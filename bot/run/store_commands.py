@@ -107,7 +107,8 @@ def seal_rows(settings: StoreSettings) -> str:
     with stopped_store(settings) as store:
         if isinstance(store, TinyDBStore):
             raise StoreFailure(
-                "DATABASE_URL is not set, and a directory needs no row seals.", "Nothing was changed."
+                "DATABASE_URL is not set, and a directory needs no row seals.",
+                "Set DATABASE_URL to the database.",
             )
         count = store.seal_for_the_first_time()
     return f"Rows sealed: {count}. From now on, a row is believed only if a key of this Quaymaster wrote it."

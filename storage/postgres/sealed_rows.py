@@ -163,7 +163,7 @@ class SealedRows:
         return event_from(self._opened("fetch_hours", line, doc))
 
     def is_believed(self, table: str, key: Key, doc: Fields) -> bool:
-        """True when a loaded key has sealed this row, or a lost one says that it did."""
+        """True when a loaded key has sealed this row, or the seal names a key that was given up as lost."""
         kid = kid_of_row(doc)
         if not kid or kid in self._lost_keys:
             return bool(kid)
@@ -216,7 +216,7 @@ def without_seal(doc: Fields) -> dict[str, Any]:
 
 
 def _linked_in(doc: Fields) -> Key:
-    """What a dependency or a bar says it is between, so far as it can be read."""
+    """What a dependency or a bar says it is between, if that can be read."""
     if not isinstance(doc, dict):
         return ()
     target = doc.get("target")

@@ -51,7 +51,13 @@ def gate():
 
 
 @pytest.fixture
-def app(gate):
+def begun():
+    """Set once the command ``slow`` is being answered."""
+    return threading.Event()
+
+
+@pytest.fixture
+def app(gate, begun):
     """A Bolt app whose one command answers with its text."""
     bolt = App(
         signing_secret="",
@@ -63,6 +69,7 @@ def app(gate):
     @bolt.command("/integrations")
     def answer(ack, command):
         if command["text"] == "slow":
+            begun.set()
             gate.wait(5)
         ack({"text": f"heard {command['text']}"})
 
@@ -189,10 +196,10 @@ def ours(caplog):
     return [one for one in caplog.records if one.name == "bot.slack.socket_mode"]
 
 
-def test_stop_acknowledges_what_is_running(slack, connection, gate):
+def test_stop_acknowledges_what_is_running(slack, connection, gate, begun):
     """A command that is being answered when the stop comes is acknowledged before the connection ends."""
     slack.opened.get(timeout=5).send(envelope("e4", text="slow"))
-    wait_for(lambda: connection._client.message_workers._threads)
+    assert begun.wait(5)
     threading.Timer(0.3, gate.set).start()
     connection.stop(5)
 
@@ -200,10 +207,10 @@ def test_stop_acknowledges_what_is_running(slack, connection, gate):
     assert connection.health() == "Slack's Socket Mode is not connected."
 
 
-def test_stop_keeps_to_its_time(slack, connection, gate):
+def test_stop_keeps_to_its_time(slack, connection, gate, begun):
     """A command that is never answered does not hold up the stop."""
     slack.opened.get(timeout=5).send(envelope("e5", text="slow"))
-    wait_for(lambda: connection._client.message_workers._threads)
+    assert begun.wait(5)
     before = time.monotonic()
     connection.stop(0.3)
     took_s = time.monotonic() - before
