@@ -4,31 +4,22 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from bot.core.audit import AuditEntry, News
+from bot.core.audit import AuditEntry
 from bot.core.installations import Installation
-from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken, Workspace
+from bot.core.model import Integration, Workspace
 from storage.postgres.connections import Row, Step, TimedConnection
 from storage.postgres.heads import Extended, Head, end_of
 from storage.postgres.postgres_installations import step_of
-from storage.postgres.rows import entry_of, entry_row
+from storage.postgres.rows import FIRST_TARGET, PUT, entry_of, entry_row
 from storage.postgres.sealed_rows import SealedRows
 from storage.records import DoneRequest, Value
 from storage.sealing import Keyring
 
 _BATCH = 500
-_PUT: dict[type, str] = {
-    Integration: "put_new_integration",
-    Dependency: "put_dependency",
-    Bar: "put_bar",
-    WorkflowToken: "put_token",
-    Setting: "put_setting",
-    News: "put_news",
-}
-_FIRST_TARGET = {"id": "", "target_kind": 0, "target_name": ""}
 _READ: tuple[tuple[str, dict[str, Any], Callable[[SealedRows, Row], Value]], ...] = (
     ("integrations_after", {"after": ""}, lambda rows, row: rows.integration(row[0], row[1])),
-    ("dependencies_after", _FIRST_TARGET, lambda rows, row: rows.dependency(row[0], row[1])),
-    ("bars_after", _FIRST_TARGET, lambda rows, row: rows.bar(row[0])),
+    ("dependencies_after", FIRST_TARGET, lambda rows, row: rows.dependency(row[0], row[1])),
+    ("bars_after", FIRST_TARGET, lambda rows, row: rows.bar(row[0])),
     ("tokens_after", {"after": ""}, lambda rows, row: rows.token(*row[:3])),
 )
 
@@ -83,7 +74,7 @@ def _written(rows: SealedRows, value: Value) -> Step:
         return "append_entry", {"ws": rows.ws, **entry_row(value)}
     if isinstance(value, DoneRequest):
         raise TypeError("a request that was carried out is not copied")
-    return _PUT[type(value)], {"ws": rows.ws, **rows.written(value)}
+    return PUT[type(value)], {"ws": rows.ws, **rows.written(value)}
 
 
 def _end(ws: str, last: AuditEntry | None, keyring: Keyring) -> Step:

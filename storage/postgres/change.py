@@ -32,7 +32,7 @@ from storage.postgres.heads import Extended, Head, extend
 from storage.postgres.ledger import Ledger
 from storage.postgres.noted_uses import NotedUses
 from storage.postgres.reading import PostgresReading, Rows
-from storage.postgres.rows import target_columns
+from storage.postgres.rows import PUT, target_columns
 from storage.postgres.sending import COLLIDED, TRIES, send
 from storage.postgres.settling import Sent, is_kept
 from storage.records import kids_of
@@ -71,20 +71,13 @@ class PostgresChange(PostgresReading):
         """Keep a value, as ``Change.put`` says."""
         if isinstance(value, Integration):
             kids_of(value)  # no plaintext reaches the database
-            name = "put_new_integration" if value.version == 1 else "put_integration"
-            self.write(name, **self.rows.written(self.rows.identities.sealed(value)))
-        elif isinstance(value, Dependency):
-            self.write("put_dependency", **self.rows.written(value))
+            value = self.rows.identities.sealed(value)
         elif isinstance(value, WorkflowToken):
             made_at = value.created_at
             self.write("drop_old_tokens", before=made_at - _TOKENS_KEPT_FOR, seen_since=made_at - _CLOCK_JUMP)
-            self.write("put_token", **self.rows.written(value))
-        else:
-            self._put_small(value)
-
-    def _put_small(self, value: Bar | Setting | News) -> None:
-        names: dict[type, str] = {Bar: "put_bar", Setting: "put_setting", News: "put_news"}
-        self.write(names[type(value)], **self.rows.written(value))
+        is_known = isinstance(value, Integration) and value.version != 1
+        name = "put_integration" if is_known else PUT[type(value)]
+        self.write(name, **self.rows.written(value))
 
     def remove(self, value: Stored) -> None:
         """Take a value away, as ``Change.remove`` says."""

@@ -11,12 +11,23 @@ from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import Action, AuditEntry, News, Result, former_name_in_detail
-from bot.core.model import Bar, Dependency, Integration, Target, TargetKind, WorkflowToken, name_key
+from bot.core.model import Bar, Dependency, Integration, Setting, Target, TargetKind, WorkflowToken, name_key
 from bot.core.queries import lasting_marks
 from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
 
 Parameters = dict[str, Any]
 
+PUT: dict[type, str] = {
+    Integration: "put_new_integration",
+    Dependency: "put_dependency",
+    Bar: "put_bar",
+    WorkflowToken: "put_token",
+    Setting: "put_setting",
+    News: "put_news",
+}
+"""The statement that keeps a new value."""
+FIRST_TARGET = {"id": "", "target_kind": 0, "target_name": ""}
+"""Comes before the key of every dependency and bar."""
 _KINDS = tuple(TargetKind)
 
 

@@ -11,7 +11,7 @@ from storage.postgres.connections import Pool, Row, Step, TimedConnection
 from storage.postgres.heads import Head, end_of, fault_at, is_before_row_seals
 from storage.postgres.ledger import Ledger
 from storage.postgres.reading import PostgresReading
-from storage.postgres.rows import Parameters, kind_number, target_from
+from storage.postgres.rows import FIRST_TARGET, Parameters, kind_number, target_from
 from storage.postgres.sealed_rows import SEAL, Key, SealedRows, kid_of_row, without_seal
 from storage.records import Fields
 from storage.sealing import Keyring
@@ -173,11 +173,10 @@ def _hour_of(row: Row) -> _SealedRow:
     return _SealedRow((*row[3:], int(row[1].timestamp())), row[0])
 
 
-_FIRST_TARGET = {"id": "", "target_kind": 0, "target_name": ""}
 _TABLES = (
     _SealedTable("integrations", "integrations_after", {"after": ""}, _one_id, _ids),
-    _SealedTable("dependencies", "dependencies_after", _FIRST_TARGET, _link_of, _links),
-    _SealedTable("bars", "bars_after", _FIRST_TARGET, _link_of, _links),
+    _SealedTable("dependencies", "dependencies_after", FIRST_TARGET, _link_of, _links),
+    _SealedTable("bars", "bars_after", FIRST_TARGET, _link_of, _links),
     _SealedTable("tokens", "tokens_after", {"after": ""}, _one_id, _ids),
     _SealedTable("settings", "settings", {}, _setting_of, _ids),
     _SealedTable("news", "news", {}, _one_id, _ids),
