@@ -65,7 +65,7 @@ def _require_sound(store: "TinyDBStore | PostgresStore") -> None:
     if isinstance(store, TinyDBStore) and store.faults:
         key, fault = next(iter(store.faults.items()))
         raise StoreFailure(
-            f"The history of {key} does not hold: {fault} Nothing was copied.",
+            f"The history of {key} does not hold: {fault} Nothing was copied or exported.",
             f"Once you know what happened, run `quaymaster store repair {key}`, then this again.",
         )
 

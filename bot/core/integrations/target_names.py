@@ -75,7 +75,7 @@ def refuse_look_alike(target: Target) -> None:
     """Refuse a name that an owner could take for another target's. Raises ``InvalidInput``."""
     if letter := odd_letter(target.name):
         raise InvalidInput(
-            f"The {target.kind.value}'s name holds “{letter}”, which looks like another letter.",
+            f"The {target.kind.value}'s name contains “{letter}”, which looks like another letter.",
             "Write each word of the name in one alphabet, in plain letters.",
         )
 
