@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -66,9 +67,9 @@ def server() -> Iterator[RealPostgres]:
         yield server
 
 
-@pytest.fixture
-def own(server: RealPostgres) -> Iterator[PostgresStore]:
-    """A store in that server, with one integration."""
+@contextmanager
+def store_in(server: RealPostgres) -> Iterator[PostgresStore]:
+    """A store in a database of its own, with one integration."""
     database = server.new_database()
     with psycopg.connect(server.url(database, OWNER), autocommit=True) as connection:
         migrate(connection, grant_to=SERVER_ROLE)
@@ -76,6 +77,13 @@ def own(server: RealPostgres) -> Iterator[PostgresStore]:
     add(store, "before")
     yield store
     store.close()
+
+
+@pytest.fixture
+def own(server: RealPostgres) -> Iterator[PostgresStore]:
+    """A store in that server, with one integration."""
+    with store_in(server) as store:
+        yield store
 
 
 def test_stopped_server_is_told_and_comes_back(own: PostgresStore, server: RealPostgres) -> None:

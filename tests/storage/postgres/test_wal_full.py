@@ -5,15 +5,21 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from storage.postgres.migrations import migrate
 from storage.postgres.postgres_store import PostgresStore
-from tests.fakes.real_postgres import NOBODY, OWNER, SERVER_ROLE, RealPostgres, running
+from tests.fakes.real_postgres import NOBODY, RealPostgres, running
 from tests.storage.postgres.test_disk_full import add_until_refused
-from tests.storage.postgres.test_trouble import BACK_S, IN_TIME_S, add, back_after, health_within, trouble
-from tests.storage.samples import KEYRING, names, whole_history
+from tests.storage.postgres.test_trouble import (
+    BACK_S,
+    IN_TIME_S,
+    add,
+    back_after,
+    health_within,
+    store_in,
+    trouble,
+)
+from tests.storage.samples import names, whole_history
 
 pytestmark = pytest.mark.needs("postgres")
 
@@ -49,13 +55,8 @@ def wal(server: RealPostgres) -> Iterator[Path]:
 @pytest.fixture
 def own(server: RealPostgres, wal: Path) -> Iterator[PostgresStore]:  # noqa: ARG001 - it is where the log is
     """A store in that server, with one integration."""
-    database = server.new_database()
-    with psycopg.connect(server.url(database, OWNER), autocommit=True) as connection:
-        migrate(connection, grant_to=SERVER_ROLE)
-    store = PostgresStore(server.url(database), KEYRING)
-    add(store, "before")
-    yield store
-    store.close()
+    with store_in(server) as store:
+        yield store
 
 
 def test_full_log_is_told_and_nothing_is_lost(own: PostgresStore, server: RealPostgres, wal: Path) -> None:
