@@ -22,9 +22,14 @@ from bot.core.audit import (
 )
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.installations import tokens_context
+from bot.core.integrations.credentials import (
+    former_context,
+    management_context,
+    prepared_context,
+    seal_context,
+)
 from bot.core.model import Check, Integration, Outcome, Source, Stage, WorkflowToken, Workspace
 from bot.core.ports.store import Change, Reading, Store
-from bot.core.seal_contexts import former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import SealContext, Sealed
 from storage.records import kids_of
 from storage.sealing import Keyring, kid_of

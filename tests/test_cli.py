@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from bot.cli import main
 from bot.core.audit import HISTORY_ENDS, Event
+from bot.core.integrations.credentials import seal_context
 from bot.core.model import Integration, Server, Source, Workspace
-from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret
 from storage.sealing import Keyring, parse_keys, read_keys_file
 from storage.tinydb.file_format import Sealer, decode, header

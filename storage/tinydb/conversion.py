@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, entry_hash, next_entry
 from bot.core.errors import StoreDamaged
+from bot.core.integrations.credentials import seal_context
 from bot.core.model import Integration, Workspace
-from bot.core.seal_contexts import seal_context
 from bot.core.secrets import SealContext
 from storage.records import AUDIT, Identities, Value, place_of, row_of, value_in
 from storage.sealing import kid_of

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bot.core.audit import Action, Event, event
+from bot.core.integrations.credentials import seal_context
 from bot.core.model import (
     Actor,
     Dependency,
@@ -21,7 +22,6 @@ from bot.core.model import (
     new_id,
 )
 from bot.core.ports.store import Store
-from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret, hash_of, new_token, public_id
 from bot.registry.kind_table import KINDS
 from storage.sealing import Keyring, new_key, read_keys_file

@@ -16,8 +16,8 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from bot.core.audit import Action, AuditEntry, event
+from bot.core.integrations.credentials import seal_context
 from bot.core.model import Actor, Dependency, Integration, Role, Server, Target, TargetKind, Workspace
-from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret, new_token
 from storage.postgres.heads import end_of
 from storage.postgres.migrations import migrate

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from bot.core.integrations.credentials import seal_context
 from bot.core.model import Integration, Server
-from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret
 from storage.sealing import Keyring, read_keys_file
 from storage.tinydb.tinydb_store import TinyDBStore

@@ -9,8 +9,14 @@ from importlib.resources import files
 import pytest
 
 from bot.core.errors import KeyringFailure
-from bot.core.integrations.credentials import PlainLogin, open_credential, seal_login
-from bot.core.seal_contexts import management_context, prepared_context, seal_context
+from bot.core.integrations.credentials import (
+    PlainLogin,
+    management_context,
+    open_credential,
+    prepared_context,
+    seal_context,
+    seal_login,
+)
 from bot.core.secrets import Secret
 from tests.fakes.outside import spellings
 from tests.fakes.workplace import ACME, SERVER

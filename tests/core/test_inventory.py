@@ -10,7 +10,7 @@ from bot.core.errors import (
     NotPermitted,
     UnknownIntegration,
 )
-from bot.core.integrations.credentials import open_credential
+from bot.core.integrations.credentials import open_credential, seal_context
 from bot.core.integrations.deletions import delete_integration
 from bot.core.integrations.inventory import (
     add_integration,
@@ -19,7 +19,6 @@ from bot.core.integrations.inventory import (
     list_integrations,
 )
 from bot.core.queries import Filter, Window
-from bot.core.seal_contexts import seal_context
 from tests.core.actors import ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER, actor
 from tests.fakes.scripted_registry import REJECTED
 

@@ -16,7 +16,14 @@ from datetime import timedelta
 import pytest
 
 from bot.core.errors import InvalidFields, InvalidInput, KeyringFailure, LinkedOnly
-from bot.core.integrations.credentials import PlainLogin, open_credential, open_former
+from bot.core.integrations.credentials import (
+    PlainLogin,
+    former_context,
+    open_credential,
+    open_former,
+    prepared_context,
+    seal_context,
+)
 from bot.core.integrations.dependencies import link_target, unlink_if_linked
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration
@@ -37,7 +44,6 @@ from bot.core.integrations.rotation import (
 from bot.core.kinds import read_draft
 from bot.core.model import Target, TargetKind
 from bot.core.ports import Ports
-from bot.core.seal_contexts import former_context, prepared_context, seal_context
 from bot.core.secrets import Sealed, Secret
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller

@@ -5,6 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, Result, chain_hash, event_fields
+from bot.core.integrations.credentials import (
+    former_context,
+    management_context,
+    prepared_context,
+    seal_context,
+)
 from bot.core.model import (
     Check,
     Dependency,
@@ -25,7 +31,6 @@ from bot.core.model import (
 )
 from bot.core.ports.store import Change, Store
 from bot.core.queries import Filter, HistoryQuery, Window
-from bot.core.seal_contexts import former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import SealContext, Sealed, Secret
 from storage.sealing import Keyring
 from storage.tinydb.durable_files import Disk

@@ -9,8 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.core.errors import KeyringFailure
+from bot.core.integrations.credentials import (
+    former_context,
+    management_context,
+    prepared_context,
+    seal_context,
+)
 from bot.core.model import Integration
-from bot.core.seal_contexts import former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import Sealed
 from storage.maintenance import count_by_key, forget, reseal
 from storage.sealing import Keyring

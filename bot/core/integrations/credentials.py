@@ -17,7 +17,6 @@ from bot.core.model import Actor, Check, FormerCredential, Integration, Outcome,
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.registry import NOBODY, Asker, CheckResult, Login
-from bot.core.seal_contexts import former_context, management_context, prepared_context, seal_context
 from bot.core.secrets import Credential, SealContext, Sealed, Secret
 
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
@@ -28,6 +27,39 @@ _FORM_DEADLINE_S = 2.2
 _USERNAME, _OPTION, _SECRET = "username", "option ", "secret "
 """What the parts of a whole login are called, so that no option is taken for a secret."""
 _SKIP_HINT = "To save it anyway, select “Save without checking”."
+
+
+def seal_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What the credential of an integration is bound to: an edit of any of it seals the credential again."""
+    return SealContext(
+        workspace.key,
+        integration.id,
+        server=integration.server.origin,
+        trusted_realms=" ".join(integration.trusted_realms),
+        ca=integration.ca or "",
+        access="linked" if integration.linked_only else "",
+    )
+
+
+def former_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What the former credential of an integration is bound to: the same, and being the former one."""
+    return seal_context(workspace, integration)._replace(field="former")
+
+
+def prepared_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What the prepared credential of an integration is bound to: the same, and being the prepared one."""
+    return seal_context(workspace, integration)._replace(field="prepared")
+
+
+def management_context(workspace: Workspace, integration: Integration) -> SealContext:
+    """What a management credential is bound to: where it goes, and being nothing else."""
+    return SealContext(
+        workspace.key,
+        integration.id,
+        field="management",
+        server=integration.server.origin,
+        ca=integration.ca or "",
+    )
 
 
 def seal_credential(

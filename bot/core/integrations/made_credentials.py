@@ -26,6 +26,7 @@ from bot.core.integrations.credentials import (
     asked_by,
     check_of,
     login_of,
+    management_context,
     open_login,
     seal_login,
 )
@@ -44,7 +45,6 @@ from bot.core.ports import Ports
 from bot.core.ports.drivers import Described, Ending, Order
 from bot.core.ports.registry import NOBODY, Login
 from bot.core.ports.store import Also
-from bot.core.seal_contexts import management_context
 
 DEADLINE_S = 20.0
 """For one question to a registry, asked by a press or by the clock."""

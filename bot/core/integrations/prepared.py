@@ -13,14 +13,13 @@ from datetime import datetime
 from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput
-from bot.core.integrations.credentials import PlainLogin, open_login, seal_login
+from bot.core.integrations.credentials import PlainLogin, open_login, prepared_context, seal_login
 from bot.core.integrations.inventory import present
 from bot.core.integrations.rotation import RotationPlan, keep_rotated, refuse_running, with_login
 from bot.core.model import Actor, Check, Integration, PreparedCredential, Workspace
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Change
-from bot.core.seal_contexts import prepared_context
 
 
 def prepare_credential(ports: Ports, actor: Actor, integration_id: str, made_as: str) -> Integration:

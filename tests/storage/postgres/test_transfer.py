@@ -10,9 +10,9 @@ import pytest
 from bot.core.audit import News
 from bot.core.errors import StoreFailure
 from bot.core.installations import Installation, tokens_context
+from bot.core.integrations.credentials import seal_context
 from bot.core.model import Bar, Setting, Workspace
 from bot.core.ports.store import Store
-from bot.core.seal_contexts import seal_context
 from bot.core.secrets import Secret
 from storage.maintenance import verify
 from storage.postgres.postgres_store import PostgresStore
