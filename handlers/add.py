@@ -13,8 +13,7 @@ from slack_bolt import Ack
 from bot.core.access import require
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput
-from bot.core.integrations.inventory import Saved, add_integration
-from bot.core.integrations.same_login import find_same_login
+from bot.core.integrations.inventory import Saved, add_integration, find_same_login
 from bot.core.kinds import Kind, Kinds
 from bot.core.model import Actor, Integration, quoted, shortened
 from bot.services import Services

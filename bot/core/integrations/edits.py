@@ -17,9 +17,15 @@ from bot.core.integrations.credentials import (
 )
 from bot.core.integrations.dependencies import ask_again
 from bot.core.integrations.hosts import refuse_taken_host
-from bot.core.integrations.inventory import Saved, as_saved, present, present_named, refuse_taken_name
+from bot.core.integrations.inventory import (
+    Saved,
+    as_saved,
+    present,
+    present_named,
+    refuse_taken_name,
+    same_login,
+)
 from bot.core.integrations.owners import tokens_by
-from bot.core.integrations.same_login import same_login
 from bot.core.kinds import Draft
 from bot.core.model import Actor, Dependency, Integration, Target
 from bot.core.ports import Ports
@@ -81,8 +87,8 @@ def plan_edit(
     require(ports, actor, Action.EDIT, found)
     if version is not None and version != found.version:
         raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})
-    total, alike = reading.dependencies.page(found.id, 0, 1).total, same_login(reading, found)
-    return EditPlan(found, total, alike, reading)
+    alike = same_login(reading.integrations.at(found.server), found)
+    return EditPlan(found, reading.dependencies.page(found.id, 0, 1).total, alike, reading)
 
 
 def make_default(ports: Ports, actor: Actor, integration_id: str) -> Integration:

@@ -5,7 +5,7 @@ locked, and what the check relied on is looked at again before anything is kept.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import get_close_matches
@@ -24,8 +24,7 @@ from bot.core.errors import (
 )
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
 from bot.core.integrations.hosts import refuse_taken_host
-from bot.core.integrations.same_login import same_login
-from bot.core.kinds import Draft
+from bot.core.kinds import Draft, Kind, read_draft
 from bot.core.model import Actor, Dependency, Integration, WorkflowToken, name_key, new_id
 from bot.core.news import channel_of
 from bot.core.ports import Ports
@@ -53,6 +52,8 @@ _EXPORTED_AT_ONCE = 500
 _READ_AT_ONCE = 1000
 _MOST_ALIKE = 100
 """As many as a menu in Slack takes."""
+_MOST_SAME = 10
+_ANY_NAME = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class Saved:
 
 def as_saved(reading: Reading, integration: Integration) -> Saved:
     """Say of an integration that was kept what its server's others mean for it."""
-    return Saved(integration, is_undecided(reading, integration.server), same_login(reading, integration))
+    there = reading.integrations.at(integration.server)
+    return Saved(integration, is_undecided(there), same_login(there, integration))
 
 
 def list_integrations(ports: Ports, actor: Actor, narrowed: Filter, window: Window) -> IntegrationPage:
@@ -249,9 +251,9 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
         found,
         reading.dependencies.page(found.id, 0, 10),
         reading.history.page(HistoryQuery(about=found.id, size=5)),
-        same_login(reading, found),
+        same_login(there, found),
         next((one for one in there if one.is_default and one.id != found.id), None),
-        is_undecided(reading, found.server),
+        is_undecided(there),
     )
 
 
@@ -306,6 +308,40 @@ def add_integration(
     except AlreadyDone as error:
         reading = ports.store.read(actor.workspace)
         return as_saved(reading, present(reading, error.outcome))
+
+
+def same_login(there: Sequence[Integration], integration: Integration) -> tuple[Integration, ...]:
+    """Return those of an integration's server that have the same user, sorted by name key, at most 10."""
+    return _of_user(there, integration.username, but=integration.id)
+
+
+def find_same_login(
+    ports: Ports, actor: Actor, kind: Kind, typed: Mapping[str, str]
+) -> tuple[Integration, ...]:
+    """
+    Return the integrations of the server and user that a form says so far, sorted by name key, at most 10.
+
+    Args:
+        ports: The ports.
+        actor: Somebody who fills it in.
+        kind: The form's.
+        typed: Its values by field key, without secrets. Where they name no server yet, there are none.
+
+    Raises:
+        NotPermitted.
+    """
+    require(ports, actor, Action.ADD)
+    try:
+        draft = read_draft(kind, _ANY_NAME, typed, keeps_secret=True)
+    except InvalidFields:
+        return ()
+    return _of_user(ports.store.read(actor.workspace).integrations.at(draft.server), draft.username)
+
+
+def _of_user(there: Sequence[Integration], username: str, but: str = "") -> tuple[Integration, ...]:
+    if not username:
+        return ()
+    return tuple([one for one in there if one.username == username and one.id != but][:_MOST_SAME])
 
 
 def refuse_taken_name(reading: Reading, name: str, own_id: str = "") -> None:

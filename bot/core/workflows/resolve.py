@@ -226,18 +226,18 @@ def _gist(found: Choice | QuaymasterError) -> object:
     return found.integration.id if isinstance(found, Choice) else type(found)
 
 
-def is_undecided(reading: Reading, server: Server) -> bool:
+def is_undecided(there: Iterable[Integration]) -> bool:
     """True when a target that depends on none of a server's integrations gets an error for their number."""
     # As ``decide`` would say without a target, and without building what it takes: a Save asks this of
     # every integration of the server.
-    open_to_all = [one for one in _integrations_at(reading, server) if not one.linked_only]
+    open_to_all = [one for one in there if not one.linked_only]
     return len(open_to_all) > 1 and not any(one.is_default for one in open_to_all)
 
 
 def undecided_servers(reading: Reading, integrations: Iterable[Integration]) -> tuple[Server, ...]:
     """Those of the integrations' servers where no integration is chosen for a target that depends on none."""
     servers = dict.fromkeys(one.server for one in integrations)
-    return tuple(server for server in servers if is_undecided(reading, server))
+    return tuple(server for server in servers if is_undecided(_integrations_at(reading, server)))
 
 
 def server_asked_for(text: str) -> Server:
