@@ -16,7 +16,6 @@ from bot.core.integrations.credentials import (
     seal_credential,
 )
 from bot.core.integrations.dependencies import ask_again
-from bot.core.integrations.hosts import refuse_taken_host
 from bot.core.integrations.inventory import (
     Saved,
     as_saved,
@@ -32,6 +31,7 @@ from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Change, Reading
 from bot.core.secrets import Secret
+from bot.core.workflows.resolve import refuse_taken_host
 
 _MOST_REMAINING = 20
 

@@ -23,7 +23,6 @@ from bot.core.errors import (
     UnknownIntegration,
 )
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
-from bot.core.integrations.hosts import refuse_taken_host
 from bot.core.kinds import Draft, Kind, read_draft
 from bot.core.model import Actor, Dependency, Integration, WorkflowToken, name_key, new_id
 from bot.core.news import channel_of
@@ -40,7 +39,7 @@ from bot.core.queries import (
     Unused,
     Window,
 )
-from bot.core.workflows.resolve import is_undecided
+from bot.core.workflows.resolve import is_undecided, refuse_taken_host
 
 _DEFAULT_DAYS = 90
 _MOST_UNUSED = 20
