@@ -16,7 +16,7 @@ from typing import Any
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput, UnknownVerb
 from bot.core.model import shortened
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 
 COMMAND = "/integrations"
 

@@ -17,7 +17,7 @@ from bot.core.audit import Action, AuditEntry, Event, News, next_entry
 from bot.core.errors import InvalidInput, StoreDamaged, StoreFailure
 from bot.core.model import Bar, Dependency, Integration, Setting, Source, WorkflowToken, Workspace
 from bot.core.ports.store import Store
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 from storage.maintenance import OPERATOR, verify
 from storage.records import Value
 from storage.sealing import Keyring

@@ -14,7 +14,7 @@ from bot.core.addresses import parse_server
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.model import NO_OPTIONS, Integration, Server
 from bot.core.secrets import Credential, Secret
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _NAME_PROBLEM = (

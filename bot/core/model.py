@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.core.secrets import Sealed
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 
 _OLD_AFTER = timedelta(days=365)
 """How old a credential may get before people look at it, where nobody knows that it ends."""

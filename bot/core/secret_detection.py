@@ -12,7 +12,7 @@ import math
 import re
 from collections import Counter
 
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 
 _KNOWN = re.compile(
     r"\b(gh[pousr]_\w{20,}|github_pat_\w{20,}"

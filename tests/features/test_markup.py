@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.core.ports.registry import Step, Tags
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 from tests.fakes.people import ADMIN
 from tests.fakes.scripted_registry import PROVED
 

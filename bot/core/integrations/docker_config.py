@@ -23,7 +23,7 @@ from bot.core.model import Server, shortened
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import Secret
 from bot.core.short_lived import moment, short_lived
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 
 _BY_FORM = "Add it by its form."
 _ENTRY_KEYS = frozenset({"auth", "username", "password", "identitytoken", "registrytoken"})

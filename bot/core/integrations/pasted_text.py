@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Never
 
 from bot.core.errors import InvalidInput
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 
 EXAMPLE = 'Example: {"auths": {"registry.example.com": {"auth": "…"}}}'
 

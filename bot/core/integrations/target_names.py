@@ -12,7 +12,7 @@ from bot.core.ports.store import Reading
 from bot.core.queries import TargetPage
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import SealContext, Sealed, Secret
-from bot.core.visible_text import odd_letter
+from bot.core.texts import odd_letter
 
 _NAME = "name"
 _TARGETS_A_PAGE = 20

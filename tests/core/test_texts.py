@@ -3,7 +3,7 @@
 import pytest
 
 from bot.core.model import name_key
-from bot.core.visible_text import visible
+from bot.core.texts import visible
 
 
 @pytest.mark.parametrize(
