@@ -15,7 +15,8 @@ from bot.core.audit import Action
 from bot.core.errors import InvalidInput
 from bot.core.integrations.inventory import Saved, add_integration, find_same_login
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor, Integration, quoted, shortened
+from bot.core.model import Actor, Integration
+from bot.core.texts import quoted, shortened
 from bot.services import Services
 from handlers.blocks import View, actions, button
 from handlers.form import (

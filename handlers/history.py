@@ -23,8 +23,9 @@ from bot.core.integrations.inventory import (
     read_history,
     read_whole_history,
 )
-from bot.core.model import Actor, Role, quoted
+from bot.core.model import Actor, Role
 from bot.core.queries import HistoryPage, HistoryQuery
+from bot.core.texts import quoted
 from bot.services import Services
 from handlers.blocks import (
     Message,

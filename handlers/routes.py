@@ -15,8 +15,7 @@ from typing import Any
 
 from bot.core.audit import Action
 from bot.core.errors import InvalidInput, UnknownVerb
-from bot.core.model import shortened
-from bot.core.texts import visible
+from bot.core.texts import shortened, visible
 
 COMMAND = "/integrations"
 

@@ -14,7 +14,8 @@ from bot.core.integrations.ends import known_ends
 from bot.core.integrations.inventory import Details, show_integration
 from bot.core.integrations.rotation import Progress, look_at_progress
 from bot.core.kinds import Kind, Kinds
-from bot.core.model import Actor, Dependency, FormerCredential, Integration, shortened
+from bot.core.model import Actor, Dependency, FormerCredential, Integration
+from bot.core.texts import shortened
 from bot.services import Services
 from handlers.blocks import (
     Block,

@@ -14,8 +14,9 @@ from bot.core.integrations.dependencies import (
     unlink_if_linked,
 )
 from bot.core.kinds import Kinds
-from bot.core.model import Actor, Target, quoted
+from bot.core.model import Actor, Target
 from bot.core.queries import Use
+from bot.core.texts import quoted
 from bot.services import Services
 from handlers.blocks import (
     Block,

@@ -18,9 +18,10 @@ from bot.core.audit import Action
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.target_names import find_similar, is_in_doubt, seal_name, unseal_name
-from bot.core.model import Actor, Integration, Target, WorkflowToken, shortened
+from bot.core.model import Actor, Integration, Target, WorkflowToken
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret
+from bot.core.texts import shortened
 from bot.core.workflows.tokens import (
     DEFAULT_DAYS,
     MOST_DAYS,

@@ -67,7 +67,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
-from bot.core.model import Bar, Integration, Outcome, Refused, Server, Stage, Target, quoted, shortened
+from bot.core.model import Bar, Integration, Outcome, Refused, Server, Stage, Target
+from bot.core.texts import quoted, shortened
 
 
 class QuaymasterError(Exception):

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from bot.core.secrets import Sealed
-from bot.core.texts import visible
+from bot.core.texts import name_key
 
 _OLD_AFTER = timedelta(days=365)
 """How old a credential may get before people look at it, where nobody knows that it ends."""
@@ -24,11 +24,6 @@ NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
 def new_id() -> str:
     """Make an id: 32 hexadecimal digits, 128 random bits."""
     return secrets.token_hex(16)
-
-
-def name_key(name: str) -> str:
-    """Fold a name: spellings that differ in case or in what nobody sees are one name. Names sort by it."""
-    return visible(name).casefold()
 
 
 class Workspace(NamedTuple):
@@ -480,14 +475,3 @@ class WorkflowToken:
     def is_own_of(self, person: str) -> bool:
         """True when a person made it, and did not take it over: then it reaches what they own."""
         return self.created_by == person and self.taken_over_from is None
-
-
-def quoted(names: tuple[str, ...]) -> str:
-    """Join names for a sentence: “a”, “b” or “c”."""
-    marked = [f"“{name}”" for name in names]
-    return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
-
-
-def shortened(text: str, limit: int = 64) -> str:
-    """Cut what a person typed to a length that is safe to repeat."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"

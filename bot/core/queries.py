@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Generic, TypeVar
 
 from bot.core.audit import AuditEntry
-from bot.core.model import Dependency, Integration, Outcome, Target, WorkflowToken, name_key
+from bot.core.model import Dependency, Integration, Outcome, Target, WorkflowToken
+from bot.core.texts import name_key
 
 _Row = TypeVar("_Row")
 

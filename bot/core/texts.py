@@ -1,4 +1,4 @@
-"""What people type, as they see it: two texts that look the same become equal."""
+"""Texts as people see them: two that look the same become equal, and what is repeated to them is short."""
 
 import re
 import unicodedata
@@ -51,3 +51,19 @@ def odd_letter(text: str) -> str:
         if found := next((letter for letter, alphabet in pairs if alphabet in odd), ""):
             return found
     return ""
+
+
+def name_key(name: str) -> str:
+    """Fold a name: spellings that differ in case or in what nobody sees are one name. Names sort by it."""
+    return visible(name).casefold()
+
+
+def quoted(names: tuple[str, ...]) -> str:
+    """Join names for a sentence: “a”, “b” or “c”."""
+    marked = [f"“{name}”" for name in names]
+    return marked[0] if len(marked) == 1 else f"{', '.join(marked[:-1])} or {marked[-1]}"
+
+
+def shortened(text: str, limit: int = 64) -> str:
+    """Cut what a person typed to a length that is safe to repeat."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

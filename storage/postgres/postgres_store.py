@@ -18,9 +18,10 @@ import psycopg
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.installations import Installation
-from bot.core.model import Integration, Server, Workspace, name_key
+from bot.core.model import Integration, Server, Workspace
 from bot.core.ports.store import Candidate, Fetch, Held
 from bot.core.secrets import Sealed
+from bot.core.texts import name_key
 from storage.maintenance import count_by_key
 from storage.postgres.bulk import fill, values_of
 from storage.postgres.change import PostgresChange

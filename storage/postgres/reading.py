@@ -17,17 +17,7 @@ from typing import Any, Protocol, TypeVar
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import AuditEntry, News
 from bot.core.errors import Busy, StoreDamaged
-from bot.core.model import (
-    Bar,
-    Dependency,
-    Integration,
-    Server,
-    Target,
-    TargetKind,
-    WorkflowToken,
-    Workspace,
-    name_key,
-)
+from bot.core.model import Bar, Dependency, Integration, Server, Target, TargetKind, WorkflowToken, Workspace
 from bot.core.queries import (
     ENDING_WITHIN,
     UNUSED_FOR,
@@ -45,6 +35,7 @@ from bot.core.queries import (
     Window,
     needles_of,
 )
+from bot.core.texts import name_key
 from storage.postgres.connections import Row, Step
 from storage.postgres.noted_uses import NotedUses
 from storage.postgres.rows import entry_of, kind_number, like_patterns, target_columns, target_from

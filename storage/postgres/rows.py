@@ -11,8 +11,9 @@ from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import Action, AuditEntry, News, Result, former_name_in_detail
-from bot.core.model import Bar, Dependency, Integration, Setting, Target, TargetKind, WorkflowToken, name_key
+from bot.core.model import Bar, Dependency, Integration, Setting, Target, TargetKind, WorkflowToken
 from bot.core.queries import lasting_marks
+from bot.core.texts import name_key
 from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
 
 Parameters = dict[str, Any]

@@ -15,7 +15,8 @@ from psycopg.types.json import Jsonb
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import Event, News
 from bot.core.errors import KeyNotLoaded, StoreDamaged
-from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, WorkflowToken, name_key
+from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, WorkflowToken
+from bot.core.texts import name_key
 from storage.postgres.read_before import ReadBefore
 from storage.postgres.rows import (
     Parameters,

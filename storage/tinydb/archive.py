@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bot.core.audit import Action, AuditEntry, Result, former_name_in_detail
 from bot.core.errors import StoreDamaged
-from bot.core.model import Server, name_key
+from bot.core.model import Server
 from bot.core.queries import HistoryPage, HistoryQuery
+from bot.core.texts import name_key
 from storage.records import AUDIT, row_of, value_in
 from storage.sealing import Keyring
 from storage.tinydb.durable_files import Volume

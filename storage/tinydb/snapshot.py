@@ -17,17 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import AuditEntry, News
-from bot.core.model import (
-    Bar,
-    Dependency,
-    Integration,
-    Server,
-    Setting,
-    Target,
-    TargetKind,
-    WorkflowToken,
-    name_key,
-)
+from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, TargetKind, WorkflowToken
 from bot.core.queries import (
     ENDING_WITHIN,
     UNUSED_FOR,
@@ -39,6 +29,7 @@ from bot.core.queries import (
     lasting_marks,
     needles_of,
 )
+from bot.core.texts import name_key
 from storage.records import DoneRequest, Value
 
 UseKey = tuple[str, Target] | str

@@ -13,17 +13,7 @@ from typing import NamedTuple
 
 from bot.core.audit import AuditEntry, Event, News, next_entry
 from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
-from bot.core.model import (
-    Bar,
-    Dependency,
-    Integration,
-    Server,
-    Target,
-    TargetKind,
-    WorkflowToken,
-    Workspace,
-    name_key,
-)
+from bot.core.model import Bar, Dependency, Integration, Server, Target, TargetKind, WorkflowToken, Workspace
 from bot.core.ports.store import Candidate, Fetch, Stored
 from bot.core.queries import (
     DependencyPage,
@@ -38,6 +28,7 @@ from bot.core.queries import (
     Window,
     numbered_page,
 )
+from bot.core.texts import name_key
 from storage.records import (
     DEPENDENCIES,
     INTEGRATIONS,

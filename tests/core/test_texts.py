@@ -2,8 +2,7 @@
 
 import pytest
 
-from bot.core.model import name_key
-from bot.core.texts import visible
+from bot.core.texts import name_key, visible
 
 
 @pytest.mark.parametrize(

@@ -25,12 +25,11 @@ from bot.core.model import (
     TargetKind,
     WorkflowToken,
     new_id,
-    quoted,
 )
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Change, Reading
 from bot.core.queries import Use
-from bot.core.texts import visible
+from bot.core.texts import quoted, visible
 from bot.core.workflows.logins import Loss, kept_out_of, losses, owners_to_ask, refuse_losses, who_lost
 
 STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."

@@ -19,11 +19,11 @@ from bot.core.addresses import PATHS, parse_server
 from bot.core.errors import InvalidInput
 from bot.core.integrations.credentials import end_of_token
 from bot.core.integrations.pasted_text import EXAMPLE, Object, decoded, fields_of, objects_in, refuse
-from bot.core.model import Server, shortened
+from bot.core.model import Server
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import Secret
 from bot.core.short_lived import moment, short_lived
-from bot.core.texts import visible
+from bot.core.texts import shortened, visible
 
 _BY_FORM = "Add it by its form."
 _ENTRY_KEYS = frozenset({"auth", "username", "password", "identitytoken", "registrytoken"})

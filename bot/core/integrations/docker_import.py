@@ -14,10 +14,11 @@ from bot.core.integrations.docker_config import Entry, PastedLogin, read_entries
 from bot.core.integrations.inventory import draft_integration
 from bot.core.integrations.pasted_text import decoded
 from bot.core.kinds import NAME, Draft, Kind, Kinds, read_draft
-from bot.core.model import Actor, Integration, Server, name_key
+from bot.core.model import Actor, Integration, Server
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
 from bot.core.secrets import Credential
+from bot.core.texts import name_key
 from bot.core.workflows.resolve import undecided_servers
 
 FIELD = "config"

@@ -24,7 +24,7 @@ from bot.core.errors import (
 )
 from bot.core.integrations.credentials import check_login, end_of_credential, seal_credential
 from bot.core.kinds import Draft, Kind, read_draft
-from bot.core.model import Actor, Dependency, Integration, WorkflowToken, name_key, new_id
+from bot.core.model import Actor, Dependency, Integration, WorkflowToken, new_id
 from bot.core.news import channel_of
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
@@ -39,6 +39,7 @@ from bot.core.queries import (
     Unused,
     Window,
 )
+from bot.core.texts import name_key
 from bot.core.workflows.resolve import is_undecided, refuse_taken_host
 
 _DEFAULT_DAYS = 90

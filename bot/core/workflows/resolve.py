@@ -25,9 +25,10 @@ from bot.core.errors import (
 )
 from bot.core.kinds import NAME
 from bot.core.link_and_use import is_use_of
-from bot.core.model import Actor, Integration, Server, Target, WorkflowToken, name_key, shortened
+from bot.core.model import Actor, Integration, Server, Target, WorkflowToken
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Reading
+from bot.core.texts import name_key, shortened
 
 _MOST_RENAMINGS = 20
 _MOST_TOKENS = 20

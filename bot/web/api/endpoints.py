@@ -32,9 +32,10 @@ from bot.core.errors import (
     Unreachable,
     WrongMethod,
 )
-from bot.core.model import Integration, Server, Stage, name_key
+from bot.core.model import Integration, Server, Stage
 from bot.core.ports import Ports
 from bot.core.secret_detection import looks_secret
+from bot.core.texts import name_key
 from bot.core.workflows.fetch import (
     HandOut,
     Offer,
