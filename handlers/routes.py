@@ -4,13 +4,10 @@ Commands and forms are answered in the acknowledgement. A press is acknowledged 
 runs on our executor: nothing that can fail or wait comes between a press and Slack's three seconds.
 """
 
-import inspect
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
 from typing import Any
 
 from bot.core.audit import Action
@@ -246,23 +243,3 @@ class Routes:
 def _usage_of(verb: Verb) -> str:
     """How a verb is typed, as the hint of an error."""
     return f"Type {verb.typed}. Example: {verb.typed_example}"
-
-
-def call(listener: Listener, available: Mapping[str, Any]) -> None:
-    """Call a listener with the arguments it names."""
-    listener(**{name: available[name] for name in argument_names(listener)})
-
-
-@cache
-def argument_names(listener: Listener) -> tuple[str, ...]:
-    """The names of a listener's arguments, looked up once."""
-    return tuple(inspect.signature(listener).parameters)
-
-
-def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
-    """Read a view's ``private_metadata``; what is not a JSON object has no facts."""
-    try:
-        facts = json.loads(view.get("private_metadata") or "{}")
-    except (ValueError, RecursionError):
-        return {}
-    return facts if isinstance(facts, dict) else {}

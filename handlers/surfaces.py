@@ -16,7 +16,6 @@ from bot.core.errors import InvalidInput
 from bot.core.model import Workspace
 from bot.services import Services
 from handlers.blocks import Message, View, modal, notice
-from handlers.routes import read_facts
 from handlers.share import for_modal
 
 HOME = "home"
@@ -271,6 +270,15 @@ def with_facts(view: View, facts: Mapping[str, Any]) -> View:
     """Add facts to a view's ``private_metadata``; those it has stay."""
     together = {**facts, **read_facts(view)}
     return {**view, "private_metadata": json.dumps(together)} if together else view
+
+
+def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
+    """Read a view's ``private_metadata``; what is not a JSON object has no facts."""
+    try:
+        facts = json.loads(view.get("private_metadata") or "{}")
+    except (ValueError, RecursionError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def inherited(facts: Mapping[str, Any]) -> dict[str, Any]:

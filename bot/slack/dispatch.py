@@ -8,6 +8,8 @@
 3. Errors rise to ``failed``, or to ``_explanation`` where the listener ran on the executor.
 """
 
+import hashlib
+import inspect
 import logging
 import secrets
 import time
@@ -15,7 +17,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import orjson
@@ -38,14 +40,23 @@ from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_s
 from bot.core.queries import HistoryQuery
 from bot.core.secret_detection import could_be_name, looks_secret
 from bot.core.secrets import ids_in
-from bot.services import Services
-from bot.slack.members import SlackRates, actor_of
+from bot.services import Services, find_actor
+from bot.slack.members import SlackRates
 from bot.slack.response_url import CommandName
 from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
 from handlers.error_answers import beside_fields, busy, explained, on_top, unexpected
-from handlers.routes import Form, Listener, Press, Routes, Verb, Words, call, read_facts
-from handlers.surfaces import HOME, HomeSurface, ModalSurface, Surface, inherited, surface_of, with_facts
+from handlers.routes import Form, Listener, Press, Routes, Verb, Words
+from handlers.surfaces import (
+    HOME,
+    HomeSurface,
+    ModalSurface,
+    Surface,
+    inherited,
+    read_facts,
+    surface_of,
+    with_facts,
+)
 
 log = logging.getLogger("quaymaster.app")
 
@@ -122,7 +133,6 @@ class Dispatch:
         self._command_name.notice(str(body.get("command", "")))
         known = self._routes.read_if_known(text)
         actor = self._actor(context, body, self._routes.does.get(known[0].name) if known else None)
-        require(self._services.ports, actor, Action.SEE)
         _refuse_secret(self._services, actor, text, known)
         verb, words = known or self._routes.read(text)
         opening = verb.opens.get(" ".join(words.rest).lower())
@@ -132,7 +142,7 @@ class Dispatch:
             available["ack"] = _QuickAck(ack, self._command_name)
         available["surface"] = surface = surface_of(self._services, actor.workspace, actor.user_id, body)
         if answers_at_once:
-            return call(verb.listener, available)
+            return _call(verb.listener, available)
         ack()
         listener = opening or verb.listener
         return self._later(surface, context, lambda: self._answer(listener, available, context))
@@ -147,7 +157,6 @@ class Dispatch:
         """Run a press's listener, then publish the Home tab again if something changed there."""
         press = _read_press(body)
         actor = self._actor(context, body, self._routes.does.get(press.action_id))
-        require(self._services.ports, actor, Action.SEE)
         listener = self._routes.actions.get(press.action_id)
         if listener is None:
             raise InvalidInput("This button is too old.", "Type /integrations to see the current state.")
@@ -161,13 +170,12 @@ class Dispatch:
     def suggest(self, ack: Ack, body: _Body, context: BoltContext) -> None:
         """Answer a menu that searches as one types."""
         actor = self._actor(context, body, Action.SEE)
-        require(self._services.ports, actor, Action.SEE)
         block_id = str(body.get("block_id", ""))
         listener = self._routes.suggestions.get(block_id.partition(" ")[0])
         if listener is None:
             raise InvalidInput("This menu is too old.", "Close it and open it again.")
         query = str(body.get("value") or "")[:_LONGEST_QUERY]
-        call(
+        _call(
             listener,
             {
                 **self._given(actor),
@@ -186,7 +194,6 @@ class Dispatch:
     def _chosen(self, body: _Body, context: BoltContext, surface: Surface) -> None:
         """Run a shortcut's listener."""
         actor = self._actor(context, body, None)
-        require(self._services.ports, actor, Action.SEE)
         listener = self._routes.shortcuts.get(str(body.get("callback_id", "")))
         if listener is None:
             raise InvalidInput("This shortcut is too old.", "Reload Slack and try again.")
@@ -197,7 +204,6 @@ class Dispatch:
         """Answer a submitted form."""
         deadline = time.monotonic() + _FORM_S
         actor = self._actor(context, body, None)
-        require(self._services.ports, actor, Action.SEE)
         view = body["view"]
         listener = self._routes.forms.get(view.get("callback_id", ""))
         if listener is None:
@@ -208,19 +214,19 @@ class Dispatch:
             given["services"], ports=replace(ports, registry=_Hurried(ports.registry, deadline))
         )
         named_ack = _NamingAck(ack, self._command_name, form.facts)
-        call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
+        _call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
             self._services.executor.submit(
                 lambda: self._publish_home(actor, str(form.facts[HOME])), on_full=_do_nothing
             )
 
-    def home_opened(self, ack: Ack, body: _Body, event: _Body, context: BoltContext) -> None:
+    def home_opened(self, ack: Ack, event: _Body, context: BoltContext) -> None:
         """Publish the Home tab when somebody opens it."""
         ack()
         if event.get("tab") == "home":
             user_id = context.user_id or ""
             home = HomeSurface(self._services.slack(_named_workspace(context)), user_id, "", "")
-            task = self._guarded(home.replace, context, lambda: self._opened(context, body))
+            task = self._guarded(home.replace, context, lambda: self._opened(context))
             self._services.executor.submit(task, on_full=lambda: home.replace(busy()))
 
     def user_changed(self, ack: Ack, event: _Body, context: BoltContext) -> None:
@@ -252,24 +258,26 @@ class Dispatch:
         return BoltResponse(status=200, body=message if "command" in body else "")
 
     def _actor(self, context: BoltContext, body: _Body, does: Action | None) -> Actor:
-        """Count the request, then say who is acting, in which role."""
+        """Count the request, then find out who is acting, in which role. Raises ``NotPermitted``."""
         workspace, user_id = self._workspaces(*_named_workspace(context)), context.user_id or ""
         self._rates.take(workspace, user_id)
-        actor = actor_of(self._services, workspace, user_id, body, fresh=does not in MEMORY_WILL_DO)
+        request_id, fresh = _request_id_of(body), does not in MEMORY_WILL_DO
+        actor = find_actor(self._services, workspace, user_id, fresh=fresh, request_id=request_id)
         if actor.role is Role.NOBODY and self._services.rules is not None:
             _begin_nothing(self._services, actor)
+        require(self._services.ports, actor, Action.SEE)
         return actor
 
-    def _opened(self, context: BoltContext, body: _Body) -> None:
+    def _opened(self, context: BoltContext) -> None:
         """Publish the whole list as the Home tab of the person who opened it."""
         workspace = self._workspaces(*_named_workspace(context))
-        actor = actor_of(self._services, workspace, context.user_id or "", body, fresh=False)
+        actor = find_actor(self._services, workspace, context.user_id or "", fresh=False)
         self._publish_home(actor, "")
 
     def _publish_home(self, actor: Actor, state: str | None) -> None:
         """Publish the Home tab as it was narrowed, unless nobody looks at it."""
         if state is not None and self._routes.home is not None:
-            call(self._routes.home, {**self._given(actor), "state": state})
+            _call(self._routes.home, {**self._given(actor), "state": state})
 
     def _given(self, actor: Actor) -> dict[str, Any]:
         """Return the arguments that every listener may name."""
@@ -286,7 +294,7 @@ class Dispatch:
     ) -> None:
         """Call a listener. What it hands over by ``ask`` waits for a registry, in nobody's way."""
         asked: list[Callable[[], None]] = []
-        call(listener, {**available, "ask": asked.append})
+        _call(listener, {**available, "ask": asked.append})
         tasks = [*asked, finish]
 
         def run() -> None:
@@ -339,6 +347,17 @@ class Dispatch:
             client.api_call("chat.postMessage", json={"channel": context.user_id, **message})
 
 
+def _call(listener: Listener, available: Mapping[str, Any]) -> None:
+    """Call a listener with the arguments it names."""
+    listener(**{name: available[name] for name in _argument_names(listener)})
+
+
+@cache
+def _argument_names(listener: Listener) -> tuple[str, ...]:
+    """The names of a listener's arguments, looked up once."""
+    return tuple(inspect.signature(listener).parameters)
+
+
 class _Hurried:
     """A registry client that answers before Slack gives the form up. Implements ``Registry``'s ``check``."""
 
@@ -369,6 +388,14 @@ def _do_nothing() -> None:
 def _named_workspace(context: BoltContext) -> Workspace:
     """The workspace that a verified request names."""
     return Workspace(context.team_id or "", context.enterprise_id)
+
+
+def _request_id_of(body: Mapping[str, Any]) -> str:
+    """An id that the same request has when it comes twice: a hash, since a trigger id is a capability."""
+    view = body.get("view") or {}
+    submitted = f"{view.get('id')}:{view.get('hash')}" if body.get("type") == "view_submission" else ""
+    sent = submitted or str(body.get("trigger_id") or body.get("event_id") or "")
+    return hashlib.sha256(sent.encode()).hexdigest()[:16] if sent else ""
 
 
 def _begin_nothing(services: Services, actor: Actor) -> None:

@@ -5,7 +5,6 @@ lets an app ask only 20 times a minute for the members of groups, so even then a
 of 10 seconds ago.
 """
 
-import hashlib
 import logging
 import threading
 import time
@@ -18,10 +17,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.core.errors import Busy, QuaymasterError, SettingsError, TooOften
-from bot.core.model import Actor, Workspace
+from bot.core.model import Workspace
 from bot.core.ports.slack import Executor, Person
 from bot.core.token_bucket import Buckets
-from bot.services import Services, find_actor
 from bot.slack.slack_errors import code_of, explained_refusal, why_unreachable
 
 _REMEMBERED_S = 300.0
@@ -304,13 +302,14 @@ class SlackRates:
     def take(self, workspace: Workspace, user_id: str) -> None:
         """Count what a person sends. Raises ``TooOften``."""
         a_minute = self._limit_of(workspace) if self._limit_of else self._a_minute
+        key = workspace.key
         with self._lock:
             now = self._clock()
             people, workspaces = self._of_size(a_minute)
-            wait_s = people.take(people.of(f"{workspace.key}/{user_id}", now), now)
+            wait_s = people.take(people.of(f"{key}/{user_id}", now), now)
             if wait_s:
                 raise TooOften(f"That is more than {a_minute} a minute; nothing was done.", wait_s)
-            wait_s = workspaces.take(workspaces.of(workspace.key, now), now)
+            wait_s = workspaces.take(workspaces.of(key, now), now)
         if wait_s:
             most = a_minute * PEOPLE_AT_ONCE
             raise TooOften(f"This workspace sends more than {most} a minute; nothing was done.", wait_s)
@@ -340,18 +339,3 @@ class SlackRates:
 
 def _of_size(a_minute: int) -> tuple[Buckets, Buckets]:
     return Buckets(a_minute), Buckets(a_minute * PEOPLE_AT_ONCE)
-
-
-def actor_of(
-    services: Services, workspace: Workspace, user_id: str, body: Mapping[str, Any], *, fresh: bool
-) -> Actor:
-    """Find out who is acting, in which role."""
-    return find_actor(services, workspace, user_id, fresh=fresh, request_id=_request_id_of(body))
-
-
-def _request_id_of(body: Mapping[str, Any]) -> str:
-    """An id that the same request has when it comes twice: a hash, since a trigger id is a capability."""
-    view = body.get("view") or {}
-    submitted = f"{view.get('id')}:{view.get('hash')}" if body.get("type") == "view_submission" else ""
-    sent = submitted or str(body.get("trigger_id") or body.get("event_id") or "")
-    return hashlib.sha256(sent.encode()).hexdigest()[:16] if sent else ""
