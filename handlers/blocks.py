@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from bot.core.errors import InvalidInput
-from bot.core.model import Target, TargetKind
+from bot.core.model import Actor, Target, TargetKind
 from bot.core.queries import NumberedPage
 from handlers.routes import COMMAND
 
@@ -25,6 +25,8 @@ View = dict[str, Any]
 """A modal or a Home tab."""
 Option = tuple[str, str]
 """What people read, and the value that comes back."""
+SHARE = ".share"
+"""How the action ids of Share buttons end, so that they are left out where there is no channel."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _T = TypeVar("_T")
 
@@ -304,6 +306,21 @@ def _fields_of(kind: type[Any]) -> tuple[tuple[Field[Any], frozenset[type]], ...
 def _least(kind: type[Any]) -> int:
     """How many fields have no default."""
     return sum(one.default is MISSING for one in fields(kind))
+
+
+def share_button(feature: str, value: str) -> Block:
+    """The button that puts a feature's answer where everybody in the channel sees it; ``value`` says what."""
+    return button("Share", share_id(feature), value)
+
+
+def share_id(feature: str) -> str:
+    """The action id of a feature's Share button."""
+    return f"{feature}{SHARE}"
+
+
+def public(line: str, blocks: Sequence[Block], actor: Actor) -> Message:
+    """A message that everybody in the channel sees, with who put it there. Nothing in it may be secret."""
+    return message(line, [*blocks, context(f"Shared by {mention(actor.user_id)}")])
 
 
 def page_buttons(previous: tuple[str, str] | None, following: tuple[str, str] | None) -> list[Block]:

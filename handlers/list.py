@@ -37,7 +37,10 @@ from handlers.blocks import (
     pack,
     page_buttons,
     plain,
+    public,
     section,
+    share_button,
+    share_id,
     text_input,
     unpack,
     when,
@@ -50,7 +53,6 @@ from handlers.narrowing import read_filter
 from handlers.phrases import due_in_words
 from handlers.rotate import OPEN as ROTATE
 from handlers.routes import PERSON, Press, Routes, Verb, Words
-from handlers.share import public, share_button, share_id
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS

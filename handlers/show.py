@@ -34,8 +34,11 @@ from handlers.blocks import (
     pack_link,
     paragraphs,
     plain,
+    public,
     read_link,
     section,
+    share_button,
+    share_id,
     when,
 )
 from handlers.delete import ASK as DELETE
@@ -51,7 +54,6 @@ from handlers.revoke import OPEN as LEAKED
 from handlers.rotate import OPEN as ROTATE
 from handlers.rotation_news import how_far
 from handlers.routes import Press, Routes, Verb, Words
-from handlers.share import public, share_button, share_id
 from handlers.surfaces import Surface
 from handlers.tags import OPEN as TAGS
 from handlers.test import OPEN as TEST

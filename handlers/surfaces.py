@@ -6,7 +6,7 @@ pressed on, ``show`` puts something beside it, ``open`` opens a form.
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,8 +15,7 @@ from slack_sdk import WebClient
 from bot.core.errors import InvalidInput
 from bot.core.model import Workspace
 from bot.services import Services
-from handlers.blocks import Message, View, modal, notice
-from handlers.share import for_modal
+from handlers.blocks import SHARE, Block, Message, View, modal, notice
 
 HOME = "home"
 """The fact in a modal's ``private_metadata`` that says it was opened from the Home tab: its list's state."""
@@ -258,7 +257,22 @@ def _no_channel() -> InvalidInput:
 
 def as_modal(message: Message) -> View:
     """Show a message's blocks in a modal."""
-    return modal("Integrations", for_modal(message["blocks"]))
+    return modal("Integrations", _for_modal(message["blocks"]))
+
+
+def _for_modal(blocks: Sequence[Block]) -> list[Block]:
+    """Blocks as they are shown in a modal: without what needs a channel, and without boxes."""
+    drawn = []
+    for block in blocks:
+        if block.get("type") == "input":
+            # Slack takes an input only in a modal with a submit button, which a shown message lacks.
+            continue
+        if block.get("type") == "actions":
+            kept = [one for one in block["elements"] if not one.get("action_id", "").endswith(SHARE)]
+            block = {**block, "elements": kept}
+        if block.get("type") != "actions" or block["elements"]:
+            drawn.append(block)
+    return drawn
 
 
 def _as_home(message: Message) -> View:

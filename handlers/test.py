@@ -29,8 +29,11 @@ from handlers.blocks import (
     notice,
     pack,
     plain,
+    public,
     read_value,
     section,
+    share_button,
+    share_id,
     when,
 )
 from handlers.edit import OPEN as EDIT
@@ -38,7 +41,6 @@ from handlers.narrowing import read_filter
 from handlers.picker import open_picker
 from handlers.rotate import OPEN as ROTATE
 from handlers.routes import Ask, Press, Routes, Verb, Words
-from handlers.share import public, share_button, share_id
 from handlers.surfaces import Follower, Surface
 from handlers.test_progress import ALL, CANCEL, Cancelled, begin
 

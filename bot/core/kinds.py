@@ -168,7 +168,9 @@ def read_draft(
     # Spaces around an address are a slip; spaces in a password are part of it.
     values |= {field.key: visible(values[field.key]).strip() for field in kind.fields if not field.is_secret}
     name = visible(name).strip()
-    values |= {field.key: field.read(values[field.key]) for field in kind.fields if field.read}
+    values |= {
+        field.key: field.read(value) for field in kind.fields if field.read and (value := values[field.key])
+    }
     problems = {
         field.key: problem
         for field in kind.fields
