@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -31,6 +32,7 @@ _SILENT_PATIENCE_S = 0.1
 _CONNECT_S = 2
 _DISK_FULL = "53100"
 _ROOM_BYTES = 64 * 1024
+_MOST_DOCUMENTS, _SHORT_BYTES = 2_000, 4 * 1024
 _OPTIONS = (
     "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1500ms -c lock_timeout=1400ms "
     "-c idle_in_transaction_session_timeout=5s "
@@ -43,6 +45,8 @@ Row = tuple[Any, ...]
 Step = tuple[str, Mapping[str, Any] | None]
 """A statement of ``queries.sql`` by its name, and its parameters."""
 
+_ENCODED = {name: text.encode() for name, text in STATEMENTS.items()}
+
 log = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable"
@@ -50,11 +54,19 @@ UNREADABLE = "unreadable"
 
 
 def _document(text: str | bytes) -> Any:
-    """Read a document, fast: a page of the list reads one for each row."""
+    """Read a document, fast: a page of the list reads one for each row, and mostly those of before."""
+    return _short_document(text) if len(text) < _SHORT_BYTES else _read_document(text)
+
+
+def _read_document(text: str | bytes) -> Any:
     try:
         return orjson.loads(text)
     except ValueError:
         return UNREADABLE
+
+
+_short_document = lru_cache(_MOST_DOCUMENTS)(_read_document)
+"""The same object for the same text, which nobody may change: ``ReadBefore`` knows it again at once."""
 
 
 set_json_loads(_document)
@@ -125,11 +137,11 @@ class TimedConnection(psycopg.Connection[Row]):
         cursors: list[psycopg.Cursor[Row]] = []
         try:
             if len(steps) == 1:
-                cursors.append(self.execute(STATEMENTS[steps[0][0]].encode(), steps[0][1]))
+                cursors.append(self.execute(_ENCODED[steps[0][0]], steps[0][1]))
             else:
                 with self.pipeline():
                     for name, parameters in steps:
-                        cursors.append(self.execute(STATEMENTS[name].encode(), parameters))
+                        cursors.append(self.execute(_ENCODED[name], parameters))
         except psycopg.Error as error:
             raise self._failure(steps, cursors, error) from None
         return [one.fetchall() if one.description else [] for one in cursors]

@@ -42,9 +42,11 @@ from storage.postgres.migrations import migrate, migrations, require_schema
 from storage.postgres.postgres_installations import PostgresInstallations
 from storage.postgres.reading import OneState, PostgresReading
 from storage.postgres.replicas import Replicas
+from storage.postgres.rows import Parameters
 from storage.postgres.sealed_rows import SealedRows
 from storage.postgres.shared_rates import SharedRates
 from storage.postgres.signatures import SharedSignatures
+from storage.postgres.statements import of_token
 from storage.postgres.upkeep import (
     fault_at_end,
     seal_again,
@@ -171,7 +173,8 @@ class PostgresStore:
     def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
         """Find who holds a workflow token, and what it asks for, in one round trip."""
         asked_at = time.monotonic()
-        rows = self._reads.ask(("begin_holding", {"token": token_id}), _question(token_id, asked))[-1]
+        name, given = _question(token_id, asked)
+        rows = self._reads.ask((of_token(name), given))[0]
         if not rows:
             return None
         ws, *columns = rows[0][:4]
@@ -370,7 +373,7 @@ def _require_key(workspace: Workspace) -> str:
     return workspace.key
 
 
-def _question(token_id: str, asked: Server | str | None) -> Step:
+def _question(token_id: str, asked: Server | str | None) -> tuple[str, Parameters]:
     if asked is None:
         return "held_all", {"token": token_id}
     if isinstance(asked, str):

@@ -18,11 +18,27 @@ select set_config('quaymaster.ws', %(ws)s, true)
 select case when set_config('quaymaster.ws', %(ws)s, true) is not null
             then (select revision from workspaces where ws = %(ws)s) end
 
--- name: begin_holding
--- A token says which workspace it belongs to.
-select case when set_config('quaymaster.token', %(token)s, true) is not null
-            then set_config('quaymaster.ws',
-                     coalesce((select ws from tokens where id = %(token)s order by created_at limit 1), ''), true) end
+-- name: in_workspace
+-- Around a statement that reads: the workspace is set before it begins, because it takes the workspace from here,
+-- and the revision comes with each row. Without an answer there is one row, whose is_answer is null.
+select state.revision, answer.*
+from (select set_config('quaymaster.ws', %(ws)s, true) as ws offset 0) here
+cross join lateral (select (select revision from workspaces where ws = here.ws) as revision offset 0) state
+left join lateral (select true as is_answer, found.* from (
+{statement}
+) found) answer on true
+
+-- name: in_workspace_of_token
+-- Around a statement that starts from a token, which says what workspace it belongs to.
+select found.*
+from (select set_config('quaymaster.token', %(token)s, true) as token offset 0) asked
+cross join lateral (
+    select set_config('quaymaster.ws',
+        coalesce((select ws from tokens where id = asked.token order by created_at limit 1), ''), true) as ws offset 0
+) here
+cross join lateral (
+{statement}
+) found
 
 -- name: workspaces
 select ws from workspaces where ws > %(after)s order by ws limit 1000
@@ -103,15 +119,19 @@ from placed left join (page join integrations i on i.ws = %(ws)s and i.name_key 
 order by i.name_key
 
 -- name: integration_page_of_all
--- The same where nothing is filtered.
-with counted as (
+-- The same where nothing is filtered. The first page counts nothing before it.
+with counted as materialized (
     select count(*) as everything,
-           count(*) filter (where name_key <= %(after)s::text collate "C") as passed,
-           count(*) filter (where name_key < %(before)s::text collate "C") as below
+           case when %(after)s <> '' then (
+               select count(*) from integrations where ws = %(ws)s and name_key <= %(after)s::text collate "C"
+           ) else 0 end as passed,
+           case when %(before)s::text is not null then (
+               select count(*) from integrations where ws = %(ws)s and name_key < %(before)s::text collate "C"
+           ) end as below
     from integrations where ws = %(ws)s
 ), placed as (
     select everything, case
-        when %(before)s::text is not null then greatest(below - %(size)s, 0)
+        when below is not null then greatest(below - %(size)s, 0)
         when passed < everything then passed
         else greatest(everything - %(size)s, 0)
     end as start
@@ -227,46 +247,34 @@ order by integration, target_kind, target_name limit 500
 -- name: held_at
 -- A token, and the integrations at a server with how its target relates to each; one row without any.
 -- Where there are none and the server names no port, those at port 80.
-with holder as materialized (
-    select ws, id, doc, last_used_at, target_kind, target_name from tokens
-    where id = %(token)s order by created_at limit 1
-), place as (
-    select case when %(or_80)s and not exists (
-        select from integrations where ws = (select ws from holder) and host = %(host)s and port = %(port)s
-    ) then 80 else %(port)s end as port
-)
 select h.ws, h.id, h.doc, h.last_used_at, i.id, i.doc, d.doc, d.last_used_at, b.doc
-from holder h left join integrations i on i.ws = h.ws and i.host = %(host)s and i.port = (select port from place)
-left join dependencies d on d.ws = h.ws and d.integration = i.id
+from tokens h left join integrations i on i.ws = %(ws)s and i.host = %(host)s and i.port = (
+    select case when %(or_80)s and not exists (
+        select from integrations where ws = %(ws)s and host = %(host)s and port = %(port)s
+    ) then 80 else %(port)s end)
+left join dependencies d on d.ws = %(ws)s and d.integration = i.id
     and d.target_kind = h.target_kind and d.target_name = h.target_name
-left join bars b on b.ws = h.ws and b.integration = i.id
+left join bars b on b.ws = %(ws)s and b.integration = i.id
     and b.target_kind = h.target_kind and b.target_name = h.target_name
-order by i.name_key
+where h.ws = %(ws)s and h.id = %(token)s order by i.name_key
 
 -- name: held_named
-with holder as materialized (
-    select ws, id, doc, last_used_at, target_kind, target_name from tokens
-    where id = %(token)s order by created_at limit 1
-)
 select h.ws, h.id, h.doc, h.last_used_at, i.id, i.doc, d.doc, d.last_used_at, b.doc
-from holder h left join integrations i on i.ws = h.ws and i.name_key = %(key)s
-left join dependencies d on d.ws = h.ws and d.integration = i.id
+from tokens h left join integrations i on i.ws = %(ws)s and i.name_key = %(key)s
+left join dependencies d on d.ws = %(ws)s and d.integration = i.id
     and d.target_kind = h.target_kind and d.target_name = h.target_name
-left join bars b on b.ws = h.ws and b.integration = i.id
+left join bars b on b.ws = %(ws)s and b.integration = i.id
     and b.target_kind = h.target_kind and b.target_name = h.target_name
+where h.ws = %(ws)s and h.id = %(token)s
 
 -- name: held_all
-with holder as materialized (
-    select ws, id, doc, last_used_at, target_kind, target_name from tokens
-    where id = %(token)s order by created_at limit 1
-)
 select h.ws, h.id, h.doc, h.last_used_at, i.id, i.doc, d.doc, d.last_used_at, b.doc
-from holder h
-left join dependencies d on d.ws = h.ws and d.target_kind = h.target_kind and d.target_name = h.target_name
-left join integrations i on i.ws = h.ws and i.id = d.integration
-left join bars b on b.ws = h.ws and b.integration = i.id
+from tokens h
+left join dependencies d on d.ws = %(ws)s and d.target_kind = h.target_kind and d.target_name = h.target_name
+left join integrations i on i.ws = %(ws)s and i.id = d.integration
+left join bars b on b.ws = %(ws)s and b.integration = i.id
     and b.target_kind = h.target_kind and b.target_name = h.target_name
-order by i.name_key
+where h.ws = %(ws)s and h.id = %(token)s order by i.name_key
 
 -- name: history_page
 select hash, seal, sequence, doc from audit

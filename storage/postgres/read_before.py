@@ -1,40 +1,37 @@
-"""The integrations that were read last: a list is looked at again far more often than it changes."""
+"""The rows that were read last: they are looked at again far more often than they change."""
 
 import threading
+from collections.abc import Callable
+from typing import TypeVar
 
-from bot.core.model import Integration
-from storage.records import Fields
-
-_MOST = 1_000
-_Key = tuple[str, str]
+_MOST = 4_000
+_Row = tuple[str | int, ...]
+T = TypeVar("T")
 
 
 class ReadBefore:
     """
-    Gives an integration again for the same document. Safe to share between threads.
+    Gives a value again for the same columns of the same row. Safe to share between threads.
 
-    The database is asked each time, and its whole document is compared, with its seal: one that differs is
-    read anew. No password is in here: those stay sealed. Those with certificates of their own are left out,
-    because they are large.
+    The database is asked each time, and the whole document is compared, with its seal: one that differs is
+    read anew. No password is in here: those stay sealed.
     """
 
     def __init__(self, most: int = _MOST) -> None:
-        """``most`` integrations are kept; the one that was read first makes room."""
+        """``most`` values are kept; the one that was read first makes room."""
         self._most = most
-        self._read: dict[_Key, tuple[Fields, Integration]] = {}
+        self._read: dict[_Row, tuple[object, object]] = {}
         self._lock = threading.Lock()
 
-    def get(self, ws: str, integration_id: str, doc: Fields) -> Integration | None:
-        """What was read from this document of this row."""
-        known = self._read.get((ws, integration_id))
-        return known[1] if known and known[0] == doc else None
-
-    def keep(self, ws: str, doc: Fields, one: Integration) -> None:
-        """Keep what was read from a document."""
-        if one.ca is not None:
-            return
+    def value(self, kind: type[T], row: _Row, columns: object, read: Callable[[], T]) -> T:
+        """What was read from these columns, or what ``read`` makes of them now."""
+        known, value = self._read.get(row, (None, None))
+        if isinstance(value, kind) and known == columns:
+            return value
+        made = read()
         with self._lock:
-            self._read.pop((ws, one.id), None)
+            self._read.pop(row, None)
             if len(self._read) >= self._most:
                 del self._read[next(iter(self._read))]
-            self._read[ws, one.id] = doc, one
+            self._read[row] = columns, made
+        return made

@@ -40,6 +40,7 @@ from storage.postgres.connections import Row, Step
 from storage.postgres.noted_uses import NotedUses
 from storage.postgres.rows import entry_of, kind_number, like_patterns, target_columns, target_from
 from storage.postgres.sealed_rows import SealedRows
+from storage.postgres.statements import in_workspace
 from storage.records import Fields
 
 _MOST_NEWS = 100
@@ -353,8 +354,10 @@ class OneState:
         return rows
 
     def _asked_with_revision(self, step: Step) -> tuple[Rows, object]:
-        revision, rows = self._trip([("begin_reading", {"ws": self._ws}), step])
-        return rows, revision
+        name, parameters = step
+        rows = self._trip([(in_workspace(name), parameters)])[0]
+        revision, is_answer = rows[0][:2]
+        return [row[2:] for row in rows] if is_answer else [], revision
 
     def _asked_again(self, step: Step) -> tuple[Rows, object]:
         """Ask everything at once, after a change; where what was said is no longer so, there is no answer."""

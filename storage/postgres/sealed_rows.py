@@ -85,12 +85,15 @@ class SealedRows:
 
     def integration(self, integration_id: str, doc: Fields) -> Integration:
         """Read an integration. Raises ``StoreDamaged``, as every reader here does."""
-        found = self._read_before.get(self.ws, integration_id, doc)
-        if found is None:
+
+        def read() -> Integration:
             bare = self._opened("integrations", (integration_id,), doc)
-            found = self.identities.read(integration_id, bare)
-            self._read_before.keep(self.ws, doc, found)
-        return found
+            return self.identities.read(integration_id, bare)
+
+        # Certificates are large, so what was read with them is not kept.
+        if not isinstance(doc, dict) or "ca" in doc:
+            return read()
+        return self._read_before.value(Integration, (self.ws, "integrations", integration_id), (doc,), read)
 
     def integration_named(self, key: str, integration_id: str, doc: Fields) -> Integration:
         """Read what was found by the key of its name."""
@@ -110,7 +113,13 @@ class SealedRows:
 
     def dependency(self, doc: Fields, last_used_at: datetime | None) -> Dependency:
         """Read a dependency."""
-        return dependency_of(self._opened("dependencies", _linked_in(doc), doc), last_used_at)
+        key = _linked_in(doc)
+        return self._read_before.value(
+            Dependency,
+            (self.ws, "dependencies", *key),
+            (doc, last_used_at),
+            lambda: dependency_of(self._opened("dependencies", key, doc), last_used_at),
+        )
 
     def dependency_between(
         self, integration_id: str, target: Target, doc: Fields, last_used_at: datetime | None
@@ -139,7 +148,12 @@ class SealedRows:
 
     def token(self, token_id: str, doc: Fields, last_used_at: datetime | None) -> WorkflowToken:
         """Read a workflow token."""
-        return token_of(token_id, self._opened("tokens", (token_id,), doc), last_used_at)
+        return self._read_before.value(
+            WorkflowToken,
+            (self.ws, "tokens", token_id),
+            (doc, last_used_at),
+            lambda: token_of(token_id, self._opened("tokens", (token_id,), doc), last_used_at),
+        )
 
     def token_of(
         self, target: Target, token_id: str, doc: Fields, last_used_at: datetime | None

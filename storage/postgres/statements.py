@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+_IN_WORKSPACE, _OF_TOKEN = "in_workspace", "in_workspace_of_token"
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
@@ -17,5 +18,28 @@ def _read_statements(path: Path) -> Mapping[str, str]:
     return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
 
 
-STATEMENTS = _read_statements(_HERE / "queries.sql")
+def _with_wrapped(plain: Mapping[str, str]) -> Mapping[str, str]:
+    """Add each statement once more, as one statement that sets the workspace first."""
+    inside = {name: text.replace("%(ws)s", "here.ws") for name, text in plain.items()}
+    return {
+        **plain,
+        **{
+            wrapped(name): plain[wrapper].replace("{statement}", text)
+            for wrapper, wrapped in ((_IN_WORKSPACE, in_workspace), (_OF_TOKEN, of_token))
+            for name, text in inside.items()
+        },
+    }
+
+
+def in_workspace(name: str) -> str:
+    """The name of a statement that reads, for when the workspace is not set yet."""
+    return f"{name} {_IN_WORKSPACE}"
+
+
+def of_token(name: str) -> str:
+    """The name of a statement that starts from a token, for when the workspace is not known yet."""
+    return f"{name} {_OF_TOKEN}"
+
+
+STATEMENTS = _with_wrapped(_read_statements(_HERE / "queries.sql"))
 """What the store asks and writes."""

@@ -9,15 +9,24 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from storage.postgres.postgres_store import PostgresStore
-from storage.postgres.statements import STATEMENTS
+from storage.postgres.statements import STATEMENTS, in_workspace, of_token
 from tests.fakes.real_postgres import ADMIN, OWNER, TABLES, RealPostgres
 from tests.storage.samples import IMAGE, NOON, T1, T2, dependency, event, integration
 from tests.storage.tokens import token
 
 pytestmark = pytest.mark.needs("postgres")
 
-WS = re.compile(r"(\b\w+\.)?\bws = (%\(ws\)s|h\.ws|\(select ws from holder\))|ws > %\(after\)s")
-READING = sorted(name for name, text in STATEMENTS.items() if WS.search(text) and "select" in text)
+WS = re.compile(r"(\b\w+\.)?\bws = (%\(ws\)s|here\.ws)|ws > %\(after\)s")
+READING = sorted(
+    name
+    for name, text in STATEMENTS.items()
+    if not re.search(r"\{statement}| in_workspace", f"{name} {text}") and WS.search(text) and "select" in text
+)
+CHANGES = re.compile(r"\b(insert|update|delete)\b")
+WRAPPED = sorted(
+    [in_workspace(name) for name in READING if not CHANGES.search(STATEMENTS[name])]
+    + [of_token(name) for name in READING if name.startswith("held")]
+)
 SHARED = {"keys", "seen_signatures", "oauth_states", "replicas", "rates", "room"}
 """Tables that belong to no workspace."""
 
@@ -80,15 +89,16 @@ def theirs(store: PostgresStore) -> PostgresStore:
     return store
 
 
-def rows_of(url: str, text: str) -> str:
+def rows_of(url: str, text: str, *, is_set: bool = True) -> str:
     """Everything a statement gives as the first workspace, as text; what it refuses gives nothing."""
     given = Anything({"after": 0}) if "sequence > " in text else Anything()
     if "jsonb_array_elements(%(words)s::jsonb)" in text:
         given["words"] = Jsonb([["%"]])
     with psycopg.connect(url) as connection:
         connection.execute("set search_path = quaymaster")
-        connection.execute("select set_config('quaymaster.ws', %s, true)", (T1.key,))
-        connection.execute("select set_config('quaymaster.token', 'Mine0000', true)")
+        if is_set:
+            connection.execute("select set_config('quaymaster.ws', %s, true)", (T1.key,))
+            connection.execute("select set_config('quaymaster.token', 'Mine0000', true)")
         with suppress(*([psycopg.DatabaseError] if "expect(" in text else [])):
             cursor = connection.execute(text.encode(), given)
             # A statement that only takes away shows nothing.
@@ -104,6 +114,19 @@ def test_statement_that_forgets_the_workspace_shows_no_foreign_row(
     """With its comparison of workspaces taken out, no statement shows anything of another workspace."""
     careless = WS.sub("true", STATEMENTS[name])
     shown = rows_of(postgres.url(database), careless)
+
+    assert careless != STATEMENTS[name]
+    assert "theirs" not in shown.lower()
+    assert T2.key not in shown
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_question_that_forgets_the_workspace_shows_no_foreign_row(
+    name: str, postgres: RealPostgres, database: str
+) -> None:
+    """So it is for a statement that sets the workspace itself, on a connection where none is set."""
+    careless = WS.sub("true", STATEMENTS[name])
+    shown = rows_of(postgres.url(database), careless, is_set=False)
 
     assert careless != STATEMENTS[name]
     assert "theirs" not in shown.lower()

@@ -8,6 +8,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from bot.core.errors import KeyNotLoaded, StoreDamaged
+from bot.core.model import Integration
 from bot.core.queries import Filter, Window
 from bot.core.secrets import Credential, SealContext, Sealed
 from storage.postgres.postgres_store import PostgresStore
@@ -92,13 +93,14 @@ def test_what_was_read_before_is_not_believed_once_it_is_forged(
     assert believed == []
 
 
-def test_integration_of_one_workspace_is_not_given_to_another() -> None:
-    """The same id and document under another workspace, and the oldest that makes room."""
+def test_value_of_one_row_is_not_given_for_another() -> None:
+    """The same document of another workspace or of another kind is read anew, and the oldest makes room."""
     first, second, third = (integration(name) for name in ("first", "second", "third"))
     read = ReadBefore(most=2)
     for one in (first, second, third):
-        read.keep(T1.key, {"name": one.name}, one)
+        read.value(Integration, (T1.key, one.id), one.name, lambda one=one: one)
 
-    assert read.get("T9", third.id, {"name": "third"}) is None
-    assert read.get(T1.key, third.id, {"name": "third"}) is third
-    assert read.get(T1.key, first.id, {"name": "first"}) is None
+    assert read.value(Integration, (T1.key, third.id), "third", lambda: first) is third
+    assert read.value(Integration, ("T9", third.id), "third", lambda: first) is first
+    assert read.value(Integration, (T1.key, first.id), "first", lambda: second) is second
+    assert read.value(str, (T1.key, first.id), "first", lambda: "anew") == "anew"

@@ -35,6 +35,12 @@ def one(wired: PostgresStore) -> Integration:
     return one
 
 
+def trips_of_question(wire: Wire, ask: Callable[[], object]) -> int:
+    """How many round trips a question takes; preparing it took one more on this connection, once."""
+    ask()
+    return trips(wire, ask)
+
+
 def trips(wire: Wire, act: Callable[[], object]) -> int:
     """How many round trips it takes."""
     before = wire.turns
@@ -62,7 +68,7 @@ def test_page_is_one_round_trip(wired: PostgresStore, wire: Wire, one: Integrati
     """A page of the list, its total and each row's dependencies come in one round trip."""
     narrowed = Filter(kinds=frozenset({one.kind}), words=("o",))
 
-    assert trips(wire, lambda: wired.read(T1).integrations.page(narrowed, Window())) == 1
+    assert trips_of_question(wire, lambda: wired.read(T1).integrations.page(narrowed, Window())) == 1
 
 
 def test_hand_out_is_one_round_trip(wired: PostgresStore, wire: Wire, one: Integration) -> None:
@@ -120,9 +126,13 @@ def test_change_that_reads_locks_first(wired: PostgresStore, wire: Wire, one: In
 
 def test_question_asked_twice_is_asked_once(wired: PostgresStore, wire: Wire, one: Integration) -> None:
     """One reading answers the same question from what it said before."""
-    reading = wired.read(T1)
 
-    assert trips(wire, lambda: (reading.integrations.get(one.id), reading.integrations.get(one.id))) == 1
+    def ask_twice() -> None:
+        reading = wired.read(T1)
+        reading.integrations.get(one.id)
+        reading.integrations.get(one.id)
+
+    assert trips_of_question(wire, ask_twice) == 1
 
 
 def test_change_without_content_costs_nothing(wired: PostgresStore, wire: Wire) -> None:
@@ -137,4 +147,4 @@ def test_change_without_content_costs_nothing(wired: PostgresStore, wire: Wire) 
 
 def test_long_history_slows_no_page(wired: PostgresStore, wire: Wire) -> None:
     """A page of the history is one round trip."""
-    assert trips(wire, lambda: wired.read(T1).history.page(HistoryQuery(about="one"))) == 1
+    assert trips_of_question(wire, lambda: wired.read(T1).history.page(HistoryQuery(about="one"))) == 1
