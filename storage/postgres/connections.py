@@ -21,7 +21,7 @@ import orjson
 import psycopg
 from psycopg import conninfo
 from psycopg.abc import RV, PQGen
-from psycopg.types.json import set_json_loads
+from psycopg.types.json import set_json_dumps, set_json_loads
 
 from bot.core.errors import Busy, InvalidInput, StoreFailure, StoreFull, StoreReadOnly
 from storage.postgres.statements import STATEMENTS
@@ -70,6 +70,7 @@ _short_document = lru_cache(_MOST_DOCUMENTS)(_read_document)
 
 
 set_json_loads(_document)
+set_json_dumps(orjson.dumps)
 
 
 class Lost(Exception):
