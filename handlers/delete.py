@@ -3,7 +3,7 @@
 payload -> ask | ask_pressed -> plan_deletion -> _confirmation -> ack | show
 payload -> turn -> plan_deletion -> _confirmation -> replace
 payload -> remove | remove_everything | undo -> plan_deletion -> _confirmation -> replace
-payload -> confirm | confirm_there -> delete_with_made -> _deleted | _confirmation -> replace
+payload -> confirm | confirm_there -> delete_integration -> _deleted | _confirmation -> replace
 payload -> cancel -> plan_deletion -> notice -> replace
 """
 
@@ -16,12 +16,14 @@ from slack_bolt import Ack
 from bot.core.audit import Action
 from bot.core.integrations.deletions import (
     DeletionPlan,
+    LeftBehind,
+    delete_integration,
+    made_there,
     plan_deletion,
     remove_all,
     remove_dependency,
 )
 from bot.core.integrations.dependencies import restore_target
-from bot.core.integrations.made_deletions import LeftBehind, delete_with_made, made_there
 from bot.core.model import Actor, Dependency, Integration, Target, TargetKind
 from bot.services import Services
 from handlers.blocks import (
@@ -141,7 +143,7 @@ def confirm_there(press: Press, surface: Surface, services: Services, actor: Act
 
 def _done(press: Press, services: Services, actor: Actor, *, ends_there: bool) -> Message:
     asked = read_value(_ConfirmationState, press.value, "delete")
-    done = delete_with_made(
+    done = delete_integration(
         services.ports, actor, asked.id, asked.version, asked.since, ends_there=ends_there
     )
     return _deleted(asked, actor, done) if isinstance(done, LeftBehind) else _confirmation(done)

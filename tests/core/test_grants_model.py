@@ -13,7 +13,7 @@ import pytest
 
 from bot.core.addresses import parse_server
 from bot.core.errors import Ambiguous, NotPermitted
-from bot.core.integrations.deletions import delete_integration, plan_deletion, remove_all
+from bot.core.integrations.deletions import LeftBehind, delete_integration, plan_deletion, remove_all
 from bot.core.integrations.dependencies import (
     allow_link,
     find_uses,
@@ -268,7 +268,7 @@ class Life:
         """Delete, or be shown what is in the way."""
         left = delete_integration(self.ports, who, integration.id, integration.version)
 
-        assert (left is None) == is_free
+        assert isinstance(left, LeftBehind) == is_free
 
     def make_token(self, _, target):
         """Somebody makes a token: what others were granted before, and is closed, it is kept from."""

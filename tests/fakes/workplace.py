@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from bot.core.audit import AuditEntry
 from bot.core.integrations.credentials import rebind_credential
-from bot.core.integrations.deletions import delete_integration
+from bot.core.integrations.deletions import LeftBehind, delete_integration
 from bot.core.integrations.dependencies import link_target, unlink_target
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration
@@ -168,7 +168,8 @@ class Workplace:
         known = self.named(name)
         for row in self.store.read(ACME).dependencies.page(known.id, 0, 100).rows:
             unlink_target(self.services.ports, self.actor(), known.id, row.target)
-        assert delete_integration(self.services.ports, self.actor(), known.id, known.version) is None
+        done = delete_integration(self.services.ports, self.actor(), known.id, known.version)
+        assert isinstance(done, LeftBehind)
 
     def token(
         self, target: Target = WEB_SHOP, workspace: Workspace = ACME, *, days: int = 90, ago: int = 0

@@ -5,13 +5,15 @@ from datetime import datetime
 
 from bot.core.access import require
 from bot.core.audit import Action, event, refusal
-from bot.core.errors import Changed, Conflict, HasDependencies
+from bot.core.errors import Busy, Changed, Conflict, HasDependencies, RegistryFailure
 from bot.core.integrations.checks import repositories_setting
 from bot.core.integrations.dependencies import take_away, unlink_if_linked
 from bot.core.integrations.inventory import present, present_named
+from bot.core.integrations.made_credentials import DEADLINE_S, managed_order
 from bot.core.model import Actor, Integration, Setting, Target
 from bot.core.news import record_news, take_shown
 from bot.core.ports import Ports
+from bot.core.ports.drivers import Ending, Order
 from bot.core.ports.store import Reading
 from bot.core.queries import DependencyPage, HistoryQuery
 
@@ -34,6 +36,18 @@ class DeletionPlan:
     """What has just happened, or what has come in the way."""
     opened_at: int = 0
     """When the person began, in whole seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """A deletion that is done, and what became of the credentials that Quaymaster made at the registry."""
+
+    place: str
+    there: tuple[str, ...]
+    """What its registry calls those that may still work there."""
+    ended: tuple[str, ...] = ()
+    trouble: str = ""
+    """Why one that was to be ended is still there, in sentences."""
 
 
 def plan_deletion(
@@ -135,12 +149,14 @@ def delete_integration(
     version: int,
     since: datetime | None = None,
     *,
-    known: Integration | None = None,
-) -> DeletionPlan | None:
+    ends_there: bool = False,
+) -> DeletionPlan | LeftBehind:
     """
     Delete an integration that nothing depends on and nobody has changed.
 
-    Everything is asked inside the change that deletes. A refused attempt is in the history.
+    Everything is asked again inside the change that deletes. A refused attempt is in the history. What
+    Quaymaster made at the registry is ended last, if the person wants that: while anything may still fetch
+    it, it works. What Quaymaster did not make is never touched there.
 
     Args:
         ports: The ports.
@@ -148,17 +164,19 @@ def delete_integration(
         integration_id: Which one.
         version: The version the person was shown.
         since: As in ``plan_deletion``.
-        known: What was read of it already.
+        ends_there: True ends at the registry what was made.
 
     Returns:
-        ``None`` when it is deleted; otherwise the new state, with the reason as its note.
+        What is left at the registry; or the new state, with the reason as its note, and nothing was deleted
+        or ended.
 
     Raises:
-        NotPermitted, AlreadyDeleted, NotFound: Nothing was deleted.
+        NotPermitted, AlreadyDeleted, NotFound, KeyringFailure: Nothing was deleted.
     """
     require(ports, actor, Action.SEE)
-    known = known or present(ports.store.read(actor.workspace), integration_id)
+    known = present(ports.store.read(actor.workspace), integration_id)
     require(ports, actor, Action.DELETE, known)
+    order = managed_order(ports, actor, known) if ends_there else None
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
         plan = _plan(change, actor, found, 0, since)
@@ -170,7 +188,8 @@ def delete_integration(
         change.remove(Setting(repositories_setting(found.id), ""))
         shown = take_shown(change, found.id) if found.former else ()
         record_news(change, event(actor, Action.DELETE, found), shown)
-    return None
+    left = LeftBehind(found.server.address, made_there(found))
+    return _end_all(ports, actor, found, order, left) if order else left
 
 
 def _obstacle_to(plan: DeletionPlan, version: int) -> Conflict | None:
@@ -179,3 +198,31 @@ def _obstacle_to(plan: DeletionPlan, version: int) -> Conflict | None:
         return Changed(plan.integration.name)
     count = plan.dependencies.total
     return HasDependencies(plan.integration.name, count) if count else None
+
+
+def made_there(integration: Integration) -> tuple[str, ...]:
+    """What the registry calls the credentials of an integration that Quaymaster made and has not ended."""
+    former, prepared = integration.former, integration.prepared
+    names = (integration.made_as, former.made_as if former else "", prepared.made_as if prepared else "")
+    return tuple(dict.fromkeys(filter(None, names)))
+
+
+def _end_all(ports: Ports, actor: Actor, deleted: Integration, order: Order, left: LeftBehind) -> LeftBehind:
+    """End what was made for an integration that is deleted, one after the other, and note each."""
+    for name in _known_names(deleted):
+        try:
+            ports.drivers.retire(replace(order, made_as=name), Ending.DELETE, deadline_s=DEADLINE_S)
+        except (RegistryFailure, Busy) as failure:
+            return replace(left, trouble=f"{failure.message} {failure.hint}")
+        there = tuple(one for one in left.there if one != name)
+        left = replace(left, there=there, ended=(*left.ended, name))
+        with ports.store.change(actor.workspace) as change:
+            change.record(event(actor, Action.MANAGE, deleted, reason="ended at the registry"))
+    return left
+
+
+def _known_names(integration: Integration) -> tuple[str, ...]:
+    """Those whose names are known exactly: of one whose answer never came, a registry may not use ours."""
+    prepared = integration.prepared
+    is_known = prepared is None or prepared.sealed is not None or prepared.is_unwanted
+    return made_there(integration if is_known else replace(integration, prepared=None))

@@ -7,7 +7,7 @@ import pytest
 
 from bot.core.audit import News
 from bot.core.errors import NotPermitted, QuaymasterError
-from bot.core.integrations.deletions import delete_integration
+from bot.core.integrations.deletions import DeletionPlan, delete_integration
 from bot.core.integrations.dependencies import allow_link, link_target, restore_target, unlink_target
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration
@@ -89,7 +89,7 @@ def test_note_taken_back_leaves_the_use(team: Team, is_noted_first: bool) -> Non
 
     assert left
     assert (left.added_by, left.is_used, left.is_note) == (ADMIN.user_id, True, False)
-    assert delete_integration(team.ports, OLGA, ci.id, ci.version)
+    assert isinstance(delete_integration(team.ports, OLGA, ci.id, ci.version), DeletionPlan)
     assert team.fetch(text) == "ci"
 
 
