@@ -9,12 +9,11 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
 from types import MappingProxyType
-from typing import NamedTuple
 
 from bot.core.audit import AuditEntry, Event, News, next_entry
 from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
 from bot.core.model import Bar, Dependency, Integration, Server, Target, TargetKind, WorkflowToken, Workspace
-from bot.core.ports.store import Candidate, Fetch, Stored
+from bot.core.ports.store import Candidate, Stored
 from bot.core.queries import (
     DependencyPage,
     Filter,
@@ -205,15 +204,6 @@ class _Settings:
         return MappingProxyType(self._settings)
 
 
-class ReliedOn(NamedTuple):
-    """What the decision of a fetch rests on."""
-
-    token: WorkflowToken | None
-    integration: Integration | None
-    link: Dependency | None
-    bar: Bar | None
-
-
 class SnapshotReading:
     """Implements ``bot.core.ports.store.Reading`` over one snapshot."""
 
@@ -223,12 +213,6 @@ class SnapshotReading:
         """The workspace as this leaves it."""
         self._archive = archive
         self._used = used
-
-    def relied_on(self, use: Fetch) -> ReliedOn:
-        """What the decision of a fetch rests on, as it is now, apart from last uses."""
-        snapshot, key = self.snapshot, (use.integration.id, use.token.target)
-        token, integration = snapshot.tokens.get(use.token.id), snapshot.by_id.get(use.integration.id)
-        return ReliedOn(token, integration, snapshot.dependency(*key), snapshot.bar(*key))
 
     @property
     def integrations(self) -> _Integrations:

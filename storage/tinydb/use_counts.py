@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from bot.core.audit import Event, Result
 from bot.core.errors import StoreFailure, UseOutdated
-from bot.core.model import WorkflowToken, Workspace
+from bot.core.model import Bar, Dependency, Integration, WorkflowToken, Workspace
 from bot.core.ports.store import Fetch
-from storage.tinydb.transaction import ReliedOn
+from storage.tinydb.snapshot import Snapshot
 from storage.tinydb.workspace import OpenWorkspace
 
 _HOUR = timedelta(hours=1)
@@ -33,6 +33,15 @@ class _Line(NamedTuple):
     integration_id: str
     action: str
     result: Result
+
+
+class _ReliedOn(NamedTuple):
+    """What the decision of a fetch rests on."""
+
+    token: WorkflowToken | None
+    integration: Integration | None
+    link: Dependency | None
+    bar: Bar | None
 
 
 @dataclass(slots=True)
@@ -55,7 +64,7 @@ class UseCounts:
     def record(self, opened: OpenWorkspace, use: Fetch) -> None:
         """Record a fetch. Raises ``UseOutdated`` or a ``StoreFailure``; then nothing was recorded."""
         line = _line_of(use)
-        known = opened.read().relied_on(use)
+        known = _relied_on(opened.snapshot, use)
         _refuse_outdated(known, use)
         if _is_first(known, use) or not self._count_more(line):
             self._record_first(opened, use, line)
@@ -64,7 +73,7 @@ class UseCounts:
 
     def _record_first(self, opened: OpenWorkspace, use: Fetch, line: _Line) -> None:
         with opened.change() as change:
-            known = change.relied_on(use)
+            known = _relied_on(change.snapshot, use)
             _refuse_outdated(known, use)
             is_first = _is_first(known, use)
             if use.dependency and is_first:
@@ -125,12 +134,19 @@ def _summary(count: _Count, hour: datetime, at: datetime) -> Event:
     return replace(count.event, at=at, more=count.more, hour=hour, request_id="")
 
 
-def _is_first(known: ReliedOn, use: Fetch) -> bool:
+def _relied_on(snapshot: Snapshot, use: Fetch) -> _ReliedOn:
+    """What the decision of a fetch rests on, as it is now, apart from last uses."""
+    key = use.integration.id, use.token.target
+    token, integration = snapshot.tokens.get(use.token.id), snapshot.by_id.get(use.integration.id)
+    return _ReliedOn(token, integration, snapshot.dependency(*key), snapshot.bar(*key))
+
+
+def _is_first(known: _ReliedOn, use: Fetch) -> bool:
     """True for a target's first fetch of an integration."""
     return use.dependency is not None and known.link is None
 
 
-def _refuse_outdated(known: ReliedOn, use: Fetch) -> None:
+def _refuse_outdated(known: _ReliedOn, use: Fetch) -> None:
     """Raise ``UseOutdated`` unless everything is as it was when the decision was made."""
     is_same = known.integration is not None and known.integration.version == use.integration.version
     if not (is_same and _is_token_same(known.token, use.token)):

@@ -240,6 +240,9 @@ def _ask(candidate: Candidate, ask: Callable[[], T]) -> T:
 
 def _needs_link(candidate: Candidate, token: WorkflowToken) -> bool:
     """True when only a link lets the token fetch it."""
+    link = candidate.dependency
+    if link is None or not link.granted_by:
+        return False
     return obstacle(replace(candidate, dependency=None), token.target, token) is not None
 
 
