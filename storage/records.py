@@ -30,6 +30,7 @@ from typing import (
 
 from bot.core.audit import AuditEntry, Event, News, timestamp
 from bot.core.errors import KeyNotLoaded, KeyringFailure
+from bot.core.installations import Installation
 from bot.core.model import NO_OPTIONS, Bar, Dependency, Integration, Server, Setting, Target, WorkflowToken
 from bot.core.secrets import SealContext, Sealed, Secret
 from storage.sealing import Keyring, kid_of
@@ -47,6 +48,8 @@ REQUESTS = "requests"
 AUDIT = "audit"
 HEAD = "head"
 """The tables of a workspace; the last has the seal of the newest audit entry's hash."""
+INSTALLATIONS = "installations"
+"""The table of all workspaces."""
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -222,6 +225,7 @@ _TABLES: dict[type, _Table] = {
     AuditEntry: _Table(AUDIT, Codec(AuditEntry), ""),
 }
 _EVENT = Codec(Event)
+_INSTALLATION = Codec(Installation, without="holder")
 _BY_NAME = {table.name: table for table in _TABLES.values()}
 
 
@@ -395,3 +399,13 @@ def sealed_in(one: Integration) -> frozenset[Sealed]:
 def kids_of(one: Integration) -> frozenset[str]:
     """The ids of the keys that an integration is sealed under. Raises ``KeyringFailure`` for a plaintext."""
     return frozenset(map(kid_of, sealed_in(one)))
+
+
+def installation_row(installation: Installation) -> Fields:
+    """Write an installation, but its holder, which is the row's key."""
+    return _INSTALLATION.write(installation)
+
+
+def installation_from(holder: str, row: Fields) -> Installation:
+    """Read what ``installation_row`` wrote. Raises ``KeyError``, ``ValueError`` or ``TypeError``."""
+    return _INSTALLATION.read(row, holder=holder)

@@ -22,8 +22,16 @@ from bot.core.errors import KeyringFailure, StoreFailure
 from bot.core.installations import Installation
 from bot.core.model import Integration, Workspace
 from bot.core.ports.kept_installations import Installations
-from storage.installation_records import INSTALLATIONS, installation_from, installation_row
-from storage.records import Value, kids_of, place_of, row_of, value_in
+from storage.records import (
+    INSTALLATIONS,
+    Value,
+    installation_from,
+    installation_row,
+    kids_of,
+    place_of,
+    row_of,
+    value_in,
+)
 from storage.sealing import Keyring
 
 _FORM = 1

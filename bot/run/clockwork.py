@@ -1,13 +1,18 @@
 """Everything that happens by the clock: housekeeping and reminders, the watch, news that waits to be sent."""
 
+import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime, timedelta
 
+from bot.core.errors import QuaymasterError
+from bot.core.integrations.asked_ends import Askable, ask_end, find_askable
 from bot.core.integrations.ends import tell_ends
+from bot.core.integrations.made_by_clock import Managed, find_managed, rotate_due
 from bot.core.integrations.rotation import tell_rotations
+from bot.core.ports import Ports
 from bot.core.ports.registry import Registry
-from bot.run.credential_maker import CredentialMaker
-from bot.run.end_asker import EndAsker
 from bot.run.outbox import Outbox
 from bot.run.schedule import Housekeeping, Ticker
 from bot.run.watcher import Watcher
@@ -23,6 +28,10 @@ _ASKED_EVERY_S = 5.0
 _MADE_EVERY_S = 60.0
 _TOKENS_EVERY_S = 60.0
 _DEPARTURES_EVERY_S = 3600.0
+_LOOK_EVERY = timedelta(minutes=10)
+"""All integrations are read so often: of few a registry is asked when the login ends, or to make one."""
+
+log = logging.getLogger(__name__)
 
 
 class Clockwork:
@@ -90,3 +99,44 @@ class Clockwork:
                 step()
 
         return led
+
+
+class EndAsker:
+    """Asks registries' own APIs when credentials end. ``step``, called every 5 seconds, asks one at most."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Nothing is asked before the first step."""
+        self._ports = ports
+        self._due: deque[Askable] = deque()
+        self._looked_at: datetime | None = None
+
+    def step(self) -> None:
+        """Ask about the next one that is due."""
+        now = self._ports.now()
+        if not self._due and (self._looked_at is None or now - self._looked_at >= _LOOK_EVERY):
+            self._looked_at = now
+            self._due.extend(find_askable(self._ports, now))
+        if not self._due:
+            return
+        try:
+            ask_end(self._ports, self._due.popleft())
+        except QuaymasterError as error:
+            log.warning("it could not be asked when a credential ends: %s", error.message)
+
+
+class CredentialMaker:
+    """Has the clock make credentials where that is due. ``step`` is called once a minute."""
+
+    def __init__(self, ports: Ports) -> None:
+        """Nothing is read before the first step."""
+        self._ports = ports
+        self._managed: tuple[Managed, ...] = ()
+        self._looked_at: datetime | None = None
+
+    def step(self) -> None:
+        """Do what is due. Raises ``StoreFailure``."""
+        now = self._ports.now()
+        if self._looked_at is None or now - self._looked_at >= _LOOK_EVERY:
+            self._managed = find_managed(self._ports)
+            self._looked_at = now
+        rotate_due(self._ports, self._managed)

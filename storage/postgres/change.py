@@ -7,7 +7,7 @@ stays one chain, and no two changes wait for each other in a circle.
 
 1. only writes -> (advance the head from the remembered one, writes, entries); again when the head has moved
 2. reads       -> (begin, lock the head), (question), … -> (writes, entries, commit)
-3. the connection ended before the answer -> ``settling`` finds out what came of it
+3. the connection ended before the answer -> ``is_kept`` finds out what came of it
 """
 
 import time
@@ -33,8 +33,7 @@ from storage.postgres.ledger import Ledger
 from storage.postgres.noted_uses import NotedUses
 from storage.postgres.reading import PostgresReading, Rows
 from storage.postgres.rows import PUT, target_columns
-from storage.postgres.sending import COLLIDED, TRIES, send
-from storage.postgres.settling import Sent, is_kept
+from storage.postgres.sending import COLLIDED, TRIES, Sent, is_kept, send
 from storage.records import kids_of
 
 _REMEMBERED_FOR = timedelta(minutes=10)

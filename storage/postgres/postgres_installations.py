@@ -11,7 +11,6 @@ from psycopg.types.json import Jsonb
 from bot.core.errors import Busy
 from bot.core.installations import Installation
 from bot.core.model import Workspace
-from storage.installation_records import installation_from, installation_row
 from storage.postgres.connections import (
     PATIENCE_S,
     Address,
@@ -22,6 +21,7 @@ from storage.postgres.connections import (
     sentence_for,
 )
 from storage.postgres.ledger import Ledger
+from storage.records import installation_from, installation_row
 
 _LONGEST_S = 8.0
 """How long a change may take: Slack is asked in it for new tokens."""

@@ -1,7 +1,7 @@
 """The store for more than one machine: PostgreSQL, reached by ``DATABASE_URL``.
 
 read   -> one statement a question, one round trip each           reading.py
-change -> what it writes in one round trip; locked if it reads    change.py, sending.py, settling.py
+change -> what it writes in one round trip; locked if it reads    change.py, sending.py
 fetch  -> token and candidates in one; the use from memory        uses.py
 """
 

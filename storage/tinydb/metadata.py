@@ -20,8 +20,7 @@ from bot.core.audit import timestamp
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.model import new_id
 from bot.core.secrets import Sealed
-from storage.installation_records import INSTALLATIONS
-from storage.records import Fields
+from storage.records import INSTALLATIONS, Fields
 from storage.sealing import Keyring
 from storage.tinydb.conversion import Converted
 from storage.tinydb.directory import META, workspace_keys

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from bot.core.installations import Installation
 from bot.core.model import Workspace
-from storage.installation_records import installation_from, installation_row
+from storage.records import installation_from, installation_row
 from storage.tinydb.metadata import Metadata
 
 _MOST_BEGUN = 1000

@@ -30,7 +30,6 @@ from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys,
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, key_of, loaded_keys
 from storage.tinydb.metadata import Metadata
-from storage.tinydb.size_limits import near_limit
 from storage.tinydb.snapshot import LastUsed, Snapshot
 from storage.tinydb.tinydb_installations import TinyDBInstallations
 from storage.tinydb.transaction import SnapshotReading, candidates
@@ -40,6 +39,11 @@ from storage.transfer import Contents
 
 _EMPTY = Snapshot()
 _NOBODY = LastUsed()
+
+_MOST_WORKSPACES = 1_000
+_MOST_INTEGRATIONS = 10_000
+"""In one workspace: it is held in memory as a whole, and each change writes its file as a whole."""
+_NEAR = 0.8
 
 log = logging.getLogger(__name__)
 
@@ -359,3 +363,20 @@ class TinyDBStore:
                 f"{loaded_keys(self._keyring)}. Nothing was changed.",
                 "Load the missing key too; if it is lost for good, run `quaymaster keys forget KEY_ID`.",
             )
+
+
+def near_limit(sizes: Collection[int]) -> str | None:
+    """
+    Say that a directory comes near what it is made for; ``None`` while it does not.
+
+    Args:
+        sizes: How many integrations each workspace has.
+    """
+    largest = max(sizes, default=0)
+    if largest >= _NEAR * _MOST_INTEGRATIONS:
+        held = f"{largest:,} integrations in one workspace, and is made for {_MOST_INTEGRATIONS:,}"
+    elif len(sizes) >= _NEAR * _MOST_WORKSPACES:
+        held = f"{len(sizes):,} workspaces, and is made for {_MOST_WORKSPACES:,}"
+    else:
+        return None
+    return f"The data directory contains {held}: move it to PostgreSQL with “quaymaster store copy”."

@@ -9,7 +9,7 @@ from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.formats import shell_exports
 from bot.core.workflows.tokens import identify_caller
 from bot.registry.drivers.driver_table import RegistryDrivers
-from bot.run.end_asker import EndAsker
+from bot.run.clockwork import EndAsker
 from tests.fakes.described_api import Given
 from tests.fakes.gitlab import MANAGER_SECRET, FakeGitLab
 from tests.fakes.harbor import MANAGER, ROBOT, FakeHarbor

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from bot.core.integrations.made_by_clock import rotate_due
-from bot.run.credential_maker import CredentialMaker
+from bot.run.clockwork import CredentialMaker
 from tests.fakes.people import MEMBER
 from tests.fakes.scripted_registry import PROVED, REJECTED
 from tests.features.managing import LosesAnswers, NeverAsked, manage, pass_minutes, told_of

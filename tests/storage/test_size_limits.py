@@ -8,8 +8,7 @@ import pytest
 
 from bot.core.model import Workspace, new_id
 from bot.web.health import health_page
-from storage.tinydb.size_limits import near_limit
-from storage.tinydb.tinydb_store import TinyDBStore
+from storage.tinydb.tinydb_store import TinyDBStore, near_limit
 from tests.storage.samples import KEYRING, T1, QuickDisk, integration
 
 
