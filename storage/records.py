@@ -92,7 +92,7 @@ class _FieldForm(NamedTuple):
     """``None`` for a field without a default, which is always written unless it is ``None``."""
 
 
-class Codec(Generic[T]):
+class _Codec(Generic[T]):
     """Writes the values of one class as JSON objects and reads them again."""
 
     def __init__(self, kind: type[T], without: str = "", unwritten: frozenset[str] = frozenset()) -> None:
@@ -156,7 +156,7 @@ def _form(hint: Any) -> _Form:
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return _Form(str, {one.value: one for one in hint}.__getitem__)  # a look-up is faster than hint(text)
     if is_dataclass(hint):
-        nested: Codec[Any] = Codec(cast(Any, hint))
+        nested: _Codec[Any] = _Codec(cast(Any, hint))
         return _Form(nested.write, nested.read)
     raise TypeError(f"no form for {hint}")
 
@@ -210,22 +210,22 @@ class _Table(NamedTuple):
     """A table: what its rows are, and which field of a value is the row's key."""
 
     name: str
-    codec: Codec[Any]
+    codec: _Codec[Any]
     key: str
 
 
 _TABLES: dict[type, _Table] = {
-    Integration: _Table(INTEGRATIONS, Codec(Integration, without="id", unwritten=_IDENTIFYING), "id"),
-    Dependency: _Table(DEPENDENCIES, Codec(Dependency), ""),
-    Bar: _Table(_BARS, Codec(Bar), ""),
-    WorkflowToken: _Table(TOKENS, Codec(WorkflowToken, without="id"), "id"),
-    Setting: _Table(SETTINGS, Codec(Setting, without="name"), "name"),
-    News: _Table(_NEWS, Codec(News, without="id"), "id"),
-    DoneRequest: _Table(REQUESTS, Codec(DoneRequest, without="id"), "id"),
-    AuditEntry: _Table(AUDIT, Codec(AuditEntry), ""),
+    Integration: _Table(INTEGRATIONS, _Codec(Integration, without="id", unwritten=_IDENTIFYING), "id"),
+    Dependency: _Table(DEPENDENCIES, _Codec(Dependency), ""),
+    Bar: _Table(_BARS, _Codec(Bar), ""),
+    WorkflowToken: _Table(TOKENS, _Codec(WorkflowToken, without="id"), "id"),
+    Setting: _Table(SETTINGS, _Codec(Setting, without="name"), "name"),
+    News: _Table(_NEWS, _Codec(News, without="id"), "id"),
+    DoneRequest: _Table(REQUESTS, _Codec(DoneRequest, without="id"), "id"),
+    AuditEntry: _Table(AUDIT, _Codec(AuditEntry), ""),
 }
-_EVENT = Codec(Event)
-_INSTALLATION = Codec(Installation, without="holder")
+_EVENT = _Codec(Event)
+_INSTALLATION = _Codec(Installation, without="holder")
 _BY_NAME = {table.name: table for table in _TABLES.values()}
 
 
