@@ -293,9 +293,9 @@ def _listed(page: IntegrationPage, state: State, services: Services, actor: Acto
 
 def list_blocks(page: IntegrationPage, state: State, services: Services, actor: Actor) -> list[Block]:
     """A page of the list with its controls."""
-    add = button("Add Integration", ADD, style="primary")
+    title, shown = f"*Integrations*   {_range_of(page)}", state.encoded("list")
     # The first block's id says what is shown: the Home tab is published again from it after a change.
-    blocks = [section(f"*Integrations*   {_range_of(page)}", add, block_id=state.encoded("list"))]
+    blocks = [section(title, button("Add Integration", ADD, style="primary"), block_id=shown)]
     if page.everything:
         blocks += _controls_drawn_once(replace(state, after=None, before=None), services)
     for row in page.rows:

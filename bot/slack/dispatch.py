@@ -93,11 +93,11 @@ class _NamingAck:
     def __init__(self, ack: Ack, name: CommandName, facts: Mapping[str, Any]) -> None:
         self._ack = ack
         self._name = name
-        self._facts = inherited(facts)
+        self._facts = facts
 
     def __call__(self, **answer: Any) -> None:
         if "view" in answer:
-            answer["view"] = with_facts(answer["view"], self._facts)
+            answer["view"] = with_facts(answer["view"], inherited(self._facts))
         self._ack(**self._name.in_message(answer))
 
 
