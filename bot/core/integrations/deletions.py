@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.access import require
 from bot.core.audit import Action, event, refusal
 from bot.core.errors import Busy, Changed, Conflict, HasDependencies, RegistryFailure
 from bot.core.integrations.checks import repositories_setting
 from bot.core.integrations.dependencies import take_away, unlink_if_linked
-from bot.core.integrations.inventory import present, present_named
+from bot.core.integrations.inventory import find_permitted, present
 from bot.core.integrations.made_credentials import DEADLINE_S, managed_order
 from bot.core.model import Actor, Integration, Setting, Target
 from bot.core.news import record_news, take_shown
@@ -73,10 +72,7 @@ def plan_deletion(
     Raises:
         NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.SEE)
-    reading = ports.store.read(actor.workspace)
-    found = present_named(reading, name) if name else present(reading, integration_id)
-    require(ports, actor, Action.DELETE, found)
+    reading, found = find_permitted(ports, actor, Action.DELETE, integration_id, name=name)
     return _plan(reading, actor, found, number, since)
 
 
@@ -132,8 +128,7 @@ def remove_all(ports: Ports, actor: Actor, integration_id: str) -> int:
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.SEE)
-    require(ports, actor, Action.UNLINK, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.UNLINK, integration_id)
     with ports.store.change(actor.workspace) as change:
         integration = present(change, integration_id)
         rows = change.dependencies.page(integration_id, 0, 1000).rows
@@ -173,9 +168,7 @@ def delete_integration(
     Raises:
         NotPermitted, AlreadyDeleted, NotFound, KeyringFailure: Nothing was deleted.
     """
-    require(ports, actor, Action.SEE)
-    known = present(ports.store.read(actor.workspace), integration_id)
-    require(ports, actor, Action.DELETE, known)
+    _, known = find_permitted(ports, actor, Action.DELETE, integration_id)
     order = managed_order(ports, actor, known) if ends_there else None
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bot.core.access import may, refuse, require
 from bot.core.audit import Action, Event, News, event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency
-from bot.core.integrations.inventory import present, present_named
+from bot.core.integrations.inventory import find_permitted, present, present_named
 from bot.core.integrations.target_names import nearest_names, refuse_look_alike
 from bot.core.link_and_use import with_link, without_link
 from bot.core.model import (
@@ -362,8 +362,7 @@ def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) ->
         NotPermitted: Neither its owner nor an admin.
         AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.SEE)
-    require(ports, actor, Action.UNLINK, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.UNLINK, integration_id)
     with ports.store.change(actor.workspace) as change:
         integration = present(change, integration_id)
         known = change.dependencies.get(integration_id, target)
@@ -403,8 +402,7 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.SEE)
-    require(ports, actor, Action.RESTORE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.RESTORE, integration_id)
     with ports.store.change(actor.workspace) as change:
         integration = present(change, integration_id)
         bar = change.dependencies.bar(integration_id, target)

@@ -19,8 +19,8 @@ from bot.core.integrations.dependencies import ask_again
 from bot.core.integrations.inventory import (
     Saved,
     as_saved,
+    find_permitted,
     present,
-    present_named,
     refuse_taken_name,
     same_login,
 )
@@ -81,10 +81,7 @@ def plan_edit(
         NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
         InvalidFields: It was changed after the form was opened.
     """
-    require(ports, actor, Action.SEE)
-    reading = ports.store.read(actor.workspace)
-    found = present_named(reading, name) if name else present(reading, integration_id)
-    require(ports, actor, Action.EDIT, found)
+    reading, found = find_permitted(ports, actor, Action.EDIT, integration_id, name=name)
     if version is not None and version != found.version:
         raise InvalidFields({"name": "It was changed after you opened this form. Close it and edit again."})
     alike = same_login(reading.integrations.at(found.server), found)
@@ -129,10 +126,7 @@ def who_remains(ports: Ports, actor: Actor, integration_id: str) -> Remaining:
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.SEE)
-    reading = ports.store.read(actor.workspace)
-    integration = present(reading, integration_id)
-    require(ports, actor, Action.EDIT, integration)
+    reading, integration = find_permitted(ports, actor, Action.EDIT, integration_id)
     granted = [row for row in reading.dependencies.page(integration_id, 0, 1000).rows if row.granted_by]
     rows = tuple(granted[:_MOST_REMAINING])
     tokens = {

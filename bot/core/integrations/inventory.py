@@ -197,6 +197,34 @@ def get_integration(ports: Ports, actor: Actor, integration_id: str) -> Integrat
     return present(ports.store.read(actor.workspace), integration_id)
 
 
+def find_permitted(
+    ports: Ports, actor: Actor, action: Action, integration_id: str = "", *, name: str = ""
+) -> tuple[Reading, Integration]:
+    """
+    Find the integration that an actor is about to do something to, and let them pass.
+
+    Args:
+        ports: The ports.
+        actor: Who acts.
+        action: What they are about to do; a refusal of it is recorded.
+        integration_id: Which one, as a button names it.
+        name: Which one, as it is typed; then there is no id.
+
+    Returns:
+        The state that it was read from, and the integration.
+
+    Raises:
+        NotPermitted, AlreadyDeleted.
+        NotFound: There never was one of this id.
+        UnknownIntegration: There is none of this name.
+    """
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    found = present_named(reading, name) if name else present(reading, integration_id)
+    require(ports, actor, action, found)
+    return reading, found
+
+
 def present(reading: Reading, integration_id: str) -> Integration:
     """The integration as a reading or a change has it. Raises ``AlreadyDeleted``, ``NotFound``."""
     return reading.integrations.get(integration_id) or _raise_missing(reading, integration_id)
@@ -243,9 +271,7 @@ def show_integration(ports: Ports, actor: Actor, *, name: str = "", integration_
     Raises:
         NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.SEE)
-    reading = ports.store.read(actor.workspace)
-    found = present_named(reading, name) if name else present(reading, integration_id)
+    reading, found = find_permitted(ports, actor, Action.SEE, integration_id, name=name)
     there = reading.integrations.at(found.server)
     return Details(
         found,

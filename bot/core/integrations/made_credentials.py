@@ -7,7 +7,6 @@ No step ends a credential that may be in use; ``made_endings.py`` ends them.
 
 from dataclasses import dataclass, replace
 
-from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import (
     Busy,
@@ -30,7 +29,7 @@ from bot.core.integrations.credentials import (
     open_login,
     seal_login,
 )
-from bot.core.integrations.inventory import present, present_named
+from bot.core.integrations.inventory import find_permitted, present
 from bot.core.integrations.prepared import (
     drop_prepared,
     keep_prepared,
@@ -83,7 +82,7 @@ def keep_management(
         NotPermitted, AlreadyDeleted, NotFound, Changed.
         InvalidFields: The registry did not take it.
     """
-    found = permitted(ports, actor, integration_id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     login = PlainLogin(draft.username, draft.options, draft.credential)
     field = draft.kind.secret_field.key if draft.kind.secret_field else "name"
     try:
@@ -107,7 +106,7 @@ def keep_management(
 
 def forget_management(ports: Ports, actor: Actor, integration_id: str) -> Integration:
     """Drop a management credential here; nothing is rotated by the clock any more."""
-    permitted(ports, actor, integration_id)
+    find_permitted(ports, actor, Action.ROTATE, integration_id)
     with ports.store.change(actor.workspace) as change:
         now = present(change, integration_id)
         kept = replace(
@@ -120,7 +119,7 @@ def forget_management(ports: Ports, actor: Actor, integration_id: str) -> Integr
 
 def describe_managed(ports: Ports, actor: Actor, integration_id: str) -> Described:
     """Look at the registry with the management credential. Raises ``RegistryFailure``."""
-    found = permitted(ports, actor, integration_id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     return ports.drivers.describe(managed_order(ports, actor, found), deadline_s=DEADLINE_S)
 
 
@@ -136,7 +135,7 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
         InvalidInput: One is being made, or a former one is still kept; or there is no room for another.
         RegistryFailure: None was made.
     """
-    found = permitted(ports, actor, integration_id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     refuse_running(found)
     order = managed_order(ports, actor, found)
     there = ports.drivers.describe(order, deadline_s=DEADLINE_S)
@@ -171,7 +170,7 @@ def _unknown(there: Described) -> str:
 
 def use_when_it_works(ports: Ports, actor: Actor, integration_id: str) -> Made:
     """Check the prepared credential, and make it the current one if its registry takes it."""
-    found = permitted(ports, actor, integration_id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     login = open_prepared(ports.keyring, actor.workspace, found)
     made = replace(found, username=login.username, options=login.options)
     result = ports.registry.check(
@@ -191,8 +190,7 @@ def rotate_every(ports: Ports, actor: Actor, kinds: Kinds, name: str, days: int)
         NotPermitted, NotFound.
         InvalidInput: There is no management credential, or no such number of days.
     """
-    require(ports, actor, Action.SEE)
-    found = permitted(ports, actor, present_named(ports.store.read(actor.workspace), name).id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, name=name)
     if not 0 <= days <= _MOST_DAYS:
         raise InvalidInput(f"{days} is not a valid number of days.", f"Type 0 to {_MOST_DAYS}; 0 ends it.")
     if days and found.management is None:
@@ -231,14 +229,6 @@ def _unmanaged(ports: Ports, kinds: Kinds, found: Integration) -> InvalidInput:
         f"“{found.name}” by itself. Types that it can: {can or 'none here'}.",
         f"Make the new one at the registry and enter it: {by_hand}. “Ends on” in its form reminds you.",
     )
-
-
-def permitted(ports: Ports, actor: Actor, integration_id: str) -> Integration:
-    """Return an integration whose credentials the actor may have made. Raises what ``require`` does."""
-    require(ports, actor, Action.SEE)
-    found = present(ports.store.read(actor.workspace), integration_id)
-    require(ports, actor, Action.ROTATE, found)
-    return found
 
 
 def _present(ports: Ports, actor: Actor, integration_id: str) -> Integration:

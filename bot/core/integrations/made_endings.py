@@ -21,8 +21,8 @@ from bot.core.errors import (
     RegistryFailure,
 )
 from bot.core.integrations.credentials import asked_by, login_of, open_credential, open_former
-from bot.core.integrations.inventory import present
-from bot.core.integrations.made_credentials import DEADLINE_S, WORKS, managed_order, permitted
+from bot.core.integrations.inventory import find_permitted, present
+from bot.core.integrations.made_credentials import DEADLINE_S, WORKS, managed_order
 from bot.core.integrations.prepared import drop_prepared
 from bot.core.integrations.rotation import retire_former, roll_back
 from bot.core.model import Actor, Integration
@@ -56,7 +56,7 @@ def find_leftovers(ports: Ports, actor: Actor, integration_id: str) -> Leftovers
         InvalidInput: None is prepared, or there is no management credential.
         RegistryFailure: The registry did not say.
     """
-    found = permitted(ports, actor, integration_id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     prepared = found.prepared
     if prepared is None:
         raise InvalidInput(f"No credential of “{found.name}” is being made.", "There is nothing to end.")
@@ -127,7 +127,7 @@ def retire_there(
         InvalidInput: No former credential is kept, or the current one does not work without it.
         RegistryFailure: It was not ended there, and is still kept here.
     """
-    found = permitted(ports, actor, integration_id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     if found.former is None or found.credential_number != number or found.management is None:
         retired = retire_former(ports, actor, integration_id, number, pressed=pressed)
         return Retired(retired, is_ended=False)
@@ -178,7 +178,7 @@ def roll_back_there(
         DriverRefused: The registry does not have the former any more; nothing was changed.
         RegistryFailure: It is suspended there, and the registry did not take that back; nothing was changed.
     """
-    found = permitted(ports, actor, integration_id)
+    _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     if found.former and found.management and found.credential_number == number:
         _restore_former(ports, actor, found, is_needed=found.former.is_suspended)
     back = roll_back(ports, actor, integration_id, number, pressed=pressed)

@@ -13,7 +13,7 @@ from typing import Any
 from bot.core.access import require, role_of
 from bot.core.audit import Action, News, clock_actor, event
 from bot.core.errors import Changed, InvalidInput
-from bot.core.integrations.inventory import every_integration, present, present_named
+from bot.core.integrations.inventory import every_integration, find_permitted, present
 from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace, new_id
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
@@ -102,9 +102,7 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
         InvalidInput: The new owner is not a full member, or owns it already.
         Changed: It was changed in the meantime.
     """
-    require(ports, actor, Action.SEE)
-    shown = present_named(ports.store.read(actor.workspace), name)
-    require(ports, actor, Action.GIVE, shown)
+    _, shown = find_permitted(ports, actor, Action.GIVE, name=name)
     _refuse_no_member(actor, to)
     if shown.owner == to.user_id:
         raise InvalidInput(f"“{shown.name}” belongs to this person already.", "There is nothing to do.")

@@ -10,11 +10,10 @@ and not sealed was asked for, and nobody knows whether it was made.
 from dataclasses import replace
 from datetime import datetime
 
-from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput
 from bot.core.integrations.credentials import PlainLogin, open_login, prepared_context, seal_login
-from bot.core.integrations.inventory import present
+from bot.core.integrations.inventory import find_permitted, present
 from bot.core.integrations.rotation import RotationPlan, keep_rotated, refuse_running, with_login
 from bot.core.model import Actor, Check, Integration, PreparedCredential, Workspace
 from bot.core.ports import Ports
@@ -30,7 +29,7 @@ def prepare_credential(ports: Ports, actor: Actor, integration_id: str, made_as:
         NotPermitted, AlreadyDeleted, NotFound.
         InvalidInput: One is prepared already, or a former one is still kept.
     """
-    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.ROTATE, integration_id)
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
         refuse_running(found)
@@ -61,7 +60,7 @@ def keep_prepared(
         NotPermitted, AlreadyDeleted, NotFound.
         InvalidInput: None was asked for.
     """
-    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.ROTATE, integration_id)
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
         prepared = _prepared(found)
@@ -101,7 +100,7 @@ def use_prepared(ports: Ports, actor: Actor, integration_id: str, check: Check |
         NotPermitted, AlreadyDeleted, NotFound, KeyringFailure.
         InvalidInput: None is prepared, or it is not known whether it was made.
     """
-    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.ROTATE, integration_id)
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
         login = open_prepared(ports.keyring, actor.workspace, found)
@@ -117,7 +116,7 @@ def drop_prepared(ports: Ports, actor: Actor, integration_id: str) -> Integratio
         NotPermitted, AlreadyDeleted, NotFound.
         InvalidInput: None is prepared.
     """
-    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.ROTATE, integration_id)
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
         _prepared(found)

@@ -30,7 +30,7 @@ from bot.core.integrations.credentials import (
     seal_credential,
     seal_former,
 )
-from bot.core.integrations.inventory import every_dependency, present, present_named
+from bot.core.integrations.inventory import every_dependency, find_permitted, present
 from bot.core.kinds import Draft
 from bot.core.model import (
     NEVER_FETCHED,
@@ -96,10 +96,7 @@ def plan_rotation(
         NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound, Changed.
         InvalidInput: It is used without a login.
     """
-    require(ports, actor, Action.SEE)
-    reading = ports.store.read(actor.workspace)
-    found = present_named(reading, name) if name else present(reading, integration_id)
-    require(ports, actor, Action.ROTATE, found)
+    reading, found = find_permitted(ports, actor, Action.ROTATE, integration_id, name=name)
     if version is not None and version != found.version:
         raise Changed(found.name)
     if found.secret is None and found.former is None:
@@ -233,8 +230,7 @@ def retire_former(
         NotPermitted, AlreadyDeleted, NotFound.
         InvalidInput: No former credential is kept: somebody was faster.
     """
-    require(ports, actor, Action.SEE)
-    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.ROTATE, integration_id)
     with ports.store.change(actor.workspace) as change:
         found, _ = _running(present(change, integration_id), number)
         retired = replace(found, former=None, updated_at=actor.at, version=found.version + 1)
@@ -258,8 +254,7 @@ def roll_back(
         NotPermitted, AlreadyDeleted, NotFound, KeyringFailure.
         InvalidInput: No former credential is kept: somebody was faster.
     """
-    require(ports, actor, Action.SEE)
-    require(ports, actor, Action.ROTATE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.ROTATE, integration_id)
     with ports.store.change(actor.workspace) as change:
         found, kept = _running(present(change, integration_id), number)
         former = open_former(ports.keyring, actor.workspace, found)

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bot.core.access import require
 from bot.core.audit import CLOCK, Action, clock_actor, event
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.integrations.credentials import check_from, login_of, open_credential
-from bot.core.integrations.inventory import present
+from bot.core.integrations.inventory import find_permitted, present
 from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
 from bot.core.model import Actor, Integration, Workspace
 from bot.core.news import channel_of, record_news
@@ -142,8 +141,7 @@ def mute_integration(ports: Ports, actor: Actor, integration_id: str) -> Integra
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    integration = present(ports.store.read(actor.workspace), integration_id)
-    require(ports, actor, Action.MUTE, integration)
+    find_permitted(ports, actor, Action.MUTE, integration_id)
     with ports.store.change(actor.workspace) as change:
         now = present(change, integration_id)
         muted = replace(now, watch=replace(now.watch, muted_until=actor.at + _MUTED_FOR))
@@ -159,7 +157,7 @@ def unmute_integration(ports: Ports, actor: Actor, integration_id: str) -> Integ
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.MUTE, present(ports.store.read(actor.workspace), integration_id))
+    find_permitted(ports, actor, Action.MUTE, integration_id)
     with ports.store.change(actor.workspace) as change:
         now = present(change, integration_id)
         heard = replace(now, watch=replace(now.watch, muted_until=None))

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeVar
 
-from bot.core.access import require
 from bot.core.audit import Action, Event, News, event, refusal
 from bot.core.errors import (
     Ambiguous,
@@ -25,7 +24,7 @@ from bot.core.errors import (
     UseOutdated,
 )
 from bot.core.integrations.credentials import login_of, open_credential
-from bot.core.integrations.inventory import present
+from bot.core.integrations.inventory import find_permitted
 from bot.core.integrations.rotation import note_fetched
 from bot.core.link_and_use import with_use
 from bot.core.model import (
@@ -314,9 +313,7 @@ def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> In
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    require(ports, actor, Action.SEE)
-    integration = present(ports.store.read(actor.workspace), integration_id)
-    require(ports, actor, Action.EDIT, integration)
+    _, integration = find_permitted(ports, actor, Action.EDIT, integration_id)
     with ports.store.change(actor.workspace) as change:
         change.put(Setting(_quiet_name(integration_id), "1"))
     return integration
