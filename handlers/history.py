@@ -16,13 +16,13 @@ from slack_sdk.errors import SlackApiError
 
 from bot.core.audit import Action, AuditEntry
 from bot.core.errors import InvalidInput, NotPermitted
-from bot.core.integrations.dependencies import read_target
 from bot.core.integrations.inventory import (
     get_integration,
     names_in_history,
     read_history,
     read_whole_history,
 )
+from bot.core.integrations.target_names import read_target
 from bot.core.model import Actor, Role
 from bot.core.queries import HistoryPage, HistoryQuery
 from bot.core.texts import quoted

@@ -2,7 +2,7 @@
 
 payload -> link_typed -> link_target -> linked | _replacing -> ack
 payload -> link_surely -> link_target -> linked -> replace
-payload -> unlink_typed -> unlink_named -> unlinked -> ack
+payload -> unlink_typed -> unlink_target -> unlinked -> ack
 payload -> ask | ask_pressed | ask_unlink -> _form -> open
 payload -> save | save_unlink -> as typed -> ack
 """
@@ -18,12 +18,10 @@ from bot.core.integrations.dependencies import (
     Linked,
     link_target,
     read_settings_url,
-    read_target,
-    unlink_named,
     unlink_target,
 )
 from bot.core.integrations.inventory import get_integration
-from bot.core.integrations.target_names import find_similar, is_in_doubt, seal_name, unseal_name
+from bot.core.integrations.target_names import find_similar, is_in_doubt, read_target, seal_name, unseal_name
 from bot.core.model import Actor, Dependency, Integration, Target
 from bot.services import Services
 from handlers.blocks import (
@@ -209,7 +207,7 @@ def unlink_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> No
     words.at_most(3)
     target = _typed_target(words)
     name = words.at(0, "The integration's name")
-    left = unlink_named(services.ports, actor, name, target)
+    left = unlink_target(services.ports, actor, "", target, name=name)
     ack(**unlinked(name, target, left))
 
 

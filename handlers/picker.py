@@ -11,9 +11,8 @@ from collections.abc import Iterable, Sequence
 from slack_bolt import Ack
 
 from bot.core.errors import InvalidFields, InvalidInput, SecretInText
-from bot.core.integrations.dependencies import KIND_WORDS, read_target
 from bot.core.integrations.inventory import find_like
-from bot.core.integrations.target_names import list_targets
+from bot.core.integrations.target_names import KIND_WORDS, list_targets, read_target
 from bot.core.kinds import Kinds
 from bot.core.model import Actor, Integration, Target, TargetKind
 from bot.core.secret_detection import could_be_name, looks_secret

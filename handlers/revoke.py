@@ -8,8 +8,8 @@ payload -> confirm -> revoke_everything -> _done | _preview -> replace
 from dataclasses import dataclass
 
 from bot.core.errors import InvalidInput
-from bot.core.integrations.dependencies import KIND_WORDS, read_target
 from bot.core.integrations.inventory import get_integration
+from bot.core.integrations.target_names import KIND_WORDS, read_target
 from bot.core.model import Actor, Integration
 from bot.core.workflows.leaks import Exposure, Leak, in_words, plan_revocation, revoke_everything
 from bot.core.workflows.tokens import revoke_token

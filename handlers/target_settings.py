@@ -7,12 +7,8 @@ payload -> remove -> unlink_if_linked, find_uses -> _used -> replace
 from slack_bolt import Ack
 
 from bot.core.audit import Action
-from bot.core.integrations.dependencies import (
-    TargetUses,
-    find_uses,
-    read_target,
-    unlink_if_linked,
-)
+from bot.core.integrations.dependencies import unlink_if_linked
+from bot.core.integrations.target_names import TargetUses, find_uses, read_target
 from bot.core.kinds import Kinds
 from bot.core.model import Actor, Target
 from bot.core.queries import Use

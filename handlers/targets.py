@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from slack_bolt import Ack
 
 from bot.core.audit import Action
-from bot.core.integrations.dependencies import KIND_WORDS, read_target
-from bot.core.integrations.target_names import list_targets
+from bot.core.integrations.target_names import KIND_WORDS, list_targets, read_target
 from bot.core.integrations.target_renaming import MovedToken, Renaming, rename_target
 from bot.core.model import Actor, Integration, TargetKind
 from bot.core.queries import TargetPage

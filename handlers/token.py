@@ -16,8 +16,7 @@ from slack_bolt import Ack
 from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import InvalidFields, InvalidInput
-from bot.core.integrations.dependencies import read_target
-from bot.core.integrations.target_names import find_similar, is_in_doubt, seal_name, unseal_name
+from bot.core.integrations.target_names import find_similar, is_in_doubt, read_target, seal_name, unseal_name
 from bot.core.model import Actor, Integration, Target, WorkflowToken
 from bot.core.queries import TokenPage
 from bot.core.secrets import Secret

@@ -11,7 +11,7 @@ from slack_bolt import Ack
 from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.errors import QuaymasterError
-from bot.core.integrations.dependencies import read_target
+from bot.core.integrations.target_names import read_target
 from bot.core.model import Actor, Integration, Target
 from bot.core.workflows.resolve import Choice, Explanation, TokenAnswer, explain_choice, server_asked_for
 from bot.services import Services

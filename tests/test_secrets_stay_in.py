@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from bot.core.errors import Busy, KeyringFailure, StoreFull, StoreReadOnly, Unreachable
-from bot.core.integrations.dependencies import read_target
+from bot.core.integrations.target_names import read_target
 from bot.core.model import Stage
 from bot.core.ports.registry import Login
 from bot.core.queries import HistoryQuery

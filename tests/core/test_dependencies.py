@@ -6,15 +6,8 @@ import pytest
 
 from bot.core.errors import AlreadyDeleted, InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.deletions import delete_integration
-from bot.core.integrations.dependencies import (
-    TargetUses,
-    find_uses,
-    link_target,
-    read_settings_url,
-    read_target,
-    unlink_if_linked,
-    unlink_target,
-)
+from bot.core.integrations.dependencies import link_target, read_settings_url, unlink_if_linked, unlink_target
+from bot.core.integrations.target_names import TargetUses, find_uses, read_target
 from bot.core.model import Target, TargetKind
 from bot.core.queries import HistoryQuery
 from tests.core.actors import ACME, ADMIN, COLLEAGUE, NOBODY, OWNER, STRANGER, VIEWER, actor

@@ -14,16 +14,11 @@ import pytest
 from bot.core.addresses import parse_server
 from bot.core.errors import Ambiguous, NotPermitted
 from bot.core.integrations.deletions import LeftBehind, delete_integration, plan_deletion, remove_all
-from bot.core.integrations.dependencies import (
-    allow_link,
-    find_uses,
-    link_target,
-    restore_target,
-    unlink_if_linked,
-)
+from bot.core.integrations.dependencies import allow_link, link_target, restore_target, unlink_if_linked
 from bot.core.integrations.edits import Sharing, edit_integration, plan_edit
 from bot.core.integrations.inventory import add_integration, list_unused
 from bot.core.integrations.owners import give_all, plan_giving
+from bot.core.integrations.target_names import find_uses
 from bot.core.integrations.target_renaming import rename_target
 from bot.core.kinds import read_draft
 from bot.core.model import Target, TargetKind

@@ -3,8 +3,7 @@
 import pytest
 
 from bot.core.errors import InvalidInput, SecretInText
-from bot.core.integrations.dependencies import read_target
-from bot.core.integrations.target_names import seal_name, unseal_name
+from bot.core.integrations.target_names import read_target, seal_name, unseal_name
 from bot.core.secrets import TOKEN_SHAPE
 from tests.fakes.lookups import tokens_in
 from tests.fakes.people import COLLEAGUE, MEMBER

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.integrations.dependencies import read_target
+from bot.core.integrations.target_names import read_target
 from bot.core.model import Workspace
 from bot.core.secrets import TOKEN_SHAPE
 from bot.core.workflows.tokens import create_token, identify_caller

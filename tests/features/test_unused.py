@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.integrations.dependencies import read_target
+from bot.core.integrations.target_names import read_target
 from bot.core.model import new_id
 from tests.fakes.people import COLLEAGUE, GUEST, MEMBER
 from tests.features.team import ACME

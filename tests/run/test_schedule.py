@@ -6,7 +6,7 @@ from http.client import IncompleteRead
 import pytest
 
 from bot.core.errors import StoreFull
-from bot.core.integrations.dependencies import read_target
+from bot.core.integrations.target_names import read_target
 from bot.core.queries import HistoryQuery
 from bot.core.workflows.tokens import create_token, revoke_token
 from bot.run.schedule import Housekeeping, remind

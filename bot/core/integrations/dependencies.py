@@ -13,7 +13,7 @@ from bot.core.access import may, refuse, require
 from bot.core.audit import Action, Event, News, event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.inventory import find_permitted, present, present_named
-from bot.core.integrations.target_names import nearest_names, refuse_look_alike
+from bot.core.integrations.target_names import refuse_look_alike
 from bot.core.link_and_use import with_link, without_link
 from bot.core.model import (
     Actor,
@@ -22,26 +22,16 @@ from bot.core.model import (
     Integration,
     Source,
     Target,
-    TargetKind,
     WorkflowToken,
     new_id,
 )
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Change, Reading
-from bot.core.queries import Use
-from bot.core.texts import quoted, visible
+from bot.core.texts import quoted
 from bot.core.workflows.logins import Loss, kept_out_of, losses, owners_to_ask, refuse_losses, who_lost
 
 STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."
 _MOST_NAMED = 10
-_TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
-
-KIND_WORDS = {
-    "project": TargetKind.PROJECT,
-    "environment": TargetKind.ENVIRONMENT,
-    "env": TargetKind.ENVIRONMENT,
-    "image": TargetKind.IMAGE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +50,6 @@ class Linked:
     """The ids of those who were asked to allow it: until then the link is a note."""
     is_kept: bool = True
     """False: it would change which login the target gets, and the actor has not said that this is meant."""
-
-
-def read_target(kind: str, name: str) -> Target:
-    """
-    Read a target as people type it.
-
-    Args:
-        kind: ``project``, ``environment`` (or ``env``), ``image``, in any case.
-        name: 1 to 200 printable characters; invisible ones among them make no difference.
-
-    Raises:
-        InvalidInput: With what to write instead.
-    """
-    known = KIND_WORDS.get(kind.lower())
-    if known is None:
-        raise InvalidInput(
-            "Say what kind of target it is: project, environment or image.",
-            "Example: /integrations link my_registry project web-shop",
-        )
-    name = visible(name).strip()
-    if not _TARGET_NAME.fullmatch(name) or not name.isprintable():
-        raise InvalidInput(
-            f"The {known.value}'s name is missing, too long or holds an invisible character.",
-            "Use 1 to 200 characters on one line.",
-        )
-    return Target(known, name)
 
 
 def read_settings_url(text: str) -> str | None:
@@ -220,7 +184,6 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
         UnknownDependency: The note was taken back.
     """
     require(ports, actor, Action.NOTE)
-    shown = present(ports.store.read(actor.workspace), integration_id)
     with ports.store.change(actor.workspace) as change:
         integration = present(change, integration_id)
         known = change.dependencies.get(integration_id, target)
@@ -252,7 +215,7 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
             if not has_right:
                 _ask_for_tokens(change, actor, integration, target)
     if not is_allowed:
-        require(ports, actor, Action.ALLOW, shown)
+        require(ports, actor, Action.ALLOW, integration)
         _refuse_replacing(ports, actor, replaces, target)
     return Linked(integration, known, was_new=False, tokens=tokens, replaces=replaces)
 
@@ -314,41 +277,39 @@ def _linked(
     return replace(linked, granted_by=known.granted_by or granted_by)
 
 
-def unlink_named(ports: Ports, actor: Actor, name: str, target: Target) -> Dependency | None:
-    """
-    Take back that a target depends on the integration with this name.
-
-    Raises:
-        UnknownIntegration, and as ``unlink_target``.
-    """
-    require(ports, actor, Action.SEE)
-    return unlink_target(ports, actor, present_named(ports.store.read(actor.workspace), name).id, target)
-
-
-def unlink_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> Dependency | None:
+def unlink_target(
+    ports: Ports, actor: Actor, integration_id: str, target: Target, *, name: str = ""
+) -> Dependency | None:
     """
     Take back that a target depends on an integration, and its right to fetch it until it is linked again.
 
     The integration's owner and admins may. Who noted it may take the note back, and no more than that: what
     a workflow has fetched goes on depending on it.
 
+    Args:
+        ports: The ports.
+        actor: The owner, an admin, or who noted it.
+        integration_id: Which integration, as a button names it.
+        target: What depends on it.
+        name: Which integration, as it is typed; then there is no id.
+
     Returns:
         What is left of it: the use, when only the note was taken back; otherwise ``None``.
 
     Raises:
-        NotPermitted, AlreadyDeleted, NotFound.
+        NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
         UnknownDependency: It does not depend on it (any more).
     """
     require(ports, actor, Action.SEE)
     with ports.store.change(actor.workspace) as change:
-        integration = present(change, integration_id)
-        known = change.dependencies.get(integration_id, target)
+        integration = present_named(change, name) if name else present(change, integration_id)
+        known = change.dependencies.get(integration.id, target)
         if known is None:
             raise _not_linked(change, integration, target)
         is_allowed = may_unlink(actor, integration, known)
         if is_allowed:
             take_away(change, actor, integration, known)
-            left = change.dependencies.get(integration_id, target)
+            left = change.dependencies.get(integration.id, target)
     if not is_allowed:
         require(ports, actor, Action.UNLINK, integration)
     return left
@@ -476,20 +437,3 @@ def _not_linked(reading: Reading, integration: Integration, target: Target) -> U
     nearest = tuple(get_close_matches(target.name, names, n=3))
     hint = f"Did you mean {quoted(nearest)}?" if nearest else "There is nothing to remove."
     return UnknownDependency(f"{target.in_words} does not depend on “{integration.name}”.", hint)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetUses:
-    """Every integration that a target uses; when it uses none, the names of targets like it."""
-
-    target: Target
-    uses: tuple[Use, ...]
-    nearest: tuple[str, ...] = ()
-
-
-def find_uses(ports: Ports, actor: Actor, target: Target) -> TargetUses:
-    """Look up every integration that a target uses. Raises ``NotPermitted``."""
-    require(ports, actor, Action.SEE)
-    reading = ports.store.read(actor.workspace)
-    uses = reading.dependencies.of_target(target)
-    return TargetUses(target, uses, () if uses else nearest_names(reading, target))

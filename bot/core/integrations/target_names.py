@@ -1,5 +1,7 @@
-"""Targets: list them, find what looks like one, and doubt a name that looks like a password."""
+"""Targets: read their names, list them, find what looks like one, and doubt a name like a password."""
 
+import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -9,14 +11,49 @@ from bot.core.errors import InvalidInput, KeyringFailure, SecretInText
 from bot.core.model import Actor, Target, TargetKind
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
-from bot.core.queries import TargetPage
+from bot.core.queries import TargetPage, Use
 from bot.core.secret_detection import looks_secret
 from bot.core.secrets import SealContext, Sealed, Secret
-from bot.core.texts import odd_letter
+from bot.core.texts import odd_letter, visible
 
 _NAME = "name"
 _TARGETS_A_PAGE = 20
 _MOST_COMPARED = 2000
+_TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
+
+
+KIND_WORDS = {
+    "project": TargetKind.PROJECT,
+    "environment": TargetKind.ENVIRONMENT,
+    "env": TargetKind.ENVIRONMENT,
+    "image": TargetKind.IMAGE,
+}
+
+
+def read_target(kind: str, name: str) -> Target:
+    """
+    Read a target as people type it.
+
+    Args:
+        kind: ``project``, ``environment`` (or ``env``), ``image``, in any case.
+        name: 1 to 200 printable characters; invisible ones among them make no difference.
+
+    Raises:
+        InvalidInput: With what to write instead.
+    """
+    known = KIND_WORDS.get(kind.lower())
+    if known is None:
+        raise InvalidInput(
+            "Say what kind of target it is: project, environment or image.",
+            "Example: /integrations link my_registry project web-shop",
+        )
+    name = visible(name).strip()
+    if not _TARGET_NAME.fullmatch(name) or not name.isprintable():
+        raise InvalidInput(
+            f"The {known.value}'s name is missing, too long or holds an invisible character.",
+            "Use 1 to 200 characters on one line.",
+        )
+    return Target(known, name)
 
 
 def list_targets(
@@ -80,7 +117,7 @@ def refuse_look_alike(target: Target) -> None:
         )
 
 
-def nearest_names(reading: Reading, target: Target) -> tuple[str, ...]:
+def _nearest_names(reading: Reading, target: Target) -> tuple[str, ...]:
     """At most three names of targets of this kind that look like this one, the nearest first."""
     names = [row.name for row in reading.dependencies.targets(target.kind, size=_MOST_COMPARED).rows]
     return tuple(get_close_matches(target.name, names, n=3, cutoff=0.5))
@@ -126,3 +163,20 @@ def refuse_name(ports: Ports, actor: Actor) -> NoReturn:
     with ports.store.change(actor.workspace) as change:
         change.record(refusal(actor, Action.TYPE_SECRET))
     raise SecretInText
+
+
+@dataclass(frozen=True, slots=True)
+class TargetUses:
+    """Every integration that a target uses; when it uses none, the names of targets like it."""
+
+    target: Target
+    uses: tuple[Use, ...]
+    nearest: tuple[str, ...] = ()
+
+
+def find_uses(ports: Ports, actor: Actor, target: Target) -> TargetUses:
+    """Look up every integration that a target uses. Raises ``NotPermitted``."""
+    require(ports, actor, Action.SEE)
+    reading = ports.store.read(actor.workspace)
+    uses = reading.dependencies.of_target(target)
+    return TargetUses(target, uses, () if uses else _nearest_names(reading, target))
