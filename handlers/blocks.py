@@ -211,6 +211,12 @@ def text_input(action_id: str, initial: str = "", placeholder: str = "", **more:
     return {**block, "placeholder": plain(placeholder[:150])} if placeholder else block
 
 
+def enter_box(action_id: str, initial: str, placeholder: str, max_length: int) -> Block:
+    """A box that acts when Enter is pressed in it."""
+    moments = {"trigger_actions_on": ["on_enter_pressed"]}
+    return text_input(action_id, initial, placeholder, max_length=max_length, dispatch_action_config=moments)
+
+
 def labelled(label: str, element: Block, block_id: str, **more: Any) -> Block:
     """An input with its label; ``more`` has ``optional``, ``hint``, ``dispatch_action``."""
     hint = more.pop("hint", "")

@@ -21,6 +21,7 @@ from handlers.blocks import (
     code,
     context,
     cut,
+    enter_box,
     escape,
     header,
     labelled,
@@ -29,7 +30,6 @@ from handlers.blocks import (
     pack,
     read_value,
     section,
-    text_input,
     turning,
 )
 from handlers.picker import open_picker
@@ -43,6 +43,7 @@ _WORDS = "catalog.words"
 _SHOWN = 20
 _LONGEST_VALUE = 150
 _LONGEST_WORDS = 40
+_LONGEST_ID = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,19 +135,8 @@ def _tags_menu(shelf: _Shelf, page: NumberedPage[str]) -> list[Block]:
 
 def _box(shelf: _Shelf, total: int) -> list[Block]:
     """The box that narrows the repositories, where there are more than a page."""
-    if total <= _SHOWN:
+    first_page = pack(replace(shelf, page=0))
+    if total <= _SHOWN or len(first_page) > _LONGEST_ID:
         return []
-    config = {"trigger_actions_on": ["on_enter_pressed"]}
-    typed = text_input(
-        _WORDS,
-        shelf.words,
-        "Part of a name, then Enter",
-        max_length=_LONGEST_WORDS,
-        dispatch_action_config=config,
-    )
-    block_id = pack(replace(shelf, page=0))
-    return (
-        [labelled("Repository", typed, block_id, optional=True, dispatch_action=True)]
-        if len(block_id) <= 255
-        else []
-    )
+    box = enter_box(_WORDS, shelf.words, "Part of a name, then Enter", _LONGEST_WORDS)
+    return [labelled("Repository", box, first_page, optional=True, dispatch_action=True)]

@@ -29,6 +29,7 @@ from handlers.blocks import (
     code,
     context,
     divider,
+    enter_box,
     escape,
     grouped_menu,
     labelled,
@@ -41,7 +42,6 @@ from handlers.blocks import (
     section,
     share_button,
     share_id,
-    text_input,
     unpack,
     when,
 )
@@ -340,13 +340,8 @@ def _controls_drawn_once(state: State, services: Services) -> list[Block]:
 def _controls(state: State, services: Services) -> list[Block]:
     """The Filters menu and the Integration Name box; their ids carry the state and change with it."""
     encoded = state.encoded()
-    box = text_input(
-        _WORDS,
-        state.words,
-        "Name, type, server, broken, mine …, then Enter",
-        max_length=_WORDS_LIMIT,
-        dispatch_action_config={"trigger_actions_on": ["on_enter_pressed"]},
-    )
+    example = "Name, type, server, broken, mine …, then Enter"
+    box = enter_box(_WORDS, state.words, example, _WORDS_LIMIT)
     owner: Block = {"type": "users_select", "action_id": _OWNER, "placeholder": plain("Owner")}
     if state.owner:
         owner["initial_user"] = state.owner

@@ -30,6 +30,7 @@ from handlers.blocks import (
     code,
     context,
     cut,
+    enter_box,
     escape,
     header,
     labelled,
@@ -40,7 +41,6 @@ from handlers.blocks import (
     pack,
     read_value,
     section,
-    text_input,
     turning,
     when,
 )
@@ -250,8 +250,5 @@ def _box(place: _Place, total: int) -> list[Block]:
     first_page = pack(replace(place, page=0))
     if total <= _SHOWN or len(first_page) > _LONGEST_ID:
         return []
-    config = {"trigger_actions_on": ["on_enter_pressed"]}
-    typed = text_input(
-        _WORDS, place.words, "Part of a tag, then Enter", max_length=40, dispatch_action_config=config
-    )
-    return [labelled("Tag", typed, first_page, optional=True, dispatch_action=True)]
+    box = enter_box(_WORDS, place.words, "Part of a tag, then Enter", 40)
+    return [labelled("Tag", box, first_page, optional=True, dispatch_action=True)]

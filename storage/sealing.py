@@ -47,6 +47,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from bot.core.errors import (
     KeyMalformed,
     KeyNotLoaded,
+    KeyringFailure,
     KeysMissing,
     KeysUnreadable,
     LinkRefused,
@@ -187,10 +188,12 @@ class Keyring:
         keys = self._keys.values()
         return {key.kid: key.seal(CHECK_CONTEXT, CHECK_PLAIN, os.urandom(_NONCE_BYTES)) for key in keys}
 
-    def verify_check_value(self, check: Sealed) -> None:
-        """Raise ``KeyringFailure`` unless a loaded key opens this check value."""
-        if self._open(CHECK_CONTEXT, check) != CHECK_PLAIN:
-            raise RecordUnreadable("it is not a key check value")
+    def is_check_value(self, check: str) -> bool:
+        """True when a loaded key opens this check value."""
+        try:
+            return self._open(CHECK_CONTEXT, Sealed(check)) == CHECK_PLAIN
+        except KeyringFailure:
+            return False
 
     def seal_entry(self, entry_hash: str) -> str:
         """Seal the hash of an audit entry under the primary key: ``<key id>.<64 hexadecimal digits>``."""

@@ -54,8 +54,8 @@ class Ticker:
             _attempt(f"do a step of the {self._name}", self._step)
 
 
-class Housekeeping:
-    """One thread that does a round every minute until it is stopped; the last round writes what is left."""
+class Housekeeping(Ticker):
+    """A round every minute until it is stopped; the last round writes what is left."""
 
     def __init__(
         self,
@@ -65,41 +65,32 @@ class Housekeeping:
         is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
         """``flush`` writes what the store may have kept in memory for a minute; only a leader reminds."""
+        super().__init__("housekeeping", every_s, self._round)
         self._is_leader = is_leader
         self._services = services
         self._flush = flush
-        self._every_s = every_s
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._rounds = 0
         self._logged: dict[Workspace, int] = {}
         """The sequence of the newest entry that the log names, by workspace."""
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
     def stop(self, timeout_s: float) -> None:
         """Do the last round and end, within the time."""
-        self._stopped.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout_s)
+        super().stop(timeout_s)
         _attempt("write what was noted", self._flush)
         if self._is_leader():
             _attempt("log where each history ends", self._log_histories)
 
-    def _run(self) -> None:
-        number = 0
-        while not self._stopped.wait(self._every_s):
-            _attempt("write what was noted", self._flush)
-            if self._is_leader():
-                _attempt("end links", lambda: end_old_links(self._services.ports))
-            if number % _REVIEW_EVERY == 0:
-                self._services.executor.submit(self._review, on_full=_wait_for_the_next_round)
-            if number % _REMIND_EVERY == 0 and self._is_leader():
-                # On the executor: Slack may let a batch of messages wait for minutes.
-                self._services.executor.submit(self._remind, on_full=_wait_for_the_next_round)
-                _attempt("log where each history ends", self._log_histories)
-            number += 1
+    def _round(self) -> None:
+        number, self._rounds = self._rounds, self._rounds + 1
+        _attempt("write what was noted", self._flush)
+        if self._is_leader():
+            _attempt("end links", lambda: end_old_links(self._services.ports))
+        if number % _REVIEW_EVERY == 0:
+            self._services.executor.submit(self._review, on_full=_wait_for_the_next_round)
+        if number % _REMIND_EVERY == 0 and self._is_leader():
+            # On the executor: Slack may let a batch of messages wait for minutes.
+            self._services.executor.submit(self._remind, on_full=_wait_for_the_next_round)
+            _attempt("log where each history ends", self._log_histories)
 
     def _review(self) -> None:
         _attempt("review tokens", lambda: review(self._services))

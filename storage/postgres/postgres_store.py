@@ -20,7 +20,6 @@ from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.installations import Installation
 from bot.core.model import Integration, Server, Workspace
 from bot.core.ports.store import Candidate, Fetch, Held
-from bot.core.secrets import Sealed
 from bot.core.texts import name_key
 from storage.maintenance import count_by_key
 from storage.postgres.bulk import fill, values_of
@@ -339,7 +338,7 @@ class PostgresStore:
                 "If a row names that key, it is an older one or somebody else's: restore a backup.",
             )
         for kid in keyring.kids:
-            if kid in known and not _is_check_value(keyring, known[kid]):
+            if kid in known and not keyring.is_check_value(known[kid]):
                 raise KeyringFailure(
                     f"Key {kid} is not the one this store knows. Nothing was changed.",
                     "Load the key that this store was used with, from its copy.",
@@ -391,14 +390,6 @@ def _integration_asked(
     if isinstance(asked, str):
         return sealed.integration_named(name_key(asked), integration_id, doc)
     return sealed.integration(integration_id, doc)
-
-
-def _is_check_value(keyring: Keyring, check: str) -> bool:
-    try:
-        keyring.verify_check_value(Sealed(check))
-    except KeyringFailure:
-        return False
-    return True
 
 
 def _prepare(url: str) -> None:

@@ -19,7 +19,6 @@ from datetime import datetime
 from bot.core.audit import timestamp
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.model import new_id
-from bot.core.secrets import Sealed
 from storage.records import INSTALLATIONS, Fields
 from storage.sealing import Keyring
 from storage.tinydb.conversion import Converted
@@ -118,7 +117,7 @@ class Metadata:
         """Raise ``KeyringFailure`` when a loaded key is not the one whose id the store knows."""
         for kid in keyring.kids:
             row = self._database.rows(_KEYS).row(kid)
-            if row and not _is_check_value(keyring, row["check"]):
+            if row and not keyring.is_check_value(row["check"]):
                 raise KeyringFailure(
                     f"Key {kid} is not the one this store knows. Nothing was changed.",
                     "Load the key that this store was used with, from its copy.",
@@ -230,11 +229,3 @@ class Metadata:
                 self._is_new = False
             for name, rows in (tables or {_KEYS: {}}).items():
                 self._database.rows(name).put(rows)
-
-
-def _is_check_value(keyring: Keyring, check: str) -> bool:
-    try:
-        keyring.verify_check_value(Sealed(check))
-    except KeyringFailure:
-        return False
-    return True
