@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus
@@ -195,11 +195,15 @@ def send(start_response: "StartResponse", reply: Reply, *, is_head: bool) -> Ite
 
 def _server_in(_: str, query: Mapping[str, str]) -> Server | None:
     server_url = query.get("server")
-    if server_url is None:
-        return None
-    if looks_secret(server_url):
+    return None if server_url is None else _read_server(server_url)
+
+
+@lru_cache(1024)
+def _read_server(text: str) -> Server:
+    """Read an address, once: pipelines ask for the same ones. What looks like a token is not repeated."""
+    if looks_secret(text):
         raise InvalidInput("This is not a server's address.", "A token belongs in the Authorization header.")
-    return parse_server(server_url)
+    return parse_server(text)
 
 
 def _name_in(name: str, _: Mapping[str, str]) -> str | None:
@@ -222,7 +226,7 @@ def _credentials(call: Call) -> Reply:
     server_url = call.query.get("server")
     if server_url is None:
         return _json_reply(_logins_by_key(list_servers(call.ports, call.caller)))
-    handed = fetch_at(call.ports, call.caller, parse_server(server_url))
+    handed = fetch_at(call.ports, call.caller, _read_server(server_url))
     headers = _expiry_headers([handed])
     return Reply(docker_credentials(server_url, handed).encode(), JSON, headers=headers)
 
