@@ -180,7 +180,7 @@ def _contents(lines: list[str]) -> tuple[list[tuple[Workspace, list[Value]]], li
 def _take(read: Any, found: list[tuple[Workspace, list[Value]]], installations: list[Installation]) -> None:
     """Add what a line says. Raises one of several errors for a line that is not ours."""
     if isinstance(read, dict):
-        found.append((_workspace(read["workspace"]), []))
+        found.append((Workspace.of_key(read["workspace"]), []))
         return
     table, key, row = read
     if table == INSTALLATIONS:
@@ -205,11 +205,6 @@ def require_empty(target: Copied) -> None:
 
 def _sorted(store: Copied) -> list[Workspace]:
     return sorted(store.workspaces(), key=lambda workspace: workspace.key)
-
-
-def _workspace(key: str) -> Workspace:
-    enterprise_id, _, team_id = key.rpartition("-")
-    return Workspace(team_id, enterprise_id or None)
 
 
 def _order(value: Value) -> tuple[int, int, str]:

@@ -37,6 +37,12 @@ class Workspace(NamedTuple):
         """The workspace's id in the store and in sealed records: ``T1``, or ``E1-T1`` on Enterprise Grid."""
         return f"{self.enterprise_id}-{self.team_id}" if self.enterprise_id else self.team_id
 
+    @classmethod
+    def of_key(cls, key: str) -> "Workspace":
+        """The workspace with this key."""
+        enterprise_id, _, team_id = key.rpartition("-")
+        return cls(team_id, enterprise_id or None)
+
 
 class Role(StrEnum):
     """What a person may do at most; the table is in ``bot/core/access.py``."""

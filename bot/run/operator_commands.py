@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreInUse
+from bot.core.model import Workspace
 from bot.run.wiring import load_keyring, open_store
 from bot.settings import StoreSettings
 from storage import maintenance
-from storage.tinydb.directory import workspace_of
 from storage.tinydb.durable_files import REAL_DISK
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -115,7 +115,7 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
         found = maintenance.verify(store, load_keyring(settings), ends, gone)
         faults = dict(store.faults)
         forged = [(one.key, place) for one in store.workspaces() for place in store.unbelieved(one)]
-        marked = [*store.workspaces(), *map(workspace_of, gone)]
+        marked = [*store.workspaces(), *map(Workspace.of_key, gone)]
         marks = [(workspace.key, mark) for workspace in marked for mark in store.marks(workspace)]
     known = {one.workspace_key for one in found}
     for one in found:

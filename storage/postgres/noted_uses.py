@@ -1,7 +1,6 @@
-"""What ``touch`` has noted and no file has yet: when targets and tokens last used an integration.
+"""When targets and tokens last used an integration, as far as that is noted and not in the database yet.
 
-It is kept beside a view, so that a reader of the view reads both from one state. Readers only look up in it
-and take no lock; noting and copying take the lock of the workspace.
+Readers only look up in it and take no lock; who notes or copies holds the lock of ``Uses``.
 """
 
 from collections.abc import Mapping
@@ -41,14 +40,14 @@ class NotedUses:
 
     def without(self, settled: "NotedUses") -> "NotedUses":
         """The notes that are not among the settled ones, or that are newer."""
-        uses = {key: newer(times, settled.uses.get(key, {})) for key, times in self.uses.items()}
+        uses = {key: _newer(times, settled.uses.get(key, {})) for key, times in self.uses.items()}
         left = {key: times for key, times in uses.items() if times}
-        return NotedUses(left, newer(self.tokens, settled.tokens))
+        return NotedUses(left, _newer(self.tokens, settled.tokens))
 
     def on(self, dependency: Dependency) -> Dependency:
         """A dependency as it is now."""
         times = self.uses.get(dependency.integration_id)
-        return used(dependency, times) if times else dependency
+        return _used(dependency, times) if times else dependency
 
     def on_token(self, token: WorkflowToken) -> WorkflowToken:
         """A token as it is now."""
@@ -56,7 +55,7 @@ class NotedUses:
         return replace(token, last_used_at=at) if _is_later(at, token.last_used_at) else token
 
 
-def used(dependency: Dependency, times: Mapping[Target, datetime]) -> Dependency:
+def _used(dependency: Dependency, times: Mapping[Target, datetime]) -> Dependency:
     """A dependency with its last use, if ``times`` has a later one than its own; else itself."""
     at = times.get(dependency.target)
     return replace(dependency, last_used_at=at) if _is_later(at, dependency.last_used_at) else dependency
@@ -67,6 +66,6 @@ def _is_later(at: datetime | None, known: datetime | None) -> bool:
     return at is not None and (known is None or known < at)
 
 
-def newer(times: Mapping[K, datetime], settled: Mapping[K, datetime]) -> dict[K, datetime]:
+def _newer(times: Mapping[K, datetime], settled: Mapping[K, datetime]) -> dict[K, datetime]:
     """The times that are not settled."""
     return {key: at for key, at in times.items() if settled.get(key) != at}

@@ -53,7 +53,7 @@ from storage.postgres.upkeep import (
     seal_rows_again,
     unbelieved,
 )
-from storage.postgres.uses import Uses, workspace_of
+from storage.postgres.uses import Uses
 from storage.records import Fields, Value
 from storage.sealing import Keyring
 from storage.transfer import Contents
@@ -166,7 +166,7 @@ class PostgresStore:
         everywhere: Step = ("set_workspace", {"ws": "*"})
         rows = self._reads.ask(everywhere, ("workspaces", {"after": ""}))[-1]
         while rows:
-            yield from (workspace_of(row[0]) for row in rows)
+            yield from (Workspace.of_key(row[0]) for row in rows)
             rows = self._reads.ask(everywhere, ("workspaces", {"after": rows[-1][0]}))[-1]
 
     def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
@@ -190,7 +190,7 @@ class PostgresStore:
             for row in rows
             if row[4] is not None
         )
-        held = Held(workspace_of(ws), token, candidates)
+        held = Held(Workspace.of_key(ws), token, candidates)
         self._uses.decide(held, asked_at)
         return held
 

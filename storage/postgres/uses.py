@@ -176,7 +176,7 @@ class Uses:
             ended = [line for line in self._lines if line.ws == ws and line.hour <= over]
         if not ended:
             return
-        change = PostgresChange(workspace_of(ws), self._ledger, NotedUses)
+        change = PostgresChange(Workspace.of_key(ws), self._ledger, NotedUses)
         try:
             for doc, hour, more, *parts in change.ask("hours_over", before=over):
                 if more:
@@ -190,12 +190,6 @@ class Uses:
             for line in ended:
                 self._lines.discard(line)
                 del self._more[line]
-
-
-def workspace_of(key: str) -> Workspace:
-    """The workspace with this key."""
-    enterprise_id, _, team_id = key.rpartition("-")
-    return Workspace(team_id, enterprise_id or None)
 
 
 def _lets_pass(candidate: Candidate, use: Fetch) -> bool:

@@ -25,7 +25,7 @@ from bot.core.secrets import SealContext
 from storage.records import AUDIT, Identities, Value, place_of, row_of, value_in
 from storage.sealing import kid_of
 from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
-from storage.tinydb.directory import META, workspace_keys, workspace_of, workspace_path
+from storage.tinydb.directory import META, workspace_keys, workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
 from storage.tinydb.file_format import Sealer, damaged, document_in, encode, format_of, line_of, lines_in
 
@@ -203,7 +203,7 @@ def _values(tables: dict[str, dict[str, _Rows]], workspace_key: str, sealer: Sea
         for key, row in rows.items():
             value = value_in(table, key, _SHAPES[table](row)) if table in _SHAPES else None
             if isinstance(value, Integration):
-                yield identities.sealed(_bound(value, workspace_of(workspace_key), sealer))
+                yield identities.sealed(_bound(value, Workspace.of_key(workspace_key), sealer))
             elif value is not None:
                 yield value
 

@@ -14,7 +14,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from bot.core.errors import StoreFailure, StoreInUse
-from bot.core.model import Workspace
 from storage.tinydb.durable_files import Disk, flush_names, open_regular
 
 META = "meta"
@@ -110,12 +109,6 @@ def workspace_keys(directory: Path) -> list[str]:
     """The keys of all workspaces with a file, or with a ``.prev``: a file gone from beside it is damage."""
     names = {path.name.removesuffix(".prev").removesuffix(".db") for path in directory.glob("*.db*")}
     return sorted(name for name in names if _WORKSPACE_KEY.fullmatch(name))
-
-
-def workspace_of(key: str) -> Workspace:
-    """The workspace with this key."""
-    enterprise_id, _, team_id = key.rpartition("-")
-    return Workspace(team_id, enterprise_id or None)
 
 
 def workspace_path(directory: Path, key: str) -> Path:

@@ -26,7 +26,7 @@ from storage.records import Value
 from storage.sealing import Keyring
 from storage.tinydb.archive import SEGMENT, Archive
 from storage.tinydb.conversion import convert_workspaces, former_of, is_former
-from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys, workspace_of, workspace_path
+from storage.tinydb.directory import META, lock, prepare, sweep, workspace_keys, workspace_path
 from storage.tinydb.durable_files import REAL_DISK, Disk, Volume
 from storage.tinydb.file_format import Sealer, key_of, loaded_keys
 from storage.tinydb.metadata import Metadata
@@ -266,7 +266,7 @@ class TinyDBStore:
 
     def _opened(self, workspace: Workspace) -> OpenWorkspace | None:
         # The second look is for one that was named in another way: no file is ever opened twice.
-        return self._open.get(workspace) or self._open.get(workspace_of(workspace.key))
+        return self._open.get(workspace) or self._open.get(Workspace.of_key(workspace.key))
 
     def _keep_place(self, place: Place) -> None:
         self._keep_places([place])

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 from bot.core.audit import AuditEntry
 from bot.core.errors import KeyringFailure, StoreDamaged, StoreFailure, StoreFull
-from bot.core.model import Bar, Dependency, Integration, Setting, Target, WorkflowToken
+from bot.core.model import Bar, Dependency, Integration, Setting, Target, WorkflowToken, Workspace
 from storage.records import TOKENS, Identities, Value
 from storage.tinydb.archive import FULL_AT, SEGMENT, Archive
-from storage.tinydb.directory import workspace_of, workspace_path
+from storage.tinydb.directory import workspace_path
 from storage.tinydb.durable_files import Volume, previous_of
 from storage.tinydb.file_format import Database, Sealer, damaged
 from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, age_order, target_order
@@ -93,7 +93,7 @@ class OpenWorkspace:
             StoreDamaged: Its file is not as it was written.
         """
         self.key = key
-        self.workspace = workspace_of(key)
+        self.workspace = Workspace.of_key(key)
         self.used = LastUsed()
         self._shared = shared
         self._identities = Identities(shared.sealer.keyring, key)
