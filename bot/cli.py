@@ -106,7 +106,7 @@ def new() -> None:
 @keys.command("rotate")
 def rotate() -> None:
     """Put a fresh key first in QUAYMASTER_KEYS_FILE."""
-    from bot.run.key_rotation import put_new_key_first
+    from bot.run.operator_commands import put_new_key_first
 
     click.echo("\n".join(put_new_key_first(_store_settings())))
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.core.errors import QuaymasterError
-from bot.core.integrations.asked_ends import Askable, ask_end, find_askable
-from bot.core.integrations.ends import tell_ends
+from bot.core.integrations.ends import Askable, ask_end, find_askable, tell_ends
 from bot.core.integrations.made_by_clock import Managed, find_managed, rotate_due
 from bot.core.integrations.rotation import tell_rotations
 from bot.core.ports import Ports

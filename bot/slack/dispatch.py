@@ -260,8 +260,8 @@ class Dispatch:
     def _actor(self, context: BoltContext, body: _Body, does: Action | None) -> Actor:
         """Count the request, then find out who is acting, in which role. Raises ``NotPermitted``."""
         workspace, user_id = self._workspaces(*_named_workspace(context)), context.user_id or ""
-        self._rates.take(workspace, user_id)
         request_id, fresh = _request_id_of(body), does not in MEMORY_WILL_DO
+        self._rates.take(workspace, user_id)
         actor = find_actor(self._services, workspace, user_id, fresh=fresh, request_id=request_id)
         if actor.role is Role.NOBODY and self._services.rules is not None:
             _begin_nothing(self._services, actor)
