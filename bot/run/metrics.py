@@ -66,10 +66,6 @@ class Metrics:
         server, thread = start_http_server(port, addr=host, registry=self.registry)
         return Page(server, thread)
 
-    def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """Add a number that is read when it is asked for."""
-        Gauge(f"quaymaster_{name}", text, registry=self.registry).set_function(read)
-
     def watch_integrations(self, store: Store, now: Callable[[], datetime]) -> None:
         """Add what the store says of each integration, by its id, read when it is asked for."""
         self.registry.register(_IntegrationMetrics(store, now))

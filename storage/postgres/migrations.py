@@ -35,10 +35,10 @@ class Migration:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def migrations(folder: Path = _FOLDER) -> tuple[Migration, ...]:
-    """Give the migrations of a folder, the first one first."""
+def migrations() -> tuple[Migration, ...]:
+    """Give the migrations of this program, the first one first."""
     return tuple(
-        Migration(int(path.name[:4]), path.read_text("utf-8")) for path in sorted(folder.glob("*.sql"))
+        Migration(int(path.name[:4]), path.read_text("utf-8")) for path in sorted(_FOLDER.glob("*.sql"))
     )
 
 

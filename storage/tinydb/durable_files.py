@@ -106,11 +106,11 @@ _NOT_REGULAR = "it is not a regular file"
 _TOO_LARGE = "it is larger than any file that Quaymaster writes"
 
 
-def open_regular(path: Path, flags: int, mode: int = 0o600) -> int:
+def open_regular(path: Path, flags: int) -> int:
     """Open a file of the directory. Raises ``OSError`` for a link, a pipe, a device, or one too large."""
     try:
         # Without O_NONBLOCK a pipe would be waited for.
-        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise OSError(errno.EINVAL, _NOT_REGULAR, str(path)) from error

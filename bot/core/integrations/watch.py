@@ -18,7 +18,7 @@ from bot.core.audit import CLOCK, Action, clock_actor, event
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.integrations.credentials import check_from, login_of, open_credential
 from bot.core.integrations.inventory import find_permitted, present
-from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
+from bot.core.integrations.watch_rules import is_news, mark_told, observe
 from bot.core.model import Actor, Integration, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
@@ -81,16 +81,14 @@ def ask_due(ports: Ports, due: Due) -> Finding | None:
     return Finding(asked, ports.registry.check(login_of(asked, credential), deadline_s=_DEADLINE_S))
 
 
-def keep_findings(
-    ports: Ports, workspace: Workspace, findings: Iterable[Finding], interval: timedelta = INTERVAL
-) -> None:
+def keep_findings(ports: Ports, workspace: Workspace, findings: Iterable[Finding]) -> None:
     """Keep what checks found in one change, with the news of what changed. Raises ``StoreFailure``."""
     at = ports.now()
     with ports.store.change(workspace) as change:
         channel = channel_of(change)
         for finding in findings:
             for integration in _concerned(change, finding):
-                _keep(change, integration, finding, at, interval, channel)
+                _keep(change, integration, finding, at, channel)
 
 
 def _due_in(ports: Ports, workspace: Workspace, at: datetime) -> Iterator[Due]:
@@ -116,11 +114,10 @@ def _keep(
     integration: Integration,
     finding: Finding,
     at: datetime,
-    interval: timedelta,
     channel: str,
 ) -> None:
     result = finding.result
-    watch = observe(integration.watch, finding.result.health, at, interval)
+    watch = observe(integration.watch, finding.result.health, at)
     is_told = is_news(watch, at)
     if is_told:
         watch = mark_told(watch)

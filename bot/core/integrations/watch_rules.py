@@ -24,7 +24,7 @@ _BAD = frozenset({Health.REFUSED, Health.UNREACHABLE})
 _JITTER = 0.1
 
 
-def observe(watch: Watch, seen: Health | None, at: datetime, interval: timedelta = INTERVAL) -> Watch:
+def observe(watch: Watch, seen: Health | None, at: datetime) -> Watch:
     """
     Take in what a check found.
 
@@ -32,12 +32,12 @@ def observe(watch: Watch, seen: Health | None, at: datetime, interval: timedelta
         watch: What was known before.
         seen: What the check found; ``None`` = it says nothing of the login: too many requests, no free place.
         at: When.
-        interval: How long until the next check; up to a tenth less, so that checks spread.
 
     Returns:
         What is known now, with the time of the next check. Whether people must be told is ``is_news``.
     """
-    next_at = at + interval * random.uniform(1 - _JITTER, 1)  # noqa: S311 - it spreads load, it hides nothing
+    # Up to a tenth less, so that checks spread.
+    next_at = at + INTERVAL * random.uniform(1 - _JITTER, 1)  # noqa: S311 - it spreads load, it hides nothing
     if seen is None:
         return replace(watch, next_at=next_at)
     if seen is watch.health:
