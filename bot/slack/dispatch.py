@@ -36,7 +36,6 @@ from bot.core.errors import (
 from bot.core.integrations.owners import left_at, note_departure
 from bot.core.integrations.target_names import is_name_of_any
 from bot.core.model import Actor, Role, Workspace
-from bot.core.ports.registry import CheckResult, Login, Registry, Step, ignore_step
 from bot.core.queries import HistoryQuery
 from bot.core.secret_detection import could_be_name, looks_secret
 from bot.core.secrets import ids_in
@@ -209,10 +208,9 @@ class Dispatch:
         if listener is None:
             raise InvalidInput("This form is too old.", "Close it and open it again.")
         form = Form((view.get("state") or {}).get("values") or {}, read_facts(view))
-        given, ports = self._given(actor), self._services.ports
-        hurried = replace(
-            given["services"], ports=replace(ports, registry=_Hurried(ports.registry, deadline))
-        )
+        given = self._given(actor)
+        services: Services = given["services"]
+        hurried = replace(services, ports=replace(services.ports, form_until=deadline))
         named_ack = _NamingAck(ack, self._command_name, form.facts)
         _call(listener, {**given, "services": hurried, "ack": named_ack, "form": form})
         if HOME in form.facts:
@@ -356,29 +354,6 @@ def _call(listener: Listener, available: Mapping[str, Any]) -> None:
 def _argument_names(listener: Listener) -> tuple[str, ...]:
     """The names of a listener's arguments, looked up once."""
     return tuple(inspect.signature(listener).parameters)
-
-
-class _Hurried:
-    """A registry client that answers before Slack gives the form up. Implements ``Registry``'s ``check``."""
-
-    def __init__(self, registry: Registry, deadline: float) -> None:
-        self._registry = registry
-        self._deadline = deadline
-
-    def check(
-        self,
-        login: Login,
-        *,
-        deadline_s: float,
-        repository: str | None = None,
-        on_step: Callable[[Step], None] = ignore_step,
-    ) -> CheckResult:
-        """Ask whether a login works, within what is left of the time."""
-        left_s = max(0.1, min(deadline_s, self._deadline - time.monotonic()))
-        return self._registry.check(login, deadline_s=left_s, repository=repository, on_step=on_step)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._registry, name)
 
 
 def _do_nothing() -> None:

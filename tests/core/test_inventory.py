@@ -1,5 +1,8 @@
 """Adding, finding and listing, past Slack: one workspace each, once a request, never half."""
 
+import time
+from dataclasses import replace
+
 import pytest
 
 from bot.core.errors import (
@@ -54,6 +57,14 @@ def test_who_may_not_add_asks_no_registry(add, registry, who):
         add(who)
 
     assert registry.checked == []
+
+
+def test_form_that_waits_no_longer_is_checked_at_once(ports, draft, registry):
+    """The time that Slack took to say who sent a form is taken off the registry's."""
+    late = replace(ports, form_until=time.monotonic() - 1)
+    add_integration(late, OWNER, draft(), is_checked=True)
+
+    assert registry.deadlines == [0.1]
 
 
 def test_same_request_adds_once(add, store):

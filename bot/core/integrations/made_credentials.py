@@ -24,6 +24,7 @@ from bot.core.integrations.credentials import (
     PlainLogin,
     asked_by,
     check_of,
+    form_left_s,
     login_of,
     management_context,
     open_login,
@@ -47,7 +48,6 @@ from bot.core.ports.store import Also
 
 DEADLINE_S = 20.0
 """For one question to a registry, asked by a press or by the clock."""
-_FORM_DEADLINE_S = 2.0
 WORKS = (Outcome.PROVED, Outcome.ACCEPTED)
 """What a check finds of a credential that may be used."""
 _MOST_DAYS = 3650
@@ -86,7 +86,7 @@ def keep_management(
     login = PlainLogin(draft.username, draft.options, draft.credential)
     field = draft.kind.secret_field.key if draft.kind.secret_field else "name"
     try:
-        there = ports.drivers.describe(_order(actor, found, login), deadline_s=_FORM_DEADLINE_S)
+        there = ports.drivers.describe(_order(actor, found, login), deadline_s=form_left_s(ports))
     except RegistryFailure as failure:
         raise InvalidFields({field: str(failure)}) from failure
     if there.missing:

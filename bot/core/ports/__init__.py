@@ -19,3 +19,5 @@ class Ports:
     registry: Registry
     now: Callable[[], datetime]
     drivers: Drivers = NO_DRIVERS
+    form_until: float | None = None
+    """Until when a form waits for its answer, in monotonic seconds; ``None`` = no form does."""
