@@ -34,7 +34,6 @@ from bot.slack.members import SlackPeople
 from bot.slack.response_url import (
     CommandName,
     NamingClient,
-    NamingReplies,
     SlackReplies,
     trusted_certificates,
 )
@@ -127,7 +126,7 @@ def build_services(
         groups=GROUPS,
         people=SlackPeople(slack, people_lane),
         executor=executor,
-        replies=NamingReplies(SlackReplies(settings.slack_api_url), command_name),
+        replies=SlackReplies(settings.slack_api_url, command_name),
         slack=slack,
         base_url=settings.base_url,
         admins=settings.admins,

@@ -18,7 +18,6 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 from slack_sdk import WebClient
 
 from bot.core.errors import QuaymasterError
-from bot.services import Replies
 from handlers.routes import COMMAND
 
 _SLACK_HOOKS = "https://hooks.slack.com"
@@ -38,36 +37,6 @@ class _NoRedirects(HTTPRedirectHandler):
 def trusted_certificates() -> ssl.SSLContext:
     """What this machine trusts, for every connection to Slack. It is read once, because that takes 40 ms."""
     return ssl.create_default_context()
-
-
-class SlackReplies:
-    """The port ``Replies``."""
-
-    def __init__(self, api_url: str) -> None:
-        """``api_url`` is ``SLACK_API_URL``: an address may also stand on its origin, or on its hooks host."""
-        parts = urlsplit(api_url)
-        api_origins = {f"{parts.scheme}://{parts.netloc}", f"{parts.scheme}://hooks.{parts.netloc}"}
-        self._origins = {_SLACK_HOOKS} | api_origins
-        tls = HTTPSHandler(context=trusted_certificates())
-        self._opener = build_opener(ProxyHandler({}), tls, _NoRedirects)
-
-    def post(self, response_url: str, message: Mapping[str, Any]) -> None:
-        """Post a message. Raises ``QuaymasterError``, which does not hold the address."""
-        parts = urlsplit(response_url)
-        if f"{parts.scheme}://{parts.netloc}" not in self._origins:
-            raise QuaymasterError("The answer's address is not Slack's, so nothing was sent there.", _AGAIN)
-        body = json.dumps(dict(message)).encode()
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        request = Request(response_url, body, headers)  # noqa: S310 - its origin was checked
-        try:
-            with self._opener.open(request, timeout=_TIMEOUT_S):
-                return
-        except HTTPError as error:
-            reason = f"status {error.code}"
-            error.close()
-        except (OSError, HTTPException) as error:
-            reason = type(error).__name__
-        raise QuaymasterError(f"Slack did not take the answer ({reason}).", _AGAIN)
 
 
 class CommandName:
@@ -99,16 +68,35 @@ class CommandName:
         return renamed
 
 
-class NamingReplies:
-    """Implements ``bot.services.Replies`` over another."""
+class SlackReplies:
+    """The port ``Replies``."""
 
-    def __init__(self, replies: Replies, name: CommandName) -> None:
-        self._replies = replies
+    def __init__(self, api_url: str, name: CommandName) -> None:
+        """``api_url`` is ``SLACK_API_URL``: an address may also stand on its origin, or on its hooks host."""
         self._name = name
+        parts = urlsplit(api_url)
+        api_origins = {f"{parts.scheme}://{parts.netloc}", f"{parts.scheme}://hooks.{parts.netloc}"}
+        self._origins = {_SLACK_HOOKS} | api_origins
+        tls = HTTPSHandler(context=trusted_certificates())
+        self._opener = build_opener(ProxyHandler({}), tls, _NoRedirects)
 
     def post(self, response_url: str, message: Mapping[str, Any]) -> None:
-        """Post a message."""
-        self._replies.post(response_url, self._name.in_message(message))
+        """Post a message. Raises ``QuaymasterError``, which does not hold the address."""
+        parts = urlsplit(response_url)
+        if f"{parts.scheme}://{parts.netloc}" not in self._origins:
+            raise QuaymasterError("The answer's address is not Slack's, so nothing was sent there.", _AGAIN)
+        body = self._name.in_text(json.dumps(dict(message))).encode()
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        request = Request(response_url, body, headers)  # noqa: S310 - its origin was checked
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT_S):
+                return
+        except HTTPError as error:
+            reason = f"status {error.code}"
+            error.close()
+        except (OSError, HTTPException) as error:
+            reason = type(error).__name__
+        raise QuaymasterError(f"Slack did not take the answer ({reason}).", _AGAIN)
 
 
 class NamingClient(WebClient):

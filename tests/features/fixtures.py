@@ -26,7 +26,7 @@ from bot.slack.app import build_app
 from bot.slack.dispatch import Workspaces
 from bot.slack.front import slack_front
 from bot.slack.members import SlackPeople, SlackRates
-from bot.slack.response_url import CommandName, NamingClient, NamingReplies, SlackReplies
+from bot.slack.response_url import CommandName, NamingClient, SlackReplies
 from handlers.routes import COMMAND
 from storage.sealing import Keyring, new_key, parse_keys
 from storage.tinydb.tinydb_store import TinyDBStore
@@ -164,7 +164,7 @@ def make_team(
             groups=GROUPS,
             people=people,
             executor=executor,
-            replies=NamingReplies(SlackReplies(f"{slack.url}/api/"), command_name),
+            replies=SlackReplies(f"{slack.url}/api/", command_name),
             slack=lambda _: client,
             **settings,
         )
