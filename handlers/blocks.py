@@ -272,7 +272,7 @@ def _too_old(verb: str) -> InvalidInput:
     return InvalidInput("This button is too old.", f"Type {COMMAND} {verb} again.")
 
 
-def read_target(kind: str, name: str, verb: str) -> Target:
+def read_pressed_target(kind: str, name: str, verb: str) -> Target:
     """The target that a button names, whatever it is called. Raises ``InvalidInput``."""
     if kind not in list(TargetKind):
         raise _too_old(verb)
@@ -296,7 +296,7 @@ def pack_link(integration_id: str, target: Target) -> str:
 def read_link(text: str, verb: str) -> tuple[str, Target]:
     """Read what ``pack_link`` wrote: the integration's id, and the target. Raises ``InvalidInput``."""
     link = read_value(_Link, text, verb)
-    return link.integration_id, read_target(link.kind, link.name, verb)
+    return link.integration_id, read_pressed_target(link.kind, link.name, verb)
 
 
 @cache

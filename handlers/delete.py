@@ -42,7 +42,7 @@ from handlers.blocks import (
     notice,
     pack,
     plain,
-    read_target,
+    read_pressed_target,
     read_value,
     section,
     turning,
@@ -181,7 +181,7 @@ class _ConfirmationState:
     @property
     def target(self) -> Target:
         """The target of a Remove button, whatever it is called. Raises ``InvalidInput``."""
-        return read_target(self.kind, self.target_name, "delete")
+        return read_pressed_target(self.kind, self.target_name, "delete")
 
 
 def _value_of(plan: DeletionPlan, page: int = 0, target: Target | None = None) -> str:

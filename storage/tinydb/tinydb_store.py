@@ -95,7 +95,7 @@ class TinyDBStore:
         try:
             sweep(directory, disk)
             volume = Volume(directory, disk)
-            self._shared = Shared(volume, Sealer(keyring, lost_keys), clock, self._holders, self._keep_place)
+            self._shared = Shared(volume, Sealer(keyring, lost_keys), clock, self._holders, self._keep_places)
             self._load(lost_keys, converts=converts)
         except BaseException:
             self._held.close()
@@ -267,9 +267,6 @@ class TinyDBStore:
     def _opened(self, workspace: Workspace) -> OpenWorkspace | None:
         # The second look is for one that was named in another way: no file is ever opened twice.
         return self._open.get(workspace) or self._open.get(Workspace.of_key(workspace.key))
-
-    def _keep_place(self, place: Place) -> None:
-        self._keep_places([place])
 
     def _keep_places(self, places: list[Place]) -> None:
         """Tell the metadata how far workspaces have come; it may be behind, so a failure stops nothing."""

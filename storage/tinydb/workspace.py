@@ -43,7 +43,7 @@ class Shared(NamedTuple):
     sealer: Sealer
     clock: Clock
     holders: Holders
-    keep_place: Callable[[Place], None]
+    keep_places: Callable[[list[Place]], None]
     """Is told at once of a workspace's first write, and of each that takes a right or a credential away."""
 
 
@@ -267,7 +267,7 @@ class OpenWorkspace:
                 self._database.rows(name).put(rows)
         if batch.snapshot and (is_first or batch.ends_right):
             # Before anybody in the batch is answered: from then on the file of before counts as put back.
-            self._shared.keep_place(self._place_of(batch.snapshot))
+            self._shared.keep_places([self._place_of(batch.snapshot)])
 
     def _publish(self, batch: _Batch) -> None:
         """Show what is on disk to readers; the lock is held."""
