@@ -38,6 +38,7 @@ _MOST_FILTERS = 16
 """How many filters' results a snapshot remembers: people page through the same list."""
 _CANDIDATES = 60
 _NO_FILTER = Filter()
+_SEQUENCE = attrgetter("sequence")
 _KIND_ORDER = {kind: place for place, kind in enumerate(TargetKind)}
 K = TypeVar("K")
 V = TypeVar("V")
@@ -197,7 +198,7 @@ class Snapshot:
         self.target_tokens: _Groups[Target, WorkflowToken] = _Groups(age_order)
         self.targets: list[Target] = []
         """Every target that depends on something or has a token, sorted."""
-        self.settings: dict[str, str] = {}
+        self.settings: dict[str, Setting] = {}
         self.news: dict[str, News] = {}
         self.requests: dict[str, DoneRequest] = {}
         self.history: list[AuditEntry] = []
@@ -217,22 +218,25 @@ class Snapshot:
     def add(self, value: Value) -> None:
         """Put a value into every index, in the place of the one of its key."""
         self.discard(value)
-        if isinstance(value, Integration):
-            key = value.key
-            self.by_id[value.id] = self.by_key[key] = value
-            insort(self.keys, key)
-            insort(self.texts, value.search_text)
-            self.servers.add(endpoint_of(value.server), value)
-        elif isinstance(value, Dependency):
+        if isinstance(value, Dependency):
             self._enter(value.target)
             self.dependents.add(value.integration_id, value)
             self.uses.add(value.target, value.integration_id)
+        elif isinstance(value, Bar):
+            self.bars.add(value.integration_id, value)
+        elif isinstance(value, AuditEntry):
+            insort(self.history, value, key=_SEQUENCE)
+        else:
+            table, key = self._place_of(value)
+            table[key] = value
+        if isinstance(value, Integration):
+            self.by_key[value.key] = value
+            insort(self.keys, value.key)
+            insort(self.texts, value.search_text)
+            self.servers.add(endpoint_of(value.server), value)
         elif isinstance(value, WorkflowToken):
             self._enter(value.target)
-            self.tokens[value.id] = value
             self.target_tokens.add(value.target, value)
-        else:
-            self._add_small(value)
 
     def _enter(self, target: Target) -> None:
         """Enter a target that is about to depend on something or have a token, if it is the first time."""
@@ -247,75 +251,60 @@ class Snapshot:
     def _is_known(self, target: Target) -> bool:
         return bool(self.uses.get(target) or self.target_tokens.get(target))
 
-    def _add_small(self, value: Bar | Setting | News | DoneRequest | AuditEntry) -> None:
-        if isinstance(value, Bar):
-            self.bars.add(value.integration_id, value)
-        elif isinstance(value, Setting):
-            self.settings[value.name] = value.value
-        elif isinstance(value, News):
-            self.news[value.id] = value
-        elif isinstance(value, DoneRequest):
-            self.requests[value.id] = value
-        else:
-            insort(self.history, value, key=attrgetter("sequence"))
-
     def discard(self, value: Value) -> bool:
         """Take the value of this one's key out of every index; false when there is none."""
         # A change looks things up in the snapshot that it is changing.
         for remembered in (self._found, self._of_kinds, self._tokens_found):
             remembered.clear()
         present = self.present(value)
-        if isinstance(present, Integration):
-            del self.by_id[present.id], self.by_key[present.key]
-            del self.keys[bisect_left(self.keys, present.key)]
-            del self.texts[bisect_left(self.texts, present.search_text)]
-            self.servers.discard(endpoint_of(present.server), present)
-        elif isinstance(present, Dependency):
+        if present is None:
+            return False
+        if isinstance(present, Dependency):
             self.dependents.discard(present.integration_id, present)
             self.uses.discard(present.target, present.integration_id)
             self._leave(present.target)
+        elif isinstance(present, Bar):
+            self.bars.discard(present.integration_id, present)
+        elif isinstance(present, AuditEntry):
+            del self.history[bisect_left(self.history, present.sequence, key=_SEQUENCE)]
+        else:
+            table, key = self._place_of(present)
+            del table[key]
+        if isinstance(present, Integration):
+            del self.by_key[present.key]
+            del self.keys[bisect_left(self.keys, present.key)]
+            del self.texts[bisect_left(self.texts, present.search_text)]
+            self.servers.discard(endpoint_of(present.server), present)
         elif isinstance(present, WorkflowToken):
-            del self.tokens[present.id]
             self.target_tokens.discard(present.target, present)
             self._leave(present.target)
-        elif present is not None:
-            self._discard_small(present)
-        return present is not None
-
-    def _discard_small(self, present: Bar | Setting | News | DoneRequest | AuditEntry) -> None:
-        if isinstance(present, Bar):
-            self.bars.discard(present.integration_id, present)
-        elif isinstance(present, Setting):
-            del self.settings[present.name]
-        elif isinstance(present, News):
-            del self.news[present.id]
-        elif isinstance(present, DoneRequest):
-            del self.requests[present.id]
-        else:
-            del self.history[bisect_left(self.history, present.sequence, key=attrgetter("sequence"))]
+        return True
 
     def present(self, value: Value) -> Value | None:
         """What is kept under this value's key."""
-        if isinstance(value, Integration):
-            return self.by_id.get(value.id)
         if isinstance(value, Dependency):
-            return self.dependents.find(value.integration_id, target_order(value.target))
-        if isinstance(value, WorkflowToken):
-            return self.tokens.get(value.id)
-        return self._present_small(value)
-
-    def _present_small(self, value: Bar | Setting | News | DoneRequest | AuditEntry) -> Value | None:
+            return self.dependency(value.integration_id, value.target)
         if isinstance(value, Bar):
-            return self.bars.find(value.integration_id, target_order(value.target))
+            return self.bar(value.integration_id, value.target)
+        if isinstance(value, AuditEntry):
+            at = bisect_left(self.history, value.sequence, key=_SEQUENCE)
+            is_there = at < len(self.history) and self.history[at].sequence == value.sequence
+            return self.history[at] if is_there else None
+        table, key = self._place_of(value)
+        found: Value | None = table.get(key)
+        return found
+
+    def _place_of(
+        self, value: Integration | WorkflowToken | Setting | News | DoneRequest
+    ) -> tuple[dict[str, Any], str]:
+        """The dictionary of a value that has a key of its own, and the key."""
         if isinstance(value, Setting):
-            return value if value.name in self.settings else None
-        if isinstance(value, News):
-            return self.news.get(value.id)
-        if isinstance(value, DoneRequest):
-            return self.requests.get(value.id)
-        at = bisect_left(self.history, value.sequence, key=attrgetter("sequence"))
-        is_there = at < len(self.history) and self.history[at].sequence == value.sequence
-        return self.history[at] if is_there else None
+            return self.settings, value.name
+        if isinstance(value, Integration):
+            return self.by_id, value.id
+        if isinstance(value, WorkflowToken):
+            return self.tokens, value.id
+        return self.news if isinstance(value, News) else self.requests, value.id
 
     def dependency(self, integration_id: str, target: Target) -> Dependency | None:
         """The dependency of a target on an integration, as it was last written."""

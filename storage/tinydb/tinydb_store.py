@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bot.core.errors import KeyringFailure, StoreFailure
 from bot.core.installations import Installation
-from bot.core.model import Server, Setting, Target, Workspace
+from bot.core.model import Server, Target, Workspace
 from bot.core.ports.store import Change, Fetch, Held, Reading
 from storage.maintenance import count_by_key
 from storage.records import Value
@@ -186,7 +186,7 @@ class TinyDBStore:
             yield from snapshot.dependents.get(integration_id)
             yield from snapshot.bars.get(integration_id)
         yield from snapshot.tokens.values()
-        yield from (Setting(name, value) for name, value in snapshot.settings.items())
+        yield from snapshot.settings.values()
         yield from snapshot.news.values()
         yield from reading.history.oldest_first()
 

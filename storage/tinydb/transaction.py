@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
-from types import MappingProxyType
 
 from bot.core.audit import AuditEntry, Event, News, next_entry
 from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
@@ -198,10 +197,11 @@ class _Settings:
         self._settings = snapshot.settings
 
     def get(self, name: str) -> str | None:
-        return self._settings.get(name)
+        found = self._settings.get(name)
+        return found.value if found else None
 
     def all(self) -> Mapping[str, str]:
-        return MappingProxyType(self._settings)
+        return {one.name: one.value for one in self._settings.values()}
 
 
 class SnapshotReading:
