@@ -7,8 +7,8 @@ from bot.core.ports.registry import Repositories, Tags
 from bot.core.ports.slack import Person
 from bot.core.workspace_rules import RuleBook, WorkspaceRules
 from bot.registry.drivers.driver_table import RegistryDrivers
+from bot.run.clockwork import Watcher
 from bot.run.outbox import Outbox
-from bot.run.watcher import Watcher
 from handlers import FEATURES
 from handlers.notify import draw_closed, draw_news
 from handlers.routes import Routes

@@ -9,8 +9,8 @@ from bot.core.audit import Event, News
 from bot.core.errors import Busy
 from bot.core.model import Outcome, Refused, Source, Stage, Workspace
 from bot.core.ports.registry import CheckResult
+from bot.run.clockwork import Watcher
 from bot.run.outbox import Outbox
-from bot.run.watcher import Watcher
 from bot.simulator.cast import BOT_USER
 from handlers.notify import draw_closed, draw_news
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER

@@ -10,8 +10,8 @@ from bot.core.integrations.watch import find_due
 from bot.core.model import Role, Target, TargetKind
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
+from bot.run.clockwork import Watcher
 from bot.run.outbox import Outbox
-from bot.run.watcher import Watcher
 from handlers.notify import draw_closed, draw_news
 from tests.fakes.certificates import Authority
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER

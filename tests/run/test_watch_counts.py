@@ -9,7 +9,7 @@ import pytest
 
 from bot.core.model import Health, Server, Watch
 from bot.core.ports import Ports
-from bot.run.watcher import Watcher
+from bot.run.clockwork import Watcher
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.storage.samples import KEYRING, NOON, T1, Clock, QuickDisk, integration

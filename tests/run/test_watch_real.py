@@ -16,8 +16,8 @@ from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.tokens import create_token, identify_caller
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import GROUPS, KINDS
+from bot.run.clockwork import Watcher
 from bot.run.outbox import Outbox
-from bot.run.watcher import Watcher
 from bot.services import Services
 from handlers.notify import draw_closed, draw_news
 from storage.postgres.postgres_store import PostgresStore
