@@ -364,14 +364,10 @@ class Unreachable(RegistryFailure):
 class RealmRefused(Unreachable):
     """The registry names a token server that the login may not go to."""
 
-    def __init__(self, message: str, hint: str, realm: str | None = None) -> None:
-        super().__init__(message, hint, Stage.REALM)
+    def __init__(self, message: str, hint: str, stage: Stage = Stage.REALM, realm: str | None = None) -> None:
+        super().__init__(message, hint, stage)
         self.realm = realm
         """Its origin, when an owner may allow it; ``None`` when nobody may."""
-
-    def about(self, name: str) -> "RealmRefused":
-        """The same failure, told to somebody who may not know which integration was asked."""
-        return RealmRefused(f"“{name}”: {self.message}", self.hint, self.realm)
 
 
 class AddressRefused(Unreachable):

@@ -220,5 +220,5 @@ def allow_realm(url: str | None, server: Server, trusted: Iterable[str]) -> str:
             "Nothing was sent there. If it is this registry's own login server, as with a self-hosted "
             "GitLab: save without checking, then test the integration and press “Allow it”."
         )
-        raise RealmRefused(message, hint, origin)
+        raise RealmRefused(message, hint, realm=origin)
     return origin
