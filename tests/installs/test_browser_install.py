@@ -12,16 +12,8 @@ from bot.settings import SlackOAuth
 from bot.web.server import WebServer
 from tests.fakes.slack_cloud import CLIENT_ID, CLIENT_SECRET, SlackCloud, Tenant
 from tests.installs.replicas import Replica
-from tests.simulator.desk import chromium
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture
@@ -47,9 +39,9 @@ def url(cloud: SlackCloud, start: Callable[..., Replica], directory: Any, acme: 
 
 
 @pytest.fixture
-def page(browser: Browser, url: str) -> Iterator[Page]:
+def page(chromium_browser: Browser, url: str) -> Iterator[Page]:
     """The install page, just opened."""
-    context = browser.new_context()
+    context = chromium_browser.new_context()
     opened = context.new_page()
     opened.goto(f"{url}/slack/install")
     yield opened

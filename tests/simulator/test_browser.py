@@ -1,29 +1,14 @@
 """The page in a real browser: what a person sees, types and presses in a channel and in Home."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from bot.simulator.cast import GUEST, INTEGRATIONS, MEMBER
-from tests.simulator.desk import MESSAGE, Desk, chromium, seated
+from tests.simulator.desk import MESSAGE, Desk
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(browser: Browser) -> Iterator[Desk]:
-    """The page, just opened."""
-    with seated(browser) as one:
-        yield one
 
 
 def test_command_shows_blocks_only_to_whoever_typed(desk: Desk) -> None:

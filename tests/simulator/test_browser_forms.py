@@ -1,27 +1,11 @@
 """Forms in a real browser: fields, errors, menus, the keyboard."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.simulator.desk import Desk, chromium, seated
+from tests.simulator.desk import Desk
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all tests of this file."""
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(browser: Browser) -> Iterator[Desk]:
-    """The page, just opened."""
-    with seated(browser) as one:
-        yield one
 
 
 def test_error_stands_at_its_field_and_the_rest_stays(desk: Desk) -> None:

@@ -6,29 +6,15 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from bot.simulator.cast import INTEGRATIONS
-from tests.simulator.desk import MESSAGE, Desk, chromium, seated
+from tests.simulator.desk import MESSAGE, Desk, seated
 
 pytestmark = pytest.mark.needs("chromium")
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all of these tests."""
-    with chromium() as running:
-        yield running
-
-
 @pytest.fixture
-def desk(browser: Browser) -> Iterator[Desk]:
-    """A person who has just opened the page."""
-    with seated(browser) as one:
-        yield one
-
-
-@pytest.fixture
-def phone(browser: Browser) -> Iterator[Desk]:
+def phone(chromium_browser: Browser) -> Iterator[Desk]:
     """A person with a narrow window."""
-    with seated(browser, width=400) as one:
+    with seated(chromium_browser, width=400) as one:
         yield one
 
 
@@ -118,9 +104,9 @@ def test_nothing_is_wider_than_a_narrow_window(phone: Desk, words: str) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "paper"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(26, 29, 33)")])
-def test_dark_screens_get_a_dark_page(browser: Browser, scheme: str, paper: str) -> None:
+def test_dark_screens_get_a_dark_page(chromium_browser: Browser, scheme: str, paper: str) -> None:
     """The page follows what the system prefers."""
-    with seated(browser, color_scheme=scheme) as desk:
+    with seated(chromium_browser, color_scheme=scheme) as desk:
         expect(desk.page.locator(".main")).to_have_css("background-color", paper)
 
 
@@ -149,9 +135,9 @@ READABLE = """() => {
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_have_enough_contrast(browser: Browser, scheme: str) -> None:
+def test_texts_have_enough_contrast(chromium_browser: Browser, scheme: str) -> None:
     """Every text of the channel stands out from its ground by 4.5 to 1 (WCAG 2.2, 1.4.3)."""
-    with seated(browser, color_scheme=scheme) as desk:
+    with seated(chromium_browser, color_scheme=scheme) as desk:
         desk.type("/integrations list")
         desk.type("/integrations too-long")
         desk.type("`code` <https://example.com|link> <@U0TRYMARCO> plain")

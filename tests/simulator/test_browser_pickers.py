@@ -1,29 +1,13 @@
 """Menus, pickers and shortcuts in a real browser, by keyboard and by mouse."""
 
-from collections.abc import Iterator
-
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
 from bot.simulator.cast import ADMIN, INTEGRATIONS, MEMBER
 from tests.simulator.demo import post
-from tests.simulator.desk import Desk, chromium, seated
+from tests.simulator.desk import Desk
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all of these tests."""
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(browser: Browser) -> Iterator[Desk]:
-    """A person who has just opened the page."""
-    with seated(browser) as one:
-        yield one
 
 
 @pytest.fixture

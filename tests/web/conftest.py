@@ -16,8 +16,10 @@ from tests.fakes.real_registry import (  # noqa: F401 - importing a fixture is h
 )
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.workplace import workplace
-from tests.simulator.desk import chromium
+from tests.simulator import conftest as at_the_simulator
 from tests.web.whole_job import Person, at_the_page, trying
+
+chromium_browser = at_the_simulator.chromium_browser
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -40,13 +42,6 @@ def place(tmp_path, registry):
 def token(place):
     """A token of project web-shop."""
     return place.token()
-
-
-@pytest.fixture(scope="module")
-def chromium_browser() -> Iterator[Browser]:
-    """One Chromium for all tests of a file."""
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

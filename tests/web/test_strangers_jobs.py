@@ -23,7 +23,6 @@ from bot.core.workflows.tokens import create_token, identify_caller
 from bot.run.try_server import TryApp
 from bot.simulator.cast import ADMIN, MEMBER, TEAM_ID, try_cast
 from tests.fakes.scripted_registry import PROVED, REJECTED, ScriptedRegistry
-from tests.simulator.desk import chromium
 from tests.web.whole_job import Person, trying
 
 pytestmark = pytest.mark.needs("chromium")
@@ -134,21 +133,14 @@ class Past:
         self.fetch("docker_hub", web_shop)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """One Chromium for all of these tests."""
-    with chromium() as running:
-        yield running
-
-
 @pytest.fixture(params=["mouse", "keyboard"])
-def stranger(request: pytest.FixtureRequest, browser: Browser, tmp_path: Path) -> Iterator[Stranger]:
+def stranger(request: pytest.FixtureRequest, chromium_browser: Browser, tmp_path: Path) -> Iterator[Stranger]:
     """An admin who has just come, at the page of a team that has been at work."""
     is_typing = request.param == "keyboard"
     size = {"width": 400, "height": 800} if is_typing else {"width": 1280, "height": 900}
     with trying(tmp_path / "try", ScriptedRegistry()) as app:
         Past(app).make()
-        page = browser.new_page(viewport=size, color_scheme="dark" if is_typing else "light")
+        page = chromium_browser.new_page(viewport=size, color_scheme="dark" if is_typing else "light")
         faults: list[str] = []
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda line: faults.append(line.text))
