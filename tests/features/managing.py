@@ -1,9 +1,10 @@
-"""An integration whose keys Quaymaster makes at a played AWS, and drivers that fail at a chosen moment.
+"""An integration whose keys Quaymaster makes, at a played AWS, GitLab or Harbor, and drivers that fail when told.
 
-``tests/conftest.py`` names this file, so that every test can ask for an office.
+``tests/conftest.py`` names this file, so that every test can ask for these.
 """
 
 from datetime import timedelta
+from ipaddress import ip_network
 from itertools import count
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from bot.core.errors import Busy, Unreachable
 from bot.core.integrations.made_by_clock import rotate_due
 from bot.registry.drivers.driver_table import RegistryDrivers
+from tests.fakes.gitlab import FakeGitLab
+from tests.fakes.harbor import FakeHarbor
 from tests.fakes.people import ADMIN
 from tests.fakes.scripted_registry import PROVED, REJECTED
 
@@ -20,6 +23,31 @@ MANAGER = {
     "Access key ID": "AKIAIOSFODNN7MANAGER",
     "Secret access key": CANARY,
 }
+
+
+@pytest.fixture
+def gitlab():
+    """GitLab with one deploy token; the test fails when either side broke its documents."""
+    with FakeGitLab() as served:
+        yield served
+
+    assert served.broken == []
+
+
+@pytest.fixture
+def harbor():
+    """Harbor with one robot; the test fails when either side broke its published description."""
+    with FakeHarbor() as served:
+        yield served
+
+    assert served.broken == []
+
+
+@pytest.fixture
+def local_team(make_team):
+    """A team whose drivers may ask this machine."""
+    drivers = RegistryDrivers((ip_network("127.0.0.0/8"),), clock=unhurried())
+    return make_team(admins=(ADMIN,), drivers=drivers)
 
 
 class JudgedByIam:

@@ -1,49 +1,25 @@
 """Ends that registries' own APIs say: asked only where the owner chose it, once a day."""
 
-from ipaddress import ip_network
-
 import pytest
 
 from bot.core.integrations.ends import tell_ends
 from bot.core.workflows.fetch import fetch_named
 from bot.core.workflows.formats import shell_exports
 from bot.core.workflows.tokens import identify_caller
-from bot.registry.drivers.driver_table import RegistryDrivers
 from bot.run.clockwork import EndAsker
 from tests.fakes.described_api import Given
-from tests.fakes.gitlab import MANAGER_SECRET, FakeGitLab
-from tests.fakes.harbor import MANAGER, ROBOT, FakeHarbor
+from tests.fakes.gitlab import MANAGER_SECRET
+from tests.fakes.harbor import MANAGER, ROBOT
 from tests.fakes.harbor import MANAGER_SECRET as HARBOR_SECRET
-from tests.fakes.people import ADMIN, MEMBER
-from tests.features.managing import unhurried
+from tests.fakes.people import MEMBER
 from tests.features.team import ACME
 from tests.features.test_rotate import DAY_S, deliver, token
 
 
 @pytest.fixture
-def gitlab():
-    """GitLab; the test fails when either side broke its documents."""
-    with FakeGitLab() as served:
-        yield served
-
-    assert served.broken == []
-
-
-@pytest.fixture
-def harbor():
-    """Harbor, likewise."""
-    with FakeHarbor() as served:
-        yield served
-
-    assert served.broken == []
-
-
-@pytest.fixture
-def team(make_team):
+def team(local_team):
     """A team whose drivers may ask this machine."""
-    return make_team(
-        admins=(ADMIN,), drivers=RegistryDrivers((ip_network("127.0.0.0/8"),), clock=unhurried())
-    )
+    return local_team
 
 
 @pytest.fixture

@@ -1,45 +1,22 @@
 """Harbor and GitLab: Quaymaster makes the new credential, by hand and by the clock, and ends the former."""
 
-from ipaddress import ip_network
-
 import pytest
 
 from bot.core.integrations.credentials import open_credential
 from bot.core.integrations.made_by_clock import rotate_due
-from bot.registry.drivers.driver_table import RegistryDrivers
 from tests.fakes.gitlab import MANAGER_SECRET as GITLAB_SECRET
-from tests.fakes.gitlab import USERNAME, FakeGitLab
-from tests.fakes.harbor import MANAGER, MANAGER_SECRET, ROBOT, FakeHarbor
-from tests.fakes.people import ADMIN, MEMBER
-from tests.features.managing import pass_minutes, told_of, unhurried
+from tests.fakes.gitlab import USERNAME
+from tests.fakes.harbor import MANAGER, MANAGER_SECRET, ROBOT
+from tests.fakes.people import MEMBER
+from tests.features.managing import pass_minutes, told_of
 from tests.features.team import ACME
 from tests.features.test_rotate import DAY_S, deliver
 
 
 @pytest.fixture
-def team(make_team):
+def team(local_team):
     """A team whose drivers may ask this machine."""
-    return make_team(
-        admins=(ADMIN,), drivers=RegistryDrivers((ip_network("127.0.0.0/8"),), clock=unhurried())
-    )
-
-
-@pytest.fixture
-def harbor():
-    """Harbor; the test fails when either side broke its published description."""
-    with FakeHarbor() as served:
-        yield served
-
-    assert served.broken == []
-
-
-@pytest.fixture
-def gitlab():
-    """GitLab, likewise."""
-    with FakeGitLab() as served:
-        yield served
-
-    assert served.broken == []
+    return local_team
 
 
 @pytest.fixture

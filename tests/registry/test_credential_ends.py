@@ -1,6 +1,5 @@
 """When a login ends, as the registry's own API says it."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_network
 
@@ -69,15 +68,6 @@ def test_what_github_does_not_say(status: int, header: str, error: type[Registry
         asked_of(github)
 
     assert "ghp_marker" not in str(caught.value)
-
-
-@pytest.fixture
-def gitlab() -> Iterator[FakeGitLab]:
-    """GitLab; the test fails when either side broke its documents."""
-    with FakeGitLab() as served:
-        yield served
-
-    assert served.broken == []
 
 
 def gitlab_login(gitlab: FakeGitLab, secret: str = MANAGER_SECRET) -> Login:

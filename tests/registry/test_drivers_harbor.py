@@ -1,6 +1,5 @@
 """Robot accounts that Harbor makes: against a stand-in that is held against Harbor's published API."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from ipaddress import ip_network
@@ -17,15 +16,6 @@ from tests.fakes.described_api import Given
 from tests.fakes.harbor import DAY_S, MANAGER, MANAGER_SECRET, NOW, PULL, ROBOT, FakeHarbor
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def harbor() -> Iterator[FakeHarbor]:
-    """Harbor with one robot; the test fails when either side broke the description."""
-    with FakeHarbor() as served:
-        yield served
-
-    assert served.broken == []
 
 
 @pytest.fixture
