@@ -1,4 +1,4 @@
-"""An integration whose keys Quaymaster makes, at a played AWS, GitLab or Harbor, and drivers that fail when told.
+"""An integration whose keys Quaymaster makes, at a played AWS, GitLab or Harbor; drivers that fail when told.
 
 ``tests/conftest.py`` names this file, so that every test can ask for these.
 """
