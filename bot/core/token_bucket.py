@@ -23,7 +23,6 @@ class Counter(Protocol):
 class _Bucket:
     """What one token or address has left, as the moment at which everything will be back."""
 
-    key: Hashable
     full_at: float
     strikes: int = 0
     shut_until: float = 0.0
@@ -50,17 +49,18 @@ class Buckets:
             self._kept.pop(key, None)
             if len(self._kept) >= self._most:
                 self._forget(now)
-            bucket = self._kept[key] = _Bucket(key, now)
+            bucket = self._kept[key] = _Bucket(now)
         return bucket
 
-    def take(self, bucket: _Bucket, now: float) -> float:
+    def take(self, key: Hashable, now: float) -> float:
         """Take one, and give 0.0; or take none, and give how many seconds are missing."""
+        bucket = self.of(key, now)
         full_at = max(bucket.full_at, now) + self._every_s
         if full_at - now > _MINUTE_S + 1e-9:
             return full_at - now - _MINUTE_S
         bucket.full_at = full_at
         if self._taken is not None:
-            self._taken[bucket.key] = self._taken.get(bucket.key, 0.0) + self._every_s
+            self._taken[key] = self._taken.get(key, 0.0) + self._every_s
         return 0.0
 
     def taken(self) -> Mapping[Hashable, float]:

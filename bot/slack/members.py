@@ -306,10 +306,10 @@ class SlackRates:
         with self._lock:
             now = self._clock()
             people, workspaces = self._of_size(a_minute)
-            wait_s = people.take(people.of(f"{key}/{user_id}", now), now)
+            wait_s = people.take(f"{key}/{user_id}", now)
             if wait_s:
                 raise TooOften(f"That is more than {a_minute} a minute; nothing was done.", wait_s)
-            wait_s = workspaces.take(workspaces.of(key, now), now)
+            wait_s = workspaces.take(key, now)
         if wait_s:
             most = a_minute * PEOPLE_AT_ONCE
             raise TooOften(f"This workspace sends more than {most} a minute; nothing was done.", wait_s)

@@ -62,7 +62,7 @@ class EntryRates:
         """Count a POST. Raises ``TooOften``."""
         with self._lock:
             now = self._clock()
-            wait_s = self._asks.take(self._asks.of(address, now), now)
+            wait_s = self._asks.take(address, now)
         if wait_s:
             raise TooOften("This address asks too often.", wait_s)
 

@@ -98,7 +98,7 @@ class Rates:
         """Count a request of a valid token. Raises ``TooOften``."""
         with self._lock:
             now = self._clock()
-            wait_s = self._asks.take(self._asks.of(token_id, now), now)
+            wait_s = self._asks.take(token_id, now)
         if wait_s:
             raise TooOften("This workflow token asks too often.", wait_s)
 
@@ -108,7 +108,7 @@ class Rates:
         with self._lock:
             now = self._clock()
             bucket = self._failures.of(key, now)
-            if now >= bucket.shut_until and not self._failures.take(bucket, now):
+            if now >= bucket.shut_until and not self._failures.take(key, now):
                 return
             bucket.strikes = min(bucket.strikes + 1, _MOST_STRIKES)
             delay_s = min(_LONGEST_DELAY_S, _FIRST_DELAY_S * 2 ** (bucket.strikes - 1))
