@@ -6,7 +6,7 @@ Neither overwrites the other: who takes a link back leaves the use, and a use ma
 from dataclasses import replace
 from datetime import datetime
 
-from bot.core.model import Dependency, Source, WorkflowToken
+from bot.core.model import Dependency, Source
 
 
 def with_use(known: Dependency, by: str, at: datetime, unapproved_by: tuple[str, ...]) -> Dependency:
@@ -32,11 +32,3 @@ def without_link(known: Dependency) -> Dependency:
     since = known.fetched_at or known.last_used_at or known.added_at
     use = replace(known, added_by=known.fetched_by, added_at=since, source=Source.WORKFLOW)
     return replace(use, settings_url=None, granted_by=None, fetched_by="", fetched_at=None)
-
-
-def is_use_of(known: Dependency, token: WorkflowToken | None) -> bool:
-    """True when a use says what a token is to get; ``None`` = an approved one. A sweep says nothing."""
-    if not known.is_used or known.is_swept:
-        return False
-    makers = {token.created_by, token.taken_over_from} if token else set()
-    return not known.unapproved_by or not makers.isdisjoint(known.unapproved_by)

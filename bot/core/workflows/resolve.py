@@ -24,8 +24,7 @@ from bot.core.errors import (
     TokenHeld,
 )
 from bot.core.kinds import NAME
-from bot.core.link_and_use import is_use_of
-from bot.core.model import Actor, Integration, Server, Target, WorkflowToken
+from bot.core.model import Actor, Dependency, Integration, Server, Target, WorkflowToken
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Reading
 from bot.core.texts import name_key, shortened
@@ -139,12 +138,20 @@ def _by_use(allowed: Sequence[Candidate], token: WorkflowToken | None) -> Choice
 
     What only a token that nobody approved has fetched says nothing of others' tokens; a note says nothing.
     """
-    used = [one for one in allowed if one.dependency and is_use_of(one.dependency, token)]
+    used = [one for one in allowed if one.dependency and _is_use_of(one.dependency, token)]
     if len(used) == 1:
         return Choice(used[0], "this target has used it before")
     shared = [one for one in allowed if not one.integration.linked_only]
     is_clear = not used and len(shared) == 1
     return Choice(shared[0], "it is the only one that is open to all workflows") if is_clear else None
+
+
+def _is_use_of(known: Dependency, token: WorkflowToken | None) -> bool:
+    """True when a use says what a token is to get; ``None`` = an approved one. A sweep says nothing."""
+    if not known.is_used or known.is_swept:
+        return False
+    makers = {token.created_by, token.taken_over_from} if token else set()
+    return not known.unapproved_by or not makers.isdisjoint(known.unapproved_by)
 
 
 def _only_reason(there: Sequence[Candidate]) -> str:
