@@ -1,6 +1,7 @@
 """``python -m tests``: format check, lint, types, tests, each one's findings shown, pytest's line last.
 
-Further arguments go to pytest. The exit status is 0 only if all four pass.
+The tests run on at most four cores, each file in one process; ``-n 0`` runs them in this one. Further arguments
+go to pytest. The exit status is 0 only if all four pass.
 """
 
 import subprocess
@@ -14,12 +15,14 @@ CHECKS = (
     ("types", ("mypy", "--strict", "bot", "handlers", "storage")),
 )
 
+_ON_EVERY_CORE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+
 
 def main(arguments: list[str]) -> int:
     """Run everything, even after a failure, and give the exit status."""
     failed = [name for name, command in CHECKS if not passes(name, command)]
     say(f"failed so far: {', '.join(failed) or 'nothing'}")
-    tests_pass = passes("tests", ("pytest", *arguments))
+    tests_pass = passes("tests", ("pytest", *_ON_EVERY_CORE, *arguments))
     return 0 if tests_pass and not failed else 1
 
 

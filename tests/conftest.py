@@ -15,6 +15,12 @@ REQUIRE_ALL = "QUAYMASTER_TESTS_REQUIRE_ALL"
 """Set to 1 where every program is installed: then a missing one fails its tests instead of skipping them."""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that run real programs: they take longest, and all processes should end together."""
+    real = {item.path for item in items if item.get_closest_marker("needs")}
+    items.sort(key=lambda item: item.path not in real)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose program is missing, saying by name which; fail it where all are required."""
     for mark in item.iter_markers("needs"):
