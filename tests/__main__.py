@@ -1,7 +1,7 @@
 """``python -m tests``: format check, lint, types, tests, each one's findings shown, pytest's line last.
 
-The tests run on at most four cores, each file in one process; ``-n 0`` runs them in this one. Further arguments
-go to pytest. The exit status is 0 only if all four pass.
+The tests run on at most four cores, each file in one process; ``-n 0`` runs them in this one. Further
+arguments go to pytest. The exit status is 0 only if all four pass.
 """
 
 import subprocess

@@ -16,7 +16,7 @@ REQUIRE_ALL = "QUAYMASTER_TESTS_REQUIRE_ALL"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that run real programs: they take longest, and all processes should end together."""
+    """Begin with the files that run real programs: they take longest, and no process should wait for one."""
     real = {item.path for item in items if item.get_closest_marker("needs")}
     items.sort(key=lambda item: item.path not in real)
 
