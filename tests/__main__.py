@@ -15,7 +15,7 @@ CHECKS = (
     ("types", ("mypy", "--strict", "bot", "handlers", "storage")),
 )
 
-_ON_EVERY_CORE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+_ON_EVERY_CORE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def main(arguments: list[str]) -> int:
