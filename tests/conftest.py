@@ -15,8 +15,19 @@ REQUIRE_ALL = "QUAYMASTER_TESTS_REQUIRE_ALL"
 """Set to 1 where every program is installed: then a missing one fails its tests instead of skipping them."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``python -m tests`` run the tests that are marked ``alone`` by themselves."""
+    parser.addoption("--alone", choices=("only", "none"), help="only the tests marked alone, or none of them")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that run real programs: they take longest, and no process should wait for one."""
+    if chosen := config.getoption("--alone"):
+        sides: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
+        for item in items:
+            sides[bool(item.get_closest_marker("alone")) == (chosen == "only")].append(item)
+        config.hook.pytest_deselected(items=sides[0])
+        items[:] = sides[1]
     real = {item.path for item in items if item.get_closest_marker("needs")}
     items.sort(key=lambda item: item.path not in real)
 

@@ -16,6 +16,8 @@ from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.slack import OPS
 from tests.features.team import LiveExecutor
 
+pytestmark = pytest.mark.alone
+
 SILENT = 64
 TOKENS = 8
 PROJECT = TargetKind.PROJECT

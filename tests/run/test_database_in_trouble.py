@@ -18,7 +18,7 @@ from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.served_replicas import Replicas, is_well, two_replicas, wait_for
 from tests.run.test_replicas_served import admin, draft
 
-pytestmark = pytest.mark.needs("postgres", "haproxy")
+pytestmark = [pytest.mark.needs("postgres", "haproxy"), pytest.mark.alone]
 
 
 @pytest.fixture

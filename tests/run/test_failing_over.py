@@ -21,7 +21,7 @@ from tests.fakes.served_load import Load
 from tests.fakes.served_replicas import Replica, Replicas, is_well, two_replicas, wait_for
 from tests.run.test_replicas_served import admin, draft, linked
 
-pytestmark = pytest.mark.needs("postgres", "haproxy")
+pytestmark = [pytest.mark.needs("postgres", "haproxy"), pytest.mark.alone]
 
 IN_TIME_S = 2.0
 BACK_S = 5.0

@@ -27,7 +27,7 @@ from tests.fakes.served_replicas import two_replicas, wait_for
 
 __all__ = ["database", "migrated", "postgres"]
 
-pytestmark = pytest.mark.needs("postgres", "haproxy")
+pytestmark = [pytest.mark.needs("postgres", "haproxy"), pytest.mark.alone]
 SERVER = "registry.example.com"
 
 

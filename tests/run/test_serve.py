@@ -19,6 +19,8 @@ import pytest
 from storage.sealing import new_key
 from tests.fakes.socket_mode import FakeSocketMode
 
+pytestmark = pytest.mark.alone
+
 ROOT = Path(__file__).parents[2]
 CHALLENGE = json.dumps({"type": "url_verification", "challenge": "c1"}).encode()
 SECRET = "marker-signing-secret"

@@ -14,6 +14,8 @@ from bot.logs import slack_logger
 from bot.slack.socket_mode import SocketMode
 from tests.fakes.socket_mode import FakeSocketMode
 
+pytestmark = pytest.mark.alone
+
 COMMAND = {
     "command": "/integrations",
     "text": "help",

@@ -11,6 +11,8 @@ import pytest
 
 from bot.web.server import WebServer
 
+QUEUE = "waitress.queue"
+"""Says that a request waits for a thread, on a busy machine."""
 TOKEN = b"qm_0123456789ABCDEFGHIJKLMNOPQRST1RVxKQ"
 UNREADABLE = [
     (b"GET /v1/credentials HTTP/1.1\r\nAuthorization: Bearer " + TOKEN + b"\r\r\n\r\n", 400),
@@ -79,7 +81,7 @@ FORWARDED = [
 def test_address_is_read_as_proxies_write_it(forwarded, address, caplog):
     """Ports, brackets and quotes do not belong to an address; what is not one leaves the connection's own."""
     assert address_told(forwarded, trusted_proxy="127.0.0.1") == address
-    assert caplog.records == []
+    assert [one for one in caplog.records if one.name != QUEUE] == []
 
 
 @pytest.mark.parametrize(("request_bytes", "status"), UNREADABLE)
@@ -95,7 +97,8 @@ def test_unreadable_request_is_not_repeated(request_bytes, status, caplog):
     assert json.loads(body).keys() == {"code", "message", "hint"}
     assert TOKEN not in answered
     assert TOKEN.decode() not in caplog.text
-    assert caplog.messages == ["refused a request that cannot be read"]
+    said = [one.message for one in caplog.records if one.name != QUEUE]
+    assert said == ["refused a request that cannot be read"]
 
 
 @pytest.mark.parametrize("length", [b"", b"Content-Length: 0\r\n"])

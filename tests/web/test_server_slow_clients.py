@@ -11,6 +11,8 @@ import pytest
 
 from bot.web.server import WebServer
 
+pytestmark = pytest.mark.alone
+
 HALF_SENT = {
     "body": b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n",
     "head": b"GET /healthz HTT",

@@ -25,7 +25,7 @@ from tests.storage.postgres.test_trouble import (
 )
 from tests.storage.samples import KEYRING, names, whole_history
 
-pytestmark = pytest.mark.needs("postgres")
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.alone]
 
 _PAGE = 8192
 _MOST = 5000

@@ -15,7 +15,7 @@ from tests.fakes.real_postgres import ADMIN, OWNER, SERVER_ROLE, RealPostgres, r
 from tests.fakes.wire import Cut, Wire
 from tests.storage.samples import KEYRING, T1, event, integration, names, whole_history
 
-pytestmark = pytest.mark.needs("postgres")
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.alone]
 
 IN_TIME_S = 2.0
 BACK_S = 5.0

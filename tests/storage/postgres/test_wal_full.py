@@ -21,7 +21,7 @@ from tests.storage.postgres.test_trouble import (
 )
 from tests.storage.samples import names, whole_history
 
-pytestmark = pytest.mark.needs("postgres")
+pytestmark = [pytest.mark.needs("postgres"), pytest.mark.alone]
 
 _SIZE = 64 * 1024 * 1024
 
