@@ -198,5 +198,7 @@ def _status_of(error: QuaymasterError) -> HTTPStatus:
         return HTTPStatus.GONE
     if isinstance(error, TooOften):
         return HTTPStatus.TOO_MANY_REQUESTS
+    if isinstance(error, InvalidInput):
+        return HTTPStatus.BAD_REQUEST
     is_later = isinstance(error, Busy | StoreFailure)
     return HTTPStatus.SERVICE_UNAVAILABLE if is_later else HTTPStatus.CONFLICT

@@ -121,3 +121,12 @@ def test_stranger_merges_nothing(two):
     team.press("Merge", COLLEAGUE, on=shown)
 
     assert target_of(team, moves) == "webshop2000"
+
+
+def test_name_in_two_alphabets_is_refused(two):
+    """Nobody gives a target a name that looks like another's, admins included."""
+    team, (_, moves) = two
+    shown = team.command("targets rename project webshop2000 w\u0435b-shop", ADMIN)
+
+    assert "looks like another letter" in shown.text
+    assert target_of(team, moves) == "webshop2000"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bot.core.access import require
 from bot.core.audit import Action, event
 from bot.core.errors import InvalidInput
+from bot.core.integrations.target_names import refuse_look_alike
 from bot.core.link_and_use import with_link, with_use, without_link
 from bot.core.model import NEVER_FETCHED, Actor, Bar, Dependency, Integration, Source, Target, WorkflowToken
 from bot.core.ports import Ports
@@ -69,9 +70,10 @@ def rename_target(
 
     Raises:
         NotPermitted: Not an admin.
-        InvalidInput: There is no such target, or it is named so.
+        InvalidInput: There is no such target, it is named so, or the new name mixes scripts.
     """
     require(ports, actor, Action.RENAME_TARGET)
+    refuse_look_alike(new)
     if old == new:
         raise InvalidInput("It has this name.", "Type the old name, then the new one.")
     try:
