@@ -87,7 +87,7 @@ def tell_requests(team):
 def hear_of_a_leaver(team):
     """Let somebody leave, tell an admin, and preview to whom all of it could go."""
     team.add("theirs", owner=LEFT)
-    note_departure(team.services.ports, ACME, Person(LEFT, TEAM, is_deleted=True), (ADMIN,))
+    note_departure(team.services.ports, ACME, Person(LEFT, TEAM, is_outsider=True, is_deleted=True), (ADMIN,))
     team.slack.clock.advance(61)
     Outbox(team.services, draw_news, draw_closed).step()
     team.choose("Give to …", MEMBER, ADMIN)

@@ -32,6 +32,8 @@ _GROUPS_S = 0.4
 
 _STRANGERS = ("user_not_found", "users_not_found", "user_not_visible")
 """Slack's ways of saying that a person does not belong to the workspace."""
+_OUTSIDERS = ("is_restricted", "is_ultra_restricted", "is_stranger", "is_bot", "deleted")
+"""The fields of somebody who is a guest, of another workspace, a bot or deactivated."""
 _SHARED_S = 1.0
 """A request for an answer of this moment shares a question that is at most so old."""
 _ABANDONED_S = 3.0
@@ -114,8 +116,7 @@ def _ask_person(slack: WebClient, workspace: Workspace, user_id: str) -> Person:
         user_id=user_id,
         team_id=_team_of(user, workspace),
         is_admin=any(user.get(key) for key in ("is_admin", "is_owner", "is_primary_owner")),
-        is_guest=any(user.get(key) for key in ("is_restricted", "is_ultra_restricted", "is_stranger")),
-        is_bot=bool(user.get("is_bot")) or user_id == "USLACKBOT",
+        is_outsider=user_id == "USLACKBOT" or any(user.get(key) for key in _OUTSIDERS),
         is_deleted=bool(user.get("deleted")),
     )
 
@@ -302,14 +303,13 @@ class SlackRates:
     def take(self, workspace: Workspace, user_id: str) -> None:
         """Count what a person sends. Raises ``TooOften``."""
         a_minute = self._limit_of(workspace) if self._limit_of else self._a_minute
-        key = workspace.key
         with self._lock:
             now = self._clock()
             people, workspaces = self._of_size(a_minute)
-            wait_s = people.take(f"{key}/{user_id}", now)
+            wait_s = people.take(f"{workspace.team_id}/{user_id}", now)
             if wait_s:
                 raise TooOften(f"That is more than {a_minute} a minute; nothing was done.", wait_s)
-            wait_s = workspaces.take(key, now)
+            wait_s = workspaces.take(workspace.team_id, now)
         if wait_s:
             most = a_minute * PEOPLE_AT_ONCE
             raise TooOften(f"This workspace sends more than {most} a minute; nothing was done.", wait_s)

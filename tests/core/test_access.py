@@ -90,14 +90,13 @@ def test_admins_do_everything(action):
 PEOPLE = [
     (Person("U1", "T0ACME"), Role.MEMBER),
     (Person("U1", "T0ACME", is_admin=True), Role.ADMIN),
-    (Person("U1", "T0ACME", is_guest=True), Role.NOBODY),
-    (Person("U1", "T0ACME", is_bot=True), Role.NOBODY),
-    (Person("U1", "T0ACME", is_deleted=True), Role.NOBODY),
+    (Person("U1", "T0ACME", is_outsider=True), Role.NOBODY),
+    (Person("U1", "T0ACME", is_outsider=True, is_deleted=True), Role.NOBODY),
     (Person("U1", "T0OTHER"), Role.NOBODY),
     (Person("U1", ""), Role.NOBODY),
     (Person("U1", "T0OTHER", is_admin=True), Role.NOBODY),
-    (Person("U1", "T0ACME", is_admin=True, is_guest=True), Role.NOBODY),
-    (Person("U1", "T0ACME", is_admin=True, is_deleted=True), Role.NOBODY),
+    (Person("U1", "T0ACME", is_admin=True, is_outsider=True), Role.NOBODY),
+    (Person("U1", "T0ACME", is_admin=True, is_outsider=True, is_deleted=True), Role.NOBODY),
 ]
 
 

@@ -99,11 +99,11 @@ ROLES = [
     ({"team_id": "T1", "is_admin": True}, Person("U2", "T1", is_admin=True)),
     ({"team_id": "T1", "is_owner": True}, Person("U2", "T1", is_admin=True)),
     ({"team_id": "T1", "is_primary_owner": True}, Person("U2", "T1", is_admin=True)),
-    ({"team_id": "T1", "is_restricted": True}, Person("U2", "T1", is_guest=True)),
-    ({"team_id": "T1", "is_ultra_restricted": True}, Person("U2", "T1", is_guest=True)),
-    ({"team_id": "T1", "is_stranger": True}, Person("U2", "T1", is_guest=True)),
-    ({"team_id": "T1", "is_bot": True}, Person("U2", "T1", is_bot=True)),
-    ({"team_id": "T1", "deleted": True}, Person("U2", "T1", is_deleted=True)),
+    ({"team_id": "T1", "is_restricted": True}, Person("U2", "T1", is_outsider=True)),
+    ({"team_id": "T1", "is_ultra_restricted": True}, Person("U2", "T1", is_outsider=True)),
+    ({"team_id": "T1", "is_stranger": True}, Person("U2", "T1", is_outsider=True)),
+    ({"team_id": "T1", "is_bot": True}, Person("U2", "T1", is_outsider=True)),
+    ({"team_id": "T1", "deleted": True}, Person("U2", "T1", is_outsider=True, is_deleted=True)),
     ({"team_id": "T9"}, Person("U2", "T9")),
     ({"team_id": "T9", "enterprise_user": {"teams": ["T9", "T1"]}}, Person("U2", "T1")),
     ({}, Person("U2", "")),
@@ -205,7 +205,7 @@ def test_question_that_hangs_is_not_waited_for_again(make_people, directory):
     answer = people.person(ACME, "U1", fresh=True)
     gate.set()
 
-    assert answer.is_guest
+    assert answer.is_outsider
 
 
 def test_waiting_for_slack_leaves_threads_to_others(make_people, directory):

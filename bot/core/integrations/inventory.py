@@ -318,6 +318,7 @@ def add_integration(
     if is_checked and not holder:
         check = check_login(ports, actor, draft, integration, draft.credential)
         integration = replace(integration, check=check)
+    how = f"check: {integration.check.outcome.value}" if integration.check else "not checked"
     try:
         with ports.store.change(actor.workspace) as change:
             change.remember(actor.request_id, integration.id)
@@ -325,7 +326,7 @@ def add_integration(
                 raise NameTaken(holder.name)
             refuse_taken_host(change, actor, integration)
             change.put(integration)
-            change.record(event(actor, Action.ADD, integration, reason=_how_checked(integration)))
+            change.record(event(actor, Action.ADD, integration, reason=how))
             if also:
                 also(change, integration)
             return as_saved(change, integration)
@@ -401,11 +402,6 @@ def draft_integration(
         secret_ends=ends,
     )
     return seal_credential(keyring, actor.workspace, made, draft.credential)
-
-
-def _how_checked(integration: Integration) -> str:
-    """A word for the history on whether the login was checked."""
-    return f"check: {integration.check.outcome.value}" if integration.check else "not checked"
 
 
 def read_unused_days(text: str) -> int:

@@ -15,14 +15,10 @@ class Person:
     team_id: str
     is_admin: bool = False
     """A workspace admin or owner."""
-    is_guest: bool = False
-    is_bot: bool = False
+    is_outsider: bool = False
+    """Somebody who has no right here, or none any more: a guest, a bot, a deactivated person."""
     is_deleted: bool = False
-
-    @property
-    def is_outsider(self) -> bool:
-        """True for who has no right here, or none any more: guests, bots, deactivated people."""
-        return self.is_guest or self.is_bot or self.is_deleted
+    """A deactivated person."""
 
 
 class People(Protocol):
