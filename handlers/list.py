@@ -285,10 +285,11 @@ def narrowed(services: Services, actor: Actor, state: State) -> Filter:
 
 def _listed(page: IntegrationPage, state: State, services: Services, actor: Actor) -> Message:
     """The list as a message: controls, rows, page buttons."""
+    title, shown = f"Integrations {_range_of(page)}", state.encoded()
     blocks = list_blocks(page, state, services, actor)
-    blocks += [divider(), actions(share_button("list", state.encoded()))] if page.rows else []
+    blocks += [divider(), actions(share_button("list", shown))] if page.rows else []
     blocks.append(context("`/integrations help` shows everything you can do."))
-    return message(f"Integrations {_range_of(page)}", blocks)
+    return message(title, blocks)
 
 
 def list_blocks(page: IntegrationPage, state: State, services: Services, actor: Actor) -> list[Block]:

@@ -196,7 +196,7 @@ def login_of(
 
 def asked_by(actor: Actor, integration: Integration) -> Asker:
     """For which person a registry is asked."""
-    return Asker(f"{actor.workspace.key}/{actor.user_id}", integration.id)
+    return Asker(f"{actor.workspace.team_id}/{actor.user_id}", integration.id)
 
 
 def check_login(

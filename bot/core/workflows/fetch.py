@@ -222,9 +222,9 @@ def _login_for(ports: Ports, caller: Caller, candidate: Candidate) -> Login:
     """The login, with a name under which what AWS or a token server gives may be kept."""
     integration = candidate.integration
     credential = open_credential(ports.keyring, caller.workspace, integration)
-    key, target = caller.workspace.key, caller.token.target
+    team, target = caller.workspace.team_id, caller.token.target
     asker = Asker(
-        f"{key}/{caller.token.created_by}", integration.id, f"{key}/{target.kind.value}/{target.name}"
+        f"{team}/{caller.token.created_by}", integration.id, f"{team}/{target.kind.value}/{target.name}"
     )
     return login_of(integration, credential, asker, f"{integration.id}:{integration.version}")
 
