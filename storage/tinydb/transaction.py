@@ -11,7 +11,17 @@ from heapq import nsmallest
 
 from bot.core.audit import AuditEntry, Event, News, next_entry
 from bot.core.errors import AlreadyDone, HasDependencies, NameTaken, NotFound, Outdated
-from bot.core.model import Bar, Dependency, Integration, Server, Target, TargetKind, WorkflowToken, Workspace
+from bot.core.model import (
+    Bar,
+    Dependency,
+    Integration,
+    Server,
+    Setting,
+    Target,
+    TargetKind,
+    WorkflowToken,
+    Workspace,
+)
 from bot.core.ports.store import Candidate, Stored
 from bot.core.queries import (
     DependencyPage,
@@ -49,7 +59,6 @@ from storage.tinydb.archive import (
     renaming,
     sealed_again,
 )
-from storage.tinydb.rights import ends_by_putting, ends_by_removing
 from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of, key_of
 
 _MOST_ENDING = 1000
@@ -60,6 +69,8 @@ _TOKENS_KEPT_FOR = timedelta(days=90)
 """How long a token is listed after it was revoked or has ended; the history keeps its events."""
 _CLOCK_JUMP = timedelta(days=30)
 """A clock that is so far ahead of the newest entry may be wrong: nothing is dropped by it."""
+_RULES = "rules."
+"""What the settings are called that say who is an admin or an editor."""
 Rows = dict[str, dict[str, Fields | None]]
 """What will be written: by table and key, ``None`` for what is taken away."""
 
@@ -311,7 +322,7 @@ class SnapshotChange(SnapshotReading):
 
     def put(self, value: Stored) -> None:
         """Keep a value, or replace the one of its key, as ``Change.put`` says."""
-        self.ends_right |= ends_by_putting(self.snapshot, value)
+        self.ends_right |= _ends_by_putting(self.snapshot, value)
         if isinstance(value, Integration):
             self._require_successor(value)
             self._require_free_name(value)
@@ -334,7 +345,7 @@ class SnapshotChange(SnapshotReading):
 
     def remove(self, value: Stored) -> None:
         """Take a value away, as ``Change.remove`` says."""
-        self.ends_right |= ends_by_removing(value)
+        self.ends_right |= _ends_by_removing(value)
         if isinstance(value, Integration):
             self._remove_integration(value)
         else:
@@ -440,3 +451,43 @@ class SnapshotChange(SnapshotReading):
         tokens = self.snapshot.tokens.values()
         for token in [one for one in tokens if (one.revoked_at or one.expires_at) < over_before]:
             self._take(token)
+
+
+def _ends_by_putting(before: Snapshot, value: Stored) -> bool:
+    """
+    True when keeping a value in the place of the one of its key may take a right or a credential away.
+
+    The place of a workspace is then written at once; that of other changes is written within a minute. Until
+    it is, the file as it was before could be put back unnoticed.
+    """
+    if isinstance(value, WorkflowToken):
+        token = before.tokens.get(value.id)
+        return token is not None and _of_token(token) != _of_token(value)
+    if isinstance(value, Integration):
+        integration = before.by_id.get(value.id)
+        return integration is not None and _of_integration(integration) != _of_integration(value)
+    if isinstance(value, Dependency):
+        link = before.dependency(value.integration_id, value.target)
+        return link is not None and link.granted_by is not None and link.granted_by != value.granted_by
+    return isinstance(value, Bar) or _is_rule(value)
+
+
+def _ends_by_removing(value: Stored) -> bool:
+    """True when removing a value may take a right or a credential away."""
+    return not isinstance(value, Bar | News | Setting) or _is_rule(value)
+
+
+def _is_rule(value: Stored) -> bool:
+    return isinstance(value, Setting) and value.name.startswith(_RULES)
+
+
+def _of_token(one: WorkflowToken) -> tuple[object, ...]:
+    """What a token may rests on these; some only ever give, which costs a write more and is rare."""
+    person = (one.created_by, one.taken_over_from, one.approved_by, one.declined_by)
+    return (one.revoked_at, one.held_at, one.expires_at, one.target, one.kept_from, *person)
+
+
+def _of_integration(one: Integration) -> tuple[object, ...]:
+    """Who may fetch it, where its credential is sent, and what opens: what was replaced may have leaked."""
+    credentials = (one.secret, one.former, one.management)
+    return (one.owner, one.linked_only, one.server, one.trusted_realms, one.ca, *credentials)
