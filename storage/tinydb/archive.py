@@ -172,27 +172,76 @@ def _entry_in(line: bytes) -> AuditEntry:
     return entry
 
 
-def page_of(snapshot: Snapshot, archive: Archive, query: HistoryQuery) -> HistoryPage:
-    """
-    Read a page of the history, newest first.
+class SnapshotHistory:
+    """Implements ``History``: the newest entries from a snapshot, older ones from the archive."""
 
-    The archive is read only by a page that finds nothing in memory: a shorter page before it ends where
-    memory does, and says where to read on.
-    """
-    question, before, size = _question_of(snapshot, query), query.before, query.size
-    recent = [
-        entry
-        for entry in reversed(snapshot.history)
-        if (before is None or entry.sequence < before) and question.fits(entry)
-    ]
-    if len(recent) > size:
-        return HistoryPage(tuple(recent[:size]), recent[size - 1].sequence)
-    oldest = snapshot.history[0].sequence if snapshot.history else 1
-    if recent or oldest == 1:
-        return HistoryPage(tuple(recent), oldest if oldest > 1 else None)
-    # Only below the oldest entry in memory: the archive is written before its entries leave the workspace's
-    # file, so a crash in between leaves some in both.
-    return archive.page(min(before or oldest, oldest), question, size)
+    def __init__(self, snapshot: Snapshot, archive: Archive) -> None:
+        self._snapshot = snapshot
+        self._archive = archive
+
+    def page(self, query: HistoryQuery) -> HistoryPage:
+        """
+        Read a page, newest first.
+
+        The archive is read only by a page that finds nothing in memory: a shorter page before it ends where
+        memory does, and says where to read on.
+        """
+        question, before, size = _question_of(self._snapshot, query), query.before, query.size
+        recent = [
+            entry
+            for entry in reversed(self._snapshot.history)
+            if (before is None or entry.sequence < before) and question.fits(entry)
+        ]
+        if len(recent) > size:
+            return HistoryPage(tuple(recent[:size]), recent[size - 1].sequence)
+        oldest = self._oldest
+        if recent or oldest == 1:
+            return HistoryPage(tuple(recent), oldest if oldest > 1 else None)
+        # Only below the oldest entry in memory: the archive is written before its entries leave the
+        # workspace's file, so a crash in between leaves some in both.
+        return self._archive.page(min(before or oldest, oldest), question, size)
+
+    @property
+    def _oldest(self) -> int:
+        """The number of the oldest entry in memory."""
+        return self._snapshot.history[0].sequence if self._snapshot.history else 1
+
+    def deletion(self, integration_id: str) -> AuditEntry | None:
+        """The entry that says who deleted an integration."""
+        return next((one for one in self._deletions() if one.event.integration_id == integration_id), None)
+
+    def deletions(self, most: int) -> tuple[AuditEntry, ...]:
+        """The newest entries that say who deleted an integration."""
+        return tuple(islice(self._deletions(), most))
+
+    def deletion_named(self, name: str) -> AuditEntry | None:
+        """The newest entry that says who deleted an integration of this name."""
+        key = name_key(name)
+        return next((one for one in self._deletions() if name_key(one.event.name) == key), None)
+
+    def deletion_at(self, server: Server) -> AuditEntry | None:
+        """The newest entry that says who deleted an integration of this server."""
+        found = self._deletions()
+        return next((one for one in found if server.address in (one.event.server, one.event.detail)), None)
+
+    def renaming(self, name: str) -> AuditEntry | None:
+        """The newest entry in memory that says that an integration gave this name up."""
+        key = name_key(name)
+        for one in reversed(self._snapshot.history):
+            old = one.event.former_name or former_name_in_detail(one.event)
+            if old and name_key(old) == key:
+                return one
+        return None
+
+    def oldest_first(self) -> Iterator[AuditEntry]:
+        """Every entry."""
+        yield from self._archive.oldest_first(self._oldest)
+        yield from self._snapshot.history
+
+    def _deletions(self) -> Iterator[AuditEntry]:
+        """Every deletion, newest first. Asking again reads no file again."""
+        yield from filter(_is_deletion, reversed(self._snapshot.history))
+        yield from self._archive.deletions(self._oldest)
 
 
 def _question_of(snapshot: Snapshot, query: HistoryQuery) -> _Question:
@@ -236,46 +285,6 @@ def _question_about(snapshot: Snapshot, about: str | None) -> _Question:
     return _Question(
         needles, lambda entry: entry.event.integration_id in ids or name_key(entry.event.name) == key
     )
-
-
-def deletion_of(snapshot: Snapshot, archive: Archive, integration_id: str) -> AuditEntry | None:
-    """The entry that says who deleted an integration."""
-    found = _deletions(snapshot, archive)
-    return next((one for one in found if one.event.integration_id == integration_id), None)
-
-
-def newest_deletions(snapshot: Snapshot, archive: Archive, most: int) -> tuple[AuditEntry, ...]:
-    """The newest entries that say who deleted an integration."""
-    return tuple(islice(_deletions(snapshot, archive), most))
-
-
-def deletion_named(snapshot: Snapshot, archive: Archive, name: str) -> AuditEntry | None:
-    """The newest entry that says who deleted an integration of this name."""
-    key = name_key(name)
-    found = _deletions(snapshot, archive)
-    return next((one for one in found if name_key(one.event.name) == key), None)
-
-
-def deletion_at(snapshot: Snapshot, archive: Archive, server: Server) -> AuditEntry | None:
-    """The newest entry that says who deleted an integration of this server."""
-    found = _deletions(snapshot, archive)
-    return next((one for one in found if server.address in (one.event.server, one.event.detail)), None)
-
-
-def renaming(snapshot: Snapshot, name: str) -> AuditEntry | None:
-    """The newest entry in memory that says that an integration gave this name up."""
-    key = name_key(name)
-    for one in reversed(snapshot.history):
-        old = one.event.former_name or former_name_in_detail(one.event)
-        if old and name_key(old) == key:
-            return one
-    return None
-
-
-def _deletions(snapshot: Snapshot, archive: Archive) -> Iterator[AuditEntry]:
-    """Every deletion, newest first. Asking again reads no file again."""
-    yield from filter(_is_deletion, reversed(snapshot.history))
-    yield from archive.deletions(snapshot.history[0].sequence if snapshot.history else 1)
 
 
 def _is_deletion(entry: AuditEntry) -> bool:

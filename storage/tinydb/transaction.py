@@ -26,8 +26,6 @@ from bot.core.ports.store import Candidate, Stored
 from bot.core.queries import (
     DependencyPage,
     Filter,
-    HistoryPage,
-    HistoryQuery,
     IntegrationPage,
     TargetPage,
     TokenPage,
@@ -49,16 +47,7 @@ from storage.records import (
     record_of,
     sealed_in,
 )
-from storage.tinydb.archive import (
-    Archive,
-    deletion_at,
-    deletion_named,
-    deletion_of,
-    newest_deletions,
-    page_of,
-    renaming,
-    sealed_again,
-)
+from storage.tinydb.archive import Archive, SnapshotHistory, sealed_again
 from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of, key_of
 
 _MOST_ENDING = 1000
@@ -170,37 +159,6 @@ class _Tokens(_Part):
         return tuple(nsmallest(_MOST_ENDING, found, key=lambda one: one.expires_at))
 
 
-class _History:
-    """Implements ``History``."""
-
-    def __init__(self, snapshot: Snapshot, archive: Archive) -> None:
-        self._snapshot = snapshot
-        self._archive = archive
-
-    def page(self, query: HistoryQuery) -> HistoryPage:
-        return page_of(self._snapshot, self._archive, query)
-
-    def deletion(self, integration_id: str) -> AuditEntry | None:
-        return deletion_of(self._snapshot, self._archive, integration_id)
-
-    def deletions(self, most: int) -> tuple[AuditEntry, ...]:
-        return newest_deletions(self._snapshot, self._archive, most)
-
-    def deletion_named(self, name: str) -> AuditEntry | None:
-        return deletion_named(self._snapshot, self._archive, name)
-
-    def deletion_at(self, server: Server) -> AuditEntry | None:
-        return deletion_at(self._snapshot, self._archive, server)
-
-    def renaming(self, name: str) -> AuditEntry | None:
-        return renaming(self._snapshot, name)
-
-    def oldest_first(self) -> Iterator[AuditEntry]:
-        recent = self._snapshot.history
-        yield from self._archive.oldest_first(recent[0].sequence if recent else 1)
-        yield from recent
-
-
 class _Settings:
     """Implements ``Settings``."""
 
@@ -241,9 +199,9 @@ class SnapshotReading:
         return _Tokens(self.snapshot, self._used)
 
     @property
-    def history(self) -> _History:
+    def history(self) -> SnapshotHistory:
         """The audit entries."""
-        return _History(self.snapshot, self._archive)
+        return SnapshotHistory(self.snapshot, self._archive)
 
     @property
     def settings(self) -> _Settings:
