@@ -119,10 +119,11 @@ class World:
         """True when a token's maker owns an integration."""
         return token is not None and token.creator == known.owner and token.maker is None
 
-    def lost(self, known, target, removed=None):
-        """What a grant, or what comes back, takes from the target's tokens at this server."""
+    def lost(self, known, target, removed=None, *, is_opened=False):
+        """What a grant, or what comes back or is opened, takes from the target's tokens at this server."""
         then = deepcopy(self)
         mine = next(one for one in then.slots.values() if one.number == known.number)
+        mine.is_closed = known.is_closed and not is_opened
         if removed:
             mine.depends[target] = deepcopy(removed)
         else:
@@ -138,11 +139,11 @@ class World:
                 found.append((now, self.tokens.get(key), key is not None or not tokens))
         return found
 
-    def needed(self, known, target, who, removed=None):
-        """The owners whose right a grant, or what comes back, needs; nobody needs it for their own tokens."""
+    def needed(self, known, target, who, removed=None, *, is_opened=False):
+        """The owners whose right such a change needs; nobody needs it for their own tokens."""
         return {known.owner} | {
             one.owner
-            for one, token, is_real in self.lost(known, target, removed)
+            for one, token, is_real in self.lost(known, target, removed, is_opened=is_opened)
             if is_real and not (token and token.creator == who and token.maker is None)
         }
 

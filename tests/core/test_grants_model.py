@@ -242,10 +242,15 @@ class Life:
         return lambda: restore_target(self.ports, who, ident, target)
 
     def save(self, known, _):
-        """The owner renames, and closes or opens."""
+        """The owner renames, and closes or opens; a use from before takes nothing from another's tokens."""
         self.number += 1
         plan = plan_edit(self.ports, self.by(known.owner), self.id_of(known))
-        known.name, known.is_closed = f"{known.name.split('-')[0]}-{self.number}", self.random.random() < 0.5
+        is_closed = self.random.random() < 0.5
+        for target, used in known.depends.items() if known.is_closed and not is_closed else ():
+            needed = self.next.needed(known, target, known.owner, used, is_opened=True)
+            if not used.is_granted and needed != {known.owner}:
+                used.unapproved = {known.owner}
+        known.name, known.is_closed = f"{known.name.split('-')[0]}-{self.number}", is_closed
         typed = {"url": known.server, "username": "ci"}
         draft = read_draft(KINDS["private"], known.name, typed, keeps_secret=True)
         who, sharing = self.by(known.owner), Sharing(linked_only=known.is_closed)

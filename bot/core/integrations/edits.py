@@ -293,10 +293,12 @@ def _keep_edited(
                     rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
                 )
                 bound = rebind_management(ports.keyring, actor.workspace, shown, bound)
-                moved = [ask_again(change, actor, edited, one) for one in _moved_along(change, shown, edited)]
+                along = _moved_along(change, shown, edited)
+                moved = [(one, ask_again(change, actor, edited, one)) for one in along]
                 change.put(bound)
-                for one in moved:
-                    change.put(one)
+                for one, asked in moved:
+                    if asked != one:
+                        change.put(asked)
                 _give_up_default(change, actor, shown, bound)
                 refuse_taken_host(change, actor, bound, shown)
                 change.record(_what_changed(actor, shown, edited))
@@ -311,8 +313,12 @@ def _keep_edited(
 
 
 def _moved_along(reading: Reading, former: Integration, edited: Integration) -> tuple[Dependency, ...]:
-    """What depends on it, when that speaks of another server from now on."""
-    return () if former.server == edited.server else _every_row(reading, former)
+    """What depends on it and counts anew: at another server everything, and once it is open, what used it."""
+    if former.server != edited.server:
+        return _every_row(reading, former)
+    if former.linked_only and not edited.linked_only:
+        return tuple(one for one in _every_row(reading, former) if not one.granted_by)
+    return ()
 
 
 def _every_row(reading: Reading, integration: Integration) -> tuple[Dependency, ...]:

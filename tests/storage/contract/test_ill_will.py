@@ -64,6 +64,13 @@ class Team:
         draft = read_draft(KINDS["private"], name, typed)
         edit_integration(self.ports, who, plan, draft, Sharing(), is_checked=False)
 
+    def share(self, who: Actor, name: str, sharing: Sharing) -> None:
+        """Edit who may fetch it, and nothing else."""
+        plan = plan_edit(self.ports, who, name=name)
+        typed = {"url": plan.integration.server.origin, "username": "ci"}
+        draft = read_draft(KINDS["private"], name, typed, keeps_secret=True)
+        edit_integration(self.ports, who, plan, draft, sharing, is_checked=False)
+
     def told(self, action: str) -> list[News]:
         """What waits to be told of one kind of action."""
         return [one for one in self.ports.store.read(T1).news if one.event.action == action]
@@ -246,6 +253,20 @@ def test_undo_takes_no_login_away(team: Team) -> None:
 
     assert team.fetch(text) == "ci"
     assert OLGA.user_id in [one.to for one in team.told("dependency.note")]
+
+
+def test_opening_takes_no_login_away(team: Team) -> None:
+    """What a target used before it was closed to it says nothing once another login has taken its place."""
+    team.add(MALLORY, "mine")
+    text = team.token(ADMIN)
+    before = team.fetch(text)
+    team.share(MALLORY, "mine", Sharing(linked_only=True))
+    team.add(OLGA, "ci")
+    meanwhile = team.fetch(text)
+    team.share(MALLORY, "mine", Sharing())
+
+    assert (before, meanwhile) == ("mine", "ci")
+    assert team.fetch(text) == "ci"
 
 
 @pytest.mark.parametrize("is_closed", [True, False])
