@@ -48,7 +48,7 @@ class Depends:
     def is_use_of(self, token):
         """True when the use says what a token gets."""
         makers = {token.creator, token.maker} if token else set()
-        return self.was_used and not self.is_swept and (not self.unapproved or bool(makers & self.unapproved))
+        return self.was_used and (not self.unapproved or bool(makers & self.unapproved))
 
 
 @dataclass
@@ -110,10 +110,11 @@ class World:
         if linked:
             return linked[0] if len(linked) == 1 else "?"
         used = [one for one in allowed if target in one.depends and one.depends[target].is_use_of(token)]
+        alone = [one for one in used if not one.depends[target].is_swept]
         shared = [one for one in allowed if not one.is_closed]
-        if len(used) == 1:
-            return used[0]
-        return shared[0] if not used and len(shared) == 1 else "?"
+        if len(alone) == 1 or len(used) == 1:
+            return (alone if len(alone) == 1 else used)[0]
+        return shared[0] if not alone and len(shared) == 1 else "?"
 
     def is_own(self, known, token):
         """True when a token's maker owns an integration."""

@@ -1,6 +1,7 @@
 """Which integration answers once workflows have fetched: a use that was recorded is no decision of people."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -80,6 +81,28 @@ def test_one_more_integration_stops_no_pipeline(fetch, answer, caller, added, ad
     add_twin()
 
     assert answer(caller.token) == ("my_registry", "this target has used it before")
+
+
+def test_one_more_integration_stops_no_build(ports, fetch, answer, caller, draft, added, add_twin):
+    """A build that pulls from one registry and pushes to another at once goes on with what it has used."""
+    other = add_integration(ports, OWNER, draft("other", url="other.example.com"), is_checked=False)
+    fetch(added)
+    fetch(other.integration)
+    add_twin()
+
+    assert answer(caller.token) == ("my_registry", "this target has used it before")
+
+
+def test_use_alone_comes_before_a_use_along_with_others(ports, fetch, answer, caller, draft, added, twin):
+    """Of two that were used, the one that was fetched alone answers."""
+    other = add_integration(ports, OWNER, draft("other", url="other.example.com"), is_checked=False)
+    fetch(added)
+    fetch(other.integration)
+    at = caller.at + timedelta(minutes=1)
+    held = ports.store.token_holder(caller.token.id, twin.name)
+    fetch_named(ports, replace(caller, at=at, candidates=held.candidates), twin.name)
+
+    assert answer(caller.token) == ("twin", "this target has used it before")
 
 
 def test_two_uses_decide_nothing(fetch, answer, added, twin):

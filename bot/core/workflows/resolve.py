@@ -134,21 +134,24 @@ def decide(
 
 def _by_use(allowed: Sequence[Candidate], token: WorkflowToken | None) -> Choice | None:
     """
-    The only one that was used, else the only open one: what is closed makes no open one ambiguous.
+    The only one that was fetched alone, else the only one that was used, else the only open one.
 
-    What only a token that nobody approved has fetched says nothing of others' tokens; a note says nothing.
+    What is closed makes no open one ambiguous. What only a token that nobody approved has fetched says nothing
+    of others' tokens; a note says nothing.
     """
     used = [one for one in allowed if one.dependency and _is_use_of(one.dependency, token)]
-    if len(used) == 1:
-        return Choice(used[0], "this target has used it before")
+    alone = [one for one in used if one.dependency and not one.dependency.is_swept]
+    for several in (alone, used):
+        if len(several) == 1:
+            return Choice(several[0], "this target has used it before")
     shared = [one for one in allowed if not one.integration.linked_only]
-    is_clear = not used and len(shared) == 1
+    is_clear = not alone and len(shared) == 1
     return Choice(shared[0], "it is the only one that is open to all workflows") if is_clear else None
 
 
 def _is_use_of(known: Dependency, token: WorkflowToken | None) -> bool:
-    """True when a use says what a token is to get; ``None`` = an approved one. A sweep says nothing."""
-    if not known.is_used or known.is_swept:
+    """True when a use says what a token is to get; ``None`` = an approved one."""
+    if not known.is_used:
         return False
     makers = {token.created_by, token.taken_over_from} if token else set()
     return not known.unapproved_by or not makers.isdisjoint(known.unapproved_by)
