@@ -238,12 +238,12 @@ class TokenHeld(NotPermitted):
 
 
 class TooOften(QuaymasterError):
-    """Asked too often. ``wait_s`` is how many whole seconds to wait."""
+    """Asked too often. ``wait_s`` is how many whole seconds to wait; ``hint`` says more than to wait."""
 
-    def __init__(self, what: str, wait_s: float) -> None:
+    def __init__(self, what: str, wait_s: float, hint: str = "") -> None:
         self.wait_s = max(1, math.ceil(wait_s))
         unit = "second" if self.wait_s == 1 else "seconds"
-        super().__init__(what, f"Wait {self.wait_s} {unit}, then ask again.")
+        super().__init__(what, hint or f"Wait {self.wait_s} {unit}, then ask again.")
 
 
 class LinkRefused(QuaymasterError):

@@ -53,6 +53,9 @@ OPEN_TO_ALL = {
 }
 """Files that are given to anybody, by path."""
 
+_OFTEN_INVALID = "This workflow token is not valid, and this address has shown invalid ones too often."
+_VALID_AT_ONCE = "A valid one is answered at once: /integrations token list shows the tokens."
+
 log = logging.getLogger(__name__)
 
 
@@ -116,7 +119,7 @@ class Rates:
             bucket.shut_until = now + delay_s
             if self._delays is not None:
                 self._delays[key] = self._delays.get(key, 0.0) + grown_s
-        raise TooOften("This workflow token is not valid, like many others from this address.", delay_s)
+        raise TooOften(_OFTEN_INVALID, delay_s, _VALID_AT_ONCE)
 
     def taken(self) -> Mapping[str, float]:
         """As ``Counter`` says: the tokens, the addresses, and the delays of these."""
