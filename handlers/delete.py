@@ -67,8 +67,8 @@ _LAST_MOMENT = 2**40
 _MOST_UNDONE = 8
 _SWEPT = "Fetched along with everything else, never alone"
 _IS_SWEPT_NEEDED = (
-    "Its client asked for several servers at once. It may need this one: a build that pulls from one registry "
-    "and pushes to another does so too."
+    "Its client asked for several servers at once. It may need this one: a build that pulls from one "
+    "registry and pushes to another does so too."
 )
 
 _HEADINGS = {

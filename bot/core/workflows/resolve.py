@@ -136,8 +136,8 @@ def _by_use(allowed: Sequence[Candidate], token: WorkflowToken | None) -> Choice
     """
     The only one that was fetched alone, else the only one that was used, else the only open one.
 
-    What is closed makes no open one ambiguous. What only a token that nobody approved has fetched says nothing
-    of others' tokens; a note says nothing.
+    What is closed makes no open one ambiguous. What only a token that nobody approved has fetched says
+    nothing of others' tokens; a note says nothing.
     """
     used = [one for one in allowed if one.dependency and _is_use_of(one.dependency, token)]
     alone = [one for one in used if one.dependency and not one.dependency.is_swept]
