@@ -45,8 +45,13 @@ def record_news(change: Change, event: Event, to: Iterable[str]) -> None:
             The person who did it is not told.
     """
     change.record(event)
+    tell(change, event, (one for one in to if one != event.actor))
+
+
+def tell(change: Change, event: Event, to: Iterable[str]) -> None:
+    """Keep a message about an event for each of these channels and people, whoever did it."""
     for recipient in dict.fromkeys(to):
-        if recipient and recipient != event.actor:
+        if recipient:
             change.put(News(new_id(), recipient, event.at, event))
 
 

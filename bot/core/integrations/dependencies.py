@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from bot.core.access import may, refuse, require
-from bot.core.audit import Action, Event, News, event
+from bot.core.audit import Action, Event, event
 from bot.core.errors import InvalidInput, NotPermitted, UnknownDependency
 from bot.core.integrations.inventory import find_permitted, present, present_named
 from bot.core.integrations.target_names import refuse_look_alike
@@ -23,8 +23,8 @@ from bot.core.model import (
     Source,
     Target,
     WorkflowToken,
-    new_id,
 )
+from bot.core.news import record_news, tell
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Change, Reading
 from bot.core.texts import quoted
@@ -123,14 +123,13 @@ def link_target(
         is_let_in = _is_kept_out(change, actor, integration, target) or is_barred
         if dependency != known or (granted_by and is_let_in):
             done = event(actor, Action.LINK if granted_by else Action.NOTE, integration, target=target)
-            _keep_link(change, actor, dependency, done, lost, asks)
+            _keep_link(change, dependency, done, lost, asks)
         tokens = _let_in(change, actor, integration, target) if granted_by else ()
     return Linked(integration, dependency, was_new, tokens, replaces, asks)
 
 
 def _keep_link(
     change: Change,
-    actor: Actor,
     dependency: Dependency,
     done: Event,
     lost: tuple[Loss, ...],
@@ -139,26 +138,16 @@ def _keep_link(
     """Keep a link with its entry and the news of it; one that is granted lifts the bar."""
     is_granted = done.action == Action.LINK
     change.put(dependency)
-    change.record(done)
     if is_granted:
         _lift_bar(change, dependency.integration_id, dependency.target)
-    for owner in asks:
-        change.put(News(new_id(), owner, actor.at, done))
-    if is_granted:
-        for user_id in who_lost(change, dependency.target, lost):
-            _tell(change, actor, user_id, done)
+    record_news(change, done, who_lost(change, dependency.target, lost) if is_granted else ())
+    tell(change, done, asks)
 
 
 def _lift_bar(change: Change, integration_id: str, target: Target) -> None:
     bar = change.dependencies.bar(integration_id, target)
     if bar:
         change.remove(bar)
-
-
-def _tell(change: Change, actor: Actor, user_id: str, done: Event) -> None:
-    """Let a person know of what somebody else did."""
-    if user_id and user_id != actor.user_id:
-        change.put(News(new_id(), user_id, actor.at, done))
 
 
 def _lost_by(
@@ -208,10 +197,8 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
                 actor, Action.ALLOW, integration, target=target, person=known.added_by, detail=let_in
             )
             change.put(known)
-            change.record(done)
+            record_news(change, done, (known.added_by, integration.owner))
             _lift_bar(change, integration.id, target)
-            for user_id in dict.fromkeys((known.added_by, integration.owner)):
-                _tell(change, actor, user_id, done)
             if not has_right:
                 _ask_for_tokens(change, actor, integration, target)
     if not is_allowed:
@@ -226,7 +213,7 @@ def _ask_for_tokens(change: Change, actor: Actor, integration: Integration, targ
         change.put(replace(token, kept_from=(*token.kept_from, integration.id)))
         by = replace(actor, user_id=token.created_by)
         asked = event(by, Action.CREATE_TOKEN, integration, token_id=token.id, target=target)
-        change.put(News(new_id(), integration.owner, actor.at, asked))
+        tell(change, asked, (integration.owner,))
 
 
 def _refuse_replacing(ports: Ports, actor: Actor, replaces: Integration | None, target: Target) -> None:
@@ -341,7 +328,7 @@ def take_away(change: Change, actor: Actor, integration: Integration, known: Dep
     Who has no right over the integration takes back a note, and a use that is known of it stays.
     """
     done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)
-    change.record(done)
+    record_news(change, done, () if known.source is Source.WORKFLOW else (known.added_by,))
     has_right = may(actor, Action.UNLINK, integration.owner)
     if known.is_used and not has_right:
         change.put(without_link(known))
@@ -349,8 +336,6 @@ def take_away(change: Change, actor: Actor, integration: Integration, known: Dep
         change.remove(known)
     if has_right:
         change.put(Bar(integration.id, known.target, actor.user_id, actor.at, known))
-    if known.source is not Source.WORKFLOW:
-        _tell(change, actor, known.added_by, done)
 
 
 def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Target) -> bool:
@@ -395,8 +380,7 @@ def ask_again(change: Change, actor: Actor, integration: Integration, dependency
         return replace(dependency, unapproved_by=(integration.owner,))
     done = event(actor, Action.NOTE, integration, target=dependency.target)
     change.record(done)
-    for owner in asks:
-        change.put(News(new_id(), owner, actor.at, done))
+    tell(change, done, asks)
     return replace(dependency, granted_by=None)
 
 

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.core.access import require, role_of
-from bot.core.audit import Action, News, clock_actor, event
+from bot.core.audit import Action, clock_actor, event
 from bot.core.errors import Changed, InvalidInput
 from bot.core.integrations.inventory import every_integration, find_permitted, present
-from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace, new_id
-from bot.core.news import channel_of, record_news
+from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace
+from bot.core.news import channel_of, record_news, tell
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Change, Reading
@@ -260,8 +260,7 @@ def _orphan(change: Change, clock: Actor, found: Belongings, admins: tuple[str, 
     done = event(clock, Action.ORPHAN, person=found.person, reason=in_words(found))
     change.record(done)
     people = [one for one in admins if one.startswith(("U", "W")) and one != found.person]
-    for recipient in people or filter(None, [channel_of(change)]):
-        change.put(News(new_id(), recipient, clock.at, done))
+    tell(change, done, people or (channel_of(change),))
 
 
 def _take_back(change: Change, found: Belongings) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeVar
 
-from bot.core.audit import Action, Event, News, event, refusal
+from bot.core.audit import Action, Event, event, refusal
 from bot.core.errors import (
     Ambiguous,
     Busy,
@@ -36,9 +36,8 @@ from bot.core.model import (
     Setting,
     Source,
     WorkflowToken,
-    new_id,
 )
-from bot.core.news import channel_of
+from bot.core.news import channel_of, tell
 from bot.core.ports import Ports
 from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
 from bot.core.ports.store import Candidate, Fetch
@@ -297,9 +296,8 @@ def _tell_of_first_fetch(ports: Ports, caller: Caller, integration: Integration,
     """Let the owner know of a new target, unless they have had enough of that; and the channel."""
     with ports.store.change(caller.workspace) as change:
         if change.settings.get(_quiet_name(integration.id)) is None:
-            change.put(News(new_id(), integration.owner, caller.at, fetched))
-        if channel := channel_of(change):
-            change.put(News(new_id(), channel, caller.at, fetched))
+            tell(change, fetched, (integration.owner,))
+        tell(change, fetched, (channel_of(change),))
 
 
 def _quiet_name(integration_id: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.core.access import may, refuse, require
-from bot.core.audit import Action, News, clock_actor, event
+from bot.core.audit import Action, clock_actor, event
 from bot.core.errors import (
     AlreadyDone,
     Conflict,
@@ -19,8 +19,8 @@ from bot.core.errors import (
 )
 from bot.core.integrations.owners import GRACE, left_at
 from bot.core.integrations.target_names import refuse_look_alike
-from bot.core.model import Actor, Integration, Role, Server, Source, Target, WorkflowToken, Workspace, new_id
-from bot.core.news import channel_of
+from bot.core.model import Actor, Integration, Role, Server, Source, Target, WorkflowToken, Workspace
+from bot.core.news import channel_of, record_news, tell
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Candidate, Reading, Store
@@ -109,11 +109,10 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
             change.put(token)
             change.record(made)
             told = () if token.approved_by else (*actor.admins, channel_of(change))
-            for recipient in filter(None, told):
-                change.put(News(new_id(), recipient, actor.at, made))
+            tell(change, made, told)
             for one in closed:
                 asked = event(actor, Action.CREATE_TOKEN, one, token_id=token.id, target=target)
-                change.put(News(new_id(), one.owner, actor.at, asked))
+                tell(change, asked, (one.owner,))
     except AlreadyDone as error:
         raise Conflict(
             f"This request made token {error.outcome} already, and its text was shown once.",
@@ -223,9 +222,7 @@ def _decide_on(ports: Ports, actor: Actor, token_id: str, action: Action) -> Wor
         if bool(token.approved_by) != is_approval or not (token.approved_by or token.declined_by):
             done = event(actor, action, token_id=token.id, target=token.target, person=token.created_by)
             change.put(decided)
-            change.record(done)
-            if token.created_by != by:
-                change.put(News(new_id(), token.created_by, actor.at, done))
+            record_news(change, done, (token.created_by,))
             token = decided
     return token
 
@@ -315,8 +312,7 @@ def review_token(
                 return
             done = event(clock, Action.REVOKE_TOKEN, reason="its creator is no longer a full member", **facts)
             change.put(replace(known, revoked_at=clock.at))
-            for admin in admins:
-                change.put(News(new_id(), admin, clock.at, done))
+            tell(change, done, admins)
         else:
             done = event(clock, Action.APPROVE_TOKEN, reason="an admin made it", **facts)
             change.put(replace(known, approved_by=creator.user_id))
