@@ -362,7 +362,7 @@ class Snapshot:
             return all(at.date() < since for at in times)
         return mark in lasting_marks(integration)
 
-    def nearest_names(self, name: str) -> tuple[str, ...]:
+    def nearest(self, name: str) -> tuple[str, ...]:
         """At most three names that look like ``name``: of those that share the most letter pairs with it."""
         wanted = name_key(name)[:64]
         pairs = {wanted[place : place + 2] for place in range(0, max(1, len(wanted) - 1), 2)}

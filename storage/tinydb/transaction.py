@@ -82,7 +82,7 @@ class _Integrations(_Part):
         return self._snapshot.by_key.get(name_key(name))
 
     def nearest(self, name: str) -> tuple[str, ...]:
-        return self._snapshot.nearest_names(name)
+        return self._snapshot.nearest(name)
 
     def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
         return self._snapshot.page(narrowed, window)

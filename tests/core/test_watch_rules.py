@@ -5,7 +5,7 @@ from functools import reduce
 
 import pytest
 
-from bot.core.integrations.watch_rules import INTERVAL, is_news, mark_told, observe
+from bot.core.integrations.watch_rules import INTERVAL, as_told, is_news, observe
 from bot.core.model import Health, Watch
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -23,7 +23,7 @@ def told(watch, seen):
     known, messages = watch
     known = observe(known, seen[1], START + seen[0] * MINUTE)
     if is_news(known, START + seen[0] * MINUTE):
-        return mark_told(known), [*messages, known.health]
+        return as_told(known), [*messages, known.health]
     return known, messages
 
 

@@ -18,7 +18,7 @@ from bot.core.audit import CLOCK, Action, clock_actor, event
 from bot.core.errors import KeyringFailure, StoreDamaged
 from bot.core.integrations.credentials import check_from, login_of, open_credential
 from bot.core.integrations.inventory import find_permitted, present
-from bot.core.integrations.watch_rules import is_news, mark_told, observe
+from bot.core.integrations.watch_rules import as_told, is_news, observe
 from bot.core.model import Actor, Integration, Workspace
 from bot.core.news import channel_of, record_news
 from bot.core.ports import Ports
@@ -120,7 +120,7 @@ def _keep(
     watch = observe(integration.watch, finding.result.health, at)
     is_told = is_news(watch, at)
     if is_told:
-        watch = mark_told(watch)
+        watch = as_told(watch)
     check = check_from(result, at, CLOCK)
     change.put(replace(integration, watch=watch, check=check if finding.result.health else integration.check))
     clock = clock_actor(change.workspace, at)

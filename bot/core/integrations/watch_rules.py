@@ -62,7 +62,7 @@ def is_news(watch: Watch, at: datetime) -> bool:
     return watch.messages < _FLAPPING_MESSAGES or lasts
 
 
-def mark_told(watch: Watch) -> Watch:
+def as_told(watch: Watch) -> Watch:
     """Return the watch with a note that people were told what is believed."""
     return replace(watch, told=watch.health, messages=watch.messages + 1)
 
