@@ -98,8 +98,8 @@ def _well(seen: Overview) -> str:
     well = everything - broken - unchecked
     filled = round(_BAR * well / everything)
     parts = [f"{well} of {everything} work"]
-    parts += [f"{broken} need{'s' * (broken == 1)} attention"] if broken else []
-    parts += [f"{unchecked} not checked yet"] if unchecked else []
+    parts += [f"{broken} broken"] if broken else []
+    parts += [f"{unchecked} not checked"] if unchecked else []
     return f"{'█' * filled}{'░' * (_BAR - filled)}  {', '.join(parts)}"
 
 

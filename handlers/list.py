@@ -16,7 +16,7 @@ from bot.core.access import may
 from bot.core.audit import Action
 from bot.core.integrations.inventory import list_integrations
 from bot.core.kinds import Kind
-from bot.core.model import Actor, Check, Integration, Outcome
+from bot.core.model import Actor, Check, Integration, Outcome, Refused
 from bot.core.queries import Filter, IntegrationPage, Listed, Window
 from bot.services import Services
 from handlers.add import OPEN as ADD
@@ -89,10 +89,10 @@ _MORE = (
 _MINE = "mine"
 _ONLY = {
     _MINE: "Mine",
-    "broken": "Not working",
+    "broken": "Broken",
     "ending": "Ending soon",
     "unused": "Not used for 90 days",
-    "unchecked": "Never checked",
+    "unchecked": "Not checked",
     "rotating": "Two credentials",
     "orphaned": "Owner has left",
 }
@@ -105,9 +105,11 @@ _HEALTH = {
     Outcome.PROVED: (":white_check_mark: login works", "login worked"),
     Outcome.ACCEPTED: (":ballot_box_with_check: login accepted", "login was accepted"),
     Outcome.REJECTED: (":x: login refused", "login was refused"),
-    Outcome.UNREACHABLE: (":warning: could not be checked", "could not be checked"),
+    Outcome.UNREACHABLE: (":warning: unreachable", "unreachable"),
 }
 """What a check found: as a fresh one says it, and an old one."""
+_NOT_ASKED = (":hourglass: not asked: too many requests", "not asked: too many requests")
+"""The same, of one that found nothing out."""
 
 _ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""
@@ -432,7 +434,7 @@ def health_in_words(integration: Integration, *, is_fresh: bool = True) -> str:
     check: Check | None = integration.check
     if check is None:
         return ":white_circle: not checked"
-    fresh, old = _HEALTH[check.outcome]
+    fresh, old = _NOT_ASKED if check.refused is Refused.RATE else _HEALTH[check.outcome]
     return f"{fresh} {when(check.at)}" if is_fresh else f":white_circle: {old} {when(check.at)}"
 
 

@@ -61,7 +61,7 @@ _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#@]{1,80})")
 _MOST_NAMED = 15
 _HEADINGS = {
     Health.REFUSED: ":x: {server} refuses the login of {names}.",
-    Health.UNREACHABLE: ":warning: {server} does not answer, so nobody can pull with {names}.",
+    Health.UNREACHABLE: ":warning: {server} is unreachable, so nobody can pull with {names}.",
     Health.WORKS: ":white_check_mark: {names} works again.",
 }
 _MEANINGS = {

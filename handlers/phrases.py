@@ -205,7 +205,7 @@ def last_check(integration: Integration) -> str:
     if check is None:
         return "never"
     who = f"{when(check.at)} by {mention(check.by)}"
-    return f"{check.outcome.value} ({check.stage.value}), {who}: {escape(check.reason)}"
+    return f"{check.outcome.word} ({check.stage.value}), {who}: {escape(check.reason)}"
 
 
 def targets_depend(count: int) -> str:

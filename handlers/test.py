@@ -50,14 +50,14 @@ _ALLOW = "test.allow"
 _VERDICTS = {
     Outcome.PROVED: ":white_check_mark: *Proved*: this login opens what an anonymous request cannot.",
     Outcome.ACCEPTED: ":ballot_box_with_check: *Accepted*: nothing refused this login, nothing proved it.",
-    Outcome.REJECTED: ":x: *Rejected*: the registry refused this login.",
-    Outcome.UNREACHABLE: ":warning: *Unreachable or misconfigured*: the registry could not be asked.",
+    Outcome.REJECTED: ":x: *Refused*: the registry refused this login.",
+    Outcome.UNREACHABLE: ":warning: *Unreachable*: the registry could not be asked.",
 }
 _REFUSALS = {
     Refused.ADDRESS: ":no_entry: *Quaymaster is blocked*: nobody looked at this login.",
     Refused.CERTIFICATE: ":no_entry: *A client certificate is required*: nobody looked at this login.",
     Refused.RIGHTS: ":no_entry: *The login lacks a right*: the login itself was not refused.",
-    Refused.RATE: ":hourglass: *Asked too often*: nobody looked at this login.",
+    Refused.RATE: ":hourglass: *Not asked*, after too many requests: nobody looked at this login.",
 }
 """The verdict on what is no refused login."""
 
@@ -137,13 +137,13 @@ def _for_others(integration: Integration, actor: Actor) -> Message:
     """What the last test found, as everybody in a channel may read it."""
     check, blocks = integration.check, [header(f"Test of {integration.name}")]
     if check is None:
-        blocks.append(section("It was not checked yet."))
+        blocks.append(section("It has not been checked."))
         return public(f"{integration.name}: not checked", blocks, actor)
     verdict = _REFUSALS.get(check.refused) if check.refused else None
     blocks.append(section(verdict or _VERDICTS[check.outcome]))
     blocks.append({"type": "section", "text": plain(check.reason)})
     blocks.append(context(f"{code(integration.server.address)}  ·  {when(check.at)}"))
-    return public(f"{integration.name}: {check.outcome.value}. {check.reason}", blocks, actor)
+    return public(f"{integration.name}: {check.outcome.word}. {check.reason}", blocks, actor)
 
 
 def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
@@ -188,7 +188,7 @@ def _tested(
         example = f"`/integrations test {integration.name} team/app`"
         blocks.append(context(f"Name a private repository to prove it: {example}"))
     blocks += [*_allowing(integration, result), *_next_steps(integration, result, is_theirs)]
-    return message(f"{integration.name}: {result.outcome.value}. {result.reason}", blocks)
+    return message(f"{integration.name}: {result.outcome.word}. {result.reason}", blocks)
 
 
 def _about_former(result: CheckResult | None) -> list[Block]:

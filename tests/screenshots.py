@@ -112,7 +112,7 @@ def tests_of(page: Page) -> None:
     """Test a login that works and one that does not."""
     for name, picture, verdict in (
         ("team_registry team/app", "test", "Proved"),
-        ("old_password", "test-failed", "Rejected"),
+        ("old_password", "test-failed", "Refused"),
     ):
         answer = typed(page, f"/integrations test {name}")
         expect(answer).to_contain_text(verdict, timeout=15_000)

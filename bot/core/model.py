@@ -114,6 +114,11 @@ class Outcome(StrEnum):
     UNREACHABLE = "unreachable"
     """The question could not be asked. ``Check.stage`` says at which step."""
 
+    @property
+    def word(self) -> str:
+        """What people read; files call a refused login ``rejected``."""
+        return "refused" if self is Outcome.REJECTED else self.value
+
 
 class Refused(StrEnum):
     """What a registry refused: each calls for another step, and only the first is a red mark."""

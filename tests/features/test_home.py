@@ -237,7 +237,7 @@ def test_others_can_test_what_needs_attention(home, registry):
     home.command("test my_quay")
     home.open_home(COLLEAGUE)
 
-    assert "Rejected" in home.press("Test my_quay, which needs attention", COLLEAGUE).text
+    assert "Refused" in home.press("Test my_quay, which needs attention", COLLEAGUE).text
 
 
 def test_bar_says_how_many_are_well(home, registry):
@@ -246,7 +246,7 @@ def test_bar_says_how_many_are_well(home, registry):
     registry.result = REJECTED
     home.command("test my_quay")
 
-    assert "1 of 3 work, 1 needs attention, 1 not checked yet" in home.open_home().text
+    assert "1 of 3 work, 1 broken, 1 not checked" in home.open_home().text
 
 
 def test_own_integrations_have_a_place(home):
@@ -293,5 +293,5 @@ def test_home_of_five_hundred_is_within_limits(team):
             change.put(replace(one, name=f"{one.name}{'x' * 52}", check=refused, ends_on=end))
     shown = team.open_home()
 
-    assert "500 need attention" in shown.text
+    assert "500 broken" in shown.text
     assert "… and 497 more: `/integrations list broken`" in shown.text

@@ -174,7 +174,7 @@ def test_dead_host_is_one_message(team, registry, clockwork):
     pass_time(team, clockwork, hours=1)
 
     (told,) = said(team)[1:]
-    assert "does not answer, so nobody can pull with 50 integrations" in told
+    assert "is unreachable, so nobody can pull with 50 integrations" in told
     assert len(registry.checked) < 5
 
 

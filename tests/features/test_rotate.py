@@ -291,7 +291,7 @@ def test_test_says_why_the_former_is_refused(office, registry):
     shown = office.command("test my_registry")
 
     assert shown.text.index("*Proved*") < shown.text.index("Former credential")
-    assert shown.text.index("Former credential") < shown.text.index("*Rejected*")
+    assert shown.text.index("Former credential") < shown.text.index("*Refused*")
     assert "The registry refused this credential." in shown.text
 
 

@@ -18,7 +18,7 @@ FOREIGN_REALM = CheckResult(
 
 @pytest.mark.parametrize(
     ("result", "verdict"),
-    [(PROVED, "*Proved*"), (ACCEPTED, "*Accepted*"), (REJECTED, "*Rejected*"), (UNREACHABLE, "*Unreachable")],
+    [(PROVED, "*Proved*"), (ACCEPTED, "*Accepted*"), (REJECTED, "*Refused*"), (UNREACHABLE, "*Unreachable")],
 )
 def test_verdict_and_reason(free, registry, result, verdict):
     """What was found is told apart honestly, with the reason and what to do."""
@@ -36,7 +36,7 @@ def test_verdict_and_reason(free, registry, result, verdict):
         (Refused.ADDRESS, "*Quaymaster is blocked*"),
         (Refused.CERTIFICATE, "*A client certificate is required*"),
         (Refused.RIGHTS, "*The login lacks a right*"),
-        (Refused.RATE, "*Asked too often*"),
+        (Refused.RATE, "*Not asked*"),
     ],
 )
 def test_what_never_looked_at_the_login_has_a_verdict_of_its_own(free, registry, refused, verdict):
@@ -46,6 +46,30 @@ def test_what_never_looked_at_the_login_has_a_verdict_of_its_own(free, registry,
 
     assert verdict in shown.text
     assert ":x:" not in free.command("list").text
+
+
+@pytest.mark.parametrize(
+    ("result", "words"),
+    [
+        (REJECTED, "login refused"),
+        (UNREACHABLE, "unreachable"),
+        (replace(UNREACHABLE, refused=Refused.RATE), "not asked: too many requests"),
+    ],
+)
+def test_list_has_a_word_for_each_state(free, registry, result, words):
+    """The list tells apart a refused login, a registry that is unreachable, and one that was not asked."""
+    registry.result = result
+    free.command("test my_registry")
+
+    assert words in free.command("list").text
+
+
+def test_history_says_refused(free, registry):
+    """A refused login is called refused in the history too."""
+    registry.result = REJECTED
+    free.command("test my_registry")
+
+    assert "refused at" in free.command("history my_registry").text
 
 
 def test_a_refused_repository_leaves_no_red_mark(free, registry):

@@ -156,7 +156,7 @@ def test_dead_host_is_one_message(company):
         company.add(f"dead-{number:02}", dead)
     company.pass_time(minutes=60)
 
-    assert company.told("does not answer") == [OWNER]
+    assert company.told("is unreachable") == [OWNER]
 
 
 def test_killed_between_sent_and_noted_tells_at_most_twice(company):

@@ -91,7 +91,7 @@ def keep_test(ports: Ports, actor: Actor, tested: Integration, result: CheckResu
         now = change.integrations.get(tested.id)
         if now is not None and now.version == tested.version:
             change.put(replace(now, check=check_of(actor, result)))
-        found = f"{result.outcome.value} at {result.stage.value}"
+        found = f"{result.outcome.word} at {result.stage.value}"
         change.record(event(actor, Action.TEST, tested, reason=found))
 
 

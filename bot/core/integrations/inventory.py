@@ -318,7 +318,7 @@ def add_integration(
     if is_checked and not holder:
         check = check_login(ports, actor, draft, integration, draft.credential)
         integration = replace(integration, check=check)
-    how = f"check: {integration.check.outcome.value}" if integration.check else "not checked"
+    how = f"check: {integration.check.outcome.word}" if integration.check else "not checked"
     try:
         with ports.store.change(actor.workspace) as change:
             change.remember(actor.request_id, integration.id)
