@@ -14,7 +14,7 @@
     ├── WrongMethod             the API's path takes another method
     ├── NotPermitted            this person may not
     │   ├── LinkedOnly          … this target is not linked
-    │   ├── TargetRemoved       … this target was removed, and by whom is known
+    │   ├── TargetRemoved       … somebody removed this target
     │   ├── NotInstalled        … the app is not installed in this workspace
     │   ├── NotApproved         … this workflow token was not approved
     │   └── TokenHeld           … the person who made this workflow token has left
@@ -197,8 +197,8 @@ class TargetRemoved(NotPermitted):
 
     def __init__(self, integration: Integration, bar: Bar) -> None:
         super().__init__(
-            f"“{integration.name}” was removed from {bar.target.in_words} by {bar.by} on "
-            f"{bar.at:%Y-%m-%d %H:%M} UTC.",
+            f"“{integration.name}” was removed from {bar.target.in_words} on {bar.at:%Y-%m-%d %H:%M} UTC.",
+            f"/integrations history {integration.name} says by whom. "
             f"Ask its owner: /integrations link {integration.name} {bar.target.as_typed}",
             (integration.owner, bar.by),
         )
@@ -229,12 +229,12 @@ class TokenRefused(QuaymasterError):
 class TokenHeld(NotPermitted):
     """The person who made this workflow token has left, and nobody took it over yet."""
 
-    def __init__(self, person: str) -> None:
+    def __init__(self, token_id: str) -> None:
         super().__init__(
-            f"The person who made this workflow token, {person}, has left, so it fetches nothing.",
-            f"Ask a workspace admin: /integrations give all of {person} to @person keeps it working.",
+            f"The person who made workflow token {token_id} has left, so it fetches nothing.",
+            "Ask a workspace admin: /integrations token list says who made it, and "
+            "/integrations give all of @person to @person keeps it working.",
         )
-        self.person = person
 
 
 class TooOften(QuaymasterError):

@@ -126,15 +126,14 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
     assert tokens_in(store, ACME)[0].last_used_at == MORNING + FIVE
 
 
-def test_removed_target_is_refused_with_who_and_when(store, ports, fetch, added):
-    """What an owner removed may not fetch, within the hour too, and does not come back."""
+def test_removed_target_is_refused_with_when(store, ports, fetch, added):
+    """What an owner removed may not fetch, within the hour too; the refusal names the time, and nobody's id."""
     fetch(added)
     unlink_target(ports, OWNER, added.id, WEB_SHOP)
-    with pytest.raises(
-        TargetRemoved, match=f"removed from project web-shop by {OWNER.user_id} on 2026-03-02"
-    ):
+    with pytest.raises(TargetRemoved, match="removed from project web-shop on 2026-03-02") as refused:
         fetch(added, timedelta(minutes=1))
 
+    assert OWNER.user_id not in refused.value.message + refused.value.hint
     assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
@@ -223,13 +222,13 @@ def test_unlinked_meanwhile_stays_unlinked(store, ports, fetch, registry, change
     assert store.read(ACME).dependencies.get(added.id, WEB_SHOP) is None
 
 
-def test_deleted_meanwhile_says_who(ports, fetch, registry, added):
-    """What was deleted while its login was got is not handed out, and the error says by whom."""
+def test_deleted_meanwhile_says_so(ports, fetch, registry, added):
+    """What was deleted while its login was got is not handed out, and the error says so."""
     registry.meanwhile = lambda: delete_integration(ports, OWNER, added.id, added.version)
     with pytest.raises(Deleted) as gone:
         fetch(added)
 
-    assert f"was deleted by {OWNER.user_id}" in gone.value.hint
+    assert "was deleted on" in gone.value.hint
 
 
 def test_passing_password_leaves_without_the_keys(fetch, registry, added):

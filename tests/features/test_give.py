@@ -226,14 +226,15 @@ def test_other_changes_of_a_profile_ask_nothing(office):
 
 
 def test_tokens_of_a_leaver_fetch_nothing(office):
-    """The next fetch with a deactivated person's token is refused, and says who can let it go on."""
+    """The next fetch with a deactivated person's token is refused, and says how it can go on."""
     text = token(office)
     worked = fetch(office, text)
     office.change_person(MEMBER, deleted=True)
 
     assert worked
-    with pytest.raises(TokenHeld, match="has left, so it fetches nothing"):
+    with pytest.raises(TokenHeld, match="has left, so it fetches nothing") as refused:
         fetch(office, text)
+    assert MEMBER not in refused.value.message + refused.value.hint
 
 
 def test_tokens_of_a_leaver_end_after_the_grace(office):

@@ -99,15 +99,16 @@ def test_link_that_a_person_made_stays_theirs(place, token):
     assert dependency.last_used_at == place.at
 
 
-def test_deleted_integration_names_who_deleted_it(place, token):
-    """After a deletion, a fetch by server and one by name both say who deleted it, and when."""
+def test_deleted_integration_says_when(place, token):
+    """After a deletion, a fetch by server and one by name both say when, and where to see who deleted it."""
     place.add()
     place.ask(ASK, token)
     place.delete("my_registry")
     by_server = place.ask(ASK, token)
     by_name = place.ask("/v1/integrations/my_registry", token)
 
-    hint = "“my_registry” was deleted by U1 on 2026-03-02 09:00 UTC."
+    when = "“my_registry” was deleted on 2026-03-02 09:00 UTC."
+    hint = f"{when} /integrations history my_registry says by whom."
     assert (by_server.error, by_server.json["hint"]) == ((404, "deleted"), hint)
     assert (by_name.error, by_name.json["hint"]) == ((404, "deleted"), hint)
 

@@ -329,7 +329,7 @@ def _by_now(ports: Ports, caller: Caller, read: Integration) -> tuple[Caller, Ca
     if held is None or not held.token.is_valid(caller.at):
         raise TokenRefused
     if held.token.held_at:
-        raise TokenHeld(held.token.created_by)
+        raise TokenHeld(held.token.id)
     candidate = next((one for one in held.candidates if one.integration.id == read.id), None)
     if candidate is None:
         _require_there(ports, caller, read)

@@ -226,7 +226,7 @@ def _outcome(
 ) -> Choice | QuaymasterError:
     """What ``decide`` returns, or raises."""
     if token and token.held_at:
-        return TokenHeld(token.created_by)
+        return TokenHeld(token.id)
     try:
         return decide(candidates, server, target, token)
     except (Ambiguous, NotPermitted) as error:
@@ -308,7 +308,7 @@ def server_asked_for(text: str) -> Server:
 
 
 def raise_nothing_at(reading: Reading, server: Server) -> NoReturn:
-    """Say that nothing answers for a server, and who deleted what did. Raises ``NotFound``."""
+    """Say that nothing answers for a server, and when what did was deleted. Raises ``NotFound``."""
     message = f"No integration answers for {shortened(server.address, 200)}."
     raise _gone(reading.history.deletion_at(server), message, "Add one: /integrations add")
 
@@ -328,7 +328,7 @@ def raise_not_named(reading: Reading, name: str, token: WorkflowToken) -> NoRetu
 
 
 def raise_gone(reading: Reading, integration: Integration) -> NoReturn:
-    """Say to a workflow that an integration is gone, and who deleted it. Raises ``NotFound``."""
+    """Say to a workflow that an integration is gone, and when it was deleted. Raises ``NotFound``."""
     message, hint = f"“{integration.name}” is gone.", "GET /v1/integrations lists what this token can fetch."
     raise _gone(reading.history.deletion(integration.id), message, hint)
 
@@ -360,8 +360,9 @@ def _last_renaming(reading: Reading, old_name: str, since: int) -> Event | None:
 
 
 def _gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
-    """The error for what is not there; of what was deleted, the hint says by whom and when."""
+    """The error for what is not there; of what was deleted, the hint says when, and where to see by whom."""
     if deletion is None:
         return NotFound(message, hint)
-    who = f"“{deletion.event.name}” was deleted by {deletion.event.actor}"
-    return Deleted(message, f"{who} on {deletion.event.at:%Y-%m-%d %H:%M} UTC.", (deletion.event.actor,))
+    done = deletion.event
+    gone = f"“{done.name}” was deleted on {done.at:%Y-%m-%d %H:%M} UTC."
+    return Deleted(message, f"{gone} /integrations history {done.name} says by whom.", (done.actor,))

@@ -261,7 +261,7 @@ def identify_caller(store: Store, text: str, asked: Server | str | None, at: dat
     ):
         raise TokenRefused
     if held.token.held_at:
-        raise TokenHeld(held.token.created_by)
+        raise TokenHeld(held.token.id)
     return Caller(held.workspace, held.token, at, held.candidates)
 
 
