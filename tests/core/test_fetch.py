@@ -127,7 +127,7 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
 
 
 def test_removed_target_is_refused_with_when(store, ports, fetch, added):
-    """What an owner removed may not fetch, within the hour too; the refusal names the time, and nobody's id."""
+    """What an owner removed may not fetch, and the refusal says when, with nobody's id."""
     fetch(added)
     unlink_target(ports, OWNER, added.id, WEB_SHOP)
     with pytest.raises(TargetRemoved, match="removed from project web-shop on 2026-03-02") as refused:
