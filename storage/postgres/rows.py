@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -14,7 +13,7 @@ from bot.core.audit import Action, AuditEntry, News, Result, former_name_in_deta
 from bot.core.model import Bar, Dependency, Integration, Setting, Target, TargetKind, WorkflowToken
 from bot.core.queries import lasting_marks
 from bot.core.texts import name_key
-from storage.records import Fields, dependency_from, event_from, event_row, row_of, token_from
+from storage.records import Fields, event_from, event_row, row_of
 
 Parameters = dict[str, Any]
 
@@ -87,11 +86,6 @@ def dependency_row(one: Dependency) -> Parameters:
     }
 
 
-def dependency_of(doc: Fields, last_used_at: datetime | None) -> Dependency:
-    """Read a dependency."""
-    return dependency_from(doc, last_used_at=last_used_at)
-
-
 def bar_row(one: Bar) -> Parameters:
     """Write a bar."""
     return {"id": one.integration_id, **target_columns(one.target), "doc": row_of(one)}
@@ -110,11 +104,6 @@ def token_row(one: WorkflowToken) -> Parameters:
         "last_used_at": one.last_used_at,
         "doc": _without_last_use(row_of(one)),
     }
-
-
-def token_of(token_id: str, doc: Fields, last_used_at: datetime | None) -> WorkflowToken:
-    """Read a workflow token."""
-    return token_from(token_id, doc, last_used_at=last_used_at)
 
 
 def news_row(one: News) -> Parameters:

@@ -21,14 +21,21 @@ from storage.postgres.read_before import ReadBefore
 from storage.postgres.rows import (
     Parameters,
     bar_row,
-    dependency_of,
     dependency_row,
     integration_row,
     news_row,
-    token_of,
     token_row,
 )
-from storage.records import Fields, Identities, bar_from, event_from, event_row, news_from
+from storage.records import (
+    Fields,
+    Identities,
+    bar_from,
+    dependency_from,
+    event_from,
+    event_row,
+    news_from,
+    token_from,
+)
 from storage.sealing import Keyring
 
 SEAL = "seal"
@@ -118,7 +125,7 @@ class SealedRows:
             Dependency,
             (self.ws, "dependencies", *key),
             (doc, last_used_at),
-            lambda: dependency_of(self._opened("dependencies", key, doc), last_used_at),
+            lambda: dependency_from(self._opened("dependencies", key, doc), last_used_at=last_used_at),
         )
 
     def dependency_between(
@@ -152,7 +159,7 @@ class SealedRows:
             WorkflowToken,
             (self.ws, "tokens", token_id),
             (doc, last_used_at),
-            lambda: token_of(token_id, self._opened("tokens", (token_id,), doc), last_used_at),
+            lambda: token_from(token_id, self._opened("tokens", (token_id,), doc), last_used_at=last_used_at),
         )
 
     def token_of(
