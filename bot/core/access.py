@@ -34,6 +34,7 @@ _LEAST_ROLE = {
     Action.UNLINK: Role.MEMBER,
     Action.DELETE: Role.MEMBER,
     Action.MUTE: Role.MEMBER,
+    Action.UNMUTE: Role.MEMBER,
     Action.NOTIFY: Role.ADMIN,
     Action.CONFIGURE: Role.ADMIN,
     Action.GIVE: Role.MEMBER,
@@ -52,6 +53,7 @@ _OWNERS_ONLY = frozenset(
         Action.REVOKE_TOKEN,
         Action.REVOKE_ALL,
         Action.MUTE,
+        Action.UNMUTE,
         Action.GIVE,
     }
 )
@@ -77,6 +79,7 @@ _IN_WORDS = {
     Action.UNLINK: "remove dependencies of",
     Action.DELETE: "delete",
     Action.MUTE: "mute",
+    Action.UNMUTE: "unmute",
     Action.NOTIFY: "choose where news goes",
     Action.CONFIGURE: "change the workspace's settings",
     Action.GIVE: "give away",

@@ -60,6 +60,8 @@ class Action(StrEnum):
     ENDS = "integration.ends"
     """The login of an integration ends soon."""
     MUTE = "integration.mute"
+    UNMUTE = "integration.unmute"
+    """Entries of before are ``MUTE`` with the reason “taken back”."""
     GIVE = "integration.give"
     """An integration or a workflow token got another owner."""
     GIVE_ALL = "owner.give_all"

@@ -23,6 +23,7 @@ OWNING = (
     Action.REVOKE_ALL,
     Action.ROTATE,
     Action.MUTE,
+    Action.UNMUTE,
     Action.GIVE,
 )
 ADMINISTERING = (

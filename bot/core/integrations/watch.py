@@ -154,11 +154,11 @@ def unmute_integration(ports: Ports, actor: Actor, integration_id: str) -> Integ
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
     """
-    find_permitted(ports, actor, Action.MUTE, integration_id)
+    find_permitted(ports, actor, Action.UNMUTE, integration_id)
     with ports.store.change(actor.workspace) as change:
         now = present(change, integration_id)
         heard = replace(now, watch=replace(now.watch, muted_until=None))
         if heard != now:
             change.put(heard)
-            change.record(event(actor, Action.MUTE, heard, reason="taken back"))
+            change.record(event(actor, Action.UNMUTE, heard))
     return heard
