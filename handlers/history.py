@@ -28,6 +28,7 @@ from bot.core.queries import HistoryPage, HistoryQuery
 from bot.core.texts import quoted
 from bot.services import Services
 from handlers.blocks import (
+    Block,
     Message,
     actions,
     button,
@@ -68,6 +69,7 @@ _DONE = {
 """What the words mean that say what was done."""
 _ACTIONS = {word: frozenset(one.value for one in actions) for word, actions in _DONE.items()}
 _MOST_EXPORTED = 100_000
+_MOST_NAMED = 10
 _COLUMNS = ("sequence", "at", "actor", "action", "result", "integration", "what")
 
 
@@ -192,8 +194,21 @@ def told(page: HistoryPage, place: _HistoryPlace, hint: str = "", *, is_admin: b
         buttons.append(button("Older", _OLDER, pack(replace(place, before=page.older))))
     if is_admin and page.entries:
         buttons.append(button("Export", _EXPORT, pack(replace(place, before=None))))
-    blocks = [header(title), *lines]
+    blocks = [header(title), *_unverified(page), *lines]
     return message(title, [*blocks, actions(*buttons)] if buttons else blocks)
+
+
+def _unverified(page: HistoryPage) -> list[Block]:
+    """Say which of the entries on this page somebody without a key has changed."""
+    if not page.unverified:
+        return []
+    numbers = ", ".join(map(str, page.unverified[:_MOST_NAMED]))
+    more = f" and {len(page.unverified) - _MOST_NAMED} more" if len(page.unverified) > _MOST_NAMED else ""
+    text = (
+        ":warning: These entries, or the ones before them, are not as Quaymaster wrote them: "
+        f"{numbers}{more}. Do not rely on them. Ask the operator to run `quaymaster audit verify`."
+    )
+    return [section(text)]
 
 
 def _nothing(place: _HistoryPlace, hint: str) -> str:

@@ -171,6 +171,8 @@ class HistoryPage:
     entries: tuple[AuditEntry, ...]
     older: int | None
     """Pass it as ``before`` to read on; ``None`` at the end."""
+    unverified: tuple[int, ...] = ()
+    """The sequences of entries that no key of ours wrote like this, after the entry before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,7 +277,10 @@ left join bars b on b.ws = %(ws)s and b.integration = i.id
 where h.ws = %(ws)s and h.id = %(token)s order by i.name_key
 
 -- name: history_page
-select hash, seal, sequence, doc from audit
+-- The last column is the hash of the entry before, which an entry's own hash covers.
+select hash, seal, sequence, doc,
+  (select b.hash from audit b where b.ws = %(ws)s and b.sequence = audit.sequence - 1) as hash_before
+from audit
 where ws = %(ws)s and sequence < coalesce(%(before)s, 9223372036854775807)
   and (%(actor)s::text is null or actor = %(actor)s)
   and (%(target_kind)s::smallint is null or (target_kind = %(target_kind)s and target_name = %(target_name)s))
@@ -298,7 +301,9 @@ with present as materialized (
     select sequence from audit where ws = %(ws)s and integration in (select id from ids)
     union select sequence from audit where ws = %(ws)s and name_key = %(key)s
 )
-select a.hash, a.seal, a.sequence, a.doc from found join audit a on a.ws = %(ws)s and a.sequence = found.sequence
+select a.hash, a.seal, a.sequence, a.doc, b.hash as hash_before
+from found join audit a on a.ws = %(ws)s and a.sequence = found.sequence
+left join audit b on b.ws = %(ws)s and b.sequence = a.sequence - 1
 where a.sequence < coalesce(%(before)s, 9223372036854775807)
   and (%(actor)s::text is null or a.actor = %(actor)s)
   and (%(target_kind)s::smallint is null or (a.target_kind = %(target_kind)s and a.target_name = %(target_name)s))

@@ -222,8 +222,15 @@ class _HistoryRows:
             **target,
             **about,
         )
-        entries = tuple(entry_of(*row) for row in rows[: query.size])
-        return HistoryPage(entries, entries[-1].sequence if len(rows) > query.size else None)
+        entries = tuple(entry_of(*row[:4]) for row in rows[: query.size])
+        unverified = (
+            entry.sequence
+            for entry, row in zip(entries, rows, strict=False)
+            if not self._asked.rows.is_entry(entry, row[4])
+        )
+        return HistoryPage(
+            entries, entries[-1].sequence if len(rows) > query.size else None, tuple(unverified)
+        )
 
     def deletion(self, integration_id: str) -> AuditEntry | None:
         return _first(entry_of, self._asked.ask("deletion", id=integration_id))

@@ -13,7 +13,7 @@ import orjson
 from psycopg.types.json import Jsonb
 
 from bot.core.addresses import DEFAULT_PORTS
-from bot.core.audit import Event, News
+from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, News, entry_hash
 from bot.core.errors import KeyNotLoaded, StoreDamaged
 from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, WorkflowToken
 from bot.core.texts import name_key
@@ -183,6 +183,13 @@ class SealedRows:
     def first_of_hour(self, doc: Fields, line: Key) -> Event:
         """Read what ``event`` wrote."""
         return event_from(self._opened("fetch_hours", line, doc))
+
+    def is_entry(self, entry: AuditEntry, before: str | None) -> bool:
+        """True when a loaded key has sealed this entry after the one with the hash ``before``."""
+        previous = BEFORE_THE_FIRST if entry.sequence == 1 else before
+        if previous is None or not self.keyring.is_entry(entry.hash, entry.seal):
+            return False
+        return entry.hash == entry_hash(previous, self.ws, entry.sequence, entry.event)
 
     def is_believed(self, table: str, key: Key, doc: Fields) -> bool:
         """True when a loaded key has sealed this row, or the seal names a key that was given up as lost."""

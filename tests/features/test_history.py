@@ -3,12 +3,13 @@
 import csv
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from bot.core.model import Target, TargetKind
-from bot.core.queries import HistoryQuery
-from handlers.history import csv_of
+from bot.core.queries import HistoryPage, HistoryQuery
+from handlers.history import csv_of, told
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
@@ -25,6 +26,15 @@ def test_newest_first(free):
 
     assert f"<@{COLLEAGUE}> noted a link to `my_registry` (project `web-shop`)" in first
     assert f"<@{MEMBER}> added `my_registry` (not checked)" in second
+
+
+def test_what_is_not_verified_is_named_first():
+    """A page with entries that somebody without the key has written says so above them."""
+    page = HistoryPage((), None, unverified=(2, 3))
+    shown = told(page, SimpleNamespace(words="", before=None))
+
+    assert "are not as Quaymaster wrote them: 2, 3." in str(shown["blocks"][1])
+    assert "audit verify" in str(shown["blocks"][1])
 
 
 def test_refused_attempts_are_in_it(free):

@@ -14,6 +14,7 @@ from bot.core.errors import KeyNotLoaded, KeyringFailure, StoreDamaged, StoreRea
 from bot.core.integrations.watch import find_due
 from bot.core.model import Bar, Integration, Server, Setting, Target, TargetKind
 from bot.core.ports import Ports
+from bot.core.queries import HistoryQuery
 from storage.postgres.postgres_store import PostgresStore
 from storage.postgres.sealed_rows import SealedRows, without_seal
 from storage.sealing import Keyring
@@ -334,6 +335,36 @@ def test_forged_row_stops_no_other_workspace_from_being_watched(store: PostgresS
     ports = Ports(store, KEYRING, ScriptedRegistry(), lambda: NOON)
 
     assert [due.integration.id for due in find_due(ports, NOON)] == [other.id]
+
+
+HISTORY_CHANGES = {
+    "another actor": ('update audit set doc = doc || \'{"actor": "U9"}\' where sequence = 2', (2,)),
+    "another's seal": ("update audit set seal = 'rhu6glbj.00' where sequence = 2", (2,)),
+    "one is missing": ("delete from audit where sequence = 2", (3,)),
+    "one is added": (
+        "insert into audit select ws, 4, at, action, is_done, actor, integration, name_key, former_key, "
+        "server, target_kind, target_name, hash, seal, doc from audit where sequence = 3",
+        (4,),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "numbers"), HISTORY_CHANGES.values(), ids=list(HISTORY_CHANGES))
+def test_shown_entry_is_verified(
+    store: PostgresStore, sql: Database, change: str, numbers: tuple[int, ...]
+) -> None:
+    """A page of the history names each entry that somebody without the key has written, about a name too."""
+    one = full_integration()
+    for _ in range(3):
+        with store.change(T1) as writing:
+            writing.record(event(one))
+    queries = HistoryQuery(), HistoryQuery(about=one.name), HistoryQuery(size=1)
+    before = [store.read(T1).history.page(query).unverified for query in queries]
+    sql.execute(change.encode())
+    after = [store.read(T1).history.page(query).unverified for query in queries[:2]]
+
+    assert before == [(), (), ()]
+    assert after == [numbers, numbers]
 
 
 def unsealed(sql: Database) -> None:
