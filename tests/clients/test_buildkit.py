@@ -98,3 +98,11 @@ def test_new_token_is_answered_at_once_after_refused_builds(place, helper, token
     new = helper("get", said=PULLED, QUAYMASTER_TOKEN=place.token())
 
     assert json.loads(new.output)["Username"] == f"at {PULLED}"
+
+
+def test_crane_makes_no_ghosts(place, helper):
+    """crane 0.21.9 with ``credsStore`` asks for a repository first, then for its server: only that counts."""
+    got = build(helper, f"{PULLED}/team/app", PULLED)
+
+    assert got == ["credentials not found in native keychain\n", f"at {PULLED}"]
+    assert uses(place) == {"from": False}
