@@ -66,9 +66,9 @@ _UNDO = "delete.undo"
 _LAST_MOMENT = 2**40
 _MOST_UNDONE = 8
 _SWEPT = "Fetched along with everything else, never alone"
-_IS_SWEPT_NEEDED = (
-    "Its client asked for several servers at once. It may need this one: a build that pulls from one "
-    "registry and pushes to another does so too."
+_ABOUT_SWEPT = (
+    "The client asked for several servers at once. It may still need this one: a build that pulls from one "
+    "registry and pushes to another does the same."
 )
 
 _HEADINGS = {
@@ -253,7 +253,7 @@ def _dependants(plan: DeletionPlan) -> list[Block]:
         heading = _SWEPT if is_swept else _HEADINGS[dependency.target.kind]
         if heading != shown:
             shown = heading
-            blocks.append(section(f"*{heading}*\n{_IS_SWEPT_NEEDED}" if is_swept else f"*{heading}*"))
+            blocks.append(section(f"*{heading}*\n{_ABOUT_SWEPT}" if is_swept else f"*{heading}*"))
         blocks.append(_dependency_block(plan, dependency))
     return [*blocks, *_pages(plan)]
 

@@ -355,7 +355,7 @@ def test_sweep_is_a_group_of_its_own(free):
     still = free.command("delete other").text
 
     assert "Fetched along with everything else, never alone" in swept
-    assert "a build that pulls from one registry and pushes to another does so too" in swept
+    assert "a build that pulls from one registry and pushes to another does the same" in swept
     assert "Fetched along with everything else" not in alone
     assert "Fetched along with everything else, never alone" in other
     assert "Fetched along with everything else, never alone" in still

@@ -293,10 +293,10 @@ def _keep_edited(
                     rebind_credential(ports.keyring, actor.workspace, shown, edited) if is_kept else edited
                 )
                 bound = rebind_management(ports.keyring, actor.workspace, shown, bound)
-                along = _moved_along(change, shown, edited)
-                moved = [(one, ask_again(change, actor, edited, one)) for one in along]
+                rows = _rows_to_decide_again(change, shown, edited)
+                decided = [(one, ask_again(change, actor, edited, one)) for one in rows]
                 change.put(bound)
-                for one, asked in moved:
+                for one, asked in decided:
                     if asked != one:
                         change.put(asked)
                 _give_up_default(change, actor, shown, bound)
@@ -312,8 +312,10 @@ def _keep_edited(
     raise Changed(shown.name)
 
 
-def _moved_along(reading: Reading, former: Integration, edited: Integration) -> tuple[Dependency, ...]:
-    """What depends on it and counts anew: at another server everything, and once it is open, what used it."""
+def _rows_to_decide_again(
+    reading: Reading, former: Integration, edited: Integration
+) -> tuple[Dependency, ...]:
+    """All that depends on it if it moved to another server; if it was opened, what nobody granted."""
     if former.server != edited.server:
         return _every_row(reading, former)
     if former.linked_only and not edited.linked_only:
