@@ -109,7 +109,7 @@ _HEALTH = {
 }
 """What a check found: as a fresh one says it, and an old one."""
 _NOT_ASKED = (":hourglass: not asked: too many requests", "not asked: too many requests")
-"""The same, of one that found nothing out."""
+"""The same for a check that came after too many requests."""
 
 _ShowHome = Callable[[str], None] | None
 """Publishes the Home tab for a state; ``None`` = the press was elsewhere."""

@@ -238,7 +238,7 @@ class TokenHeld(NotPermitted):
 
 
 class TooOften(QuaymasterError):
-    """Asked too often. ``wait_s`` is how many whole seconds to wait; ``hint`` says more than to wait."""
+    """Asked too often. ``wait_s`` is how many whole seconds to wait; ``hint`` replaces the advice to wait."""
 
     def __init__(self, what: str, wait_s: float, hint: str = "") -> None:
         self.wait_s = max(1, math.ceil(wait_s))

@@ -49,7 +49,7 @@ def record_news(change: Change, event: Event, to: Iterable[str]) -> None:
 
 
 def tell(change: Change, event: Event, to: Iterable[str]) -> None:
-    """Keep a message about an event for each of these channels and people, whoever did it."""
+    """Keep a message about an event for each of these channels and people, the one who did it included."""
     for recipient in dict.fromkeys(to):
         if recipient:
             change.put(News(new_id(), recipient, event.at, event))

@@ -29,7 +29,7 @@ _MADE_EVERY_S = 60.0
 _TOKENS_EVERY_S = 60.0
 _DEPARTURES_EVERY_S = 3600.0
 _LOOK_EVERY = timedelta(minutes=10)
-"""All integrations are read so often: of few a registry is asked when the login ends, or to make one."""
+"""How often all integrations are read for the few whose registry is asked for an end or a new login."""
 _LOOK_FOR_DUE_EVERY = timedelta(minutes=1)
 _KEEP_EVERY = timedelta(seconds=30)
 """How long findings that change nothing may wait, to be kept together with others."""

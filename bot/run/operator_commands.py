@@ -42,7 +42,7 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
         Lines that say what was done and what is to be done next.
 
     Raises:
-        SettingsError: The keys stand in the environment, which nobody can change from here.
+        SettingsError: The keys are in the environment, which cannot be changed from here.
         KeyringFailure: The file cannot be read or written. Nothing was changed.
     """
     if settings.keys_file is None:
@@ -50,7 +50,7 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
             "QUAYMASTER_KEYS contains the keys themselves: put a key from “quaymaster keys new” and a comma "
             "in front of them."
         )
-    path = settings.keys_file.resolve()  # a link stays a link
+    path = settings.keys_file.resolve()  # the file that a link leads to is replaced, not the link
     read_keys_file(path)
     fresh = new_key()
     try:

@@ -109,7 +109,7 @@ class Housekeeping(Ticker):
 
 
 def _wait_for_the_next_round() -> None:
-    """Do nothing: what is due now is due in an hour."""
+    """Do nothing: what is due now is still due in the next round that looks for it."""
 
 
 def _attempt(what: str, task: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 """When targets and tokens last used an integration, as far as that is noted and not in the database yet.
 
-Readers only look up in it and take no lock; who notes or copies holds the lock of ``Uses``.
+Readers take no lock; noting and copying need the lock of ``Uses``.
 """
 
 from collections.abc import Mapping

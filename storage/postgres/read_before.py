@@ -14,7 +14,7 @@ class ReadBefore:
     Gives a value again for the same columns of the same row. Safe to share between threads.
 
     The database is asked each time, and the whole document is compared, with its seal: one that differs is
-    read anew. No password is in here: those stay sealed.
+    read again. No password is in here: those stay sealed.
     """
 
     def __init__(self, most: int = _MOST) -> None:

@@ -24,6 +24,8 @@ _JWT = re.compile(r"[A-Za-z0-9_-]+\.([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]*")
 
 _FORM_DEADLINE_S = 2.2
 """Slack waits 3 s for a form; the rest is for the network and the disk."""
+_LEAST_S = 0.1
+"""What a registry gets at least, even when no time is left."""
 
 _USERNAME, _OPTION, _SECRET = "username", "option ", "secret "
 """What the parts of a whole login are called, so that no option is taken for a secret."""
@@ -237,7 +239,7 @@ def check_login(
 def form_left_s(ports: Ports) -> float:
     """How many seconds a registry may take while a form waits: less if Slack took long to say who sent it."""
     left_s = _FORM_DEADLINE_S if ports.form_until is None else ports.form_until - time.monotonic()
-    return max(0.1, min(_FORM_DEADLINE_S, left_s))
+    return max(_LEAST_S, min(_FORM_DEADLINE_S, left_s))
 
 
 def check_of(actor: Actor, result: CheckResult) -> Check:

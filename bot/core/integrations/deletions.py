@@ -167,6 +167,7 @@ def delete_integration(
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound, KeyringFailure: Nothing was deleted.
+        InvalidInput: ``ends_there`` without a management credential; nothing was deleted.
     """
     _, known = find_permitted(ports, actor, Action.DELETE, integration_id)
     order = managed_order(ports, actor, known) if ends_there else None

@@ -201,12 +201,12 @@ def find_permitted(
     ports: Ports, actor: Actor, action: Action, integration_id: str = "", *, name: str = ""
 ) -> tuple[Reading, Integration]:
     """
-    Find the integration that an actor is about to do something to, and let them pass.
+    Find an integration, and refuse an actor who may not do this to it.
 
     Args:
         ports: The ports.
         actor: Who acts.
-        action: What they are about to do; a refusal of it is recorded.
+        action: What they are about to do; a refusal is recorded.
         integration_id: Which one, as a button names it.
         name: Which one, as it is typed; then there is no id.
 

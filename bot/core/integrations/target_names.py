@@ -21,7 +21,6 @@ _TARGETS_A_PAGE = 20
 _MOST_COMPARED = 2000
 _TARGET_NAME = re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,198}[^\s\x00-\x1f\x7f])?")
 
-
 KIND_WORDS = {
     "project": TargetKind.PROJECT,
     "environment": TargetKind.ENVIRONMENT,

@@ -16,9 +16,9 @@ class Person:
     is_admin: bool = False
     """A workspace admin or owner."""
     is_outsider: bool = False
-    """Somebody who has no right here, or none any more: a guest, a bot, a deactivated person."""
+    """Somebody without rights here: a guest, a bot, a deactivated person. Only this is asked about rights."""
     is_deleted: bool = False
-    """A deactivated person."""
+    """A deactivated person, who is an outsider too."""
 
 
 class People(Protocol):

@@ -360,7 +360,7 @@ def _last_renaming(reading: Reading, old_name: str, since: int) -> Event | None:
 
 
 def _gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
-    """The error for what is not there; of what was deleted, the hint says when, and where to see by whom."""
+    """The error for what is not there; of what was deleted, the hint says when, and how to see who did it."""
     if deletion is None:
         return NotFound(message, hint)
     done = deletion.event

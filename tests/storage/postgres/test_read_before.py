@@ -94,7 +94,7 @@ def test_what_was_read_before_is_not_believed_once_it_is_forged(
 
 
 def test_value_of_one_row_is_not_given_for_another() -> None:
-    """The same document of another workspace or of another kind is read anew, and the oldest makes room."""
+    """The same document of another workspace or of another kind is read again, and the oldest makes room."""
     first, second, third = (integration(name) for name in ("first", "second", "third"))
     read = ReadBefore(most=2)
     for one in (first, second, third):
@@ -103,4 +103,4 @@ def test_value_of_one_row_is_not_given_for_another() -> None:
     assert read.value(Integration, (T1.key, third.id), "third", lambda: first) is third
     assert read.value(Integration, ("T9", third.id), "third", lambda: first) is first
     assert read.value(Integration, (T1.key, first.id), "first", lambda: second) is second
-    assert read.value(str, (T1.key, first.id), "first", lambda: "anew") == "anew"
+    assert read.value(str, (T1.key, first.id), "first", lambda: "again") == "again"
