@@ -21,13 +21,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the files that run real programs: they take longest, and no process should wait for one."""
+    """Leave out what ``--alone`` says, and begin with the files that run real programs: they take longest."""
     if chosen := config.getoption("--alone"):
-        sides: tuple[list[pytest.Item], list[pytest.Item]] = ([], [])
-        for item in items:
-            sides[bool(item.get_closest_marker("alone")) == (chosen == "only")].append(item)
-        config.hook.pytest_deselected(items=sides[0])
-        items[:] = sides[1]
+        alone = [item for item in items if item.get_closest_marker("alone")]
+        others = [item for item in items if not item.get_closest_marker("alone")]
+        items[:], left_out = (alone, others) if chosen == "only" else (others, alone)
+        config.hook.pytest_deselected(items=left_out)
     real = {item.path for item in items if item.get_closest_marker("needs")}
     items.sort(key=lambda item: item.path not in real)
 

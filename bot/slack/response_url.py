@@ -72,7 +72,7 @@ class SlackReplies:
     """The port ``Replies``."""
 
     def __init__(self, api_url: str, name: CommandName) -> None:
-        """``api_url`` is ``SLACK_API_URL``: addresses on its origin and on its hooks host are believed too."""
+        """``api_url`` is ``SLACK_API_URL``: its origin and its hooks host are believed too."""
         self._name = name
         parts = urlsplit(api_url)
         api_origins = {f"{parts.scheme}://{parts.netloc}", f"{parts.scheme}://hooks.{parts.netloc}"}

@@ -21,6 +21,7 @@ select case when set_config('quaymaster.ws', %(ws)s, true) is not null
 -- name: in_workspace
 -- Around a statement that reads: the workspace is set before it begins, because it takes the workspace from here,
 -- and the revision comes with each row. Without an answer there is one row, whose is_answer is null.
+-- "offset 0" keeps a part from being merged into the rest, so that it is read first.
 select state.revision, answer.*
 from (select set_config('quaymaster.ws', %(ws)s, true) as ws offset 0) here
 cross join lateral (select (select revision from workspaces where ws = here.ws) as revision offset 0) state

@@ -19,8 +19,9 @@ def _read_statements(path: Path) -> Mapping[str, str]:
 
 
 def _with_wrapped(plain: Mapping[str, str]) -> Mapping[str, str]:
-    """Add each statement once more, as one statement that sets the workspace first."""
-    inside = {name: text.replace("%(ws)s", "here.ws") for name, text in plain.items()}
+    """Add each statement twice more, as one that sets the workspace first: a known one, or a token's."""
+    wrappers = (_IN_WORKSPACE, _OF_TOKEN)
+    inside = {name: text.replace("%(ws)s", "here.ws") for name, text in plain.items() if name not in wrappers}
     return {
         **plain,
         **{
