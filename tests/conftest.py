@@ -1,13 +1,18 @@
-"""What every test shares: the team of the feature tests, and the marker ``needs``.
+"""What every test shares: the team of the feature tests, Chromium, and the markers ``needs`` and ``alone``.
 
-``needs`` names the real program a test runs.
+``needs`` names the real program a test runs; nothing runs beside a test that is marked ``alone``.
 """
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytest_plugins = ("tests.features.fixtures", "tests.features.managing")
 
@@ -36,6 +41,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for program in mark.args:
             require(program)
+
+
+@pytest.fixture(scope="module")
+def chromium_browser() -> Iterator["Browser"]:
+    """One Chromium for all tests of a file."""
+    from tests.simulator.desk import chromium
+
+    with chromium() as running:
+        yield running
 
 
 def require(program: str) -> None:

@@ -12,9 +12,8 @@ from tests.fakes.slack_server import SlackServer
 from tests.features.fixtures import FORGOTTEN_S
 from tests.features.promises import unheard
 from tests.installs.replicas import Replica, settings_for
-from tests.simulator.conftest import chromium_browser
 
-__all__ = ["chromium_browser", "database", "migrated", "postgres"]
+__all__ = ["database", "migrated", "postgres"]
 
 STORES = ["directory", pytest.param("database_url", marks=pytest.mark.needs("postgres"))]
 

@@ -1,18 +1,11 @@
-"""What the tests in a browser share: one Chromium a file, and somebody who has just opened the page."""
+"""What the tests in a browser share: somebody who has just opened the page."""
 
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.simulator.desk import Desk, chromium, seated
-
-
-@pytest.fixture(scope="module")
-def chromium_browser() -> Iterator[Browser]:
-    """One Chromium for all tests of a file."""
-    with chromium() as running:
-        yield running
+from tests.simulator.desk import Desk, seated
 
 
 @pytest.fixture

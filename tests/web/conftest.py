@@ -16,10 +16,7 @@ from tests.fakes.real_registry import (  # noqa: F401 - importing a fixture is h
 )
 from tests.fakes.scripted_registry import ScriptedRegistry
 from tests.fakes.workplace import workplace
-from tests.simulator import conftest as at_the_simulator
 from tests.web.whole_job import Person, at_the_page, trying
-
-chromium_browser = at_the_simulator.chromium_browser
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
