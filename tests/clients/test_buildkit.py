@@ -1,8 +1,8 @@
 """What BuildKit asks the helper: one ``get`` for each server that a build needs, in the order of its steps.
 
-BuildKit is not run here. The order was recorded with buildctl 0.32.2 and buildx 0.36.1: the server of
-``FROM``, and 100 to 400 ms later the one that is pushed to. ``list`` was never called, not even with
-``credsStore``. After a refusal the helper was called again, up to 9 times in one build.
+Neither BuildKit nor crane is run here. BuildKit's order was recorded with buildctl 0.32.2 and buildx 0.36.1:
+the server of ``FROM``, and 100 to 400 ms later the one that is pushed to. ``list`` was never called, not even
+with ``credsStore``. After a refusal the helper was called again, up to 9 times in one build.
 """
 
 import json
