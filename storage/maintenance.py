@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bot.core.audit import (
     BEFORE_THE_FIRST,
@@ -35,6 +35,7 @@ from storage.records import kids_of
 from storage.sealing import Keyring, kid_of
 
 _BATCH = 100
+_TOKENS_AT_ONCE = 500
 _MOST_NAMED = 10
 OPERATOR = "operator"
 """Who the history names for what an operator did at the command line."""
@@ -44,6 +45,8 @@ _NEEDS_A_LOGIN = (
 )
 _ALL_MISSING = "Every entry is missing."
 _PUT_BACK = "The log knows entry {}: everything was put back as it was before."
+_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
+"""What reading raises for a document that is not of this version."""
 _DELETED_LINE = re.compile(re.escape(HISTORY_DELETED).replace("%s", "([^ ]+)"))
 _ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]{1,18})"))
 
@@ -266,11 +269,11 @@ def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Ve
             revoked |= _revoked_by(entry.event)
             deleted |= _deleted_by(entry.event)
             last = entry
-        came_back = _came_back(reading, revoked, deleted)
     except StoreDamaged as error:
         return Verified(key, last.sequence if last else 0, error.message)
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError):
+    except _UNREADABLE:
         return Verified(key, last.sequence if last else 0, "The next entry cannot be read.")
+    came_back = _came_back(reading, revoked, deleted)
     if others:
         return Verified(key, others[0] - 1, f"Entry {others[0]} is not the one that the log names.")
     if came_back:
@@ -296,15 +299,27 @@ def _deleted_by(event: Event) -> set[str]:
 
 def _came_back(reading: Reading, revoked: set[str], deleted: set[str]) -> str:
     """Say what the history ended and the store has all the same; nothing = empty. An id is given once."""
-    for token_id in sorted(revoked):
-        if _is_valid(reading.tokens.get(token_id)):
-            return f"Token {token_id} was revoked, and its row says that it was not."
-    again = next((one.id for one in reading.integrations.all() if one.id in deleted), "") if deleted else ""
+    try:
+        tokens = _tokens(reading) if revoked else ()
+        token_id = next((one.id for one in tokens if one.id in revoked and not one.revoked_at), "")
+        present = reading.integrations.all() if deleted else ()
+        again = next((one.id for one in present if one.id in deleted), "")
+    except StoreDamaged as error:
+        return error.message
+    except _UNREADABLE:
+        return "What is kept of a token or an integration cannot be read."
+    if token_id:
+        return f"Token {token_id} was revoked, and its row says that it was not."
     return f"Integration {again} was deleted, and is there again." if again else ""
 
 
-def _is_valid(token: WorkflowToken | None) -> bool:
-    return token is not None and token.revoked_at is None
+def _tokens(reading: Reading) -> Iterator[WorkflowToken]:
+    """Every token, in large pages."""
+    number, is_more, now = 0, True, datetime.now(UTC)
+    while is_more:
+        page = reading.tokens.page(now, (), number, _TOKENS_AT_ONCE)
+        yield from page.rows
+        number, is_more = number + 1, page.has_next
 
 
 def _not_as_logged(found: list[int], entry: AuditEntry, ends: Mapping[int, str]) -> list[int]:

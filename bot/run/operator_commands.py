@@ -153,7 +153,7 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
         ends = maintenance.ends_in_log(logs)
         found = maintenance.verify(store, load_keyring(settings), ends, gone)
         faults = dict(store.faults)
-        forged = [(one.key, place) for one in store.workspaces() for place in store.unbelieved(one)]
+        forged = [(one.key, fault) for one in store.workspaces() for fault in store.unbelieved(one)]
         marked = [*store.workspaces(), *map(Workspace.of_key, gone)]
         marks = [(workspace.key, mark) for workspace in marked for mark in store.marks(workspace)]
     known = {one.workspace_key for one in found}
@@ -163,10 +163,10 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
     yield from (f"{key}: {fault}" for key, fault in faults.items() if key not in known)
     yield from (f"{key}: it was forgotten or given up." for key in gone if key in ends)
     yield from (f"{key}: marked: {mark}" for key, mark in marks)
-    yield from (f"{key}: no key of this Quaymaster wrote it: {place}" for key, place in forged)
+    yield from (f"{key}: {fault}" for key, fault in forged)
     if forged or faults or any(one.fault for one in found):
         is_whole = not faults and not any(one.fault for one in found)
-        wrong = "Some rows were not written with your keys." if is_whole else "The history is not whole."
+        wrong = "Some rows are not as your keys wrote them." if is_whole else "The history is not whole."
         raise StoreDamaged(wrong, "Compare it with a backup; see above where.")
 
 

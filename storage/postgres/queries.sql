@@ -558,6 +558,22 @@ update audit a set seal = n.seal
 from unnest(%(sequences)s::bigint[], %(seals)s::text[]) n(sequence, seal)
 where a.ws = %(ws)s and a.sequence = n.sequence
 
+-- name: same_integrations
+-- Whether the columns are those of the document that was read; no row = it was changed since.
+select (name_key, kind, host, port, version, created_at, search, owner, marks, ends_on) is not distinct from
+    (%(key)s, %(kind)s, %(host)s, %(port)s, %(version)s, %(created_at)s, %(search)s, %(owner)s, %(marks)s, %(ends_on)s)
+from integrations where ws = %(ws)s and id = %(id)s and doc ->> 'seal' = %(seal)s
+
+-- name: same_dependencies
+select target_key is not distinct from %(target_key)s
+from dependencies where ws = %(ws)s and integration = %(id)s and target_kind = %(target_kind)s
+  and target_name = %(target_name)s and doc ->> 'seal' = %(seal)s
+
+-- name: same_tokens
+select (target_kind, target_name, target_key, words, created_at, expires_at, revoked_at) is not distinct from
+    (%(target_kind)s, %(target_name)s, %(target_key)s, %(words)s, %(created_at)s, %(expires_at)s, %(revoked_at)s)
+from tokens where ws = %(ws)s and id = %(id)s and doc ->> 'seal' = %(seal)s
+
 -- name: seal_integrations
 -- Seals after a new key. "before" is the seal that was read: a row that was changed since keeps its own.
 update integrations t set doc = t.doc || jsonb_build_object('seal', n.seal)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from bot.core.audit import AuditEntry
 from bot.core.errors import StoreDamaged
 from bot.core.model import TargetKind
+from storage.postgres.changed_columns import changed_columns
 from storage.postgres.connections import Pool, Row, Step, TimedConnection
 from storage.postgres.heads import Head, end_of, fault_at, is_before_row_seals
 from storage.postgres.ledger import Ledger
@@ -114,12 +115,16 @@ def _sealing(sealed: SealedRows, table: "_SealedTable", rows: list["_SealedRow"]
 
 
 def unbelieved(ledger: Ledger, reads: Pool, ws: str) -> Iterator[str]:
-    """Name the rows that no key of ours wrote."""
+    """Name the rows that no key of ours wrote, that cannot be read, or whose columns were changed."""
     sealed = ledger.rows(ws)
     for table, batch in _batches_of_rows(ledger, reads, ws):
+        believed: list[_SealedRow] = []
         for row in batch:
-            if not sealed.is_believed(table.name, row.key, row.doc):
-                yield sealed.place(table.name, row.key)
+            if sealed.is_believed(table.name, row.key, row.doc):
+                believed.append(row)
+            else:
+                yield f"no key of this Quaymaster wrote it: {sealed.place(table.name, row.key)}"
+        yield from changed_columns(reads, sealed, table.name, believed)
 
 
 class _SealedRow(NamedTuple):
