@@ -21,6 +21,19 @@ def test_error_stands_at_its_field_and_the_rest_stays(desk: Desk) -> None:
     expect(desk.page.get_by_label("Integration Name")).to_have_value("prod")
 
 
+def test_page_asks_before_it_is_left_with_something_typed(desk: Desk) -> None:
+    """Leaving the page asks while a form holds something typed, and neither before nor after."""
+    desk.form()
+    leave = "() => window.dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    before = desk.page.evaluate(leave)
+    desk.fill("right")
+    typed = desk.page.evaluate(leave)
+    desk.button("Cancel").click()
+    expect(desk.page.get_by_role("dialog")).to_have_count(0)
+
+    assert (before, typed, desk.page.evaluate(leave)) == (True, False, True)
+
+
 def test_required_field_is_asked_for(desk: Desk) -> None:
     """An empty required field is named without asking the app."""
     desk.form()

@@ -23,6 +23,12 @@ export class Modal {
     this.dialog.addEventListener("close", () => this.view && this.close(true));
     this.dialog.addEventListener("keydown", (event) => this.pressed(event));
     document.body.append(this.dialog);
+    window.addEventListener("beforeunload", (event) => this.isTyped() && event.preventDefault());
+  }
+
+  /** True while an open form holds what a person typed or chose, which a page that is loaded again would lose. */
+  isTyped() {
+    return (this.views ?? []).some((view) => this.values.get(view.id)?.touched.size > 0);
   }
 
   /** Draw what the snapshot holds, if anything changed. */
