@@ -132,10 +132,6 @@ def _preview(found: Exposure, note: str = "") -> Message:
         )
     lines = [f"*These workflow tokens end*, for {whose}:" if found.tokens else _no_token(found, whose)]
     lines += [f"• {code(one.id)} for {code(one.target.in_words)}, {made_by(one)}" for one in found.tokens]
-    hit = f"{len(found.targets)} target{'s' * (len(found.targets) != 1)}"
-    stops = (
-        f"{hit} can fetch nothing with these tokens until somebody makes new ones." if found.tokens else ""
-    )
     asked = _Asked(
         found.leak.person,
         found.leak.target.kind.value if found.leak.target else "",
@@ -149,7 +145,7 @@ def _preview(found: Exposure, note: str = "") -> Message:
         header(title),
         *([context(note)] if note else []),
         *paragraphs(_cut(lines)),
-        *([section(stops)] if stops else []),
+        *([section(_stops(found))] if found.tokens else []),
         *paragraphs(
             _cut(["*To be rotated, because their logins may be known:*", *_named(found.integrations)])
         ),
@@ -157,6 +153,16 @@ def _preview(found: Exposure, note: str = "") -> Message:
         actions(button(title[:-1], _CONFIRM, pack(asked), style="danger"), button("Cancel", _CANCEL)),
     ]
     return message(title, blocks)
+
+
+def _stops(found: Exposure) -> str:
+    """How many targets lose their tokens; those that only noted the integration are counted apart."""
+    count = len(found.targets)
+    noted = sum(one in found.noted for one in found.targets)
+    targets = f"{count} target{'s' * (count != 1)}"
+    hit = f"{targets} can fetch nothing with these tokens until somebody makes new ones."
+    beside = f" {noted} of them only noted {_whose(found.leak)} and never fetched it." if noted else ""
+    return hit + beside
 
 
 def _no_token(found: Exposure, whose: str) -> str:

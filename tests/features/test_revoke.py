@@ -118,6 +118,17 @@ def test_integration_is_revoked(office):
         fetch(office, reaching, "my_registry")
 
 
+def test_notes_are_counted_apart(office):
+    """A target that only noted the integration never had its login, and the preview says how many did."""
+    fetch(office, token(office), "my_registry")
+    token(office, STAGING)
+    office.command("link my_registry environment staging", COLLEAGUE)
+    preview = office.command("revoke everything my_registry", ADMIN)
+
+    assert "2 targets can fetch nothing with these tokens" in preview.text
+    assert "1 of them only noted *my_registry* and never fetched it." in preview.text
+
+
 def test_history_shows_what_a_leaked_token_fetched(office):
     """The message after it names the command for the token's history, and each login has a Rotate button."""
     text = token(office)

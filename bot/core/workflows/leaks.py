@@ -49,6 +49,8 @@ class Exposure:
     """The valid tokens that would end, those of one target side by side."""
     integrations: tuple[Integration, ...]
     """Whose credentials must be rotated, sorted by name key."""
+    noted: frozenset[Target] = frozenset()
+    """Those of the tokens' targets that only noted the integration that leaked, and never fetched it."""
 
     @property
     def fingerprint(self) -> str:
@@ -140,7 +142,10 @@ def _exposure(reading: Reading, actor: Actor, leak: Leak) -> Exposure:
         reading, actor, leak, (one.token_id for one in done if one.action == Action.CREATE_TOKEN)
     )
     if leak.integration:
-        return Exposure(leak, tokens, (present_named(reading, leak.integration),))
+        named = present_named(reading, leak.integration)
+        rows = every_dependency(reading, named.id)
+        noted = frozenset(row.target for row in rows if row.is_note and not row.is_used)
+        return Exposure(leak, tokens, (named,), noted)
     ids: set[str] = set()
     if leak.person:
         ids.update(one.id for one in belongings_of(reading, leak.person, actor.at).integrations)
