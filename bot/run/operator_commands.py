@@ -165,9 +165,9 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
     yield from (f"{key}: marked: {mark}" for key, mark in marks)
     yield from (f"{key}: {fault}" for key, fault in forged)
     if forged or faults or any(one.fault for one in found):
-        is_whole = not faults and not any(one.fault for one in found)
-        wrong = "Some rows are not as your keys wrote them." if is_whole else "The history is not whole."
-        raise StoreDamaged(wrong, "Compare it with a backup; see above where.")
+        raise StoreDamaged(
+            "What is stored is not as your keys wrote it; see above where.", "Compare it with a backup."
+        )
 
 
 def repair_workspace(settings: StoreSettings, key: str) -> list[str]:

@@ -214,6 +214,12 @@ class SealedRows:
                 f"{self.place(table, key)} is sealed with key {kid}, which is not loaded.",
                 "Add that key to the keyring.",
             )
+        if not kid:
+            raise StoreDamaged(
+                f"{self.place(table, key)}: it has no seal, so it is not believed.",
+                "Ask the operator to run `quaymaster store seal` once if an earlier version wrote this "
+                "database, otherwise `quaymaster audit verify`.",
+            )
         if not self.is_believed(table, key, doc):
             raise StoreDamaged(
                 f"{self.place(table, key)}: no key of this Quaymaster wrote it, so it is not believed.",

@@ -392,7 +392,10 @@ def test_rows_of_an_earlier_version_are_sealed_once(
     started = opener()
     with pytest.raises(StoreReadOnly, match="Run `quaymaster store seal` once"), started.change(T1) as change:
         change.put(Setting("a", "b"))
+    with pytest.raises(StoreDamaged, match="it has no seal") as shown:
+        store.token_holder(TOKEN_ID)
     environ = {**keys, "DATABASE_URL": postgres.url(database)}
+    unverified = run(environ, "audit", "verify")
     sealed = run(environ, "store", "seal")
     with opener().change(T1) as change:
         change.put(Setting("a", "b"))
@@ -404,6 +407,8 @@ def test_rows_of_an_earlier_version_are_sealed_once(
     sql.execute(b"update settings set seal = 'rhu6glbj.00'")
     put_back = run(environ, "store", "seal")
 
+    assert "`quaymaster store seal` once" in shown.value.hint
+    assert "from a version that did not seal them. Run `quaymaster store seal` once" in unverified[1]
     assert put_back[0] == 1
     assert "is sealed already: an earlier state was put back" in put_back[1]
     assert sealed == (
