@@ -1,5 +1,7 @@
 """Adding an integration: the form, its check, and every reason not to store."""
 
+import time
+
 import pytest
 
 from bot.core.errors import Busy, StoreFull
@@ -7,6 +9,7 @@ from bot.core.model import Outcome
 from handlers.form import VISIBLE_HINT
 from tests.fakes.people import ADMIN, GUEST, MEMBER
 from tests.fakes.scripted_registry import ACCEPTED, REJECTED, UNREACHABLE
+from tests.features.fixtures import FORGOTTEN_S
 
 FORM = {
     "Integration Name": "my_registry",
@@ -56,6 +59,16 @@ def test_registry_is_asked_once_within_the_forms_time(team, registry):
 
     assert registry.deadlines == [2.2]
     assert registry.checked[0].credential["password"].reveal() == "correct horse"
+
+
+@pytest.mark.usefixtures("form")
+def test_time_that_slack_takes_is_taken_off_the_registrys(team, registry):
+    """A Slack that is slow to say who sent the form leaves the registry less of the 3 s."""
+    team.slack.clock.advance(FORGOTTEN_S)
+    team.slack.before_answer = lambda: time.sleep(0.8)
+    team.submit(FORM)
+
+    assert registry.deadlines[0] <= 2.0
 
 
 @pytest.mark.usefixtures("form")
