@@ -61,7 +61,7 @@ class Action(StrEnum):
     """The login of an integration ends soon."""
     MUTE = "integration.mute"
     UNMUTE = "integration.unmute"
-    """Entries of before are ``MUTE`` with the reason “taken back”."""
+    """Older entries are ``MUTE`` with the reason “taken back”."""
     GIVE = "integration.give"
     """An integration or a workflow token got another owner."""
     GIVE_ALL = "owner.give_all"

@@ -172,7 +172,7 @@ class HistoryPage:
     older: int | None
     """Pass it as ``before`` to read on; ``None`` at the end."""
     unverified: tuple[int, ...] = ()
-    """The sequences of entries that no key of ours wrote like this, after the entry before."""
+    """The sequences of entries that a loaded key did not seal as they are, after the entry before them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def test_later_fetches_keep_last_used_current(store, fetch, added):
     assert tokens_in(store, ACME)[0].last_used_at == MORNING + FIVE
 
 
-def test_removed_target_is_refused_with_when(store, ports, fetch, added):
+def test_removed_target_is_refused_with_the_time(store, ports, fetch, added):
     """What an owner removed may not fetch, and the refusal says when, with nobody's id."""
     fetch(added)
     unlink_target(ports, OWNER, added.id, WEB_SHOP)

@@ -240,7 +240,7 @@ def _needs_link(candidate: Candidate, token: WorkflowToken) -> bool:
     """True when only a link lets the token fetch it."""
     link = candidate.dependency
     if link is None or not link.granted_by:
-        return False
+        return False  # it was allowed without a link
     return obstacle(replace(candidate, dependency=None), token.target, token) is not None
 
 
