@@ -1,4 +1,4 @@
-"""Whether the columns beside a sealed document are those that were written with it: they lead to rows."""
+"""Whether the columns beside a sealed document are those written with it: searches go by them."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,7 +13,7 @@ _COLUMNS: dict[str, Callable[[SealedRows, Key, Fields], Parameters]] = {
     "dependencies": lambda rows, _, doc: dependency_row(rows.dependency(doc, None)),
     "tokens": lambda rows, key, doc: token_row(rows.token(str(key[0]), doc, None)),
 }
-"""What belongs into the columns of a row, by table; those of other tables are part of the key."""
+"""What the columns of a row must hold, by table; in other tables each column is part of the key."""
 
 
 def changed_columns(

@@ -295,7 +295,7 @@ class PostgresStore:
             )
 
     def unbelieved(self, workspace: Workspace) -> Iterator[str]:
-        """Say of the rows of a workspace which are not as this Quaymaster wrote them."""
+        """Name the rows of a workspace that are not as this Quaymaster wrote them, and say what is wrong."""
         return unbelieved(self._ledger, self._reads, workspace.key)
 
     def _tick(self, every_s: float, act: Callable[[], None]) -> None:

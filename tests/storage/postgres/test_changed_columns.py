@@ -64,7 +64,7 @@ def test_changed_column_is_named(
     assert found[0].startswith(f"its columns are not those of its document: Workspace T1, table {table}, id ")
 
 
-def test_unreadable_row_is_no_unreadable_entry(
+def test_unreadable_row_is_not_called_an_unreadable_entry(
     store: PostgresStore, postgres: RealPostgres, database: str
 ) -> None:
     """``audit verify`` does not say of a token's row that an entry of the history cannot be read."""
