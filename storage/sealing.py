@@ -300,7 +300,7 @@ def _parts_of(sealed: Sealed) -> tuple[str, bytes]:
     """
     kid = kid_of(sealed)
     try:
-        # ``base64`` would make its tables anew for each record; a page reads many.
+        # ``base64`` would make its tables again for each record; a page reads many.
         text = sealed[len(VERSION) + len(kid) + 2 :].encode("ascii")
         standard = text.translate(_FROM_URL) + b"=" * (-len(text) % 4)
         envelope = binascii.a2b_base64(standard, strict_mode=True)

@@ -173,7 +173,7 @@ def _contents(lines: list[str]) -> tuple[list[tuple[Workspace, list[Value]]], li
         try:
             _take(json.loads(line), found, installations)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError, KeyringFailure):
-            raise _no_export(f"line {number} is none that Quaymaster writes") from None
+            raise _no_export(f"line {number} is not one that Quaymaster writes") from None
     return found, installations
 
 

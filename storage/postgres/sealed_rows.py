@@ -1,8 +1,8 @@
 """The rows of one workspace: each is written with a seal, and believed only if a key of ours made it.
 
 The seal is an HMAC, under a key derived for this alone, over the workspace, the table, the row's key and its
-document. It stands in the document, or beside a setting. Outside it are last uses, which are written without
-reading the row, and the columns that a document repeats: what they find is held against the document.
+document. It is in the document, or beside a setting. It does not cover last uses, which are written without
+reading the row, nor the columns that repeat the document: what they find is compared with the document.
 """
 
 from collections.abc import Callable, Collection

@@ -100,7 +100,7 @@ def test_changed_type_keeps_what_was_typed(team):
 
 
 def test_redrawn_form_never_holds_the_secret(team):
-    """What stands in a password's box is not written into the form that is drawn anew."""
+    """What stands in a password's box is not written into the form that is drawn again."""
     team.command("add private")
     team.fill(FORM)
 
@@ -108,7 +108,7 @@ def test_redrawn_form_never_holds_the_secret(team):
 
 
 def test_plain_http_is_warned_of_when_the_form_is_redrawn(team):
-    """A form that is drawn anew warns of an address with http://."""
+    """A form that is drawn again warns of an address with http://."""
     team.command("add private")
     team.fill({"URL": "http://registry.example.com"})
 

@@ -278,7 +278,7 @@ def test_each_import_is_recorded(team, paste):
 
 
 def test_second_of_two_people_sees_what_the_first_did(team, paste):
-    """Who confirms what a colleague has just imported is shown anew, and nothing is kept twice."""
+    """Who confirms what a colleague has just imported is shown again, and nothing is kept twice."""
     paste({"registry.example.com": auth()}, COLLEAGUE)
     paste({"registry.example.com": auth()})
     team.submit(user=COLLEAGUE)
@@ -301,7 +301,7 @@ def test_new_conflict_stops_the_confirmation(team, paste):
     assert team.submit().title == "Imported"
 
 
-def test_name_taken_in_between_is_shown_anew(team, paste):
+def test_name_taken_in_between_is_shown_again(team, paste):
     """The name in the preview is the name that is kept, or the preview is shown again."""
     paste({"registry.example.com": auth()})
     team.add("registry_example_com", url="https://elsewhere.example.com")

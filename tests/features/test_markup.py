@@ -79,7 +79,7 @@ def test_what_was_typed_stays_text(free, typed, hostile):
 
 
 def test_form_shows_what_was_typed_as_it_was(team, hostile):
-    """A form that is drawn anew holds what was typed, and no more than text."""
+    """A form that is drawn again holds what was typed, and no more than text."""
     team.command("add private")
     team.fill({"Username": hostile, "Integration Name": hostile})
     shown = team.pick("Harbor")

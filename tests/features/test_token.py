@@ -161,7 +161,7 @@ def test_every_token_is_on_a_page(many):
 
 
 def test_revoke_stays_on_its_page(many):
-    """The page on which a token was revoked is shown anew; what was looked for still narrows it."""
+    """The page on which a token was revoked is shown again; what was looked for still narrows it."""
     many.command("token list target-0")
     shown = many.press(
         "Revoke token " + many.services.ports.store.read(ACME).tokens.page(AT, (), 0, 50).rows[-1].id

@@ -100,7 +100,7 @@ STRANGE = [
 def test_strange_line_is_a_sentence(lines: list[str], directory: Path, line: str) -> None:
     """Whatever a line is, the answer is a sentence with its number, and nothing is kept."""
     store = opened(directory)
-    with pytest.raises(StoreFailure, match="line 2 is none that Quaymaster writes"):
+    with pytest.raises(StoreFailure, match="line 2 is not one that Quaymaster writes"):
         import_into(store, ended([lines[0], line, *lines[1:-1]]), KEYRING, takes_unsigned=True)
     found = list(store.workspaces())
     store.close()
@@ -115,6 +115,6 @@ def test_secret_in_the_clear_is_not_kept(lines: list[str], directory: Path) -> N
     plain = canonical([table, key, {**row, "secret": "plain"}]).decode()
     forged = ended([*lines[:place], plain, *lines[place + 1 : -1]])
     store = opened(directory)
-    with pytest.raises(StoreFailure, match=f"line {place + 1} is none"):
+    with pytest.raises(StoreFailure, match=f"line {place + 1} is not one"):
         import_into(store, forged, KEYRING, takes_unsigned=True)
     store.close()

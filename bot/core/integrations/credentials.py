@@ -68,7 +68,7 @@ def management_context(workspace: Workspace, integration: Integration) -> SealCo
 def seal_credential(
     keyring: CredentialKeyring, workspace: Workspace, integration: Integration, credential: Credential
 ) -> Integration:
-    """Give an integration a credential, sealed for everything it is bound to; an empty one is none."""
+    """Give an integration a credential, sealed for everything it is bound to; empty = no credential."""
     sealed = keyring.seal(seal_context(workspace, integration), credential) if credential else None
     return replace(integration, secret=sealed)
 

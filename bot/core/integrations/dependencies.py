@@ -54,7 +54,7 @@ class Linked:
 
 def read_settings_url(text: str) -> str | None:
     """
-    Read the address of a target's settings page; empty is none.
+    Read the address of a target's settings page; an empty text means that there is none.
 
     Raises:
         InvalidInput: Not http(s), too long, or with a password in it.
