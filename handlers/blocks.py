@@ -25,6 +25,8 @@ View = dict[str, Any]
 """A modal or a Home tab."""
 Option = tuple[str, str]
 """What people read, and the value that comes back."""
+LONGEST_BLOCK_ID = 255
+"""As many characters as Slack takes; a state that is longer does not fit into a block's id."""
 SHARE = ".share"
 """How the action ids of Share buttons end, so that they are left out where there is no channel."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

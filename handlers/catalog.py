@@ -14,6 +14,7 @@ from bot.core.ports.registry import Repositories
 from bot.core.queries import NumberedPage, numbered_page
 from bot.services import Services
 from handlers.blocks import (
+    LONGEST_BLOCK_ID,
     Block,
     Message,
     actions,
@@ -43,7 +44,6 @@ _WORDS = "catalog.words"
 _SHOWN = 20
 _LONGEST_VALUE = 150
 _LONGEST_WORDS = 40
-_LONGEST_ID = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _tags_menu(shelf: _Shelf, page: NumberedPage[str]) -> list[Block]:
 def _box(shelf: _Shelf, total: int) -> list[Block]:
     """The box that narrows the repositories, where there are more than a page."""
     first_page = pack(replace(shelf, page=0))
-    if total <= _SHOWN or len(first_page) > _LONGEST_ID:
+    if total <= _SHOWN or len(first_page) > LONGEST_BLOCK_ID:
         return []
     box = enter_box(_WORDS, shelf.words, "Part of a name, then Enter", _LONGEST_WORDS)
     return [labelled("Repository", box, first_page, optional=True, dispatch_action=True)]

@@ -21,6 +21,7 @@ from bot.core.ports.registry import TagFacts, Tags
 from bot.core.queries import NumberedPage, numbered_page
 from bot.services import Services
 from handlers.blocks import (
+    LONGEST_BLOCK_ID,
     Block,
     Message,
     View,
@@ -63,7 +64,6 @@ _LONGEST = 150
 """Characters of an option's value; a repository whose name is longer is typed after the command."""
 
 _SHOWN = 20
-_LONGEST_ID = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +238,7 @@ def _dated(page: NumberedPage[str], facts: Mapping[str, TagFacts]) -> list[Block
 def _more_of_tags(page: NumberedPage[str], place: _Place) -> list[Block]:
     """The menu that shows one tag, and the button that asks when those of this page were made."""
     carried = f"{_TAG} {pack(replace(place, page=page.number))}"
-    if not page.rows or len(carried) > _LONGEST_ID:
+    if not page.rows or len(carried) > LONGEST_BLOCK_ID:
         return []
     shown = menu(_TAG, [(cut(name, 75), name) for name in page.rows], placeholder="Show a tag …")
     dates = button("Show dates", _DATES, pack(replace(place, page=page.number, is_dated=True)))
@@ -248,7 +248,7 @@ def _more_of_tags(page: NumberedPage[str], place: _Place) -> list[Block]:
 def _box(place: _Place, total: int) -> list[Block]:
     """The box that narrows the tags, where there are more than a page."""
     first_page = pack(replace(place, page=0))
-    if total <= _SHOWN or len(first_page) > _LONGEST_ID:
+    if total <= _SHOWN or len(first_page) > LONGEST_BLOCK_ID:
         return []
     box = enter_box(_WORDS, place.words, "Part of a tag, then Enter", 40)
     return [labelled("Tag", box, first_page, optional=True, dispatch_action=True)]
