@@ -6,7 +6,6 @@ payload -> token -> revoke_token -> _revoked -> ack
 payload -> revoke_pressed -> revoke_token, list_tokens -> _listed -> replace
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -58,7 +57,7 @@ from handlers.name_question import name_question
 from handlers.phrases import made_by
 from handlers.picker import chosen_target, new_target_inputs, target_input, typed_name
 from handlers.requests import request_buttons
-from handlers.routes import Form, Press, Routes, Verb, Words
+from handlers.routes import MENTION, Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
 
 OPEN = "token.open"
@@ -70,7 +69,6 @@ _NEXT = "token.next"
 _SIMILAR = "token.similar"
 _NEW = "token.new"
 _NAMED = "token.named"
-_MENTION = re.compile(r"<@(\w+)(?:\|[^>]*)?>")
 _MOST_KEPT_OUT = 20
 _WORDS_LIMIT = 200
 """Characters; what is looked for travels in each button."""
@@ -187,7 +185,7 @@ def _create(services: Services, actor: Actor, target: Target, days: int) -> Mess
 def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
     """List the tokens, or those that hold the words that were typed."""
     return _page_of(
-        _TokenRow(words=_MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
+        _TokenRow(words=MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
     )
 
 
