@@ -10,7 +10,7 @@ from bot.core.model import Integration, Workspace
 from storage.postgres.connections import Row, Step, TimedConnection
 from storage.postgres.heads import Extended, Head, end_of
 from storage.postgres.postgres_installations import step_of
-from storage.postgres.rows import FIRST_TARGET, PUT, entry_of, entry_row
+from storage.postgres.rows import FIRST_TARGET, PUT, batches, entry_of, entry_row
 from storage.postgres.sealed_rows import SealedRows
 from storage.records import DoneRequest, Value
 from storage.sealing import Keyring
@@ -38,11 +38,8 @@ def values_of(connection: TimedConnection, rows: SealedRows) -> Iterator[Value]:
 
 
 def _rows(connection: TimedConnection, ws: str, name: str, first: dict[str, Any]) -> Iterator[Row]:
-    """The rows of one batch after the other; the last columns say where the next one begins."""
-    after = first
-    while found := connection.ask((name, {"ws": ws, **after}))[0]:
+    for found in batches(lambda after: connection.ask((name, {"ws": ws, **after}))[0], first):
         yield from found
-        after = dict(zip(first, found[-1][-len(first) :], strict=True))
 
 
 def fill(

@@ -3,7 +3,7 @@
 ``sealed_rows`` seals them, and holds what is read against its seal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from psycopg.types.json import Jsonb
@@ -13,6 +13,7 @@ from bot.core.audit import Action, AuditEntry, News, Result, former_name_in_deta
 from bot.core.model import Bar, Dependency, Integration, Setting, Target, TargetKind, WorkflowToken
 from bot.core.queries import lasting_marks
 from bot.core.texts import name_key
+from storage.postgres.connections import Row
 from storage.records import Fields, event_from, event_row, row_of
 
 Parameters = dict[str, Any]
@@ -29,6 +30,14 @@ PUT: dict[type, str] = {
 FIRST_TARGET = {"id": "", "target_kind": 0, "target_name": ""}
 """Comes before the key of every dependency and bar."""
 _KINDS = tuple(TargetKind)
+
+
+def batches(ask: Callable[[Mapping[str, Any]], list[Row]], first: Mapping[str, Any]) -> Iterator[list[Row]]:
+    """The rows of a table, batch after batch: the last columns of one say where the next one begins."""
+    after = first
+    while found := ask(after):
+        yield found
+        after = dict(zip(first, found[-1][-len(first) :], strict=True))
 
 
 def kind_number(kind: TargetKind) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from bot.core.audit import AuditEntry
@@ -12,7 +13,7 @@ from storage.postgres.connections import Pool, Row, Step, TimedConnection
 from storage.postgres.heads import Head, end_of, fault_at, is_before_row_seals
 from storage.postgres.ledger import Ledger
 from storage.postgres.reading import PostgresReading
-from storage.postgres.rows import FIRST_TARGET, Parameters, kind_number, target_from
+from storage.postgres.rows import FIRST_TARGET, Parameters, batches, kind_number, target_from
 from storage.postgres.sealed_rows import SEAL, Key, SealedRows, kid_of_row, without_seal
 from storage.records import Fields
 from storage.sealing import Keyring
@@ -196,12 +197,9 @@ def _batches_of_rows(ledger: Ledger, reads: Pool, ws: str) -> Iterator[tuple[_Se
         "hours_over": {"before": ledger.clock() + _FAR},
     }
     for table in _TABLES:
-        after: Mapping[str, Any] = table.first or everything.get(table.question, {})
-        while rows := _asked(reads, ws, table.question, after):
-            yield table, [table.read(row) for row in rows]
-            if not table.first:
-                break
-            after = dict(zip(table.first, rows[-1][-len(table.first) :], strict=True))
+        ask = partial(_asked, reads, ws, table.question)
+        found = batches(ask, table.first) if table.first else [ask(everything.get(table.question, {}))]
+        yield from ((table, [table.read(row) for row in rows]) for rows in found if rows)
 
 
 def _asked(reads: Pool, ws: str, question: str, given: Mapping[str, Any]) -> list[Row]:
