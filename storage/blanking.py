@@ -82,7 +82,8 @@ class _Blanking:
     def _done(self, records: int, entries: int, first: int) -> Event:
         since = f"; from entry {first} on, each is written again" if first else ""
         reason = f"records: {records}, entries of the history: {entries}{since}"
-        return Event(Action.BLANK, OPERATOR, Source.COMMAND_LINE, self._at, reason=reason, more=first)
+        done = Event(Action.BLANK, OPERATOR, Source.COMMAND_LINE, self._at, reason=reason)
+        return replace(done, rewritten_from=first)
 
     def _placed(self, last: AuditEntry | None, workspace: Workspace, event: Event) -> AuditEntry:
         entry = next_entry(last, workspace.key, event)

@@ -324,8 +324,9 @@ def _tokens(reading: Reading) -> Iterator[WorkflowToken]:
 
 def _not_as_logged(found: list[int], entry: AuditEntry, ends: Mapping[int, str]) -> list[int]:
     """The entries that a log names otherwise, up to this one; not those that it says were blanked."""
-    if entry.event.action == Action.BLANK and entry.event.more:
-        found = [one for one in found if one < entry.event.more]
+    first = (entry.event.rewritten_from or entry.event.more) if entry.event.action == Action.BLANK else 0
+    if first:
+        found = [one for one in found if one < first]
     is_other = ends.get(entry.sequence, entry.hash) != entry.hash
     return [*found, entry.sequence] if is_other else found
 

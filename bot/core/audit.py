@@ -72,7 +72,7 @@ class Action(StrEnum):
     NOTIFY = "news.channel"
     """The channel that news goes to was chosen or switched off."""
     BLANK = "history.blank"
-    """The operator blanked a text everywhere; entries from number ``more`` on were written again."""
+    """The operator blanked a text everywhere; entries from ``Event.rewritten_from`` on were written again."""
     TYPE_SECRET = "command.secret"  # noqa: S105 - the same
     """Somebody typed a secret after the command."""
 
@@ -123,6 +123,8 @@ class Event:
     more: int = 0
     """How many fetches followed the first of the hour that begins at ``hour``."""
     hour: datetime | None = None
+    rewritten_from: int = 0
+    """The sequence of the first entry that a blanking wrote again; earlier versions kept it in ``more``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,7 @@ def event_fields(event: Event) -> dict[str, object]:
         "person": event.person,
         "more": event.more,
         "hour": timestamp(event.hour) if event.hour else None,
+        "rewritten_from": event.rewritten_from,
     }
     return {key: value for key, value in fields.items() if value}
 

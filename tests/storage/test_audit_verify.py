@@ -108,6 +108,23 @@ def held_against(known: dict[str, dict[int, str]], directory: Path) -> tuple[Ver
     return found
 
 
+@pytest.mark.parametrize("field", ["rewritten_from", "more"])
+def test_log_of_what_was_blanked_is_no_fault(directory: Path, field: str) -> None:
+    """Entries that a blanking wrote again may differ from a log of before, also one of an earlier version."""
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    blanked = Event(Action.BLANK, "operator", Source.COMMAND_LINE, at, **{field: 2})
+    store = opened(directory)
+    record(store, 3)
+    with store.change(T1) as change:
+        change.record(blanked)
+    store.close()
+
+    assert held_against({T1.key: {2: "0" * 64}}, directory) == (Verified(T1.key, 4),)
+    assert held_against({T1.key: {1: "0" * 64}}, directory)[0].fault == (
+        "Entry 1 is not the one that the log names."
+    )
+
+
 def test_store_put_back_is_named_by_the_log(directory: Path, tmp_path: Path) -> None:
     """The whole directory as it was before: it opens and verifies, and the log knows better."""
     store = opened(directory)
