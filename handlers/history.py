@@ -42,7 +42,7 @@ from handlers.blocks import (
     unpack,
 )
 from handlers.phrases import history_line
-from handlers.routes import COMMAND, MENTION, PERSON, Press, Routes, Verb, Words, read_words
+from handlers.routes import COMMAND, PERSON, PERSON_IN_TEXT, Press, Routes, Verb, Words, read_words
 from handlers.surfaces import Surface
 
 OPEN = "history.open"
@@ -155,7 +155,7 @@ def _read_question(text: str, usage: str = "") -> HistoryQuery:
     while words:
         word = words.pop(0)
         lower = word.lower()
-        if found := MENTION.fullmatch(word) or PERSON.fullmatch(word):
+        if found := PERSON_IN_TEXT.fullmatch(word) or PERSON.fullmatch(word):
             query = replace(query, actor=found[1])
         elif lower in ("since", "until") and words and _DATE.fullmatch(words[0]):
             query = _with_date(query, lower, words.pop(0), usage)
@@ -183,7 +183,7 @@ def _with_date(query: HistoryQuery, word: str, day: str, usage: str) -> HistoryQ
 
 def told(page: HistoryPage, place: _HistoryPlace, hint: str = "", *, is_admin: bool = False) -> Message:
     """A page of the history as a message."""
-    asked = MENTION.sub(lambda found: f"@{found[2] or found[1]}", place.words)
+    asked = PERSON_IN_TEXT.sub(lambda found: f"@{found[2] or found[1]}", place.words)
     title = f"History of {asked}" if asked else "History"
     lines = [context(history_line(entry)) for entry in page.entries] or [section(_nothing(place, hint))]
     buttons = []

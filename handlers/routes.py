@@ -18,9 +18,9 @@ COMMAND = "/integrations"
 
 _WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 _MENTION = re.compile(r"<([@#])[^<>|\s]+\|([^<>]+)>|<![^<>|\s]+\|([^<>]+)>")
-PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
-MENTION = re.compile(r"<@(\w+)(?:\|([^>]*))?>")
+PERSON_IN_TEXT = re.compile(r"<@(\w+)(?:\|([^>]*))?>")
 """A person as Slack writes one into a text: the id, and the name if Slack gives it."""
+PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
 """A person whom Slack made a mention of, or whose member ID was typed."""
 _LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
 _CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})

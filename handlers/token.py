@@ -57,7 +57,7 @@ from handlers.name_question import name_question
 from handlers.phrases import made_by
 from handlers.picker import chosen_target, new_target_inputs, target_input, typed_name
 from handlers.requests import request_buttons
-from handlers.routes import MENTION, Form, Press, Routes, Verb, Words
+from handlers.routes import PERSON_IN_TEXT, Form, Press, Routes, Verb, Words
 from handlers.surfaces import Surface, as_modal
 
 OPEN = "token.open"
@@ -185,7 +185,7 @@ def _create(services: Services, actor: Actor, target: Target, days: int) -> Mess
 def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
     """List the tokens, or those that hold the words that were typed."""
     return _page_of(
-        _TokenRow(words=MENTION.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
+        _TokenRow(words=PERSON_IN_TEXT.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
     )
 
 
