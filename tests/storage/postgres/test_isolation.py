@@ -68,6 +68,10 @@ class Anything(dict[str, Any]):
         "marks": [],
         "ends_by": None,
         "idle_since": None,
+        "created_at": NOON,
+        "expires_at": NOON,
+        "revoked_at": None,
+        "ends_on": None,
     }
 
     def __missing__(self, name: str) -> Any:
