@@ -27,6 +27,8 @@ class _Sentences(click.Group):
         """Run the command."""
         try:
             return super().invoke(ctx)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
         except click.UsageError as error:
             # click repeats words that it does not know.
             raise click.UsageError(harmless(error.format_message()), error.ctx) from None
@@ -113,7 +115,7 @@ def rotate() -> None:
 
 @keys.command("reseal")
 def reseal() -> None:
-    """Seal every credential again under the first key. Stop the server first."""
+    """Seal every credential again under the first key. Without PostgreSQL, stop the server first."""
     from bot.run.operator_commands import reseal_store
 
     click.echo(reseal_store(_store_settings()))
@@ -121,7 +123,7 @@ def reseal() -> None:
 
 @keys.command("status")
 def status() -> None:
-    """Say how many credentials each key seals. Stop the server first."""
+    """Say how many credentials each key seals. Without PostgreSQL, stop the server first."""
     from bot.run.operator_commands import lines_of_status
 
     click.echo("\n".join(lines_of_status(_store_settings())))

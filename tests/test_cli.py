@@ -158,6 +158,21 @@ def test_rotation_refuses_keys_in_the_environment(run, key_file):
     assert key not in result.stderr
 
 
+def test_rotate_with_postgres_says_where_to_begin(run, settings, key_file):
+    """Other replicas must know a new key before it is the first anywhere."""
+    before = key_file.read_text()
+    result = run("keys", "rotate", **settings, DATABASE_URL="postgresql://a@127.0.0.1/b")
+
+    assert result.exit_code == 2
+    assert "company.md" in result.stderr
+    assert key_file.read_text() == before
+
+
+def test_group_without_a_command_prints_its_help(run):
+    """The help is laid out as help, not as one line of an error."""
+    assert "Commands:\n  forget" in run("keys").stderr
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604])
 def test_key_file_others_may_read_is_refused(run, settings, key_file, mode):
     """A key file that others may read is refused with exit status 1 and left as it is."""

@@ -42,9 +42,17 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
         Lines that say what was done and what is to be done next.
 
     Raises:
-        SettingsError: The keys are in the environment, which cannot be changed from here.
+        SettingsError: The keys are in the environment, which cannot be changed from here, or other processes
+            may serve the same database.
         KeyringFailure: The file cannot be read or written. Nothing was changed.
     """
+    if settings.database_url is not None:
+        raise SettingsError(
+            "With PostgreSQL several replicas may serve, and each must be able to open what another seals. "
+            "Nothing was changed.",
+            "Add a new key as the last line, “quaymaster keys new >> FILE”, and go on as “Rotate the key” in "
+            ".github/docs/company.md says.",
+        )
     if settings.keys_file is None:
         raise SettingsError(
             "QUAYMASTER_KEYS contains the keys themselves: put a key from “quaymaster keys new” and a comma "

@@ -23,14 +23,14 @@ from psycopg import conninfo
 from psycopg.abc import RV, PQGen
 from psycopg.types.json import set_json_dumps, set_json_loads
 
-from bot.core.errors import Busy, InvalidInput, StoreFailure, StoreFull, StoreReadOnly
+from bot.core.errors import Busy, InvalidInput, SettingsError, StoreFailure, StoreFull, StoreReadOnly
 from storage.postgres.statements import STATEMENTS
 
 PATIENCE_S = 1.6
 """How long a person waits for the database at most, until it is said that it does not answer."""
 _SILENT_PATIENCE_S = 0.1
 _CONNECT_S = 2
-_DISK_FULL = "53100"
+_DISK_FULL, _READ_ONLY = "53100", "25006"
 _ROOM_BYTES = 64 * 1024
 _MOST_DOCUMENTS, _SHORT_BYTES = 2_000, 4 * 1024
 _OPTIONS = (
@@ -246,6 +246,7 @@ class Pool:
         """True when it has not answered since a connection was lost."""
         self.is_full = False
         """True when the database has said that its disk is full, until somebody finds that it is not."""
+        self._renewed_at = 0.0
         self._is_closed = False
 
     @contextmanager
@@ -262,7 +263,7 @@ class Pool:
         deadline = deadline if is_probe else self._silence.deadline(deadline)
         slot = self._take(deadline)
         try:
-            if slot.opened_at < self._silence.since:
+            if slot.opened_at < max(self._silence.since, self._renewed_at):
                 slot.close()
             connection = slot.lend(self._address, deadline)
             connection.deadline = deadline
@@ -284,9 +285,15 @@ class Pool:
         except StatementRefused as refused:
             self._silence.answered_at = time.monotonic()
             self.is_full = self.is_full or refused.sqlstate == _DISK_FULL
+            if refused.sqlstate == _READ_ONLY:
+                self.renew()
             raise
         finally:
             self._free.put(slot)
+
+    def renew(self) -> None:
+        """Open every connection again when it is next lent: one stays read-only if it was opened so."""
+        self._renewed_at = time.monotonic()
 
     def _take(self, deadline: float) -> _Slot:
         try:
@@ -367,8 +374,16 @@ class Address:
     """Where the database is. Of several hosts, the one that answered last is asked first."""
 
     def __init__(self, url: str, options: str = "") -> None:
-        """``options`` are further ones of each session."""
-        self._hosts = [conninfo.make_conninfo("", **one) for one in _each_host(_with_defaults(url, options))]
+        """``options`` are further ones of each session. Raises ``SettingsError``, which repeats nothing."""
+        try:
+            given = _with_defaults(url, options)
+            self._hosts = [conninfo.make_conninfo("", **one) for one in _each_host(given)]
+        except psycopg.ProgrammingError:  # it repeats what it cannot read, which may be the password
+            raise SettingsError(
+                "DATABASE_URL cannot be read.",
+                "Write postgresql://ROLE:PASSWORD@HOST:5432/DATABASE; in the password write % as %25, / as "
+                "%2F, # as %23 and @ as %40.",
+            ) from None
 
     def connect(self) -> TimedConnection:
         """Open one connection. Raises ``Lost`` when that cannot be; its text names no password."""
@@ -417,8 +432,9 @@ def _each_host(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _first_line(error: psycopg.Error) -> str:
     """What libpq says, without what it says of where: hosts may be private, and the log has its own line."""
-    text = str(error).strip().rpartition("\n")[2]
-    return text.rpartition("failed: ")[2] or type(error).__name__
+    lines = str(error).strip().splitlines() or [""]
+    line = next((one for one in lines if "failed: " in one), lines[-1])
+    return line.rpartition("failed: ")[2].removeprefix("FATAL:").strip() or type(error).__name__
 
 
 def sentence_for(error: Lost | StatementRefused) -> Exception:
@@ -438,11 +454,9 @@ def _other(error: StatementRefused) -> Exception:
 
 _SENTENCES: Mapping[str, Callable[[StatementRefused], Exception]] = {
     _DISK_FULL: lambda _: StoreFull(),
-    "25006": lambda _: StoreReadOnly(
-        "The database takes no changes at present; nothing was changed.", _ADVICE
-    ),
+    _READ_ONLY: lambda _: StoreReadOnly("The database takes no changes at present.", _ADVICE),
     "55P03": lambda _: Busy(),
-    "57014": lambda _: StoreFailure("The database takes too long; nothing was changed.", _ADVICE),
+    "57014": lambda _: StoreFailure("The database takes too long.", _ADVICE),
     "40001": lambda _: Busy(),
     "40P01": lambda _: Busy(),
     "22021": lambda _: InvalidInput("That text contains characters that cannot be kept.", "Type it again."),

@@ -308,7 +308,8 @@ class PostgresStore:
     def _probe(self) -> None:
         """Find out whether changes are taken, unless the last seconds have shown it."""
         pools = self._reads, self._ledger.pool
-        is_idle = time.monotonic() - max(pool.answered_at for pool in pools) > _QUIET_S
+        # What is read shows nothing about changes.
+        is_idle = time.monotonic() - self._ledger.pool.answered_at > _QUIET_S
         if not (self._trouble or is_idle or any(pool.has_failed or pool.is_full for pool in pools)):
             return
         try:
@@ -326,6 +327,7 @@ class PostgresStore:
         self._reads.ask(("probe", None), is_probe=True)
         pool = self._ledger.pool
         if pool.ask(("probe", None), is_probe=True)[0][0][0]:
+            pool.renew()
             return "The database takes no changes at present."
         return "The disk of the database is full." if pool.is_full and not pool.has_room() else None
 
@@ -397,7 +399,10 @@ def _prepare(url: str) -> None:
     try:
         connection = Address(url, _PATIENT).connect()  # another process may be migrating
     except Lost as lost:
-        raise sentence_for(lost) from None
+        raise StoreFailure(
+            f"The database cannot be reached: {lost}.",
+            "Look at DATABASE_URL, and whether PostgreSQL runs and takes connections from this machine.",
+        ) from None
     with connection:
         if require_schema(connection, migrations()):
             _migrate_if_allowed(connection)

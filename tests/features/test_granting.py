@@ -274,7 +274,7 @@ def test_link_that_takes_a_login_away_asks_its_owner(free):
     assert mine.granted_by == MEMBER
 
 
-@pytest.mark.parametrize("typed", ["Web-Shop", "web-shp", "web--shop", "wab-shop"])
+@pytest.mark.parametrize("typed", ["Web-Shop", "web-shp", "web--shop", "wab-shop", "web-sh0p"])
 def test_target_that_looks_like_a_known_one_is_asked_about(linked, typed):
     """Another case or one letter more, less or other is asked about before a new target is made."""
     shown = linked.command(f"link my_registry project {typed}")

@@ -102,8 +102,9 @@ def _is_similar(known: str, typed: str) -> bool:
     pairs = enumerate(zip(longer, shorter, strict=False))
     at = next((index for index, (one, other) in pairs if one != other), len(shorter))
     rest = longer[at + 1 :]
-    # Numbers at the end count up: shop-1 and shop-2 are meant.
-    is_number = longer[at : at + 1].isdigit() or shorter[at : at + 1].isdigit()
+    # Numbers count up: shop-1 and shop-2 are meant, and shop beside shop2; sh0p is not.
+    others = shorter[at : at + 1] if len(longer) == len(shorter) else "0"
+    is_number = longer[at : at + 1].isdigit() and others.isdigit()
     return not is_number and rest in (shorter[at:], shorter[at + 1 :])
 
 

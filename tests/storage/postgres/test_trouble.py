@@ -7,7 +7,14 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from bot.core.errors import OutcomeUnknown, QuaymasterError, StoreFailure, StoreFull, StoreReadOnly
+from bot.core.errors import (
+    OutcomeUnknown,
+    QuaymasterError,
+    SettingsError,
+    StoreFailure,
+    StoreFull,
+    StoreReadOnly,
+)
 from bot.core.ports.store import Store
 from storage.postgres.migrations import migrate
 from storage.postgres.postgres_store import PostgresStore
@@ -155,6 +162,23 @@ def test_read_only_server_is_told(own: PostgresStore, server: RealPostgres) -> N
     assert back_s < BACK_S
 
 
+def test_sessions_that_stay_read_only_are_opened_again(own: PostgresStore, server: RealPostgres) -> None:
+    """A setting of the database binds the sessions that begin under it, and those do not learn of its end."""
+    ours = "from pg_stat_activity where application_name = 'quaymaster'"
+    name = server.sql(f"select datname {ours} limit 1", role=ADMIN)
+    server.sql(f"alter database {name} set default_transaction_read_only = on", role=ADMIN)
+    server.sql(f"select pg_terminate_backend(pid) {ours}", role=ADMIN)
+    is_told = health_within(own, lambda health: health == "The database takes no changes at present.")
+    server.sql(f"alter database {name} reset default_transaction_read_only", role=ADMIN)
+    back_s = back_after(lambda: add(own, "after"))
+    is_well = health_within(own, lambda health: health is None)
+
+    assert is_told
+    assert back_s < BACK_S
+    assert is_well
+    assert names(own) == ["after", "before"]
+
+
 def test_full_disk_is_told(store: PostgresStore, postgres: RealPostgres, database: str) -> None:
     """What the server says when its disk is full reaches the person as that."""
     postgres.sql(
@@ -298,4 +322,17 @@ def test_wrong_password_is_not_shown(postgres: RealPostgres, database: str) -> N
     with pytest.raises(StoreFailure) as caught:
         PostgresStore(url, KEYRING)
 
+    assert "nobody-there" in caught.value.message
     assert "canary" not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r}"
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://a:can%ary@127.0.0.1/x", "postgresql://a:canary@127.0.0.1/x?sslmod=x"]
+)
+def test_address_that_cannot_be_read_is_not_repeated(url: str) -> None:
+    """Its password may be what cannot be read."""
+    with pytest.raises(SettingsError, match="DATABASE_URL cannot be read") as caught:
+        PostgresStore(url, KEYRING)
+
+    assert "ary" not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r}".replace("DATABASE", "")
+    assert caught.value.__suppress_context__
