@@ -158,7 +158,7 @@ def audit() -> None:
     help="A log of the server to compare it with.",
 )
 def verify(logs: TextIO | None) -> None:
-    """Say whether each workspace's history is as it was written. Stop the server first."""
+    """Say whether each history is as it was written. Without PostgreSQL, stop the server first."""
     from bot.run.operator_commands import lines_of_history
 
     for line in lines_of_history(_store_settings(), logs or ()):

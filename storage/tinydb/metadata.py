@@ -107,10 +107,9 @@ class Metadata:
         if sequence <= known_sequence and self._is_gone(opened.key):
             return f"{opened.key}.db was put back, although that workspace was forgotten or given up."
         if sequence < known_sequence or entries < known_entries:
-            return (
-                f"{opened.key}.db was put back as it was at an earlier time: it has {entries} audit "
-                f"entries of at least {known_entries}."
-            )
+            had = f"it has {entries} audit entries and had at least {known_entries}"
+            lacks = had if entries < known_entries else "a later change is missing"
+            return f"{opened.key}.db was put back as it was at an earlier time: {lacks}."
         return opened.fault(sealer)
 
     def verify(self, keyring: Keyring) -> None:
