@@ -86,6 +86,11 @@ def test_unknown_kind_is_answered_with_the_nearest(team):
     assert "Did you mean “private”" in shown.text
 
 
+def test_kind_like_none_is_answered_with_all(team):
+    """Where no type looks like it, all are named."""
+    assert "or one of docker-hub, private, trusted, ecr" in team.command("add nope").text
+
+
 def test_changed_type_keeps_what_was_typed(team):
     """Choosing another type redraws the fields in the same form, and what was typed is still saved."""
     opened = team.command("add private")
