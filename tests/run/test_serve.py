@@ -250,6 +250,7 @@ def test_lost_socket_mode_turns_health_and_is_logged_once(start, slack):
     time.sleep(3)
     slack.answers_pings, slack.refuses_with = True, ""
     is_back = process.becomes_healthy(tries=300)
+    time.sleep(2)  # the line is written by a look once a second, after health has asked by itself
     _, _, log = process.end(signal.SIGTERM)
 
     assert status == 503

@@ -49,6 +49,7 @@ def serving(**settings):
     finally:
         server.stop()
         thread.join(10)
+        server.close()
 
 
 def address_told(forwarded, **settings):

@@ -39,6 +39,7 @@ def serving(application=healthy, **settings):
     finally:
         server.stop()
         thread.join(10)
+        server.close()
 
 
 def ask(where):
