@@ -31,7 +31,7 @@ from bot.core.integrations.credentials import (
 from bot.core.model import Check, Integration, Outcome, Source, Stage, WorkflowToken, Workspace
 from bot.core.ports.store import Change, Reading, Store
 from bot.core.secrets import SealContext, Sealed
-from storage.records import kids_of
+from storage.records import READ_ERRORS, kids_of
 from storage.sealing import Keyring, kid_of
 
 _BATCH = 100
@@ -45,8 +45,6 @@ _NEEDS_A_LOGIN = (
 )
 _ALL_MISSING = "Every entry is missing."
 _PUT_BACK = "The log knows entry {}: everything was put back as it was before."
-_UNREADABLE = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
-"""What reading raises for a document that is not of this version."""
 _DELETED_LINE = re.compile(re.escape(HISTORY_DELETED).replace("%s", "([^ ]+)"))
 _ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]{1,18})"))
 
@@ -271,7 +269,7 @@ def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Ve
             last = entry
     except StoreDamaged as error:
         return Verified(key, last.sequence if last else 0, error.message)
-    except _UNREADABLE:
+    except READ_ERRORS:
         return Verified(key, last.sequence if last else 0, "The next entry cannot be read.")
     came_back = _came_back(reading, revoked, deleted)
     if others:
@@ -306,7 +304,7 @@ def _came_back(reading: Reading, revoked: set[str], deleted: set[str]) -> str:
         again = next((one.id for one in present if one.id in deleted), "")
     except StoreDamaged as error:
         return error.message
-    except _UNREADABLE:
+    except READ_ERRORS:
         return "What is kept of a token or an integration cannot be read."
     if token_id:
         return f"Token {token_id} was revoked, and its row says that it was not."

@@ -37,6 +37,8 @@ from storage.sealing import Keyring, kid_of
 
 Fields = Mapping[str, Any]
 """A JSON object."""
+READ_ERRORS = (KeyError, ValueError, TypeError, AttributeError, RecursionError)
+"""What reading raises for a document that is not of this version."""
 
 INTEGRATIONS = "integrations"
 DEPENDENCIES = "dependencies"

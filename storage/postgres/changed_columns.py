@@ -6,7 +6,7 @@ from bot.core.errors import QuaymasterError
 from storage.postgres.connections import Pool, Step
 from storage.postgres.rows import Parameters, dependency_row, integration_row, token_row
 from storage.postgres.sealed_rows import SEAL, Key, SealedRows
-from storage.records import Fields
+from storage.records import READ_ERRORS, Fields
 
 _COLUMNS: dict[str, Callable[[SealedRows, Key, Fields], Parameters]] = {
     "integrations": lambda rows, key, doc: integration_row(rows.integration(str(key[0]), doc)),
@@ -31,7 +31,7 @@ def changed_columns(
     for key, doc in rows:
         try:
             columns = _COLUMNS[table](sealed, key, doc)
-        except (QuaymasterError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+        except (QuaymasterError, *READ_ERRORS):
             yield f"it cannot be read: {sealed.place(table, key)}"
             continue
         given = {name: value for name, value in columns.items() if name != "doc"}
