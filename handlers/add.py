@@ -133,7 +133,7 @@ def _kind_named(kinds: Kinds, words: str) -> Kind:
     wanted = words.lower()
     if wanted not in known:
         nearest = tuple(get_close_matches(wanted, known, n=3, cutoff=0.5))
-        all_of_them = f"Type /integrations add and choose, or one of {', '.join(kinds)}."
+        all_of_them = f"Type /integrations add and choose one, or name it: {', '.join(kinds)}."
         hint = f"Did you mean {quoted(nearest)}?" if nearest else all_of_them
         raise InvalidInput(f"There is no type of integration called “{shortened(words)}”.", hint)
     return known[wanted]

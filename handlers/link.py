@@ -95,7 +95,11 @@ def link_typed(ack: Ack, words: Words, services: Services, actor: Actor) -> None
     """Answer ``link NAME kind TARGET [settings-url]``."""
     words.at_most(4)
     target = _typed_target(words)
-    settings_url = read_settings_url(words.optional(3))
+    try:
+        settings_url = read_settings_url(words.optional(3))
+    except InvalidInput as error:
+        quotes = "Put a name of several words in quotation marks; the settings link comes after it."
+        raise InvalidInput(error.message, f"{error.hint} {quotes}") from error
     name = words.at(0, "The integration's name")
     ack(**_answer(services, actor, name, target, settings_url))
 

@@ -198,7 +198,7 @@ class TargetRemoved(NotPermitted):
     def __init__(self, integration: Integration, bar: Bar) -> None:
         super().__init__(
             f"“{integration.name}” was removed from {bar.target.in_words} on {bar.at:%Y-%m-%d %H:%M} UTC.",
-            f"/integrations history {integration.name} says by whom. "
+            f"/integrations history {integration.name} shows who removed it. "
             f"Ask its owner: /integrations link {integration.name} {bar.target.as_typed}",
             (integration.owner, bar.by),
         )

@@ -380,7 +380,7 @@ class Address:
             self._hosts = [conninfo.make_conninfo("", **one) for one in _each_host(given)]
         except psycopg.ProgrammingError:  # it repeats what it cannot read, which may be the password
             raise SettingsError(
-                "DATABASE_URL cannot be read.",
+                "The address of the database cannot be read.",
                 "Write postgresql://ROLE:PASSWORD@HOST:5432/DATABASE; in the password write % as %25, / as "
                 "%2F, # as %23 and @ as %40.",
             ) from None

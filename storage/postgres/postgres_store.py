@@ -401,7 +401,7 @@ def _prepare(url: str) -> None:
     except Lost as lost:
         raise StoreFailure(
             f"The database cannot be reached: {lost}.",
-            "Look at DATABASE_URL, and whether PostgreSQL runs and takes connections from this machine.",
+            "Look at the address, and whether PostgreSQL runs and takes connections from this machine.",
         ) from None
     with connection:
         if require_schema(connection, migrations()):

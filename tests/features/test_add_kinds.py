@@ -88,7 +88,7 @@ def test_unknown_kind_is_answered_with_the_nearest(team):
 
 def test_kind_like_none_is_answered_with_all(team):
     """Where no type looks like it, all are named."""
-    assert "or one of docker-hub, private, trusted, ecr" in team.command("add nope").text
+    assert "choose one, or name it: docker-hub, private, trusted, ecr" in team.command("add nope").text
 
 
 def test_changed_type_keeps_what_was_typed(team):

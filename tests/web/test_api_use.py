@@ -108,7 +108,7 @@ def test_deleted_integration_says_when(place, token):
     by_name = place.ask("/v1/integrations/my_registry", token)
 
     when = "“my_registry” was deleted on 2026-03-02 09:00 UTC."
-    hint = f"{when} /integrations history my_registry says by whom."
+    hint = f"{when} /integrations history my_registry shows who deleted it."
     assert (by_server.error, by_server.json["hint"]) == ((404, "deleted"), hint)
     assert (by_name.error, by_name.json["hint"]) == ((404, "deleted"), hint)
 

@@ -68,8 +68,7 @@ def read_settings_url(text: str) -> str | None:
     except ValueError:
         is_web = False
     if not is_web or len(text) > 1000 or re.search(r"[\s<>|\x00-\x1f]", text):
-        quotes = "Put a name of several words in quotation marks; the settings link comes after it."
-        raise InvalidInput("The settings link is not a web address.", f"{hint} {quotes}")
+        raise InvalidInput("The settings link is not a web address.", hint)
     if parts.username is not None:
         raise InvalidInput("The settings link holds a user name or password, so it was not used.", hint)
     return text

@@ -365,4 +365,4 @@ def _gone(deletion: AuditEntry | None, message: str, hint: str) -> NotFound:
         return NotFound(message, hint)
     done = deletion.event
     gone = f"“{done.name}” was deleted on {done.at:%Y-%m-%d %H:%M} UTC."
-    return Deleted(message, f"{gone} /integrations history {done.name} says by whom.", (done.actor,))
+    return Deleted(message, f"{gone} /integrations history {done.name} shows who deleted it.", (done.actor,))

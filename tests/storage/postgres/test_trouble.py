@@ -331,7 +331,7 @@ def test_wrong_password_is_not_shown(postgres: RealPostgres, database: str) -> N
 )
 def test_address_that_cannot_be_read_is_not_repeated(url: str) -> None:
     """Its password may be what cannot be read."""
-    with pytest.raises(SettingsError, match="DATABASE_URL cannot be read") as caught:
+    with pytest.raises(SettingsError, match="The address of the database cannot be read") as caught:
         PostgresStore(url, KEYRING)
 
     assert "ary" not in f"{caught.value} {caught.value!r} {caught.value.__cause__!r}".replace("DATABASE", "")
