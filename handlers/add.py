@@ -33,6 +33,7 @@ from handlers.form import (
     is_closed,
     kind_menu,
     name_input,
+    needs_page,
     note_and_end,
     plain_warning,
     saved_view,
@@ -43,7 +44,7 @@ from handlers.form import (
 )
 from handlers.link import OPEN as LINK
 from handlers.routes import Form, Press, Routes, Verb, Words
-from handlers.secret_links import FOR_ADD, entry_button, link_for_new, needs_page
+from handlers.secret_links import FOR_ADD, entry_button, link_for_new
 from handlers.show import OPEN as SHOW
 from handlers.surfaces import ModalSurface, Surface, as_modal
 from handlers.test import OPEN as TEST

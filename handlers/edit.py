@@ -52,6 +52,7 @@ from handlers.form import (
     inputs,
     is_check_wanted,
     name_input,
+    needs_page,
     note_and_end,
     plain_warning,
     saved_view,
@@ -62,7 +63,7 @@ from handlers.form import (
 from handlers.phrases import origin, targets_depend
 from handlers.picker import open_picker
 from handlers.routes import COMMAND, Form, Press, Routes, Verb, Words
-from handlers.secret_links import FOR_EDIT, entry_button, link_for_edit, needs_page
+from handlers.secret_links import FOR_EDIT, entry_button, link_for_edit
 from handlers.surfaces import Surface, as_modal, with_facts
 
 OPEN = "edit.open"

@@ -14,6 +14,7 @@ from bot.core.integrations.edits import Sharing
 from bot.core.integrations.inventory import Saved
 from bot.core.kinds import Draft, Field, Kind, Kinds, known_values, read_draft
 from bot.core.model import Integration, Server
+from bot.services import Services
 from handlers.blocks import (
     Block,
     View,
@@ -238,6 +239,17 @@ def typed_beside_secret(form: Form, kind: Kind) -> tuple[dict[str, str], date | 
     typed = {one.key: state_value(form.values, one.key, VALUE) for one in kind.fields if not one.is_secret}
     name = state_value(form.values, "name", VALUE)
     return {**typed, "name": name}, _typed_end(form.values), _typed_note(form)
+
+
+def needs_page(form: Form, kind: Kind, services: Services, integration: Integration | None = None) -> bool:
+    """True when a form that has no box for the secret needs one from the page. Raises ``InvalidFields``."""
+    if not services.is_secret_entered_on_page or kind.secret_field is None:
+        return False
+    typed, _, _ = typed_beside_secret(form, kind)
+    if integration and integration.secret:
+        # A stored secret is for the server it was entered for.
+        return read_draft(kind, typed["name"], typed, keeps_secret=True).server != integration.server
+    return kind.secret_field.is_required or any(typed.get(key) for key in kind.together)
 
 
 def _typed_note(form: Form) -> str:

@@ -95,17 +95,6 @@ def entry_button(services: Services, kind: Kind, action_id: str, value: str = ""
     return [actions(button(_LABEL, action_id, value), block_id=action_id)]
 
 
-def needs_page(form: Form, kind: Kind, services: Services, integration: Integration | None = None) -> bool:
-    """True when a form that has no box for the secret needs one from the page. Raises ``InvalidFields``."""
-    if not services.is_secret_entered_on_page or kind.secret_field is None:
-        return False
-    typed, _, _ = typed_beside_secret(form, kind)
-    if integration and integration.secret:
-        # A stored secret is for the server it was entered for.
-        return read_draft(kind, typed["name"], typed, keeps_secret=True).server != integration.server
-    return kind.secret_field.is_required or any(typed.get(key) for key in kind.together)
-
-
 def require_page(services: Services, kind: Kind) -> None:
     """Raise ``InvalidInput`` where there is no page, or nothing to enter on it."""
     if services.base_url is None:

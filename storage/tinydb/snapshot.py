@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import AuditEntry, News
 from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, TargetKind, WorkflowToken
+from bot.core.ports.store import Candidate
 from bot.core.queries import (
     ENDING_WITHIN,
     UNUSED_FOR,
@@ -313,6 +314,29 @@ class Snapshot:
     def bar(self, integration_id: str, target: Target) -> Bar | None:
         """The bar that keeps a target from an integration."""
         return self.bars.find(integration_id, target_order(target))
+
+    def used_by(self, target: Target) -> list[Integration]:
+        """What a target depends on, sorted by name key."""
+        return sorted([self.by_id[integration_id] for integration_id in self.uses.get(target)], key=key_of)
+
+    def candidates(self, used: LastUsed, target: Target, asked: Server | str | None) -> tuple[Candidate, ...]:
+        """What a target's token asks for, as ``Held.candidates`` says."""
+        found = []
+        for one in self._asked_for(target, asked):
+            link = self.dependency(one.id, target)
+            found.append(Candidate(one, used.on(link) if link else None, self.bar(one.id, target)))
+        return tuple(found)
+
+    def _asked_for(self, target: Target, asked: Server | str | None) -> Sequence[Integration]:
+        if asked is None:
+            return self.used_by(target)
+        if isinstance(asked, str):
+            named = self.by_key.get(name_key(asked))
+            return [named] if named else []
+        found = self.servers.get(endpoint_of(asked))
+        if not found and asked.port is None:
+            return self.servers.get((asked.host, 80))
+        return found
 
     def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
         """One page of the filtered list. A window past either end gives the last or the first page."""

@@ -32,7 +32,7 @@ from storage.tinydb.file_format import Sealer, key_of, loaded_keys
 from storage.tinydb.metadata import Metadata
 from storage.tinydb.snapshot import LastUsed, Snapshot
 from storage.tinydb.tinydb_installations import TinyDBInstallations
-from storage.tinydb.transaction import SnapshotReading, candidates
+from storage.tinydb.transaction import SnapshotReading
 from storage.tinydb.use_counts import UseCounts
 from storage.tinydb.workspace import Clock, Holders, OpenWorkspace, Place, Shared
 from storage.transfer import Contents
@@ -126,7 +126,7 @@ class TinyDBStore:
         token = snapshot.tokens.get(token_id)
         if token is None:
             return None
-        found = candidates(snapshot, used, token.target, asked)
+        found = snapshot.candidates(used, token.target, asked)
         return Held(opened.workspace, used.on_token(token), found)
 
     def record_use(self, use: Fetch) -> None:

@@ -4,7 +4,7 @@ A reading answers every question from one snapshot. A change is a reading of a c
 rows to be written.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from heapq import nsmallest
@@ -22,7 +22,7 @@ from bot.core.model import (
     WorkflowToken,
     Workspace,
 )
-from bot.core.ports.store import Candidate, Stored
+from bot.core.ports.store import Stored
 from bot.core.queries import (
     DependencyPage,
     Filter,
@@ -48,7 +48,7 @@ from storage.records import (
     sealed_in,
 )
 from storage.tinydb.archive import Archive, SnapshotHistory, sealed_again
-from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of, key_of
+from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of
 
 _MOST_ENDING = 1000
 _MOST_NEWS = 100
@@ -124,7 +124,7 @@ class _Dependencies(_Part):
     def of_target(self, target: Target) -> tuple[Use, ...]:
         return tuple(
             Use(one, self._used.on(dependency))
-            for one in _used_by(self._snapshot, target)
+            for one in self._snapshot.used_by(target)
             if (dependency := self._snapshot.dependency(one.id, target))
         )
 
@@ -212,35 +212,6 @@ class SnapshotReading:
     def news(self) -> tuple[News, ...]:
         """The news that was not sent yet, the oldest first, at most 100."""
         return tuple(nsmallest(_MOST_NEWS, self.snapshot.news.values(), key=lambda one: one.at))
-
-
-def candidates(
-    snapshot: Snapshot, used: LastUsed, target: Target, asked: Server | str | None
-) -> tuple[Candidate, ...]:
-    """What a target's token asks for, as ``Held.candidates`` says."""
-    found = []
-    for one in _asked_for(snapshot, target, asked):
-        link = snapshot.dependency(one.id, target)
-        found.append(Candidate(one, used.on(link) if link else None, snapshot.bar(one.id, target)))
-    return tuple(found)
-
-
-def _asked_for(snapshot: Snapshot, target: Target, asked: Server | str | None) -> Sequence[Integration]:
-    if asked is None:
-        return _used_by(snapshot, target)
-    if isinstance(asked, str):
-        named = snapshot.by_key.get(name_key(asked))
-        return [named] if named else []
-    found = snapshot.servers.get(endpoint_of(asked))
-    if not found and asked.port is None:
-        return snapshot.servers.get((asked.host, 80))
-    return found
-
-
-def _used_by(snapshot: Snapshot, target: Target) -> list[Integration]:
-    """What a target depends on, sorted by name key."""
-    found = [snapshot.by_id[integration_id] for integration_id in snapshot.uses.get(target)]
-    return sorted(found, key=key_of)
 
 
 def _holds_all(name: str, words: tuple[str, ...]) -> bool:

@@ -9,7 +9,6 @@ plan_rotation -> begin_rotation -> (each target fetches) -> progress_of -> retir
 The registry accepts both until somebody ends the former there, so no pipeline fails in between.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -19,7 +18,6 @@ from bot.core.errors import (
     Changed,
     InvalidFields,
     InvalidInput,
-    QuaymasterError,
 )
 from bot.core.integrations.credentials import (
     PlainLogin,
@@ -33,7 +31,6 @@ from bot.core.integrations.credentials import (
 from bot.core.integrations.inventory import every_dependency, find_permitted, present
 from bot.core.kinds import Draft
 from bot.core.model import (
-    NEVER_FETCHED,
     Actor,
     Dependency,
     FormerCredential,
@@ -306,24 +303,6 @@ def _running(integration: Integration, number: int) -> tuple[Integration, Former
             f"See where it is: /integrations rotate {integration.name}",
         )
     return integration, integration.former
-
-
-def note_fetched(ports: Ports, workspace: Workspace, integration: Integration, known: Dependency) -> None:
-    """
-    Note which credential a target has fetched: once for each target and rotation, and at its first fetch.
-
-    What cannot be kept now is noted at the next fetch, and until then counts as not fetched: a hand-out does
-    not fail for it.
-    """
-    number = integration.credential_number
-    is_due = integration.former is not None or known.credential_number == NEVER_FETCHED
-    if not is_due or known.credential_number == number:
-        return
-    with suppress(QuaymasterError), ports.store.change(workspace) as change:
-        now = change.integrations.get(integration.id)
-        there = change.dependencies.get(integration.id, known.target)
-        if now is not None and there is not None and now.credential_number == number:
-            change.put(replace(there, credential_number=number))
 
 
 def _progress(reading: Reading, integration: Integration) -> Progress:

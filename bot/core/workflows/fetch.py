@@ -8,6 +8,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import NoReturn, TypeVar
 
@@ -18,6 +19,7 @@ from bot.core.errors import (
     Conflict,
     NotFound,
     NotPermitted,
+    QuaymasterError,
     RegistryFailure,
     TokenHeld,
     TokenRefused,
@@ -25,7 +27,6 @@ from bot.core.errors import (
 )
 from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.inventory import find_permitted
-from bot.core.integrations.rotation import note_fetched
 from bot.core.link_and_use import with_use
 from bot.core.model import (
     NEVER_FETCHED,
@@ -274,7 +275,25 @@ def _record(ports: Ports, caller: Caller, candidate: Candidate, action: Action) 
     if _is_first_fetch(known):
         _tell_of_first_fetch(ports, caller, integration, fetched)
     if known is not None:
-        note_fetched(ports, caller.workspace, integration, known)
+        _note_fetched(ports, caller, integration, known)
+
+
+def _note_fetched(ports: Ports, caller: Caller, integration: Integration, known: Dependency) -> None:
+    """
+    Note which credential a target has fetched: once for each target and rotation, and at its first fetch.
+
+    What cannot be kept now is noted at the next fetch, and until then counts as not fetched: a hand-out does
+    not fail for it.
+    """
+    number = integration.credential_number
+    is_due = integration.former is not None or known.credential_number == NEVER_FETCHED
+    if not is_due or known.credential_number == number:
+        return
+    with suppress(QuaymasterError), ports.store.change(caller.workspace) as change:
+        now = change.integrations.get(integration.id)
+        there = change.dependencies.get(integration.id, known.target)
+        if now is not None and there is not None and now.credential_number == number:
+            change.put(replace(there, credential_number=number))
 
 
 def _keep_use(ports: Ports, caller: Caller, first: Dependency) -> None:
