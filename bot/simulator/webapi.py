@@ -28,10 +28,6 @@ def call(world: World, method: str, args: Json) -> Json:
         return refused.answer()
 
 
-def _api_test(_world: World, args: Json) -> Json:
-    return {"args": args}
-
-
 def _auth_test(world: World, _args: Json) -> Json:
     return {
         "url": f"https://{world.cast.team_domain}.slack.com/",
@@ -178,7 +174,6 @@ def _files_complete_upload_external(world: World, args: Json) -> Json:
 
 
 METHODS: dict[str, Callable[[World, Json], Json]] = {
-    "api.test": _api_test,
     "auth.test": _auth_test,
     "users.info": _users_info,
     "usergroups.users.list": _usergroups_users_list,

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from bot.simulator.cast import ADMIN
+from bot.simulator.cast import ADMIN, MEMBER
+from bot.simulator.kept_blocks import BlocksRefused
 from tests.simulator.scripted import TEXT, Json, Stage, field_block, plain
 
 NAME = field_block("name", TEXT)
@@ -60,6 +61,22 @@ def test_too_long_text_is_not_sent(stage: Stage) -> None:
     assert top(stage)["errors"] == {"name": "Please enter at most 3 characters."}
 
 
+def test_too_short_text_is_not_sent(stage: Stage) -> None:
+    """Slack itself holds a text to its least length."""
+    view = stage.open_form([field_block("name", {**TEXT, "min_length": 5})])
+    submit(stage, view, None, name="four")
+
+    assert top(stage)["errors"] == {"name": "Please enter at least 5 characters."}
+
+
+def test_another_persons_form_cannot_be_submitted(stage: Stage) -> None:
+    """A form belongs to the person it was opened for."""
+    view = stage.open_form([NAME])
+
+    with pytest.raises(BlocksRefused, match="not_found"):
+        stage.simulator.submit(MEMBER.id, view["id"], {"name": {"name": "prod"}})
+
+
 def test_errors_stand_at_their_fields(stage: Stage) -> None:
     """An errors answer keeps the form, its values, and puts each text at its field."""
     submit(stage, stage.open_form([NAME]), {"response_action": "errors", "errors": {"name": "Taken."}})
@@ -75,6 +92,32 @@ def test_errors_at_unknown_fields_are_flagged(stage: Stage) -> None:
 
     assert "nmae" in note["details"][0]
     assert "trouble connecting" in top(stage)["warning"]
+
+
+FAULTS = [
+    ({"response_action": "errors", "errors": {}}, "errors must be an object of block_id and text"),
+    ({"response_action": "errors", "errors": ["Taken."]}, "errors must be an object of block_id and text"),
+    ({"response_action": "vanish"}, "vanish"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), FAULTS)
+def test_answer_that_slack_does_not_know_is_flagged(stage: Stage, answer: Json, said: str) -> None:
+    """Errors without a field and an unknown action are shown as faults of the app, and the form stays."""
+    submit(stage, stage.open_form([NAME]), answer)
+    (note,) = stage.simulator.snapshot(ADMIN.id)["notes"]
+
+    assert note["details"] == [said]
+    assert "trouble connecting" in top(stage)["warning"]
+
+
+@pytest.mark.parametrize("action", ["update", "push"])
+def test_answer_without_its_view_keeps_the_form(stage: Stage, action: str) -> None:
+    """An update or a push needs the view to show."""
+    submit(stage, stage.open_form([NAME]), {"response_action": action})
+
+    assert "trouble connecting" in top(stage)["warning"]
+    assert top(stage)["title"]["text"] == "Form"
 
 
 def test_update_shows_another_view_in_place(stage: Stage) -> None:
@@ -107,6 +150,19 @@ def test_fourth_form_is_refused(stage: Stage) -> None:
     stage.call("views.push", trigger_id=stage.trigger(), view=view)
 
     assert stage.call("views.push", trigger_id=stage.trigger(), view=view)["error"] == "push_limit_reached"
+
+
+def test_fourth_form_in_an_answer_is_refused(stage: Stage) -> None:
+    """A push that would stack a fourth form is shown as a fault of the app."""
+    view = {"type": "modal", "title": plain("More"), "blocks": []}
+    stage.open_form([NAME])
+    stage.call("views.push", trigger_id=stage.trigger(), view=view)
+    third = stage.call("views.push", trigger_id=stage.trigger(), view=view)["view"]
+    submit(stage, third, {"response_action": "push", "view": view})
+    (note,) = stage.simulator.snapshot(ADMIN.id)["notes"]
+
+    assert note["details"] == ["push_limit_reached"]
+    assert len(stage.simulator.snapshot(ADMIN.id)["views"]) == 3
 
 
 def test_late_answer_keeps_the_form(stage: Stage) -> None:

@@ -241,6 +241,44 @@ def test_malformed_request_is_answered(page: Opened, body: Any) -> None:
     assert ask(page, "POST", f"/try/say?as={ADMIN.id}", body, HTTP_X_PAGE_TOKEN=page.token)[0] == 400
 
 
+def test_body_that_is_no_json_is_answered(page: Opened) -> None:
+    """A body that cannot be read is answered 400, and to the app as a call without arguments."""
+    token = {"HTTP_X_PAGE_TOKEN": page.token, "HTTP_AUTHORIZATION": f"Bearer {page.page.simulator.token}"}
+    broken = {"CONTENT_LENGTH": "1", **token}
+    said, _, _ = ask(page, "POST", f"/try/say?as={ADMIN.id}", **broken, **{"wsgi.input": io.BytesIO(b"{")})
+    _, _, called = ask(page, "POST", "/api/users.info", **broken, **{"wsgi.input": io.BytesIO(b"{")})
+
+    assert said == 400
+    assert json.loads(called)["error"] == "user_not_found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/", 405),
+        ("GET", "/hooks/commands/T0TRY/1/x", 405),
+        ("GET", f"/try/say?as={ADMIN.id}", 404),
+        ("POST", f"/try/nothing?as={ADMIN.id}", 404),
+        ("GET", "/files/F0NONE", 404),
+    ],
+)
+def test_request_that_nothing_answers_is_refused(page: Opened, method: str, path: str, status: int) -> None:
+    """Another method, another request and a file that was never sent are refused."""
+    assert ask(page, method, path, HTTP_X_PAGE_TOKEN=page.token)[0] == status
+
+
+def test_message_is_dismissed_by_the_person_who_sees_it(page: Opened, stage: Stage) -> None:
+    """The page takes an ephemeral message away for its reader, and nobody else can."""
+    stage.command({"text": "just you"})
+    told = {"name": stage.last_ts()}
+    ask(page, "POST", f"/try/dismiss?as={MEMBER.id}", told, HTTP_X_PAGE_TOKEN=page.token)
+    kept = stage.texts()
+    ask(page, "POST", f"/try/dismiss?as={ADMIN.id}", told, HTTP_X_PAGE_TOKEN=page.token)
+
+    assert kept == ["just you"]
+    assert stage.texts() == []
+
+
 def test_state_comes_as_soon_as_it_changes(page: Opened, stage: Stage) -> None:
     """A waiting page is answered when something happens."""
     seen = stage.simulator.snapshot(ADMIN.id)["version"]
@@ -309,7 +347,8 @@ def test_slacks_client_library_can_talk_to_it() -> None:
 def test_http_front_posts_to_the_app() -> None:
     """http_front delivers the bytes and headers it is given, and returns the answer."""
     with served(DemoApp()) as demo:
-        status, headers, body = http_front(f"{demo.url}/api/api.test")(b"a=1", {"Content-Type": "text/plain"})
+        front = http_front(f"{demo.url}/api/auth.test")
+        status, headers, body = front(b"a=1", {"Content-Type": "text/plain"})
 
     assert status == 200
     assert headers["content-type"].startswith("application/json")

@@ -59,6 +59,14 @@ def test_another_persons_ephemeral_message_cannot_be_pressed(stage: Stage) -> No
         stage.press({"ts": stage.last_ts()}, "row", "go")
 
 
+def test_button_that_is_not_shown_cannot_be_pressed(stage: Stage) -> None:
+    """Only what a message shows can be pressed."""
+    stage.command({"text": "list", "blocks": [BUTTONS]})
+
+    with pytest.raises(BlocksRefused, match="element_not_found"):
+        stage.press({"ts": stage.last_ts()}, "row", "gone")
+
+
 def test_unanswered_press_is_shown(stage: Stage) -> None:
     """A press that the app does not take leaves a warning at the message."""
     stage.command({"text": "list", "blocks": [BUTTONS]})

@@ -90,6 +90,13 @@ def test_acknowledgement_may_be_plain_text(stage: Stage) -> None:
     assert stage.texts() == ["hello"]
 
 
+def test_acknowledgement_that_says_nothing_shows_nothing(stage: Stage) -> None:
+    """An acknowledgement without text and blocks is only an acknowledgement."""
+    stage.command({"response_type": "ephemeral"})
+
+    assert stage.texts() == []
+
+
 def test_unknown_command_stays_in_slack(stage: Stage) -> None:
     """A command that the app did not declare never reaches it."""
     stage.simulator.say(ADMIN.id, INTEGRATIONS.id, "/nonsense")

@@ -7,6 +7,25 @@ from tests.simulator.scripted import BUTTONS, Json, Stage, plain
 
 MODAL = {"type": "modal", "title": plain("Form"), "blocks": []}
 
+REFUSED = [
+    ("usergroups.users.list", {"usergroup": "S0NONE"}, "no_such_subteam"),
+    ("conversations.open", {"users": "U0NOBODY"}, "user_not_found"),
+    ("conversations.info", {"channel": "C0NONE"}, "channel_not_found"),
+    ("chat.postMessage", {"channel": INTEGRATIONS.id, "blocks": {"a": "b"}}, "invalid_blocks_format"),
+    ("chat.postMessage", {"channel": INTEGRATIONS.id, "blocks": "["}, "invalid_arguments"),
+    (
+        "chat.postEphemeral",
+        {"channel": INTEGRATIONS.id, "user": "U0NOBODY", "text": "x"},
+        "user_not_in_channel",
+    ),
+    ("views.publish", {"user_id": "U0NOBODY", "view": {"type": "home", "blocks": []}}, "user_not_found"),
+    ("views.publish", {"user_id": ADMIN.id}, "invalid_arguments"),
+    ("views.publish", {"user_id": ADMIN.id, "view": MODAL}, "invalid_arguments"),
+    ("files.getUploadURLExternal", {"filename": "history.csv"}, "invalid_arguments"),
+    ("files.completeUploadExternal", {"files": []}, "invalid_arguments"),
+    ("files.completeUploadExternal", {"files": [{"id": "F0NONE"}]}, "file_not_found"),
+]
+
 
 @pytest.fixture
 def stage() -> Stage:
@@ -36,6 +55,53 @@ def test_calls_need_the_token(stage: Stage) -> None:
 def test_unknown_method(stage: Stage) -> None:
     """A method that is not played says so."""
     assert stage.call("files.upload") == {"ok": False, "error": "unknown_method"}
+
+
+@pytest.mark.parametrize(("method", "args", "error"), REFUSED)
+def test_call_is_refused_as_slack_refuses_it(stage: Stage, method: str, args: Json, error: str) -> None:
+    """A call that names nobody, nowhere or nothing gets Slack's own error and posts nothing."""
+    answer = stage.call(method, **args)
+
+    assert (answer["ok"], answer["error"]) == (False, error)
+    assert stage.texts() == []
+
+
+def test_organization_must_name_the_workspace_of_a_group(stage: Stage) -> None:
+    """An app that the organization installed asks for a user group with the workspace's id."""
+    stage.simulator.world.cast.groups["S0TEAM"] = [ADMIN.id]
+    stage.simulator.world.cast.is_org_wide = True
+
+    assert stage.call("usergroups.users.list", usergroup="S0TEAM")["error"] == "missing_argument"
+    assert stage.call("usergroups.users.list", usergroup="S0TEAM", team_id="T0TRY")["users"] == [ADMIN.id]
+
+
+def test_form_needs_a_form_below_it(stage: Stage) -> None:
+    """views.push without an open form is refused."""
+    assert stage.call("views.push", trigger_id=stage.trigger(), view=MODAL)["error"] == "not_found"
+
+
+def test_app_changes_only_its_own_messages(stage: Stage) -> None:
+    """A person's message can be neither updated nor deleted by the app."""
+    stage.simulator.say(MEMBER.id, INTEGRATIONS.id, "mine")
+    place = {"channel": INTEGRATIONS.id, "ts": stage.last_ts()}
+
+    assert stage.call("chat.update", text="new", **place)["error"] == "cant_update_message"
+    assert stage.call("chat.delete", **place)["error"] == "cant_delete_message"
+    assert stage.texts() == ["mine"]
+
+
+def test_file_is_shared_only_where_it_is_told_to(stage: Stage) -> None:
+    """A file without a channel is in no message; a message that shares one describes it."""
+    announced = stage.call("files.getUploadURLExternal", filename="history.csv", length=1)
+    stage.simulator.upload(announced["upload_url"].removeprefix(stage.simulator.base_url), b"x")
+    files = [{"id": announced["file_id"], "title": "History"}]
+    stage.call("files.completeUploadExternal", files=files)
+    unshared = stage.texts()
+    stage.call("files.completeUploadExternal", files=files, channel_id=INTEGRATIONS.id, blocks=[BUTTONS])
+    (shown,) = stage.press({"ts": stage.last_ts()}, "row", "go")["message"]["files"]
+
+    assert unshared == []
+    assert (shown["name"], shown["title"], shown["size"]) == ("history.csv", "History", 1)
 
 
 def test_people_have_their_roles(stage: Stage) -> None:
@@ -194,3 +260,12 @@ def test_response_over_slacks_limits_is_refused_and_shown(stage: Stage) -> None:
 def test_response_without_content_is_refused(stage: Stage, body: Json) -> None:
     """A response needs a text or blocks."""
     assert stage.respond(command_url(stage), **body) == (400, {"ok": False, "error": "no_text"})
+
+
+def test_response_that_cannot_be_read_is_refused(stage: Stage) -> None:
+    """A response is a JSON object."""
+    path = command_url(stage).removeprefix(stage.simulator.base_url)
+    invalid = (400, {"ok": False, "error": "invalid_payload"})
+
+    assert stage.simulator.response_url(path, b"{") == invalid
+    assert stage.simulator.response_url(path, b"[]") == invalid
