@@ -124,7 +124,8 @@ def asking(kind: Kind, drawn: Sequence[Block], alike: Sequence[Integration]) -> 
     while a person types takes their place in the form from them.
     """
     named = kind.server + kind.username
-    keys = {one.key for one in kind.fields if not one.is_secret and f"{{{one.key}}}" in named}
+    typed = (one.key for one in kind.fields if not one.is_secret and not one.choices)
+    keys = {key for key in typed if f"{{{key}}}" in named}
     blocks = [_asking(block) if block["block_id"] in keys else block for block in drawn]
     last = max((place for place, block in enumerate(blocks, 1) if block["block_id"] in keys), default=0)
     # Below the last of them, where one looks: the form is longer than the window.
@@ -132,8 +133,6 @@ def asking(kind: Kind, drawn: Sequence[Block], alike: Sequence[Integration]) -> 
 
 
 def _asking(block: Block) -> Block:
-    if block["element"]["type"] != "plain_text_input":
-        return block
     moments = {"trigger_actions_on": ["on_enter_pressed"]}
     element = {**block["element"], "action_id": LOGIN, "dispatch_action_config": moments}
     return {**block, "element": element, "dispatch_action": True}

@@ -27,7 +27,10 @@ class Visitor:
 
     def ask(self, method, path, body=None, content_type="application/json"):
         """Send a request; gives status, headers and body."""
-        raw = json.dumps(body).encode() if body is not None else b""
+        return self.send(method, path, json.dumps(body).encode() if body is not None else b"", content_type)
+
+    def send(self, method, path, raw, content_type="application/json"):
+        """Send a request with a body as it is."""
         environ = {
             "REQUEST_METHOD": method,
             "PATH_INFO": path,
@@ -338,6 +341,18 @@ def test_rotation_by_the_page(office, visitor):
     assert status == 200
     assert password(office) == NEW
     assert office.find("my_registry").former is not None
+
+
+def test_save_of_a_rotation_gives_the_link(make_team):
+    """Where secrets stay outside Slack, *Save* of the rotation's form leads to the page."""
+    team = make_team(base_url=BASE, is_secret_entered_on_page=True)
+    team.add("my_registry")
+    team.command("rotate my_registry")
+    made = team.submit({"Username": "robot"})
+    status, _ = Visitor(team).enter(url_in(made), password=NEW)
+
+    assert status == 200
+    assert (password(team), team.find("my_registry").username) == (NEW, "robot")
 
 
 def test_forms_without_a_field_for_secrets(make_team):

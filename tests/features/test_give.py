@@ -310,3 +310,28 @@ def test_preview_says_nothing_of_what_goes_on(office):
 
     assert "will not fetch" not in shown.text
     assert fetch(office, text).integration.owner == COLLEAGUE
+
+
+def test_all_of_a_person_is_not_given_to_themselves(office):
+    """The old and the new owner are two people."""
+    shown = office.command(f"give all of {at(MEMBER)} to {at(MEMBER)}", ADMIN)
+
+    assert "The old and the new owner are the same person." in shown.text
+
+
+def test_person_who_owns_nothing_has_nothing_to_give(office):
+    """The preview says that there is nothing, and has no button."""
+    shown = office.command(f"give all of {at(COLLEAGUE)} to {at(MEMBER)}", ADMIN)
+
+    assert f"<@{COLLEAGUE}> owns no integration and no working workflow token." in shown.text
+    assert shown.buttons == []
+
+
+def test_news_of_a_leaver_whose_things_were_given_meanwhile_says_so(office):
+    """When everything has an owner again before the message leaves, the message says that."""
+    office.change_person(MEMBER, deleted=True)
+    office.command(f"give all of {at(MEMBER)} to {at(COLLEAGUE)}", ADMIN)
+    office.press("Give all", ADMIN)
+    deliver(office)
+
+    assert any("All of it has an owner again." in one.text for one in office.slack.shown)

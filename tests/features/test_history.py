@@ -274,3 +274,11 @@ def test_the_name_of_the_deleted_says_who_deleted_it(gone, verb):
 def test_deleted_names_are_near(gone, typed):
     """Where nothing matches, what was deleted is near by its words, and by its letters."""
     assert "“harbor_old”" in gone.command(f"history {typed}").text
+
+
+def test_file_that_slack_does_not_take_is_told(free):
+    """What Slack says of the file is told in a sentence."""
+    free.slack.failing["files.getUploadURLExternal"] = "file_uploads_disabled"
+    shown = free.press("Export", ADMIN, on=free.command("history", ADMIN))
+
+    assert "Slack did not take this (file_uploads_disabled)." in shown.text

@@ -335,3 +335,26 @@ def test_trouble_in_one_workspace_keeps_no_other_waiting(free, store):
 def change_time(team):
     """The time of the team's clock."""
     return team.services.ports.now()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [("is_archived", "cannot answer in this"), ("made_up_later", "Slack did not take this (made_up_later).")],
+)
+def test_other_refusals_of_a_channel_are_told(team, refusal, said):
+    """What else Slack says of a channel is told as it is, and no channel is chosen."""
+    team.slack.failing["chat.postMessage"] = refusal
+    answer = team.command("notify #ops", ADMIN)
+
+    assert said in answer.text
+    assert not team.store.read(ACME).settings.get("notify")
+
+
+@pytest.mark.parametrize("typed", ["notify @ops", "notify #" + "x" * 81])
+def test_what_is_no_channel_is_refused(team, typed):
+    """A word that names no channel is answered with an example, and nothing is posted."""
+    answer = team.command(typed, ADMIN)
+
+    assert "That is not a channel." in answer.text
+    assert "notify #registries" in answer.text
+    assert said(team) == []

@@ -232,3 +232,13 @@ def test_show_leads_to_it(office):
     assert preview.title == "Revoke everything?"
     assert "*my_registry*" in preview.text
     assert "Leaked" not in office.command("show my_registry", MEMBER).buttons
+
+
+def test_of_may_stand_before_what_leaked(office):
+    """``revoke everything of`` a person is the same as without the word."""
+    text = token(office, user=MEMBER)
+    office.command(f"revoke everything of <@{MEMBER}|somebody>", ADMIN)
+    office.press("Revoke everything", ADMIN)
+
+    with pytest.raises(TokenRefused):
+        fetch(office, text, "my_registry")

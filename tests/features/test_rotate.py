@@ -444,3 +444,15 @@ def test_home_names_what_overlaps(office):
     assert "Show of my_registry" in str(colleagues.raw)
     assert "my_registry" in listed
     assert "keeps two credentials" not in office.open_home().text
+
+
+def test_form_of_another_version_replaces_nothing(office):
+    """A form that was opened before somebody else's edit is refused."""
+    form = office.command("rotate my_registry")
+    office.command("edit my_registry", ADMIN)
+    office.submit({"Note": "changed"}, ADMIN)
+    office.close(ADMIN)
+    refused = office.submit(NEW, on=form)
+
+    assert "changed" in refused.raw
+    assert passwords(office) == (TYPED["password"], None)

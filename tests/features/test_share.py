@@ -75,3 +75,28 @@ def test_conversation_with_the_app_has_no_channel(known):
 
     assert "There is no channel here" in known.seen(MEMBER).text
     assert all(one.only_for for one in known.slack.world.messages)
+
+
+def test_list_that_is_empty_meanwhile_is_shared_as_empty(known):
+    """What was listed was deleted meanwhile, and everybody is told that nothing is left."""
+    listed = known.command("list my_")
+    known.unlink_all("my_registry")
+    known.command("delete my_registry")
+    known.press("Yes")
+    known.press("Share", on=listed)
+
+    assert "my_registry" not in everybody_sees(known)
+    assert "no integration" in everybody_sees(known).lower()
+
+
+def test_shared_test_of_another_login_says_that_it_is_not_checked(known):
+    """What was tested was replaced unchecked meanwhile, and everybody is told that instead."""
+    tested = known.command("test my_registry")
+    known.command("edit my_registry")
+    known.fill({"Password": "another"})
+    known.tick("Save without checking")
+    known.submit()
+    known.close()
+    known.press("Share", on=tested)
+
+    assert "It has not been checked." in everybody_sees(known)

@@ -130,3 +130,15 @@ def test_name_in_two_alphabets_is_refused(two):
 
     assert "looks like another letter" in shown.text
     assert target_of(team, moves) == "webshop2000"
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("targets rename project web-shop web-shop", "It has this name."),
+        ("targets rename project nothing else", "There is no project nothing."),
+    ],
+)
+def test_renaming_that_changes_nothing_is_refused(team, typed, said):
+    """The same name and an unknown target are answered with what is wrong."""
+    assert said in team.command(typed, ADMIN).text

@@ -119,3 +119,22 @@ def test_guests_test_nothing(office, registry):
 
     assert registry.checked == []
     assert registry.result is PROVED
+
+
+def test_message_that_slack_does_not_deliver_is_said(office, registry):
+    """Without the message that shows the progress nothing is tested, and another round may begin."""
+    office.slack.failing["chat.postMessage"] = "channel_not_found"
+    refused = office.command("test all")
+    office.slack.failing.clear()
+    office.command("test all")
+
+    assert "Slack did not deliver the message that shows the progress." in refused.text
+    assert len(registry.checked) == 3
+
+
+def test_message_shows_how_far_it_is(office, registry):
+    """A round that takes a while changes its message meanwhile."""
+    registry.meanwhile = lambda: office.slack.clock.advance(10)
+    office.command("test all")
+
+    assert any("Testing 1 of 3" in one for one in messages(office))
