@@ -33,8 +33,8 @@ from bot.web.api.routing import WORKFLOWS_PATH, Rates, workflow_api
 from bot.web.health import health_page
 from bot.web.server import WebServer, dispatcher
 from storage.sealing import Keyring
-from storage.tinydb.durable_files import Disk
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.storage.disks import QuickDisk
 
 ACME = Workspace("T1")
 OTHER = Workspace("T2")
@@ -64,13 +64,6 @@ class Answered:
         """Status and code of an error; it is well formed."""
         assert self.json.keys() == {"code", "message", "hint"}
         return self.status, self.json["code"]
-
-
-class QuickDisk(Disk):
-    """The real disk, but nothing is flushed."""
-
-    def sync(self, descriptor: int) -> None:
-        """Leave it to the system."""
 
 
 class Workplace:

@@ -37,7 +37,7 @@ from tests.fakes.slack_server import SlackServer
 from tests.fakes.watched import Watched
 from tests.features.promises import unheard
 from tests.features.team import SETTINGS, LiveExecutor, QuietExecutor, Team
-from tests.storage.disks import WatchedDisk
+from tests.storage.disks import RoomyDisk, WatchedDisk
 
 FORGOTTEN_S = 301
 """Longer than people's roles are remembered."""
@@ -105,7 +105,7 @@ def keyring() -> Keyring:
 @pytest.fixture
 def disk() -> WatchedDisk:
     """A disk that counts what is asked of it, and is believed without being waited for."""
-    return WatchedDisk()
+    return RoomyDisk()
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from bot.core.ports import Ports
 from bot.run.clockwork import Watcher
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.scripted_registry import ScriptedRegistry
-from tests.storage.samples import KEYRING, NOON, T1, Clock, QuickDisk, integration
+from tests.storage.disks import QuickDisk
+from tests.storage.samples import KEYRING, NOON, T1, Clock, integration
 
 SIX_HOURS_S = 6 * 3600
 

@@ -7,11 +7,11 @@ import pytest
 
 from bot.core.ports.store import Store
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.storage.disks import QuickDisk
 from tests.storage.samples import (
     KEYRING,
     T2,
     Clock,
-    QuickDisk,
     add,
     full_dependency,
     full_integration,

@@ -15,6 +15,21 @@ class PowerCut(BaseException):
     """The program ends here."""
 
 
+WITHOUT_BALLAST = 1 << 30
+"""The size of a ballast that is larger than any file of the tests, so that none is written."""
+
+
+class QuickDisk(Disk):
+    """The real disk, but nothing is flushed, and there is no ballast: for tests that only look at files."""
+
+    def sync(self, descriptor: int) -> None:
+        """Leave it to the system."""
+
+    def size(self, path: Path) -> int:
+        """Say that the ballast is there."""
+        return WITHOUT_BALLAST
+
+
 class WatchedDisk(Disk):
     """The real disk. It notes the name of each call, and fails or stops at those it is told to."""
 
@@ -70,6 +85,14 @@ class WatchedDisk(Disk):
     def read(self, path: Path) -> bytes:
         self._called("read")
         return super().read(path)
+
+
+class RoomyDisk(WatchedDisk):
+    """The same, without a ballast."""
+
+    def size(self, path: Path) -> int:
+        """Say that the ballast is there."""
+        return WITHOUT_BALLAST
 
 
 class SmallDisk(Disk):
@@ -193,8 +216,8 @@ class ModelDisk(Disk):
         return self.names[path.name].written
 
     def size(self, path: Path) -> int:
-        """Large enough that no ballast is written."""
-        return 1 << 30
+        """Say that the ballast is there."""
+        return WITHOUT_BALLAST
 
     def after_a_cut(self, name: str) -> Iterator[bytes | None]:
         """Everything that may be found under a name; ``None`` for nothing."""

@@ -35,6 +35,7 @@ from bot.core.secrets import SealContext, Sealed, Secret
 from storage.sealing import Keyring
 from storage.tinydb.durable_files import Disk
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.storage.disks import QuickDisk
 
 ROOT = bytes(range(32))
 SECOND_ROOT = bytes(range(1, 33))
@@ -59,13 +60,6 @@ class Clock:
 
     def move(self, **by: float) -> None:
         self.now += timedelta(**by)
-
-
-class QuickDisk(Disk):
-    """The real disk, but nothing is flushed: for tests that only look at what is there."""
-
-    def sync(self, descriptor: int) -> None:
-        """Leave it to the system."""
 
 
 def integration(name: str = "my_registry", kind: str = "private", workspace: Workspace = T1) -> Integration:
@@ -263,9 +257,9 @@ def chain(entries: list[AuditEntry], workspace: Workspace = T1) -> list[str]:
     return hashes[1:]
 
 
-def opened(directory: Path) -> TinyDBStore:
-    """The store of a directory."""
-    return TinyDBStore(directory, KEYRING, disk=QuickDisk())
+def opened(directory: Path, disk: Disk | None = None) -> TinyDBStore:
+    """The store of a directory, on a disk without a ballast unless another is given."""
+    return TinyDBStore(directory, KEYRING, disk=disk or QuickDisk())
 
 
 def only_integration(store: TinyDBStore) -> Integration:

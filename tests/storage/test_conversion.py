@@ -21,8 +21,7 @@ from bot.registry.kind_table import KINDS
 from storage.maintenance import Verified, verify
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
-from tests.fakes.workplace import QuickDisk
-from tests.storage.disks import PowerCut, WatchedDisk
+from tests.storage.disks import PowerCut, QuickDisk, WatchedDisk
 from tests.storage.samples import (
     ENVIRONMENT,
     IMAGE,

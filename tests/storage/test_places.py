@@ -13,7 +13,7 @@ from bot.core.secrets import Sealed
 from storage.maintenance import verify
 from storage.tinydb.repair import repair
 from storage.tinydb.tinydb_store import TinyDBStore
-from tests.storage.disks import PowerCut
+from tests.storage.disks import PowerCut, QuickDisk
 from tests.storage.samples import (
     IMAGE,
     KEYRING,
@@ -21,7 +21,6 @@ from tests.storage.samples import (
     PROJECT,
     T1,
     T2,
-    QuickDisk,
     add,
     dependency,
     full_integration,

@@ -13,6 +13,7 @@ import pytest
 
 from bot.core.errors import StoreDamaged, StoreFailure, StoreInUse
 from storage.tinydb.archive import FULL_AT
+from tests.storage.disks import WatchedDisk
 from tests.storage.samples import (
     NOON,
     T1,
@@ -88,9 +89,8 @@ def test_endless_number_in_a_header_is_damage(closed: Path, name: str, header: b
 
 def test_ballast_is_written_over_no_other_file(closed: Path, key: Path) -> None:
     """A second name of a file elsewhere, as the ballast: that file stays as it is."""
-    (closed / ".reserve").unlink()
     os.link(key, closed / ".reserve")
-    opened(closed).close()
+    opened(closed, WatchedDisk()).close()
 
     assert key.read_bytes() == KEY
     assert (closed / ".reserve").stat().st_nlink == 1
@@ -98,9 +98,8 @@ def test_ballast_is_written_over_no_other_file(closed: Path, key: Path) -> None:
 
 def test_pipe_as_the_ballast_stops_nothing(closed: Path) -> None:
     """A pipe as the ballast is replaced by the ballast."""
-    (closed / ".reserve").unlink()
     os.mkfifo(closed / ".reserve")
-    opened(closed).close()
+    opened(closed, WatchedDisk()).close()
 
     assert (closed / ".reserve").is_file()
 

@@ -9,7 +9,8 @@ import pytest
 from bot.core.model import Workspace, new_id
 from bot.web.health import health_page
 from storage.tinydb.tinydb_store import TinyDBStore, near_limit
-from tests.storage.samples import KEYRING, T1, QuickDisk, integration
+from tests.storage.disks import QuickDisk
+from tests.storage.samples import KEYRING, T1, integration
 
 
 @pytest.mark.parametrize(

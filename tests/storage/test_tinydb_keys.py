@@ -11,6 +11,7 @@ from bot.core.secrets import Sealed
 from storage.maintenance import Verified, count_by_key, reseal, verify
 from storage.sealing import Keyring
 from storage.tinydb.tinydb_store import TinyDBStore
+from tests.storage.disks import QuickDisk
 from tests.storage.forging import OWNER, tables_of, write_as
 from tests.storage.samples import (
     KEYRING,
@@ -19,7 +20,6 @@ from tests.storage.samples import (
     SECOND_ROOT,
     T1,
     T2,
-    QuickDisk,
     add,
     contents,
     delete,

@@ -293,7 +293,7 @@ def test_full_disk_that_removes_nothing_is_said_plainly(directory: Path, kept: s
 
 def test_reserve_keeps_room_on_a_disk_that_compresses(directory: Path) -> None:
     """What the reserve is made of does not shrink."""
-    opened(directory).close()
+    opened(directory, WatchedDisk()).close()
     kept = (directory / ".reserve").read_bytes()
 
     assert len(zlib.compress(kept)) >= len(kept) >= MIB

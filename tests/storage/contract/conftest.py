@@ -12,7 +12,8 @@ from bot.core.ports.store import Store
 from storage.postgres.postgres_store import PostgresStore
 from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.real_postgres import RealPostgres, database, migrated, postgres
-from tests.storage.samples import KEYRING, Clock, QuickDisk
+from tests.storage.disks import QuickDisk
+from tests.storage.samples import KEYRING, Clock
 
 __all__ = ["database", "migrated", "postgres"]
 

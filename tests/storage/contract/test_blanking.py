@@ -17,6 +17,7 @@ from storage.sealing import Keyring
 from storage.tinydb.archive import SEGMENT
 from storage.tinydb.tinydb_store import TinyDBStore
 from storage.transfer import export
+from tests.storage.disks import QuickDisk
 from tests.storage.samples import (
     KEYRING,
     NOON,
@@ -24,7 +25,6 @@ from tests.storage.samples import (
     T1,
     T2,
     Clock,
-    QuickDisk,
     add,
     event,
     integration,
