@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from bot.core.errors import LoginRejected, RegistryFailure, RightsRefused, TooManyRequests, Unreachable
@@ -226,6 +227,7 @@ def make_client(
     # At DEBUG botocore logs answers whole, and an answer contains the password.
     logging.getLogger("botocore").setLevel(logging.WARNING)
     session = botocore.session.Session(session_vars=_NO_FILES)
+    session.register_component("data_loader", _descriptions())
     config = Config(
         connect_timeout=_CALL_S,
         read_timeout=_CALL_S,
@@ -236,6 +238,14 @@ def make_client(
         use_dualstack_endpoint=login.server.host.endswith(_DUAL_STACK) and service not in ("sts", "iam"),
     )
     return session.create_client(service, region_name=region, endpoint_url=endpoint, config=config, **keys)
+
+
+@cache
+def _descriptions() -> Any:
+    """botocore's descriptions of services, read once: a client takes about 10 ms then, and 70 otherwise."""
+    from botocore.loaders import Loader
+
+    return Loader()
 
 
 def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:

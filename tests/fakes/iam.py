@@ -1,8 +1,9 @@
-"""Amazon's IAM, as moto plays it over real HTTP, with one user."""
+"""Amazon's IAM with one user, as moto plays it over real HTTP."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -13,17 +14,11 @@ USER = "puller"
 
 
 class Iam:
-    """One IAM user, and its access keys."""
+    """One IAM user, and its access keys: one at first, whatever was there before."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.client: Any = botocore.session.Session().create_client(
-            "iam",
-            region_name="us-east-1",
-            endpoint_url=url,
-            aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
-            aws_secret_access_key="test",
-        )
+        self.client = _client(url)
         if not any(one["UserName"] == USER for one in self.client.list_users()["Users"]):
             self.client.create_user(UserName=USER)
         for key_id in self.keys():
@@ -74,13 +69,23 @@ class Iam:
         return str(self.client.create_access_key(UserName=USER)["AccessKey"]["AccessKeyId"])
 
 
+@cache
+def _client(url: str) -> Any:
+    """One client for all tests: making one takes a while."""
+    return botocore.session.Session().create_client(
+        "iam",
+        region_name="us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_secret_access_key="test",
+    )
+
+
 @contextmanager
-def iam_server() -> Iterator[Iam]:
-    """Run one."""
+def amazon() -> Iterator[str]:
+    """Run moto's server, which plays every service of Amazon's, and give its address."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    try:
-        yield Iam(f"http://{host}:{port}")
-    finally:
-        server.stop()
+    yield f"http://{host}:{port}"
+    server.stop()

@@ -157,14 +157,22 @@ class Dies(Dated):
             raise Killed
 
 
-@pytest.fixture
-def iam():
-    """IAM with one user."""
+@pytest.fixture(scope="session")
+def aws():
+    """The address of one Amazon for the whole run."""
     # Only where it is played: the import takes a second.
-    from tests.fakes.iam import iam_server
+    from tests.fakes.iam import amazon
 
-    with iam_server() as served:
-        yield served
+    with amazon() as address:
+        yield address
+
+
+@pytest.fixture
+def iam(aws):
+    """IAM with one user."""
+    from tests.fakes.iam import Iam
+
+    return Iam(aws)
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ import datetime as dt
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
-from moto.server import ThreadedMotoServer
 
 from bot.core.errors import LoginRejected, RightsRefused, TooManyRequests, Unreachable
 from bot.core.model import Outcome, Server, Stage
@@ -42,16 +40,6 @@ LOGIN = Login(
 )
 
 PUBLIC_OPTIONS = {"access_key_id": "AKIAIOSFODNN7EXAMPLE"}
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[str]:
-    """An AWS of our own, on this machine."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture(autouse=True)

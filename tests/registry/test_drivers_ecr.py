@@ -1,6 +1,5 @@
 """Access keys that IAM makes: against moto's server over real HTTP."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,16 +11,9 @@ from bot.core.ports.drivers import Ending, Order
 from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.drivers.driver_table import RegistryDrivers
-from tests.fakes.iam import Iam, iam_server
+from tests.fakes.iam import Iam
 
 SERVER = Server("https", "123456789012.dkr.ecr.us-east-1.amazonaws.com")
-
-
-@pytest.fixture
-def iam() -> Iterator[Iam]:
-    """IAM with one user."""
-    with iam_server() as served:
-        yield served
 
 
 @pytest.fixture

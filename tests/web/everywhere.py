@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from bot.core.model import Server
 from bot.core.ports.registry import Login
@@ -19,6 +18,7 @@ from bot.registry.client import RegistryClient
 from bot.registry.guard import LOOPBACK, Endpoint, resolve
 from bot.registry.kind_table import KINDS
 from tests.fakes.certificates import Authority
+from tests.fakes.iam import amazon
 from tests.fakes.real_registry import HTPASSWD, RealRegistry, running
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
@@ -57,7 +57,7 @@ def everywhere(folder: Path) -> Iterator[RegistryClient]:
     authority = Authority("Everywhere")
     (folder / "ca.pem").write_text(authority.pem)
     leaf = authority.issue(names=HOSTS)
-    with running(folder, tls=leaf) as registry, aws() as endpoint, pytest.MonkeyPatch.context() as patch:
+    with running(folder, tls=leaf) as registry, amazon() as endpoint, pytest.MonkeyPatch.context() as patch:
         (folder / "htpasswd").write_text(ACCOUNTS)
         patch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
         yield client(registry, endpoint)
@@ -76,13 +76,3 @@ def client(registry: RealRegistry, endpoint: str) -> RegistryClient:
     secret = {"secret_access_key": Secret("x" * 40)}
     made.docker_login(Login("ecr", Server("https", ECR_HOST), "AWS", secret, keys), deadline_s=30)
     return made
-
-
-@contextmanager
-def aws() -> Iterator[str]:
-    """Run an AWS of our own, and give its address."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
