@@ -12,6 +12,7 @@ from bot.registry.client import RegistryClient
 from tests.fakes.registry import FakeRegistry, Request, always, on_tags, reply
 
 MEGABYTE = 1024 * 1024
+A_PAGE = 4_000_000
 HALF_A_PAGE = 3 * MEGABYTE
 
 
@@ -47,7 +48,7 @@ def test_what_is_kept_goes_on_counting() -> None:
 def test_registries_that_send_much_at_once_are_bounded(client: RegistryClient) -> None:
     """Half-sent pages of one registry end in a refusal; who reads a small list notices nothing."""
     gate, begun = Event(), []
-    head = b"HTTP/1.1 200 X\r\nContent-Length: 4000000\r\n\r\n"
+    head = b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n" % A_PAGE
     many = BYTES_AT_ONCE // HALF_A_PAGE + 1
 
     def half(_: Request) -> Iterable[bytes]:
@@ -55,6 +56,7 @@ def test_registries_that_send_much_at_once_are_bounded(client: RegistryClient) -
         yield b" " * HALF_A_PAGE
         begun.append(1)
         gate.wait(10)
+        yield b" " * (A_PAGE - HALF_A_PAGE)
 
     refused: list[Exception] = []
 
