@@ -26,6 +26,7 @@ TYPE_CHECKING = False  # `typing` would cost more than everything else here
 if TYPE_CHECKING:
     from _thread import LockType
     from collections.abc import Mapping
+    from ssl import SSLContext
     from typing import Any
 
 NAME = "docker-credential-quaymaster"
@@ -115,20 +116,20 @@ class Client:
         return left_s
 
     def _connected(self) -> socket.socket:
+        tls = self._tls() if self._is_encrypted else None
         # As bytes: a str would be encoded for international names, which loads three modules.
         host: Any = self._host.encode()
         plain = socket.create_connection((host, self._port), self._left_s())
         plain.settimeout(self._left_s())
-        return self._encrypted(plain) if self._is_encrypted else plain
+        return tls.wrap_socket(plain, server_hostname=self._host) if tls else plain
 
-    def _encrypted(self, plain: socket.socket) -> socket.socket:
+    def _tls(self) -> "SSLContext":
         import ssl
 
         try:
-            context = ssl.create_default_context(cafile=self._ca_file)
+            return ssl.create_default_context(cafile=self._ca_file)
         except OSError:
             raise Failure("QUAYMASTER_CA_FILE is not a file of certificates in PEM.") from None
-        return context.wrap_socket(plain, server_hostname=self._host)
 
     def _request(self, target: str) -> bytes:
         return (
