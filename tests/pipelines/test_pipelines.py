@@ -12,10 +12,13 @@ import yaml
 from bot.core.workflows import fetch as handouts
 from bot.pipeline import commands as pipelines
 from bot.pipeline.docker_credential import Client, Failure
+from tests.fakes.certificates import Authority
 from tests.fakes.odd_server import OddServer, drip, reply, whole
+from tests.fakes.token_server import tls_context
 from tests.fakes.workplace import SERVER
 from tests.pipelines.conftest import LOGIN
 
+FILE_ONLY = {"QUAYMASTER_TOKEN": ""}
 NAME = {"type": "string", "pattern": r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"}
 SECRET = {
     "type": "object",
@@ -111,6 +114,84 @@ def test_strangers_answer_is_not_used(run, command, body):
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "not Quaymaster" in result.stderr
+
+
+def test_environment_is_printed(run):
+    """What a shell needs of an integration is printed as lines of export."""
+    result = run("env", "my_registry")
+
+    assert result.exit_code == 0
+    assert f"export MY_REGISTRY_INTEGRATION_URL=https://{SERVER}\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"QUAYMASTER_URL": "quaymaster.example.com"}, "QUAYMASTER_URL is not an address: "),
+        ({"QUAYMASTER_TOKEN": "ghp_abc"}, "QUAYMASTER_TOKEN does not contain a workflow token: "),
+        ({"QUAYMASTER_TOKEN_FILE": "/x"}, "Both QUAYMASTER_TOKEN and QUAYMASTER_TOKEN_FILE are set: "),
+        (FILE_ONLY | {"QUAYMASTER_TOKEN_FILE": "/nowhere/token"}, "QUAYMASTER_TOKEN_FILE cannot be read: "),
+        (FILE_ONLY | {"QUAYMASTER_TOKEN_FILE": "/"}, "QUAYMASTER_TOKEN_FILE cannot be read: "),
+    ],
+)
+def test_wrong_setting_is_told_with_status_2(run, wrong, sentence):
+    """A setting that cannot be used is named, with exit status 2."""
+    result = run("docker-config", **wrong)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(sentence)
+
+
+def test_token_may_come_from_a_file(run, settings, tmp_path):
+    """The token is read from the file that the setting names."""
+    file = tmp_path / "token"
+    file.write_text(f"{settings['QUAYMASTER_TOKEN']}\n")
+    result = run("docker-config", **FILE_ONLY, QUAYMASTER_TOKEN_FILE=str(file))
+
+    assert json.loads(result.stdout) == {"auths": {SERVER: LOGIN}}
+
+
+def test_server_is_believed_by_its_authority(run, tmp_path):
+    """A server of a private authority is asked once that authority's file is named, and not before."""
+    authority = Authority()
+    file = tmp_path / "ca.pem"
+    file.write_text(authority.pem)
+    with OddServer(whole(reply(200, b'{"auths": {}}')), tls_context(authority.issue())) as odd:
+        unknown = run("docker-config", QUAYMASTER_URL=odd.url)
+        wrong = run("docker-config", QUAYMASTER_URL=odd.url, QUAYMASTER_CA_FILE=str(tmp_path / "none.pem"))
+        believed = run("docker-config", QUAYMASTER_URL=odd.url, QUAYMASTER_CA_FILE=str(file))
+
+    assert (unknown.exit_code, wrong.exit_code, believed.exit_code) == (1, 1, 0)
+    assert "certificate" in unknown.stderr
+    assert wrong.stderr.startswith("QUAYMASTER_CA_FILE is not a file of certificates in PEM.")
+    assert json.loads(believed.stdout) == {"auths": {}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (reply(302, b""), "leads to a redirect, which is not followed (status 302)"),
+        (reply(502, b"{}"), "leads to something that is not Quaymaster (status 502)"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "gave an answer that cannot be read"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "gave an answer that cannot be read"),
+    ],
+)
+def test_other_answers_are_told(run, answer, sentence):
+    """A redirect, a gateway's error, another protocol and an answer that is cut short are told as that."""
+    with OddServer(whole(answer)) as odd:
+        result = run("docker-config", QUAYMASTER_URL=odd.url)
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+
+
+def test_answer_after_a_continue_is_read(run):
+    """A server may say first that it goes on."""
+    first = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with OddServer(whole(first + reply(200, b'{"auths": {}}'))) as odd:
+        result = run("docker-config", QUAYMASTER_URL=odd.url)
+
+    assert json.loads(result.stdout) == {"auths": {}}
 
 
 def test_dead_server_is_told(run):
