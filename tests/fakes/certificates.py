@@ -90,7 +90,12 @@ class Authority:
         return Certified(builder.sign(self.key, hashes.SHA256()), key)
 
     def issue(
-        self, *, names: tuple[str, ...] = ("localhost",), days: int = 30, key: Key | None = None
+        self,
+        *,
+        names: tuple[str, ...] = ("localhost",),
+        days: int = 30,
+        since: int = -60,
+        key: Key | None = None,
     ) -> Certified:
         """Issue a certificate for these names and 127.0.0.1. Negative ``days`` = expired that long ago."""
         key = key or ec.generate_private_key(ec.SECP256R1())
@@ -98,13 +103,15 @@ class Authority:
         places: list[x509.GeneralName] = [x509.DNSName(name) for name in names]
         if "localhost" in names:
             places.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-        builder = started(subject, self.name, key, days)
+        builder = started(subject, self.name, key, days, since)
         builder = builder.add_extension(x509.SubjectAlternativeName(places), critical=False)
         return Certified(builder.sign(self.key, hashes.SHA256()), key)
 
 
-def started(subject: x509.Name, issuer: x509.Name, key: Key, days: int) -> x509.CertificateBuilder:
-    """Begin a certificate: valid from 60 days ago, for ``days`` from now."""
+def started(
+    subject: x509.Name, issuer: x509.Name, key: Key, days: int, since: int = -60
+) -> x509.CertificateBuilder:
+    """Begin a certificate: valid from ``since`` days from now, for ``days`` from now."""
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
@@ -112,7 +119,7 @@ def started(subject: x509.Name, issuer: x509.Name, key: Key, days: int) -> x509.
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - 60 * DAY)
+        .not_valid_before(now + since * DAY)
         .not_valid_after(now + days * DAY)
     )
 

@@ -12,7 +12,7 @@ from bot.core.secrets import Secret
 from bot.registry.drivers.driver_table import RegistryDrivers
 from bot.registry.guard import Endpoint
 from tests.fakes.gitlab import MANAGER_SECRET, FakeGitLab
-from tests.fakes.registry import FakeRegistry, Request
+from tests.fakes.registry import FakeRegistry, Request, always, reply
 
 HERE = (ip_network("127.0.0.0/8"),)
 GITHUB = Login("ghcr", parse_server("https://ghcr.io"), "octocat", {"password": Secret("ghp_marker")})
@@ -131,3 +131,22 @@ def test_host_that_is_asked(kind: str, host: str, asked: str) -> None:
         RegistryDrivers((), resolver=resolver).end_of(login, deadline_s=10)
 
     assert looked_up == [asked]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"<html>", b'{"expires_at": "soon"}'])
+def test_what_gitlab_does_not_say(body: bytes) -> None:
+    """Another answer than GitLab's is no end, and does not show the token."""
+    with FakeRegistry(always(reply(200, body))) as fake:
+        login = Login("gitlab", GITHUB.server, "ci", GITHUB.credential, trusted_realms=(fake.server.origin,))
+        with pytest.raises(Unreachable) as caught:
+            RegistryDrivers(HERE).end_of(login, deadline_s=10)
+
+    assert "ghp_marker" not in str(caught.value)
+
+
+def test_login_without_a_token_is_not_asked_about() -> None:
+    """Without a token there is nothing to ask, and nobody is."""
+    with answering() as github, pytest.raises(DriverRefused, match="There is no token to ask about"):
+        asked_of(github, Login("ghcr", GITHUB.server, "", {}))
+
+    assert github.requests == []

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.core.errors import DriverRefused, Unreachable
+from bot.core.errors import DriverRefused, RegistryFailure, Unreachable
 from bot.core.model import Server
 from bot.core.ports.drivers import Ending, Order
 from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.drivers.driver_table import RegistryDrivers
 from tests.fakes.iam import Iam
+from tests.fakes.registry import FakeRegistry, always, reply
 
 SERVER = Server("https", "123456789012.dkr.ecr.us-east-1.amazonaws.com")
 
@@ -129,3 +130,22 @@ def test_no_secret_shows(order: Order, drivers: RegistryDrivers) -> None:
 
     assert "marker-manager" not in repr(order)
     assert minted.credential["secret_access_key"].reveal() not in repr(minted)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("NoSuchEntity", "AWS answered NoSuchEntity for the IAM user puller."),
+        ("AccessDenied", "manage the keys of puller"),
+    ],
+)
+def test_what_aws_refuses_is_told(order: Order, code: str, said: str) -> None:
+    """A user that is not there, and a right that is missing, are told as that."""
+    error = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+    with FakeRegistry(always(reply(403, error.encode()))) as fake:
+        drivers = RegistryDrivers((), aws_endpoint=fake.server.origin)
+        with pytest.raises(RegistryFailure) as caught:
+            drivers.describe(order, deadline_s=10)
+
+    assert said in f"{caught.value} {caught.value.hint}"
+    assert "marker-manager" not in str(caught.value)

@@ -14,6 +14,7 @@ from bot.core.secrets import Secret
 from bot.registry.drivers.driver_table import RegistryDrivers
 from tests.fakes.described_api import Given
 from tests.fakes.gitlab import MANAGER_SECRET, USERNAME, FakeGitLab
+from tests.fakes.registry import FakeRegistry, reply
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 REGISTRY = parse_server("https://registry.example.com")
@@ -179,3 +180,24 @@ def test_token_goes_to_the_entered_host_alone(gitlab: FakeGitLab, order: Order) 
         RegistryDrivers(()).describe(order, deadline_s=10)
 
     assert gitlab.asked == []
+
+
+def test_token_that_is_gone_is_not_replaced(
+    gitlab: FakeGitLab, order: Order, drivers: RegistryDrivers
+) -> None:
+    """What was revoked meanwhile has no scopes to copy."""
+    gitlab.tokens.clear()
+
+    with pytest.raises(DriverRefused, match="is gone"):
+        drivers.mint(replace(order, made_as="ci (Quaymaster 1)"), deadline_s=10)
+    assert gitlab.tokens == {}
+
+
+def test_answer_without_the_token_is_told(order: Order, drivers: RegistryDrivers) -> None:
+    """A deploy token whose secret never arrived is not taken for a credential."""
+    answers = iter((reply(200, [{"id": 1, "username": USERNAME, "name": "ci"}]), reply(201, {"id": 2})))
+    with (
+        FakeRegistry(lambda _: [next(answers)]) as fake,
+        pytest.raises(Unreachable, match="GitLab's answer has no token"),
+    ):
+        drivers.mint(with_options(order, api=fake.server.origin), deadline_s=10)

@@ -7,13 +7,21 @@ from ipaddress import ip_network
 import pytest
 
 from bot.core.addresses import parse_server
-from bot.core.errors import DriverRefused, LoginRejected, RightsRefused, TooManyRequests, Unreachable
+from bot.core.errors import (
+    DriverRefused,
+    LoginRejected,
+    RegistryFailure,
+    RightsRefused,
+    TooManyRequests,
+    Unreachable,
+)
 from bot.core.ports.drivers import Ending, Order
 from bot.core.ports.registry import Login
 from bot.core.secrets import Secret
 from bot.registry.drivers.driver_table import RegistryDrivers
 from tests.fakes.described_api import Given
 from tests.fakes.harbor import DAY_S, MANAGER, MANAGER_SECRET, NOW, PULL, ROBOT, FakeHarbor
+from tests.fakes.registry import FakeRegistry, always, reply
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -207,3 +215,63 @@ def test_asked_too_often(harbor: FakeHarbor, order: Order, drivers: RegistryDriv
 
     with pytest.raises(TooManyRequests):
         drivers.mint(replace(order, made_as=name), deadline_s=10)
+
+
+def test_robot_does_not_replace_itself(harbor: FakeHarbor, order: Order, drivers: RegistryDrivers) -> None:
+    """The management credential must be another one than what is replaced."""
+    harbor.add(MANAGER, "system", 90)
+
+    with pytest.raises(DriverRefused, match="it cannot manage itself"):
+        drivers.describe(replace(order, login=replace(order.login, username=MANAGER)), deadline_s=10)
+
+
+def test_twin_of_a_robot_that_is_gone_is_not_made(
+    harbor: FakeHarbor, order: Order, drivers: RegistryDrivers
+) -> None:
+    """What was deleted meanwhile has no rights to copy."""
+    harbor.robots.clear()
+
+    with pytest.raises(DriverRefused, match="There is no robot account"):
+        drivers.mint(replace(order, made_as="deploy-qm1"), deadline_s=10)
+    assert harbor.robots == {}
+
+
+def test_robot_that_is_deleted_meanwhile_counts_as_ended(
+    harbor: FakeHarbor, order: Order, drivers: RegistryDrivers
+) -> None:
+    """That Harbor has no such robot any more is no failure to delete it."""
+    harbor.fails["DELETE"] = Given(404, {"errors": [{"code": "NOT_FOUND", "message": "robot not found"}]})
+
+    assert drivers.retire(order, Ending.DELETE, deadline_s=10)
+
+
+def of_all_harbor(order: Order, fake: FakeRegistry) -> Order:
+    """A robot of no project, at another Harbor."""
+    return replace(order, login=replace(order.login, server=fake.server, username="robot$deploy"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (reply(200, b"<html>"), "gave an answer that cannot be read"),
+        (reply(200, [{"name": "robot$x"}] * 100), "has more than 2000 there"),
+    ],
+)
+def test_odd_answers_are_told(order: Order, drivers: RegistryDrivers, answer: bytes, said: str) -> None:
+    """A page of somebody else's, and a list without an end, are told as that."""
+    with FakeRegistry(always(answer)) as fake, pytest.raises(RegistryFailure, match=said):
+        drivers.describe(of_all_harbor(order, fake), deadline_s=10)
+
+
+def test_answer_without_the_secret_is_told(order: Order, drivers: RegistryDrivers) -> None:
+    """A robot whose secret never arrived is not taken for a credential."""
+    listed = reply(200, [{"id": 7, "name": "robot$deploy", "level": "system", "duration": 90}])
+    answers = iter((listed, reply(201, {"id": 8, "name": "robot$deploy-qm1"})))
+    with FakeRegistry(lambda _: [next(answers)]) as fake, pytest.raises(Unreachable, match="has no secret"):
+        drivers.mint(of_all_harbor(order, fake), deadline_s=10)
+
+
+def test_other_types_have_no_driver(order: Order, drivers: RegistryDrivers) -> None:
+    """What no driver makes is refused before anything is asked."""
+    with pytest.raises(DriverRefused, match="No driver makes credentials for this type"):
+        drivers.describe(replace(order, login=replace(order.login, kind="quay")), deadline_s=10)

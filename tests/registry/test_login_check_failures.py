@@ -1,10 +1,12 @@
 """Checks that fail, and registries that lead astray: each has its step and its sentence."""
 
+import ssl
 import time
 from collections.abc import Iterable
 
 import pytest
 
+from bot.core.addresses import parse_server
 from bot.core.errors import InvalidInput
 from bot.core.model import Outcome, Server, Stage
 from bot.core.ports.registry import Login
@@ -12,6 +14,7 @@ from bot.core.secrets import Secret
 from bot.registry.client import RegistryClient
 from bot.registry.kind_table import KINDS
 from tests.fakes.certificates import Authority
+from tests.fakes.odd_server import OddServer, whole
 from tests.fakes.registry import (
     CLOSE,
     Behaviour,
@@ -23,6 +26,7 @@ from tests.fakes.registry import (
     dripped,
     reply,
 )
+from tests.fakes.token_server import tls_context
 from tests.registry.conftest import LOOPBACK
 from tests.registry.test_login_check import check, found
 
@@ -43,6 +47,36 @@ def test_a_bad_certificate_is_told(
 
     assert found(result) == (Outcome.UNREACHABLE, Stage.TLS)
     assert words in result.reason
+
+
+def test_a_certificate_from_the_future_is_told(client: RegistryClient, authority: Authority) -> None:
+    """A certificate that is not valid yet points to the clocks."""
+    with FakeRegistry(always(reply()), tls=authority.issue(since=1)) as fake:
+        result = check(client, fake.login(ca=authority.pem))
+
+    assert found(result) == (Outcome.UNREACHABLE, Stage.TLS)
+    assert "is not valid yet" in result.reason
+    assert "clocks" in result.hint
+
+
+def test_tls_that_is_broken_off_is_told(client: RegistryClient, authority: Authority) -> None:
+    """A server that ends the handshake with an alert is told as that."""
+    context = tls_context(authority.issue())
+    context.sni_callback = lambda *_: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+    with OddServer(whole(reply()), context) as odd:
+        server = parse_server(f"https://localhost:{odd.authority.rpartition(':')[2]}")
+        result = check(client, Login("private", server, "ci", {"password": Secret("x")}, ca=authority.pem))
+
+    assert found(result) == (Outcome.UNREACHABLE, Stage.TLS)
+    assert "broke off while TLS was being agreed" in result.reason
+
+
+def test_host_without_a_route_is_told(client: RegistryClient) -> None:
+    """An address that no connection leads to, because it means every host of a network, is told as that."""
+    result = check(client, Login("private", Server("http", "127.255.255.255", 5000), "", {}))
+
+    assert found(result) == (Outcome.UNREACHABLE, Stage.CONNECTION)
+    assert "There is no route to" in result.reason
 
 
 def test_a_pasted_certificate_of_the_server_itself_is_enough(client: RegistryClient) -> None:

@@ -277,3 +277,35 @@ def test_odd_names_are_dropped(client: RegistryClient) -> None:
     names = ["team/app", None, "", "../x", "<!channel>", "a" * 300, "team app"]
     with FakeRegistry(always(reply(200, {"repositories": names}))) as fake:
         assert client.repositories(fake.login(), deadline_s=10).names == ("team/app",)
+
+
+def test_a_registry_that_had_enough_of_configurations_is_left_alone(client: RegistryClient) -> None:
+    """After a 429 for a configuration the other tags are not asked for either."""
+    images = Images()
+    images.manifests |= {tag: made_at(images, f"2026-05-0{tag}T00:00:00Z") for tag in ("1", "2", "3")}
+    images.blob_answer = lambda _: reply(429, {})
+    with FakeRegistry(images.answer) as fake:
+        found = client.tag_facts(fake.login(), "team/app", ("1", "2", "3"), deadline_s=10)
+
+    assert sum("blobs" in one.path for one in fake.requests) == 1
+    assert all("asked too often" in one.trouble for one in found.values())
+
+
+def test_a_manifest_that_is_no_json_is_unknown(client: RegistryClient) -> None:
+    """What cannot be read says nothing of the tag, and that is said."""
+    assert "cannot be read" in read(client, Images(a=b"<html>"), "a")["a"].trouble
+
+
+@pytest.mark.parametrize(
+    ("status", "said"), [(503, "trouble of its own (status 503)"), (418, "has no place here (status 418)")]
+)
+def test_a_list_that_fails_is_told(client: RegistryClient, status: int, said: str) -> None:
+    """Another answer than a list is told with its status."""
+
+    def answer(request: Request) -> Iterable[bytes]:
+        return [reply(status if "_catalog" in request.path else 200, {})]
+
+    with FakeRegistry(answer) as fake, pytest.raises(Unreachable) as caught:
+        client.repositories(fake.login(), deadline_s=10)
+
+    assert said in str(caught.value)

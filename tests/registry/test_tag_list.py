@@ -261,3 +261,21 @@ def test_ten_thousand_tags_fit_in_ten_megabytes(client: RegistryClient, tmp_path
 
     assert (len(found.names), found.is_cut) == (10_000, False)
     assert peak < 10 * MEGABYTE
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "said"),
+    [
+        (400, RepositoryRefused, "does not take team/app for a repository's name"),
+        (500, Unreachable, "has trouble of its own (status 500)"),
+    ],
+)
+def test_what_keeps_tags_from_being_read_is_told(
+    client: RegistryClient, status: int, error: type[RegistryFailure], said: str
+) -> None:
+    """A name that the registry does not take, and trouble of its own, are told apart."""
+    body = {"errors": [{"code": "NAME_INVALID"}]} if status == 400 else {}
+
+    with pytest.raises(error) as caught:
+        read_answer(client, reply(status, body))
+    assert said in str(caught.value)
