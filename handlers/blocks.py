@@ -219,6 +219,13 @@ def enter_box(action_id: str, initial: str, placeholder: str, max_length: int) -
     return text_input(action_id, initial, placeholder, max_length=max_length, dispatch_action_config=moments)
 
 
+def narrowing_box(label: str, box: Block, first_page: str) -> list[Block]:
+    """A box that narrows what is shown; its block's id carries the first page, and is at most 255 long."""
+    if len(first_page) > LONGEST_BLOCK_ID:
+        return []
+    return [labelled(label, box, first_page, optional=True, dispatch_action=True)]
+
+
 def labelled(label: str, element: Block, block_id: str, **more: Any) -> Block:
     """An input with its label; ``more`` has ``optional``, ``hint``, ``dispatch_action``."""
     hint = more.pop("hint", "")

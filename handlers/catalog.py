@@ -14,7 +14,6 @@ from bot.core.ports.registry import Repositories
 from bot.core.queries import NumberedPage, numbered_page
 from bot.services import Services
 from handlers.blocks import (
-    LONGEST_BLOCK_ID,
     Block,
     Message,
     actions,
@@ -25,9 +24,9 @@ from handlers.blocks import (
     enter_box,
     escape,
     header,
-    labelled,
     marked,
     menu,
+    narrowing_box,
     pack,
     read_value,
     section,
@@ -135,8 +134,5 @@ def _tags_menu(shelf: _Shelf, page: NumberedPage[str]) -> list[Block]:
 
 def _box(shelf: _Shelf, total: int) -> list[Block]:
     """The box that narrows the repositories, where there are more than a page."""
-    first_page = pack(replace(shelf, page=0))
-    if total <= _SHOWN or len(first_page) > LONGEST_BLOCK_ID:
-        return []
     box = enter_box(_WORDS, shelf.words, "Part of a name, then Enter", _LONGEST_WORDS)
-    return [labelled("Repository", box, first_page, optional=True, dispatch_action=True)]
+    return narrowing_box("Repository", box, pack(replace(shelf, page=0))) if total > _SHOWN else []

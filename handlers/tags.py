@@ -34,10 +34,10 @@ from handlers.blocks import (
     enter_box,
     escape,
     header,
-    labelled,
     menu,
     message,
     modal,
+    narrowing_box,
     option,
     pack,
     read_value,
@@ -247,8 +247,5 @@ def _more_of_tags(page: NumberedPage[str], place: _Place) -> list[Block]:
 
 def _box(place: _Place, total: int) -> list[Block]:
     """The box that narrows the tags, where there are more than a page."""
-    first_page = pack(replace(place, page=0))
-    if total <= _SHOWN or len(first_page) > LONGEST_BLOCK_ID:
-        return []
     box = enter_box(_WORDS, place.words, "Part of a tag, then Enter", 40)
-    return [labelled("Tag", box, first_page, optional=True, dispatch_action=True)]
+    return narrowing_box("Tag", box, pack(replace(place, page=0))) if total > _SHOWN else []

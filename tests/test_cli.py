@@ -195,7 +195,7 @@ def test_wrong_key_is_refused(run, settings, key_file):
     assert f"sealed with key {old}" in result.stderr
 
 
-BESIDE_A_SERVER = [("keys", "status"), ("keys", "reseal"), ("store", "repair", "T1")]
+BESIDE_A_SERVER = [("keys", "status"), ("keys", "reseal"), ("store", "repair", "T1"), ("store", "upgrade")]
 
 
 @pytest.mark.parametrize("command", BESIDE_A_SERVER)

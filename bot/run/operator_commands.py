@@ -185,7 +185,7 @@ def repair_workspace(settings: StoreSettings, key: str) -> list[str]:
     Raises:
         StoreFailure: Nothing was changed; the message says why.
     """
-    with _stopped(settings.data_dir):
+    with stopped_directory(settings.data_dir):
         return repair(settings.data_dir, key, datetime.now(UTC), load_keyring(settings))
 
 
@@ -199,7 +199,7 @@ def stopped_store(
     Raises:
         StoreFailure: A server has the directory open, or there is none.
     """
-    with _stopped(settings.data_dir) if settings.database_url is None else nullcontext():
+    with stopped_directory(settings.data_dir) if settings.database_url is None else nullcontext():
         store = open_store(settings, lost_keys)
     try:
         yield store
@@ -208,10 +208,12 @@ def stopped_store(
 
 
 @contextmanager
-def _stopped(directory: Path) -> Iterator[None]:
-    """Say plainly that there is no such directory, or that a server holds it."""
+def stopped_directory(directory: Path) -> Iterator[None]:
+    """Raise ``StoreFailure`` when there is no such directory, or a server uses it."""
     if not directory.is_dir():
-        raise StoreFailure(f"There is no data directory {directory}.", "Set QUAYMASTER_DATA_DIR to it.")
+        raise StoreFailure(
+            f"There is no data directory {directory}.", "Check QUAYMASTER_DATA_DIR or the path you typed."
+        )
     try:
         yield
     except StoreInUse as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.errors import SettingsError, StoreFailure
 from bot.core.secrets import Secret
-from bot.run.operator_commands import stopped_store
+from bot.run.operator_commands import stopped_directory, stopped_store
 from bot.run.wiring import load_keyring
 from bot.settings import StoreSettings
 from storage.blanking import copy_blanked
@@ -119,9 +119,10 @@ def upgrade(settings: StoreSettings) -> str:
     Convert the data directory of an earlier version.
 
     Raises:
-        StoreFailure: It is damaged, or in use.
+        StoreFailure: It is missing, damaged or in use.
     """
-    TinyDBStore(settings.data_dir, load_keyring(settings), converts=True).close()
+    with stopped_directory(settings.data_dir):
+        TinyDBStore(settings.data_dir, load_keyring(settings), converts=True).close()
     return "The data directory is as this version writes it."
 
 

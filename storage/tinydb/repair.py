@@ -34,24 +34,30 @@ def repair(directory: Path, key: str, at: datetime, keyring: Keyring, disk: Disk
     Raises:
         StoreInUse: Quaymaster is running.
         StoreDamaged: The version before is missing or damaged too. Nothing was changed.
-        StoreFailure: Nothing is wrong. Nothing was changed.
+        StoreFailure: Nothing is wrong, or there is no such workspace. Nothing was changed.
     """
-    path = directory / f"{META}.db" if key == META else workspace_path(directory, key)
     with lock(directory):
         volume, sealer = Volume(directory, disk), Sealer(keyring)
         if key == META:
-            return _repair_metadata(volume, sealer, path, at)
-        return _repair_workspace(volume, sealer, path, key, at)
+            return _repair_metadata(volume, sealer, directory / f"{META}.db", at)
+        return _repair_workspace(volume, sealer, key, at)
 
 
-def _repair_workspace(volume: Volume, sealer: Sealer, path: Path, key: str, at: datetime) -> list[str]:
+def _repair_workspace(volume: Volume, sealer: Sealer, key: str, at: datetime) -> list[str]:
     metadata = Metadata(volume, sealer)
+    known = sorted({*workspace_keys(volume.directory), *metadata.workspaces})
+    if key not in known:
+        raise StoreFailure(
+            f"{volume.directory} has no workspace “{key}”; nothing was changed.",
+            f"It has: {', '.join(known) or 'none'}.",
+        )
+    path = workspace_path(volume.directory, key)
     done: list[str] = []
     if not _is_whole(volume, sealer, path, key):
         if _is_whole(volume, sealer, previous_of(path), key):
             _require_the_one_before(volume, sealer, metadata, path, key)
             done = _put_back(volume, path, at)
-        elif path.exists() or previous_of(path).exists() or key not in metadata.workspaces:
+        elif path.exists() or previous_of(path).exists():
             raise StoreDamaged(f"No whole version before {path} is there.", "Put it back from a backup.")
         else:
             metadata.mark(key, f"{path.name} was removed.", at, None)

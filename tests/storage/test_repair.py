@@ -1,5 +1,6 @@
 """Putting the version before in the place of a damaged file."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -119,11 +120,13 @@ def test_workspace_that_was_written_once_can_be_repaired(directory: Path) -> Non
     assert names(store) == ["only"]
 
 
-@pytest.mark.parametrize("key", ["../x", "t1", "lock"])
-def test_false_workspace_is_refused(filled: Path, key: str) -> None:
-    """What is not the id of a workspace names no file."""
-    with pytest.raises(StoreFailure, match="not the id of a Slack workspace"):
+@pytest.mark.parametrize("key", ["../x", "t1", "lock", "T2"])
+def test_unknown_workspace_is_refused(filled: Path, key: str) -> None:
+    """A workspace that the directory does not have is refused, and those that it has are named."""
+    with pytest.raises(StoreFailure, match=f"has no workspace “{re.escape(key)}”") as refused:
         repair(filled, key, NOON, KEYRING)
+
+    assert refused.value.hint == "It has: E1-T2, T1."
 
 
 @pytest.fixture
