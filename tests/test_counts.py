@@ -16,6 +16,8 @@ from bot.settings import Settings
 from bot.slack.response_url import CommandName, trusted_certificates
 from storage import records
 from storage.sealing import Keyring
+from storage.tinydb.archive import FULL_AT, SEGMENT
+from tests.core.actors import ACME
 from tests.fakes.certificates import Authority
 from tests.fakes.counting import counted
 from tests.fakes.people import COLLEAGUE, MEMBER
@@ -25,6 +27,7 @@ from tests.fakes.slack_server import SlackServer
 from tests.fakes.token_server import tls_context
 from tests.features import payloads
 from tests.features.test_add import FORM
+from tests.storage.samples import record
 
 CHANGES = {
     "link": lambda team: team.command("link my_registry project web-shop"),
@@ -90,6 +93,18 @@ def test_reading_touches_no_file(stocked, disk, typed):
     stocked.command(typed)
 
     assert disk.calls == []
+
+
+@pytest.mark.parametrize("act", ["Yes", "Cancel"])
+def test_deletion_reads_no_archived_entry(stocked, clock, disk, act):
+    """However long the history is, what a deletion asks of it is answered from memory."""
+    record(stocked.store, FULL_AT + SEGMENT, ACME)
+    clock.advance(7200)
+    pressed = stocked.command("delete other")
+    disk.calls.clear()
+    stocked.press(act, on=pressed)
+
+    assert "read" not in disk.calls
 
 
 def test_tags_touch_a_file_for_a_new_repository_only(stocked, disk):

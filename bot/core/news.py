@@ -55,6 +55,11 @@ def tell(change: Change, event: Event, to: Iterable[str]) -> None:
             change.put(News(new_id(), recipient, event.at, event))
 
 
+def quiet_setting(integration_id: str) -> str:
+    """The name of the setting of an owner who is not told about new targets of an integration anymore."""
+    return f"quiet {integration_id}"
+
+
 def take_shown(change: Change, integration_id: str, pressed: str = "") -> tuple[str, ...]:
     """
     Return the messages about a rotation that is over now, and forget them: news to these replaces them.

@@ -8,6 +8,7 @@ holds an entry follows from its number.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +29,7 @@ EVERY_SEAL = "*"
 """Said of a history that the operator takes as it is."""
 _MOST_REMEMBERED = 10_000
 """Deletions of an archive that are kept in memory, some 10 MB."""
+_SET_BACK = timedelta(hours=1)
 _MOST_SEGMENTS = 40
 """How many archive files a page reads once it has an entry (some 10 ms)."""
 
@@ -195,11 +197,18 @@ class SnapshotHistory:
         if len(recent) > size:
             return HistoryPage(tuple(recent[:size]), recent[size - 1].sequence)
         oldest = self._oldest
-        if recent or oldest == 1:
-            return HistoryPage(tuple(recent), oldest if oldest > 1 else None)
+        if oldest == 1 or self._is_all_since(query.since):
+            return HistoryPage(tuple(recent), None)
+        if recent:
+            return HistoryPage(tuple(recent), oldest)
         # Only below the oldest entry in memory: the archive is written before its entries leave the
         # workspace's file, so a crash in between leaves some in both.
         return self._archive.page(min(before or oldest, oldest), question, size)
+
+    def _is_all_since(self, since: datetime | None) -> bool:
+        """True when every entry since then is in memory, even if the clock was set back by up to an hour."""
+        history = self._snapshot.history
+        return since is not None and bool(history) and history[0].event.at < since - _SET_BACK
 
     @property
     def _oldest(self) -> int:

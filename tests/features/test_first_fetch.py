@@ -3,6 +3,7 @@
 from bot.core.ports.registry import Tags
 from bot.core.workflows.fetch import fetch_tags
 from bot.core.workflows.tokens import identify_caller
+from tests.core.actors import ACME
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.test_granting import deliver, fetch, token
 
@@ -55,3 +56,19 @@ def test_owner_may_switch_that_off(free):
     deliver(free)
 
     assert len(free.slack.called("chat.postMessage")) == 1
+
+
+def test_nothing_of_a_deleted_integration_stays_in_the_settings(free, registry):
+    """What an owner chose for an integration, and what is remembered of it, goes with it."""
+    registry.found = Tags("team/app", ("1",))
+    free.command("tags my_registry team/app")
+    fetch(free, token(free, ADMIN))
+    deliver(free)
+    free.press("Don't tell me again", on=free.seen(MEMBER))
+    integration_id = free.find("my_registry").id
+    free.command("delete my_registry")
+    free.press("Remove")
+    free.press("Yes")
+
+    assert free.find("my_registry") is None
+    assert not [name for name in free.store.read(ACME).settings.all() if integration_id in name]

@@ -10,7 +10,7 @@ from bot.core.integrations.dependencies import take_away, unlink_if_linked
 from bot.core.integrations.inventory import find_permitted, present
 from bot.core.integrations.made_credentials import DEADLINE_S, managed_order
 from bot.core.model import Actor, Integration, Setting, Target
-from bot.core.news import record_news, take_shown
+from bot.core.news import quiet_setting, record_news, take_shown
 from bot.core.ports import Ports
 from bot.core.ports.drivers import Ending, Order
 from bot.core.ports.store import Reading
@@ -173,25 +173,24 @@ def delete_integration(
     order = managed_order(ports, actor, known) if ends_there else None
     with ports.store.change(actor.workspace) as change:
         found = present(change, integration_id)
-        plan = _plan(change, actor, found, 0, since)
-        obstacle = _obstacle_to(plan, version)
-        if obstacle:
+        if obstacle := _obstacle_to(change, found, version):
             change.record(refusal(actor, Action.DELETE, found, reason=obstacle.message))
-            return replace(plan, note=str(obstacle))
+            return replace(_plan(change, actor, found, 0, since), note=str(obstacle))
         change.remove(found)
-        change.remove(Setting(repositories_setting(found.id), ""))
+        for name in (repositories_setting(found.id), quiet_setting(found.id)):
+            change.remove(Setting(name, ""))
         shown = take_shown(change, found.id) if found.former else ()
         record_news(change, event(actor, Action.DELETE, found), shown)
     left = LeftBehind(found.server.address, made_there(found))
     return _end_all(ports, actor, found, order, left) if order else left
 
 
-def _obstacle_to(plan: DeletionPlan, version: int) -> Conflict | None:
+def _obstacle_to(reading: Reading, integration: Integration, version: int) -> Conflict | None:
     """Say what prevents a deletion now, or ``None``."""
-    if plan.integration.version != version:
-        return Changed(plan.integration.name)
-    count = plan.dependencies.total
-    return HasDependencies(plan.integration.name, count) if count else None
+    if integration.version != version:
+        return Changed(integration.name)
+    count = reading.dependencies.page(integration.id, 0, 1).total
+    return HasDependencies(integration.name, count) if count else None
 
 
 def made_there(integration: Integration) -> tuple[str, ...]:

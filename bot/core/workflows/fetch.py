@@ -38,7 +38,7 @@ from bot.core.model import (
     Source,
     WorkflowToken,
 )
-from bot.core.news import channel_of, tell
+from bot.core.news import channel_of, quiet_setting, tell
 from bot.core.ports import Ports
 from bot.core.ports.registry import Asker, DockerLogin, Login, Tags
 from bot.core.ports.store import Candidate, Fetch
@@ -314,13 +314,9 @@ def _is_first_fetch(known: Dependency | None) -> bool:
 def _tell_of_first_fetch(ports: Ports, caller: Caller, integration: Integration, fetched: Event) -> None:
     """Let the owner know of a new target, unless they have had enough of that; and the channel."""
     with ports.store.change(caller.workspace) as change:
-        if change.settings.get(_quiet_name(integration.id)) is None:
+        if change.settings.get(quiet_setting(integration.id)) is None:
             tell(change, fetched, (integration.owner,))
         tell(change, fetched, (channel_of(change),))
-
-
-def _quiet_name(integration_id: str) -> str:
-    return f"quiet {integration_id}"
 
 
 def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> Integration:
@@ -332,7 +328,7 @@ def silence_first_fetches(ports: Ports, actor: Actor, integration_id: str) -> In
     """
     _, integration = find_permitted(ports, actor, Action.EDIT, integration_id)
     with ports.store.change(actor.workspace) as change:
-        change.put(Setting(_quiet_name(integration_id), "1"))
+        change.put(Setting(quiet_setting(integration_id), "1"))
     return integration
 
 
