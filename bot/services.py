@@ -6,9 +6,8 @@ from typing import Any, Protocol
 
 from slack_sdk import WebClient
 
-from bot.core.access import role_of
 from bot.core.kinds import Kinds
-from bot.core.model import Actor, Workspace
+from bot.core.model import Workspace
 from bot.core.ports import Ports
 from bot.core.ports.slack import Executor, People
 from bot.core.workspace_rules import RuleBook
@@ -69,38 +68,3 @@ class Services:
             editors=rules.editors,
             default_linked_only=rules.default_linked_only,
         )
-
-
-def find_actor(
-    services: Services, workspace: Workspace, user_id: str, *, fresh: bool, request_id: str = ""
-) -> Actor:
-    """
-    Find out who is acting, in which role.
-
-    Args:
-        services: The services.
-        workspace: Where.
-        user_id: Who.
-        fresh: True = at this moment; False = within the last 5 minutes.
-        request_id: What the same request has when it comes twice.
-
-    Raises:
-        Busy: Slack did not say in time.
-    """
-    rules = services if services.rules is None else services.rules.of(workspace, fresh=fresh)
-    person = services.people.person(workspace, user_id, fresh=fresh)
-
-    def is_among(ids: tuple[str, ...]) -> bool:
-        groups = [one for one in ids if one.startswith("S")]
-        return user_id in ids or (
-            bool(groups) and services.people.is_in_group(workspace, user_id, groups, fresh=fresh)
-        )
-
-    people = tuple([admin for admin in rules.admins if admin[:1] in "UW"])
-    role = role_of(
-        person,
-        workspace.team_id,
-        is_named_admin=is_among(rules.admins),
-        is_editor=not rules.editors or is_among(rules.editors),
-    )
-    return Actor(workspace, user_id, role, services.ports.now(), request_id=request_id, admins=people)

@@ -44,6 +44,7 @@ LOGIN = "form.login"
 
 VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
 _KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
+_UNENCRYPTED = ":unlock: This address says http://, so the login travels unencrypted."
 _DEFAULT = "default"
 _LINKED_ONLY = "linked"
 _ACCESS = (("All workflows", "all"), ("Linked targets only", _LINKED_ONLY))
@@ -68,7 +69,7 @@ def saved_view(saved: Saved, done: str, check: str, notes: Sequence[Block] = ())
     """
     integration = saved.integration
     blocks = [section(f":white_check_mark: *{escape(integration.name)}*{done}"), context(escape(check))]
-    warning = plain_warning({"url": integration.server.origin})
+    warning = [context(_UNENCRYPTED)] if integration.server.is_plain else []
     undecided = undecided_note([integration.server]) if saved.is_undecided else []
     undecided += [actions(button("Make this the default", MAKE_DEFAULT, integration.id))] if undecided else []
     alike = alike_note(saved.alike)
@@ -205,8 +206,7 @@ def typed_sharing(form: Form) -> Sharing:
 def plain_warning(values: Mapping[str, str]) -> list[Block]:
     """A warning when the address typed says ``http://``."""
     is_plain = values.get("url", "").strip().lower().startswith("http://")
-    text = ":unlock: This address says http://, so the login travels unencrypted."
-    return [context(text)] if is_plain else []
+    return [context(_UNENCRYPTED)] if is_plain else []
 
 
 def undecided_note(servers: Sequence[Server]) -> list[Block]:

@@ -60,7 +60,7 @@ def home(services: Services, actor: Actor, state: str) -> None:
     shown = decoded(state)
     window = Window(after=shown.after, before=shown.before, size=_A_PAGE)
     seen = look_over(services.ports, actor, narrowed(services, actor, shown), window)
-    requests = find_requests(services.ports, actor) if may(actor, Action.APPROVE_TOKEN) else ()
+    requests = find_requests(services.ports, actor)
     surface = HomeSurface(services.slack(actor.workspace), actor.user_id, "", state)
     surface.replace(_tab(seen, requests, shown, services, actor))
 

@@ -76,7 +76,7 @@ class Outbox:
         self, workspace: Workspace, reading: Reading, group: tuple[News, ...]
     ) -> tuple[str, ...] | None:
         """Send news that belongs together. Return the messages; ``None`` = try again."""
-        to = self._recipient(workspace, reading, group[0])
+        to = self._recipient(workspace, group[0])
         drawn = self._draw(reading, group)
         try:
             places = tuple(self._post(workspace, each, drawn) for each in to)
@@ -88,7 +88,7 @@ class Outbox:
         self._closed.discard((workspace, group[0].to))
         return places
 
-    def _recipient(self, workspace: Workspace, reading: Reading, news: News) -> tuple[str, ...]:
+    def _recipient(self, workspace: Workspace, news: News) -> tuple[str, ...]:
         """The channel or person; instead of a person who has left, the admins."""
         if not news.to.startswith(("U", "W")):
             return (news.to,)

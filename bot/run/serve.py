@@ -21,7 +21,7 @@ from bot.settings import Settings
 from bot.slack.app import build_app
 from bot.slack.dispatch import Workspaces
 from bot.slack.front import slack_front
-from bot.slack.members import SlackRates
+from bot.slack.members import SlackRates, actor_finder
 from bot.slack.own_workspace import OwnWorkspace
 from bot.slack.socket_mode import SocketMode
 from bot.web.api.routing import WORKFLOWS_PATH, Rates, workflow_api
@@ -157,7 +157,7 @@ def mounts_of(
     mounts = {
         HEALTH_PATH: health,
         WORKFLOWS_PATH: workflow_api(wired.services, rates),
-        SECRETS_PATH: secret_page(wired.services, entry_rates),
+        SECRETS_PATH: secret_page(wired.services, actor_finder(wired.services), entry_rates),
         **_install_pages(settings, wired),
     }
     if settings.slack_signing_secret is None:

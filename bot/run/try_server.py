@@ -36,7 +36,7 @@ from bot.simulator.simulator import Simulator
 from bot.simulator.world import World
 from bot.slack.app import build_app
 from bot.slack.front import slack_front
-from bot.slack.members import SlackRates
+from bot.slack.members import SlackRates, actor_finder
 from bot.web.api.routing import WORKFLOWS_PATH, workflow_api
 from bot.web.health import health_page
 from bot.web.secret_page import SECRETS_PATH, secret_page
@@ -155,7 +155,7 @@ class TryApp:
                 "/slack/events": slack_front(SlackRequestHandler(app), Secret(secret)),
                 "/healthz": health_page(self.wired.store.health),
                 WORKFLOWS_PATH: workflow_api(self.wired.services),
-                SECRETS_PATH: secret_page(self.wired.services),
+                SECRETS_PATH: secret_page(self.wired.services, actor_finder(self.wired.services)),
                 "/": self.page,
             }
         )

@@ -39,8 +39,8 @@ from bot.core.model import Actor, Role, Workspace
 from bot.core.queries import HistoryQuery
 from bot.core.secret_detection import could_be_name, looks_secret
 from bot.core.secrets import ids_in
-from bot.services import Services, find_actor
-from bot.slack.members import SlackRates
+from bot.services import Services
+from bot.slack.members import SlackRates, find_actor
 from bot.slack.response_url import CommandName
 from bot.slack.slack_errors import explained_refusal
 from handlers.blocks import Message
@@ -136,14 +136,12 @@ class Dispatch:
         verb, words = known or self._routes.read(text)
         opening = verb.opens.get(" ".join(words.rest).lower())
         answers_at_once = opening is None and verb.name not in self._routes.waiting
-        available = {**self._given(actor), "ack": ack, "words": words}
+        given = {**self._given(actor), "words": words}
         if answers_at_once:
-            available["ack"] = _QuickAck(ack, self._command_name)
-        available["surface"] = surface = surface_of(self._services, actor.workspace, actor.user_id, body)
-        if answers_at_once:
-            return _call(verb.listener, available)
+            return _call(verb.listener, {**given, "ack": _QuickAck(ack, self._command_name)})
         ack()
-        listener = opening or verb.listener
+        surface = surface_of(self._services, actor.workspace, actor.user_id, body)
+        listener, available = opening or verb.listener, {**given, "surface": surface}
         return self._later(surface, context, lambda: self._answer(listener, available, context))
 
     def press(self, ack: Ack, body: _Body, context: BoltContext) -> None:

@@ -10,16 +10,19 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import Future
+from functools import partial
 from threading import BoundedSemaphore, Lock
 from typing import Any, Generic, TypeVar
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.core.access import role_of
 from bot.core.errors import Busy, QuaymasterError, SettingsError, TooOften
-from bot.core.model import Workspace
+from bot.core.model import Actor, Workspace
 from bot.core.ports.slack import Executor, Person
 from bot.core.token_bucket import Buckets
+from bot.services import Services
 from bot.slack.slack_errors import code_of, explained_refusal, why_unreachable
 
 _REMEMBERED_S = 300.0
@@ -42,6 +45,46 @@ _Answer = TypeVar("_Answer")
 log = logging.getLogger(__name__)
 PEOPLE_AT_ONCE = 10
 """So many people may use up their minute at the same time."""
+
+
+def find_actor(
+    services: Services, workspace: Workspace, user_id: str, *, fresh: bool, request_id: str = ""
+) -> Actor:
+    """
+    Find out who is acting, in which role.
+
+    Args:
+        services: The services.
+        workspace: Where.
+        user_id: Who.
+        fresh: True = at this moment; False = within the last 5 minutes.
+        request_id: What the same request has when it comes twice.
+
+    Raises:
+        Busy: Slack did not say in time.
+    """
+    rules = services if services.rules is None else services.rules.of(workspace, fresh=fresh)
+    person = services.people.person(workspace, user_id, fresh=fresh)
+
+    def is_among(ids: tuple[str, ...]) -> bool:
+        groups = [one for one in ids if one.startswith("S")]
+        return user_id in ids or (
+            bool(groups) and services.people.is_in_group(workspace, user_id, groups, fresh=fresh)
+        )
+
+    people = tuple([admin for admin in rules.admins if admin[:1] in "UW"])
+    role = role_of(
+        person,
+        workspace.team_id,
+        is_named_admin=is_among(rules.admins),
+        is_editor=not rules.editors or is_among(rules.editors),
+    )
+    return Actor(workspace, user_id, role, services.ports.now(), request_id=request_id, admins=people)
+
+
+def actor_finder(services: Services) -> Callable[[Workspace, str], Actor]:
+    """Return what finds out who somebody of a workspace is at this moment, for the page for secrets."""
+    return partial(find_actor, services, fresh=True)
 
 
 class SlackPeople:

@@ -16,6 +16,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -34,7 +35,7 @@ from bot.core.integrations.secret_entry import describe, enter_secret
 from bot.core.model import Actor, Workspace
 from bot.core.ports.keyring import Box
 from bot.core.token_bucket import Buckets
-from bot.services import Services, find_actor
+from bot.services import Services
 from bot.web.json_answers import DATA_HEADERS, STATUS_LINES, answer
 
 if TYPE_CHECKING:
@@ -79,14 +80,26 @@ class EntryRates:
                 self._asks.learn(name.partition(" ")[2], debt_s, now)
 
 
-def secret_page(services: Services, rates: EntryRates | None = None) -> "WSGIApplication":
-    """Build the WSGI application; ``rates`` are its limits, ``None`` = of its own."""
-    return _SecretPage(services, rates or EntryRates())
+def secret_page(
+    services: Services, find_actor: Callable[[Workspace, str], Actor], rates: EntryRates | None = None
+) -> "WSGIApplication":
+    """
+    Build the WSGI application.
+
+    Args:
+        services: The ports.
+        find_actor: Asks who a person of a workspace is at this moment, by their id.
+        rates: Its limits; ``None`` = of its own.
+    """
+    return _SecretPage(services, find_actor, rates or EntryRates())
 
 
 class _SecretPage:
-    def __init__(self, services: Services, rates: EntryRates) -> None:
+    def __init__(
+        self, services: Services, find_actor: Callable[[Workspace, str], Actor], rates: EntryRates
+    ) -> None:
         self._services = services
+        self._find_actor = find_actor
         self._rates = rates
         self._page = files("bot.web").joinpath("secret_page.html").read_bytes()
         self._headers = _headers_of(self._page)
@@ -147,9 +160,7 @@ class _SecretPage:
         services = self._services
         box = Box(*(body.get(one, "") for one in ("proof", "ephemeral", "nonce", "sealed")))
 
-        def actor_of(user_id: str) -> Actor:
-            return find_actor(services, workspace, user_id, fresh=True)
-
+        actor_of = partial(self._find_actor, workspace)
         return {"name": enter_secret(services.ports, services.kinds, workspace, link_id, box, actor_of)}
 
 

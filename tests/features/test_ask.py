@@ -7,6 +7,7 @@ import pytest
 
 from bot.core.integrations.credentials import open_credential
 from bot.run.outbox import Outbox
+from bot.slack.members import actor_finder
 from bot.web.secret_page import EntryRates, secret_page
 from handlers.notify import draw_closed, draw_news
 from tests.fakes.browser_side import parts_of, proof_of, sealed
@@ -23,7 +24,11 @@ class Visitor:
     """A browser that asks the page."""
 
     def __init__(self, team):
-        self.page = secret_page(team.services, EntryRates(lambda: team.services.ports.now().timestamp()))
+        self.page = secret_page(
+            team.services,
+            actor_finder(team.services),
+            EntryRates(lambda: team.services.ports.now().timestamp()),
+        )
 
     def ask(self, method, path, body=None, content_type="application/json"):
         """Send a request; gives status, headers and body."""

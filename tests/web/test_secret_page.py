@@ -13,6 +13,7 @@ import requests
 from playwright.sync_api import expect
 
 from bot.core.integrations.credentials import open_credential
+from bot.slack.members import actor_finder
 from bot.web.secret_page import SECRETS_PATH, secret_page
 from bot.web.server import WebServer, dispatcher
 from tests.fakes.browser_side import sealed
@@ -36,7 +37,8 @@ EXPECTED = ("status of 4", "net::ERR_FAILED", "Content Security Policy", "Cross-
 @contextmanager
 def served(team) -> Iterator[str]:
     """Serve the page; gives the server's address."""
-    server = WebServer(dispatcher({SECRETS_PATH: secret_page(team.services)}), "127.0.0.1", 0)
+    page = secret_page(team.services, actor_finder(team.services))
+    server = WebServer(dispatcher({SECRETS_PATH: page}), "127.0.0.1", 0)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -69,9 +69,7 @@ class Explanation:
     """What could answer, where nothing says which."""
 
 
-def obstacle(
-    candidate: Candidate, target: Target | None, token: WorkflowToken | None = None
-) -> NotPermitted | None:
+def obstacle(candidate: Candidate, target: Target | None, token: WorkflowToken | None) -> NotPermitted | None:
     """
     What keeps a target from fetching an integration; ``None`` = nothing.
 
@@ -103,7 +101,7 @@ def decide(
     candidates: Sequence[Candidate],
     server: Server,
     target: Target | None,
-    token: WorkflowToken | None = None,
+    token: WorkflowToken | None,
 ) -> Choice:
     """
     Apply the rule to the integrations of a server; there is at least one. ``token`` is as in ``obstacle``.

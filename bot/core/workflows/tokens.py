@@ -228,7 +228,9 @@ def _decide_on(ports: Ports, actor: Actor, token_id: str, action: Action) -> Wor
 
 
 def find_requests(ports: Ports, actor: Actor) -> tuple[WorkflowToken, ...]:
-    """The valid tokens that wait for an admin's decision, the newest first, of the newest 200."""
+    """The valid tokens that wait for this admin, the newest first, of the newest 200; none for others."""
+    if not may(actor, Action.APPROVE_TOKEN):
+        return ()
     page = ports.store.read(actor.workspace).tokens.page(actor.at, (), 0, _MOST_LOOKED_AT)
     return tuple(one for one in page.rows if one.is_valid(actor.at) and is_asked(one))
 
