@@ -62,7 +62,7 @@ _MOST_NAMED = 15
 _HEADINGS = {
     Health.REFUSED: ":x: {server} refuses the login of {names}.",
     Health.UNREACHABLE: ":warning: {server} is unreachable, so nobody can pull with {names}.",
-    Health.WORKS: ":white_check_mark: {names} works again.",
+    Health.WORKS: ":white_check_mark: {names} {works} again.",
 }
 _MEANINGS = {
     Health.REFUSED: "An expired robot account, a revoked token and a wrong password look the same from here. "
@@ -210,12 +210,13 @@ def draw_closed(channel: str) -> Message:
 def _health(reading: Reading, events: Sequence[Event]) -> Message:
     health = Health(events[0].reason)
     names = _names([one.name for one in events])
-    heading = _HEADINGS[health].format(server=code(events[0].server), names=names)
+    works = "works" if len(events) == 1 else "work"
+    heading = _HEADINGS[health].format(server=code(events[0].server), names=names, works=works)
     present = [one for one in (reading.integrations.get(each.integration_id or "") for each in events) if one]
     blocks = [section(heading)]
     if len(present) == 1:
         blocks += _one(reading, present[0], health)
-    elif health is not Health.WORKS:
+    elif present:
         blocks += _several(reading, present, health)
     return marked(heading, blocks)
 
@@ -248,11 +249,10 @@ def _several(reading: Reading, integrations: Sequence[Integration], health: Heal
         lines.append(f"• {bold(one.name)}, {mention(one.owner)}: {total} depend{'s' * (total == 1)} on it")
     more = len(integrations) - len(lines)
     lines += [f"… and {more} more"] if more else []
-    return [
-        section("\n".join(lines)),
-        section(_MEANINGS[health]),
-        context(f"`{COMMAND} list broken` shows them all."),
-    ]
+    named = section("\n".join(lines))
+    if health is Health.WORKS:
+        return [named]
+    return [named, section(_MEANINGS[health]), context(f"`{COMMAND} list broken` shows them all.")]
 
 
 def _ends(reading: Reading, events: Sequence[Event]) -> Message:

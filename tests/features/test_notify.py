@@ -358,3 +358,35 @@ def test_what_is_no_channel_is_refused(team, typed):
     assert "That is not a channel." in answer.text
     assert "notify #registries" in answer.text
     assert said(team) == []
+
+
+def test_several_that_work_again_are_one_message(team, registry, clockwork):
+    """Logins of one server that work again together are one message, which names each with its owner."""
+    team.command("notify #ops", ADMIN)
+    team.add("harbor")
+    team.add("harbor_too", username="deploy")
+    registry.result = SILENT
+    pass_time(team, clockwork, hours=1)
+    registry.result = WORKS
+    pass_time(team, clockwork, hours=7, rounds=1)
+    told = said(team)[-1]
+
+    assert ":white_check_mark: 2 integrations work again." in told
+    assert f"• *harbor*, <@{MEMBER}>: 0 depend on it" in told
+    assert f"• *harbor_too*, <@{MEMBER}>: 0 depend on it" in told
+    assert "list broken" not in told
+
+
+def test_news_that_slack_does_not_take_waits(team, registry, clockwork):
+    """While Slack has trouble of its own news waits, and it is posted once Slack is well."""
+    team.command("notify #ops", ADMIN)
+    team.add("harbor")
+    team.slack.failing["chat.postMessage"] = "internal_error"
+    registry.result = REFUSED
+    pass_time(team, clockwork, hours=1)
+    before = len(said(team))
+    team.slack.failing.clear()
+    pass_time(team, clockwork, hours=1)
+
+    assert before == 1
+    assert [one for one in said(team) if "refuses the login of *harbor*" in one]
