@@ -13,7 +13,7 @@ from bot.core.integrations.credentials import open_credential
 from bot.core.integrations.docker_config import Entry, PastedLogin, read_entries
 from bot.core.integrations.inventory import draft_integration
 from bot.core.integrations.pasted_text import decoded
-from bot.core.kinds import NAME, Draft, Kind, Kinds, read_draft
+from bot.core.kinds import Draft, Kind, Kinds, read_draft
 from bot.core.model import Actor, Integration, Server
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
@@ -148,15 +148,14 @@ class _Preview:
         return read_draft(kind, self._free_name(address), typed)
 
     def _free_name(self, address: str) -> str:
-        """Make a name of an address that no integration has. Raises ``InvalidInput``."""
+        """Make a name of an address that no integration has."""
         names = {name_key(one.name) for one in self.before}
         plain = re.sub(r"[^A-Za-z0-9_-]+", "_", address).strip("_-")[:58] or "registry"
-        for number in range(1, 1000):
-            name = plain if number == 1 else f"{plain}_{number}"
-            is_taken = name_key(name) in names or self.reading.integrations.named(name)
-            if NAME.fullmatch(name) and not is_taken:
-                return name
-        raise InvalidInput("No name is left for this server.", "Add it by its form.")
+        name, number = plain, 1
+        while name_key(name) in names or self.reading.integrations.named(name):
+            number += 1
+            name = f"{plain}_{number}"
+        return name
 
 
 def _key_in_base64(password: str) -> str:

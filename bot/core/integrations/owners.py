@@ -247,7 +247,7 @@ def note_departure(ports: Ports, workspace: Workspace, person: Person, admins: t
         if person.is_outsider and found and not found.left_at:
             _orphan(change, clock, found, admins)
         elif found.left_at and not person.is_outsider:
-            _take_back(change, found)
+            _take_back(change, found, found.left_at)
 
 
 def _orphan(change: Change, clock: Actor, found: Belongings, admins: tuple[str, ...]) -> None:
@@ -263,9 +263,8 @@ def _orphan(change: Change, clock: Actor, found: Belongings, admins: tuple[str, 
     tell(change, done, people or (channel_of(change),))
 
 
-def _take_back(change: Change, found: Belongings) -> None:
-    if found.left_at:
-        change.remove(Setting(_left_name(found.person), found.left_at.isoformat()))
+def _take_back(change: Change, found: Belongings, left_at: datetime) -> None:
+    change.remove(Setting(_left_name(found.person), left_at.isoformat()))
     for integration in found.integrations:
         change.put(replace(integration, orphaned_at=None))
     for token in found.tokens:
