@@ -462,3 +462,13 @@ def test_nothing_entered_is_logged(visitor, link, caplog):
 
     assert NEW not in caplog.text
     assert parts_of(link)[1] not in caplog.text
+
+
+def test_end_that_was_chosen_beside_goes_with_the_link(office, visitor):
+    """The end that the rotation's form had is kept with what is entered, and the edit form shows it."""
+    form = office.command("rotate my_registry")
+    office.leave(form, form.box("Ends on"), "2027-03-31")
+    visitor.enter(url_in(office.press("Enter the secret outside Slack")), password=NEW)
+
+    assert str(office.find("my_registry").ends_on) == "2027-03-31"
+    assert office.command("edit my_registry").box("Ends on").element["initial_date"] == "2027-03-31"

@@ -129,3 +129,17 @@ def test_pipelines_do_not_get_the_choice(gitlabs):
 
     assert MANAGER_SECRET in exports
     assert "ASK" not in exports
+
+
+def test_deleted_integration_is_not_asked_about(gitlabs, gitlab, asker):
+    """What was deleted after it was found due is passed over."""
+    choose(gitlabs, "my_gitlab", "Yes")
+    gitlabs.add("second", kind="gitlab", url=gitlab.url, username="cd", password=MANAGER_SECRET)
+    choose(gitlabs, "second", "Yes")
+    steps(gitlabs, asker, 10)
+    with gitlabs.store.change(ACME) as change:
+        change.remove(gitlabs.find("my_gitlab"))
+        change.remove(gitlabs.find("second"))
+    steps(gitlabs, asker, 30)
+
+    assert len(gitlab.asked) == 1

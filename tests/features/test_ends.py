@@ -151,3 +151,17 @@ def test_age_begins_again_with_another_credential(team):
 
     assert "*Credential:*  in use for 1 day, no end known" in team.command("show my_quay").text
     assert "my_quay" not in team.command("list ending").text
+
+
+def test_what_ends_together_is_one_message(ending):
+    """Logins that end on one day are one message to their owner; what has no end is not in it."""
+    ending.add("endless")
+    ending.add("second")
+    with ending.store.change(ACME) as change:
+        change.put(replace(ending.find("second"), ends_on=ending.find("harbor").ends_on))
+    days_later(ending, 11)
+    (text,) = told(ending)
+
+    assert "*harbor* ends on" in text
+    assert "*second* ends on" in text
+    assert "endless" not in text

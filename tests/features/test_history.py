@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from bot.core.model import Target, TargetKind
+from bot.core.model import Role, Target, TargetKind
 from bot.core.queries import HistoryPage, HistoryQuery
+from bot.core.workflows.fetch import fetch_named
+from bot.core.workflows.tokens import create_token, identify_caller
 from handlers.history import csv_of, told
 from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
@@ -282,3 +284,18 @@ def test_file_that_slack_does_not_take_is_told(free):
     shown = free.press("Export", ADMIN, on=free.command("history", ADMIN))
 
     assert "Slack did not take this (file_uploads_disabled)." in shown.text
+
+
+def test_fetches_of_an_hour_are_one_line(free):
+    """The first fetch of an hour has a line of its own, and the others are counted in another."""
+    ports = free.services.ports
+    web_shop = Target(TargetKind.PROJECT, "web-shop")
+    text = create_token(ports, free.actor(ADMIN, Role.ADMIN), web_shop, 90)[0].reveal()
+    [
+        fetch_named(ports, identify_caller(ports.store, text, "my_registry", ports.now()), "my_registry")
+        for _ in range(4)
+    ]
+    free.slack.clock.advance(2 * 3600)
+    free.store.flush()
+
+    assert "3 more times from" in free.command("history my_registry").text

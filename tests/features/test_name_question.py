@@ -131,3 +131,11 @@ def test_form_refuses_a_token(free):
 
     assert SecretInText().message in free.seen().error("New target")
     assert targets(free) == []
+
+
+def test_two_short_names_are_not_taken_for_each_other(free):
+    """Names of two letters differ in one letter too easily to be asked about."""
+    free.link("my_registry", "project", "ab")
+    free.command("link my_registry project ac")
+
+    assert sorted(targets(free)) == ["ab", "ac"]

@@ -456,3 +456,36 @@ def test_form_of_another_version_replaces_nothing(office):
 
     assert "changed" in refused.raw
     assert passwords(office) == (TYPED["password"], None)
+
+
+def test_only_the_rotation_that_is_due_is_told(office):
+    """Of two rotations, the one that began seven days ago is told, and the later one is not."""
+    office.add("second")
+    begin(office)
+    office.close()
+    office.slack.clock.advance(5 * DAY_S)
+    office.command("rotate second")
+    office.submit(NEW)
+    office.close()
+    office.slack.clock.advance(2 * DAY_S)
+    tell_rotations(office.services.ports)
+    deliver(office)
+
+    assert "my_registry" in office.seen(MEMBER).text
+    assert "second" not in office.seen(MEMBER).text
+
+
+def test_integration_without_a_login_has_nothing_to_rotate(office):
+    """Where no secret is kept there is nothing to replace."""
+    office.add("open", username="", password="")
+
+    assert "“open” has no secret, so there is nothing to replace." in office.command("rotate open").text
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [("off", "is rotated only when somebody says so."), ("9999 days", "9999 is not a valid number of days.")],
+)
+def test_days_of_the_clock(office, typed, said):
+    """The clock can be switched off at any time, and takes only a number of days that makes sense."""
+    assert said in office.command(f"rotate my_registry every {typed}").text.replace("*", "")

@@ -6,6 +6,7 @@ from bot.core.model import Outcome, Stage
 from bot.core.ports.registry import CheckResult
 from tests.fakes.people import COLLEAGUE, GUEST
 from tests.fakes.scripted_registry import PROVED, REJECTED
+from tests.features.team import ACME
 
 DEAD = CheckResult(Outcome.UNREACHABLE, Stage.CONNECTION, "No connection could be made.")
 
@@ -138,3 +139,18 @@ def test_message_shows_how_far_it_is(office, registry):
     office.command("test all")
 
     assert any("Testing 1 of 3" in one for one in messages(office))
+
+
+def test_deleted_integration_is_passed_over(office, registry):
+    """What was deleted after the round began is not asked about, and the others are."""
+
+    def delete():
+        with office.store.change(ACME) as change:
+            gone = office.find("third")
+            change.remove(gone or office.find("second"))
+
+    registry.meanwhile = delete
+    office.command("test all")
+
+    assert len(registry.checked) < 3
+    assert "of 3" in messages(office)[-1]

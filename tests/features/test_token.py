@@ -223,3 +223,16 @@ def test_words_too_many_are_refused(team, typed):
 
     assert ":warning:" in shown.text
     assert "name with spaces in quotation marks" in shown.text
+
+
+def test_list_says_why_a_token_may_not_fetch(make_team):
+    """A token of somebody who has left, and one that was declined, are shown as that."""
+    team = make_team(admins=(ADMIN,))
+    token = token_in(team.command("token create project first", COLLEAGUE))
+    team.press(f"Decline token {token[3:11]}", ADMIN, on=team.command("token list", ADMIN))
+    team.command("token create project second")
+    team.change_person(MEMBER, deleted=True)
+    text = team.command("token list", ADMIN).text
+
+    assert f"declined by <@{ADMIN}>" in text
+    assert "its creator has left" in text

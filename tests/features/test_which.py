@@ -169,3 +169,11 @@ def test_token_that_was_taken_over_is_not_its_owners(free):
     free.press("Give all", ADMIN)
 
     assert "something else" not in free.command(f"which {IMAGE} project web-shop").text
+
+
+def test_word_that_is_too_long_names_no_image(free):
+    """A text far longer than any image is not looked at, and no incident."""
+    shown = free.command("which " + "a" * 3000)
+
+    assert "my_registry" not in shown.text
+    assert "Something went wrong" not in shown.text

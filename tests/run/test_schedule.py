@@ -193,3 +193,15 @@ def test_log_says_where_each_history_ends(team, caplog):
 
     assert ends_in_log(caplog.messages) == {ACME.key: {newest.sequence: newest.hash}}
     assert before == len([one for one in caplog.messages if "ends with entry" in one]) == 1
+
+
+def test_process_that_does_not_lead_reminds_nobody(team):
+    """Of several processes one does what is done once for all."""
+    token(team)
+    team.slack.clock.advance(84 * DAY_S)
+    rounds = []
+    idle = Housekeeping(team.services, lambda: rounds.append(1), every_s=0.01, is_leader=lambda: False)
+    in_rounds(idle, lambda: len(rounds) >= 2)
+    team.executor.run()
+
+    assert reminders(team) == []
