@@ -1,7 +1,8 @@
 """Reads a command's words, and finds the listener of a verb, a button, a form or a menu in one look-up.
 
-Commands and forms are answered in the acknowledgement. A press is acknowledged at once and its listener
-runs on our executor: nothing that can fail or wait comes between a press and Slack's three seconds.
+Commands and forms are answered in the acknowledgement, except commands that open a form or wait for somebody
+else. Those and presses are acknowledged at once, and their listeners run on our executor: nothing that can
+fail or wait comes between them and Slack's three seconds.
 """
 
 import re
@@ -46,7 +47,7 @@ class Verb:
     summary: str
     aliases: tuple[str, ...] = ()
     opens: Mapping[str, Callable[..., None]] = field(default_factory=dict)
-    """What opens a form instead, by the words that follow the verb: ``""`` = nothing does."""
+    """What opens a form instead, by the words that follow the verb; ``""`` is the verb alone."""
     more: str = ""
     """What else there is to know of its forms, in mrkdwn: ``help VERB`` shows it."""
     asks_about: Callable[[Sequence[str]], str] = _nothing

@@ -140,7 +140,7 @@ class Key:
 
 
 class Keyring:
-    """The loaded keys. Implements ``bot.core.ports.Keyring``; safe to share between threads."""
+    """The loaded keys, safe to share between threads. Implements ``CredentialKeyring``."""
 
     def __init__(self, roots: Iterable[bytes], warn_at_seals: int = _WARN_AT_SEALS) -> None:
         """Load root keys of 32 bytes each; the first seals. Raises ``KeyringFailure`` when there is none."""

@@ -10,11 +10,10 @@ from ipaddress import IPv6Address
 from typing import NamedTuple, Never
 
 from bot.core.errors import InvalidInput
-from bot.core.model import Server
+from bot.core.model import DEFAULT_PORTS, Server
 
 _EXAMPLE = "Example: https://registry.example.com:5000"
 _LONGEST = 300
-DEFAULT_PORTS = {"https": 443, "http": 80}
 PATHS = frozenset({"", "/", "/v1", "/v1/", "/v2", "/v2/"})
 
 DOCKER_HUB = Server("https", "registry-1.docker.io")

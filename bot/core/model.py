@@ -77,6 +77,9 @@ class Actor:
     """Ids of people who can help when this actor may not; shown in refusals."""
 
 
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """A registry's address. ``port`` is ``None`` for the scheme's own port."""
@@ -90,6 +93,11 @@ class Server:
         """``host`` or ``host:port``, as in image names and docker's questions. IPv6 in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port is None else f"{host}:{self.port}"
+
+    @property
+    def endpoint(self) -> tuple[str, int]:
+        """Its host and the port that is connected to, whatever the scheme."""
+        return self.host, self.port or DEFAULT_PORTS[self.scheme]
 
     @property
     def origin(self) -> str:

@@ -34,7 +34,7 @@ def channel_of(reading: Reading) -> str:
     return reading.settings.get(_CHANNEL) or ""
 
 
-def record_news(change: Change, event: Event, to: Iterable[str]) -> None:
+def record_and_tell(change: Change, event: Event, to: Iterable[str]) -> None:
     """
     Record an event, and keep a message about it for each of these channels and people.
 

@@ -39,7 +39,7 @@ class Secret:
         self._text: Final = text
 
     def reveal(self) -> str:
-        """Give the plaintext. Call it where the text leaves for a registry or a workflow, nowhere else."""
+        """Return the plaintext. Call it only where the text is sent, sealed, hashed or judged."""
         return self._text
 
     def __repr__(self) -> str:

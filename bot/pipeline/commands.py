@@ -95,7 +95,7 @@ def _kubernetes_secret_of(environ: _Environment, name: str, namespace: str | Non
     Return the same as a Kubernetes secret, in JSON, which is YAML to ``kubectl apply -f -``.
 
     Raises:
-        Stopped.
+        _Stopped.
     """
     parameters = {"name": name, **({"namespace": namespace} if namespace else {})}
     return _indented(_asked(environ, "/v1/kubernetes/secret", parameters), "data")
@@ -114,8 +114,8 @@ def _asked(environ: _Environment, path: str, parameters: Mapping[str, str] | Non
     Ask the API.
 
     Raises:
-        WrongSetting.
-        Stopped: With the API's own sentence when it refused.
+        _WrongSetting.
+        _Stopped: With the API's own sentence when it refused.
     """
     try:
         client = Client(environ, DEADLINE_S)
@@ -145,7 +145,7 @@ def _docker_file_at(path: Path) -> Path:
     It is not opened: a pipe would block, and a device might do anything.
 
     Raises:
-        Stopped: What is there is not a file, or cannot be reached.
+        _Stopped: What is there is not a file, or cannot be reached.
     """
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
@@ -183,7 +183,7 @@ def _keep_docker_config(path: Path, config: str) -> str | None:
         A sentence about logins that docker will not read, if there are any.
 
     Raises:
-        Stopped: The file is not docker's, or cannot be written; nothing was changed.
+        _Stopped: The file is not docker's, or cannot be written; nothing was changed.
     """
     logins = json.loads(config)["auths"]
     try:

@@ -13,13 +13,12 @@ stays one chain, and no two changes wait for each other in a circle.
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from bot.core.audit import Event, News
 from bot.core.errors import AlreadyDone, Busy, HasDependencies, NameTaken, NotFound, Outdated
 from bot.core.model import Bar, Dependency, Integration, Setting, WorkflowToken, Workspace
-from bot.core.ports.store import Stored
+from bot.core.ports.store import CLOCK_JUMP, REMEMBERED_FOR, TOKENS_KEPT_FOR, Stored
 from storage.postgres.connections import (
     PATIENCE_S,
     Lost,
@@ -36,10 +35,6 @@ from storage.postgres.rows import PUT, target_columns
 from storage.postgres.sending import COLLIDED, TRIES, Sent, is_kept, send
 from storage.records import kids_of
 
-_REMEMBERED_FOR = timedelta(minutes=10)
-_TOKENS_KEPT_FOR = timedelta(days=90)
-_CLOCK_JUMP = timedelta(days=30)
-"""A clock that is so far ahead of the newest entry may be wrong: nothing is dropped by it."""
 T = TypeVar("T")
 
 
@@ -73,7 +68,7 @@ class PostgresChange(PostgresReading):
             value = self.rows.identities.sealed(value)
         elif isinstance(value, WorkflowToken):
             made_at = value.created_at
-            self.write("drop_old_tokens", before=made_at - _TOKENS_KEPT_FOR, seen_since=made_at - _CLOCK_JUMP)
+            self.write("drop_old_tokens", before=made_at - TOKENS_KEPT_FOR, seen_since=made_at - CLOCK_JUMP)
         is_known = isinstance(value, Integration) and value.version != 1
         name = "put_integration" if is_known else PUT[type(value)]
         self.write(name, **self.rows.written(value))
@@ -98,7 +93,7 @@ class PostgresChange(PostgresReading):
         """Keep what this request came to, as ``Change.remember`` says."""
         if request_id:
             now = self._ledger.clock()
-            self.write("remember", id=request_id, outcome=outcome, at=now, before=now - _REMEMBERED_FOR)
+            self.write("remember", id=request_id, outcome=outcome, at=now, before=now - REMEMBERED_FOR)
 
     def write(self, name: str, /, **parameters: Any) -> None:
         """Do a statement of ``queries.sql`` with this change."""

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from bot.core.addresses import DEFAULT_PORTS
 from bot.core.errors import KeyringFailure, QuaymasterError, StoreFailure
 from bot.core.installations import Installation
 from bot.core.model import Integration, Server, Workspace
@@ -379,8 +378,8 @@ def _question(token_id: str, asked: Server | str | None) -> tuple[str, Parameter
         return "held_all", {"token": token_id}
     if isinstance(asked, str):
         return "held_named", {"token": token_id, "key": name_key(asked)}
-    port = asked.port or DEFAULT_PORTS[asked.scheme]
-    return "held_at", {"token": token_id, "host": asked.host, "port": port, "or_80": asked.port is None}
+    host, port = asked.endpoint
+    return "held_at", {"token": token_id, "host": host, "port": port, "or_80": asked.port is None}
 
 
 def _integration_asked(

@@ -14,10 +14,10 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
-from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import AuditEntry, News
 from bot.core.errors import Busy, StoreDamaged
 from bot.core.model import Bar, Dependency, Integration, Server, Target, TargetKind, WorkflowToken, Workspace
+from bot.core.ports.store import MOST_NEWS
 from bot.core.queries import (
     ENDING_WITHIN,
     UNUSED_FOR,
@@ -43,7 +43,6 @@ from storage.postgres.sealed_rows import SealedRows
 from storage.postgres.statements import in_workspace
 from storage.records import Fields
 
-_MOST_NEWS = 100
 _IN_BATCHES = "_after"
 """What the names of statements end with that are asked again and again until everything was read."""
 
@@ -106,10 +105,10 @@ class _IntegrationRows:
         return IntegrationPage(listed, *rows[0][3:])
 
     def at(self, server: Server) -> tuple[Integration, ...]:
-        port = server.port or DEFAULT_PORTS[server.scheme]
+        host, port = server.endpoint
         return tuple(
             self._asked.rows.integration_at(server, *row)
-            for row in self._asked.ask("integrations_at", host=server.host, port=port)
+            for row in self._asked.ask("integrations_at", host=host, port=port)
         )
 
     def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
@@ -307,7 +306,7 @@ class PostgresReading:
     @property
     def news(self) -> tuple[News, ...]:
         """The news that was not sent yet, the oldest first, at most 100."""
-        return tuple(filter(None, (self._news_in(*row) for row in self._asked.ask("news", size=_MOST_NEWS))))
+        return tuple(filter(None, (self._news_in(*row) for row in self._asked.ask("news", size=MOST_NEWS))))
 
     def _news_in(self, news_id: str, doc: Fields) -> News | None:
         """A message, unless it is not ours: that one stays where it is, and stops no other."""

@@ -8,7 +8,6 @@ from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import Action, AuditEntry, News, Result, former_name_in_detail
 from bot.core.model import Bar, Dependency, Integration, Setting, Target, TargetKind, WorkflowToken
 from bot.core.queries import lasting_marks
@@ -73,7 +72,7 @@ def integration_row(one: Integration) -> Parameters:
         "key": one.key,
         "kind": one.kind,
         "host": one.server.host,
-        "port": one.server.port or DEFAULT_PORTS[one.server.scheme],
+        "port": one.server.endpoint[1],
         "version": one.version,
         "created_at": one.created_at,
         "search": one.search_text,

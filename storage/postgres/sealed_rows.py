@@ -12,7 +12,6 @@ from typing import Any
 import orjson
 from psycopg.types.json import Jsonb
 
-from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import BEFORE_THE_FIRST, AuditEntry, Event, News, entry_hash
 from bot.core.errors import KeyNotLoaded, StoreDamaged
 from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, WorkflowToken
@@ -112,9 +111,8 @@ class SealedRows:
     def integration_at(self, server: Server, integration_id: str, doc: Fields) -> Integration:
         """Read what was found by its server; one that was asked for without a port may be at port 80."""
         found = self.integration(integration_id, doc)
-        wanted = {server.port or DEFAULT_PORTS[server.scheme], *([80] if server.port is None else [])}
-        port = found.server.port or DEFAULT_PORTS[found.server.scheme]
-        if found.server.host != server.host or port not in wanted:
+        wanted = {server.endpoint, *([(server.host, 80)] if server.port is None else [])}
+        if found.server.endpoint not in wanted:
             raise self._moved("integrations", (integration_id,), "server")
         return found
 

@@ -15,7 +15,6 @@ from itertools import compress
 from operator import attrgetter, not_
 from typing import Any, Generic, TypeVar
 
-from bot.core.addresses import DEFAULT_PORTS
 from bot.core.audit import AuditEntry, News
 from bot.core.model import Bar, Dependency, Integration, Server, Setting, Target, TargetKind, WorkflowToken
 from bot.core.ports.store import Candidate
@@ -187,7 +186,7 @@ class Snapshot:
         """All name keys, sorted."""
         self.texts: list[str] = []
         """What words are looked for in, sorted: each begins with a name key's line."""
-        self.servers: _Groups[tuple[str, int], Integration] = _Groups(key_of)
+        self.servers: _Groups[tuple[str, int], Integration] = _Groups(_name_order)
         """By host and effective port: two addresses of one registry are one place."""
         self.dependents: _Groups[str, Dependency] = _Groups(_dependency_order)
         """By integration id, each group sorted as confirmations list them."""
@@ -234,7 +233,7 @@ class Snapshot:
             self.by_key[value.key] = value
             insort(self.keys, value.key)
             insort(self.texts, value.search_text)
-            self.servers.add(endpoint_of(value.server), value)
+            self.servers.add(value.server.endpoint, value)
         elif isinstance(value, WorkflowToken):
             self._enter(value.target)
             self.target_tokens.add(value.target, value)
@@ -275,7 +274,7 @@ class Snapshot:
             del self.by_key[present.key]
             del self.keys[bisect_left(self.keys, present.key)]
             del self.texts[bisect_left(self.texts, present.search_text)]
-            self.servers.discard(endpoint_of(present.server), present)
+            self.servers.discard(present.server.endpoint, present)
         elif isinstance(present, WorkflowToken):
             self.target_tokens.discard(present.target, present)
             self._leave(present.target)
@@ -317,7 +316,7 @@ class Snapshot:
 
     def used_by(self, target: Target) -> list[Integration]:
         """What a target depends on, sorted by name key."""
-        return sorted([self.by_id[integration_id] for integration_id in self.uses.get(target)], key=key_of)
+        return sorted(map(self.by_id.__getitem__, self.uses.get(target)), key=_name_order)
 
     def candidates(self, used: LastUsed, target: Target, asked: Server | str | None) -> tuple[Candidate, ...]:
         """What a target's token asks for, as ``Held.candidates`` says."""
@@ -333,7 +332,7 @@ class Snapshot:
         if isinstance(asked, str):
             named = self.by_key.get(name_key(asked))
             return [named] if named else []
-        found = self.servers.get(endpoint_of(asked))
+        found = self.servers.get(asked.endpoint)
         if not found and asked.port is None:
             return self.servers.get((asked.host, 80))
         return found
@@ -424,12 +423,7 @@ def _remembered(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
     return found
 
 
-def endpoint_of(server: Server) -> tuple[str, int]:
-    """Where a server is, whatever its scheme: its host and effective port."""
-    return server.host, server.port or DEFAULT_PORTS[server.scheme]
-
-
-def key_of(integration: Integration) -> str:
+def _name_order(integration: Integration) -> str:
     """How integrations are sorted: by name key."""
     return integration.key
 

@@ -6,7 +6,7 @@ rows to be written.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from heapq import nsmallest
 
 from bot.core.audit import AuditEntry, Event, News, next_entry
@@ -22,7 +22,7 @@ from bot.core.model import (
     WorkflowToken,
     Workspace,
 )
-from bot.core.ports.store import Stored
+from bot.core.ports.store import CLOCK_JUMP, MOST_NEWS, REMEMBERED_FOR, TOKENS_KEPT_FOR, Stored
 from bot.core.queries import (
     DependencyPage,
     Filter,
@@ -48,16 +48,9 @@ from storage.records import (
     sealed_in,
 )
 from storage.tinydb.archive import Archive, SnapshotHistory, sealed_again
-from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey, endpoint_of
+from storage.tinydb.snapshot import LastUsed, Snapshot, UseKey
 
 _MOST_ENDING = 1000
-_MOST_NEWS = 100
-
-_REMEMBERED_FOR = timedelta(minutes=10)
-_TOKENS_KEPT_FOR = timedelta(days=90)
-"""How long a token is listed after it was revoked or has ended; the history keeps its events."""
-_CLOCK_JUMP = timedelta(days=30)
-"""A clock that is so far ahead of the newest entry may be wrong: nothing is dropped by it."""
 _RULES = "rules."
 """What the settings are called that say who is an admin or an editor."""
 Rows = dict[str, dict[str, Fields | None]]
@@ -88,7 +81,7 @@ class _Integrations(_Part):
         return self._snapshot.page(narrowed, window)
 
     def at(self, server: Server) -> tuple[Integration, ...]:
-        return tuple(self._snapshot.servers.get(endpoint_of(server)))
+        return tuple(self._snapshot.servers.get(server.endpoint))
 
     def unused(self, since: datetime, size: int) -> tuple[int, tuple[Unused, ...]]:
         candidates = (self._snapshot.by_key[key] for key in self._snapshot.keys)
@@ -211,7 +204,7 @@ class SnapshotReading:
     @property
     def news(self) -> tuple[News, ...]:
         """The news that was not sent yet, the oldest first, at most 100."""
-        return tuple(nsmallest(_MOST_NEWS, self.snapshot.news.values(), key=lambda one: one.at))
+        return tuple(nsmallest(MOST_NEWS, self.snapshot.news.values(), key=lambda one: one.at))
 
 
 def _holds_all(name: str, words: tuple[str, ...]) -> bool:
@@ -310,7 +303,7 @@ class SnapshotChange(SnapshotReading):
 
     def _is_over(self, request: DoneRequest) -> bool:
         # One that was remembered while the clock was ahead is over too, or it would be kept for days.
-        return abs(self._now - request.at) > _REMEMBERED_FOR
+        return abs(self._now - request.at) > REMEMBERED_FOR
 
     def put_last_used(self) -> dict[UseKey, datetime]:
         """Write what was noted of what is there; give everything that need not be noted any more."""
@@ -374,9 +367,9 @@ class SnapshotChange(SnapshotReading):
         """Drop tokens that were over long before this one was made."""
         history = self.snapshot.history
         # Only their hashes are kept, so a token dropped by a wrong clock could never be brought back.
-        if history and made_at - history[-1].event.at > _CLOCK_JUMP:
+        if history and made_at - history[-1].event.at > CLOCK_JUMP:
             return
-        over_before = made_at - _TOKENS_KEPT_FOR
+        over_before = made_at - TOKENS_KEPT_FOR
         tokens = self.snapshot.tokens.values()
         for token in [one for one in tokens if (one.revoked_at or one.expires_at) < over_before]:
             self._take(token)

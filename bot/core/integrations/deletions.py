@@ -10,7 +10,7 @@ from bot.core.integrations.dependencies import take_away, unlink_if_linked
 from bot.core.integrations.inventory import find_permitted, present
 from bot.core.integrations.made_credentials import DEADLINE_S, managed_order
 from bot.core.model import Actor, Integration, Setting, Target
-from bot.core.news import quiet_setting, record_news, take_shown
+from bot.core.news import quiet_setting, record_and_tell, take_shown
 from bot.core.ports import Ports
 from bot.core.ports.drivers import Ending, Order
 from bot.core.ports.store import Reading
@@ -180,7 +180,7 @@ def delete_integration(
         for name in (repositories_setting(found.id), quiet_setting(found.id)):
             change.remove(Setting(name, ""))
         shown = take_shown(change, found.id) if found.former else ()
-        record_news(change, event(actor, Action.DELETE, found), shown)
+        record_and_tell(change, event(actor, Action.DELETE, found), shown)
     left = LeftBehind(found.server.address, made_there(found))
     return _end_all(ports, actor, found, order, left) if order else left
 

@@ -24,7 +24,7 @@ from bot.core.model import (
     Target,
     WorkflowToken,
 )
-from bot.core.news import record_news, tell
+from bot.core.news import record_and_tell, tell
 from bot.core.ports import Ports
 from bot.core.ports.store import Candidate, Change, Reading
 from bot.core.texts import quoted
@@ -140,7 +140,7 @@ def _keep_link(
     change.put(dependency)
     if is_granted:
         _lift_bar(change, dependency.integration_id, dependency.target)
-    record_news(change, done, who_lost(change, dependency.target, lost) if is_granted else ())
+    record_and_tell(change, done, who_lost(change, dependency.target, lost) if is_granted else ())
     tell(change, done, asks)
 
 
@@ -197,7 +197,7 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
                 actor, Action.ALLOW, integration, target=target, person=known.added_by, detail=let_in
             )
             change.put(known)
-            record_news(change, done, (known.added_by, integration.owner))
+            record_and_tell(change, done, (known.added_by, integration.owner))
             _lift_bar(change, integration.id, target)
             if not has_right:
                 _ask_for_tokens(change, actor, integration, target)
@@ -328,7 +328,7 @@ def take_away(change: Change, actor: Actor, integration: Integration, known: Dep
     Who has no right over the integration takes back a note, and a use that is known of it stays.
     """
     done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)
-    record_news(change, done, () if known.source is Source.WORKFLOW else (known.added_by,))
+    record_and_tell(change, done, () if known.source is Source.WORKFLOW else (known.added_by,))
     has_right = may(actor, Action.UNLINK, integration.owner)
     if known.is_used and not has_right:
         change.put(without_link(known))

@@ -18,7 +18,7 @@ from bot.core.integrations.credentials import login_of, open_credential
 from bot.core.integrations.made_credentials import managed_order
 from bot.core.kinds import ASKS_END, YES
 from bot.core.model import Integration, Watch, Workspace
-from bot.core.news import channel_of, record_news
+from bot.core.news import channel_of, record_and_tell
 from bot.core.ports import Ports
 
 _TOLD_BEFORE = (0, 1, 7, 30)
@@ -92,7 +92,7 @@ def _tell(ports: Ports, workspace: Workspace, at: datetime) -> None:
             change.put(replace(integration, watch=watch))
             hour = datetime.combine(end.on, datetime.min.time(), at.tzinfo)
             told = event(clock, Action.ENDS, integration, reason=end.of.value, hour=hour)
-            record_news(change, told, (channel, integration.owner))
+            record_and_tell(change, told, (channel, integration.owner))
 
 
 @dataclass(frozen=True, slots=True)

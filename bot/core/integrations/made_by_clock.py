@@ -17,7 +17,7 @@ from bot.core.integrations.made_credentials import make_credential, use_when_it_
 from bot.core.integrations.made_endings import Leftovers, find_leftovers
 from bot.core.integrations.prepared import drop_prepared
 from bot.core.model import Actor, Integration, PreparedCredential, Workspace
-from bot.core.news import channel_of, record_news
+from bot.core.news import channel_of, record_and_tell
 from bot.core.ports import Ports
 
 _AGAIN_NEXT_DAY = timedelta(days=1)
@@ -151,4 +151,4 @@ def _note(
         change.put(replace(now, rotation_tried_at=actor.at, rotation_trouble=trouble, prepared=prepared))
         if not is_told:
             failed = refusal(actor, Action.ROTATE, now, reason=f"no new credential: {trouble}")
-            record_news(change, failed, (channel_of(change), now.owner))
+            record_and_tell(change, failed, (channel_of(change), now.owner))

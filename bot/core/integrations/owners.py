@@ -15,7 +15,7 @@ from bot.core.audit import Action, clock_actor, event
 from bot.core.errors import Changed, InvalidInput
 from bot.core.integrations.inventory import every_integration, find_permitted, present
 from bot.core.model import Actor, Integration, Role, Setting, Source, WorkflowToken, Workspace
-from bot.core.news import channel_of, record_news, tell
+from bot.core.news import channel_of, record_and_tell, tell
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Change, Reading
@@ -116,7 +116,7 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
             refuse_losses(change, actor, candidate_of(change, given, target), target)
         given = _give(change, actor, integration, to.user_id)
         done = event(actor, Action.GIVE, given, person=to.user_id)
-        record_news(change, done, (channel_of(change), shown.owner, to.user_id))
+        record_and_tell(change, done, (channel_of(change), shown.owner, to.user_id))
     return given
 
 
@@ -201,7 +201,7 @@ def give_all(ports: Ports, actor: Actor, former: str, to: Person, seen: str) -> 
             facts: dict[str, Any] = {"token_id": token.id, "target": token.target, "person": to.user_id}
             change.record(event(actor, Action.GIVE, **facts))
         done = event(actor, Action.GIVE_ALL, person=to.user_id, reason=in_words(found))
-        record_news(change, done, ("" if found.left_at else former, to.user_id))
+        record_and_tell(change, done, ("" if found.left_at else former, to.user_id))
         if found.left_at:
             change.remove(Setting(_left_name(former), found.left_at.isoformat()))
     return found, True

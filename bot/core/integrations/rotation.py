@@ -39,7 +39,7 @@ from bot.core.model import (
     Watch,
     Workspace,
 )
-from bot.core.news import channel_of, record_news, take_shown
+from bot.core.news import channel_of, record_and_tell, take_shown
 from bot.core.ports import Ports
 from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Change, Reading
@@ -192,7 +192,7 @@ def _checked_soon(integration: Integration) -> Watch:
 def keep_rotated(change: Change, actor: Actor, new: Integration) -> RotationPlan:
     """Keep a rotation that begins, and tell people."""
     change.put(new)
-    record_news(change, event(actor, Action.ROTATE, new), (channel_of(change), new.owner))
+    record_and_tell(change, event(actor, Action.ROTATE, new), (channel_of(change), new.owner))
     return RotationPlan(new, _progress(change, new))
 
 
@@ -285,7 +285,7 @@ def roll_back(
 def _tell_over(change: Change, done: Event, over: Integration, pressed: str) -> None:
     """Tell that a rotation is over, and replace the messages whose buttons are about it."""
     shown = take_shown(change, over.id, pressed)
-    record_news(change, done, (channel_of(change), over.owner, *shown))
+    record_and_tell(change, done, (channel_of(change), over.owner, *shown))
 
 
 def who_fetched(ports: Ports, actor: Actor, integration_id: str, number: int) -> tuple[Dependency, ...]:
@@ -366,4 +366,4 @@ def _remind(ports: Ports, workspace: Workspace, ids: list[str], at: datetime) ->
             change.put(replace(found, former=told))
             clock = clock_actor(change.workspace, at)
             reminder = event(clock, Action.ROTATE, found, reason=reason)
-            record_news(change, reminder, (channel_of(change), found.owner))
+            record_and_tell(change, reminder, (channel_of(change), found.owner))

@@ -35,7 +35,7 @@ from bot.core.integrations.made_credentials import keep_management, management_f
 from bot.core.integrations.rotation import begin_rotation, plan_rotation
 from bot.core.kinds import Field, Kind, Kinds, known_values, read_draft
 from bot.core.model import NO_OPTIONS, Actor, Integration, Role, Setting, Workspace, new_id
-from bot.core.news import record_news
+from bot.core.news import record_and_tell
 from bot.core.ports import Ports
 from bot.core.ports.keyring import Box
 from bot.core.ports.slack import Person
@@ -334,7 +334,7 @@ def _use_up(person: Actor, link: EntryLink) -> Also:
             raise LinkRefused(_ENDED[_USED], _AGAIN)
         change.put(_ended(name, kept, _USED))
         done = event(person, Action.ENTER_SECRET, integration, person=link.asked_by)
-        record_news(change, done, (link.asked_by,))
+        record_and_tell(change, done, (link.asked_by,))
 
     return use_up
 

@@ -20,7 +20,7 @@ from bot.core.integrations.credentials import check_from, login_of, open_credent
 from bot.core.integrations.inventory import find_permitted, present
 from bot.core.integrations.watch_rules import as_told, is_news, observe
 from bot.core.model import Actor, Integration, Workspace
-from bot.core.news import channel_of, record_news
+from bot.core.news import channel_of, record_and_tell
 from bot.core.ports import Ports
 from bot.core.ports.registry import CheckResult
 from bot.core.ports.store import Change
@@ -126,7 +126,7 @@ def _keep(
     clock = clock_actor(change.workspace, at)
     told = event(clock, Action.HEALTH, integration, reason=watch.health.value)
     if is_told:
-        record_news(change, told, (channel, integration.owner))
+        record_and_tell(change, told, (channel, integration.owner))
     elif watch.health is not integration.watch.health:
         change.record(told)
 

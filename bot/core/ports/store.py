@@ -9,7 +9,7 @@ whole block. Nothing of a change that raised is kept.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.audit import AuditEntry, Event, News
@@ -44,6 +44,14 @@ Stored = Integration | Dependency | Bar | WorkflowToken | Setting | News
 integration: ``id`` (and its name is unique, whatever the case) · dependency and bar: integration id and
 target · token: ``id`` · setting: ``name`` · news: ``id``
 """
+REMEMBERED_FOR = timedelta(minutes=10)
+"""How long ``Change.remember`` knows a request."""
+TOKENS_KEPT_FOR = timedelta(days=90)
+"""How long a token is listed after it was revoked or expired; the history keeps its events."""
+CLOCK_JUMP = timedelta(days=30)
+"""A clock that is so far ahead of the newest entry may be wrong: no token is dropped by it."""
+MOST_NEWS = 100
+"""How much news ``Reading.news`` returns."""
 
 
 class Integrations(Protocol):

@@ -208,9 +208,12 @@ def _use(
     """
     for _ in range(_TRIES):
         login = _login_for(ports, caller, candidate)
-        answer = _ask(candidate, lambda login=login: ask(login))  # type: ignore[misc]
         try:
+            answer = ask(login)
             _record(ports, caller, candidate, action)
+        except RegistryFailure as error:
+            # A pipeline may not know which integration it gets.
+            raise error.about(candidate.integration.name) from error
         except UseOutdated:
             caller, candidate = _by_now(ports, caller, candidate.integration)
         else:
@@ -227,14 +230,6 @@ def _login_for(ports: Ports, caller: Caller, candidate: Candidate) -> Login:
         f"{team}/{caller.token.created_by}", integration.id, f"{team}/{target.kind.value}/{target.name}"
     )
     return login_of(integration, credential, asker, f"{integration.id}:{integration.version}")
-
-
-def _ask(candidate: Candidate, ask: Callable[[], T]) -> T:
-    """Ask a registry. A failure names the integration: a pipeline may not know which one answers."""
-    try:
-        return ask()
-    except RegistryFailure as error:
-        raise error.about(candidate.integration.name) from error
 
 
 def _needs_link(candidate: Candidate, token: WorkflowToken) -> bool:

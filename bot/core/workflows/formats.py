@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot.core.addresses import DEFAULT_PORTS, DOCKER_HUB, DOCKER_HUB_NAMES, docker_keys
+from bot.core.addresses import DOCKER_HUB, DOCKER_HUB_NAMES, docker_keys
 from bot.core.errors import InvalidInput
 from bot.core.kinds import ASKS_END
 from bot.core.model import Server
@@ -92,7 +92,7 @@ def config_keys(server: Server) -> tuple[str, ...]:
     """
     if server == DOCKER_HUB:
         return (*docker_keys(server), *sorted(DOCKER_HUB_NAMES - set(docker_keys(server))))
-    written_out = replace(server, port=server.port or DEFAULT_PORTS[server.scheme])
+    written_out = replace(server, port=server.endpoint[1])
     return tuple(dict.fromkeys((server.address, written_out.address)))
 
 

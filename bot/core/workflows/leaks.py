@@ -16,7 +16,7 @@ from bot.core.errors import NotPermitted
 from bot.core.integrations.inventory import every_dependency, present_named
 from bot.core.integrations.owners import belongings_of
 from bot.core.model import Actor, Integration, Role, Target, WorkflowToken
-from bot.core.news import channel_of, record_news
+from bot.core.news import channel_of, record_and_tell
 from bot.core.ports import Ports
 from bot.core.ports.store import Reading
 from bot.core.queries import HistoryQuery
@@ -105,13 +105,13 @@ def revoke_everything(ports: Ports, actor: Actor, leak: Leak, seen: str) -> tupl
         for token in found.tokens:
             change.put(replace(token, revoked_at=actor.at))
             ended = event(actor, Action.REVOKE_ALL, token_id=token.id, target=token.target)
-            record_news(change, ended, (token.created_by,))
+            record_and_tell(change, ended, (token.created_by,))
         for integration in found.integrations:
             # Without its server, so that one owner's integrations are one message.
             exposed = replace(event(actor, Action.REVOKE_ALL, integration), server="")
-            record_news(change, exposed, (integration.owner,))
+            record_and_tell(change, exposed, (integration.owner,))
         done = event(actor, Action.REVOKE_ALL, person=leak.person, target=leak.target, reason=in_words(found))
-        record_news(change, done, (channel_of(change), leak.person))
+        record_and_tell(change, done, (channel_of(change), leak.person))
     return found, True
 
 

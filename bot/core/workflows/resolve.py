@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from bot.core.access import may, require
-from bot.core.addresses import DEFAULT_PORTS, parse_server, server_of_image
+from bot.core.addresses import parse_server, server_of_image
 from bot.core.audit import Action, AuditEntry, Event
 from bot.core.errors import (
     Ambiguous,
@@ -268,10 +268,10 @@ def refuse_taken_host(
     Raises:
         InvalidFields: At the name.
     """
-    is_there = former is not None and _place(former.server) == _place(saved.server)
-    if is_there or _place(saved.server)[1] != DEFAULT_PORTS["https"]:
-        return
     with_tls = Server("https", saved.server.host)
+    is_there = former is not None and former.server.endpoint == saved.server.endpoint
+    if is_there or saved.server.endpoint != with_tls.endpoint:
+        return
     if any(one.id != saved.id for one in reading.integrations.at(with_tls)):
         return
     for one in reading.integrations.at(replace(with_tls, scheme="http")):
@@ -282,10 +282,6 @@ def refuse_taken_host(
                 "login: ask the owner of that integration or an admin."
             )
             raise InvalidFields({"name": message})
-
-
-def _place(server: Server) -> tuple[str, int]:
-    return server.host, server.port or DEFAULT_PORTS[server.scheme]
 
 
 def server_asked_for(text: str) -> Server:

@@ -20,7 +20,7 @@ from bot.core.errors import (
 from bot.core.integrations.owners import GRACE, left_at
 from bot.core.integrations.target_names import refuse_look_alike
 from bot.core.model import Actor, Integration, Role, Server, Source, Target, WorkflowToken, Workspace
-from bot.core.news import channel_of, record_news, tell
+from bot.core.news import channel_of, record_and_tell, tell
 from bot.core.ports import Ports
 from bot.core.ports.slack import Person
 from bot.core.ports.store import Candidate, Reading, Store
@@ -222,7 +222,7 @@ def _decide_on(ports: Ports, actor: Actor, token_id: str, action: Action) -> Wor
         if bool(token.approved_by) != is_approval or not (token.approved_by or token.declined_by):
             done = event(actor, action, token_id=token.id, target=token.target, person=token.created_by)
             change.put(decided)
-            record_news(change, done, (token.created_by,))
+            record_and_tell(change, done, (token.created_by,))
             token = decided
     return token
 
