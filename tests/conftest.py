@@ -1,6 +1,6 @@
 """What every test shares: the team of the feature tests, Chromium, and the markers ``needs`` and ``alone``.
 
-``needs`` names the real program a test runs; nothing runs beside a test that is marked ``alone``.
+``needs`` names the real program that a test runs. Only tests marked ``alone`` run beside one that is.
 """
 
 import os
@@ -21,7 +21,7 @@ REQUIRE_ALL = "QUAYMASTER_TESTS_REQUIRE_ALL"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let ``python -m tests`` run the tests that are marked ``alone`` by themselves."""
+    """Let ``python -m tests`` run the tests that are marked ``alone`` before the others."""
     parser.addoption("--alone", choices=("only", "none"), help="only the tests marked alone, or none of them")
 
 
@@ -43,9 +43,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             require(program)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chromium_browser() -> Iterator["Browser"]:
-    """One Chromium for all tests of a file."""
+    """One Chromium for all tests of a process; each opens pages of its own, with cookies of their own."""
     from tests.simulator.desk import chromium
 
     with chromium() as running:

@@ -20,6 +20,8 @@ BROWSER = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PROGRAM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+"""The shell is the same engine without windows, and opens a page in half the time."""
 MESSAGE = "Message #integrations"
 
 
@@ -64,7 +66,7 @@ class Desk:
 def chromium() -> Iterator[Browser]:
     """Run Chromium without a window."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=BROWSER)
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=BROWSER)
         yield browser
         browser.close()
 
