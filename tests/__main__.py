@@ -1,9 +1,11 @@
 """``python -m tests``: format check, lint, types, tests, each one's findings shown, pytest's line last.
 
-Tests that are marked ``alone`` run first, with nothing beside them; the others run on at most four cores,
-each file in one process. Further arguments go to pytest. The exit status is 0 only if everything passes.
+Tests that are marked ``alone`` run first, two at a time, because they wait more than they compute. The others
+run in twice as many processes as there are cores, at most six. Each file runs in one process.
+Further arguments go to pytest. The exit status is 0 only if everything passes.
 """
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +17,11 @@ CHECKS = (
     ("types", ("mypy", "--strict", "bot", "handlers", "storage")),
 )
 
-_ON_EVERY_CORE = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder")
+_MANY = str(min(6, 2 * len(os.sched_getaffinity(0))))
+_BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
 _TESTS = (
-    ("tests that measure how long something takes", ("--alone", "only")),
-    ("tests", ("--alone", "none", *_ON_EVERY_CORE)),
+    ("tests that measure how long something takes", ("--alone", "only", "-n", "2", *_BY_FILE)),
+    ("tests", ("--alone", "none", "-n", _MANY, *_BY_FILE)),
 )
 _NONE_CHOSEN = 5
 """Pytest's status when the arguments choose no test."""

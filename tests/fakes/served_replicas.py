@@ -84,10 +84,18 @@ class Replica:
 
     def start(self) -> None:
         """Start it, and wait until it is well."""
+        self.begin()
+        self.wait()
+
+    def begin(self) -> None:
+        """Start it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bot", "serve"], cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
+
+    def wait(self) -> None:
+        """Wait until it is well."""
         wait_for(lambda: is_well(f"http://127.0.0.1:{self.port}"), self.log)
 
     def end(self, how: signal.Signals) -> int:
@@ -181,7 +189,9 @@ def two_replicas(folder: Path, database_url: str, key: str, **settings: str | No
         ]
         opened.callback(lambda: [one.end(signal.SIGKILL) for one in made if one.process])
         for one in made:
-            one.start()
+            one.begin()
+        for one in made:
+            one.wait()
         config = HAPROXY.replace(":8080", f":{ports[2]}").replace(":3001", f":{ports[0]}")
         (folder / "haproxy.cfg").write_text(config.replace(":3002", f":{ports[1]}"))
         proxy = subprocess.Popen(["haproxy", "-f", str(folder / "haproxy.cfg")], stderr=subprocess.DEVNULL)

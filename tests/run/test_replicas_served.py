@@ -27,7 +27,7 @@ from tests.fakes.served_replicas import two_replicas, wait_for
 
 __all__ = ["database", "migrated", "postgres"]
 
-pytestmark = [pytest.mark.needs("postgres", "haproxy"), pytest.mark.alone]
+pytestmark = pytest.mark.needs("postgres", "haproxy")
 SERVER = "registry.example.com"
 
 
@@ -88,6 +88,7 @@ def linked(store):
     return there, told
 
 
+@pytest.mark.alone
 def test_killed_replica_loses_nothing(store, replicas):
     """Under load one of two is killed: what was acknowledged is there once, and nobody waits for 3 s."""
     with Load(replicas) as load:

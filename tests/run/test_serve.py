@@ -19,8 +19,6 @@ import pytest
 from storage.sealing import new_key
 from tests.fakes.socket_mode import FakeSocketMode
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(__file__).parents[2]
 CHALLENGE = json.dumps({"type": "url_verification", "challenge": "c1"}).encode()
 SECRET = "marker-signing-secret"
@@ -112,6 +110,7 @@ def signed(body):
     }
 
 
+@pytest.mark.alone
 def test_serves_and_ends(start):
     """It says where it listens, is healthy, answers a signed request, refuses others, and ends with 0."""
     process = start()
@@ -135,6 +134,7 @@ def test_serves_and_ends(start):
     assert [json.loads(line)["message"] for line in log.splitlines()] == ["refused a Slack request"]
 
 
+@pytest.mark.alone
 def test_half_sent_request_does_not_hold_up_the_end(start):
     """A client that sent half a request does not hold up the end; SIGINT ends like SIGTERM."""
     process = start()
@@ -203,6 +203,7 @@ def test_replay_after_a_restart_is_refused(start):
     assert (served, again) == (200, 409)
 
 
+@pytest.mark.alone
 def test_socket_mode_without_a_signing_secret(start, slack):
     """With only an app token it connects to Slack, says so in its health, and serves no ``/slack/events``."""
     process = start(SLACK_APP_TOKEN="xapp-marker", SLACK_SIGNING_SECRET="")
@@ -235,6 +236,7 @@ def test_several_workspaces_are_served(start):
     assert "marker" not in log
 
 
+@pytest.mark.alone
 def test_lost_socket_mode_turns_health_and_is_logged_once(start, slack):
     """When Slack's pongs end, health is 503 within 10 s; back again, it is 200, and the log has each once."""
     process = start(SLACK_APP_TOKEN="xapp-marker", SLACK_SIGNING_SECRET="")

@@ -11,8 +11,6 @@ import pytest
 
 from bot.web.server import WebServer
 
-pytestmark = pytest.mark.alone
-
 HALF_SENT = {
     "body": b"POST / HTTP/1.1\r\nContent-Length: 900\r\n\r\n",
     "head": b"GET /healthz HTT",
@@ -104,6 +102,7 @@ def test_thousand_slow_clients_stop_nobody():
     assert answers == [200] * 30
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("begun", HALF_SENT.values(), ids=HALF_SENT.keys())
 def test_request_has_a_deadline_as_a_whole(begun):
     """A connection whose request does not arrive whole in time is closed, however its bytes are spread."""
@@ -171,6 +170,7 @@ def large(_, start_response):
 LARGE_BODY = b"POST / HTTP/1.1\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 900_000
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("sent", [b"GET / HTTP/1.1\r\n\r\n", LARGE_BODY], ids=["answers", "bodies"])
 def test_what_is_kept_for_slow_clients_is_bounded(sent):
     """Clients that read no answers or send half of large bodies lose the connections that hold the most."""
@@ -193,6 +193,7 @@ def slow_reader(where):
     return one
 
 
+@pytest.mark.alone
 def test_client_that_reads_no_answers_gets_few():
     """A connection that sends many requests without reading any answer is closed before they are answered."""
     answered = []

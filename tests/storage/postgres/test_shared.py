@@ -9,7 +9,7 @@ from storage.postgres.postgres_store import PostgresStore
 from tests.fakes.real_postgres import ADMIN, RealPostgres
 from tests.storage.postgres.conftest import Opener
 
-pytestmark = [pytest.mark.needs("postgres"), pytest.mark.alone]
+pytestmark = pytest.mark.needs("postgres")
 
 TAKEOVER_S = 15.0
 SIGNATURE = "v0=" + "ab" * 32
