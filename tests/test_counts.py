@@ -1,8 +1,10 @@
 """Counted guards: how much is done for one request, whatever the machine's speed."""
 
+import re
 import ssl
 import subprocess
 import sys
+from operator import gt
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ from tests.fakes.token_server import tls_context
 from tests.features import payloads
 from tests.features.test_add import FORM
 from tests.storage.samples import record
+from tests.trips import walk
 
 CHANGES = {
     "link": lambda team: team.command("link my_registry project web-shop"),
@@ -233,3 +236,18 @@ def test_benchmark_knows_its_measures():
     told = subprocess.run(line, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=True)
 
     assert "steady" in told.stdout
+
+
+def test_no_request_goes_further_than_contributing_says(free):
+    """No request enters more files, or changes file more often, than CONTRIBUTING.md says."""
+    measured = {trip.name: (len(trip.files), sum(trip.changes.values())) for trip in walk(free)}
+    contributing = (Path(__file__).parents[1] / ".github/CONTRIBUTING.md").read_text("utf-8")
+    documented = {
+        name: (int(files), int(changes))
+        for files, changes, name in re.findall(
+            r"^\| .* \| (\d+) \| (\d+) \| .*\| `(.*)` \|$", contributing, re.MULTILINE
+        )
+    }
+
+    assert documented.keys() == measured.keys()
+    assert [name for name, way in measured.items() if any(map(gt, way, documented[name]))] == []

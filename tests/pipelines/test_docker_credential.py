@@ -202,10 +202,10 @@ def test_tiny_chunks_take_no_long_time():
     received = (
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 170_000 + b"0\r\n\r\n"
     )
-    before = time.monotonic()
+    before = time.process_time()
 
     assert parsed(received, is_all=False) == (200, b"x" * 170_000)
-    assert time.monotonic() - before < 1.5
+    assert time.process_time() - before < 1.5
 
 
 def test_too_large_an_answer_is_given_up_at_once(helper):
