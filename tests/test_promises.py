@@ -1,5 +1,7 @@
 """What holds across all features: ids are unique, listeners are reachable, answers are private."""
 
+from contextlib import closing
+
 import pytest
 
 from bot.core.integrations.owners import note_departure
@@ -12,9 +14,12 @@ from bot.run.outbox import Outbox
 from handlers import FEATURES
 from handlers.notify import draw_closed, draw_news
 from handlers.routes import Routes
+from storage.sealing import Keyring, new_key, parse_keys
+from storage.tinydb.tinydb_store import TinyDBStore
 from tests.fakes.people import ADMIN, COLLEAGUE, LEFT, MEMBER, TEAM
-from tests.fakes.scripted_registry import PROVED, REJECTED
-from tests.features.fixtures import UNHURRIED
+from tests.fakes.scripted_registry import PROVED, REJECTED, ScriptedRegistry
+from tests.fakes.watched import Watched
+from tests.features.fixtures import UNHURRIED, team_maker, watched_slack
 from tests.features.managing import MANAGER, unhurried
 from tests.features.promises import ROUTES, action_ids
 from tests.features.team import ACME
@@ -22,6 +27,7 @@ from tests.features.test_add import FORM
 from tests.features.test_imports import config
 from tests.features.test_tags import MANY
 from tests.features.test_test import FOREIGN_REALM
+from tests.storage.disks import RoomyDisk
 
 
 class CarefulRoutes(Routes):
@@ -126,15 +132,27 @@ def walk_through_made_credentials(team, iam, registry):
     team.close()
 
 
-@pytest.fixture
-def walked(make_team, store, registry, iam):
-    """A team that has walked through every screen there is."""
-    rules = RuleBook(store, WorkspaceRules(rate_limit=UNHURRIED))
-    team = make_team(
-        base_url="https://quaymaster.example.com",
-        rules=rules,
-        drivers=RegistryDrivers((), aws_endpoint=iam.url, clock=unhurried()),
-    )
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory, slack_server, people, client, clock, command_name, aws):
+    """A team that has walked through every screen there is, once for all tests: they only look."""
+    from tests.fakes.iam import Iam
+
+    registry, keyring = ScriptedRegistry(), Keyring(parse_keys(new_key()))
+    store = TinyDBStore(tmp_path_factory.mktemp("walk"), keyring, clock=clock.now, disk=RoomyDisk())
+    with closing(store), watched_slack(slack_server, clock) as slack:
+        team = team_maker(
+            slack, registry, store, Watched(store), Watched(keyring), people, client, clock, command_name
+        )(
+            base_url="https://quaymaster.example.com",
+            rules=RuleBook(store, WorkspaceRules(rate_limit=UNHURRIED)),
+            drivers=RegistryDrivers((), aws_endpoint=aws, clock=unhurried()),
+        )
+        walk(team, Iam(aws), registry)
+        yield team
+
+
+def walk(team, iam, registry):
+    """Walk through every screen there is."""
     team.command("settings workspace", ADMIN)
     team.close(ADMIN)
     team.add_many(25)
@@ -206,7 +224,6 @@ def walked(make_team, store, registry, iam):
     team.close()
     hear_of_two_rotations(team)
     hear_of_a_refused_login(team, registry)
-    return team
 
 
 def test_every_listener_has_its_control(walked):

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -78,9 +79,9 @@ def people(client: WebClient, clock: Clock) -> SlackPeople:
     return SlackPeople(lambda _: client, BoundedExecutor(threads=8, name="people"), clock.seconds)
 
 
-@pytest.fixture
-def slack(slack_server: SlackServer, clock: Clock) -> Iterator[Slack]:
-    """Slack. A test fails when anything broke one of Slack's rules."""
+@contextmanager
+def watched_slack(slack_server: SlackServer, clock: Clock) -> Iterator[Slack]:
+    """Play Slack, and fail when anything broke one of its rules."""
     clock.advance(FORGOTTEN_S)
     simulator = Slack(clock, slack_server.url)
     slack_server.serve(simulator)
@@ -88,6 +89,13 @@ def slack(slack_server: SlackServer, clock: Clock) -> Iterator[Slack]:
 
     assert simulator.refused == []
     assert unheard(simulator.shown) == []
+
+
+@pytest.fixture
+def slack(slack_server: SlackServer, clock: Clock) -> Iterator[Slack]:
+    """Slack. A test fails when anything broke one of Slack's rules."""
+    with watched_slack(slack_server, clock) as simulator:
+        yield simulator
 
 
 @pytest.fixture
@@ -128,8 +136,7 @@ def watched_keyring(keyring: Keyring) -> Watched:
     return Watched(keyring)
 
 
-@pytest.fixture
-def make_team(
+def team_maker(
     slack: Slack,
     registry: ScriptedRegistry,
     store: TinyDBStore,
@@ -140,7 +147,7 @@ def make_team(
     clock: Clock,
     command_name: CommandName,
 ) -> Callable[..., Team]:
-    """Make a team; named arguments are settings, such as ``editors``."""
+    """Give the function that makes a team; its named arguments are settings, such as ``editors``."""
 
     def make(
         rate_limit: int = UNHURRIED,
@@ -180,6 +187,22 @@ def make_team(
         return Team(slack, services, store, executor, front)
 
     return make
+
+
+@pytest.fixture
+def make_team(
+    slack: Slack,
+    registry: ScriptedRegistry,
+    store: TinyDBStore,
+    watched: Watched,
+    watched_keyring: Watched,
+    people: SlackPeople,
+    client: WebClient,
+    clock: Clock,
+    command_name: CommandName,
+) -> Callable[..., Team]:
+    """Make a team; named arguments are settings, such as ``editors``."""
+    return team_maker(slack, registry, store, watched, watched_keyring, people, client, clock, command_name)
 
 
 @pytest.fixture
