@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections import defaultdict
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -88,9 +89,21 @@ def is_within(module, area):
     return module == area or module.startswith(f"{area}.")
 
 
+@cache
+def tree_of(path):
+    """A product file's syntax tree, parsed once for all tests."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+@cache
+def nodes_of(path):
+    """Every node of that tree."""
+    return tuple(ast.walk(tree_of(path)))
+
+
 def imports_of(path):
     """Every module a file imports, at its top or anywhere inside."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
+    nodes = nodes_of(path)
     plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     froms = {
         f"{node.module}.{alias.name}" if node.module in ("bot", "bot.core") else node.module
@@ -118,7 +131,7 @@ def test_imports_keep_to_the_table(path):
 def taken_from_features(path):
     """What a handler's file takes from another feature's file, as ``(feature, name)``."""
     features = {Path(feature.__file__).stem for feature in FEATURES}
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         area, _, feature = (getattr(node, "module", None) or "").partition(".")
         if area == "handlers" and feature in features:
             yield from ((feature, alias.name) for alias in node.names)
@@ -136,7 +149,7 @@ def test_relative_imports_are_not_used():
     relative_imports = [
         f"{relative(path)}:{node.lineno}"
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, ast.ImportFrom) and node.level
     ]
 
@@ -164,9 +177,8 @@ def test_no_two_files_share_a_name():
 
 def test_no_two_classes_share_a_name():
     """A class is found by its name alone."""
-    trees = ((path, ast.parse(path.read_text("utf-8"))) for path in SOURCES)
     classes = (
-        (node.name, path) for path, tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+        (node.name, path) for path in SOURCES for node in nodes_of(path) if isinstance(node, ast.ClassDef)
     )
 
     assert occurring_twice(classes) == {}
@@ -202,7 +214,7 @@ def names_of(statement):
 
 def public_names(path):
     """A file's face. A feature's listeners, which its ``register`` hands over, are used."""
-    statements = ast.parse(path.read_text("utf-8")).body
+    statements = tree_of(path).body
     registers = [one for one in statements if getattr(one, "name", "") == "register"]
     handed_over = {node.id for one in registers for node in ast.walk(one) if isinstance(node, ast.Name)}
     # What a public function takes or returns, or a public class is made of, is as public as they are.
@@ -232,9 +244,9 @@ def test_what_only_one_file_uses_is_private():
     assert alone == []
 
 
-def names_in(tree):
+def names_in(path):
     """Every name that a file uses or defines."""
-    for node in ast.walk(tree):
+    for node in nodes_of(path):
         yield from (
             found
             for kind in ("id", "attr", "name", "asname", "arg")
@@ -245,8 +257,8 @@ def names_in(tree):
 @pytest.mark.parametrize("path", sorted((ROOT / "handlers").glob("[a-z]*.py")), ids=relative)
 def test_trails_name_what_is_there(path):
     """``payload -> listener -> operation -> view`` at a file's head names functions of the file."""
-    tree = ast.parse(path.read_text("utf-8"))
-    there = set(names_in(tree))
+    tree = tree_of(path)
+    there = set(names_in(path))
     trails = [line for line in (ast.get_docstring(tree) or "").splitlines() if line.startswith("payload ->")]
     told = set(re.findall(r"(?<![\w.])[a-z_]+(?![\w.])", " ".join(trails)))
 
@@ -258,7 +270,7 @@ def test_trails_name_what_is_there(path):
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_docstrings_stand_below_what_they_describe(path):
     """A string alone on its line follows an assignment, or is the docstring of a file, class or function."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes_of(path):
         body = getattr(node, "body", None)
         for before, one in pairwise(body if isinstance(body, list) else []):
             is_text = isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)
