@@ -194,7 +194,7 @@ def _token_of(environ: "Mapping[str, str]") -> str:
     name = "QUAYMASTER_TOKEN_FILE" if path else "QUAYMASTER_TOKEN"
     try:
         if path:
-            if not (stat.S_ISREG(os.stat(path).st_mode) or path.startswith(("/dev/", "/proc/"))):
+            if not (stat.S_ISREG(os.stat(path).st_mode) or path.startswith(("/dev/fd/", "/proc/"))):
                 raise OSError(0, "it is not a regular file")  # a pipe may never end
             with open(path, "rb", buffering=0) as file:
                 token = file.read(4096).replace(b"\0", b"").decode("utf-8", "replace")
