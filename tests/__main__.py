@@ -23,6 +23,8 @@ _TESTS = (
     ("tests that measure how long something takes", ("--alone", "only", "-n", "2", *_BY_FILE)),
     ("tests", ("--alone", "none", "-n", _MANY, *_BY_FILE)),
 )
+_ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""Without bytecode on disk, each process that a test starts would compile everything again."""
 _NONE_CHOSEN = 5
 """Pytest's status when the arguments choose no test."""
 
@@ -38,7 +40,8 @@ def main(arguments: list[str]) -> int:
 def status_of(name: str, command: tuple[str, ...]) -> int:
     """Run one module of this Python and give its exit status."""
     say(f"-- {name}")
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, check=False).returncode
+    started = [sys.executable, "-m", *command]
+    return subprocess.run(started, cwd=ROOT, env=_ENVIRONMENT, check=False).returncode
 
 
 def say(line: str) -> None:
