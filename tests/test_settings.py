@@ -34,6 +34,7 @@ EVERYTHING = ENOUGH | {
 }
 
 WRONG = [
+    ("QUAYMASTER_DEFAULT_ACCESS", "everybody"),
     ("DATABASE_URL", "mysql://db/quaymaster"),
     ("LOG_LEVEL", "LOUD"),
     ("PORT", "65536"),

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.core.audit import Action, event
 from bot.core.errors import (
     AlreadyDeleted,
     InvalidFields,
@@ -20,8 +21,9 @@ from bot.core.integrations.inventory import (
     find_integration,
     get_integration,
     list_integrations,
+    read_whole_history,
 )
-from bot.core.queries import Filter, Window
+from bot.core.queries import Filter, HistoryQuery, Window
 from tests.core.actors import ADMIN, COLLEAGUE, NOBODY, OTHER, OWNER, STRANGER, VIEWER, actor
 from tests.fakes.scripted_registry import REJECTED
 
@@ -137,3 +139,13 @@ def test_window_past_an_end_shows_rows(ports, add, window):
     add()
 
     assert len(list_integrations(ports, OWNER, Filter(), window).rows) == 1
+
+
+def test_whole_history_is_read_in_pages(add, ports):
+    """An export has every entry, over as many pages as there are, and no more than were asked for."""
+    one = add()
+    with ports.store.change(OWNER.workspace) as change:
+        [change.record(event(OWNER, Action.EDIT, one, reason=str(number))) for number in range(1000)]
+
+    assert len(read_whole_history(ports, OWNER, HistoryQuery(), 10_000)) == 1001
+    assert len(read_whole_history(ports, OWNER, HistoryQuery(), 600)) == 600

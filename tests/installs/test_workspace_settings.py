@@ -124,6 +124,7 @@ def test_what_was_chosen_is_in_the_history(two: list[Tenant], replica: Replica) 
     """The history says who changed which settings; what equals the operator's is not kept."""
     acme = two[0]
     choose(acme, replica, rate_limit="7")
+    choose(acme, replica, rate_limit="7")
     choose(acme, replica, rate_limit="1000000")
     reading = replica.store.read(Workspace("T0ACME"))
     events = [one.event for one in reading.history.page(HistoryQuery()).entries]

@@ -59,7 +59,10 @@ def address_told(forwarded, **settings):
         return connection.getresponse().read()
 
 
-@pytest.mark.parametrize(("trusted", "address"), [(None, b"127.0.0.1"), ("127.0.0.1", b"192.0.2.7")])
+@pytest.mark.parametrize(
+    ("trusted", "address"),
+    [(None, b"127.0.0.1"), ("192.0.2.1", b"127.0.0.1"), ("127.0.0.1", b"192.0.2.7")],
+)
 def test_only_the_named_proxy_says_where_a_request_comes_from(trusted, address):
     """``X-Forwarded-For`` counts from the trusted proxy alone, and its last hop alone."""
     assert address_told("198.51.100.9, 192.0.2.7", trusted_proxy=trusted) == address
