@@ -11,7 +11,7 @@ How a payload finds its listener, which differs from plain Bolt:
    ``routes.verb(Verb(...))``       ``/integrations delete NAME``: the first word finds the verb
    ``routes.action(ID, ...)``       a button, a menu or a box; a row's menu has the action in its value
    ``routes.form(ID, ...)``         a submitted form, by its ``callback_id``
-   ``routes.suggestion(ID, ...)``   a menu that searches as one types, by its block's id
+   ``routes.suggestion(ID, ...)``   a menu that searches as you type, by its block's id
    ``routes.shortcut(ID, ...)``     a shortcut, by its ``callback_id``
    ``routes.home``                  the Home tab
    ===============================  ==================================================================
@@ -22,11 +22,11 @@ How a payload finds its listener, which differs from plain Bolt:
    ``words``     the command's text, read: quotes, links, phones' dashes (``routes.py``)
    ``press``     a pressed button: its value, and what is typed around it (``routes.py``)
    ``form``      a submitted form: its values, and its ``private_metadata`` as ``facts``
-   ``surface``   where to answer: a message, a modal, the Home tab (``surfaces.py``)
+   ``surface``   where to reply: a message, a modal, the Home tab (``surfaces.py``)
    ``ack``       Slack's acknowledgement, which commands and forms are answered in
-   ``ask``       takes what waits for a registry: it runs after the listener, on a lane of its own
+   ``ask``       accepts what waits for a registry: it runs after the listener, on its own lane
    ``query``     what was typed in a menu
-   ``about``     the message that a shortcut was chosen on
+   ``about``     the message that a shortcut was used on
    ``services``  the ports (``services.ports``), the kinds, Slack (``bot/services.py``)
    ``actor``     who acts, in which role, when
    ============  =====================================================================================
@@ -38,10 +38,10 @@ Where to change what:
 
 - a sentence of a message: the view in its feature's file, such as ``_confirmation`` in ``delete.py``
 - a rule, such as how long a token lasts: ``bot/core``, in the operation that the listener calls
-- what is kept and recorded by a change: the same operation, inside ``with ports.store.change(...)``
-- what the history says of it: ``phrases.py``
-- what people are told of it later: ``notify.py`` (channel), ``requests.py`` and ``owner_news.py`` (persons)
-- what a button carries: a dataclass beside its listener, written and read by ``blocks.py``
+- what a change stores and records: the same operation, inside ``with ports.store.change(...)``
+- what the history says about it: ``phrases.py``
+- what people are told about it later: ``notify.py`` (channel), ``requests.py`` and ``owner_news.py`` (people)
+- what a button carries: a dataclass next to its listener, written and read by ``blocks.py``
 
 ``delete.py`` is the one to imitate.
 """

@@ -1,4 +1,4 @@
-"""Add an integration: a form asks, the registry is asked while it is open, Save stores.
+"""Add an integration: a form collects the login, and Save checks it with the registry and stores it.
 
 payload -> ask | ask_pressed -> _add_form -> open
 payload -> choose_kind | look_for_same -> find_same_login -> _add_form -> redraw
@@ -55,7 +55,8 @@ _SHORTCUT = "add.shortcut"
 _SAVE = "add.save"
 
 _AVAILABLE = (
-    "The integration will now be available to all your continuous integration and deployment workflows."
+    "The integration will now be available to all your continuous integration and deployment workflows. "
+    "They fetch it with a workflow token that an admin has approved."
 )
 _CLOSED = (
     "The integration will now be available to the workflows of the targets that you link to it: "
@@ -65,7 +66,7 @@ _CLOSED = (
 
 def register(routes: Routes) -> None:
     """Add the verb, the button, the type menu and the form."""
-    summary = "a form; the login is checked before it is stored"
+    summary = "opens a form to add an integration; the login is checked before it is stored"
     routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.shortcut(_SHORTCUT, ask_pressed)
@@ -94,7 +95,7 @@ def choose_kind(press: Press, surface: ModalSurface, services: Services, actor: 
 
 
 def look_for_same(press: Press, surface: ModalSurface, services: Services, actor: Actor) -> None:
-    """Say which integrations have the server and user that were typed so far."""
+    """Show which integrations have the server and user that were typed so far."""
     kind = chosen_kind(services.kinds, state_value(press.state, "kind", KIND))
     surface.redraw(_redrawn(press, kind, services, actor))
 
@@ -106,7 +107,7 @@ def _redrawn(press: Press, kind: Kind, services: Services, actor: Actor) -> View
 
 
 def tick() -> None:
-    """Do nothing yet: the tick is read when the form is saved."""
+    """Do nothing yet: the checkbox is read when the form is saved."""
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
@@ -123,10 +124,10 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
 
 def _kind_named(kinds: Kinds, words: str) -> Kind:
     """
-    Find the kind somebody means; nothing typed means the first of the menu.
+    Find the kind that was typed; if nothing was, return the first in the menu.
 
     Raises:
-        InvalidInput: With the nearest words that mean a kind.
+        InvalidInput: No kind has that name; the hint has the closest matches.
     """
     known = {word: kind for kind in kinds.values() for word in (kind.id, kind.label.lower(), *kind.words)}
     if not words:
@@ -134,9 +135,9 @@ def _kind_named(kinds: Kinds, words: str) -> Kind:
     wanted = words.lower()
     if wanted not in known:
         nearest = tuple(get_close_matches(wanted, known, n=3, cutoff=0.5))
-        all_of_them = f"Type /integrations add and choose one, or name it: {', '.join(kinds)}."
+        all_of_them = f"Type /integrations add and choose one, or type its name: {', '.join(kinds)}."
         hint = f"Did you mean {quoted(nearest)}?" if nearest else all_of_them
-        raise InvalidInput(f"There is no type of integration called “{shortened(words)}”.", hint)
+        raise InvalidInput(f"There is no integration type called “{shortened(words)}”.", hint)
     return known[wanted]
 
 
@@ -166,7 +167,8 @@ def _add_form(
 def _saved(added: Saved) -> View:
     """What the form becomes."""
     check = added.integration.check
-    found = f"Checked: {check.reason}" if check else "Saved without checking. `test` asks the registry later."
+    unchecked = "Saved without checking. Use `test` to check it with the registry later."
+    found = f"Checked: {check.reason}" if check else unchecked
     value = added.integration.id
     buttons = actions(
         button("Test", TEST, value),

@@ -1,4 +1,4 @@
-"""Secrets that never pass Slack: a link to a page of ours, for oneself from a form, or for a colleague.
+"""Secrets that never pass through Slack: a link to our own page, for yourself from a form or for a colleague.
 
 payload -> ask -> make_link -> chat.postMessage to the colleague, notice -> show
 payload -> for_add | for_edit | for_rotation -> make_link -> link_message -> show
@@ -31,7 +31,7 @@ from handlers.surfaces import Surface
 
 def register(routes: Routes) -> None:
     """Add the verb, the buttons of the forms, and the link's own button."""
-    summary = "a colleague enters its secret, on a page outside Slack"
+    summary = "asks a colleague to enter an integration's secret on a page outside Slack"
     usage, example = "NAME @person", "my_registry @marco"
     routes.verb(Verb("ask", ask, usage, example, summary, ("request",)), waits=True)
     routes.action(FOR_ADD, for_add)
@@ -41,7 +41,7 @@ def register(routes: Routes) -> None:
 
 
 def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer ``ask NAME @person``: send the link to that person alone."""
+    """Answer ``ask NAME @person``: send the link to that person only."""
     found = PERSON.fullmatch(words.rest[-1]) if words.rest else None
     if found is None or len(words.rest) < 2:
         raise InvalidInput("Say which integration, and whom to ask.", words.usage)
@@ -49,8 +49,8 @@ def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> Non
     person = services.people.person(actor.workspace, found[1], fresh=True)
     if plan.integration.former or plan.integration.prepared:
         raise InvalidInput(
-            f"A rotation of “{plan.integration.name}” is running, so nobody can enter another secret.",
-            f"Retire the former credential or roll back first: {COMMAND} rotate {plan.integration.name}",
+            f"A rotation of “{plan.integration.name}” is in progress, so nobody can enter a new secret.",
+            f"Retire the old credential or roll back first: {COMMAND} rotate {plan.integration.name}",
         )
     kind = services.kinds[plan.integration.kind]
     require_page(services, kind)
@@ -63,10 +63,12 @@ def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> Non
             channel=person.user_id, text=text, blocks=blocks, unfurl_links=False, unfurl_media=False
         )
     except (SlackApiError, OSError) as error:
-        hint = "Have them open a conversation with Quaymaster, then ask again."
+        hint = "Ask them to open a conversation with Quaymaster, then send the request again."
         raise InvalidInput("Slack did not confirm that the message with the link arrived.", hint) from error
     surface.show(
-        notice(f":incoming_envelope: {mention(person.user_id)} got a link that works for 10 minutes.")
+        notice(
+            f":incoming_envelope: {mention(person.user_id)} got a link that works once, within 10 minutes."
+        )
     )
 
 

@@ -3,7 +3,7 @@
 Plain dictionaries cost a hundredth of the SDK's block classes. ``slack_limits.py`` knows Slack's limits.
 
 Everything that a button, a box or a form carries came through the client: it is read as input each time, and
-nothing in it is trusted. It has ids, versions and places, never a state that would be believed.
+nothing in it is trusted. It has ids, versions and places, never a fact that is taken as true.
 """
 
 import json
@@ -20,15 +20,15 @@ from handlers.routes import COMMAND
 
 Block = dict[str, Any]
 Message = dict[str, Any]
-"""``response_type``, ``text`` and ``blocks``: what ``ack`` and a response_url take."""
+"""``response_type``, ``text`` and ``blocks``: what ``ack`` and a response_url accept."""
 View = dict[str, Any]
 """A modal or a Home tab."""
 Option = tuple[str, str]
 """What people read, and the value that comes back."""
 LONGEST_BLOCK_ID = 255
-"""As many characters as Slack takes; a state that is longer does not fit into a block's id."""
+"""As many characters as Slack accepts; a longer state does not fit into a block's id."""
 SHARE = ".share"
-"""How the action ids of Share buttons end, so that they are left out where there is no channel."""
+"""How the action ids of Share buttons end, so that the buttons are left out where there is no channel."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _T = TypeVar("_T")
 
@@ -69,7 +69,7 @@ def when(at: datetime) -> str:
 
 
 def link(url: str, label: str) -> str:
-    """A link; ``url`` has been checked to hold no ``<``, ``>`` or ``|``."""
+    """A link; ``url`` has been checked to contain no ``<``, ``>`` or ``|``."""
     return f"<{escape(url)}|{escape(label)}>"
 
 
@@ -89,7 +89,7 @@ def notice(text: str) -> Message:
 
 
 def posted(drawn: Message) -> Message:
-    """A message as ``chat.postMessage`` takes it, which knows no ``response_type``."""
+    """A message as ``chat.postMessage`` accepts it: without ``response_type``."""
     return {name: part for name, part in drawn.items() if name != "response_type"}
 
 
@@ -120,7 +120,7 @@ def header(text: str) -> Block:
 
 
 def section(text: str, accessory: Block | None = None, block_id: str = "") -> Block:
-    """A paragraph of at most 3,000 characters, with at most one control at its right."""
+    """A paragraph of at most 3,000 characters, with at most one control on its right."""
     block: Block = {"type": "section", "text": _mrkdwn(cut(text, 3000))}
     if accessory:
         block["accessory"] = accessory
@@ -128,7 +128,7 @@ def section(text: str, accessory: Block | None = None, block_id: str = "") -> Bl
 
 
 def paragraphs(lines: Iterable[str]) -> list[Block]:
-    """Lines in as few sections as hold each of them whole: a link that is cut leads nowhere."""
+    """Lines in as few sections as possible, none of them split: a link that is cut leads nowhere."""
     texts = [""]
     for line in lines:
         if texts[-1] and len(texts[-1]) + len(line) >= 3000:
@@ -138,7 +138,7 @@ def paragraphs(lines: Iterable[str]) -> list[Block]:
 
 
 def context(*texts: str) -> Block:
-    """Small grey text."""
+    """Small gray text."""
     return {"type": "context", "elements": [_mrkdwn(cut(text, 2000)) for text in texts]}
 
 
@@ -192,7 +192,7 @@ def menu(action_id: str, choices: Iterable[Option], chosen: str = "", placeholde
 def grouped_menu(
     action_id: str, grouped: Mapping[str, Sequence[Option]], chosen: str = "", placeholder: str = ""
 ) -> Block:
-    """A drop-down menu whose options stand under labels; ``chosen`` is the value it starts with."""
+    """A drop-down menu whose options are grouped under labels; ``chosen`` is the value it starts with."""
     groups: list[Block] = []
     options: list[Block] = []
     for label, choices in grouped.items():
@@ -278,7 +278,7 @@ def read_value(kind: type[_T], text: str, verb: str) -> _T:
 
 def _too_old(verb: str) -> InvalidInput:
     """The error for a button whose value this version did not write; ``verb`` shows a new one."""
-    return InvalidInput("This button is too old.", f"Type {COMMAND} {verb} again.")
+    return InvalidInput("This button is out of date.", f"Type {COMMAND} {verb} again.")
 
 
 def read_pressed_target(kind: str, name: str, verb: str) -> Target:

@@ -1,4 +1,4 @@
-"""List the repositories of a registry, where it gives them.
+"""List the repositories of a registry, if it allows that.
 
 payload -> catalog -> read_repositories -> _listed -> show
 payload -> catalog_pressed -> read_repositories -> _listed -> follow
@@ -56,7 +56,7 @@ class _Shelf:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and the box."""
-    summary = "the registry's repositories, where it lists them"
+    summary = "lists the registry's repositories, if the registry allows that"
     opens, names = {"": open_picker("Catalog", CATALOG)}, ("repositories", "repos")
     routes.verb(
         Verb("catalog", catalog, "NAME [words]", "my_registry web", summary, names, opens), waits=True
@@ -110,7 +110,7 @@ def _listed(integration: Integration, found: Repositories, shelf: _Shelf) -> Mes
         header(f"Repositories of {integration.name}"),
         section(f"{code(integration.server.address)}   {total}"),
         *_box(shelf, len(found.names)),
-        section("\n".join(map(code, page.rows)) or "No repository."),
+        section("\n".join(map(code, page.rows)) or "No repositories."),
         *_tags_menu(shelf, page),
     ]
     if found.is_cut:
@@ -127,12 +127,13 @@ def _tags_menu(shelf: _Shelf, page: NumberedPage[str]) -> list[Block]:
         return []
     return [
         actions(
-            menu(CHOSEN, choices, placeholder="Tags of …"), block_id=f"catalog.tags {pack(_Shelf(shelf.id))}"
+            menu(CHOSEN, choices, placeholder="Show tags of …"),
+            block_id=f"catalog.tags {pack(_Shelf(shelf.id))}",
         )
     ]
 
 
 def _box(shelf: _Shelf, total: int) -> list[Block]:
-    """The box that narrows the repositories, where there are more than a page."""
+    """The box that narrows the repositories, if there is more than one page of them."""
     box = enter_box(_WORDS, shelf.words, "Part of a name, then Enter", _LONGEST_WORDS)
     return narrowing_box("Repository", box, pack(replace(shelf, page=0))) if total > _SHOWN else []

@@ -1,4 +1,4 @@
-"""Decide on what others ask for: a link that somebody noted, a workflow token that a member made.
+"""Decide on what others ask for: a link that somebody noted, a workflow token that a member created.
 
 payload -> allow -> allow_link -> notice -> replace
 payload -> approve | decline -> approve_token | decline_token -> notice -> replace
@@ -27,7 +27,7 @@ def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> N
     """Grant what somebody noted."""
     integration_id, target = read_link(press.value, "link")
     done = allow_link(services.ports, actor, integration_id, target)
-    text = f":white_check_mark: {code(target.in_words)} may fetch {bold(done.integration.name)}."
+    text = f":white_check_mark: {code(target.in_words)} can now fetch {bold(done.integration.name)}."
     drawn = notice(text)
     surface.show({**drawn, "blocks": [*drawn["blocks"], *let_in(done.tokens)]})
 
@@ -47,6 +47,6 @@ def decline(press: Press, surface: Surface, services: Services, actor: Actor) ->
 
 
 def be_quiet(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Stop telling of the first fetches of an integration."""
+    """Stop announcing an integration's first fetches."""
     name = silence_first_fetches(services.ports, actor, read_value(Quiet, press.value, "list").id).name
-    surface.show(notice(f"You will not hear about new targets that fetch {bold(name)}."))
+    surface.show(notice(f"You will no longer be notified when a new target fetches {bold(name)}."))

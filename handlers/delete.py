@@ -65,10 +65,10 @@ _UNDO = "delete.undo"
 
 _LAST_MOMENT = 2**40
 _MOST_UNDONE = 8
-_SWEPT = "Fetched along with everything else, never alone"
+_SWEPT = "Only ever fetched together with other logins"
 _ABOUT_SWEPT = (
-    "The client asked for several servers at once. It may still need this one: a build that pulls from one "
-    "registry and pushes to another does the same."
+    "The client asked for several servers at once. It may still need this login: a build that pulls from one "
+    "registry and pushes to another behaves the same way."
 )
 
 _HEADINGS = {
@@ -80,7 +80,7 @@ _HEADINGS = {
 
 def register(routes: Routes) -> None:
     """Add the verb and the confirmation's buttons."""
-    summary = "shows what depends on it; deletes when nothing does"
+    summary = "shows what depends on an integration; deletes it if nothing does"
     opens = {"": open_picker("Delete", ASK)}
     routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm"), opens))
     routes.action(ASK, ask_pressed)
@@ -112,17 +112,17 @@ def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> No
 
 
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Take one dependency away and show what is left."""
+    """Remove one target and show what is left."""
     asked = read_value(_ConfirmationState, press.value, "delete")
     note = remove_dependency(services.ports, actor, asked.id, asked.target)
     surface.replace(_confirmation(_plan(services, actor, asked, note)))
 
 
 def remove_everything(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Take every dependency away and show what is left."""
+    """Remove every target and show what is left."""
     asked = read_value(_ConfirmationState, press.value, "delete")
     count = remove_all(services.ports, actor, asked.id)
-    note = f"Removed {count}. A removed target may not fetch this until it is linked again."
+    note = f"Removed {count}. A removed target can't fetch this integration until somebody links it again."
     surface.replace(_confirmation(_plan(services, actor, asked, note)))
 
 
@@ -136,12 +136,12 @@ def undo(press: Press, surface: Surface, services: Services, actor: Actor) -> No
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Delete here, or show what has come in the way."""
+    """Delete here, or show what got in the way."""
     surface.replace(_done(press, services, actor, ends_there=False))
 
 
 def confirm_there(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Delete here, and at the registry what Quaymaster made."""
+    """Delete here, and revoke at the registry what Quaymaster created."""
     ask(lambda: surface.replace(_done(press, services, actor, ends_there=True)))
 
 
@@ -209,7 +209,7 @@ def _confirmation(plan: DeletionPlan) -> Message:
         blocks += [*_dependants(plan), actions(_remove_all_button(plan), cancel_button)]
     else:
         blocks += [
-            section("*No dependency*\nDeleting cannot be undone: the credential is gone for good."),
+            section("*No dependency*\nDeleting can't be undone: the credential is gone for good."),
             *_made_note(integration),
             actions(
                 button("Yes", _CONFIRM, _value_of(plan), style="danger"), *_there_button(plan), cancel_button
@@ -220,16 +220,16 @@ def _confirmation(plan: DeletionPlan) -> Message:
 
 
 def _made_note(integration: Integration) -> list[Block]:
-    """Say what Quaymaster made for it, and that it keeps working at the registry."""
+    """Say what Quaymaster created for it, and that it keeps working at the registry."""
     made = made_there(integration)
     if not made:
         return []
-    how = "*Yes, and end it there* deletes that there too. *Yes* leaves it there, and it keeps working."
-    by_hand = "It stays there and keeps working until you end it at the registry."
+    how = "*Yes, and end it there* also revokes it there. *Yes* leaves it there, and it keeps working."
+    by_hand = "It stays there and keeps working until you revoke it at the registry."
     place = code(integration.server.address)
     return [
         section(
-            f"Quaymaster made {', '.join(map(made_name, made))} at {place}. "
+            f"Quaymaster created {', '.join(map(made_name, made))} at {place}. "
             f"{how if integration.management else by_hand}"
         )
     ]
@@ -263,9 +263,9 @@ def _would_stop(plan: DeletionPlan) -> str:
     page = plan.dependencies
     notes = sum(row.is_note and not row.is_used for row in page.rows)
     if len(page.rows) < page.total:
-        beside = ", except those that are only noted" if notes else ""
+        beside = ", except for the targets that are only noted" if notes else ""
         return f"*{targets_depend(page.total)} on it* and would stop working{beside}. Remove each one first."
-    noted = f"{notes} {'is' if notes == 1 else 'are'} only noted and may not fetch it yet"
+    noted = f"{notes} {'is' if notes == 1 else 'are'} only noted and can't fetch it yet"
     if notes == page.total:
         return f"*No target has fetched it:* {noted}. Remove each one first."
     beside = f" {noted}." if notes else ""
@@ -285,11 +285,11 @@ def _dependency_block(plan: DeletionPlan, dependency: Dependency) -> Block:
 
 
 def _remove_all_button(plan: DeletionPlan) -> Block:
-    """The button that removes all of them, after a question of Slack's own."""
+    """The button that removes all of them, after Slack's own confirmation dialog."""
     total = plan.dependencies.total
     question = (
-        f"{targets_depend(total)} on {plan.integration.name}. Once removed, a target may not fetch it until "
-        "somebody links that target again."
+        f"{targets_depend(total)} on {plan.integration.name}. A removed target can't fetch it until somebody "
+        "links that target again."
     )
     asking = {
         "title": plain("Remove all?"),
@@ -310,12 +310,12 @@ def _removed_blocks(plan: DeletionPlan) -> list[Block]:
         for target in plan.removed[:_MOST_UNDONE]
     ]
     more = len(plan.removed) - len(rows)
-    return [*rows, *([context(f"… and {more} more were removed.")] if more > 0 else [])]
+    return [*rows, *([context(f"{more} more {'was' if more == 1 else 'were'} removed.")] if more > 0 else [])]
 
 
 def _cancelled(name: str, removed: Sequence[Target]) -> str:
     """Say that nothing was deleted, and what stays removed."""
-    text = f"Cancelled: {code(name)} was not deleted."
+    text = f"Canceled: {code(name)} was not deleted."
     if not removed:
         return text
     names = ", ".join(code(target.in_words) for target in removed[:_MOST_UNDONE])
@@ -324,20 +324,22 @@ def _cancelled(name: str, removed: Sequence[Target]) -> str:
 
 
 def _pages(plan: DeletionPlan) -> list[Block]:
-    """The page buttons, where there is a page to turn to."""
+    """The page buttons, if there is more than one page."""
     return turning(plan.dependencies, (_PREVIOUS, _NEXT), lambda number: _value_of(plan, number))
 
 
 def _deleted(asked: _ConfirmationState, actor: Actor, done: LeftBehind) -> Message:
-    """Say that it is gone, who did it, and when; and what became of what Quaymaster made at the registry."""
+    """Say that it is gone, who did it, and when; and what became of the credentials made for it."""
     text = f":wastebasket: {bold(asked.name)} was deleted by {mention(actor.user_id)} {when(actor.at)}."
     blocks = [section(text)]
     place = code(done.place)
     if done.ended:
-        blocks.append(section(f"Ended at {place}: {', '.join(map(made_name, done.ended))}."))
+        blocks.append(section(f"Revoked at {place}: {', '.join(map(made_name, done.ended))}."))
     if done.there:
         names = ", ".join(map(made_name, done.there))
         why = f"{escape(done.trouble)}\n" if done.trouble else ""
-        still = f":warning: {why}Quaymaster made {names}, which may still work at {place}. End it there."
+        them = "it" if len(done.there) == 1 else "them"
+        still = f":warning: {why}Quaymaster created {names}, which may still work at {place}. "
+        still += f"Revoke {them} there."
         blocks.append(section(still))
     return message(f"{asked.name} was deleted.", blocks)

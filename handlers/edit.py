@@ -1,4 +1,4 @@
-"""Edit an integration: the form, filled in; an empty secret keeps the stored one.
+"""Edit an integration in its filled-in form; a secret that is left empty stays as it is.
 
 payload -> ask | ask_pressed -> plan_edit -> _edit_form -> open
 payload -> save -> edit_integration -> _edited -> ack
@@ -75,7 +75,7 @@ _MOST_OFFERED = 5
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry and the form."""
-    summary = "the form, filled in; an empty secret keeps the old one"
+    summary = "opens the filled-in form; leave the secret empty to keep the old one"
     opens, aliases = {"": open_picker("Edit", OPEN)}, ("change", "update")
     routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, aliases, opens), waits=True)
     routes.action(OPEN, ask_pressed)
@@ -114,7 +114,7 @@ def _shown(form: Form) -> tuple[str, int]:
     """Which integration the form was opened for, and its version. Raises ``InvalidInput`` without either."""
     integration_id, version = form.facts.get("id"), form.facts.get("version")
     if not isinstance(integration_id, str) or not isinstance(version, int):
-        raise InvalidInput("This form is too old.", "Close it and edit again.")
+        raise InvalidInput("This form is out of date.", "Close it, then edit the integration again.")
     return integration_id, version
 
 
@@ -144,19 +144,19 @@ def _edit_form(plan: EditPlan, kind: Kind, services: Services, actor: Actor) -> 
 def _rotation_note(integration: Integration) -> list[Block]:
     """A line that says which part cannot be edited while two credentials are kept."""
     text = (
-        ":arrows_counterclockwise: A rotation is running, so the login stays as it is until you retire the "
-        f"former credential or roll back: `{COMMAND} rotate {integration.name}`"
+        ":arrows_counterclockwise: A rotation is in progress, so you can't change the login until you retire "
+        f"the old credential or roll back: `{COMMAND} rotate {integration.name}`"
     )
     return [context(text)] if integration.former or integration.prepared else []
 
 
 def _consequence(count: int) -> str:
-    """How many targets get what is saved, and by what their pipelines ask for it."""
+    """How many targets saving affects, and how their pipelines look the integration up."""
     if not count:
         return "Nothing depends on it yet."
     return (
-        f"{targets_depend(count)} on this and get what you save from then on. Pipelines ask for it by its "
-        "name and server: if you change either, update those that use the old one."
+        f"{targets_depend(count)} on this integration and will use whatever you save. Pipelines look it up "
+        "by name or server: if you change either one, update the pipelines that use the old value."
     )
 
 
@@ -166,7 +166,8 @@ def _edited(plan: EditPlan, done: Saved, actor: Actor) -> View:
         unchanged = f"Nothing was changed in the form, so {bold(done.integration.name)} stays as it is."
         return as_modal(notice(unchanged))
     check = done.integration.check
-    found = f"Last check: {check.reason}" if check else "Not checked. `test` asks the registry."
+    unchecked = "Not checked. Use `test` to check it with the registry."
+    found = f"Last check: {check.reason}" if check else unchecked
     is_closing = done.integration.linked_only and not plan.integration.linked_only
     remaining = [actions(button("Who may still fetch it", _REMAINING, done.integration.id))]
     notes = [*_outdated(plan, done.integration), *(remaining if is_closing else [])]
@@ -185,7 +186,7 @@ def _others(alike: Sequence[Integration], actor: Actor) -> list[Block]:
 
 
 def make_default_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer the button below the warning that none is the default."""
+    """Answer the button below the warning that there is no default."""
     chosen = make_default(services.ports, actor, press.value)
     surface.show(notice(f"{bold(chosen.name)} is now the default for {code(chosen.server.address)}."))
 
@@ -196,7 +197,7 @@ def show_remaining(press: Press, surface: Surface, services: Services, actor: Ac
 
 
 def remove_remaining(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Take one target's right away, and show who is left."""
+    """Take away one target's permission, and show who is left."""
     integration_id, target = read_link(press.value, "edit")
     shut_out(services.ports, actor, integration_id, target)
     left = replace(who_remains(services.ports, actor, integration_id), note=f"Removed {target.in_words}.")
@@ -207,11 +208,12 @@ def _remaining_message(left: Remaining) -> Message:
     """Each target that may fetch a closed integration, its workflow tokens, and Remove."""
     name = left.integration.name
     blocks = [header(f"Who may fetch {name}"), *([context(escape(left.note))] if left.note else [])]
-    owners = f"not linked; let in by its owner's own tokens, {mention(left.integration.owner)}"
+    owner = mention(left.integration.owner)
+    owners = f"not linked; has access through tokens that the integration's owner, {owner}, created"
     blocks += [_remaining_row(left, row.target, origin(row), left.tokens[row.target]) for row in left.rows]
     blocks += [_remaining_row(left, target, owners, ids) for target, ids in left.own.items()]
     more = left.total - len(left.rows) - len(left.own)
-    blocks += [context(f"… and {more} more, shown as these are removed.")] if more else []
+    blocks += [context(f"… and {more} more; they appear as you remove these.")] if more else []
     blocks += [] if left.total else [section("Nobody: link a target to it.")]
     return message(f"{left.total} may fetch {name}.", blocks)
 
@@ -225,10 +227,10 @@ def _remaining_row(left: Remaining, target: Target, why: str, ids: Sequence[str]
 
 
 def _outdated(plan: EditPlan, integration: Integration) -> list[Block]:
-    """How many targets a new name or server concerns."""
+    """How many targets a new name or server affects."""
     changed = plan.outdated_by(integration)
     text = (
-        f":warning: {targets_depend(plan.dependencies)} on it. Their pipelines that ask for it by the old "
-        f"{' or '.join(changed)} will not find it until they are updated."
+        f":warning: {targets_depend(plan.dependencies)} on it. Pipelines that request it by the old "
+        f"{' or '.join(changed)} won't find it until they are updated."
     )
     return [context(text)] if changed else []

@@ -16,13 +16,16 @@ def explained(error: QuaymasterError) -> Message:
 
 
 def unexpected(incident: str) -> Message:
-    """Explain what nobody foresaw; the log has the same id."""
-    text = f"Something went wrong (id {incident}). It may not have been done: look, then try again."
+    """Explain an unexpected error; the log has the same id."""
+    text = (
+        f"Something went wrong (id {incident}). The change may or may not have been made: "
+        "check, then try again."
+    )
     return message(text, [section(f":warning: {text}\nIf it happens again, give the operator this id.")])
 
 
 def busy() -> Message:
-    """Say politely that too much is being done at once."""
+    """Say politely that too many requests are being handled."""
     return explained(Busy())
 
 

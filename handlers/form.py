@@ -38,17 +38,17 @@ TICK = "form.tick"
 MAKE_DEFAULT = "form.default"
 """The button that makes an integration its server's default."""
 VALUE = "value"
-"""The action id of every input that only holds a value."""
+"""The action id of every input that only has a value."""
 LOGIN = "form.login"
-"""The action id of an input for server or user: Enter in it looks for others of the same login."""
+"""The action id of an input for server or user: Enter in it looks for others with the same login."""
 
 VISIBLE_HINT = "Visible while you type; stored sealed, and never shown again."
-_KEEP_HINT = "Leave it empty to keep the one that is stored. Visible while you type."
+_KEEP_HINT = "Leave this empty to keep the stored one. Visible while you type."
 _UNENCRYPTED = ":unlock: This address says http://, so the login travels unencrypted."
 _DEFAULT = "default"
 _LINKED_ONLY = "linked"
 _ACCESS = (("All workflows", "all"), ("Linked targets only", _LINKED_ONLY))
-_DEFAULT_TICK = option(("Default for its server: it answers targets without a link of their own", _DEFAULT))
+_DEFAULT_TICK = option(("Default for this server: for targets not linked to another integration", _DEFAULT))
 _CHOSEN = option(("Save without checking", "skip"))
 
 
@@ -77,16 +77,18 @@ def saved_view(saved: Saved, done: str, check: str, notes: Sequence[Block] = ())
 
 
 def alike_note(others: Sequence[Integration]) -> list[Block]:
-    """A line on the integrations that share server and user: each keeps a copy of the login."""
+    """A line about the integrations with the same server and user: each stores a copy of the login."""
     names = ", ".join(code(one.name) for one in others)
-    text = f"Same server and user: {names}. Each keeps its own copy of the login."
+    text = f"Same server and user: {names}. Each stores its own copy of the login."
     return [context(text)] if others else []
 
 
 def chosen_kind(kinds: Kinds, kind_id: str) -> Kind:
     """The kind chosen in the menu. Raises ``InvalidInput`` for one that this version does not have."""
     if kind_id not in kinds:
-        raise InvalidInput("This type of integration is not known here.", "Close the form and open it again.")
+        raise InvalidInput(
+            "Quaymaster doesn't know this type of integration.", "Close the form and open it again."
+        )
     return kinds[kind_id]
 
 
@@ -108,7 +110,7 @@ def inputs(
     """
     A kind's fields, filled with what is known; a secret's box is always empty.
 
-    ``without_secrets``: secrets are entered on a page of ours, so the form has no box for them.
+    ``without_secrets``: secrets are entered on our own page, so the form has no box for them.
     """
     return [
         _field_input(field, "" if field.is_secret else values.get(field.key, field.initial), keeps_secret)
@@ -119,17 +121,17 @@ def inputs(
 
 def asking(kind: Kind, drawn: Sequence[Block], alike: Sequence[Integration]) -> list[Block]:
     """
-    A kind's inputs, of which those of server and user act when Enter is pressed in them, and what that found.
+    A kind's inputs, in which pressing Enter in the server or user starts a search, and what the search found.
 
-    Not at each character: Slack sends all that is in the form each time, the secret too, and what comes back
-    while a person types takes their place in the form from them.
+    Not at each character: Slack sends everything in the form each time, the secret too, and a form that is
+    redrawn while a person is typing makes them lose their place.
     """
     named = kind.server + kind.username
     typed = (one.key for one in kind.fields if not one.is_secret and not one.choices)
     keys = {key for key in typed if f"{{{key}}}" in named}
     blocks = [_asking(block) if block["block_id"] in keys else block for block in drawn]
     last = max((place for place, block in enumerate(blocks, 1) if block["block_id"] in keys), default=0)
-    # Below the last of them, where one looks: the form is longer than the window.
+    # Below the last of them, where people look: the form is longer than the window.
     return [*blocks[:last], *alike_note(alike), *blocks[last:]]
 
 
@@ -156,7 +158,7 @@ def note_and_end(note: str = "", ends_on: date | None = None) -> list[Block]:
     picker: Block = {"type": "datepicker", "action_id": VALUE}
     if ends_on:
         picker["initial_date"] = ends_on.isoformat()
-    hint = "You are told 30, 7 and 1 days before, and on the day."
+    hint = "You get a reminder 30, 7 and 1 days before, and on the day itself."
     return [
         labelled("Ends on", picker, "ends_on", optional=True, hint=hint),
         labelled("Note", text_input(VALUE, note, "For the team", max_length=200), "note", optional=True),
@@ -173,14 +175,17 @@ def _typed_end(values: Mapping[str, Any]) -> date | None:
 
 
 def skip_box() -> Block:
-    """The ``Save without checking`` tick."""
+    """The ``Save without checking`` checkbox."""
     return actions({"type": "checkboxes", "action_id": TICK, "options": [_CHOSEN]}, block_id="skip")
 
 
 def access_menu(*, linked_only: bool) -> Block:
     """The menu ``Who may fetch it``."""
     chosen = _ACCESS[linked_only][1]
-    hint = "All workflows: any workflow token that an admin approved. Linked targets may fetch it either way."
+    hint = (
+        "All workflows: every workflow token that an admin has approved. Linked targets can fetch it either "
+        "way."
+    )
     return labelled("Who may fetch it", menu(VALUE, _ACCESS, chosen=chosen), "access", hint=hint)
 
 
@@ -190,7 +195,7 @@ def is_closed(form: Form) -> bool:
 
 
 def default_box(integration: Integration) -> Block:
-    """The tick that makes it the default for its server."""
+    """The checkbox that makes it the default for its server."""
     boxes: Block = {"type": "checkboxes", "action_id": TICK, "options": [_DEFAULT_TICK]}
     if integration.is_default:
         boxes["initial_options"] = [_DEFAULT_TICK]
@@ -210,11 +215,11 @@ def plain_warning(values: Mapping[str, str]) -> list[Block]:
 
 
 def undecided_note(servers: Sequence[Server]) -> list[Block]:
-    """A line on servers with several integrations of which none is the default."""
+    """A line about servers that have several integrations and no default."""
     addresses = ", ".join(code(server.address) for server in servers)
     text = (
-        f":warning: {addresses}: several integrations, and none is the default. Pipelines that depend on "
-        "none of them get an error until one is: `/integrations edit NAME` has the checkbox."
+        f":warning: {addresses}: several integrations and no default. Until one of them is the default, "
+        "pipelines that aren't linked to any of them get an error. `/integrations edit NAME` has a checkbox."
     )
     return [context(text)] if servers else []
 
@@ -269,7 +274,7 @@ def typed_credential(form: Form, kind: Kind, integration: Integration) -> Draft:
 
 
 def is_check_wanted(form: Form) -> bool:
-    """True unless ``Save without checking`` is ticked."""
+    """True unless ``Save without checking`` is checked."""
     return not form.values.get("skip", {}).get(TICK, {}).get("selected_options")
 
 

@@ -1,4 +1,4 @@
-"""Give integrations to another owner: one by its name, or all of a person after a preview.
+"""Give integrations to another owner: one by its name, or everything a person owns after a preview.
 
 payload -> give | choose_for_one -> give_integration -> notice -> show
 payload -> give | choose -> plan_giving -> _preview -> show
@@ -37,17 +37,17 @@ _CANCEL = "give.cancel"
 _MOST_NAMED = 40
 _MOST_LOST = 5
 _COPIES = (
-    ":key: {0} may have copied the text of these tokens. So they fetch what is linked to their targets and, "
-    "if approved, what is open to all workflows, but nothing more that {1} owns. "
-    f"`{COMMAND} token revoke ID` ends one."
+    ":key: {0} may have copied the text of these tokens. So they can fetch what is linked to their targets "
+    "and, if approved, what is open to all workflows, but nothing else that {1} owns. "
+    f"`{COMMAND} token revoke ID` revokes one."
 )
 
 
 def register(routes: Routes) -> None:
     """Add the verb, the menu ``Give to …`` and the preview's buttons."""
-    summary = "makes somebody else its owner"
+    summary = "gives an integration to another owner"
     usage = "NAME @person | all of @person to @person"
-    more = "The second form is for admins: it moves all integrations and workflow tokens, after a preview."
+    more = "The second one is for admins: it moves all integrations and workflow tokens, after a preview."
     routes.verb(
         Verb("give", give, usage, "my_registry @marco", summary, ("transfer",), more=more), waits=True
     )
@@ -68,7 +68,7 @@ def give(words: Words, surface: Surface, services: Services, actor: Actor) -> No
 
 
 def choose_for_one(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer the ``Give to …`` of one integration, unless it has got another owner in the meantime."""
+    """Answer the ``Give to …`` of one integration, unless it has been given another owner in the meantime."""
     shown = read_value(Owned, press.block_id.removeprefix("owned"), "show")
     integration = get_integration(services.ports, actor, shown.id)
     if integration.owner not in (shown.owner, press.value):
@@ -78,9 +78,7 @@ def choose_for_one(press: Press, surface: Surface, services: Services, actor: Ac
 
 
 def _given(integration: Integration) -> Message:
-    return notice(
-        f":handshake: {bold(integration.name)} belongs to {mention(integration.owner)} from now on."
-    )
+    return notice(f":handshake: {bold(integration.name)} now belongs to {mention(integration.owner)}.")
 
 
 def _is_all(words: Words) -> bool:
@@ -96,11 +94,11 @@ def _is_to(words: Words) -> bool:
 def _mentioned(words: Words, index: int) -> str:
     """The id of the person at a place. Raises ``InvalidInput``."""
     if len(words.rest) < (5 if _is_all(words) else 2):
-        raise InvalidInput("Say what to give, and to whom.", words.usage)
+        raise InvalidInput("Type what to give, and to whom.", words.usage)
     found = PERSON.fullmatch(words.rest[index])
     if found is None:
         hint = "Type @ and choose them from Slack's list."
-        raise InvalidInput(f"I do not know a person called “{words.rest[index]}”.", f"{hint} {words.usage}")
+        raise InvalidInput(f"There is nobody here called “{words.rest[index]}”.", f"{hint} {words.usage}")
     return found[1]
 
 
@@ -116,18 +114,18 @@ def choose(press: Press, surface: Surface, services: Services, actor: Actor) -> 
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Give all of it, or show what is there by now."""
+    """Give all of it, or show what is there now."""
     row = read_value(_Handover, press.value, "give")
     to = _person(services, actor, row.to)
     found, is_done = give_all(services.ports, actor, row.former, to, row.seen)
-    late = "This changed while you looked. Look again, then confirm."
-    done = notice(f":handshake: {in_words(found)} of {mention(row.former)} belong to {mention(row.to)} now.")
+    late = "This changed while you were looking at it. Look again, then confirm."
+    done = notice(f":handshake: {in_words(found)} of {mention(row.former)} now belong to {mention(row.to)}.")
     surface.replace(done if is_done else _preview(found, row.to, late))
 
 
 def cancel(surface: Surface) -> None:
     """Leave everything as it is."""
-    surface.replace(notice("Cancelled: nothing was given away."))
+    surface.replace(notice("Canceled: nothing changed hands."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +138,7 @@ class _Handover:
 
 
 def _preview(found: Belongings, to: str, note: str = "") -> Message:
-    """Everything that would get another owner, with the button that does it."""
+    """Everything that would get a new owner, with the button that does it."""
     former = mention(found.person)
     if not found:
         return notice(f"{former} owns no integration and no working workflow token.")
@@ -157,10 +155,12 @@ def _preview(found: Belongings, to: str, note: str = "") -> Message:
 
 
 def _token_line(token: WorkflowToken, found: Belongings) -> str:
-    """A workflow token, and what it does not fetch any more in other hands."""
+    """A workflow token, and what it can no longer fetch once it changes hands."""
     line = f"• workflow token {code(token.id)} for {code(token.target.in_words)}"
     lost = found.losses.get(token.id, ())
     names = ", ".join(bold(one.name) for one in lost[:_MOST_LOST])
     more = f" and {len(lost) - _MOST_LOST} more" if len(lost) > _MOST_LOST else ""
     link = code(f"{COMMAND} link {lost[0].name} {token.target.as_typed}") if lost else ""
-    return f"{line}: it will not fetch {names}{more} until somebody links it: {link}" if lost else line
+    them = "it" if len(lost) == 1 else "them"
+    until = f"until somebody links its target to {them}: {link}"
+    return f"{line}: it won't be able to fetch {names}{more} {until}" if lost else line

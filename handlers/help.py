@@ -1,4 +1,4 @@
-"""What there is: each verb with one example, in four groups; of one verb, every form.
+"""What Quaymaster can do: each verb with one example, in four groups; or every way to use one verb.
 
 payload -> help_typed -> overview | _one_verb -> ack
 """
@@ -29,14 +29,16 @@ GROUPS = {
 }
 """Which verbs belong together."""
 _ITSELF = "help"
-"""It stands below the groups: with it, they would not fit on one screen."""
-_LAST = f"`{COMMAND} help VERB` shows every form of one verb."
+"""It is below the groups: if it were listed in them, they would not fit on one screen."""
+_LAST = f"`{COMMAND} help VERB` shows every way to use one command."
 
 
 def register(routes: Routes) -> None:
     """Add the verb."""
     routes.verb(
-        Verb("help", help_typed, "[verb]", "link", "this list, or one verb", ("?", "-h", "--help")),
+        Verb(
+            "help", help_typed, "[verb]", "link", "shows all commands, or explains one", ("?", "-h", "--help")
+        ),
         does=Action.SEE,
     )
 

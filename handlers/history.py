@@ -1,4 +1,4 @@
-"""Who did what, when: the newest first, refused attempts too; narrowed by what is typed.
+"""Who did what and when, newest first, including refused attempts; narrowed by what is typed.
 
 payload -> history -> _read_question, read_history -> told -> ack
 payload -> turn -> _read_question, read_history -> told -> replace
@@ -65,7 +65,7 @@ _DONE = {
     "given": (Action.GIVE, Action.GIVE_ALL, Action.ORPHAN),
     "revoked": (Action.REVOKE_TOKEN, Action.REVOKE_ALL),
 }
-"""What the words mean that say what was done."""
+"""The actions that each word for what was done means."""
 _ACTIONS = {word: frozenset(one.value for one in actions) for word, actions in _DONE.items()}
 _MOST_EXPORTED = 100_000
 _MOST_NAMED = 10
@@ -74,9 +74,9 @@ _COLUMNS = ("sequence", "at", "actor", "action", "result", "integration", "what"
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and the export."""
-    summary = "who did what, when; refused attempts too"
+    summary = "shows who did what and when, including refused attempts"
     words = ", ".join(code(word) for word in (*_DONE, "refused"))
-    more = f"Words for what was done: {words}. An entry must match everything that you type."
+    more = f"Words for what was done: {words}. Only entries that match everything you type are shown."
     usage = (
         "[NAME] [deleted] [@person] [project|environment|image TARGET] [token ID] [since DATE] [until DATE]"
     )
@@ -115,13 +115,14 @@ def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> No
 
 
 def export(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Send everything that was asked for as a CSV file, to an admin alone."""
+    """Send everything that was asked for as a CSV file, but only to an admin."""
     if actor.role is not Role.ADMIN:
         raise NotPermitted("Only admins can export the history.", "Ask a workspace admin.", actor.admins)
     place = unpack(_HistoryPlace, press.value) or _HistoryPlace()
     entries = read_whole_history(services.ports, actor, _read_question(place.words), _MOST_EXPORTED)
     _send_file(services, actor, csv_of(entries))
-    surface.show(notice(f"The history is in your conversation with me: {len(entries)} entries."))
+    count = f"{len(entries)} entr{'y' if len(entries) == 1 else 'ies'}"
+    surface.show(notice(f"Quaymaster sent you the history as a file: {count}."))
 
 
 def _answer(services: Services, actor: Actor, place: _HistoryPlace, usage: str = "") -> Message:
@@ -132,7 +133,7 @@ def _answer(services: Services, actor: Actor, place: _HistoryPlace, usage: str =
 
 
 def _did_you_mean(services: Services, actor: Actor, name: str) -> str:
-    """Ask whether another name was meant: integrations first, then deleted ones; empty when none is near."""
+    """Ask whether another name was meant: integrations first, then deleted ones; empty if none is similar."""
     living, deleted = names_in_history(services.ports, actor, name)
     if not deleted:
         return f"Did you mean {quoted(living)}?" if living else ""
@@ -143,7 +144,7 @@ def _did_you_mean(services: Services, actor: Actor, name: str) -> str:
 def _joined(words: tuple[str, ...]) -> str:
     text = " ".join(f'"{word}"' if " " in word else word for word in words)
     if len(text) > _WORDS_LIMIT:
-        raise InvalidInput("That is too much to look for.", f"Use at most {_WORDS_LIMIT} characters.")
+        raise InvalidInput("That search is too long.", f"Use at most {_WORDS_LIMIT} characters.")
     return text
 
 
@@ -177,7 +178,7 @@ def _with_date(query: HistoryQuery, word: str, day: str, usage: str) -> HistoryQ
         at = datetime.fromisoformat(day).replace(tzinfo=UTC)
     except ValueError:
         raise InvalidInput(f"“{day}” is not a date.", usage or "Write it as 2026-10-01.") from None
-    # "until" a day takes the whole day in.
+    # "until" a day includes that whole day.
     return replace(query, since=at) if word == "since" else replace(query, until=at + timedelta(days=1))
 
 
@@ -198,13 +199,13 @@ def told(page: HistoryPage, place: _HistoryPlace, hint: str = "", *, is_admin: b
 
 
 def _unverified(page: HistoryPage) -> list[Block]:
-    """Say which of the entries on this page somebody without a key has changed."""
+    """Name the entries on this page that somebody without a key has changed."""
     if not page.unverified:
         return []
     numbers = ", ".join(map(str, page.unverified[:_MOST_NAMED]))
     more = f" and {len(page.unverified) - _MOST_NAMED} more" if len(page.unverified) > _MOST_NAMED else ""
     text = (
-        ":warning: These entries, or the ones before them, are not as Quaymaster wrote them: "
+        ":warning: These entries, or the ones before them, were changed outside Quaymaster: "
         f"{numbers}{more}. Do not rely on them. Ask the operator to run `quaymaster audit verify`."
     )
     return [section(text)]
@@ -242,13 +243,13 @@ def _plain_cell(cell: object) -> object:
 def _send_file(services: Services, actor: Actor, text: str) -> None:
     client = services.slack(actor.workspace)
     try:
-        # A person's id is not a conversation; the answer to a message names the one.
+        # A person's id is not a conversation; Slack's response to a message names the conversation.
         asked = client.chat_postMessage(channel=actor.user_id, text="Here is the history you asked for.")
         client.files_upload_v2(channel=str(asked["channel"]), filename="quaymaster-history.csv", content=text)
     except SlackApiError as error:
         if error.response.get("error") == "missing_scope":
             raise InvalidInput(
-                "Quaymaster may not send files in this workspace.",
-                "Ask a workspace admin to add the scope files:write to the app.",
+                "Quaymaster is not allowed to send files in this workspace.",
+                "Ask a workspace admin to add the files:write scope to the app.",
             ) from error
         raise

@@ -40,13 +40,13 @@ from handlers.test_progress import ALL
 
 _A_PAGE = 30
 _SHOWN = 2
-"""Requests; each is two blocks of the hundred that Slack takes."""
+"""Requests; each is two blocks of the hundred that Slack accepts."""
 _BAR = 20
 """How many squares the bar has."""
 _STEPS = (
     ("*1.* Add the first registry: its address, and a login that can pull.", ("Add Integration", ADD)),
     (f"*2.* Or paste a docker `config.json`: type `{COMMAND} import`.", None),
-    (f"*3.* Give a pipeline what it needs: type `{COMMAND} token create project web-shop`.", None),
+    (f"*3.* Create a token for a pipeline: type `{COMMAND} token create project web-shop`.", None),
 )
 
 
@@ -83,7 +83,11 @@ def _news(seen: Overview, actor: Actor) -> list[Block]:
     """For admins: where news goes, and the button that chooses it."""
     if not may(actor, Action.NOTIFY):
         return []
-    goes = f"goes to <#{seen.channel}>" if seen.channel else "goes to no channel: only owners hear of it"
+    goes = (
+        f"goes to <#{seen.channel}>"
+        if seen.channel
+        else "doesn't go to any channel; only owners are notified"
+    )
     return [section(f"News about changes and broken logins {goes}.", button("Choose a channel", NOTIFY))]
 
 
@@ -92,19 +96,19 @@ def _first_steps() -> list[Block]:
 
 
 def _well(seen: Overview) -> str:
-    """A bar that says how many logins are well."""
+    """A bar that shows how many logins work."""
     everything = seen.page.everything
     broken, unchecked = seen.broken.total, seen.unchecked
     well = everything - broken - unchecked
     filled = round(_BAR * well / everything)
-    parts = [f"{well} of {everything} work"]
+    parts = [f"{well} of {everything} logins work"]
     parts += [f"{broken} broken"] if broken else []
     parts += [f"{unchecked} not checked"] if unchecked else []
     return f"{'█' * filled}{'░' * (_BAR - filled)}  {', '.join(parts)}"
 
 
 def _attention(seen: Overview, requests: Sequence[WorkflowToken], actor: Actor) -> list[Block]:
-    """What needs somebody: a line each, with its button."""
+    """What needs attention: one line each, with a button."""
     blocks = [_broken_row(row, actor) for row in seen.broken.rows]
     blocks += _more(seen.broken, "broken")
     blocks += [_ending_row(row, actor) for row in seen.ending.rows]
@@ -130,23 +134,24 @@ def _ending_row(row: Listed, actor: Actor) -> Block:
     is_theirs = may(actor, Action.EDIT, one.owner)
     text, action = ("Edit", EDIT) if is_theirs else ("Show", SHOW)
     facts = f"{bold(one.name)}   {due_in_words(one, actor.at)}   {mention(one.owner)}"
-    return section(facts, button(text, action, one.id, label=f"{text} {one.name}, which ends soon"))
+    return section(facts, button(text, action, one.id, label=f"{text} {one.name}, which expires soon"))
 
 
 def _rotating_row(row: Listed, actor: Actor) -> Block:
-    """A rotation that overlaps, or waits for somebody: with the message that says how far it is."""
+    """A rotation that is in progress or waits for somebody, with a button that shows its progress."""
     one = row.integration
     is_theirs = may(actor, Action.ROTATE, one.owner)
     text, action = ("Rotation", ROTATION) if is_theirs else ("Show", SHOW)
     since = one.former.replaced_at if one.former else one.prepared.since if one.prepared else one.updated_at
-    keeps = "keeps two credentials" if one.former else "has a credential that is not in use"
+    keeps = "has had two credentials" if one.former else "has had an unused credential"
     facts = f"{bold(one.name)}   :arrows_counterclockwise: {keeps} since {when(since)}   {mention(one.owner)}"
-    return section(facts, button(text, action, one.id, label=f"{text} of {one.name}, which overlaps"))
+    return section(facts, button(text, action, one.id, label=f"{text} of {one.name}, which is in progress"))
 
 
 def _orphaned_row(row: Listed) -> Block:
     one = row.integration
-    facts = f"{bold(one.name)}   its owner {mention(one.owner)} has left: `{COMMAND} give {one.name} @person`"
+    give = f"To give it to somebody else: `{COMMAND} give {one.name} @person`"
+    facts = f"{bold(one.name)}   its owner {mention(one.owner)} has left. {give}"
     return section(facts, button("Show", SHOW, one.id, label=f"Show {one.name}, whose owner has left"))
 
 
@@ -159,7 +164,7 @@ def _requests(tokens: Sequence[WorkflowToken]) -> list[Block]:
     """The workflow tokens that wait for an admin."""
     if not tokens:
         return []
-    blocks = [section(f"*Workflow tokens that wait for an admin:* {len(tokens)}")]
+    blocks = [section(f"*Workflow tokens waiting for an admin:* {len(tokens)}")]
     for token in tokens[:_SHOWN]:
         text = f"{code(token.id)}   {code(token.target.in_words)}   {made_by(token)}"
         blocks += [section(text), *request_buttons(token.id)]
@@ -183,6 +188,8 @@ def _show(integration: Integration) -> Block:
 
 
 def _ending_tokens(tokens: Sequence[WorkflowToken]) -> list[Block]:
-    """The workflow tokens that end within a week."""
-    lines = [f"{code(one.id)}   {code(one.target.in_words)}   ends {when(one.expires_at)}" for one in tokens]
-    return [divider(), section("*Workflow tokens that end soon*\n" + "\n".join(lines))] if lines else []
+    """The workflow tokens that expire within a week."""
+    lines = [
+        f"{code(one.id)}   {code(one.target.in_words)}   expires {when(one.expires_at)}" for one in tokens
+    ]
+    return [divider(), section("*Workflow tokens that expire soon*\n" + "\n".join(lines))] if lines else []

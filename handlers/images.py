@@ -1,4 +1,4 @@
-"""Which login is this image's? A shortcut on a message reads the images in it and answers for each.
+"""Which login is used for an image: a shortcut on a message finds the images in it and explains each.
 
 payload -> ask -> explain_images -> _told -> show
 """
@@ -17,7 +17,7 @@ from handlers.surfaces import Surface
 
 _SHORTCUT = "images.shortcut"
 _READ = ("text", "blocks", "attachments")
-"""What of a message may name an image."""
+"""The parts of a message that may name an image."""
 _TEXTS = ("text", "url", "title", "value", "pretext", "fallback")
 
 
@@ -27,7 +27,7 @@ def register(routes: Routes) -> None:
 
 
 def ask(about: Mapping[str, Any], surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer for each image in a message, to the person who asked only."""
+    """Explain each image in a message, only to the person who asked."""
     written = "\n".join(as_typed(text) for text in _texts_in({key: about.get(key) for key in _READ}))
     surface.show(_told(explain_images(services.ports, actor, written)))
 
@@ -46,16 +46,18 @@ def _texts_in(value: object) -> Iterator[str]:
 
 
 def _told(answers: tuple[Explained, ...]) -> Message:
-    """An answer to each image, or how to ask for one by its name."""
+    """A reply about each image, or how to ask about one by its name."""
     if not answers:
-        text = f"This message does not contain an image's name. Type `{COMMAND} which IMAGE` to ask for one."
+        text = (
+            f"This message does not contain an image's name. Type `{COMMAND} which IMAGE` to ask about one."
+        )
         return message("This message does not contain an image's name.", [section(text)])
     line = ", ".join(one.image for one in answers)
-    return message(f"Logins of {line}", [_answer(one) for one in answers])
+    return message(f"Logins for {line}", [_answer(one) for one in answers])
 
 
 def _answer(answer: Explained) -> Block:
-    """One image: the integration that answers for it, or what to do."""
+    """One image: the integration that is used for it, or what to do."""
     found = answer.found
     if isinstance(found, Choice):
         name, reason = found.integration.name, escape(found.reason)

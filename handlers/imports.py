@@ -1,10 +1,10 @@
-"""Import the logins that docker, podman or Kubernetes use: paste them, see what would come of it, confirm.
+"""Import the logins that docker, podman or Kubernetes use: paste them, preview the result, confirm.
 
 payload -> ask -> _import_form -> open
 payload -> preview -> preview_import -> _previewed -> ack
 payload -> confirm -> preview_import, keep_import -> _imported -> ack
 
-The pasted text stays in the form's own box between the two steps; nothing of it is kept before the second.
+The pasted text stays in the form's own box between the two steps; nothing of it is stored before the second.
 """
 
 from slack_bolt import Ack
@@ -45,15 +45,15 @@ _CONFIRM = "import.confirm"
 
 _MARKS = {
     FoundLogin.NEW: ":heavy_plus_sign: new",
-    FoundLogin.SAME: ":white_check_mark: there already",
+    FoundLogin.SAME: ":white_check_mark: already there",
     FoundLogin.CONFLICT: ":warning: conflict",
-    FoundLogin.UNREADABLE: ":x: cannot be imported",
+    FoundLogin.UNREADABLE: ":x: can't be imported",
 }
 
 
 def register(routes: Routes) -> None:
     """Add the verb and both forms."""
-    summary = "takes the logins of docker, podman or a Kubernetes secret"
+    summary = "imports logins from docker, podman or a Kubernetes secret"
     routes.verb(Verb("import", ask, "", "", summary), waits=True)
     routes.form(_PREVIEW, preview)
     routes.form(_CONFIRM, confirm)
@@ -64,21 +64,21 @@ def ask(surface: Surface, services: Services, actor: Actor) -> None:
     require(services.ports, actor, Action.ADD)
     if services.is_secret_entered_on_page:
         raise InvalidInput(
-            "Here secrets are entered on a page outside Slack, so no file with logins is pasted into it.",
+            "In this workspace, secrets are entered on a page outside Slack, so you can't paste logins here.",
             f"Add each one: {COMMAND} add",
         )
     surface.open(_import_form(_PREVIEW, "Preview", []))
 
 
 def preview(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Show what would come of what was pasted."""
+    """Show what importing the pasted text would do."""
     text = state_value(form.values, FIELD, VALUE)
     found = preview_import(services.ports, services.kinds, actor, text)
     ack(response_action="update", view=_previewed(found, text, services.default_linked_only))
 
 
 def confirm(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Import it, or preview again if the text or what it comes to has changed since."""
+    """Import it, or preview it again if the text or the result has changed since."""
     text = state_value(form.values, FIELD, VALUE)
     found = preview_import(services.ports, services.kinds, actor, text)
     is_as_shown = form.facts.get("digest") == digest_of(text, found)
@@ -96,8 +96,8 @@ def _import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
     )
     hint = (
         "Or podman's auth.json, a Kubernetes secret (JSON or YAML), or the base64 of one. At most 3,000 "
-        "characters, which is all that Slack takes: import a longer file in parts. Visible while it is here; "
-        "what you import is sealed, and nothing else is kept."
+        "characters, which is all that Slack accepts: import a longer file in parts. The text stays visible "
+        "while this form is open. What you import is sealed; nothing else is stored."
     )
     pasted = labelled("config.json", box, FIELD, hint=hint)
     return modal(
@@ -106,12 +106,15 @@ def _import_form(callback_id: str, submit: str, blocks: list[Block]) -> View:
 
 
 def _previewed(found: tuple[Found, ...], text: str, linked_only: bool) -> View:
-    """The form with what each entry comes to; submitting it imports the new ones."""
+    """The form with the result for each entry; submitting it imports the new ones."""
     new = sum(one.finding is FoundLogin.NEW for one in found)
     rows = [section(_row(one)) for one in found]
     if not new:
         return _import_form(_PREVIEW, "Preview", [*rows, context(_nothing_new(found))])
-    note = context("New ones are stored without checking. Conflicts stay as they are: edit those by hand.")
+    note = context(
+        "New logins are stored without being checked. Conflicts are left alone; edit those integrations "
+        "yourself."
+    )
     return with_facts(
         _import_form(_CONFIRM, f"Import {new}", [*rows, access_menu(linked_only=linked_only), note]),
         {"digest": digest_of(text, found)},
@@ -138,5 +141,5 @@ def _imported(done: Imported) -> View:
     made = done.integrations
     names = paragraphs(f"• {code(one.name)}   {code(one.server.address)}" for one in made)
     count = f"{len(made)} integration{'' if len(made) == 1 else 's'}"
-    text = f":white_check_mark: {count} imported. `test` asks each registry."
+    text = f":white_check_mark: {count} imported. Use `test` on each one to check it."
     return modal("Imported", [section(text), *names, *undecided_note(done.undecided)])

@@ -1,4 +1,4 @@
-"""Record that a target depends on an integration, and take it back.
+"""Record that a target depends on an integration, or remove that link.
 
 payload -> link_typed -> link_target -> linked | _replacing -> ack
 payload -> link_surely -> link_target -> linked -> replace
@@ -75,12 +75,12 @@ _NAMED = "link.named"
 def register(routes: Routes) -> None:
     """Add both verbs."""
     example = "my_registry project web-shop"
-    records = "records that a target depends on it"
+    records = "records that a target depends on an integration"
     more = "A target is a project, an environment or an image. `settings-url` is its page in your CI system."
     usage, opens = f"NAME {TARGET} [settings-url]", {"": ask}
     routes.verb(Verb("link", link_typed, usage, example, records, (), opens, more, typed_name))
     example, opens = "my_registry project web-shop", {"": ask_unlink}
-    routes.verb(Verb("unlink", unlink_typed, f"NAME {TARGET}", example, "takes a link back", (), opens))
+    routes.verb(Verb("unlink", unlink_typed, f"NAME {TARGET}", example, "removes a link", (), opens))
     routes.action(OPEN, ask_pressed, does=Action.SEE)
     routes.form(_SAVE, save)
     routes.form(_UNLINK, save_unlink)
@@ -126,13 +126,13 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
 
 
 def ask_unlink(surface: Surface) -> None:
-    """Open the form that takes a link back."""
+    """Open the form that removes a link."""
     blocks = [integration_input(), target_input()]
     surface.open(modal("Unlink", blocks, callback_id=_UNLINK, submit=plain("Unlink"), close="Cancel"))
 
 
 def save_unlink(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Take back the link that was chosen."""
+    """Remove the link that was chosen."""
     target = chosen_target(form)
     integration = get_integration(services.ports, actor, chosen_integration(form))
     left = unlink_target(services.ports, actor, integration.id, target)
@@ -140,13 +140,13 @@ def save_unlink(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
 
 
 def _form(chosen: Integration | None = None) -> View:
-    """The form that links; what it may start with is an integration."""
+    """The form that links; it may start with an integration."""
     address = text_input(_VALUE, "", "https://ci.example.com/web-shop/settings", max_length=1000)
     blocks = [
         integration_input(chosen),
         target_input(optional=True),
         *new_target_inputs(),
-        labelled("Settings page of the target", address, _URL, optional=True),
+        labelled("The target's settings page", address, _URL, optional=True),
     ]
     return modal("Link", blocks, callback_id=_SAVE, submit=plain("Link"), close="Cancel")
 
@@ -169,14 +169,14 @@ def _answer_named(
 
 
 def link_named(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Link the target whose name looks like a password, and is one."""
+    """Link the target whose name looks like a password but is a name."""
     sure = read_value(_Sure, press.value, "link")
     target = read_target(sure.kind, unseal_name(services.ports, actor, sure.target))
     surface.replace(_answer_named(services, actor, sure.name, target, read_settings_url(sure.settings_url)))
 
 
 def link_surely(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Link although the target gets another login."""
+    """Link even though the target then gets a different login."""
     sure = read_value(_Sure, press.value, "link")
     target = read_target(sure.kind, sure.target)
     url = read_settings_url(sure.settings_url)
@@ -193,12 +193,12 @@ def link_alike(press: Press, surface: Surface, services: Services, actor: Actor)
 
 def cancel(surface: Surface) -> None:
     """Link nothing."""
-    surface.replace(notice("Cancelled: nothing was linked."))
+    surface.replace(notice("Canceled: nothing was linked."))
 
 
 @dataclass(frozen=True, slots=True)
 class _Sure:
-    """What the button carries that links although the login changes."""
+    """What the button carries that links even though the login changes."""
 
     name: str
     kind: str
@@ -222,7 +222,7 @@ def _typed_target(words: Words) -> Target:
 
 
 def linked(done: Linked) -> Message:
-    """Say that the link is recorded, or was already; and of a closed integration, whom that lets in."""
+    """Say that the link is recorded, or was already; for a closed integration, name the tokens it lets in."""
     settings = done.dependency.settings_url
     name, target = bold(done.integration.name), code(done.dependency.target.in_words)
     verb = "now depends" if done.was_new else "already depends"
@@ -233,23 +233,24 @@ def linked(done: Linked) -> Message:
 
 
 def _what_next(done: Linked) -> str:
-    """How a pipeline of the target gets the login, and how the link is taken back."""
+    """How a pipeline of the target gets the login, and how to remove the link."""
     target, host = done.dependency.target, done.integration.server.address
     fetches = (
         f"Pipelines of {code(target.in_words)} can get this login for {code(host)} with a workflow token: "
     )
-    create = f"`{COMMAND} token create` makes one. "
-    back = f"`{COMMAND} unlink` takes the link back."
+    create = f"`{COMMAND} token create` creates one. "
+    back = f"`{COMMAND} unlink` removes the link."
     return back if done.dependency.is_note else fetches + create + back
 
 
 def _asked(done: Linked) -> list[Block]:
-    """Say of a note that it gives no right yet, and who was asked."""
+    """Say that a note grants nothing yet, and who was asked."""
     if not done.asks:
         return []
     people = " and ".join(mention(one) for one in done.asks)
     why = "the target's login would change" if done.replaces else "you do not own it"
-    return [context(f"This link is only a note, because {why}. It counts once allowed by {people}.")]
+    allow = "allows" if len(done.asks) == 1 else "allow"
+    return [context(f"This link is only a note, because {why}. It takes effect once {people} {allow} it.")]
 
 
 def _alike(target: Target, similar: Target, name: str, settings_url: str | None) -> Message:
@@ -258,7 +259,7 @@ def _alike(target: Target, similar: Target, name: str, settings_url: str | None)
     kind, url = target.kind.value, settings_url or ""
     buttons = actions(
         button(f"Link {similar.name}"[:75], _ALIKE, pack(_Sure(name, kind, similar.name, url)), "primary"),
-        button(f"{target.name} is another one"[:75], _NEW, pack(_Sure(name, kind, target.name, url))),
+        button(f"{target.name} is a different one"[:75], _NEW, pack(_Sure(name, kind, target.name, url))),
         button("Cancel", _CANCEL),
     )
     return message(f"Is {target.in_words} different from {similar.in_words}?", [section(text), buttons])
@@ -270,11 +271,11 @@ def _replacing(done: Linked, settings_url: str | None) -> Message:
     name = former.name if former else ""
     value = pack(_Sure(done.integration.name, target.kind.value, target.name, settings_url or ""))
     text = (
-        f":warning: {code(target.in_words)} now gets the login of {bold(name)}. With this link it would "
-        f"get that of {bold(done.integration.name)} instead."
+        f":warning: {code(target.in_words)} now gets the login from {bold(name)}. With this link it would "
+        f"get the one from {bold(done.integration.name)} instead."
     )
     buttons = actions(button("Link", _SURE, value, style="primary"), button("Cancel", _CANCEL))
-    return message(f"{target.in_words} would get another login.", [section(text), buttons])
+    return message(f"{target.in_words} would get a different login.", [section(text), buttons])
 
 
 def unlinked(name: str, target: Target, left: Dependency | None = None) -> Message:

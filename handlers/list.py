@@ -79,7 +79,7 @@ _ROW_MENU = tuple(
 """The entries of each row's menu; their texts are made once, not forty times a page."""
 _A_PAGE = 15
 _FRESH_FOR = timedelta(days=2)
-"""A check that is older is shown in grey: much may have happened since."""
+"""A check that is older is shown in gray: much may have happened since."""
 _ALL = "All"
 _NO_FILTER = "Filters"
 _MORE = (
@@ -90,13 +90,13 @@ _MINE = "mine"
 _ONLY = {
     _MINE: "Mine",
     "broken": "Broken",
-    "ending": "Ending soon",
-    "unused": "Not used for 90 days",
+    "ending": "Expiring soon",
+    "unused": "Unused for 90 days",
     "unchecked": "Not checked",
-    "rotating": "Two credentials",
+    "rotating": "Rotation in progress",
     "orphaned": "Owner has left",
 }
-"""What the Filters menu offers beside types, by the word that means the same."""
+"""What the Filters menu offers in addition to types, by the word that means the same."""
 _LONGEST_ID = 20
 """Characters of a person's id in a state."""
 _WORDS_LIMIT = 64
@@ -107,8 +107,8 @@ _HEALTH = {
     Outcome.REJECTED: (":x: login refused", "login was refused"),
     Outcome.UNREACHABLE: (":warning: unreachable", "unreachable"),
 }
-"""What a check found: as a fresh one says it, and an old one."""
-_NOT_ASKED = (":hourglass: not asked: too many requests", "not asked: too many requests")
+"""What a check found: the text for a fresh check, and for an old one."""
+_NOT_ASKED = (":hourglass: not checked: too many requests", "not checked: too many requests")
 """The same for a check that came after too many requests."""
 
 _ShowHome = Callable[[str], None] | None
@@ -116,7 +116,7 @@ _ShowHome = Callable[[str], None] | None
 
 _MOST_DRAWN = 500
 _drawn: dict[tuple[str, bool, bool, bool, date], tuple[Integration, int, list[Block]]] = {}
-"""Rows by integration id, rights and day: a page is asked for far more often than a row of it changes."""
+"""Rows by integration id, permissions and day: pages are shown far more often than their rows change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +140,13 @@ _drawn_controls: dict[State, tuple[Mapping[str, Kind], list[Block]]] = {}
 
 
 def decoded(text: str) -> State:
-    """Read a state; anything else than one is the first page of everything."""
+    """Read a state; anything that is not a state means the first page of everything."""
     return unpack(State, text[text.find("[") :]) or State()
 
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons, the menu and the box."""
-    summary = "every integration, or those that match the words"
+    summary = "lists every integration, or those that match your words"
     names = ("filter", "ls", "search", "find")
     routes.verb(
         Verb("list", show_list, "[words]", "docker my_", summary, names, more=_MORE),
@@ -162,7 +162,7 @@ def register(routes: Routes) -> None:
 
 
 def show_list(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
-    """List what the typed words let through."""
+    """List what matches the typed words."""
     shown = listing(services, actor, _typed_state(services, words.rest))
     shown["blocks"][1:1] = _first_owner_only(words.rest)
     ack(**shown)
@@ -186,7 +186,7 @@ def choose_group(
 def choose_words(
     press: Press, surface: Surface, services: Services, actor: Actor, show_home: _ShowHome
 ) -> None:
-    """Narrow the list to what the typed words fit."""
+    """Narrow the list to what matches the typed words."""
     state = replace(decoded(press.block_id), words=_cleaned(press.value), after=None, before=None)
     _show(state, surface, services, actor, show_home)
 
@@ -252,7 +252,7 @@ def _owner_of(word: str) -> str:
 def _first_owner_only(words: tuple[str, ...]) -> list[Block]:
     """Say whose integrations are listed, when several people were typed."""
     owners = list(dict.fromkeys(filter(None, map(_owner_of, words))))
-    text = "A list shows one owner: this one shows {}. List the others one at a time."
+    text = "A list can show only one owner at a time; this one shows {}. List the others separately."
     return [context(text.format(mention(owners[0])))] if len(owners) > 1 else []
 
 
@@ -316,20 +316,20 @@ def _range_of(page: IntegrationPage) -> str:
 
 
 def _empty(page: IntegrationPage, state: State, services: Services) -> str:
-    """What an empty list says: there is nothing yet, or nothing fits."""
+    """What an empty list says: there is nothing yet, or nothing matches."""
     if not page.everything:
-        return "There is no integration yet. Press `Add Integration` to add the first one."
-    words = f" matches {code(state.words)}" if state.words else " is here"
-    owner = " of this owner" if state.owner else ""
+        return "There are no integrations yet. Press `Add Integration` to add the first one."
+    words = f" that match {code(state.words)}" if state.words else ""
+    owner = " with this owner" if state.owner else ""
     kind = services.kinds.get(state.group)
     group = f" of type {bold(kind.label if kind else state.group)}" if state.group != _ALL else ""
     if state.group in _ONLY:
         group = f" under {bold(_ONLY[state.group])}"
-    return f"No integration{group}{owner}{words}. *Show all* shows all {page.everything}."
+    return f"There are no integrations{group}{owner}{words}. *Show all* shows all {page.everything}."
 
 
 def _controls_drawn_once(state: State, services: Services) -> list[Block]:
-    """The controls of a first page as they were drawn last: they depend on its state alone."""
+    """The controls of a first page as they were drawn last: they depend only on its state."""
     known = _drawn_controls.get(state)
     if known and known[0] is services.kinds:
         return known[1]
@@ -368,7 +368,7 @@ def _filters(state: State, services: Services) -> Block:
 
 
 def _drawn_once(row: Listed, kind: Kind, actor: Actor) -> list[Block]:
-    """A row as it was drawn last, as long as it is the same. Nobody changes blocks once they are drawn."""
+    """A row as it was drawn last, if it has not changed. Nobody changes blocks once they are drawn."""
     integration = row.integration
     is_fresh = integration.check is not None and actor.at - integration.check.at < _FRESH_FOR
     rights = may(actor, Action.EDIT, integration.owner), may(actor, Action.NOTE)
@@ -425,8 +425,8 @@ def _facts_of(row: Listed, *, is_fresh: bool) -> tuple[str, str, str]:
 
 
 def _dependencies_in_words(count: int) -> str:
-    """``no dependency``, ``1 dependency``, ``5 dependencies``."""
-    return "no dependency" if not count else f"{count} dependenc{'y' if count == 1 else 'ies'}"
+    """``no dependencies``, ``1 dependency``, ``5 dependencies``."""
+    return "no dependencies" if not count else f"{count} dependenc{'y' if count == 1 else 'ies'}"
 
 
 def health_in_words(integration: Integration, *, is_fresh: bool = True) -> str:
@@ -439,7 +439,7 @@ def health_in_words(integration: Integration, *, is_fresh: bool = True) -> str:
 
 
 def _page_turning(page: IntegrationPage, state: State) -> list[Block]:
-    """The page buttons, where there is a page to turn to."""
+    """The page buttons, if there is more than one page."""
     previous = following = None
     if page.has_previous:
         first = page.rows[0].integration.key

@@ -1,4 +1,4 @@
-"""Let Quaymaster make credentials: a form for the management credential, then one button makes a new one.
+"""Let Quaymaster create credentials: a form for the management credential, then one button creates one.
 
 payload -> open_form -> management_form -> _form_view -> open
 payload -> save -> keep_management -> _ready -> ack (in the form's place)
@@ -87,10 +87,10 @@ def open_form(press: Press, surface: Surface, services: Services, actor: Actor) 
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Keep the management credential, once its registry takes it."""
+    """Store the management credential once its registry accepts it."""
     integration_id, version = form.facts.get("id"), form.facts.get("version")
     if not isinstance(integration_id, str) or not isinstance(version, int):
-        raise InvalidInput("This form is too old.", f"Close it and type {COMMAND} rotate again.")
+        raise InvalidInput("This form is out of date.", f"Close it and type {COMMAND} rotate again.")
     found = plan_rotation(services.ports, actor, integration_id, version).integration
     kind = _form_of(services, found)
     if services.is_secret_entered_on_page:
@@ -116,17 +116,17 @@ def look(press: Press, surface: Surface, services: Services, actor: Actor, ask: 
 
 
 def make(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Have a new credential made."""
+    """Have a new credential created."""
     ask(lambda: surface.show(_made(make_credential(services.ports, actor, press.value))))
 
 
 def check(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Ask again whether the new credential works."""
+    """Check again whether the new credential works."""
     ask(lambda: surface.show(_made(use_when_it_works(services.ports, actor, press.value))))
 
 
 def end(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Show what would be ended at the registry: what was made and is not in use."""
+    """Show what would be revoked at the registry: what was created and is not in use."""
     ask(lambda: surface.replace(_left_there(find_leftovers(services.ports, actor, press.value))))
 
 
@@ -139,22 +139,25 @@ class _Shown:
 
 
 def delete(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """End at the registry exactly what was shown."""
+    """Revoke at the registry exactly what was shown."""
     asked = read_value(_Shown, press.value, "rotate")
     ask(lambda: surface.replace(_ended(settle(services.ports, actor, asked.id, asked.digest))))
 
 
 def _ended(names: Sequence[str]) -> Message:
     named = ", ".join(map(escape, names))
-    text = f"Ended at the registry: {named}." if names else "The registry has none: no credential was made."
+    none = "The registry has no such credential: none was created."
+    text = f"Revoked at the registry: {named}." if names else none
     return notice(f"{text} The credential in use was not touched.")
 
 
 def drop(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Forget here what was asked for, and leave the registry as it is."""
+    """Forget here what was requested, and leave the registry as it is."""
     name = drop_prepared(services.ports, actor, press.value).name
     surface.replace(
-        notice(f"{bold(name)} can be rotated again. Nothing was ended at the registry; look there yourself.")
+        notice(
+            f"{bold(name)} can be rotated again. Nothing was revoked at the registry; check there yourself."
+        )
     )
 
 
@@ -162,7 +165,7 @@ def forget(press: Press, surface: Surface, services: Services, actor: Actor) -> 
     """Drop the management credential."""
     name = forget_management(services.ports, actor, press.value).name
     surface.show(
-        notice(f"The management credential of {bold(name)} is deleted here. End it at the registry.")
+        notice(f"The management credential of {bold(name)} is deleted here. Revoke it at the registry too.")
     )
 
 
@@ -173,15 +176,15 @@ def choose_days(words: Words, services: Services, actor: Actor) -> Message:
     days = 0 if typed.lower() in ("off", "never") else int(typed) if typed.isdecimal() else -1
     kept = rotate_every(services.ports, actor, services.kinds, words.rest[0], days)
     if not days:
-        return notice(f"{bold(kept.name)} is rotated only when somebody says so.")
+        return notice(f"{bold(kept.name)} is rotated only on request.")
     return notice(
-        f"{bold(kept.name)} gets a new credential whenever the one in use is {days} days old. You are told "
-        "each time; the former is kept until you retire it."
+        f"{bold(kept.name)} gets a new credential whenever the current one is {days} days old. You are "
+        "notified each time; the old one is kept until you retire it."
     )
 
 
 def offer(services: Services, integration: Integration) -> list[Block]:
-    """What the rotation form offers where a registry makes credentials by API."""
+    """What the rotation form offers if a registry can create credentials through its API."""
     if management_form(services.ports, integration) is None:
         return []
     if integration.management:
@@ -190,7 +193,7 @@ def offer(services: Services, integration: Integration) -> list[Block]:
 
 
 def prepared_message(integration: Integration, trouble: str = "") -> Message:
-    """A credential that was asked for and is not in use: what may be at the registry, and what to do."""
+    """A credential that was requested and is not in use: what may be at the registry, and what to do."""
     prepared = integration.prepared
     if prepared is None:
         return _ready(integration)
@@ -208,17 +211,17 @@ def prepared_message(integration: Integration, trouble: str = "") -> Message:
 
 def _state_of(prepared: PreparedCredential) -> str:
     if prepared.is_unwanted:
-        return "It was rolled back, and is still at the registry."
+        return "It was rolled back but is still at the registry."
     if prepared.sealed:
-        return "The registry made it. It is not in use until it works."
-    return "It was asked for, and nobody knows whether the registry made it."
+        return "The registry created it. It will be used once it works."
+    return "It was requested, but it is unknown whether the registry created it."
 
 
 def _drop_button(integration: Integration) -> Block:
-    """For what somebody has ended at the registry by hand, or wants to keep there."""
+    """The button for a credential that somebody revoked at the registry by hand, or wants to keep there."""
     question = (
-        "Quaymaster forgets it, and ends nothing. If the registry has it, it goes on working there until "
-        "somebody ends it."
+        "Quaymaster forgets the credential but does not revoke it. If the registry has it, it keeps working "
+        "until somebody revokes it there."
     )
     asking = {
         "title": plain("Forget it here?"),
@@ -230,24 +233,26 @@ def _drop_button(integration: Integration) -> Block:
 
 
 def _left_there(left: Leftovers) -> Message:
-    """What would be ended at the registry: exactly this, and nothing before the press."""
+    """What would be revoked at the registry: exactly this, and nothing before the press."""
     integration = left.integration
     value = pack(_Shown(integration.id, left.digest))
     if not left.rows:
         text = "The registry has no leftover credential."
         done = actions(button("Forget it here", _DELETE, value), block_id="managed.left")
         return message(text, [section(text), done])
-    rows = [f"• {code(one.shown)}{f', made {when(one.made_at)}' if one.made_at else ''}" for one in left.rows]
+    rows = [
+        f"• {code(one.shown)}{f', created {when(one.made_at)}' if one.made_at else ''}" for one in left.rows
+    ]
     blocks = [
-        section(f"Not in use by {bold(integration.name)}, and at the registry:\n" + "\n".join(rows)),
-        context("If somebody made one of these by hand, do not press *Delete there*."),
+        section(f"At the registry, but not in use by {bold(integration.name)}:\n" + "\n".join(rows)),
+        context("If somebody created one of these by hand, do not press *Delete there*."),
         actions(
             button("Delete there", _DELETE, value, style="danger"),
             _drop_button(integration),
             block_id="managed.left",
         ),
     ]
-    return message(f"What is at the registry of {integration.name}", blocks)
+    return message(f"Credentials of {integration.name} at the registry", blocks)
 
 
 def _made(made: Made) -> Message:
@@ -259,14 +264,16 @@ def _made(made: Made) -> Message:
 def _form_of(services: Services, integration: Integration) -> Kind:
     form = management_form(services.ports, integration)
     if form is None:
-        raise InvalidInput("Quaymaster cannot make credentials here.", "Make one at the registry.")
+        raise InvalidInput(
+            "Quaymaster can't create credentials for this type of integration.", "Create one at the registry."
+        )
     return form
 
 
 def _form_view(integration: Integration, kind: Kind, services: Services) -> View:
     explained = (
-        "A login that may make and end credentials at the registry. It is used for nothing else, and no "
-        "pipeline, export or colleague ever gets it."
+        "A login that is allowed to create and revoke credentials at the registry. It is used for nothing "
+        "else, and no pipeline, export or colleague ever gets it."
     )
     shown = {"url": integration.server.origin, "username": ""}
     blocks = [
@@ -280,15 +287,15 @@ def _form_view(integration: Integration, kind: Kind, services: Services) -> View
 
 
 def _ready(integration: Integration) -> Message:
-    text = f"Quaymaster can make credentials for {bold(integration.name)}."
-    hint = f"By the clock: `{COMMAND} rotate {integration.name} every 90 days`"
+    text = f"Quaymaster can create credentials for {bold(integration.name)}."
+    hint = f"On a schedule: `{COMMAND} rotate {integration.name} every 90 days`"
     return marked(text, [section(text), _row(integration), context(hint)])
 
 
 def _row(integration: Integration) -> Block:
     return actions(
         button("Make a new one", _MAKE, integration.id, style="primary"),
-        button("What is there", _LOOK, integration.id),
+        button("Show what is there", _LOOK, integration.id),
         button("Forget the management credential", _FORGET, integration.id),
         block_id="managed",
     )

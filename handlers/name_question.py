@@ -1,4 +1,4 @@
-"""Ask about a target's name that looks like a password, before it is kept in the clear.
+"""Ask about a target's name that looks like a password, before it is stored unencrypted.
 
 payload -> refuse -> refuse_name -> SecretInText, told by the dispatcher
 """
@@ -11,13 +11,13 @@ from handlers.routes import Routes
 
 _NO = "name_question.no"
 _QUESTION = (
-    ":warning: The target's name looks like a password. Names are kept in the clear, everybody here sees "
-    "them, and the history keeps them. Is it a name?"
+    ":warning: The target's name looks like a password. Names are stored unencrypted, everybody in this "
+    "workspace can see them, and the history keeps them. Is this really a name?"
 )
 
 
 def register(routes: Routes) -> None:
-    """Add the button that says no; yes is an action of who asks."""
+    """Add the button that says no; the caller brings the action for yes."""
     routes.action(_NO, refuse)
 
 

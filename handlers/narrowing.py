@@ -9,7 +9,7 @@ _MINE = "mine"
 
 
 def read_filter(services: Services, actor: Actor, typed: str) -> Filter:
-    """Turn words into the store's question: everything that is said must fit."""
+    """Turn words into the store's question: all of them must match."""
     words, marks, owner = [], set(), None
     for word in typed.casefold().split():
         if word in list(Mark):
@@ -30,7 +30,7 @@ def read_filter(services: Services, actor: Actor, typed: str) -> Filter:
 
 
 def _kinds_named(services: Services, word: str) -> frozenset[str]:
-    """The ids of the kinds that a word names: each word that ``add`` takes."""
+    """The ids of the kinds that a word names: each word that ``add`` accepts."""
     return frozenset(
         kind.id for kind in services.kinds.values() if word in (*kind.words, *kind.label.casefold().split())
     )

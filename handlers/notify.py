@@ -1,9 +1,9 @@
-"""News: a channel hears of each change, and of each login that stops working; ``notify`` chooses the channel.
+"""News: a channel is notified of each change and each login that stops working; ``notify`` chooses it.
 
 payload -> notify -> choose_channel -> _chosen -> show
 payload -> ask -> _form -> open; payload -> save -> choose_channel -> _chosen -> ack
 payload -> mute_pressed | unmute_pressed -> mute_integration | unmute_integration -> show
-the clock -> draw_news | draw_closed -> chat.postMessage
+the scheduler -> draw_news | draw_closed -> chat.postMessage
 """
 
 import re
@@ -60,20 +60,20 @@ _WHERE = "channel"
 _CHANNEL = re.compile(r"<#([CG][A-Z0-9]+)(?:\|[^>]*)?>|#?([^\s<>#@]{1,80})")
 _MOST_NAMED = 15
 _HEADINGS = {
-    Health.REFUSED: ":x: {server} refuses the login of {names}.",
+    Health.REFUSED: ":x: {server} refuses the login for {names}.",
     Health.UNREACHABLE: ":warning: {server} is unreachable, so nobody can pull with {names}.",
     Health.WORKS: ":white_check_mark: {names} {works} again.",
 }
 _MEANINGS = {
-    Health.REFUSED: "An expired robot account, a revoked token and a wrong password look the same from here. "
-    "Make a new credential at the registry, then press *Rotate* and enter it.",
+    Health.REFUSED: "An expired robot account, a revoked token and a wrong password look the same to "
+    "Quaymaster. Create a new credential at the registry, then press *Rotate* and enter it.",
     Health.UNREACHABLE: "The login itself was not refused. Check the registry and the network.",
 }
 
 
 def register(routes: Routes) -> None:
     """Add the verb, the form that chooses the channel, and the buttons Mute and Unmute."""
-    summary = "tells a channel about changes and broken logins (admins)"
+    summary = "posts changes and broken logins to a channel (admins only)"
     verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",), {"": ask})
     routes.verb(verb, waits=True)
     routes.action(OPEN, ask)
@@ -83,7 +83,7 @@ def register(routes: Routes) -> None:
 
 
 def notify(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer ``notify #channel|off``: post there first, so that nothing is kept that cannot work."""
+    """Answer ``notify #channel|off``: post there first, so that only a channel that works is stored."""
     words.at_most(1)
     typed = words.at(0, "The channel")
     require(services.ports, actor, Action.NOTIFY)
@@ -99,20 +99,20 @@ def ask(surface: Surface, services: Services, actor: Actor) -> None:
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Post in the channel that was chosen, and keep it; none switches news off."""
+    """Post in the channel that was chosen, and store it; no channel turns news off."""
     require(services.ports, actor, Action.NOTIFY)
     chosen = str((form.values.get(_WHERE, {}).get(VALUE) or {}).get("selected_conversation") or "")
     try:
         channel = _greet(services, actor, f"<#{chosen}>") if chosen else ""
     except InvalidInput as error:
-        reason = "I cannot post there. Invite Quaymaster to the channel first: /invite @Quaymaster"
+        reason = "Quaymaster can't post there. Invite it to the channel first: /invite @Quaymaster"
         raise InvalidFields({_WHERE: reason}) from error
     choose_channel(services.ports, actor, channel)
     ack(response_action="update", view=as_modal(_chosen(channel)))
 
 
 def _form(channel: str) -> View:
-    """The form that chooses the channel; it starts with the present one."""
+    """The form that chooses the channel; it starts with the current one."""
     chooser: Block = {
         "type": "conversations_select",
         "action_id": VALUE,
@@ -121,10 +121,10 @@ def _form(channel: str) -> View:
     }
     if channel:
         chooser["initial_conversation"] = channel
-    hint = "Leave it empty to tell only the owners. Invite me there first: /invite @Quaymaster"
+    hint = "Leave this empty to notify only the owners. Invite Quaymaster first: /invite @Quaymaster"
     what = (
-        "I post there when a login stops working, works again or ends soon, and a line for each add, edit, "
-        "delete, new owner, and first fetch by a new target. Never a secret."
+        "Quaymaster posts there when a login stops working, works again or is about to expire, and adds a "
+        "line for each add, edit, delete, new owner, and first fetch by a new target. Never a secret."
     )
     blocks = [section(what), labelled("Channel for news", chooser, _WHERE, optional=True, hint=hint)]
     return modal("News", blocks, callback_id=_SAVE, submit=plain("Save"), close="Cancel")
@@ -138,16 +138,18 @@ def mute_pressed(press: Press, surface: Surface, services: Services, actor: Acto
 def unmute_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
     """Answer Unmute."""
     name = unmute_integration(services.ports, actor, press.value).name
-    surface.show(notice(f"{bold(name)} is no longer muted: its owner and the channel hear about it again."))
+    surface.show(
+        notice(f"{bold(name)} is no longer muted: its owner and the channel are notified about it again.")
+    )
 
 
 def _greet(services: Services, actor: Actor, typed: str) -> str:
-    """Post to a channel and return its id, which Slack names in its answer."""
+    """Post to a channel and return its id, which is in Slack's response."""
     found = _CHANNEL.fullmatch(typed)
     if found is None:
         raise InvalidInput("That is not a channel.", f"Example: {COMMAND} notify #registries")
     client = services.slack(actor.workspace)
-    text = f"{mention(actor.user_id)} lets me post news about registry integrations here."
+    text = f"{mention(actor.user_id)} has allowed Quaymaster to post news about registry integrations here."
     try:
         answer = client.chat_postMessage(channel=found[1] or f"#{found[2]}", text=text, unfurl_links=False)
     except SlackApiError as error:
@@ -155,7 +157,7 @@ def _greet(services: Services, actor: Actor, typed: str) -> str:
         if reason in ("not_in_channel", "channel_not_found"):
             hint = "Invite Quaymaster to the channel (`/invite @Quaymaster`), then type this again."
             where = "that channel" if found[1] else f"#{found[2]}"
-            raise InvalidInput(f"I cannot post in {where}.", hint) from error
+            raise InvalidInput(f"Quaymaster can't post in {where}.", hint) from error
         raise
     return str(answer.get("channel"))
 
@@ -163,7 +165,7 @@ def _greet(services: Services, actor: Actor, typed: str) -> str:
 def _chosen(channel: str) -> Message:
     if not channel:
         return notice("News is off. Nothing is posted to a channel.")
-    return notice(f"News about integrations goes to <#{channel}> from now on.")
+    return notice(f"News about integrations now goes to <#{channel}>.")
 
 
 def _muted(integration: Integration) -> Message:
@@ -173,7 +175,7 @@ def _muted(integration: Integration) -> Message:
 
 
 def draw_news(reading: Reading, group: Sequence[News]) -> Message:
-    """Draw one message of news that belongs together: the same thing, of one server, to one recipient."""
+    """Draw one message of news that belongs together: the same thing, at one server, for one recipient."""
     events = [one.event for one in group]
     if group[0].to.startswith(("U", "W")) and is_request(events[0]):
         return posted(draw_requests(events))
@@ -193,16 +195,16 @@ def draw_news(reading: Reading, group: Sequence[News]) -> Message:
 
 
 def _line(event: Event) -> str:
-    """One event as the channel reads it; of a token it hears only while that waits for an admin."""
+    """One event as the channel reads it; a token is in the news only while it waits for an admin."""
     is_waiting = event.action == Action.CREATE_TOKEN
-    return event_line(event) + (f" It waits for an admin: `{COMMAND} token list`" if is_waiting else "")
+    return event_line(event) + (f" It is waiting for an admin: `{COMMAND} token list`" if is_waiting else "")
 
 
 def draw_closed(channel: str) -> Message:
-    """Draw what admins are told, once, of a channel that cannot be posted to."""
+    """Draw what admins are told, once, about a channel that cannot be posted to."""
     text = (
-        f":warning: I cannot post news in <#{channel}> any more, so it goes nowhere. Invite me there again, "
-        f"or choose another channel: `{COMMAND} notify #channel`"
+        f":warning: Quaymaster can no longer post news in <#{channel}>, so it is not posted anywhere. Invite "
+        f"Quaymaster there again, or choose a different channel: `{COMMAND} notify #channel`"
     )
     return posted(notice(text))
 
@@ -258,7 +260,7 @@ def _several(reading: Reading, integrations: Sequence[Integration], health: Heal
 def _ends(reading: Reading, events: Sequence[Event]) -> Message:
     present = [one for one in (reading.integrations.get(each.integration_id or "") for each in events) if one]
     dated = [(bold(one.name), f"{one.hour:%Y-%m-%d}", one.reason) for one in events if one.hour]
-    lines = [f":hourglass: {name} ends on {day}: {what}." for name, day, what in dated]
+    lines = [f":hourglass: {name} expires on {day} ({what})." for name, day, what in dated]
     blocks = [section("\n".join(lines[:_MOST_NAMED]))]
     if len(present) == 1:
         page = reading.dependencies.page(present[0].id, 0, _MOST_NAMED)

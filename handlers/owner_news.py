@@ -1,4 +1,4 @@
-"""What people are told when an integration gets another owner, or when its owner has left."""
+"""What people are told when an integration gets a new owner, or when its owner has left."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,7 +50,7 @@ def is_about_owners(event: Event) -> bool:
 
 
 def draw_owners(reading: Reading, group: Sequence[News]) -> Message:
-    """What a person or a channel is told of owners."""
+    """What a person or a channel is told about owners."""
     told = [_told(reading, one) for one in group[:_MOST_TOLD]]
     blocks = [block for text, more in told for block in (section(text), *more)]
     rest = len(group) - len(told)
@@ -79,9 +79,9 @@ def _all_given(news: News) -> tuple[str, list[Block]]:
 
 
 def _orphaned(reading: Reading, news: News) -> tuple[str, list[Block]]:
-    """What nobody looks after any more, and the menu that gives it to somebody."""
+    """What no longer has an owner, and the menu that gives it to somebody."""
     person, at = news.event.person, news.event.at
-    text = f":warning: {mention(person)} is no longer a full member and leaves {news.event.reason}."
+    text = f":warning: {mention(person)} is no longer a full member and leaves behind {news.event.reason}."
     found = belongings_of(reading, person, at)
     if not found:
         return f"{text} All of it has an owner again.", []
@@ -91,23 +91,24 @@ def _orphaned(reading: Reading, news: News) -> tuple[str, list[Block]]:
     blocks = [section(names)] if named else []
     if found.tokens:
         ends = (
-            f"The workflow tokens fetch nothing until somebody takes them over, and end {when(at + GRACE)}."
+            "The workflow tokens can't fetch anything until somebody takes them over, and they expire "
+            f"{when(at + GRACE)}."
         )
         blocks.append(context(ends))
     return text, [*blocks, _give_to(person), context(f"`{COMMAND} list orphaned` shows the integrations.")]
 
 
 def _give_to(person: str) -> Block:
-    """The menu that gives all of a person to the one who is chosen."""
+    """The menu that gives everything a person owns to the person who is chosen."""
     chooser = {"type": "users_select", "action_id": GIVE_TO, "placeholder": plain("Give to …")}
     return actions(chooser, block_id=f"give{pack(Leaver(person))}")
 
 
 def give_one(integration: Integration) -> Block:
-    """The menu that gives one integration to the one who is chosen; its block's id is ``owned_id``."""
+    """The menu that gives one integration to the person who is chosen; its block's id is ``owned_id``."""
     asking = {
-        "title": plain("Give it away?"),
-        "text": plain(f"{integration.name} gets another owner, who may then edit and delete it."),
+        "title": plain("Give it to this person?"),
+        "text": plain(f"{integration.name} gets a new owner, who can then edit and delete it."),
         "confirm": plain("Give it"),
         "deny": plain("Keep it"),
     }

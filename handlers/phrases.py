@@ -32,29 +32,31 @@ _DID = {
     Action.ENTER_SECRET: "entered the secret of",
     Action.ROTATE: "rotated the credential of",
     Action.PREPARE: "prepared the next credential of",
-    Action.MANAGE: "changed how new credentials are made for",
-    Action.RETIRE: "retired the former credential of",
+    Action.MANAGE: "changed how new credentials are created for",
+    Action.RETIRE: "retired the old credential of",
     Action.ROLL_BACK: "rolled back the credential of",
     Action.FETCH: "fetched",
     Action.CREATE_TOKEN: "created a token",
     Action.REVOKE_TOKEN: "revoked a token",
-    Action.REVOKE_ALL: "revoked everything after a leak:",
+    Action.REVOKE_ALL: "revoked everything after a leak",
     Action.IMPORT: "imported",
     Action.FORGET: "dropped the lost secret of",
     Action.HEALTH: "checked the login of",
-    Action.ENDS: "warned about the end of the login of",
+    Action.ENDS: "warned that the login expires soon for",
     Action.MUTE: "muted",
     Action.UNMUTE: "unmuted",
     Action.NOTIFY: "chose where news goes",
     Action.CONFIGURE: "changed the workspace's settings",
     Action.GIVE: "gave",
-    Action.GIVE_ALL: "gave everything of somebody",
+    Action.GIVE_ALL: "handed over everything somebody owned",
     Action.ORPHAN: "orphaned",
-    Action.BLANK: "blanked a text everywhere",
+    Action.BLANK: "removed some text everywhere",
     Action.TYPE_SECRET: "typed a secret in a command",
 }
-"""What the history says of each action."""
+"""What the history says about each action."""
 
+_AFFECTING = " that affects"
+"""What joins an integration to a leak."""
 _ACCESS_KEY = re.compile(r"(AKIA|ASIA)[A-Z0-9]{12,}")
 
 _TRIED = {
@@ -84,24 +86,24 @@ _TRIED = {
     Action.NOTIFY: "choose where news goes",
     Action.CONFIGURE: "change the workspace's settings",
     Action.GIVE: "give",
-    Action.GIVE_ALL: "give everything of somebody",
+    Action.GIVE_ALL: "hand over everything somebody owned",
 }
 """What follows "tried to"."""
 
 
 def made_name(name: str) -> str:
-    """What people are shown of a credential that Quaymaster made: of an access key of AWS, the id's end."""
+    """The name shown for a credential that Quaymaster created: of an AWS access key, only its ID's end."""
     return f"access key {code(f'…{name[-4:]}')}" if _ACCESS_KEY.fullmatch(name) else code(name)
 
 
 def history_line(entry: AuditEntry) -> str:
-    """An entry of the history: when, who, what, of which integration."""
+    """An entry of the history: when, who, what, which integration."""
     return f"{when(entry.event.at)}  {event_line(entry.event)}"
 
 
 def event_line(event: Event) -> str:
-    """What happened: who, what, of which integration."""
-    name = f" {code(event.name)}" if event.name else ""
+    """What happened: who, what, which integration."""
+    name = f"{_AFFECTING * (event.action == Action.REVOKE_ALL)} {code(event.name)}" if event.name else ""
     facts = "; ".join(filter(None, (say(event) for say in _FACTS)))
     detail = f" ({facts})" if facts else ""
     return f"{mention(event.actor)} {_what(event)}{name}{detail}"
@@ -161,9 +163,9 @@ _PERSON = {
     Action.ORPHAN: "{} is no longer a full member",
     Action.ASK_SECRET: "from {}",
     Action.ENTER_SECRET: "asked by {}",
-    Action.REVOKE_ALL: "of {}",
+    Action.REVOKE_ALL: "for {}",
 }
-"""What the other person has to do with it."""
+"""How the other person is involved."""
 
 
 def _person(event: Event) -> str:
@@ -180,14 +182,14 @@ def _detail(event: Event) -> str:
 
 
 _FACTS: tuple[Callable[[Event], str], ...] = (_token, _target, _person, _changed, _more, _reason, _detail)
-"""What an entry says in its brackets, in order."""
+"""What an entry says in parentheses, in order."""
 
 
 def origin(dependency: Dependency) -> str:
     """How a dependency came about: a person linked it, or a workflow fetched with a token of theirs."""
     who, at = mention(dependency.added_by), when(dependency.added_at)
     if dependency.is_note:
-        return f"noted by {who} {at}, not allowed yet"
+        return f"noted by {who} {at}; not approved yet"
     if dependency.source is Source.WORKFLOW:
         whose = f", token by {who}" if dependency.added_by else ""
         return f"fetched by a workflow since {at}{whose}"
@@ -195,10 +197,10 @@ def origin(dependency: Dependency) -> str:
 
 
 def made_by(token: WorkflowToken) -> str:
-    """Who made a workflow token, and who took it over from them."""
+    """Who created a workflow token, and who took it over from them."""
     if token.taken_over_from is None:
         return f"by {mention(token.created_by)}"
-    return f"made by {mention(token.taken_over_from)}, taken over by {mention(token.created_by)}"
+    return f"created by {mention(token.taken_over_from)}, taken over by {mention(token.created_by)}"
 
 
 def last_check(integration: Integration) -> str:
@@ -216,18 +218,19 @@ def targets_depend(count: int) -> str:
 
 
 def due_in_words(integration: Integration, at: datetime) -> str:
-    """When its login ends, or how old it is where no end is known; empty while that is far off."""
+    """When its login expires, or how old it is if that is unknown; empty if that is a long time away."""
     due = integration.due_on
     if due is None or due > at.date() + ENDING_WITHIN:
         return ""
-    said = f"ends on {due}" if due == integration.first_end else age_in_words(integration, at)
+    said = f"expires on {due}" if due == integration.first_end else age_in_words(integration, at)
     return f":hourglass: {said}"
 
 
 def age_in_words(integration: Integration, at: datetime) -> str:
-    """How many days ago the current credential came here, and that it has no end, if none is known."""
+    """How many days the current credential has been in use, and whether its expiration date is unknown."""
     days = (at.date() - integration.in_use_since.date()).days
-    return f"in use for {days} day{'s' * (days != 1)}{'' if integration.has_known_end else ', no end known'}"
+    unknown = "" if integration.has_known_end else ", no known expiration date"
+    return f"in use for {days} day{'s' * (days != 1)}{unknown}"
 
 
 def last_used(at: datetime | None) -> str:

@@ -1,4 +1,4 @@
-"""Choose an integration or a target in a menu that searches as one types.
+"""Choose an integration or a target in a menu that searches as you type.
 
 payload -> open_picker -> picker -> open
 payload -> suggest -> find_like -> options -> ack
@@ -71,13 +71,13 @@ def open_picker(title: str, action_id: str) -> Listener:
 
 
 def suggest(ack: Ack, query: str, services: Services, actor: Actor) -> None:
-    """Offer the integrations that what was typed fits."""
+    """Offer the integrations that match what was typed."""
     found = find_like(services.ports, actor, query)
     ack(options=_options(found, services.kinds))
 
 
 def suggest_targets(ack: Ack, query: str, services: Services, actor: Actor) -> None:
-    """Offer the targets that what was typed fits, under their kinds."""
+    """Offer the targets that match what was typed, grouped by kind."""
     found = list_targets(services.ports, actor, None, tuple(query.split()), size=_MOST_OFFERED).rows
     groups: list[Block] = [
         {"label": plain(f"{label}s"), "options": options}
@@ -104,7 +104,7 @@ def target_input(*, optional: bool = False) -> Block:
 
 
 def new_target_inputs() -> list[Block]:
-    """The inputs of a form for a target that nothing knows yet."""
+    """The form inputs for a target that is not known yet."""
     kinds = [(label, kind.value) for kind, label in _KINDS.items()]
     return [
         labelled("New target", text_input(_VALUE, "", "web-shop", max_length=200), _NEW, optional=True),
@@ -140,12 +140,12 @@ def optional_target(form: Form) -> Target | None:
 
 
 def typed_name(words: Sequence[str]) -> str:
-    """The target's name among the words that follow a verb, if one stands at its place."""
+    """The target's name among the words that follow a verb, if there is one in its place."""
     return words[2] if len(words) > 2 and words[1].lower() in KIND_WORDS else ""
 
 
 def searching_menu(action_id: str, placeholder: str) -> Block:
-    """A menu that asks for its options while one types, and at once for the first of them."""
+    """A menu that asks for its options as you type, and right away for the first of them."""
     return {
         "type": "external_select",
         "action_id": action_id,

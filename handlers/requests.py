@@ -1,4 +1,4 @@
-"""What people are told of what others did to them, and asked to decide; ``handlers/decide.py`` does it."""
+"""What people are told about what others did, and asked to decide; ``handlers/decide.py`` acts on it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,13 +41,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """What a button carries that switches first fetches off: of which integration."""
+    """What the button carries that turns off news of first fetches: for which integration."""
 
     id: str
 
 
 def draw_requests(events: Sequence[Event]) -> Message:
-    """What a person is told of events of one kind, with what they can do about each."""
+    """What a person is told about events of one kind, with what they can do about each."""
     make = _MESSAGES[Action(events[0].action)]
     told = [make(event) for event in events[:_MOST_TOLD]]
     blocks = [block for text, more in told for block in (section(text), *more)]
@@ -57,13 +57,13 @@ def draw_requests(events: Sequence[Event]) -> Message:
 
 
 def let_in(tokens: Sequence[WorkflowToken]) -> list[Block]:
-    """Name the tokens that a link lets in: any member may have made them before."""
+    """Name the tokens that a link lets in: any member may have created them before."""
     if not tokens:
         return []
     named = [f"{code(one.id)} {made_by(one)}" for one in tokens[:_MOST_TOKENS]]
     more = f" and {len(tokens) - _MOST_TOKENS} more" if len(tokens) > _MOST_TOKENS else ""
-    text = f":key: These workflow tokens fetch it from now on: {', '.join(named)}{more}."
-    return [context(f"{text} `/integrations token revoke ID` ends one.")]
+    text = f":key: These workflow tokens can now fetch it: {', '.join(named)}{more}."
+    return [context(f"{text} `/integrations token revoke ID` revokes one.")]
 
 
 def is_request(event: Event) -> bool:
@@ -82,7 +82,7 @@ def _target(event: Event) -> str:
 def _noted(event: Event) -> tuple[str, list[Block]]:
     text = (
         f":link: {_who(event)} noted that {_target(event)} depends on {bold(event.name)}. "
-        "The target may fetch it once you allow that."
+        "The target can fetch it once you allow this."
     )
     target = event.target or Target(TargetKind.PROJECT, "")
     value = pack_link(event.integration_id or "", target)
@@ -98,7 +98,7 @@ def _linked(event: Event) -> tuple[str, list[Block]]:
 
 
 def _allowed(event: Event) -> tuple[str, list[Block]]:
-    more = f" That lets in: {code(event.detail)}." if event.detail else ""
+    more = f" These tokens can now fetch it: {code(event.detail)}." if event.detail else ""
     return (
         f":white_check_mark: {_who(event)} allowed {_target(event)} to fetch {bold(event.name)}.{more}",
         [],
@@ -108,7 +108,7 @@ def _allowed(event: Event) -> tuple[str, list[Block]]:
 def _removed(event: Event) -> tuple[str, list[Block]]:
     return (
         f":wastebasket: {_who(event)} removed {_target(event)}, which you linked, from {bold(event.name)}. "
-        "The target may not fetch this until somebody links it again.",
+        "The target can't fetch it until somebody links the target again.",
         [],
     )
 
@@ -117,13 +117,13 @@ def _asked(event: Event) -> tuple[str, list[Block]]:
     if event.integration_id and event.target:
         value = pack_link(event.integration_id, event.target)
         text = (
-            f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)}, which "
-            f"is linked to {bold(event.name)}. The token may fetch this login once you allow that."
+            f":key: {_who(event)} created the workflow token {code(event.token_id)} for {_target(event)}, "
+            f"which is linked to {bold(event.name)}. The token can fetch this login once you allow that."
         )
         return text, [actions(button("Allow", ALLOW, value, style="primary"))]
     text = (
-        f":key: {_who(event)} made the workflow token {code(event.token_id)} for {_target(event)} and asks "
-        "you to let it fetch what is open to all workflows."
+        f":key: {_who(event)} created the workflow token {code(event.token_id)} for {_target(event)} and "
+        "asks you to let it fetch what is open to all workflows."
     )
     return text, request_buttons(event.token_id)
 
@@ -148,27 +148,28 @@ def _decided(event: Event) -> tuple[str, list[Block]]:
 def _left(event: Event) -> tuple[str, list[Block]]:
     text = (
         f":no_entry: {mention(event.person)} is no longer a full member, so their workflow token "
-        f"{code(event.token_id)} for {_target(event)} is revoked. Make another one for this target."
+        f"{code(event.token_id)} for {_target(event)} is revoked. Create a new one for this target."
     )
     return text, []
 
 
 def _leaked(event: Event) -> tuple[str, list[Block]]:
     if event.token_id:
-        make = f"`{COMMAND} token create {event.target.as_typed}`" if event.target else "A new token"
+        target = event.target.as_typed if event.target else "project|environment|image TARGET"
         text = (
             f":no_entry: {_who(event)} revoked your workflow token {code(event.token_id)} for "
-            f"{_target(event)}, because it may have leaked. {make} makes another."
+            f"{_target(event)}, because it may have leaked. To create a new one: "
+            f"`{COMMAND} token create {target}`"
         )
         return text, []
     if event.name:
         text = (
             f":rotating_light: The login of {bold(event.name)} may be known to others: {_who(event)} revoked "
-            "what could fetch it. Make a new credential at its registry, then enter it here."
+            "every token that could fetch it. Create a new credential at the registry, then enter it here."
         )
         rotate = button("Rotate", ROTATE, event.integration_id or "", label=f"Rotate {event.name}")
         return text, [actions(rotate)]
-    return f":no_entry: {_who(event)} revoked everything of yours that may have leaked: {event.reason}.", []
+    return f":no_entry: {_who(event)} revoked every token of yours that may have leaked: {event.reason}.", []
 
 
 def _entered(event: Event) -> tuple[str, list[Block]]:
@@ -178,7 +179,10 @@ def _entered(event: Event) -> tuple[str, list[Block]]:
 def _fetched(event: Event) -> tuple[str, list[Block]]:
     text = f":inbox_tray: {_target(event)} fetched {bold(event.name)} for the first time."
     quiet = button(
-        "Don't tell me again", QUIET, pack(Quiet(event.integration_id or "")), label=f"Quiet for {event.name}"
+        "Stop telling me about new targets",
+        QUIET,
+        pack(Quiet(event.integration_id or "")),
+        label=f"Quiet for {event.name}",
     )
     return text, [actions(quiet)]
 

@@ -1,4 +1,4 @@
-"""After a leak: end every workflow token that it exposes, and name each login that must be replaced.
+"""After a leak: revoke every workflow token that was exposed, and name each login that must be replaced.
 
 payload -> revoke -> plan_revocation -> _preview -> show
 payload -> revoke -> revoke_token -> notice -> show
@@ -47,8 +47,8 @@ _MOST_ROWS = 20
 def register(routes: Routes) -> None:
     """Add the verb and the preview's buttons."""
     usage = "everything @person | everything project|environment|image TARGET | everything NAME | ID"
-    summary = "after a leak: ends every token it exposes"
-    more = "It previews first, and names each login to replace. You may always revoke your own tokens."
+    summary = "after a leak: revokes every token that was exposed"
+    more = "You see a preview first, with each login to replace. You may always revoke your own tokens."
     names = ("leaked", "compromised")
     verb = Verb("revoke", revoke, usage, "everything project web-shop", summary, names, more=more)
     routes.verb(verb, waits=True)
@@ -94,16 +94,18 @@ def _read_leak(words: Words) -> Leak:
 
 
 def confirm(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """End all of it, or show what there is now."""
+    """Revoke all of it, or show what there is now."""
     asked = read_value(_Asked, press.value, "revoke everything")
     found, is_done = revoke_everything(services.ports, actor, asked.leak, asked.seen)
-    late = "This changed while you looked, so nothing is revoked yet. Look again, then confirm."
+    late = (
+        "This changed while you were looking at it, so nothing has been revoked yet. Check it, then confirm."
+    )
     surface.replace(_done(found) if is_done else _preview(found, late))
 
 
 def cancel(surface: Surface) -> None:
     """Leave everything as it is."""
-    surface.replace(notice("Cancelled: nothing was revoked."))
+    surface.replace(notice("Canceled: nothing was revoked."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +126,15 @@ class _Asked:
 
 
 def _preview(found: Exposure, note: str = "") -> Message:
-    """Which tokens would end, whom that stops, and what must be rotated; with the button that does it."""
+    """Which tokens would be revoked, what that stops, and what to rotate; with the button that does it."""
     whose = _whose(found.leak)
     if not found.tokens and not found.integrations:
         return notice(
             f"{whose} has no working workflow token and no integration. There is nothing to revoke."
         )
-    lines = [f"*These workflow tokens end*, for {whose}:" if found.tokens else _no_token(found, whose)]
+    lines = [
+        f"*These workflow tokens will be revoked*, for {whose}:" if found.tokens else _no_token(found, whose)
+    ]
     lines += [f"• {code(one.id)} for {code(one.target.in_words)}, {made_by(one)}" for one in found.tokens]
     asked = _Asked(
         found.leak.person,
@@ -140,14 +144,14 @@ def _preview(found: Exposure, note: str = "") -> Message:
         found.fingerprint,
     )
     title = "Revoke everything?" if found.tokens else "Tell the owners?"
-    final = "Revoking cannot be undone. It does not" if found.tokens else "This does not"
+    final = "Revoking can't be undone. It does not" if found.tokens else "This does not"
     blocks = [
         header(title),
         *([context(note)] if note else []),
         *paragraphs(_cut(lines)),
         *([section(_stops(found))] if found.tokens else []),
         *paragraphs(
-            _cut(["*To be rotated, because their logins may be known:*", *_named(found.integrations)])
+            _cut(["*Rotate these: their logins may be known to others.*", *_named(found.integrations)])
         ),
         context(f"{final} change any login at a registry: rotate those afterward."),
         actions(button(title[:-1], _CONFIRM, pack(asked), style="danger"), button("Cancel", _CANCEL)),
@@ -160,16 +164,18 @@ def _stops(found: Exposure) -> str:
     count = len(found.targets)
     noted = sum(one in found.noted for one in found.targets)
     targets = f"{count} target{'s' * (count != 1)}"
-    hit = f"{targets} can fetch nothing with these tokens until somebody makes new ones."
+    hit = (
+        f"{targets} won't be able to fetch anything with these tokens. To fetch again, they need new tokens."
+    )
     beside = f" {noted} of them only noted {_whose(found.leak)} and never fetched it." if noted else ""
     return hit + beside
 
 
 def _no_token(found: Exposure, whose: str) -> str:
-    """Say that nothing can be ended; of an open integration, who may fetch it all the same."""
+    """Say that there is nothing to revoke; for an open integration, who can fetch it all the same."""
     if not found.leak.integration:
         return f"{whose} has no working token."
-    text = f"Nothing that depends on {whose} has a working token."
+    text = f"No target that depends on {whose} has a working token."
     if all(one.linked_only for one in found.integrations):
         return text
     return f"{text} It is open to *All workflows*: other approved tokens can fetch it, so replace its login."
@@ -202,7 +208,7 @@ def _done(found: Exposure) -> Message:
         *([section("Now replace these logins at their registries:")] if rows else []),
         *rows,
         *([context(f"… and {more} more. Their owners were told.")] if more > 0 else []),
-        *([context(f"What a token fetched: {', '.join(history)}")] if history else []),
+        *([context(f"To see what a token fetched: {', '.join(history)}")] if history else []),
     ]
     return message(in_words(found), blocks)
 

@@ -1,4 +1,4 @@
-"""Replace a credential without a gap: a form for the new one, then a message until the former is retired.
+"""Replace a credential without a gap: a form for the new one, then a message until the old one is retired.
 
 payload -> rotate | rotate_pressed -> plan_rotation -> _rotation_form | rotation_message -> open | show
 payload -> save -> begin_rotation -> rotation_message -> ack (in the form's place)
@@ -53,7 +53,7 @@ _SAVE = "rotate.save"
 
 def register(routes: Routes) -> None:
     """Add the verb, the button, the form and the buttons of the message."""
-    summary = "a new login beside the old one, until all have fetched it"
+    summary = "sets up a new login alongside the old one until everything has fetched it"
     usage = "NAME | NAME every 90 days | NAME every off"
     opens = {"": open_picker("Rotate", OPEN)}
     routes.verb(Verb("rotate", rotate, usage, "my_registry", summary, ("renew",), opens), waits=True)
@@ -68,7 +68,7 @@ def register(routes: Routes) -> None:
 
 
 def rotate(words: Words, surface: Surface, services: Services, actor: Actor) -> None:
-    """Answer ``rotate NAME`` with the form, or how far it is; ``rotate NAME every 90 days``."""
+    """Answer ``rotate NAME`` with the form or the progress, and ``rotate NAME every 90 days``."""
     if words.rest[1:2] == ("every",):
         surface.show(choose_days(words, services, actor))
         return
@@ -93,7 +93,7 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
     """Check the new credential, and make it the current one."""
     integration_id, version = form.facts.get("id"), form.facts.get("version")
     if not isinstance(integration_id, str) or not isinstance(version, int):
-        raise InvalidInput("This form is too old.", f"Close it and type {COMMAND} rotate again.")
+        raise InvalidInput("This form is out of date.", f"Close it and type {COMMAND} rotate again.")
     plan = plan_rotation(services.ports, actor, integration_id, version)
     if services.is_secret_entered_on_page:
         ack(response_action="update", view=as_modal(link_for_rotation(form, integration_id, services, actor)))
@@ -108,7 +108,7 @@ def _progress_of(plan: RotationPlan) -> Progress:
 
 
 def retire(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Drop the former credential."""
+    """Delete the former credential."""
     asked = read_value(Running, press.value, "rotate")
 
     def end() -> None:
@@ -119,21 +119,21 @@ def retire(press: Press, surface: Surface, services: Services, actor: Actor, ask
 
 
 def _retired(retired: Retired) -> Message:
-    """Say where the former credential was ended, and where it was not."""
+    """Say where the former credential was revoked, and where it was not."""
     name, place = bold(retired.integration.name), code(retired.integration.server.address)
-    where = f"here. It still works at {place} until you end it there."
+    where = f"here. It still works at {place} until you revoke it there."
     if retired.is_ended:
         where = f"here and at the registry of {place}."
     elif not retired.was_there:
         where = (
-            f"here. With the management credential, {place} shows none of it: it was ended there before, or "
-            "belongs to somebody else. Look there."
+            f"here. {place} does not show it to the management credential: it was revoked earlier, or it "
+            "belongs to another account. Check there."
         )
-    return notice(f":white_check_mark: The former credential of {name} is deleted {where}")
+    return notice(f":white_check_mark: The old credential of {name} is deleted {where}")
 
 
 def back(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Put the former credential in place again."""
+    """Switch back to the former credential."""
     ask(lambda: surface.replace(_back(press, services, actor)))
 
 
@@ -150,16 +150,16 @@ def wait(press: Press, surface: Surface, services: Services, actor: Actor) -> No
     plan = plan_rotation(services.ports, actor, read_value(Running, press.value, "rotate").id)
     name = bold(plan.integration.name)
     text = (
-        f"{name} keeps both credentials. You get a message once everything has the new one, and each week "
-        f"until you retire the former: `{COMMAND} rotate {plan.integration.name}`"
+        f"{name} keeps both credentials. You'll get a message when everything has the new one, and every "
+        f"week until you retire the old one: `{COMMAND} rotate {plan.integration.name}`"
     )
     surface.replace(notice(text))
 
 
 def look(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Show how far it is."""
+    """Show the progress."""
     plan = plan_rotation(services.ports, actor, read_value(Running, press.value, "rotate").id)
-    over = notice(f"{bold(plan.integration.name)} keeps one credential: its rotation is over.")
+    over = notice(f"{bold(plan.integration.name)} has one credential: its rotation is finished.")
     surface.replace(rotation_message(plan.progress) if plan.progress else over)
 
 
@@ -172,8 +172,8 @@ def _rotation_form(plan: RotationPlan, services: Services) -> View:
     blocks = [
         section(f"A new credential for {bold(integration.name)}  {code(integration.server.address)}"),
         context(
-            "Make it at the registry first, and leave the former one working there. After *Save*, pipelines "
-            "get the new one. The former is kept until you retire it."
+            "Create it at the registry first, and leave the old one working there. After *Save*, pipelines "
+            "get the new one. The old one is kept until you retire it."
         ),
         *offer(services, integration),
         *inputs(

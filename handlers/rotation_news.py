@@ -1,4 +1,4 @@
-"""What people see of a rotation: how far it is, and what can be done about it; ``rotate.py`` does it."""
+"""What people see of a rotation: its progress, and what they can do; ``rotate.py`` does it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,19 +38,19 @@ LOOK = "rotate.look"
 SHOW = "rotate.show"
 _MOST_NAMED = 20
 _LONGEST_NAMES = 150
-"""Characters of names in a question of Slack's own, which takes 300."""
+"""Characters of names in Slack's own confirmation dialog, which accepts 300."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What a button carries: of which integration, and which credential is its current one."""
+    """What a button carries: which integration, and which credential is its current one."""
 
     id: str
     number: int
 
 
 def rotation_message(progress: Progress) -> Message:
-    """How far a rotation is: what has fetched the new credential, what has not, and what to do."""
+    """The progress of a rotation: what has fetched the new credential, what has not, and what to do."""
     integration = progress.integration
     line = how_far(progress)
     blocks = [header(f"Rotation of {integration.name}"), section(line)]
@@ -59,28 +59,28 @@ def rotation_message(progress: Progress) -> Message:
         blocks += paragraphs(["*Not yet:*", *_cut(rows)])
     if progress.unknown:
         rows = [f"• {_dependant(one)}" for one in progress.unknown]
-        why = "*Nobody can know*, because they are linked but have never fetched anything here:"
+        why = "*Unknown*: these are linked but have never fetched anything through Quaymaster:"
         blocks += paragraphs([why, *_cut(rows)])
     if former := integration.former:
-        blocks.append(context(f"Begun {when(former.replaced_at)} by {mention(former.replaced_by)}"))
+        blocks.append(context(f"Started {when(former.replaced_at)} by {mention(former.replaced_by)}"))
     blocks.append(actions(*_buttons(progress)))
     return marked(line, blocks)
 
 
 def how_far(progress: Progress) -> str:
-    """How many of the dependencies have fetched the new credential, on one line."""
+    """How many of the targets have fetched the new credential, on one line."""
     if not progress.total:
         return "The new credential is in place. Nothing depends on it."
     mark = "" if progress.waiting or progress.unknown else ":white_check_mark: "
-    word = "dependency has" if progress.total == 1 else "dependencies have"
+    word = "target has" if progress.total == 1 else "targets have"
     return f"{mark}*{len(progress.fetched)} of {progress.total}* {word} fetched the new one."
 
 
 def rolled_back(back: RolledBack, fetched: Sequence[Dependency], left: Sequence[Block]) -> Message:
     """
-    Say that the former credential is in use again, and what still has the one that was dropped.
+    Say that the former credential is in use again, and which targets still have the one that was dropped.
 
-    ``left``: what is said of one that is still at its registry, although Quaymaster made it.
+    ``left``: what is said about one that is still at its registry, although Quaymaster created it.
     """
     name, place = back.integration.name, "here. It may still work at the registry"
     if back.is_ended:
@@ -88,8 +88,8 @@ def rolled_back(back: RolledBack, fetched: Sequence[Dependency], left: Sequence[
     elif left:
         place = "here. It is *still at the registry*"
     text = (
-        f":leftwards_arrow_with_hook: {bold(name)} uses its former credential again. The new one is deleted "
-        f"{place}. `{COMMAND} test {name}` checks whether the former one still works."
+        f":leftwards_arrow_with_hook: {bold(name)} uses its old credential again. The new one was deleted "
+        f"{place}. `{COMMAND} test {name}` checks whether the old one still works."
     )
     blocks = [section(text), *left]
     if back.is_schedule_off:
@@ -114,31 +114,32 @@ def _buttons(progress: Progress) -> list[Block]:
     integration = progress.integration
     value = pack(Running(integration.id, integration.credential_number))
     retire_button = button(
-        "Retire", RETIRE, value, style="primary", label=f"Retire the former of {integration.name}"
+        "Retire", RETIRE, value, style="primary", label=f"Retire the old credential of {integration.name}"
     )
     left = [*progress.waiting, *progress.unknown]
     if left:
         retire_button["confirm"] = _confirm(
-            "Retire the former one?",
-            f"It is not known whether {_in_short(left)} the new one. What still uses the former one fails "
-            "once you end that at the registry.",
+            "Retire the old one?",
+            f"Quaymaster doesn't know whether {_in_short(left)} the new one. Anything that still uses the "
+            "old one will fail once it is revoked at the registry.",
             "Retire",
         )
     back_button = button("Roll back", BACK, value, style="danger", label=f"Roll back {integration.name}")
     back_button["confirm"] = _confirm(
-        "Roll back?", "The former credential is used again, and the new one is deleted here.", "Roll back"
+        "Roll back?", "The old credential is used again, and the new one is deleted here.", "Roll back"
     )
     return [retire_button, button("Wait", WAIT, value), button("Refresh", LOOK, value), back_button]
 
 
 def _in_short(rows: Sequence[Dependency]) -> str:
-    """As many names as a question of Slack's own has room for, and the verb."""
+    """As many names as Slack's own confirmation dialog has room for, and the verb."""
     names = [cut(one.target.in_words, _LONGEST_NAMES) for one in rows]
     shown = [
         name for number, name in enumerate(names) if len(", ".join(names[: number + 1])) <= _LONGEST_NAMES
     ]
     more = len(names) - len(shown)
-    named = ", ".join([*shown, *([f"{more} more"] if more else [])])
+    all_of_them = [*shown, *([f"{more} more"] if more else [])]
+    named = " and ".join(filter(None, (", ".join(all_of_them[:-1]), all_of_them[-1])))
     return f"{named} use{'s' * (len(names) == 1)}"
 
 
@@ -147,7 +148,7 @@ def _confirm(title: str, text: str, yes: str) -> Block:
 
 
 def draw_rotation(reading: Reading, events: Sequence[Event]) -> Message:
-    """What people are told of rotations: that one began, that it can end, or that both are still kept."""
+    """What people are told about rotations: one began, one can be finished, or both logins are still kept."""
     found = [(one, find_progress(reading, one.integration_id or "")) for one in events[:_MOST_NAMED]]
     running = [(event, progress) for event, progress in found if progress]
     if len(running) == 1:
@@ -157,20 +158,20 @@ def draw_rotation(reading: Reading, events: Sequence[Event]) -> Message:
     more = len(events) - len(found)
     blocks = [*rows, *over, *([context(f"… and {more} more")] if more else [])]
     return message(
-        f"{len(running)} rotations: {_said(events[0])}" if running else "A rotation is over.", blocks
+        f"{len(running)} rotations: {_said(events[0])}" if running else "A rotation is finished.", blocks
     )
 
 
 def _one(event: Event, progress: Progress) -> Message:
     """News of one rotation: all there is to it, with its buttons."""
     drawn = rotation_message(progress)
-    hint = " Retire the former one." if event.reason == ALL_FETCHED else ""
+    hint = " Retire the old one." if event.reason == ALL_FETCHED else ""
     blocks = [section(f"{bold(event.name)}: {_said(event)}.{hint}"), *drawn["blocks"][1:]]
     return {**drawn, "text": f"{escape(event.name)}: {_said(event)}.", "blocks": blocks}
 
 
 def _row(event: Event, progress: Progress) -> Block:
-    """News of one rotation among several: how far it is, and the button that shows the rest."""
+    """News of one rotation among several: its progress, and the button that shows the rest."""
     shown = button("Show", SHOW, progress.integration.id, label=f"Show the rotation of {event.name}")
     return section(f"{bold(event.name)}: {_said(event)}. {how_far(progress)}", shown)
 
@@ -187,5 +188,5 @@ def _over(reading: Reading, event: Event) -> Block:
 
 def _said(event: Event) -> str:
     if event.actor == CLOCK and not event.reason:
-        return "Quaymaster made a new credential"
+        return "Quaymaster created a new credential"
     return event.reason or f"{mention(event.actor)} entered a new credential"

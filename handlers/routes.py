@@ -1,8 +1,8 @@
 """Reads a command's words, and finds the listener of a verb, a button, a form or a menu in one look-up.
 
-Commands and forms are answered in the acknowledgement, except commands that open a form or wait for somebody
-else. Those and presses are acknowledged at once, and their listeners run on our executor: nothing that can
-fail or wait comes between them and Slack's three seconds.
+Commands and forms are answered in the acknowledgement, except commands that open a form or wait for another
+service. Those and presses are acknowledged at once, and their listeners run on our executor, so that nothing
+that can fail or block delays the reply that Slack expects within 3 seconds.
 """
 
 import re
@@ -20,9 +20,9 @@ COMMAND = "/integrations"
 _WORD = re.compile(r'"([^"]*)"|\'([^\']*)\'|(\S+)')
 _MENTION = re.compile(r"<([@#])[^<>|\s]+\|([^<>]+)>|<![^<>|\s]+\|([^<>]+)>")
 PERSON_IN_TEXT = re.compile(r"<@(\w+)(?:\|([^>]*))?>")
-"""A person as Slack writes one into a text: the id, and the name if Slack gives it."""
+"""A person as Slack writes one in text: the id, and the name if Slack includes it."""
 PERSON = re.compile(r"<?@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>?")
-"""A person whom Slack made a mention of, or whose member ID was typed."""
+"""A person as Slack's mention of them, or as a typed member ID."""
 _LINK = re.compile(r"<((?:https?|mailto):[^<|>]+)(?:\|([^<>]*))?>")
 _CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
 Listener = Callable[..., None]
@@ -49,9 +49,9 @@ class Verb:
     opens: Mapping[str, Callable[..., None]] = field(default_factory=dict)
     """What opens a form instead, by the words that follow the verb; ``""`` is the verb alone."""
     more: str = ""
-    """What else there is to know of its forms, in mrkdwn: ``help VERB`` shows it."""
+    """What else to know about how it is typed, in mrkdwn: ``help VERB`` shows it."""
     asks_about: Callable[[Sequence[str]], str] = _nothing
-    """Of the words that follow the verb, the name that it asks about when it looks like a password."""
+    """Finds the name, among the words after the verb, to ask about if it looks like a password."""
 
     @property
     def typed(self) -> str:
@@ -104,7 +104,7 @@ class Words:
 
 def read_words(text: str) -> tuple[str, ...]:
     """
-    Split a command's text as people mean it.
+    Split a command's text the way people mean it.
 
     A phone's curly quotes count as quotes, and quoted words stay together.
     """
@@ -113,7 +113,7 @@ def read_words(text: str) -> tuple[str, ...]:
 
 
 def as_typed(text: str) -> str:
-    """Undo Slack's escapes once, unwrap links, and leave out what nobody sees."""
+    """Undo Slack's escapes once, unwrap links, and leave out invisible characters."""
     text = visible(text)
     for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
         text = text.replace(entity, character)
@@ -138,7 +138,7 @@ class Press:
     state: Mapping[str, Any] = field(repr=False)
     """What is in every input of the surface, by block id and action id. It may contain secrets."""
     place: str = ""
-    """The message that it was pressed on, as ``channel/time``, if others may see that, too."""
+    """The message that it was pressed on, as ``channel/time``, if others can see it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ class Routes:
     forms: dict[str, Listener] = field(default_factory=dict)
     suggestions: dict[str, Listener] = field(default_factory=dict)
     """
-    What a menu offers while one types in it, by its block's id up to a space.
+    What a menu offers as you type in it, by its block's id up to a space.
 
     The menu's action id says what choosing does.
     """
@@ -182,7 +182,7 @@ class Routes:
         Args:
             verb: What is typed.
             waits: Its listener runs after the acknowledgement.
-            does: What its listener does at most; ``None`` = anything, so the role is asked again.
+            does: What its listener does at most; ``None`` = anything, so the role is checked again.
         """
         self.verbs[verb.name] = verb
         if does is not None:
@@ -218,7 +218,7 @@ class Routes:
         Find the verb a command's text begins with; an empty text lists.
 
         Raises:
-            UnknownVerb: With the nearest verbs.
+            UnknownVerb: With the closest verbs.
         """
         first, *rest = read_words(text) or ("list",)
         verb = self.find(first)
@@ -232,7 +232,7 @@ class Routes:
             return None
 
     def find(self, typed: str) -> Verb:
-        """Find a verb by one of its names, in any case. Raises ``UnknownVerb`` with the nearest."""
+        """Find a verb by one of its names, in any case. Raises ``UnknownVerb`` with the closest ones."""
         # A phone turns "--" into a dash.
         word = typed.lower().replace("—", "--")
         name = self.aliases.get(word, word)

@@ -1,4 +1,4 @@
-"""Links to the page on which a secret is entered outside Slack: made from what a form says, and drawn."""
+"""Links to the page where a secret is entered outside Slack: created from a form, and shown."""
 
 from bot.core.errors import InvalidFields, InvalidInput
 from bot.core.integrations.edits import EditPlan, Sharing
@@ -64,7 +64,7 @@ def link_for_rotation(form: Form, integration_id: str, services: Services, actor
     plan = plan_rotation(services.ports, actor, integration_id)
     if plan.progress:
         hint = f"{COMMAND} rotate {plan.integration.name}"
-        raise InvalidInput("A rotation is running already.", f"See how far it is: {hint}")
+        raise InvalidInput("A rotation is already running.", f"To see its progress: {hint}")
     kind = services.kinds[plan.integration.kind]
     require_page(services, kind)
     typed, ends_on, _ = typed_beside_secret(form, kind)
@@ -87,27 +87,27 @@ def link_for_management(
 
 
 def entry_button(services: Services, kind: Kind, action_id: str, value: str = "") -> list[Block]:
-    """The button that a form offers, where there is a page and the kind has a secret."""
+    """The button that a form offers, if there is a page and the kind has a secret."""
     if services.base_url is None or kind.secret_field is None:
         return []
     if services.is_secret_entered_on_page and action_id != FOR_EDIT:
-        return [context("After *Save* you get a link to the page on which you enter the secret.")]
+        return [context("After *Save* you get a link to the page where you enter the secret.")]
     return [actions(button(_LABEL, action_id, value), block_id=action_id)]
 
 
 def require_page(services: Services, kind: Kind) -> None:
-    """Raise ``InvalidInput`` where there is no page, or nothing to enter on it."""
+    """Raise ``InvalidInput`` if there is no page, or nothing to enter on it."""
     if services.base_url is None:
         raise InvalidInput(
-            "Quaymaster does not know its own address, so it has no page for secrets.",
-            "The operator sets QUAYMASTER_BASE_URL.",
+            "Quaymaster doesn't know its own address, so it has no page for secrets.",
+            "Ask the operator to set QUAYMASTER_BASE_URL.",
         )
     if kind.secret_field is None:
         raise InvalidFields({"kind": "This type has no secret."})
 
 
 def link_message(made: MadeLink, name: str, services: Services, actor: Actor) -> Message:
-    """The link, to one person. What follows the "#" is known to no server."""
+    """The link, for one person. No server ever sees what follows the "#"."""
     url = f"{services.base_url}{_PAGE}/{actor.workspace.key}/{made.link.id}#{made.public}"
     open_page = {**button("Open the page", FOLLOW, style="primary"), "url": url}
     what = "management credential" if made.link.purpose is Purpose.MANAGE else "secret"
@@ -115,9 +115,10 @@ def link_message(made: MadeLink, name: str, services: Services, actor: Actor) ->
         f"Enter the {what} of {name} on a page.",
         [
             section(
-                f"Enter the {what} of {bold(name)} on this page. It is sealed there and never passes Slack."
+                f"Enter the {what} of {bold(name)} on this page. It is sealed in your browser and never "
+                "passes through Slack."
             ),
             actions(open_page),
-            context("The link works for 10 minutes, once, and is for you alone: do not forward it."),
+            context("The link works once, for 10 minutes, and only for you: do not forward it."),
         ],
     )

@@ -1,4 +1,4 @@
-"""Show an integration: every field but the secret, what depends on it, its history's last lines.
+"""Show an integration: every field but the secret, what depends on it, and its latest history.
 
 payload -> show | show_pressed -> show_integration -> shown -> ack | show
 payload -> unlink_pressed -> unlink_if_linked, show_integration -> shown -> replace
@@ -66,7 +66,7 @@ _UNLINK = "show.unlink"
 def register(routes: Routes) -> None:
     """Add the verb, the row's button, Unlink and Share."""
     opens = {"": open_picker("Show", OPEN)}
-    summary = "everything but the secret, and what you can do with the integration"
+    summary = "shows an integration: everything but the secret, and what you can do with it"
     routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)
     routes.action(OPEN, show_pressed, does=Action.SEE)
     routes.action(_UNLINK, unlink_pressed, changes=True)
@@ -88,7 +88,7 @@ def show_pressed(press: Press, surface: Surface, services: Services, actor: Acto
 
 
 def unlink_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Take a dependency away, and show the integration as it is then."""
+    """Remove a target, and show the integration as it is then."""
     integration_id, target = read_link(press.value, "show")
     note = unlink_if_linked(services.ports, actor, integration_id, target)
     details = show_integration(services.ports, actor, integration_id=integration_id)
@@ -98,7 +98,7 @@ def unlink_pressed(press: Press, surface: Surface, services: Services, actor: Ac
 
 
 def share_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Show the channel what is no secret."""
+    """Show the channel everything that is not secret."""
     details = show_integration(services.ports, actor, integration_id=press.value)
     surface.share(_for_others(details, services.kinds, actor))
 
@@ -141,10 +141,11 @@ def shown(details: Details, rotation: Progress | None, kinds: Kinds, actor: Acto
 
 
 def _who_answers(details: Details, actor: Actor) -> list[Block]:
-    """Which one of several at its server answers targets that are linked to none of them."""
+    """Which of several at its server is used for targets that are linked to none of them."""
     integration = details.integration
     if details.default and not integration.is_default:
-        text = f"Targets without a link of their own get {bold(details.default.name)}, the default there."
+        default = bold(details.default.name)
+        text = f"Targets that aren't linked to an integration for this server get the default, {default}."
         return [context(text)]
     if not details.is_undecided:
         return []
@@ -154,7 +155,7 @@ def _who_answers(details: Details, actor: Actor) -> list[Block]:
 
 
 def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
-    """Each field on its line; a secret is said to be set, and nothing more."""
+    """Each field on its line; for a secret, only whether it is set."""
     unlocked = "   :unlock: not encrypted" if integration.server.is_plain else ""
     lines = [("Type", escape(kind.label)), ("Server", code(integration.server.origin) + unlocked)]
     lines += [("Username", code(integration.username))] if integration.username else []
@@ -166,7 +167,7 @@ def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
     lines += [("CA certificate", "set")] if integration.ca else []
     lines += [("Allowed token server", code(realm)) for realm in integration.trusted_realms]
     lines += [("Default", "for its server")] if integration.is_default else []
-    lines += [("Handed to", "linked targets only")] if integration.linked_only else []
+    lines += [("Who may fetch it", "linked targets only")] if integration.linked_only else []
     lines += [("Ends", f"{end.on} ({end.of.value})") for end in known_ends(integration)]
     lines += [("Note", escape(integration.note))] if integration.note else []
     has_left = ", who has left" if integration.orphaned_at else ""
@@ -181,13 +182,13 @@ def _fields_of(integration: Integration, kind: Kind, actor: Actor) -> list[str]:
 
 
 def _how_made(integration: Integration) -> str:
-    """That Quaymaster makes the next credential, and when."""
+    """That Quaymaster creates the next credential, and when."""
     days = integration.rotate_every_days
-    return f"made by Quaymaster, {f'every {days} days' if days else 'when somebody says so'}"
+    return f"created by Quaymaster, {f'every {days} days' if days else 'on request'}"
 
 
 def _kept_former(former: FormerCredential) -> str:
-    return f"kept, sealed, since {when(former.replaced_at)} by {mention(former.replaced_by)}"
+    return f"kept (sealed) since {when(former.replaced_at)} by {mention(former.replaced_by)}"
 
 
 def _label_of(kind: Kind, key: str) -> str:
@@ -241,10 +242,10 @@ def _dependency_row(integration: Integration, row: Dependency, actor: Actor) -> 
 
 
 def _unlink_button(integration: Integration, row: Dependency, actor: Actor) -> Block:
-    """The button that takes a dependency away, after a question of Slack's own."""
+    """The button that removes a target, after Slack's own confirmation dialog."""
     name = row.target.in_words
-    asked = f"{shortened(name)} may not fetch {integration.name} until somebody links it again."
-    noted = f"{shortened(name)} no longer counts among what depends on {integration.name}."
+    asked = f"{shortened(name)} can't fetch {integration.name} until somebody links it again."
+    noted = f"{shortened(name)} no longer counts as depending on {integration.name}."
     question = asked if may(actor, Action.UNLINK, integration.owner) else noted
     asking = {
         "title": plain("Unlink?"),
@@ -261,7 +262,7 @@ def _count_of(details: Details) -> str:
 
 
 def _rest_of(details: Details) -> list[str]:
-    """Where those are that have no row here."""
+    """Where to find the targets that have no row here."""
     more = details.dependencies.total - len(details.dependencies.rows)
     hint = f"… and {more} more: `/integrations delete {details.integration.name}` lists them."
     return [hint] if more else []

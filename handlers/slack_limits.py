@@ -50,7 +50,7 @@ def problems(where: str, payload: Mapping[str, Any]) -> list[str]:
         payload: A message (``text``, ``blocks``), a view, or the answer to a search in a menu.
 
     Returns:
-        A sentence for each violation; empty when Slack takes it.
+        A sentence for each violation; empty if Slack accepts it.
     """
     return list(_walk(where, payload))
 

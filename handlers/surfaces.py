@@ -1,7 +1,7 @@
-"""Where an answer appears: a message, a modal or the Home tab.
+"""Where a reply appears: a message, a modal or the Home tab.
 
 A listener says what to show; the surface it was asked on knows how. ``replace`` changes what the person
-pressed on, ``show`` puts something beside it, ``open`` opens a form.
+pressed on, ``show`` puts something next to it, ``open`` opens a form.
 """
 
 import json
@@ -20,14 +20,14 @@ from handlers.blocks import SHARE, Block, Message, View, modal, notice
 HOME = "home"
 """The fact in a modal's ``private_metadata`` that says it was opened from the Home tab: its list's state."""
 GIVES_WAY = "gives_way"
-"""The fact that says that a modal is done when something was chosen in it: what is opened takes its place."""
+"""The fact that says a modal is done once something is chosen in it: what is opened takes its place."""
 
 _DIRECT = "directmessage"
-"""What Slack calls the channel of a conversation between two."""
+"""What Slack calls the channel of a conversation between two people."""
 _PATIENCE_S = 2.0
-"""After so long without an answer a person wants to know how far it is."""
+"""After this long without a reply, a person wants to see some progress."""
 
-_WORKING = notice(":hourglass_flowing_sand: Asking the registry …")
+_WORKING = notice(":hourglass_flowing_sand: Checking with the registry …")
 
 
 class Surface(Protocol):
@@ -37,7 +37,7 @@ class Surface(Protocol):
         """Show a message in place of what was pressed."""
 
     def show(self, message: Message) -> None:
-        """Show a message beside what was pressed."""
+        """Show a message next to what was pressed."""
 
     def open(self, view: View) -> None:
         """Open a form."""
@@ -53,7 +53,7 @@ class Follower(Protocol):
     """An answer that grows while something runs."""
 
     def update(self, message: Message) -> None:
-        """Show how far it is, if now is a moment to."""
+        """Show the progress, if it is time for an update."""
 
     def finish(self, message: Message) -> None:
         """Show the end."""
@@ -61,14 +61,14 @@ class Follower(Protocol):
 
 @dataclass(slots=True)
 class _PostedFollower:
-    """Through a response_url, which takes five posts and changes none: few, and only when it is slow."""
+    """Through a response_url, which accepts five posts and edits none: few, and only if it is slow."""
 
     surface: "_MessageSurface"
     last: float = field(default_factory=time.monotonic)
     left: int = 2
 
     def update(self, message: Message) -> None:
-        """Post how far it is, when 2 s have passed without an answer, twice at most."""
+        """Post the progress when 2 s have passed without a reply, twice at most."""
         if self.left and time.monotonic() - self.last >= _PATIENCE_S:
             self.left -= 1
             self.last = time.monotonic()
@@ -88,7 +88,7 @@ class _ModalFollower:
     view_id: str
 
     def update(self, message: Message) -> None:
-        """Put how far it is into the modal."""
+        """Put the progress into the modal."""
         view = with_facts(as_modal(message), read_facts(self.view))
         self.client.api_call("views.update", json={"view_id": self.view_id, "view": view})
 
@@ -99,7 +99,7 @@ class _ModalFollower:
 
 @dataclass(frozen=True, slots=True)
 class _MessageSurface:
-    """A command's or a message's answer address."""
+    """The response_url of a command or a message."""
 
     services: Services
     client: WebClient
@@ -120,7 +120,7 @@ class _MessageSurface:
         _in_time(self.client, "views.open", trigger_id=self.trigger_id, view=view)
 
     def share(self, message: Message) -> None:
-        """Post for everybody in the channel. The answer's address works in channels that I am not in, too."""
+        """Post for everybody in the channel. The response_url also works where the app is not a member."""
         if self.channel_name == _DIRECT:
             raise _no_channel()
         shared = {**message, "response_type": "in_channel", "replace_original": False}
@@ -141,7 +141,7 @@ class ModalSurface:
     facts: Mapping[str, Any]
     """Its ``private_metadata``, read."""
     has_room: bool = True
-    """False for the third on the stack: Slack takes no other on top of it."""
+    """False for the third on the stack: Slack accepts no other on top of it."""
 
     def replace(self, message: Message) -> None:
         """Put the message into the modal."""
@@ -169,7 +169,7 @@ class ModalSurface:
         self._updated(with_facts(view, inherited(self.facts)))
 
     def _opened(self, view: View) -> str:
-        """Show a view; give its id."""
+        """Show a view; return its id."""
         if GIVES_WAY in self.facts or not self.has_room:
             return self._updated(view)
         return _in_time(self.client, "views.push", trigger_id=self.trigger_id, view=view)
@@ -244,13 +244,13 @@ class HomeSurface:
 
 
 def _in_time(client: WebClient, method: str, **arguments: Any) -> str:
-    """Call a method that takes a trigger id, which Slack honours for 3 seconds only; give the view's id."""
+    """Call a method that takes a trigger id, which Slack honors for only 3 seconds; return the view's id."""
     answer = client.api_call(method, json=arguments)
     return str((answer.get("view") or {}).get("id", ""))
 
 
 def _no_channel() -> InvalidInput:
-    """The error where only the person who asks reads along."""
+    """The error for places that only the person who asks can see."""
     hint = "Type the command in a channel, and press Share there."
     return InvalidInput("There is no channel here to share this with.", hint)
 
@@ -265,7 +265,7 @@ def _for_modal(blocks: Sequence[Block]) -> list[Block]:
     drawn = []
     for block in blocks:
         if block.get("type") == "input":
-            # Slack takes an input only in a modal with a submit button, which a shown message lacks.
+            # Slack accepts an input only in a modal with a submit button, which a shown message lacks.
             continue
         if block.get("type") == "actions":
             kept = [one for one in block["elements"] if not one.get("action_id", "").endswith(SHARE)]
@@ -296,7 +296,7 @@ def read_facts(view: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def inherited(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """What a modal on top of another must know of it: whether they came from the Home tab."""
+    """What a modal on top of another must know about it: whether they came from the Home tab."""
     return {HOME: facts[HOME]} if HOME in facts else {}
 
 

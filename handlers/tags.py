@@ -1,4 +1,4 @@
-"""Read a repository's image tags through Registry API V2, and what a registry says of one tag.
+"""Read a repository's image tags through Registry API V2, and what a registry says about one tag.
 
 payload -> tags -> read_tags -> _tagged -> show
 payload -> tags | ask_pressed -> _form -> open; payload -> suggest -> known_repositories -> ack
@@ -75,12 +75,12 @@ class _Place:
     words: str = ""
     page: int = 0
     is_dated: bool = False
-    """True: with when each tag of the page was made."""
+    """True: with the date when each tag of the page was created."""
 
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, the page buttons and the box."""
-    summary = "a repository's tags, digests and dates"
+    summary = "lists a repository's tags, digests and dates"
     opens, example = {"": open_picker("Tags", OPEN)}, "my_registry team/app"
     routes.verb(Verb("tags", tags, "NAME [REPOSITORY]", example, summary, (), opens), waits=True)
     routes.action(OPEN, ask_pressed, does=Action.SEE)
@@ -108,7 +108,7 @@ def ask_pressed(press: Press, surface: Surface, services: Services, actor: Actor
 
 
 def suggest(ack: Ack, query: str, block_id: str, services: Services, actor: Actor) -> None:
-    """Offer what was typed, and the repositories seen before that it fits."""
+    """Offer what was typed, and the repositories seen before that match it."""
     place = read_value(_Place, block_id.partition(" ")[2], "tags")
     known = known_repositories(services.ports, actor, place.id)
     typed = "".join(query.split())
@@ -162,7 +162,7 @@ def _answer(services: Services, actor: Actor, integration: Integration, place: _
 
 
 def show_tag(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
-    """Show what the registry says of one tag."""
+    """Show what the registry says about one tag."""
     place = read_value(_Place, press.block_id.partition(" ")[2], "tags")
     integration, follower = get_integration(services.ports, actor, place.id), surface.follow()
     tag = press.value[:_LONGEST]
@@ -175,12 +175,12 @@ def show_tag(press: Press, surface: Surface, services: Services, actor: Actor, a
 
 
 def _told(integration: Integration, repository: str, tag: str, facts: TagFacts) -> Message:
-    """What the registry says of one tag."""
+    """What the registry says about one tag."""
     lines = [("Digest", code(facts.digest) if facts.digest else "unknown")]
-    lines.append(("Made", when(facts.created_at) if facts.created_at else "unknown"))
+    lines.append(("Created", when(facts.created_at) if facts.created_at else "unknown"))
     lines += [("Platforms", ", ".join(map(code, facts.platforms)))] if facts.platforms else []
     image = f"{integration.server.address}/{repository}"
-    lines += [("To pull exactly this", code(f"{image}@{facts.digest}"))] if facts.digest else []
+    lines += [("To pull this exact image", code(f"{image}@{facts.digest}"))] if facts.digest else []
     blocks = [
         header(f"{repository}:{tag}"),
         section("\n".join(f"*{label}:*  {value}" for label, value in lines)),
@@ -205,7 +205,7 @@ def _tagged(
     """A page of tags as a message."""
     total = f"{page.total} tag{'' if page.total == 1 else 's'}"
     order = "newest first" if found.is_ordered else "sorted by name"
-    lines = "  ".join(code(name) for name in page.rows) or "No tag."
+    lines = "  ".join(code(name) for name in page.rows) or "No tags."
     blocks = [
         header(f"Tags of {found.repository}"),
         section(f"{bold(integration.name)}   {total}, {order}"),
@@ -216,27 +216,27 @@ def _tagged(
     if found.is_cut:
         stopped = f"The registry has more: reading stopped at {len(found.names)}."
         blocks.append(context(escape(found.cut_reason or stopped)))
-    # Each page asks the registry up to sixty questions, so it is asked for each page.
+    # A page needs up to sixty requests to the registry, so dates are asked for page by page.
     undated = replace(place, is_dated=False)
     pages = turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(undated, page=number)))
     return message(f"{found.repository}: {total}", [*blocks, *pages])
 
 
 def _dated(page: NumberedPage[str], facts: Mapping[str, TagFacts]) -> list[Block]:
-    """The tags of a page with when each was made, the newest first."""
+    """The tags of a page with the date when each was created, newest first."""
     never = datetime.min.replace(tzinfo=UTC)
     rows = sorted(page.rows, key=lambda name: facts[name].created_at or never, reverse=True)
     ages = {name: facts[name].created_at for name in rows}
     lines = [f"{code(name)}   {when(at) if at else 'unknown'}" for name, at in ages.items()]
-    of_page = "The newest of this page first. " if page.total > page.size else "The newest first. "
+    of_page = "Newest on this page first. " if page.total > page.size else "Newest first. "
     blocks = [section("\n".join(lines)), context(f"{of_page}Dates are what each image says about itself.")]
-    # Plain: a registry's own sentence may stand in it.
+    # Plain: it may contain a registry's own sentence.
     trouble = next((facts[name].trouble for name, at in ages.items() if not at), "")
     return [*blocks, *([context(f"Unknown: {escape(trouble)}")] if trouble else [])]
 
 
 def _more_of_tags(page: NumberedPage[str], place: _Place) -> list[Block]:
-    """The menu that shows one tag, and the button that asks when those of this page were made."""
+    """The menu that shows one tag, and the button that shows when the tags of this page were created."""
     carried = f"{_TAG} {pack(replace(place, page=page.number))}"
     if not page.rows or len(carried) > LONGEST_BLOCK_ID:
         return []
@@ -246,6 +246,6 @@ def _more_of_tags(page: NumberedPage[str], place: _Place) -> list[Block]:
 
 
 def _box(place: _Place, total: int) -> list[Block]:
-    """The box that narrows the tags, where there are more than a page."""
+    """The box that narrows the tags, if there is more than one page of them."""
     box = enter_box(_WORDS, place.words, "Part of a tag, then Enter", 40)
     return narrowing_box("Tag", box, pack(replace(place, page=0))) if total > _SHOWN else []

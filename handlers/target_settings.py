@@ -42,9 +42,9 @@ _SHOWN = 40
 
 def register(routes: Routes) -> None:
     """Add the verb and the Remove button."""
-    summary = "every integration that the target uses"
+    summary = "lists every integration that a target uses"
     usage = "project|environment|image TARGET"
-    more = "`settings workspace` is for admins, where several workspaces share a server."
+    more = "`settings workspace` is for admins, if several workspaces share a server."
     names = ("uses", "setting")
     verb = Verb("settings", settings, usage, "project web-shop", summary, names, _OPENS, more)
     routes.verb(verb, does=Action.SEE)
@@ -60,23 +60,23 @@ def settings(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 
 
 def remove(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Take one integration away from the target."""
+    """Remove the target from one integration."""
     integration_id, target = read_link(press.value, "settings")
     note = unlink_if_linked(services.ports, actor, integration_id, target) or ""
     surface.replace(_used(find_uses(services.ports, actor, target), services.kinds, note))
 
 
 def _used(found: TargetUses, kinds: Kinds, note: str = "") -> Message:
-    """The target's integrations as a message; ``note`` says what came in the way."""
+    """The target's integrations as a message; ``note`` says what got in the way."""
     target, uses = found.target, found.uses
     top = [header(f"Settings of {target.in_words}"), *([context(escape(note))] if note else [])]
     if not uses:
         hint = f" Did you mean {quoted(found.nearest)}?" if found.nearest else ""
-        text = f"{escape(target.in_words)} uses no integration.{escape(hint)}"
-        return message(f"{target.in_words} uses no integration.", [*top, section(text)])
+        text = f"{escape(target.in_words)} does not use any integrations.{escape(hint)}"
+        return message(f"{target.in_words} does not use any integrations.", [*top, section(text)])
     rows = [_use_block(target, use, kinds) for use in uses[:_SHOWN]]
     more = len(uses) - len(rows)
-    rest = [context(f"… and {more} more, shown as these are removed.")] if more else []
+    rest = [context(f"… and {more} more; they appear as you remove these.")] if more else []
     return message(f"{target.in_words} uses {len(uses)}.", [*top, *rows, *rest])
 
 

@@ -63,7 +63,7 @@ class _TargetsPlace:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and those of the merge."""
-    summary = "every project, environment and image"
+    summary = "lists every project, environment and image that depends on an integration"
     more = "`rename` is for admins; if the new name already exists, it merges the two targets."
     usage = "[project|environment|image] [words] | rename project|environment|image OLD NEW"
     routes.verb(Verb("targets", targets, usage, "project web", summary, ("target",), more=more))
@@ -99,7 +99,7 @@ def _renamed(words: Words, services: Services, actor: Actor) -> Message:
 
 
 def merge(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Make one of two targets, or show what that would come to by now."""
+    """Merge two targets, or show what merging would do now."""
     row = read_value(_Merge, press.value, "targets")
     old, new = read_target(row.kind, row.old), read_target(row.kind, row.new)
     surface.replace(_told(*rename_target(services.ports, actor, old, new, row.seen)))
@@ -107,7 +107,7 @@ def merge(press: Press, surface: Surface, services: Services, actor: Actor) -> N
 
 def cancel(surface: Surface) -> None:
     """Leave both as they are."""
-    surface.replace(notice("Cancelled: both targets stay."))
+    surface.replace(notice("Canceled: both targets stay as they are."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,27 +121,28 @@ class _Merge:
 
 
 def _told(found: Renaming, is_done: bool) -> Message:
-    """What a new name came to; or the preview of two that become one, with the button that does it."""
+    """The result of a new name; or the preview of merging two targets, with the button that does it."""
     old, new = code(found.old.in_words), code(found.new.in_words)
     tokens = [_token_line(one, is_done=is_done) for one in found.tokens[:_MOST_TOKENS]]
     more = len(found.tokens) - len(tokens)
     tokens += [f"… and {more} more workflow tokens"] if more > 0 else []
     if is_done:
-        done = f"{old} is {new} from now on, with its tokens and links."
+        done = f"{old} is now called {new}; its tokens and links moved along."
         return message(done.replace("`", ""), paragraphs([done, *tokens]))
-    first = f"There is {new} already: {old} would become one with it, with its links, removals and tokens."
+    first = f"{new} already exists: {old} would be merged into it, including its links, removals and tokens."
     value = pack(_Merge(found.old.kind.value, found.old.name, found.new.name, found.fingerprint))
     buttons = actions(button("Merge", _MERGE, value, style="primary"), button("Cancel", _CANCEL))
     return message("Merge two targets?", [header("Merge?"), *paragraphs([first, *tokens]), buttons])
 
 
 def _token_line(one: MovedToken, *, is_done: bool) -> str:
-    """A workflow token of either target, and what it fetches otherwise."""
+    """A workflow token of either target, and what it fetches afterward."""
     gains, loses = ("fetches", "no longer fetches") if is_done else ("would fetch", "would no longer fetch")
+    same = "fetches the same as before" if is_done else "would fetch the same as before"
     gains = f"{gains} {_names(one.gains)} too" if one.gains else ""
     loses = f"{loses} {_names(one.loses)}" if one.loses else ""
-    what = "; ".join(filter(None, (gains, loses))) or "fetches what it did"
-    moves = "moves, and " if one.moves else ""
+    what = "; ".join(filter(None, (gains, loses))) or same
+    moves = ("moved, and " if is_done else "moves, and ") if one.moves else ""
     return f"• workflow token {code(one.token.id)}, {made_by(one.token)}: {moves}{what}"
 
 
@@ -160,7 +161,7 @@ def _page_of(place: _TargetsPlace, services: Services, actor: Actor) -> Message:
 def _listed(page: TargetPage, place: _TargetsPlace) -> Message:
     """A page of targets under their kinds."""
     if not page.total:
-        text = "No target matches." if place.words or place.kind else "Nothing depends on anything yet."
+        text = "No targets match." if place.words or place.kind else "Nothing depends on anything yet."
         return message(text, [section(text)])
     title = f"Targets: {page.total}"
     blocks: list[Block] = [header(title)]
@@ -168,6 +169,6 @@ def _listed(page: TargetPage, place: _TargetsPlace) -> Message:
         names = [code(row.name) for row in page.rows if row.kind is kind]
         if names:
             blocks += paragraphs([f"*{heading}*", *names])
-    more = "`/integrations settings project NAME` shows what one uses."
+    more = "`/integrations settings project NAME` shows what a target uses."
     pages = turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(place, number=number)), more)
     return message(title, [*blocks, *pages])

@@ -49,22 +49,22 @@ _ALLOW = "test.allow"
 
 _VERDICTS = {
     Outcome.PROVED: ":white_check_mark: *Proved*: this login opens what an anonymous request cannot.",
-    Outcome.ACCEPTED: ":ballot_box_with_check: *Accepted*: nothing refused this login, nothing proved it.",
+    Outcome.ACCEPTED: ":ballot_box_with_check: *Accepted*: not refused, but nothing proves that this login works.",
     Outcome.REJECTED: ":x: *Refused*: the registry refused this login.",
-    Outcome.UNREACHABLE: ":warning: *Unreachable*: the registry could not be asked.",
+    Outcome.UNREACHABLE: ":warning: *Unreachable*: the registry could not be reached.",
 }
 _REFUSALS = {
-    Refused.ADDRESS: ":no_entry: *Quaymaster is blocked*: nobody looked at this login.",
-    Refused.CERTIFICATE: ":no_entry: *A client certificate is required*: nobody looked at this login.",
-    Refused.RIGHTS: ":no_entry: *The login lacks a right*: the login itself was not refused.",
-    Refused.RATE: ":hourglass: *Not asked*, after too many requests: nobody looked at this login.",
+    Refused.ADDRESS: ":no_entry: *Quaymaster is blocked*: this login was not checked.",
+    Refused.CERTIFICATE: ":no_entry: *A client certificate is required*: this login was not checked.",
+    Refused.RIGHTS: ":no_entry: *The login lacks a permission*: the login itself was not refused.",
+    Refused.RATE: ":hourglass: *Not checked* after too many requests: this login was not looked at.",
 }
-"""The verdict on what is no refused login."""
+"""The verdict on what is not a refused login."""
 
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, and the button that allows a token server."""
-    summary = "asks the registry, and says which step failed and why"
+    summary = "tests a login at its registry, and says which step failed and why"
     opens, example = {"": open_picker("Test", OPEN)}, "my_registry team/app"
     usage = "NAME [repository] | all [words]"
     routes.verb(Verb("test", test, usage, example, summary, ("check",), opens), waits=True)
@@ -86,7 +86,9 @@ def test(words: Words, surface: Surface, services: Services, actor: Actor, ask: 
 
 def _test_all(words: str, surface: Surface, services: Services, actor: Actor) -> None:
     begin(services, actor, read_filter(services, actor, words))
-    surface.show(notice(":hourglass_flowing_sand: Testing. My message to you shows the progress."))
+    surface.show(
+        notice(":hourglass_flowing_sand: Testing. Quaymaster sent you a message that shows the progress.")
+    )
 
 
 def test_all_pressed(surface: Surface, services: Services, actor: Actor) -> None:
@@ -95,9 +97,11 @@ def test_all_pressed(surface: Surface, services: Services, actor: Actor) -> None
 
 
 def cancel_round(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """End a round; its message says so when the registry that is being asked has answered."""
+    """End a round; its message says so once the current registry has answered."""
     is_ended = end_round(services.ports, actor, read_value(Cancelled, press.value, "test all").id)
-    surface.show(notice("The test ends after this registry." if is_ended else "This test is already over."))
+    surface.show(
+        notice("The test will stop after this registry." if is_ended else "This test is already finished.")
+    )
 
 
 def test_pressed(press: Press, surface: Surface, services: Services, actor: Actor, ask: Ask) -> None:
@@ -114,7 +118,7 @@ def answer(
     integration: Integration,
     repository: str | None = None,
 ) -> None:
-    """Ask, show the steps while they finish, then the verdict."""
+    """Ask the registry; show the steps as they finish, then the verdict."""
     steps: list[Step] = []
 
     def on_step(step: Step) -> None:
@@ -150,7 +154,7 @@ def allow(press: Press, surface: Surface, services: Services, actor: Actor) -> N
     """Let the login be sent to a token server on another host."""
     offer = read_value(_Offer, press.value, "test")
     edited = allow_realm(services.ports, actor, offer.id, offer.version, offer.realm)
-    text = f"{bold(edited.name)} may now send its login to {code(offer.realm)}. Test it again."
+    text = f"{bold(edited.name)} can now send its login to {code(offer.realm)}. Test it again."
     surface.replace(notice(text))
 
 
@@ -164,7 +168,7 @@ class _Offer:
 
 
 def _so_far(integration: Integration, steps: Sequence[Step]) -> Message:
-    """The steps that are finished, while the others run."""
+    """The steps that are finished, while others are running."""
     lines = "\n".join(_step_line(step) for step in steps)
     waiting = ":hourglass_flowing_sand: waiting for the next step"
     return message(
@@ -182,7 +186,7 @@ def _tested(
     blocks = [header(f"Test of {integration.name}"), section(verdict or _VERDICTS[result.outcome])]
     if steps:
         blocks.append(section(steps))
-    # Plain: a registry's own sentence may stand in it, and no address of its becomes a link.
+    # Plain: it may contain a registry's own sentence, and no address in that becomes a link.
     blocks.append({"type": "section", "text": plain(result.explanation)})
     if result.outcome is Outcome.ACCEPTED and repository is None:
         example = f"`/integrations test {integration.name} team/app`"
@@ -192,7 +196,7 @@ def _tested(
 
 
 def _about_former(result: CheckResult | None) -> list[Block]:
-    """What the registry says of the former credential, which a rotation still keeps."""
+    """What the registry says about the former credential, which a rotation still keeps."""
     if result is None:
         return []
     verdict = _REFUSALS.get(result.refused) if result.refused else None

@@ -1,4 +1,4 @@
-"""A test of everything: one message in the person's conversation with the app, which tells how far it is.
+"""A test of everything: one message in the person's conversation with the app, which shows its progress.
 
 begin -> begin_round, chat.postMessage -> (a step: ask_in_round, chat.update) … -> chat.update
 """
@@ -47,7 +47,7 @@ class Cancelled:
 
 @dataclass(slots=True)
 class _Progress:
-    """How far a round is. One task at a time works on it."""
+    """The progress of a round. One task at a time works on it."""
 
     services: Services
     actor: Actor
@@ -63,7 +63,7 @@ class _Progress:
 
     @property
     def done(self) -> int:
-        """How many were asked."""
+        """How many were tested."""
         return self.total - len(self.left)
 
 
@@ -85,7 +85,7 @@ def begin(services: Services, actor: Actor, narrowed: Filter) -> None:
 
 
 def _submit(progress: _Progress) -> None:
-    """Test the next one on the lane of what waits for registries: between two, others have their turn."""
+    """Test the next one on the lane for registry calls; other tasks run in between."""
     executor = progress.services.executor
     executor.submit(
         lambda: _step(progress), on_full=lambda: _finish(progress, "too busy"), asks_registry=True
@@ -95,7 +95,7 @@ def _submit(progress: _Progress) -> None:
 def _step(progress: _Progress) -> None:
     ports, actor = progress.services.ports, progress.actor
     if not is_running(ports, actor, progress.id):
-        return _finish(progress, "cancelled")
+        return _finish(progress, "canceled")
     try:
         answer = ask_in_round(ports, actor, progress.id, progress.left.popleft(), progress.dead)
     except QuaymasterError as error:
@@ -131,7 +131,7 @@ def _update(progress: _Progress, *, is_running: bool, reason: str = "") -> None:
 
 
 def _drawn(progress: _Progress, *, is_running: bool, reason: str = "") -> Message:
-    """How many were tested, what was found, and what is not well."""
+    """How many were tested, the results, and each login that does not work."""
     counts = [f"{count} {health.value}" for health, count in progress.counts.items()]
     found = f": {', '.join(counts)}" if counts else ""
     mark = ":hourglass_flowing_sand:" if is_running else ":white_check_mark:"
@@ -143,7 +143,7 @@ def _drawn(progress: _Progress, *, is_running: bool, reason: str = "") -> Messag
     blocks += [section(one) for one in shown]
     blocks += [context(f"… and {more} more: `{COMMAND} list broken`")] if more else []
     if reason:
-        blocks.append(context(f"It ended early: {escape(reason)}. What was found is kept."))
+        blocks.append(context(f"It stopped early: {escape(reason)}. The results so far are kept."))
     if is_running:
         blocks.append(actions(button("Cancel", CANCEL, pack(Cancelled(progress.id)))))
     else:

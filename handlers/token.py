@@ -73,8 +73,8 @@ _MOST_KEPT_OUT = 20
 _WORDS_LIMIT = 200
 """Characters; what is looked for travels in each button."""
 _UNAPPROVED = (
-    ":hourglass: Until an admin approves it, it fetches only integrations that you own and those whose "
-    "owners link this target to them. The admins see the request on the Home tab and in "
+    ":hourglass: Until an admin approves it, it can fetch only integrations that you own and integrations "
+    "whose owners have linked this target. The admins see the request on the Home tab and in "
     "`/integrations token list`."
 )
 
@@ -91,7 +91,7 @@ class _TokenRow:
 def register(routes: Routes) -> None:
     """Add the verb and the Revoke button."""
     usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
-    summary = "what a pipeline presents to get logins"
+    summary = "creates, lists and revokes the tokens that pipelines use to get logins"
     opens = {"create": ask}
     routes.verb(
         Verb(
@@ -109,7 +109,7 @@ def register(routes: Routes) -> None:
 
 
 def _asked_about(words: Sequence[str]) -> str:
-    """The name of the target that a token is made for."""
+    """The name of the target that a token is created for."""
     return typed_name(words) if words and words[0].lower() == "create" else ""
 
 
@@ -117,12 +117,12 @@ def token(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
     """Answer ``token create|list|revoke …``."""
     what = words.optional(0).lower() or "list"
     if what not in _ANSWERS:
-        raise InvalidInput("Say what to do with tokens: create, list or revoke.", words.usage)
+        raise InvalidInput("Add what to do: create, list or revoke.", words.usage)
     ack(**_ANSWERS[what](words, services, actor))
 
 
 def create(words: Words, services: Services, actor: Actor) -> Message:
-    """Make a token and show it, once."""
+    """Create a token and show it, once."""
     words.at_most(4)
     target = read_target(words.at(1, "The kind of target"), words.plain_at(2, "The target's name"))
     days = read_days(words.optional(3))
@@ -130,19 +130,19 @@ def create(words: Words, services: Services, actor: Actor) -> Message:
 
 
 def ask(surface: Surface) -> None:
-    """Open the form that makes a token."""
-    hint = f"1 to {MOST_DAYS}; {DEFAULT_DAYS} when it is empty."
+    """Open the form that creates a token."""
+    hint = f"1 to {MOST_DAYS}; {DEFAULT_DAYS} if you leave it empty."
     days = text_input(_VALUE, "", str(DEFAULT_DAYS), max_length=4)
     blocks = [
         target_input(optional=True),
         *new_target_inputs(),
-        labelled("Days until it ends", days, _DAYS, optional=True, hint=hint),
+        labelled("Days until it expires", days, _DAYS, optional=True, hint=hint),
     ]
-    surface.open(modal("Workflow token", blocks, callback_id=_SAVE, submit=plain("Make it"), close="Cancel"))
+    surface.open(modal("Workflow token", blocks, callback_id=_SAVE, submit=plain("Create"), close="Cancel"))
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Make the token, and show it in the form's place."""
+    """Create the token, and show it in the form's place."""
     target = chosen_target(form)
     try:
         days = read_days(state_value(form.values, _DAYS, _VALUE).strip())
@@ -164,14 +164,14 @@ def _create_if_unlike(services: Services, actor: Actor, target: Target, days: in
 
 
 def create_named(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Make a token for the target whose name looks like a password, and is one."""
+    """Create a token for the target whose name looks like a password but is a name."""
     meant = read_value(_Meant, press.value, "token create")
     target = read_target(meant.kind, unseal_name(services.ports, actor, meant.name))
     surface.replace(_create_if_unlike(services, actor, target, read_days(str(meant.days))))
 
 
 def create_pressed(press: Press, surface: Surface, services: Services, actor: Actor) -> None:
-    """Make a token for the target that was meant."""
+    """Create a token for the target that was meant."""
     meant = read_value(_Meant, press.value, "token create")
     target = read_target(meant.kind, meant.name)
     surface.replace(_create(services, actor, target, read_days(str(meant.days))))
@@ -183,7 +183,7 @@ def _create(services: Services, actor: Actor, target: Target, days: int) -> Mess
 
 
 def _list_typed(words: Words, services: Services, actor: Actor) -> Message:
-    """List the tokens, or those that hold the words that were typed."""
+    """List the tokens, or those that match the words that were typed."""
     return _page_of(
         _TokenRow(words=PERSON_IN_TEXT.sub(r"\1", " ".join(words.rest[1:]))[:_WORDS_LIMIT]), services, actor
     )
@@ -217,7 +217,7 @@ def turn(press: Press, surface: Surface, services: Services, actor: Actor) -> No
 
 @dataclass(frozen=True, slots=True)
 class _Meant:
-    """What a button carries that makes a token for one of two targets that look alike."""
+    """What the button carries that creates a token for one of two targets that look alike."""
 
     kind: str
     name: str
@@ -230,7 +230,7 @@ def _alike(target: Target, similar: Target, days: int) -> Message:
     text = f"There is already {code(similar.in_words)}. Is {code(target.in_words)} a different one?"
     buttons = actions(
         button(f"For {similar.name}"[:75], _SIMILAR, pack(_Meant(kind, similar.name, days)), "primary"),
-        button(f"{target.name} is another one"[:75], _NEW, pack(_Meant(kind, target.name, days))),
+        button(f"{target.name} is a different one"[:75], _NEW, pack(_Meant(kind, target.name, days))),
     )
     return message(f"Is {target.in_words} different from {similar.in_words}?", [section(text), buttons])
 
@@ -248,22 +248,25 @@ def created(
             section(f"For {code(target)}, until {when(made.expires_at)}:\n```{text.reveal()}```"),
             section(
                 f"Copy it now into your CI system's secrets as `QUAYMASTER_TOKEN`{where}. It is not stored "
-                "and cannot be shown again. Whatever it fetches is recorded as a dependency."
+                f"and can't be shown again. Whatever it fetches, {code(target)} is recorded as depending on it."
             ),
             *([] if made.approved_by else [section(_UNAPPROVED)]),
             *([section(_not_reached(made, kept_out))] if kept_out else []),
-            context(f"Its id is {code(made.id)}. `/integrations token revoke {made.id}` ends it at once."),
+            context(
+                f"Its id is {code(made.id)}. `/integrations token revoke {made.id}` revokes it immediately."
+            ),
         ],
     )
 
 
 def _not_reached(made: WorkflowToken, kept_out: Sequence[Integration]) -> str:
-    """Which closed integrations of the target do not let the token in, and whom to ask."""
+    """Which closed integrations that are linked to the target do not let the token in, and whom to ask."""
     rows = [f"{bold(one.name)} (ask {mention(one.owner)})" for one in kept_out[:_MOST_KEPT_OUT]]
     more = f" and {len(kept_out) - _MOST_KEPT_OUT} more" if len(kept_out) > _MOST_KEPT_OUT else ""
     return (
-        f":lock: It does not fetch {', '.join(rows)}{more}: linked to {code(made.target.in_words)}, but for "
-        "linked targets only, and not yours. Each owner gets a message with *Allow*."
+        f":lock: It can't fetch {', '.join(rows)}{more} yet. Access is restricted there and you are not the "
+        f"owner, so the owner must allow your token first, even though {code(made.target.in_words)} is linked. "
+        "Each owner gets a message with *Allow*."
     )
 
 
@@ -272,35 +275,35 @@ def _listed(page: TokenPage, asked: _TokenRow, actor: Actor) -> Message:
     if not page.total:
         return _nothing_to_list(asked.words)
     narrowed = f" with “{shortened(asked.words)}”" if asked.words else ""
-    title = f"Workflow tokens{narrowed}: {page.valid} valid, {page.total - page.valid} ended"
+    title = f"Workflow tokens{narrowed}: {page.valid} valid, {page.total - page.valid} expired or revoked"
     rows = [block for one in page.rows for block in _token_blocks(one, asked, actor)]
     return message(title, [header(title), *rows, *_pages(page, asked)])
 
 
 def _nothing_to_list(words: str) -> Message:
-    """Say that there is none, or none that fits."""
+    """Say that there are none, or none that match."""
     if words:
         people = " To find a person, use *Copy member ID* in their profile." if "@" in words else ""
-        text = f"No workflow token matches {code(words)}. `/integrations token list` shows all.{people}"
-        return message("No workflow token matches.", [section(text)])
-    text = "There is no workflow token yet. `/integrations token create project web-shop` makes one."
-    return message("No workflow token yet.", [section(text)])
+        text = f"No workflow tokens match {code(words)}. `/integrations token list` shows all.{people}"
+        return message("No workflow tokens match.", [section(text)])
+    text = "There are no workflow tokens yet. `/integrations token create project web-shop` creates one."
+    return message("No workflow tokens yet.", [section(text)])
 
 
 def _pages(page: TokenPage, asked: _TokenRow) -> list[Block]:
-    """The page buttons, where there is a page to turn to, and where we are."""
-    more = "`/integrations token list web-shop` shows those of one target."
+    """The page buttons if there is more than one page, and where we are."""
+    more = "`/integrations token list web-shop` shows only one target's tokens."
     return turning(page, (_PREVIOUS, _NEXT), lambda number: pack(replace(asked, number=number)), more)
 
 
 def _token_blocks(token: WorkflowToken, asked: _TokenRow, actor: Actor) -> list[Block]:
-    """One token: its id, whom it speaks for, until when, last used; for an admin, the decision on it."""
+    """One token: its id, its target, until when, last used; for an admin, the decision on it."""
     is_working = token.is_valid(actor.at)
     used = f"last used {when(token.last_used_at)}" if token.last_used_at else "never used"
     end = (
         f"until {when(token.expires_at)}"
         if is_working
-        else f"*ended* {when(token.revoked_at or token.expires_at)}"
+        else f"*{'revoked' if token.revoked_at else 'expired'}* {when(token.revoked_at or token.expires_at)}"
     )
     facts = f"{end}  ·  {used}  ·  {made_by(token)}{_approval(token, is_working)}"
     value, label = pack(replace(asked, token_id=token.id)), f"Revoke token {token.id}"
@@ -320,7 +323,7 @@ def _approval(token: WorkflowToken, is_working: bool) -> str:
 
 
 def _revoked(token: WorkflowToken) -> Message:
-    """Say that a token is over."""
+    """Say that a token no longer works."""
     target = token.target.in_words
     return message(
         f"Token {token.id} is revoked.",
@@ -329,10 +332,10 @@ def _revoked(token: WorkflowToken) -> Message:
 
 
 def reminder(token: WorkflowToken) -> dict[str, Any]:
-    """What a token's creator is told before it ends."""
+    """What a token's creator is told before it expires."""
     target = token.target.in_words
-    ends = f"Your workflow token {code(token.id)} for {code(target)} ends {when(token.expires_at)}."
+    ends = f"Your workflow token {code(token.id)} for {code(target)} expires {when(token.expires_at)}."
     make = code(f"/integrations token create {token.target.as_typed}")
-    advice = f"Make a replacement with {make} and put it into the CI system before then."
-    text = f"Workflow token {token.id} ends soon."
+    advice = f"Create a replacement with {make} and put it into the CI system before then."
+    text = f"Workflow token {token.id} expires soon."
     return {"text": text, "blocks": [section(f":hourglass: {ends}\n{advice}")]}

@@ -1,4 +1,4 @@
-"""What nothing has used lately.
+"""Integrations that nothing has used lately.
 
 payload -> unused -> list_unused -> _shown -> ack
 """
@@ -30,7 +30,13 @@ from handlers.routes import Routes, Verb, Words
 def register(routes: Routes) -> None:
     """Add the verb."""
     routes.verb(
-        Verb("unused", unused, "[days]", "30", "what nothing has used in 90 days, or as many as you say"),
+        Verb(
+            "unused",
+            unused,
+            "[days]",
+            "30",
+            "lists what nothing has used in 90 days, or in the number of days you give",
+        ),
         does=Action.SEE,
     )
 
@@ -46,11 +52,11 @@ def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def _shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
     """The unused integrations as a message."""
     if not total:
-        text = f"Nothing has gone unused for {_in_days(days)}: each integration was added or used since then."
+        text = f"Every integration was added or used in the last {_in_days(days)}."
         return message(text, [section(text)])
-    title = f"Not used in {_in_days(days)}: {total}"
+    title = f"Unused for {_in_days(days)}: {total}"
     more = total - len(rows)
-    rest = [context(f"… and {more} more, shown as these are deleted.")] if more else []
+    rest = [context(f"… and {more} more; they appear as you delete these.")] if more else []
     return message(title, [header(title), *(_row_block(row) for row in rows), *rest])
 
 
@@ -66,7 +72,7 @@ def _row_block(row: Unused) -> Block:
     depend = (
         f"{row.dependencies} depend{'s' * (row.dependencies == 1)} on it"
         if row.dependencies
-        else "no dependency"
+        else "nothing depends on it"
     )
     facts = f"{code(integration.server.address)}  ·  {mention(integration.owner)}  ·  {used}  ·  {depend}"
     delete = button("Delete", DELETE, integration.id, label=f"Delete {integration.name}")

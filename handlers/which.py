@@ -1,4 +1,4 @@
-"""Which integration answers for an image, and why.
+"""Which integration is used for an image, and why.
 
 payload -> which -> explain_choice -> _explained -> ack
 payload -> ask -> open; payload -> save -> explain_choice -> _explained -> ack
@@ -51,7 +51,7 @@ def register(routes: Routes) -> None:
     """Add the verb."""
     usage = "IMAGE [project|environment|image TARGET]"
     example = "registry.example.com/team/app"
-    summary = "which login answers for an image, and why"
+    summary = "shows which login is used for an image, and why"
     routes.verb(Verb("which", which, usage, example, summary, (), {"": ask}), does=Action.SEE)
     routes.form(_SAVE, save)
 
@@ -89,7 +89,7 @@ def _explained(image: str, target: Target | None, explanation: Explanation, acto
     else:
         name, owner = found.integration.name, mention(found.integration.owner)
         for_whom = f" for {escape(target.in_words)}" if target else ""
-        text = f"{code(image)}{for_whom} is answered by {bold(name)}: {escape(found.reason)}."
+        text = f"{code(image)}{for_whom} uses {bold(name)}: {escape(found.reason)}."
         show = button("Show", SHOW, found.integration.id, label=f"Show {name}")
         checked = context(f"Last check: {last_check(found.integration)}")
         drawn = message(f"{image}: {name}", [section(f"{text}\nIts owner is {owner}.", show), checked])
@@ -97,7 +97,7 @@ def _explained(image: str, target: Target | None, explanation: Explanation, acto
 
 
 def _candidates(integrations: Sequence[Integration], actor: Actor) -> list[Block]:
-    """What could answer: a row each, with what ends the doubt for those who may."""
+    """What could be used: one row each, with the button that settles it for people who are allowed to."""
     blocks: list[Block] = []
     for one in integrations[:_MOST_CANDIDATES]:
         show = button("Show", SHOW, one.id, label=f"Show {one.name}")
@@ -122,8 +122,8 @@ def _gets(found: Choice | QuaymasterError) -> str:
 
 
 def _closed(closed: Sequence[Integration]) -> list[Block]:
-    """What tokens that an owner makes fetch besides, linked or not."""
+    """What else tokens created by an owner can fetch, linked or not."""
     names = [f"{bold(one.name)} ({mention(one.owner)})" for one in closed[:_MOST_CLOSED]]
     more = f" and {len(closed) - _MOST_CLOSED} more" if len(closed) > _MOST_CLOSED else ""
-    text = "For linked targets only, and for the workflow tokens that its owner makes"
+    text = "Also available, but only to linked targets and to tokens created by the owner"
     return [context(f"{text}: {', '.join(names)}{more}.")] if names else []

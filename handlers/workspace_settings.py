@@ -36,7 +36,7 @@ _SAVE = "workspace.save"
 _GROUP = re.compile(r"S[A-Z0-9]+")
 _BY_OPERATOR = notice(
     "This Quaymaster serves one workspace, and its operator decides who is an admin or an editor and how "
-    "often people may ask: `QUAYMASTER_ADMINS`, `QUAYMASTER_EDITORS`, `QUAYMASTER_RATE_LIMIT`."
+    "many commands people may send: `QUAYMASTER_ADMINS`, `QUAYMASTER_EDITORS`, `QUAYMASTER_RATE_LIMIT`."
 )
 
 
@@ -55,7 +55,7 @@ def open_form(surface: Surface, services: Services, actor: Actor) -> None:
 
 
 def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
-    """Keep what was chosen."""
+    """Save what was chosen."""
     require(services.ports, actor, Action.CONFIGURE)
     if services.rules is not None:
         services.rules.choose(services.ports, actor, _chosen(form))
@@ -64,11 +64,16 @@ def save(ack: Ack, form: Form, services: Services, actor: Actor) -> None:
 
 def _form(rules: WorkspaceRules, channel: str) -> View:
     """The form, as it is now."""
-    news = f"News goes to <#{channel}>" if channel else "News goes to no channel"
+    news = f"News goes to <#{channel}>" if channel else "News doesn't go to any channel"
     limit = text_input(VALUE, str(rules.rate_limit), "30", max_length=7)
     blocks = [
         *_people("admins", "Admins", rules.admins, "In addition to this workspace's admins and owners."),
-        *_people("editors", "Editors", rules.editors, "Who may add and change; nobody = every full member."),
+        *_people(
+            "editors",
+            "Editors",
+            rules.editors,
+            "Who may add and change integrations. Leave it empty to allow every full member.",
+        ),
         labelled("Commands and presses a minute", limit, "rate_limit", hint="For each person."),
         access_menu(linked_only=rules.default_linked_only),
         context(f"{news}: `/integrations notify #channel` chooses it."),
@@ -94,7 +99,7 @@ def _chosen(form: Form) -> WorkspaceRules:
     """Read the form. Raises ``InvalidFields``."""
     limit = state_value(form.values, "rate_limit", VALUE).strip()
     if not re.fullmatch(r"[0-9]{1,7}", limit):
-        raise InvalidFields({"rate_limit": "Write a number, such as 30."})
+        raise InvalidFields({"rate_limit": "Enter a number, such as 30."})
     admins, editors = _ids(form.values, "admins"), _ids(form.values, "editors")
     return WorkspaceRules(admins, editors, is_closed(form), int(limit))
 
@@ -105,5 +110,5 @@ def _ids(values: Mapping[str, Any], key: str) -> tuple[str, ...]:
     groups = re.split(r"[\s,]+", state_value(values, f"{key}_groups", VALUE).strip())
     wrong = [one for one in filter(None, groups) if not _GROUP.fullmatch(one)]
     if wrong:
-        raise InvalidFields({f"{key}_groups": "Write the ids of user groups, such as S0604QSJC."})
+        raise InvalidFields({f"{key}_groups": "Enter the ids of user groups, such as S0604QSJC."})
     return (*people, *filter(None, groups))
