@@ -49,7 +49,7 @@ _ALLOW = "test.allow"
 
 _VERDICTS = {
     Outcome.PROVED: ":white_check_mark: *Proved*: this login opens what an anonymous request cannot.",
-    Outcome.ACCEPTED: ":ballot_box_with_check: *Accepted*: not refused, but nothing proves that this login works.",
+    Outcome.ACCEPTED: ":ballot_box_with_check: *Accepted*: not refused, but not proved to work either.",
     Outcome.REJECTED: ":x: *Refused*: the registry refused this login.",
     Outcome.UNREACHABLE: ":warning: *Unreachable*: the registry could not be reached.",
 }

@@ -248,7 +248,7 @@ def created(
             section(f"For {code(target)}, until {when(made.expires_at)}:\n```{text.reveal()}```"),
             section(
                 f"Copy it now into your CI system's secrets as `QUAYMASTER_TOKEN`{where}. It is not stored "
-                f"and can't be shown again. Whatever it fetches, {code(target)} is recorded as depending on it."
+                f"and can't be shown again. {code(target)} is recorded as depending on whatever it fetches."
             ),
             *([] if made.approved_by else [section(_UNAPPROVED)]),
             *([section(_not_reached(made, kept_out))] if kept_out else []),
@@ -265,7 +265,7 @@ def _not_reached(made: WorkflowToken, kept_out: Sequence[Integration]) -> str:
     more = f" and {len(kept_out) - _MOST_KEPT_OUT} more" if len(kept_out) > _MOST_KEPT_OUT else ""
     return (
         f":lock: It can't fetch {', '.join(rows)}{more} yet. Access is restricted there and you are not the "
-        f"owner, so the owner must allow your token first, even though {code(made.target.in_words)} is linked. "
+        f"owner, so the owner must allow your token, even though {code(made.target.in_words)} is linked. "
         "Each owner gets a message with *Allow*."
     )
 

@@ -29,7 +29,7 @@ def form(team):
 
 
 def test_form_has_the_fixed_labels(form):
-    """Every label is the one that people know."""
+    """Every label is the familiar one."""
     assert form.title == "Add Integration"
     assert form.labels[:6] == ["Integration type", "Integration Name", "URL", "Username", "Password", "Email"]
     assert form.box("Email").block["optional"] is True
@@ -82,7 +82,7 @@ def test_accepted_login_is_stored_as_such(team, registry):
 
 @pytest.mark.usefixtures("form")
 def test_refused_login_stands_beside_the_password(team, registry):
-    """A refused login is the password's error, and nothing is stored."""
+    """A refused login is reported beside the password, and nothing is stored."""
     registry.result = REJECTED
     shown = team.submit(FORM)
 
@@ -212,7 +212,7 @@ def test_trouble_stands_on_top_of_the_form(team, registry, error):
 
 @pytest.mark.usefixtures("form")
 def test_unforeseen_error_names_an_incident(team, registry, caplog):
-    """What nobody foresaw is told with an id that stands in the log, and without its text."""
+    """An unexpected error is reported with an id that is in the log, and without its text."""
     registry.error = RuntimeError("correct horse")
     shown = team.submit(FORM)
 
@@ -231,7 +231,7 @@ def test_plain_http_is_warned_of(team):
 
 
 def test_viewer_gets_no_form(make_team):
-    """Whom QUAYMASTER_EDITORS leaves out may look but not add, and is told whom to ask."""
+    """Somebody left out of QUAYMASTER_EDITORS can look but not add, and is told whom to ask."""
     team = make_team(editors=(ADMIN,), admins=(ADMIN,))
     shown = team.command("add private")
 
@@ -252,7 +252,7 @@ def test_role_taken_away_stops_save(team, form):
 
 
 def test_second_integration_of_a_server_warns(free):
-    """Who adds a second one without a default is told what that does to pipelines."""
+    """Somebody who adds a second one without a default is told what that does to pipelines."""
     free.command("add private")
     shown = free.submit({**FORM, "Integration Name": "second"})
 

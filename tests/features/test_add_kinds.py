@@ -113,7 +113,7 @@ def test_redrawn_form_never_holds_the_secret(team):
 
 
 def test_plain_http_is_warned_of_when_the_form_is_redrawn(team):
-    """A form that is drawn again warns of an address with http://."""
+    """A redrawn form warns about an address with http://."""
     team.command("add private")
     team.fill({"URL": "http://registry.example.com"})
 

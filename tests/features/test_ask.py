@@ -107,7 +107,7 @@ def test_secret_is_entered(office, visitor, link):
 
 
 def test_page_says_what_to_enter(visitor, link):
-    """The page names the integration, its server and the fields, to whoever has the whole link."""
+    """The page names the integration, its server and the fields to anyone who has the complete link."""
     status, form = visitor.look(link)
 
     assert (status, form["name"], form["server"]) == (200, "my_registry", "registry.example.com")
@@ -143,7 +143,7 @@ def test_link_ends(office, visitor, link):
 
 
 def test_link_is_for_one_version(office, visitor, link):
-    """After an edit it is refused: it was made for what the integration was."""
+    """After an edit the link is refused: it was created for the previous version."""
     office.close()
     office.command("edit my_registry")
     office.submit({"Integration Name": "renamed"})
@@ -163,7 +163,7 @@ def test_link_of_the_deleted(office, visitor, link):
 
 
 def test_link_of_somebody_who_left(office, visitor, link):
-    """Whose link it is must be a member at the moment of saving."""
+    """The person the link was created for must be a member at the moment of saving."""
     office.change_person(MEMBER, deleted=True)
     status, answer = visitor.enter(link, password=NEW)
 
@@ -253,7 +253,7 @@ def test_who_asked_hears_when_it_is_done(office, visitor):
 
 
 def test_message_that_slack_does_not_deliver_is_said(office):
-    """When Slack refuses the message with the link, the one who asks hears that nobody got it."""
+    """When Slack refuses the message with the link, the person who asked is told that nobody got it."""
     office.slack.failing["chat.postMessage"] = "cannot_dm_bot"
     shown = office.command(f"ask my_registry <@{COLLEAGUE}|lena>")
 
@@ -422,7 +422,7 @@ def test_without_an_address_there_is_no_page(team):
 
 
 def test_page_runs_only_what_is_ours(visitor, link):
-    """The page may run its own script and nothing else, is kept nowhere, and tells nobody where it was."""
+    """The page may run its own script and nothing else, is never cached, and sends no referrer."""
     _, headers, page = visitor.ask("GET", parts_of(link)[0])
 
     assert headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'sha256-")

@@ -18,7 +18,7 @@ def shelved(free, registry):
 
 
 def test_repositories_of_a_registry(free):
-    """They are listed with their number."""
+    """The repositories are listed with a count."""
     shown = free.command("catalog my_registry")
 
     assert shown.title == "Repositories of my_registry"
@@ -74,7 +74,7 @@ def test_without_a_name_a_picker_asks(free):
 
 
 def test_a_registry_that_does_not_list_them_says_so(free, registry):
-    """Where the list is withheld, that is said, and what works instead."""
+    """If the list is withheld, the reply says so and says what works instead."""
     registry.error = RepositoryRefused("It does not list its repositories.", "Type a name.")
     shown = free.command("catalog my_registry")
 
@@ -93,7 +93,7 @@ def test_list_that_was_read_in_part_says_so(free, registry):
     ("user", "sees"), [(MEMBER, True), (ADMIN, True), (COLLEAGUE, False), (GUEST, False)]
 )
 def test_closed_integrations_are_for_owner_and_admins(free, registry, user, sees):
-    """What is for linked targets only shows its repositories to its owner and to admins, as its tags."""
+    """Only the owner and admins see the repositories of a closed integration, just like its tags."""
     close(free)
     shown = free.command("catalog my_registry", user)
 

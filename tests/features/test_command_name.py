@@ -27,7 +27,7 @@ def registries(team):
 
 @pytest.mark.parametrize("text", ["", "help", "help delete", "token list", "unused", "show nope", "nope"])
 def test_answers_name_the_command_that_was_typed(registries, text):
-    """No answer speaks of a command that nobody here has."""
+    """No reply mentions a command that this workspace does not have."""
     shown = registries.typed(text)
 
     assert "/integrations" not in shown.raw
@@ -60,7 +60,7 @@ def test_addresses_keep_their_words(text):
 
 @pytest.mark.parametrize("name", ["", "registries", "/Reg istries", "/<!channel>", "/" + "x" * 40])
 def test_what_is_no_command_is_ignored(name):
-    """Only the form of a slash command is taken for one."""
+    """Only text in the form of a slash command is treated as one."""
     command = CommandName()
     command.notice(name)
 

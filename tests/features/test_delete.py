@@ -98,7 +98,7 @@ def test_cancel_deletes_nothing(free):
 
 
 def test_member_may_not_delete_what_others_own(free):
-    """Another member gets no confirmation, but the owner's name."""
+    """Another member gets the owner's name instead of a confirmation."""
     shown = free.command("delete my_registry", COLLEAGUE)
 
     assert f"Who can help: <@{MEMBER}>" in shown.text
@@ -115,7 +115,7 @@ def test_guest_may_not_ask(free):
 
 
 def test_many_dependencies_are_paged_with_their_total(team):
-    """More than a message holds: the total is told, and Next shows the rest."""
+    """If there are more than fit in a message, it shows the total, and Next shows the rest."""
     team.add("my_registry")
     team.link_many("my_registry", 30)
     first = team.command("delete my_registry")

@@ -81,7 +81,7 @@ def test_new_dependency_stops_yes(free):
 
 @pytest.mark.parametrize("button", ["Yes", "Cancel"])
 def test_role_taken_away_stops_every_button(free, button):
-    """Who has become a guest since the message was shown deletes nothing."""
+    """Somebody who has become a guest since the message was shown can't delete anything."""
     asked = free.command("delete my_registry")
     free.slack.people[MEMBER]["is_restricted"] = True
     shown = free.press(button, on=asked)
@@ -125,7 +125,7 @@ def test_page_whose_rows_are_gone_shows_what_is_left(team):
 
 
 def test_remove_after_the_integration_is_gone(linked):
-    """Removing from what was deleted in the meantime says who deleted it."""
+    """Removing a target from an integration that was deleted in the meantime says who deleted it."""
     asked = linked.command("delete my_registry")
     linked.unlink_all("my_registry")
     linked.command("delete my_registry", ADMIN)

@@ -51,7 +51,7 @@ MOVED = {"URL": "https://registry.example.net", "Password": "for-the-new"}
     ("typed", "said"), [(RENAMED, "name"), (MOVED, "server"), ({**RENAMED, **MOVED}, "name or server")]
 )
 def test_new_name_or_server_says_how_many_targets_ask_by_the_old(linked, typed, said):
-    """It is saved, and the answer says whom that concerns."""
+    """The edit is saved, and the reply says who is affected."""
     linked.command("edit my_registry")
     shown = linked.submit(typed)
 
@@ -202,7 +202,7 @@ def test_ticked_box_stores_a_changed_login_unchecked(free, registry):
 
 
 def test_changed_meanwhile_is_told_and_not_overwritten(free, form):
-    """Who edits what a colleague has changed in the meantime is told, and overwrites nothing."""
+    """Somebody who edits what a colleague has changed in the meantime is told so and overwrites nothing."""
     free.command("edit my_registry", ADMIN)
     free.submit({"Username": "by-admin"}, ADMIN)
     shown = free.submit({"Username": "by-owner"}, on=form)
@@ -233,7 +233,7 @@ def changing_once(team, registry):
 
 
 def test_deleted_meanwhile_is_told(free, form):
-    """Who saves what a colleague has deleted is told who did."""
+    """Somebody who saves an integration that a colleague has deleted is told who deleted it."""
     free.command("delete my_registry", ADMIN)
     free.press("Yes", ADMIN)
     shown = free.submit({"Username": "other"}, on=form)
@@ -288,7 +288,7 @@ def test_admin_edits_what_others_own(free):
 
 @pytest.mark.parametrize("verb", ["edit", "change", "update", "EDIT"])
 def test_other_words_for_edit(free, verb):
-    """People's other words for it open the same form."""
+    """Aliases open the same form."""
     assert free.command(f"{verb} my_registry").title == "Edit Integration"
 
 

@@ -76,7 +76,7 @@ def test_ticks_are_taken_back(free, ticks):
 
 
 def test_untouched_ticks_stay(free):
-    """Who only renames changes nothing about who gets it."""
+    """Renaming alone does not change who gets the login."""
     choose(free, "my_registry", DEFAULT, LINKED_ONLY)
     free.command("edit my_registry")
     free.submit({"Integration Name": "renamed"})
@@ -159,7 +159,7 @@ def test_default_that_was_given_up_is_free(two):
 
 
 def test_default_takes_no_login_from_targets_that_nobody_linked(two):
-    """Where there is no default, a member takes no pipeline's present login away by ticking one."""
+    """If there is no default, a member who checks the default box takes no pipeline's current login away."""
     use(two, "theirs")
     shown = choose(two, "mine", DEFAULT)
     choose(two, "theirs", DEFAULT, user=COLLEAGUE)
@@ -228,7 +228,7 @@ def test_stranger_to_it_ticks_nothing(two, tick):
 
 
 def test_former_owner_of_the_form_ticks_nothing(free):
-    """Who became a guest with the form open changes nothing."""
+    """Somebody who became a guest while the form was open can't change anything."""
     form = free.command("edit my_registry")
     put(free, form, DEFAULT, LINKED_ONLY)
     free.slack.people[MEMBER]["is_restricted"] = True

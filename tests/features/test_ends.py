@@ -50,7 +50,7 @@ def days_later(team, days):
 
 
 def test_owner_is_told_four_times(ending):
-    """30, 7 and 1 days before the end and on the day, once each, however often the clock strikes."""
+    """30, 7 and 1 days before the end and on the day itself, once each, however often the scheduler runs."""
     counts = [days_later(ending, days) for days in (9, 1, 0, 22, 1, 0, 5, 1, 0, 1, 0, 3)]
 
     assert counts == [0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 4, 4]

@@ -9,7 +9,7 @@ from tests.features.test_granting import deliver, fetch, token
 
 
 def test_owner_hears_of_a_new_target_once(free):
-    """The first fetch of a target is told to the owner, several within a minute in one message."""
+    """The owner is told about a target's first fetch; several within a minute are one message."""
     texts = [token(free, ADMIN, target) for target in ("web-shop", "billing")]
     [fetch(free, text) for text in (*texts, *texts)]
     deliver(free)
@@ -48,7 +48,7 @@ def test_owner_hears_of_the_first_fetch_after_tags_and_notes(free, registry):
 
 
 def test_owner_may_switch_that_off(free):
-    """One press, and new targets of this integration are told no more."""
+    """After one press, new targets of this integration are no longer announced."""
     fetch(free, token(free, ADMIN))
     deliver(free)
     free.press("Don't tell me again", on=free.seen(MEMBER))

@@ -54,7 +54,7 @@ def test_link_form_without_a_target_stays(free):
 
 
 def test_link_form_with_a_wrong_address_stays(free):
-    """A settings page that is no address is told beside its box."""
+    """An invalid settings address is reported beside its box."""
     free.command("link")
     chosen(free, "Integration", "my_registry")
     free.submit({"New target": "web-shop", "Settings page of the target": "ftp://ci"})

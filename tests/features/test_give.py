@@ -124,7 +124,7 @@ def test_all_of_a_person_is_given_at_once(office):
 
 
 def test_only_admins_give_all(office):
-    """A member does not give away all of anybody."""
+    """A member can't give away everything somebody owns."""
     shown = office.command(f"give all of {at(MEMBER)} to {at(COLLEAGUE)}")
 
     assert "Only a workspace admin may" in shown.text
@@ -303,7 +303,7 @@ def test_preview_says_what_tokens_lose(office):
 
 
 def test_preview_says_nothing_of_what_goes_on(office):
-    """A token that loses nothing is named alone."""
+    """A token that loses nothing is listed without further details."""
     text = token(office)
     office.link("my_registry", "project", "web-shop")
     shown = give_all(office)

@@ -63,7 +63,7 @@ def test_admins_token_needs_nobody(free):
 
 
 def test_declined_token_goes_on_being_refused(free):
-    """Declining is told to the creator, and the token reaches nothing more."""
+    """The creator is told about the decline, and the token gains no access."""
     text = token(free, COLLEAGUE)
     free.press(f"Decline token {text[3:11]}", ADMIN, on=free.command("token list", ADMIN))
     deliver(free)
@@ -81,7 +81,7 @@ def test_members_see_no_approve(free):
 
 
 def test_home_shows_requests_to_admins(free):
-    """The Home tab of an admin begins no search: requests are on it."""
+    """An admin doesn't have to search: requests are on the Home tab."""
     token(free, COLLEAGUE)
 
     assert "wait for an admin:* 1" in free.open_home(ADMIN).text
@@ -237,7 +237,7 @@ def test_remove_all_asks_first_and_removes_all(linked):
 
 
 def test_who_linked_is_told_of_a_removal(free):
-    """Somebody whose link an owner removes is told."""
+    """Somebody is told when the owner removes their link."""
     free.command("link my_registry project web-shop", COLLEAGUE)
     free.press("Remove project web-shop", on=free.command("delete my_registry"))
     deliver(free)
@@ -301,7 +301,7 @@ def test_targets_that_count_up_are_not_asked_about(linked):
 
 
 def test_admin_merges_two_targets(linked):
-    """Renaming onto a known target makes the two one, with their links and tokens."""
+    """Renaming a target to an existing name merges the two, with their links and tokens."""
     linked.link("my_registry", "project", "webshop2000")
     text = token(linked, MEMBER, "webshop2000")
     refused = linked.command("targets rename project webshop2000 web-shop", COLLEAGUE)
@@ -326,7 +326,7 @@ def test_merging_lifts_no_removal(linked):
 
 
 def test_closed_registry_opens_nothing_to_others(free, registry):
-    """A repository of a closed integration is looked into by its owner and admins only."""
+    """Only the owner and admins can view the repositories of a closed integration."""
     form = free.command("edit my_registry")
     free.leave(form, form.menu("Linked targets only"), "Linked targets only")
     free.submit(on=form)
@@ -362,7 +362,7 @@ def test_sweep_is_a_group_of_its_own(free):
 
 
 def test_fetch_makes_nobody_a_noter(make_team):
-    """Allow from an old message grants nothing once the note it was for is gone and a fetch stands there."""
+    """Allow in an old message grants nothing once its note is gone and only a fetch is recorded."""
     team = make_team(admins=(ADMIN,))
     team.change_person(GUEST, is_restricted=False)
     team.add("crown", MEMBER)
@@ -401,7 +401,7 @@ def test_closing_shows_who_remains(linked):
 
 
 def test_token_of_a_deactivated_creator_stops(make_team):
-    """Who has left fetches nothing any more when the grace is over, and the admins are told."""
+    """The tokens of somebody who left fetch nothing after the grace period, and the admins are told."""
     team = make_team(admins=(ADMIN,))
     team.add("my_registry", owner=LEFT)
     text, _ = create_token(team.services.ports, team.actor(LEFT), WEB_SHOP, 90)
@@ -428,7 +428,7 @@ def test_token_that_an_admin_made_before_counts_as_approved(free):
 
 
 def test_closed_integration_is_its_owners_tokens_too(free):
-    """What its creator owns a token reaches, closed or not; a colleague's does not."""
+    """A token reaches what its creator owns, closed or not; a colleague's token does not."""
     close(free)
 
     assert fetch(free, token(free, MEMBER)).integration.name == "my_registry"

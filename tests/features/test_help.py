@@ -41,7 +41,7 @@ def test_help_is_one_screen_in_four_groups(team):
 
 
 def test_help_of_a_verb_with_several_forms(team):
-    """Each form stands on its line, the one that opens a form too."""
+    """Each way to use the command is on its own line, including the one that opens a form."""
     shown = team.command("help token")
 
     assert "`/integrations token list [words]`" in shown.text

@@ -40,7 +40,7 @@ def test_what_is_not_verified_is_named_first():
 
 
 def test_refused_attempts_are_in_it(free):
-    """What was refused stands there as refused."""
+    """Refused attempts are listed as refused."""
     free.command("delete my_registry", COLLEAGUE)
 
     assert f"<@{COLLEAGUE}> :no_entry: tried to delete `my_registry`" in lines(free.command("history"))[0]
@@ -56,7 +56,7 @@ def test_history_of_one_integration(free):
 
 
 def test_rename_hides_nothing(free):
-    """All is found by its new name, and by its old one."""
+    """All entries are found by the integration's new name and by its old one."""
     free.command("edit my_registry")
     free.submit({"Integration Name": "renamed"})
     free.close()
@@ -145,7 +145,7 @@ def test_history_of_a_person(free):
 
 
 def test_history_of_a_member_id(free):
-    """Who has left can not be mentioned: their member ID does as well, as in the list."""
+    """Somebody who has left can't be mentioned; their member ID works too, as in the list."""
     free.command("test my_registry", COLLEAGUE)
 
     assert len(lines(free.command(f"history @{COLLEAGUE}"))) == 1
@@ -191,7 +191,7 @@ def test_misspelled_name_is_corrected(free):
 
 
 def test_integrations_are_suggested_before_deleted_ones(free):
-    """A deleted integration whose name is near comes after those that exist, and is said to be deleted."""
+    """A deleted integration with a similar name comes after existing ones, and is said to be deleted."""
     free.add("my_registra")
     free.command("delete my_registra")
     free.press("Yes")
@@ -274,7 +274,7 @@ def test_the_name_of_the_deleted_says_who_deleted_it(gone, verb):
 
 @pytest.mark.parametrize("typed", ["old harbor", "harbor_odl", "OLD"])
 def test_deleted_names_are_near(gone, typed):
-    """Where nothing matches, what was deleted is near by its words, and by its letters."""
+    """If nothing matches, deleted integrations are suggested by their words and by their spelling."""
     assert "“harbor_old”" in gone.command(f"history {typed}").text
 
 

@@ -177,7 +177,7 @@ def test_changes_elsewhere_do_not_publish(home):
 
 
 def test_guest_sees_whom_to_ask(home):
-    """A guest's tab holds no integration, but a sentence."""
+    """A guest's tab shows a sentence instead of integrations."""
     home.open_home(GUEST)
 
     assert names(home.home(GUEST)) == []
@@ -268,7 +268,7 @@ def test_ending_login_is_named_with_its_day(home):
 
 
 def test_integration_of_somebody_who_left_is_named(home):
-    """An integration whose owner has left stands among what needs attention, with what to type."""
+    """An integration whose owner has left is listed under what needs attention, with the command to type."""
     home.change_person(MEMBER, deleted=True)
     shown = home.open_home(ADMIN)
 

@@ -132,7 +132,7 @@ def test_forty_at_a_time(team, form):
 
 
 def test_viewer_imports_nothing(make_team):
-    """Who may not add gets no form."""
+    """Somebody who may not add integrations gets no form."""
     team = make_team(editors=(ADMIN,))
 
     assert "You may look, but not add integrations." in team.command("import").text

@@ -61,7 +61,7 @@ def closed(team):
 
 @pytest.mark.usefixtures("closed")
 def test_guessed_password_is_neither_confirmed_nor_denied(paste):
-    """Of a login that this person could not fetch the right guess and a wrong one get the same answer."""
+    """For a login that this person can't fetch, a right and a wrong guess get the same reply."""
     right, wrong = (paste({"registry.example.com": auth(guess)}) for guess in (PASSWORD, "wrong"))
 
     assert ":warning: conflict" in row(right, "registry.example.com")

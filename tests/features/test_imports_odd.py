@@ -75,7 +75,7 @@ def test_what_cannot_be_imported_says_why(paste, key, entry, said):
     ],
 )
 def test_nothing_to_import_says_why(team, paste, entries, said):
-    """A preview without anything new fits what was pasted."""
+    """A preview without anything new says why, to match what was pasted."""
     team.add("my_registry", url="https://my.example.com", password=PASSWORD)
 
     assert said in paste(entries).text
@@ -213,7 +213,7 @@ def test_taken_name_is_numbered(team, paste):
 
 
 def test_same_login_is_found_behind_another(team, paste):
-    """When one of several integrations of a server has the login, it is there already."""
+    """If one of several integrations of a server has the login, it is reported as already there."""
     team.add("aaa", url="https://registry.example.com", password="other")
     team.add("bbb", url="https://registry.example.com", password=PASSWORD)
 
@@ -278,7 +278,7 @@ def test_each_import_is_recorded(team, paste):
 
 
 def test_second_of_two_people_sees_what_the_first_did(team, paste):
-    """Who confirms what a colleague has just imported is shown again, and nothing is kept twice."""
+    """Confirming what a colleague has just imported shows a new preview, and nothing is stored twice."""
     paste({"registry.example.com": auth()}, COLLEAGUE)
     paste({"registry.example.com": auth()})
     team.submit(user=COLLEAGUE)

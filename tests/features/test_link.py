@@ -96,7 +96,7 @@ def test_what_cannot_be_linked_is_explained(free, typed, said):
 
 
 def test_unlink_takes_it_back(linked):
-    """A link that is taken back is gone, and the history keeps it."""
+    """A removed link is gone, but the history keeps it."""
     shown = linked.command("unlink my_registry project web-shop")
 
     assert "project web-shop no longer depends on *my_registry*." in shown.text

@@ -243,7 +243,7 @@ def test_group_and_name_narrow_together(mixed):
 
 
 def test_emptied_box_shows_all_of_the_group(mixed):
-    """An emptied box narrows nothing."""
+    """Clearing the box removes the filter."""
     mixed.command("filter docker my_")
 
     assert names(mixed.enter("Integration Name", "")) == ["my_hub", "my_private", "other_private"]
@@ -307,7 +307,7 @@ def test_everybody_sees_the_same_rows(mixed):
 
 
 def test_row_is_drawn_again_only_once_it_has_changed(mixed):
-    """A page that is shown again has the very rows it had, but for the one that got a dependency."""
+    """A page that is shown again has the same rows, except the one that gained a dependency."""
     first = row_sections(mixed)
     again = row_sections(mixed)
     mixed.link("my_quay", "project", "web-shop")

@@ -55,7 +55,7 @@ def test_retire_ends_the_former_at_aws(office, iam):
 
 
 def test_retire_says_that_aws_has_no_such_key(office, iam):
-    """A former key that is not that user's any more was not ended by Retire, and that is said."""
+    """If an old key no longer belongs to that user, the reply says that Retire did not revoke it."""
     manage(office)
     office.press("Make a new one")
     iam.delete(iam.first["AccessKeyId"])
@@ -267,7 +267,7 @@ def test_roll_back_says_what_is_still_there(office, iam, registry):
 
 @pytest.mark.parametrize("step", ["suspend", "delete"])
 def test_killed_while_the_former_is_retired(make_office, iam, step):
-    """Roll back puts a suspended key into force again; one that was deleted there is not rolled back to."""
+    """Roll back reactivates a suspended key; it refuses if the key was deleted there."""
     team = make_office(Dies)
     manage(team)
     team.press("Make a new one")

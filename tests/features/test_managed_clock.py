@@ -142,7 +142,7 @@ def test_clock_goes_on_when_nothing_was_made(make_office):
 
 
 def test_roll_back_stops_the_clock(office, iam):
-    """Who rolls back gets no other new credential by the clock, and is told how to go on."""
+    """After a rollback the scheduler creates no further credential, and the person is told how to resume."""
     manage(office)
     office.close()
     office.command("rotate my_registry every 90 days")
@@ -196,7 +196,7 @@ def test_show_says_who_makes_new_credentials(office):
 
 
 def test_another_reason_is_told_too(office, iam):
-    """Who was told that no slot is free hears as well, later, that the key in use is gone."""
+    """Somebody who was told that no slot is free is also told, later, that the current key is gone."""
     second = iam.make()
     manage(office)
     office.close()

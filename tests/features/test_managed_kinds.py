@@ -126,7 +126,7 @@ def test_days_are_asked_for_beside_their_field(gitlabs, gitlab):
 
 
 def test_gitlabs_lost_answer(gitlabs, gitlab):
-    """The token that no answer came for is shown, and it alone is deleted."""
+    """The token whose request was never answered is shown, and only that one is deleted."""
     gitlab.loses = "POST"
     gitlabs.press("Make a new one")
     gitlab.add("somebody else's", ["read_registry"], None)

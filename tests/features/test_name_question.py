@@ -38,7 +38,7 @@ def test_name_in_doubt_is_asked_about_and_not_repeated(free, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_token_for_a_name_in_doubt_is_asked_about(team, name):
-    """No token is made before; then it is made for the days that were typed."""
+    """No token is created before the reply; then it is created for the number of days that was typed."""
     asked = team.command(f"token create project {name} 30")
     before = tokens_in(team.store, ACME)
     made = team.press("Yes, it is a name", on=asked)

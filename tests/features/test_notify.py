@@ -63,7 +63,7 @@ def said(team, *, with_changes=False):
 
 
 def test_admin_chooses_the_channel(team):
-    """After `notify #ops` the channel says who let the news in, and the answer says where it goes."""
+    """After `notify #ops` the channel reads who allowed the news, and the reply says where it goes."""
     answer = team.command("notify #ops", ADMIN)
 
     assert f"News about integrations goes to <#{OPS}>" in answer.text
@@ -152,7 +152,7 @@ def test_refused_login_is_told_with_whom_it_hits(team, registry, clockwork):
 
 
 def test_works_again_is_told(team, registry, clockwork):
-    """A login that works again is told once, too."""
+    """A login that works again is also reported once."""
     team.command("notify #ops", ADMIN)
     team.add("harbor")
     registry.result = REFUSED
@@ -179,7 +179,7 @@ def test_dead_host_is_one_message(team, registry, clockwork):
 
 
 def test_too_many_requests_say_nothing(team, registry, clockwork):
-    """A registry that asks for patience refused nobody: nothing is told."""
+    """A registry that asks to wait has not refused a login: nothing is reported."""
     team.command("notify #ops", ADMIN)
     team.add("harbor")
     registry.result = CheckResult(
@@ -267,7 +267,7 @@ def test_channel_hears_of_changes(free, clockwork):
 
 
 def test_channel_hears_of_each_change_once(free, clockwork):
-    """What was told is not told again."""
+    """What was reported is not reported again."""
     free.command("notify #ops", ADMIN)
     free.add("second", url="https://second.example.com")
     [step(free, clockwork) for _ in range(3)]

@@ -119,7 +119,7 @@ def test_line_break_that_belongs_there_is_kept(free):
 
 
 def test_zero_byte_in_a_password_is_refused(free):
-    """No shell and no client can hold it."""
+    """No shell or client can handle a zero byte."""
     free.command("add private")
 
     assert "zero byte" in free.submit({**FORM, "Password": "a\0b"}).error("Password")

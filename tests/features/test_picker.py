@@ -46,7 +46,7 @@ def test_choice_takes_the_place_of_the_menu(free, verb, said):
 
 
 def test_chosen_integration_is_deleted(free):
-    """From the menu to the deletion."""
+    """The menu leads to the deletion."""
     free.command("rm")
     free.search(MENU, "")
     free.choose(MENU, "my_registry")
@@ -77,7 +77,7 @@ def test_menu_offers_what_fits_each_word(free, typed, found):
 
 
 def test_integration_of_that_very_name_comes_first(team):
-    """Whose name was typed whole stands first, however many others hold it."""
+    """The integration whose full name was typed comes first, however many others contain it."""
     team.add_many(150)
     team.add("registry")
     team.command("show")
@@ -136,7 +136,7 @@ def asked_by(user, block_id="picker.integration"):
 
 @pytest.mark.parametrize("user", OUTSIDERS)
 def test_outsiders_are_offered_nothing(free, user):
-    """Whoever may see nothing learns nothing from a menu that they got hold of."""
+    """Somebody who may see nothing learns nothing from a menu that they get hold of."""
     answer = free.send(asked_by(user))
 
     assert (answer.status, answer.body) == (200, "")

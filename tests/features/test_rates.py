@@ -61,7 +61,7 @@ def test_workspace_has_a_limit_of_its_own():
 
 
 def test_waiting_is_enough():
-    """Whoever waits as long as told may go on."""
+    """Somebody who waits as long as told can continue."""
     now = 0.0
     rates = SlackRates(30, clock=lambda: now)
     for _ in range(30):

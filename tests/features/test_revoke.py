@@ -82,7 +82,7 @@ def test_person_is_revoked(office):
 
 
 def test_without_a_token_the_owners_are_told(office):
-    """Nothing can be ended, and it is not offered: the button tells who owns what was known to the person."""
+    """Nothing can be revoked, so that is not offered: the button tells the owners of what the person knew."""
     preview = office.command(f"revoke everything <@{MEMBER}|somebody>", ADMIN)
     done = office.press("Tell the owners", ADMIN)
     deliver(office)

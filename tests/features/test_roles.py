@@ -158,7 +158,7 @@ def test_secret_in_the_text_is_refused_without_echo(free, typed):
 
 @pytest.mark.parametrize("typed", SECRETS)
 def test_secret_in_the_text_is_recorded_without_it(free, typed):
-    """That it happened stands in the history, and the secret does not."""
+    """The history records that it happened, but not the secret."""
     free.command(typed)
     shown = free.command("history")
 

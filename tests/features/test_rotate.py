@@ -196,7 +196,7 @@ def test_refused_test_offers_rotate(office, registry):
 
 
 def test_certificate_may_change_while_a_rotation_runs(office):
-    """What is no part of the login, such as the CA certificate, is edited as ever; both open afterwards."""
+    """What isn't part of the login, such as the CA certificate, can be edited as usual; both still open."""
     begin(office)
     office.command("edit my_registry")
     office.submit({"CA certificate": Authority().pem})
@@ -305,7 +305,7 @@ def test_edit_form_says_that_a_rotation_runs(office):
 
 
 def test_watch_asks_about_the_new_one_at_once(office):
-    """What was refused is told to work again at the watch's next round, not hours later."""
+    """A refused login is reported as working again at the watch's next round, not hours later."""
     before = find_due(office.services.ports, office.services.ports.now())
     [Watcher(office.services.ports).step() for _ in before]
     asked = find_due(office.services.ports, office.services.ports.now())
@@ -415,7 +415,7 @@ def test_question_has_room_for_any_names(office):
 
 
 def test_wait_and_refresh_change_nothing(office, tokens):
-    """Wait keeps both and says when one hears again; Refresh shows where it is."""
+    """Wait keeps both and says when the next reminder comes; Refresh shows the progress."""
     begin(office)
     shown = office.command("rotate my_registry")
     fetch(office, tokens[0])

@@ -120,7 +120,7 @@ def test_show_says_which_one_is_used(twins):
 
 
 def test_show_of_anothers_has_no_default_button(twins):
-    """Who may not edit it reads that none is the default, without the button."""
+    """Somebody who may not edit it reads that there is no default, but gets no button."""
     shown = twins.command("show production", COLLEAGUE)
 
     assert "none is the default" in shown.text

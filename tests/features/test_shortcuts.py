@@ -49,7 +49,7 @@ def test_message_with_several_images(free):
 
 
 def test_message_without_an_image(free):
-    """Where there is no image, how to ask for one is told."""
+    """If there is no image, the reply says how to ask about one."""
     shown = free.message_shortcut(IMAGES, free.say("the build is red, who knows why?"))
 
     assert "This message does not contain an image's name." in shown.text

@@ -91,7 +91,7 @@ def test_give_from_show(free):
 
 
 def test_given_twice(free):
-    """Giving it twice to one person gives it once; the second time an admin reads that it is so already."""
+    """Giving it twice to one person gives it once; the second time, an admin is told that it is done."""
     shown = free.command("show my_registry", ADMIN)
     free.choose("Give to …", COLLEAGUE, ADMIN)
     again = free.choose("Give to …", COLLEAGUE, ADMIN, on=shown)
@@ -111,7 +111,7 @@ def test_given_by_a_colleague_at_the_same_moment(free):
 
 
 def test_given_away_is_no_longer_yours(free):
-    """Who gave it away may not mute it with an old button, and that is recorded."""
+    """Somebody who gave it away can't mute it with an old button, and the attempt is recorded."""
     shown = free.command("show my_registry")
     free.choose("Give to …", COLLEAGUE)
     refused = free.press("Mute 24 h", on=shown)

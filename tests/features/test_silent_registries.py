@@ -89,7 +89,7 @@ def token_of(team, creator, project):
 
 
 def test_silent_registries_hold_up_nobody_else(crowd, silent, slack):
-    """While three members and eight tokens ask 64, a form opens and another target gets its answer."""
+    """While three members and eight tokens query 64 silent registries, a form opens and a fetch succeeds."""
     api = workflow_api(crowd.services, Rates(asks_a_minute=100_000))
     members = (MEMBER, COLLEAGUE, GUEST)
     tokens = [token_of(crowd, members[number % 3], f"project-{number}") for number in range(TOKENS)]

@@ -50,7 +50,7 @@ def test_refusal_is_told_in_a_sentence(team, answer, said, caplog):
 
 
 def test_refusal_over_a_form_is_told_in_the_persons_own_conversation(free):
-    """When nothing can be put on top of a form, the person is told where Slack always lets them be told."""
+    """If nothing can be put on top of a form, the person is told where Slack always allows messages."""
     free.command("add")
     free.slack.failing |= {"views.push": "expired_trigger_id", "views.update": "not_found"}
     body = payloads.interaction(

@@ -77,7 +77,7 @@ def test_box_narrows_the_tags(tagged):
 
 @pytest.mark.parametrize("typed", ["`", "<!channel>", "x" * 300, '"\\'])
 def test_strange_words_find_nothing(tagged, typed):
-    """Whatever is typed is only looked for."""
+    """Typed text is only used as a search."""
     tagged.command("tags my_registry team/app")
     shown = tagged.enter("Tag", typed)
 

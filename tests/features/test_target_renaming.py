@@ -63,7 +63,7 @@ def test_merging_names_the_tokens_and_what_they_reach(two):
 
 
 def test_what_a_token_loses_is_named(two):
-    """What one of the two was removed from neither fetches: a token that loses it is told of."""
+    """Neither target can fetch what one of them was removed from; a token that loses access is named."""
     team, _ = two
     admins = token(team, "webshop2000", ADMIN)
     team.add("open", url="https://open.example.com")
@@ -115,7 +115,7 @@ def test_new_name_alone_is_done_at_once(two):
 
 
 def test_stranger_merges_nothing(two):
-    """A member who gets hold of the button merges nothing."""
+    """A member who gets hold of the button can't merge anything."""
     team, (_, moves) = two
     shown = team.command(MERGE, ADMIN)
     team.press("Merge", COLLEAGUE, on=shown)

@@ -21,7 +21,7 @@ FOREIGN_REALM = CheckResult(
     [(PROVED, "*Proved*"), (ACCEPTED, "*Accepted*"), (REJECTED, "*Refused*"), (UNREACHABLE, "*Unreachable")],
 )
 def test_verdict_and_reason(free, registry, result, verdict):
-    """What was found is told apart honestly, with the reason and what to do."""
+    """Each result is shown distinctly, with the reason and what to do."""
     registry.result = result
     shown = free.command("test my_registry")
 
@@ -128,7 +128,7 @@ def test_result_is_kept(free, registry):
 
 
 def test_wrong_repository_name_says_nothing_about_the_login(free, registry):
-    """A slip in the repository's name is told, and the last check stays what it was."""
+    """A typo in the repository's name is reported, and the last check stays as it was."""
     free.command("test my_registry")
     registry.error = InvalidInput("This is not the name of a repository.", "Example: team/app")
 

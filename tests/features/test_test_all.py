@@ -28,7 +28,7 @@ def messages(team):
 
 
 def test_everything_is_tested(office, registry):
-    """Each is asked once; one message begins, and in the end says what was found."""
+    """Each registry is contacted once; one message is posted and finally says what was found."""
     office.command("test all")
 
     assert any("shows the progress" in one.text for one in office.slack.shown)
@@ -66,7 +66,7 @@ def test_words_narrow_it(office, registry):
 
 
 def test_home_has_the_button(office, registry):
-    """*Test all* stands on Home."""
+    """*Test all* is on Home."""
     office.open_home()
     office.press("Test all", on=office.home())
 

@@ -85,7 +85,7 @@ def test_revoke_pressed_twice_is_no_error(team, made):
 
 
 def test_expired_token_is_listed_as_ended(team, made):
-    """After its days it is no longer valid."""
+    """The token is no longer valid after the number of days it was created for."""
     team.slack.clock.advance(31 * 24 * 3600)
 
     assert made.place == "message"
@@ -183,7 +183,7 @@ def test_list_is_narrowed_by_words(team, words):
 
 
 def test_words_that_fit_nothing(team, made):
-    """What fits no token is said, with how to see all."""
+    """If no token matches, the reply says so and how to see all."""
     shown = team.command("token list `other`")
 
     assert made.place == "message"
@@ -198,7 +198,7 @@ def test_person_is_found_by_their_id(team, made):
 
 
 def test_counts_stand_in_the_title_whatever_was_looked_for(team):
-    """A long name does not push out how many there are."""
+    """A long name does not hide the total."""
     team.command("token create project " + "x" * 200)
 
     assert team.command("token list " + "x" * 200).title.endswith("…”: 1 valid, 0 ended")

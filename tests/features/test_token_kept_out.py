@@ -94,7 +94,7 @@ def test_link_again_lets_a_token_in_that_was_kept_out(closed):
 
 
 def test_others_let_no_token_in(closed):
-    """Neither its creator nor a note of theirs lets a token in that was kept out."""
+    """A token that was kept out is let in neither by its creator nor by a note of theirs."""
     made = closed.command("token create project web-shop")
     link(closed, MEMBER)
     with pytest.raises(LinkedOnly):

@@ -59,7 +59,7 @@ def test_days_are_kept(team, typed, days):
 
 @pytest.mark.parametrize("typed", ["abc", "1.5", "²", "٣", "1e2", "shop"])
 def test_words_are_no_days(team, typed):
-    """What is no plain number is refused, and no token is made."""
+    """Anything that isn't a plain number is refused, and no token is created."""
     shown = team.command(f"token create project web-shop {typed}")
 
     assert "A token lasts 1 to 365 days." in shown.text
@@ -114,7 +114,7 @@ def test_long_lists_fit_into_a_message(team, count, rows):
 
 
 def test_working_tokens_stand_first(team):
-    """Revoked tokens stand below those that work, whatever their age."""
+    """Revoked tokens are listed below working ones, whatever their age."""
     team.command(f"token revoke {made(team, target='older')[3:11]}")
     made(team, target="still-valid")
     team.command(f"token revoke {made(team, target='newest')[3:11]}")
@@ -219,7 +219,7 @@ def test_viewer_sees_tokens_and_whom_to_ask(narrowed):
 
 
 def test_viewer_revokes_nothing_not_even_their_own(narrowed):
-    """Who is no editor any more asks somebody who is."""
+    """Somebody who is no longer an editor is told to ask one."""
     text = made(narrowed, MEMBER)
     shown = narrowed.press("Revoke", on=narrowed.command("token list"))
 

@@ -34,7 +34,7 @@ def test_linked_one_answers_for_its_target(free):
 
 
 def test_several_without_a_default_are_named(free):
-    """Of several that could answer none is guessed: they are named."""
+    """If several could be used, none is guessed; all are named."""
     free.add("other", username="deploy")
     shown = free.command(f"which {IMAGE}")
 
@@ -56,7 +56,7 @@ def test_several_lead_to_the_end_of_the_doubt(free):
 
 
 def test_answer_says_whether_the_login_works(free):
-    """Below the integration that answers stands what its last check found."""
+    """The result of its last check is shown below the integration."""
     never = free.command(f"which {IMAGE}")
     free.command("test my_registry")
 
@@ -92,7 +92,7 @@ def test_ticked_default_answers(default):
     ],
 )
 def test_what_cannot_be_answered_is_explained(free, typed, said):
-    """What is missing, unknown or wrong is said."""
+    """The reply says what is missing, unknown or wrong."""
     shown = free.command(typed)
 
     assert said in shown.text

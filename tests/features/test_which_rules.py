@@ -83,7 +83,7 @@ def test_lookalike_finds_nothing(free, image):
 
 
 def test_nothing_left_says_who_deleted_it(free):
-    """After the last one is deleted, its server still tells who did it, and when."""
+    """After the last one is deleted, asking for its server still tells who did it, and when."""
     free.command("delete my_registry", ADMIN)
     free.press("Yes", ADMIN)
     shown = free.command(f"which {IMAGE}")
@@ -103,7 +103,7 @@ def test_ambiguity_names_both_ways_out(two):
 
 
 def test_hint_can_be_typed(two):
-    """A target with a space stands in quotation marks in the command that is offered."""
+    """A target with a space is put in quotation marks in the command that is offered."""
     shown = two.command(f'which {IMAGE} project "web shop"')
 
     assert '/integrations link NAME project "web shop"' in shown.text
@@ -178,7 +178,7 @@ def test_linked_only_never_competes(two):
     ],
 )
 def test_address_that_is_none_is_explained(free, typed, said):
-    """What is wrong with an address is said."""
+    """The reply says what is wrong with an address."""
     assert said in free.command(typed).text
 
 
@@ -192,7 +192,7 @@ def test_odd_image_is_text_and_nothing_else(free):
 
 
 def test_asking_records_and_changes_nothing(free):
-    """Reading is not using: no dependency, no entry."""
+    """Looking something up is not using it: no dependency or entry is recorded."""
     before = free.events()
     free.command(f"which {IMAGE} project web-shop", ADMIN)
 
