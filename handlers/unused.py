@@ -52,7 +52,7 @@ def unused(ack: Ack, words: Words, services: Services, actor: Actor) -> None:
 def _shown(total: int, rows: tuple[Unused, ...], days: int) -> Message:
     """The unused integrations as a message."""
     if not total:
-        text = f"Every integration was added or used in the last {_in_days(days)}."
+        text = f"Every integration was added or used in the last {'day' if days == 1 else _in_days(days)}."
         return message(text, [section(text)])
     title = f"Unused for {_in_days(days)}: {total}"
     more = total - len(rows)

@@ -256,14 +256,14 @@ def test_second_integration_of_a_server_warns(free):
     free.command("add private")
     shown = free.submit({**FORM, "Integration Name": "second"})
 
-    assert "`registry.example.com`: several integrations, and none is the default." in shown.text
+    assert "`registry.example.com`: several integrations and no default." in shown.text
 
 
 def test_first_integration_of_a_server_does_not_warn(team):
     """A server's only integration answers everybody."""
     team.command("add private")
 
-    assert "none is the default" not in team.submit({**FORM, "Integration Name": "first"}).text
+    assert "and no default" not in team.submit({**FORM, "Integration Name": "first"}).text
 
 
 def test_saved_form_offers_what_comes_next(team):

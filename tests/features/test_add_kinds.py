@@ -82,13 +82,13 @@ def test_unknown_kind_is_answered_with_the_nearest(team):
     """A type that does not exist is answered with those that look like it."""
     shown = team.command("add privat")
 
-    assert "There is no type of integration called “privat”." in shown.text
+    assert "There is no integration type called “privat”." in shown.text
     assert "Did you mean “private”" in shown.text
 
 
 def test_kind_like_none_is_answered_with_all(team):
     """Where no type looks like it, all are named."""
-    assert "choose one, or name it: docker-hub, private, trusted, ecr" in team.command("add nope").text
+    assert "choose one, or type its name: docker-hub, private, trusted, ecr" in team.command("add nope").text
 
 
 def test_changed_type_keeps_what_was_typed(team):

@@ -274,7 +274,7 @@ def test_nobody_is_asked_while_a_rotation_runs(office, visitor):
     visitor.enter(url_in(office.press("Enter the secret outside Slack")), password=NEW)
     shown = office.command(f"ask my_registry <@{COLLEAGUE}>")
 
-    assert "A rotation of “my_registry” is running" in shown.text
+    assert "A rotation of “my_registry” is in progress" in shown.text
     assert office.slack.called("chat.postMessage") == []
 
 

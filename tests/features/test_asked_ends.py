@@ -76,7 +76,7 @@ def test_end_is_asked_once_a_day(gitlabs, gitlab, asker):
 
     assert (once, len(gitlab.asked)) == (1, 2)
     assert f"{gitlab.self_ends} (the registry's API)" in shown.text
-    assert f"*my_gitlab* ends on {gitlab.self_ends}: the registry's API." in gitlabs.seen(MEMBER).text
+    assert f"*my_gitlab* expires on {gitlab.self_ends} (the registry's API)." in gitlabs.seen(MEMBER).text
 
 
 def test_no_answer_forgets_nothing(gitlabs, gitlab, asker):

@@ -48,7 +48,7 @@ def test_words_narrow_them(shelved):
 def test_one_leads_to_its_tags(free, registry):
     """Choosing one shows its tags."""
     free.command("catalog my_registry")
-    shown = free.choose("Tags of …", "team/web-shop")
+    shown = free.choose("Show tags of …", "team/web-shop")
 
     assert registry.asked_repositories[-1] == "team/web-shop"
     assert "`1.0`  `latest`" in shown.text

@@ -42,7 +42,7 @@ def test_notes_are_counted_apart(free):
     free.link("my_registry", "project", "web-shop")
     both = free.command("delete my_registry")
 
-    assert "No target has fetched it:* 1 is only noted and may not fetch it yet." in alone.text
+    assert "No target has fetched it:* 1 is only noted and can't fetch it yet." in alone.text
     assert "*1 target depends on it* and would stop working. 1 is only noted" in both.text
 
 

@@ -38,8 +38,8 @@ def test_form_says_how_many_use_it(linked):
     """The form says how many targets get what is saved, and what a new name or server means to them."""
     shown = linked.command("edit my_registry")
 
-    assert "3 targets depend on this and get what you save from then on." in shown.text
-    assert "update those that use the old one." in shown.text
+    assert "3 targets depend on this integration and will use whatever you save." in shown.text
+    assert "update the pipelines that use the old value." in shown.text
     assert "Nothing depends on it yet." not in shown.text
 
 
@@ -57,8 +57,8 @@ def test_new_name_or_server_says_how_many_targets_ask_by_the_old(linked, typed, 
 
     assert " is saved." in shown.text
     assert (
-        f"3 targets depend on it. Their pipelines that ask for it by the old {said} will not find it"
-        in shown.text
+        f"3 targets depend on it. Pipelines that request it by the old {said} won't find it until they are "
+        "updated." in shown.text
     )
 
 
@@ -82,7 +82,7 @@ def test_move_to_a_server_that_has_one_warns(free):
     free.add("other", url="https://registry.example.net")
     free.command("edit my_registry")
 
-    assert "`registry.example.net`: several integrations, and none is the default." in free.submit(MOVED).text
+    assert "`registry.example.net`: several integrations and no default." in free.submit(MOVED).text
 
 
 @pytest.mark.usefixtures("form")

@@ -7,7 +7,7 @@ from tests.fakes.people import ADMIN, COLLEAGUE, MEMBER
 from tests.features.team import ACME
 
 DEFAULT, LINKED_ONLY = "default", "linked"
-DEFAULT_TICK = "Default for its server: it answers targets without a link of their own"
+DEFAULT_TICK = "Default for this server: for targets not linked to another integration"
 EVIL = Target(TargetKind.PROJECT, "evil")
 IMAGE = "registry.example.com/team/app"
 
@@ -53,7 +53,7 @@ def test_form_starts_without_ticks(free):
     form = free.command("edit my_registry")
 
     assert ticked(form) == []
-    assert "Default for its server" in form.raw
+    assert "Default for this server" in form.raw
 
 
 @pytest.mark.parametrize("ticks", [[], [DEFAULT], [LINKED_ONLY], [DEFAULT, LINKED_ONLY]])
@@ -210,7 +210,7 @@ def test_linked_only_keeps_what_is_linked(linked):
     choose(linked, "my_registry", LINKED_ONLY)
     linked.close()
 
-    assert "answered by *my_registry*" in linked.command(f"which {IMAGE} project web-shop").text
+    assert "uses *my_registry*" in linked.command(f"which {IMAGE} project web-shop").text
     assert "for linked targets only" in linked.command(f"which {IMAGE} project other").text
     assert [one.name for one in linked.store.read(ACME).dependencies.targets(TargetKind.PROJECT).rows] == [
         "web-shop"

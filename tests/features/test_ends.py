@@ -37,7 +37,7 @@ def ending(team):
 
 def told(team):
     """What the owner was told of ends so far."""
-    return [one.text for one in team.slack.shown if one.user == MEMBER and "ends on" in one.text]
+    return [one.text for one in team.slack.shown if one.user == MEMBER and "expires on" in one.text]
 
 
 def days_later(team, days):
@@ -62,7 +62,7 @@ def test_message_names_what_ends_and_whom_it_hits(ending):
     days_later(ending, 33)
     (text,) = told(ending)
 
-    assert f"*harbor* ends on {ending.find('harbor').ends_on}" in text
+    assert f"*harbor* expires on {ending.find('harbor').ends_on}" in text
     assert "the date that its owner entered" in text
     assert "project `web-shop`, last used" in text
 
@@ -121,7 +121,7 @@ def test_ending_logins_are_found(ending):
     early = ending.command("list ending").text
     ending.slack.clock.advance(11 * DAY_S)
 
-    assert "No integration matches" in early
+    assert "There are no integrations that match" in early
     assert "*harbor*" in ending.command("list ending").text
 
 
@@ -135,9 +135,9 @@ def test_age_is_shown_where_no_end_is_known(team):
     shown = team.command("show my_quay").text
 
     assert "my_quay" not in young
-    assert "*my_quay*   Quay.io   :hourglass: in use for 340 days, no end known" in listed
-    assert "*my_quay*   :hourglass: in use for 340 days, no end known" in home
-    assert "*Credential:*  in use for 340 days, no end known" in shown
+    assert "*my_quay*   Quay.io   :hourglass: in use for 340 days, no known expiration date" in listed
+    assert "*my_quay*   :hourglass: in use for 340 days, no known expiration date" in home
+    assert "*Credential:*  in use for 340 days, no known expiration date" in shown
 
 
 def test_age_begins_again_with_another_credential(team):
@@ -149,7 +149,7 @@ def test_age_begins_again_with_another_credential(team):
     team.close()
     team.slack.clock.advance(DAY_S)
 
-    assert "*Credential:*  in use for 1 day, no end known" in team.command("show my_quay").text
+    assert "*Credential:*  in use for 1 day, no known expiration date" in team.command("show my_quay").text
     assert "my_quay" not in team.command("list ending").text
 
 
@@ -162,6 +162,6 @@ def test_what_ends_together_is_one_message(ending):
     days_later(ending, 11)
     (text,) = told(ending)
 
-    assert "*harbor* ends on" in text
-    assert "*second* ends on" in text
+    assert "*harbor* expires on" in text
+    assert "*second* expires on" in text
     assert "endless" not in text

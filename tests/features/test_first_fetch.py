@@ -51,7 +51,7 @@ def test_owner_may_switch_that_off(free):
     """After one press, new targets of this integration are no longer announced."""
     fetch(free, token(free, ADMIN))
     deliver(free)
-    free.press("Don't tell me again", on=free.seen(MEMBER))
+    free.press("Stop telling me about new targets", on=free.seen(MEMBER))
     fetch(free, token(free, ADMIN, "billing"))
     deliver(free)
 
@@ -64,7 +64,7 @@ def test_nothing_of_a_deleted_integration_stays_in_the_settings(free, registry):
     free.command("tags my_registry team/app")
     fetch(free, token(free, ADMIN))
     deliver(free)
-    free.press("Don't tell me again", on=free.seen(MEMBER))
+    free.press("Stop telling me about new targets", on=free.seen(MEMBER))
     integration_id = free.find("my_registry").id
     free.command("delete my_registry")
     free.press("Remove")

@@ -23,7 +23,7 @@ def test_link_form_links_a_new_target(free):
     """The integration is chosen, the target typed, and what is linked is said."""
     free.command("link")
     chosen(free, "Integration", "my_registry")
-    shown = free.submit({"New target": "web-shop", "Settings page of the target": SETTINGS})
+    shown = free.submit({"New target": "web-shop", "The target's settings page": SETTINGS})
 
     assert "now depends on *my_registry*" in shown.text
     assert f"<{SETTINGS}|Settings>" in shown.text
@@ -57,9 +57,9 @@ def test_link_form_with_a_wrong_address_stays(free):
     """An invalid settings address is reported beside its box."""
     free.command("link")
     chosen(free, "Integration", "my_registry")
-    free.submit({"New target": "web-shop", "Settings page of the target": "ftp://ci"})
+    free.submit({"New target": "web-shop", "The target's settings page": "ftp://ci"})
 
-    assert "not a web address" in free.seen().error("Settings page of the target")
+    assert "not a web address" in free.seen().error("The target's settings page")
 
 
 def test_unlink_form_takes_a_link_back(linked):
@@ -77,7 +77,7 @@ def test_token_form_shows_the_token_once(linked):
     """A token is made for a known target, and shown in the form's place."""
     linked.command("token create")
     chosen(linked, "Target", "web-shop")
-    shown = linked.submit({"Days until it ends": "30"})
+    shown = linked.submit({"Days until it expires": "30"})
 
     assert "QUAYMASTER_TOKEN" in shown.text
     assert shown.controls == []
@@ -89,9 +89,9 @@ def test_token_form_with_wrong_days_stays(linked, days):
     """How long a token may last is told beside the box."""
     linked.command("token create")
     chosen(linked, "Target", "web-shop")
-    linked.submit({"Days until it ends": days})
+    linked.submit({"Days until it expires": days})
 
-    assert linked.seen().error("Days until it ends") == "A token lasts 1 to 365 days."
+    assert linked.seen().error("Days until it expires") == "A token lasts 1 to 365 days."
 
 
 def test_which_form_answers(linked):
@@ -100,7 +100,7 @@ def test_which_form_answers(linked):
     chosen(linked, "Target", "web-shop")
     shown = linked.submit({"Image": "registry.example.com/team/app:1.2"})
 
-    assert "for project web-shop is answered by *my_registry*" in shown.text
+    assert "for project web-shop uses *my_registry*" in shown.text
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 500, 10_000])

@@ -92,12 +92,12 @@ def test_only_full_members_become_owners(office, user):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("give", "Say what to give, and to whom."),
-        ("give my_registry", "Say what to give, and to whom."),
+        ("give", "Type what to give, and to whom."),
+        ("give my_registry", "Type what to give, and to whom."),
         ("give my_registry marco", "Type @ and choose them"),
         (f"give nothing {at(COLLEAGUE)}", "There is no integration named"),
         (f"give my_registry {at(MEMBER)}", "belongs to this person already"),
-        (f"give all of {at(MEMBER)}", "Say what to give, and to whom."),
+        (f"give all of {at(MEMBER)}", "Type what to give, and to whom."),
     ],
 )
 def test_what_is_missing_is_said(office, typed, said):
@@ -138,7 +138,7 @@ def test_what_changed_meanwhile_is_shown_first(office):
     kept = owner(office)
     office.press("Give all", ADMIN, on=again)
 
-    assert "This changed while you looked" in again.text
+    assert "This changed while you were looking at it" in again.text
     assert kept == MEMBER
     assert owner(office, "third") == COLLEAGUE
 
@@ -147,7 +147,7 @@ def test_preview_can_be_cancelled(office):
     """Cancel gives nothing away."""
     office.command(f"give all of {at(MEMBER)} to {at(COLLEAGUE)}", ADMIN)
 
-    assert "nothing was given away" in office.press("Cancel", ADMIN).text
+    assert "nothing changed hands" in office.press("Cancel", ADMIN).text
     assert owner(office) == MEMBER
 
 
@@ -160,7 +160,7 @@ def test_leaver_makes_orphans(office):
     told = office.seen(ADMIN)
     listed = office.command("list orphaned", ADMIN)
 
-    assert "is no longer a full member and leaves 2 integrations and 1 workflow token" in told.text
+    assert "is no longer a full member and leaves behind 2 integrations and 1 workflow token" in told.text
     assert len(office.slack.called("chat.postMessage")) == 1
     assert "1–2 of 2" in listed.text
     assert "(has left)" in listed.text
@@ -283,21 +283,22 @@ def test_token_that_was_given_reaches_nothing_more(office):
     with pytest.raises(NotApproved):
         fetch(office, text, "theirs")
     assert (
-        f"made by <@{MEMBER}>, taken over by <@{COLLEAGUE}>  ·  :hourglass: not approved yet"
+        f"created by <@{MEMBER}>, taken over by <@{COLLEAGUE}>  ·  :hourglass: not approved yet"
         in office.command("token list", COLLEAGUE).text
     )
-    assert f"made by <@{MEMBER}>, taken over by <@{COLLEAGUE}>" in office.open_home(ADMIN).text
+    assert f"created by <@{MEMBER}>, taken over by <@{COLLEAGUE}>" in office.open_home(ADMIN).text
 
 
 def test_preview_says_what_tokens_lose(office):
-    """The preview names what a token will not fetch any more, how to let it, and who may know its text."""
+    """The preview names what a token can no longer fetch, how to let it, and who may know its text."""
     text = token(office)
     fetch(office, text)
     shown = give_all(office)
 
     assert (
-        f"workflow token `{text[3:11]}` for `project web-shop`: it will not fetch *my_registry* until "
-        "somebody links it: `/integrations link my_registry project web-shop`" in shown.text
+        f"workflow token `{text[3:11]}` for `project web-shop`: it won't be able to fetch *my_registry* "
+        "until somebody links its target to it: `/integrations link my_registry project web-shop`"
+        in shown.text
     )
     assert f"<@{MEMBER}> may have copied the text of these tokens." in shown.text
 
@@ -308,7 +309,7 @@ def test_preview_says_nothing_of_what_goes_on(office):
     office.link("my_registry", "project", "web-shop")
     shown = give_all(office)
 
-    assert "will not fetch" not in shown.text
+    assert "won't be able to fetch" not in shown.text
     assert fetch(office, text).integration.owner == COLLEAGUE
 
 

@@ -84,7 +84,7 @@ def test_home_shows_requests_to_admins(free):
     """An admin doesn't have to search: requests are on the Home tab."""
     token(free, COLLEAGUE)
 
-    assert "wait for an admin:* 1" in free.open_home(ADMIN).text
+    assert "waiting for an admin:* 1" in free.open_home(ADMIN).text
     assert "wait for an admin" not in free.open_home(MEMBER).text
 
 
@@ -96,7 +96,7 @@ def test_admins_of_the_settings_are_told(make_team):
     shown = team.seen(ADMIN)
     team.press("Approve", ADMIN, on=shown)
 
-    assert f"<@{COLLEAGUE}> made the workflow token" in shown.text
+    assert f"<@{COLLEAGUE}> created the workflow token" in shown.text
     assert team.command("token list").text.count("not approved yet") == 0
 
 
@@ -253,7 +253,7 @@ def test_link_that_changes_a_login_asks_first(free):
     uses = len(free.store.read(ACME).dependencies.of_target(WEB_SHOP))
     free.press("Link", on=shown)
 
-    assert "now gets the login of *my_registry*" in shown.text
+    assert "now gets the login from *my_registry*" in shown.text
     assert uses == 1
     assert len(free.store.read(ACME).dependencies.of_target(WEB_SHOP)) == 2
 
@@ -279,16 +279,16 @@ def test_target_that_looks_like_a_known_one_is_asked_about(linked, typed):
     """Another case or one letter more, less or other is asked about before a new target is made."""
     shown = linked.command(f"link my_registry project {typed}")
 
-    assert shown.buttons == ["Link web-shop", f"{typed} is another one", "Cancel"]
+    assert shown.buttons == ["Link web-shop", f"{typed} is a different one", "Cancel"]
     assert linked.command(f"token create project {typed}").buttons == [
         "For web-shop",
-        f"{typed} is another one",
+        f"{typed} is a different one",
     ]
 
 
 def test_another_one_is_made_when_it_is_meant(linked):
     """Two targets may look alike, when a person says so."""
-    linked.press("web-shp is another one", on=linked.command("link my_registry project web-shp"))
+    linked.press("web-shp is a different one", on=linked.command("link my_registry project web-shp"))
 
     assert "web-shp" in linked.command("targets").text
 
@@ -341,7 +341,7 @@ def test_closed_registry_opens_nothing_to_others(free, registry):
 
 
 def test_sweep_is_a_group_of_its_own(free):
-    """What was fetched along with everything else stands apart, until it is fetched alone."""
+    """What was fetched only together with other logins is listed apart, until it is fetched alone."""
     free.add("other", url="https://other.example.com")
     text = token(free, ADMIN)
     [fetch(free, text, name) for name in ("my_registry", "other")]
@@ -354,11 +354,11 @@ def test_sweep_is_a_group_of_its_own(free):
     [fetch(free, text, name) for name in ("other", "my_registry")]
     still = free.command("delete other").text
 
-    assert "Fetched along with everything else, never alone" in swept
-    assert "a build that pulls from one registry and pushes to another does the same" in swept
-    assert "Fetched along with everything else" not in alone
-    assert "Fetched along with everything else, never alone" in other
-    assert "Fetched along with everything else, never alone" in still
+    assert "Only ever fetched together with other logins" in swept
+    assert "a build that pulls from one registry and pushes to another behaves the same way" in swept
+    assert "Only ever fetched together with other logins" not in alone
+    assert "Only ever fetched together with other logins" in other
+    assert "Only ever fetched together with other logins" in still
 
 
 def test_fetch_makes_nobody_a_noter(make_team):
@@ -443,7 +443,10 @@ def test_closing_names_the_owners_own_tokens(free):
     shown = free.press("Who may still fetch it")
     left = free.press("Remove project web-shop", on=shown)
 
-    assert f"let in by its owner's own tokens, <@{MEMBER}>  ·  tokens: `{text[3:11]}`" in shown.text
+    assert (
+        f"has access through tokens that the integration's owner, <@{MEMBER}>, created"
+        f"  ·  tokens: `{text[3:11]}`" in shown.text
+    )
     assert "Nobody: link a target to it." in left.text
     with pytest.raises(TargetRemoved):
         fetch(free, text)

@@ -35,7 +35,7 @@ def test_what_is_not_verified_is_named_first():
     page = HistoryPage((), None, unverified=(2, 3))
     shown = told(page, SimpleNamespace(words="", before=None))
 
-    assert "are not as Quaymaster wrote them: 2, 3." in str(shown["blocks"][1])
+    assert "were changed outside Quaymaster: 2, 3." in str(shown["blocks"][1])
     assert "audit verify" in str(shown["blocks"][1])
 
 

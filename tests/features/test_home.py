@@ -246,7 +246,7 @@ def test_bar_says_how_many_are_well(home, registry):
     registry.result = REJECTED
     home.command("test my_quay")
 
-    assert "1 of 3 work, 1 broken, 1 not checked" in home.open_home().text
+    assert "1 of 3 logins work, 1 broken, 1 not checked" in home.open_home().text
 
 
 def test_own_integrations_have_a_place(home):
@@ -264,7 +264,7 @@ def test_ending_login_is_named_with_its_day(home):
     with home.store.change(ACME) as change:
         change.put(replace(home.find("my_hub"), ends_on=end))
 
-    assert f"*my_hub*   :hourglass: ends on {end}" in home.open_home().text
+    assert f"*my_hub*   :hourglass: expires on {end}" in home.open_home().text
 
 
 def test_integration_of_somebody_who_left_is_named(home):
@@ -280,7 +280,7 @@ def test_tokens_that_end_are_at_the_bottom(home):
     """Workflow tokens that end within a week are listed under the integrations."""
     create_token(home.services.ports, home.actor(), Target(TargetKind.PROJECT, "web-shop"), 5)
 
-    assert "*Workflow tokens that end soon*" in home.open_home().text
+    assert "*Workflow tokens that expire soon*" in home.open_home().text
 
 
 def test_home_of_five_hundred_is_within_limits(team):

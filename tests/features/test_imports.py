@@ -80,7 +80,7 @@ def test_what_is_there_already_is_told(team):
     same = team.submit({"config.json": config("one.example.com")})
     other = team.submit({"config.json": config("one.example.com", password="another")})
 
-    assert ":white_check_mark: there already" in same.text
+    assert ":white_check_mark: already there" in same.text
     assert ":warning: conflict" in other.text
     assert other.content["submit"]["text"] == "Preview"
 
@@ -107,7 +107,7 @@ def test_entry_that_cannot_be_read_says_why(team, entry):
     both["auths"]["bad.example.com"] = entry
     shown = team.submit({"config.json": json.dumps(both)})
 
-    assert ":x: cannot be imported" in shown.text
+    assert ":x: can't be imported" in shown.text
     assert shown.content["submit"]["text"] == "Import 1"
 
 

@@ -111,7 +111,8 @@ def test_second_login_of_a_server_names_the_first(team, paste):
 
 
 UNDECIDED = (
-    "several integrations, and none is the default. Pipelines that depend on none of them get an error"
+    "several integrations and no default. Until one of them is the default, pipelines that aren't linked to "
+    "any of them get an error"
 )
 
 
@@ -122,7 +123,7 @@ def test_import_beside_another_warns(team, paste):
     shown = team.submit()
 
     assert f"`registry.example.com`: {UNDECIDED}" in shown.text
-    assert "`/integrations edit NAME` has the checkbox" in shown.text
+    assert "`/integrations edit NAME` has a checkbox" in shown.text
 
 
 @pytest.mark.parametrize("ticks", [{"is_default": True}, {"linked_only": True}])
@@ -133,4 +134,4 @@ def test_import_beside_what_leaves_no_doubt_does_not_warn(team, paste, ticks):
         change.put(replace(kept, **ticks))
     paste({"registry.example.com": auth()})
 
-    assert "none is the default" not in team.submit().text
+    assert "and no default" not in team.submit().text

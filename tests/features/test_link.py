@@ -39,8 +39,8 @@ def test_link_says_what_comes_next(free):
     shown = free.command("link my_registry project web-shop")
 
     assert "can get this login for `registry.example.com` with a workflow token" in shown.text
-    assert "`/integrations token create` makes one." in shown.text
-    assert "`/integrations unlink` takes the link back." in shown.text
+    assert "`/integrations token create` creates one." in shown.text
+    assert "`/integrations unlink` removes the link." in shown.text
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_link_to_a_closed_integration_names_who_is_let_in(free):
     other = free.command("link my_registry project nobody")
 
     (token,) = [one for one in tokens_in(free.store, ACME) if one.target.name == "web-shop"]
-    assert f"These workflow tokens fetch it from now on: `{token.id}` by <@{COLLEAGUE}>." in shown.text
+    assert f"These workflow tokens can now fetch it: `{token.id}` by <@{COLLEAGUE}>." in shown.text
     assert "workflow tokens" not in other.text
 
 

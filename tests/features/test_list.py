@@ -30,7 +30,7 @@ def test_empty_list_invites(team):
     """Without any integration the list says how the first one is added."""
     shown = team.command("")
 
-    assert "There is no integration yet." in shown.text
+    assert "There are no integrations yet." in shown.text
     assert shown.buttons == ["Add Integration"]
     assert "`/integrations help`" in shown.text
 
@@ -264,7 +264,7 @@ def test_filter_that_nothing_passes_can_be_undone(mixed):
     """An empty result says what was looked for, and still offers the menu and the box."""
     shown = mixed.command("filter ecr nothing")
 
-    assert "No integration of type *ECR* matches `nothing`." in shown.text
+    assert "There are no integrations of type *ECR* that match `nothing`." in shown.text
     assert "*Show all* shows all 5." in shown.text
     assert len(names(mixed.press("Show all", on=shown))) == 5
     assert names(mixed.pick("All", on=mixed.command("filter ecr"))) != []
@@ -336,7 +336,7 @@ def test_owner_is_chosen_from_people(mixed):
 
     assert names(theirs) == ["other_private"]
     assert theirs.control("Owner").element["initial_user"] == COLLEAGUE
-    assert "No integration of this owner matches `quay`." in nothing.text
+    assert "There are no integrations with this owner that match `quay`." in nothing.text
     assert len(names(everything)) == 5
     assert "Show all" not in everything.buttons
 
@@ -368,8 +368,8 @@ def test_several_typed_owners_are_told_that_the_first_counts(mixed):
     twice = mixed.command(f"list <@{COLLEAGUE}|colleague> <@{COLLEAGUE}|colleague>")
 
     assert names(two) == names(twice) == ["other_private"]
-    assert "List the others one at a time." in two.text
-    assert "one at a time" not in twice.text
+    assert "List the others separately." in two.text
+    assert "only one owner at a time" not in twice.text
 
 
 @pytest.mark.parametrize(("entry", "word"), [(label, word) for word, label in handlers.list._ONLY.items()])
@@ -390,4 +390,4 @@ def test_longest_state_of_a_list_fits():
 
 def test_capitals_are_no_person(mixed):
     """A word in capitals that looks like an id is looked for as a word."""
-    assert "matches `UNUSEDX`" in mixed.command("list UNUSEDX").text
+    assert "that match `UNUSEDX`" in mixed.command("list UNUSEDX").text

@@ -61,7 +61,7 @@ def test_retire_says_that_aws_has_no_such_key(office, iam):
     iam.delete(iam.first["AccessKeyId"])
     shown = office.press("Retire", on=office.command("rotate my_registry"))
 
-    assert "shows none of it" in shown.text
+    assert "does not show it to the management credential" in shown.text
     assert "deleted here and at the registry" not in shown.text
     assert office.find("my_registry").former is None
 
@@ -91,7 +91,7 @@ def test_new_key_that_is_refused_is_not_used(make_office, iam):
     assert "does not work yet" in shown.text
     assert "does not work yet" in again.text
     assert len(there) == 2
-    assert "Ended at the registry" in ended.text
+    assert "Revoked at the registry" in ended.text
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
     assert office.find("my_registry").options["access_key_id"] == iam.first["AccessKeyId"]
 
@@ -107,7 +107,7 @@ def test_lost_answer_destroys_nothing(make_office, iam):
     assert "access key …" in asked.text
     assert "Nobody knows whether the registry made" in shown.text
     assert len(there) == 2
-    assert "Ended at the registry" in ended.text
+    assert "Revoked at the registry" in ended.text
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
     assert team.find("my_registry").prepared is None
 
@@ -161,7 +161,7 @@ def test_key_made_by_hand_is_not_ended(make_office, iam):
     said = team.press("Forget it here", on=shown)
 
     assert "no leftover credential" in shown.text
-    assert "no credential was made" in said.text
+    assert "The registry has no such credential: none was created" in said.text
     assert by_hand in set(iam.keys())
     assert team.find("my_registry").prepared is None
 
@@ -190,7 +190,7 @@ def test_it_can_be_forgotten_here(make_office, iam):
     team.press("Make a new one")
     said = team.press("Forget it here", on=team.command("rotate my_registry"))
 
-    assert "Nothing was ended at the registry" in said.text
+    assert "Nothing was revoked at the registry" in said.text
     assert len(iam.keys()) == 2
     assert team.find("my_registry").prepared is None
 
@@ -206,9 +206,9 @@ def test_killed_between_making_and_keeping(make_office, iam):
     there = iam.keys()
     _, ended = end_there(team)
 
-    assert "nobody knows whether the registry made it" in shown.text
+    assert "it is unknown whether the registry created it" in shown.text
     assert len(there) == 2
-    assert "Ended at the registry" in ended.text
+    assert "Revoked at the registry" in ended.text
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
     assert team.find("my_registry").options["access_key_id"] == iam.first["AccessKeyId"]
 
@@ -284,7 +284,7 @@ def test_killed_while_the_former_is_retired(make_office, iam, step):
         "suspend": ("Inactive", {iam.first["AccessKeyId"]: "Active"}, True),
         "delete": (None, {found.options["access_key_id"]: "Active"}, False),
     }[step]
-    assert ("uses its former credential again" in said.text) is (step == "suspend")
+    assert ("uses its old credential again" in said.text) is (step == "suspend")
     assert ("does not have that access key any more" in said.text) is (step == "delete")
 
 

@@ -27,7 +27,7 @@ def test_clock_makes_one_when_it_is_due(office, iam):
     assert early == 1
     assert len(iam.keys()) == 2
     assert office.find("my_registry").former is not None
-    assert "Quaymaster made a new credential" in office.seen(MEMBER).text
+    assert "Quaymaster created a new credential" in office.seen(MEMBER).text
 
 
 def test_clock_tells_once_that_it_could_not(office, iam):
@@ -191,8 +191,8 @@ def test_show_says_who_makes_new_credentials(office):
     shown = office.command("show my_registry").text
 
     assert "New credentials" not in before
-    assert "*New credentials:*  made by Quaymaster, when somebody says so" in by_hand
-    assert "*New credentials:*  made by Quaymaster, every 90 days" in shown
+    assert "*New credentials:*  created by Quaymaster, on request" in by_hand
+    assert "*New credentials:*  created by Quaymaster, every 90 days" in shown
 
 
 def test_another_reason_is_told_too(office, iam):

@@ -27,7 +27,7 @@ def test_confirmation_says_that_the_made_key_stays(made, iam):
     shown = made.command("delete my_registry")
     key = only_key(iam)
 
-    assert f"Quaymaster made access key `…{key[-4:]}` at `123456789012.dkr.ecr" in shown.text
+    assert f"Quaymaster created access key `…{key[-4:]}` at `123456789012.dkr.ecr" in shown.text
     assert "*Yes* leaves it there, and it keeps working." in shown.text
     assert key not in shown.text
     assert shown.buttons == ["Yes", "Yes, and end it there", "Cancel"]
@@ -39,7 +39,7 @@ def test_yes_leaves_the_made_key_and_says_so(made, iam):
     shown = made.press("Yes", on=made.command("delete my_registry"))
 
     assert made.find("my_registry") is None
-    assert f"Quaymaster made access key `…{key[-4:]}`, which may still work" in shown.text
+    assert f"Quaymaster created access key `…{key[-4:]}`, which may still work" in shown.text
     assert iam.keys() == {key: "Active"}
 
 
@@ -50,7 +50,9 @@ def test_made_key_is_ended_with_its_integration(made, iam):
 
     assert made.find("my_registry") is None
     assert iam.keys() == {}
-    assert f"Ended at `123456789012.dkr.ecr.us-east-1.amazonaws.com`: access key `…{key[-4:]}`." in shown.text
+    assert (
+        f"Revoked at `123456789012.dkr.ecr.us-east-1.amazonaws.com`: access key `…{key[-4:]}`." in shown.text
+    )
     assert "may still work" not in shown.text
     assert made.events()[:2] == [
         (MEMBER, "credential.manage", "done"),
@@ -85,7 +87,7 @@ def test_without_a_management_credential_it_stays(made, iam):
     shown = made.command("delete my_registry")
     made.press("Yes", on=shown)
 
-    assert "keeps working until you end it at the registry" in shown.text
+    assert "keeps working until you revoke it at the registry" in shown.text
     assert shown.buttons == ["Yes", "Cancel"]
     assert list(iam.keys().values()) == ["Active"]
 
@@ -101,7 +103,7 @@ def test_silent_aws_is_said_after_the_deletion(make_office, iam):
 
     assert team.find("my_registry") is None
     assert "could not be reached" in shown.text
-    assert f"Quaymaster made access key `…{made[-4:]}`, which may still work" in shown.text
+    assert f"Quaymaster created access key `…{made[-4:]}`, which may still work" in shown.text
     assert iam.keys()[made] == "Active"
 
 

@@ -68,7 +68,7 @@ def test_harbor_rotates_by_the_clock(harbors, harbor):
     both, made = harbor.states, harbors.find("my_harbor")
     said = harbors.press("Retire", on=harbors.command("rotate my_harbor"))
 
-    assert "Quaymaster made a new credential" in news
+    assert "Quaymaster created a new credential" in news
     assert both == {ROBOT: True, made.username: True}
     assert password(harbors, "my_harbor") == harbor.secrets[made.username]
     assert made.registry_ends is not None
@@ -107,7 +107,7 @@ def test_harbors_lost_answer(harbors, harbor):
     assert len(told_of(harbors)) == 1
     assert len(there) == 1
     assert there[0] in told.text
-    assert f"Ended at the registry: {there[0]}" in said.text
+    assert f"Revoked at the registry: {there[0]}" in said.text
     assert harbor.states == {ROBOT: True}
 
 

@@ -66,8 +66,8 @@ def test_admin_chooses_the_channel(team):
     """After `notify #ops` the channel reads who allowed the news, and the reply says where it goes."""
     answer = team.command("notify #ops", ADMIN)
 
-    assert f"News about integrations goes to <#{OPS}>" in answer.text
-    assert f"<@{ADMIN}> lets me post news" in said(team)[-1]
+    assert f"News about integrations now goes to <#{OPS}>" in answer.text
+    assert f"<@{ADMIN}> has allowed Quaymaster to post news" in said(team)[-1]
     assert team.store.read(ACME).settings.get("notify") == OPS
 
 
@@ -98,7 +98,7 @@ def test_form_chooses_the_channel(team):
     team.leave(again, again.box("Channel for news"), None, ADMIN)
     off = team.submit(user=ADMIN, on=again)
 
-    assert f"News about integrations goes to <#{OPS}>" in chosen.text
+    assert f"News about integrations now goes to <#{OPS}>" in chosen.text
     assert kept == OPS
     assert again.box("Channel for news").element["initial_conversation"] == OPS
     assert "News is off" in off.text
@@ -112,7 +112,7 @@ def test_form_says_where_i_am_not(team, slack):
     team.leave(form, form.box("Channel for news"), OPS, ADMIN)
     refused = team.submit(user=ADMIN, on=form)
 
-    assert "Invite Quaymaster to the channel" in refused.error("Channel for news")
+    assert "Invite it to the channel" in refused.error("Channel for news")
     assert not team.store.read(ACME).settings.get("notify")
 
 
@@ -130,7 +130,7 @@ def test_unknown_channel_is_named(team):
     team.slack.failing["chat.postMessage"] = "not_in_channel"
     answer = team.command("notify #secret", ADMIN)
 
-    assert "I cannot post in #secret" in answer.text
+    assert "Quaymaster can't post in #secret" in answer.text
     assert "/invite @Quaymaster" in answer.text
 
 
@@ -145,7 +145,7 @@ def test_refused_login_is_told_with_whom_it_hits(team, registry, clockwork):
     pass_time(team, clockwork, hours=7, rounds=8)
 
     (told,) = said(team)[1:]
-    assert "refuses the login of *harbor*" in told
+    assert "refuses the login for *harbor*" in told
     assert "project `web-shop`, last used <!date" in told
     assert "An expired robot account, a revoked token and a wrong password look the same" in told
     assert heard(team, MEMBER)[-1] == told
@@ -161,7 +161,7 @@ def test_works_again_is_told(team, registry, clockwork):
     pass_time(team, clockwork, hours=7)
 
     assert [text.splitlines()[0] for text in said(team)[1:]] == [
-        ":x: `registry.example.com` refuses the login of *harbor*.",
+        ":x: `registry.example.com` refuses the login for *harbor*.",
         ":white_check_mark: *harbor* works again.",
     ]
 
@@ -226,7 +226,7 @@ def test_closed_channel_is_said_to_admins_once(make_team, registry):
     registry.result = REFUSED
     pass_time(team, work, hours=1)
 
-    assert len([text for text in heard(team, ADMIN) if "cannot post news" in text]) == 1
+    assert len([text for text in heard(team, ADMIN) if "can no longer post news" in text]) == 1
 
 
 def test_owner_who_left_is_replaced_by_the_admins(make_team, registry):
@@ -239,7 +239,7 @@ def test_owner_who_left_is_replaced_by_the_admins(make_team, registry):
     registry.result = REFUSED
     pass_time(team, work, hours=1)
 
-    assert "refuses the login of *harbor*" in heard(team, ADMIN)[-1]
+    assert "refuses the login for *harbor*" in heard(team, ADMIN)[-1]
 
 
 def step(team, clockwork):
@@ -306,7 +306,7 @@ def test_channel_hears_of_requests_and_first_fetches(free, clockwork):
     told = "\n".join(said(free, with_changes=True))
 
     assert "created a token" in told
-    assert "It waits for an admin: `/integrations token list`" in told
+    assert "It is waiting for an admin: `/integrations token list`" in told
     assert "project `fresh`" in told
     assert "fetched `my_registry`" in told
 
@@ -389,4 +389,4 @@ def test_news_that_slack_does_not_take_waits(team, registry, clockwork):
     pass_time(team, clockwork, hours=1)
 
     assert before == 1
-    assert [one for one in said(team) if "refuses the login of *harbor*" in one]
+    assert [one for one in said(team) if "refuses the login for *harbor*" in one]

@@ -49,7 +49,7 @@ def test_target_is_revoked(office):
     done = office.press("Revoke everything", ADMIN)
 
     assert "my_registry" in preview.text
-    assert "*These workflow tokens end*, for `project web-shop`:" in preview.text
+    assert "*These workflow tokens will be revoked*, for `project web-shop`:" in preview.text
     assert "second" not in preview.text
     assert before
     assert "1 workflow token ended, 1 integration to rotate" in done.text
@@ -100,7 +100,7 @@ def test_open_integration_without_a_token_says_who_else_may_fetch(office):
     token(office, STAGING)
     shown = office.command("revoke everything my_registry", ADMIN)
 
-    assert "Nothing that depends on *my_registry* has a working token." in shown.text
+    assert "No target that depends on *my_registry* has a working token." in shown.text
     assert "other approved tokens can fetch it" in shown.text
 
 
@@ -125,7 +125,7 @@ def test_notes_are_counted_apart(office):
     office.command("link my_registry environment staging", COLLEAGUE)
     preview = office.command("revoke everything my_registry", ADMIN)
 
-    assert "2 targets can fetch nothing with these tokens" in preview.text
+    assert "2 targets won't be able to fetch anything with these tokens" in preview.text
     assert "1 of them only noted *my_registry* and never fetched it." in preview.text
 
 
@@ -160,7 +160,7 @@ def test_changes_after_the_preview_is_shown_first(office):
     second = token(office)
     late = office.press("Revoke everything", ADMIN, on=preview)
 
-    assert "nothing is revoked yet" in late.text
+    assert "nothing has been revoked yet" in late.text
     assert all(fetch(office, text, "my_registry") for text in (first, second))
 
 
@@ -174,7 +174,7 @@ def test_members_revoke_only_their_own(office):
     own = office.command(f"revoke everything <@{MEMBER}|me>")
 
     assert all("Only a workspace admin may revoke everything" in one for one in said)
-    assert "To be rotated" in own.text
+    assert "Rotate these" in own.text
     assert fetch(office, text, "my_registry")
     assert office.events().count((MEMBER, "token.revoke_all", "refused")) == 3
 

@@ -110,7 +110,7 @@ def test_slow_slack_is_told(team):
 
     assert "Slack did not say who you are in time; nothing was changed." in late.text
     assert "Try again." in late.text
-    assert "There is no integration yet." in team.command("list").text
+    assert "There are no integrations yet." in team.command("list").text
 
 
 @pytest.mark.parametrize("code", ["ratelimited", "internal_error"])

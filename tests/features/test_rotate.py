@@ -99,10 +99,10 @@ def test_message_says_what_has_fetched_the_new_one(office, tokens):
     fetch(office, tokens[0])
     then = office.command("rotate my_registry")
 
-    assert "0 of 3 dependencies have" in first.text.replace("*", "")
-    assert "1 of 3 dependencies have" in then.text.replace("*", "")
+    assert "0 of 3 targets have" in first.text.replace("*", "")
+    assert "1 of 3 targets have" in then.text.replace("*", "")
     assert "environment `staging`, last used" in then.text
-    assert "Nobody can know" in then.text
+    assert "Unknown" in then.text
     assert "image `never-fetched`, never used" in then.text
 
 
@@ -115,7 +115,7 @@ def test_show_says_how_far_it_is(office, tokens):
     office.press("Retire", on=office.command("rotate my_registry"))
     after = office.command("show my_registry")
 
-    assert "1 of 3 dependencies have fetched the new one." in shown.text.replace("*", "")
+    assert "1 of 3 targets have fetched the new one." in shown.text.replace("*", "")
     assert "fetched the new one" not in before.text
     assert "fetched the new one" not in after.text
 
@@ -166,7 +166,7 @@ def test_roll_back_restores_the_former(office, tokens):
     begin(office, {"Username": "other", **NEW})
     done = office.press("Roll back", on=office.command("rotate my_registry"))
 
-    assert "uses its former credential again" in done.text
+    assert "uses its old credential again" in done.text
     assert "These have fetched the new one" not in done.text
     assert passwords(office) == (TYPED["password"], None)
     assert office.find("my_registry").username == TYPED["username"]
@@ -301,7 +301,7 @@ def test_edit_form_says_that_a_rotation_runs(office):
     office.close()
     form = office.command("edit my_registry")
 
-    assert "A rotation is running, so the login stays as it is" in form.text
+    assert "A rotation is in progress, so you can't change the login" in form.text
 
 
 def test_watch_asks_about_the_new_one_at_once(office):
@@ -386,7 +386,7 @@ def test_history_says_what_was_done(office):
     shown = office.command("history my_registry")
 
     assert "rotated the credential of" in shown.text
-    assert "retired the former credential of" in shown.text
+    assert "retired the old credential of" in shown.text
     assert "battery" not in shown.raw
 
 
@@ -399,7 +399,7 @@ def test_retire_asks_first_while_somebody_has_the_former(office, tokens):
     fetch(office, tokens[1])
     now = office.command("rotate my_registry").button("Retire").element
 
-    assert "It is not known whether environment staging uses the new one." in asked
+    assert "Quaymaster doesn't know whether environment staging uses the new one." in asked
     assert len(asked) <= 300
     assert "confirm" not in now
 
@@ -410,7 +410,7 @@ def test_question_has_room_for_any_names(office):
     begin(office)
     asked = office.command("rotate my_registry").button("Retire").element["confirm"]["text"]["text"]
 
-    assert "…, 3 more use the new one." in asked
+    assert "… and 3 more use the new one." in asked
     assert len(asked) <= 300
 
 
@@ -433,17 +433,17 @@ def test_home_names_what_overlaps(office):
     begin(office)
     office.close()
     home = office.open_home()
-    shown = office.press("Rotation of my_registry, which overlaps", on=home)
+    shown = office.press("Rotation of my_registry, which is in progress", on=home)
     colleagues = office.open_home(COLLEAGUE)
     listed = office.command("list rotating").text
     office.press("Retire", on=shown)
 
-    assert "keeps two credentials" not in before
-    assert "*my_registry*   :arrows_counterclockwise: keeps two credentials since" in home.text
+    assert "has had two credentials" not in before
+    assert "*my_registry*   :arrows_counterclockwise: has had two credentials since" in home.text
     assert "0 of 1" in shown.text.replace("*", "")
     assert "Show of my_registry" in str(colleagues.raw)
     assert "my_registry" in listed
-    assert "keeps two credentials" not in office.open_home().text
+    assert "has had two credentials" not in office.open_home().text
 
 
 def test_form_of_another_version_replaces_nothing(office):
@@ -484,7 +484,7 @@ def test_integration_without_a_login_has_nothing_to_rotate(office):
 
 @pytest.mark.parametrize(
     ("typed", "said"),
-    [("off", "is rotated only when somebody says so."), ("9999 days", "9999 is not a valid number of days.")],
+    [("off", "is rotated only on request."), ("9999 days", "9999 is not a valid number of days.")],
 )
 def test_days_of_the_clock(office, typed, said):
     """The clock can be switched off at any time, and takes only a number of days that makes sense."""

@@ -33,7 +33,7 @@ def posted(team, word):
 
 
 @pytest.mark.parametrize(
-    ("press", "said"), [("Roll back", "rolled back the credential of"), ("Retire", "retired the former")]
+    ("press", "said"), [("Roll back", "rolled back the credential of"), ("Retire", "retired the old")]
 )
 def test_message_in_the_channel_is_replaced_when_it_is_over(channel, press, said):
     """Roll back or Retire elsewhere takes the buttons off the channel's message, which says who did it."""
@@ -54,7 +54,7 @@ def test_message_that_was_pressed_keeps_its_answer(channel):
     deliver(channel)
     (message,) = [one for one in channel.in_channel() if one.id == before.id]
 
-    assert "uses its former credential again" in message.text
+    assert "uses its old credential again" in message.text
 
 
 def test_reminder_of_the_clock_is_replaced_too(channel):

@@ -113,9 +113,12 @@ def test_show_says_which_one_is_used(twins):
     twins.press("Make this the default")
     default, other = twins.command("show production"), twins.command("show staging")
 
-    assert "several integrations, and none is the default" in undecided.text
+    assert "several integrations and no default" in undecided.text
     assert "*Default:*  for its server" in default.text
-    assert "Targets without a link of their own get *production*, the default there." in other.text
+    assert (
+        "Targets that aren't linked to an integration for this server get the default, *production*."
+        in other.text
+    )
     assert "Make this the default" not in [*default.buttons, *other.buttons]
 
 
@@ -123,5 +126,5 @@ def test_show_of_anothers_has_no_default_button(twins):
     """Somebody who may not edit it reads that there is no default, but gets no button."""
     shown = twins.command("show production", COLLEAGUE)
 
-    assert "none is the default" in shown.text
+    assert "and no default" in shown.text
     assert "Make this the default" not in shown.buttons

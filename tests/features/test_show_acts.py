@@ -43,7 +43,7 @@ def test_own_note_has_its_button(free):
     after = free.press("Unlink project mobile", COLLEAGUE)
 
     assert shown.buttons == [*EVERYBODYS, "Unlink"]
-    assert "no longer counts among what depends on my_registry" in shown.raw
+    assert "no longer counts as depending on my_registry" in shown.raw
     assert "*Dependencies:*  1" in after.text
 
 
@@ -53,7 +53,7 @@ def test_unlink_takes_the_right_away_in_place(linked):
     question = shown.button("Unlink project web-shop").element["confirm"]["text"]["text"]
     after = linked.press("Unlink project web-shop")
 
-    assert question == "project web-shop may not fetch my_registry until somebody links it again."
+    assert question == "project web-shop can't fetch my_registry until somebody links it again."
     assert after.id == shown.id
     assert "project web-shop no longer depends on it." in after.text
     assert "*Dependencies:*  2" in after.text
@@ -86,7 +86,7 @@ def test_give_from_show(free):
     given = free.choose("Give to …", COLLEAGUE)
 
     assert "confirm" in shown.control("Give to …").element
-    assert f"*my_registry* belongs to <@{COLLEAGUE}> from now on." in given.text
+    assert f"*my_registry* now belongs to <@{COLLEAGUE}>." in given.text
     assert free.find("my_registry").owner == COLLEAGUE
 
 

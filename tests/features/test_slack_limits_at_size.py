@@ -120,7 +120,7 @@ def test_home_with_everything_to_say_is_within_limits(team):
         team.open_home(ADMIN)
         team.press("Next", ADMIN, on=team.home(ADMIN))
 
-    assert "Workflow tokens that wait for an admin" in team.home(ADMIN).text
-    assert "Workflow tokens that end soon" in team.home(ADMIN).text
+    assert "Workflow tokens waiting for an admin" in team.home(ADMIN).text
+    assert "Workflow tokens that expire soon" in team.home(ADMIN).text
     assert [one for each in team.slack.shown for one in both_opinions(each.place, each.content)] == []
     assert len(team.home(ADMIN).blocks) <= 100

@@ -81,7 +81,7 @@ def test_strange_words_find_nothing(tagged, typed):
     tagged.command("tags my_registry team/app")
     shown = tagged.enter("Tag", typed)
 
-    assert "No tag." in shown.text
+    assert "No tags." in shown.text
     assert "<!channel>" not in shown.text
 
 
@@ -192,7 +192,7 @@ def test_dates_are_asked_for_only_when_asked(tagged, registry):
     assert registry.dated == [MANY[:20]]
     assert lines[first + 1].startswith("`v001`   <!date^")
     assert lines[first + 2] == "`v000`   unknown"
-    assert "The newest of this page first." in shown.text
+    assert "Newest on this page first." in shown.text
     assert "Unknown: It was not told." in shown.text
     assert "Show dates" not in shown.buttons
     assert "Show dates" in following.buttons

@@ -58,7 +58,7 @@ def test_merging_names_the_tokens_and_what_they_reach(two):
     assert f"`{moves[3:11]}`, by <@{COLLEAGUE}>: moves, and would fetch *first* too" in shown.text
     assert f"`{stays[3:11]}`, by <@{COLLEAGUE}>: would fetch *second* too" in shown.text
     assert before == "webshop2000"
-    assert f"`{moves[3:11]}`, by <@{COLLEAGUE}>: moves, and fetches *first* too" in done.text
+    assert f"`{moves[3:11]}`, by <@{COLLEAGUE}>: moved, and fetches *first* too" in done.text
     assert [fetch(team, stays, "second"), fetch(team, moves, "first")] == ["second", "first"]
 
 
@@ -101,7 +101,7 @@ def test_what_changed_meanwhile_is_shown_first(two):
 
     assert late[3:11] in again.text
     assert kept == "webshop2000"
-    assert "from now on" in done.text
+    assert "is now called" in done.text
 
 
 def test_new_name_alone_is_done_at_once(two):
@@ -109,8 +109,8 @@ def test_new_name_alone_is_done_at_once(two):
     team, (_, moves) = two
     done = team.command("targets rename project webshop2000 checkout", ADMIN)
 
-    assert "`project webshop2000` is `project checkout` from now on" in done.text
-    assert f"`{moves[3:11]}`, by <@{COLLEAGUE}>: moves, and fetches what it did" in done.text
+    assert "`project webshop2000` is now called `project checkout`" in done.text
+    assert f"`{moves[3:11]}`, by <@{COLLEAGUE}>: moved, and fetches the same as before" in done.text
     assert fetch(team, moves, "second") == "second"
 
 

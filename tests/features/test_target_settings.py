@@ -52,7 +52,7 @@ def test_last_remove_says_that_nothing_is_used(used):
     used.command("settings project web-shop")
     used.press("Remove first")
 
-    assert "project web-shop uses no integration." in used.press("Remove second").text
+    assert "project web-shop does not use any integrations." in used.press("Remove second").text
 
 
 def test_remove_that_a_colleague_pressed_first(used):

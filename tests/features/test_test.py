@@ -35,8 +35,8 @@ def test_verdict_and_reason(free, registry, result, verdict):
     [
         (Refused.ADDRESS, "*Quaymaster is blocked*"),
         (Refused.CERTIFICATE, "*A client certificate is required*"),
-        (Refused.RIGHTS, "*The login lacks a right*"),
-        (Refused.RATE, "*Not asked*"),
+        (Refused.RIGHTS, "*The login lacks a permission*"),
+        (Refused.RATE, "*Not checked*"),
     ],
 )
 def test_what_never_looked_at_the_login_has_a_verdict_of_its_own(free, registry, refused, verdict):
@@ -53,7 +53,7 @@ def test_what_never_looked_at_the_login_has_a_verdict_of_its_own(free, registry,
     [
         (REJECTED, "login refused"),
         (UNREACHABLE, "unreachable"),
-        (replace(UNREACHABLE, refused=Refused.RATE), "not asked: too many requests"),
+        (replace(UNREACHABLE, refused=Refused.RATE), "not checked: too many requests"),
     ],
 )
 def test_list_has_a_word_for_each_state(free, registry, result, words):
@@ -176,7 +176,7 @@ def test_owner_allows_the_token_server(free, registry):
     shown = free.press("Allow it")
     free.command("test my_registry")
 
-    assert f"*my_registry* may now send its login to `{REALM}`." in shown.text
+    assert f"*my_registry* can now send its login to `{REALM}`." in shown.text
     assert registry.checked[-1].trusted_realms == (REALM,)
     assert "allowed a token server for `my_registry`" in free.command("history").text
 

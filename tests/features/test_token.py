@@ -30,7 +30,7 @@ def test_created_token_is_shown_once(team, made):
     later = [team.command(typed) for typed in ("token list", "history", "help token")]
 
     assert TOKEN_SHAPE.fullmatch(token)
-    assert "is not stored and cannot be shown again" in made.text
+    assert "is not stored and can't be shown again" in made.text
     assert all(token not in one.raw for one in later)
 
 
@@ -69,7 +69,7 @@ def test_revoke_answers_in_place(team, made):
 
     assert token_in(made) not in shown.raw
     assert shown.id == asked.id
-    assert "*ended*" in shown.text
+    assert "*revoked*" in shown.text
     assert shown.buttons == []
     assert team.events()[0] == (MEMBER, "token.revoke", "done")
 
@@ -99,7 +99,7 @@ def test_only_creator_and_admins_revoke(team, made):
 
     assert made.place == "message"
     assert f"Who can help: <@{MEMBER}>" in refused.text
-    assert "*ended*" in done.text
+    assert "*revoked*" in done.text
 
 
 @pytest.mark.parametrize("typed", ["token create project x", "token list", "token revoke abcdefgh"])
@@ -133,7 +133,7 @@ def test_viewer_makes_none(make_team):
 def test_what_is_wrong_is_explained(team, typed, said):
     """What is missing or wrong is said, and no token is made."""
     assert said in team.command(typed).text
-    assert "No workflow token yet." in team.command("token").line
+    assert "No workflow tokens yet." in team.command("token").line
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_every_token_is_on_a_page(many):
 
     assert [page.buttons.count("Revoke") for page in pages] == [20, 20, 2]
     assert ["1–20 of 42" in pages[0].text, "41–42 of 42" in pages[2].text] == [True, True]
-    assert "`/integrations token list web-shop` shows those of one target." in pages[0].text
+    assert "`/integrations token list web-shop` shows only one target's tokens." in pages[0].text
     assert "project target-41" in pages[0].text
     assert "project target-00" in pages[2].text
     assert "Next" not in pages[2].buttons
@@ -167,8 +167,8 @@ def test_revoke_stays_on_its_page(many):
         "Revoke token " + many.services.ports.store.read(ACME).tokens.page(AT, (), 0, 50).rows[-1].id
     )
 
-    assert "Workflow tokens with “target-0”: 9 valid, 1 ended" in shown.title
-    assert "*ended*" in shown.text
+    assert "Workflow tokens with “target-0”: 9 valid, 1 expired or revoked" in shown.title
+    assert "*revoked*" in shown.text
 
 
 @pytest.mark.parametrize("words", ["web-shop", "PROJECT shop", f"<@{COLLEAGUE}>", f"<@{COLLEAGUE}|ann>"])
@@ -187,7 +187,7 @@ def test_words_that_fit_nothing(team, made):
     shown = team.command("token list `other`")
 
     assert made.place == "message"
-    assert "No workflow token matches `ˋotherˋ`. `/integrations token list` shows all." in shown.text
+    assert "No workflow tokens match `ˋotherˋ`. `/integrations token list` shows all." in shown.text
 
 
 def test_person_is_found_by_their_id(team, made):
@@ -201,7 +201,7 @@ def test_counts_stand_in_the_title_whatever_was_looked_for(team):
     """A long name does not hide the total."""
     team.command("token create project " + "x" * 200)
 
-    assert team.command("token list " + "x" * 200).title.endswith("…”: 1 valid, 0 ended")
+    assert team.command("token list " + "x" * 200).title.endswith("…”: 1 valid, 0 expired or revoked")
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def test_token_for_a_closed_integrations_target_is_kept_out(closed):
 
     assert fetch(closed, made, "my_registry") == "my_registry"
     assert (
-        f"It does not fetch *closed* (ask <@{COLLEAGUE}>): linked to `project web-shop`, but for linked "
-        "targets only, and not yours." in made.text
+        f"It can't fetch *closed* (ask <@{COLLEAGUE}>) yet. Access is restricted there and you are not the "
+        "owner, so the owner must allow your token, even though `project web-shop` is linked." in made.text
     )
     assert [fetch(closed, closed.command("token create project web-shop", who)) for who in (COLLEAGUE, ADMIN)]
 
@@ -67,7 +67,7 @@ def test_member_stops_nobodys_tokens_by_a_link_of_their_own(closed):
     again = closed.command("token create project web-shop 30", ADMIN)
 
     assert all(TOKEN_SHAPE.search(one.text) for one in (others, again))
-    assert "It does not fetch" not in again.text
+    assert "It can't fetch" not in again.text
 
 
 def test_owner_lets_a_token_in_that_was_kept_out(closed):
@@ -76,9 +76,9 @@ def test_owner_lets_a_token_in_that_was_kept_out(closed):
     token_id = TOKEN_SHAPE.search(made.text)[0][3:11]
     told, allowed = allow(closed)
 
-    assert f"<@{MEMBER}> made the workflow token `{token_id}` for `project web-shop`" in told.text
-    assert "The token may fetch this login once you allow that." in told.text
-    assert f"These workflow tokens fetch it from now on: `{token_id}`" in allowed.text
+    assert f"<@{MEMBER}> created the workflow token `{token_id}` for `project web-shop`" in told.text
+    assert "The token can fetch this login once you allow that." in told.text
+    assert f"These workflow tokens can now fetch it: `{token_id}`" in allowed.text
     assert fetch(closed, made) == "closed"
     assert closed.events()[1][:2] == (COLLEAGUE, "dependency.allow")
 

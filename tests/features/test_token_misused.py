@@ -91,7 +91,7 @@ def test_odd_targets_are_text_and_nothing_else(team, name):
 
 def test_no_token_says_how_to_make_one(team):
     """An empty list says what to type."""
-    assert "`/integrations token create project web-shop` makes one." in team.command("token").text
+    assert "`/integrations token create project web-shop` creates one." in team.command("token").text
 
 
 def test_last_use_stands_in_the_list(team):
@@ -120,7 +120,7 @@ def test_working_tokens_stand_first(team):
     team.command(f"token revoke {made(team, target='newest')[3:11]}")
     text = team.command("token list").text
 
-    assert text.index("still-valid") < text.index("*ended*")
+    assert text.index("still-valid") < text.index("*revoked*")
 
 
 def test_typed_revoke_ends_it_at_once(team):
@@ -164,7 +164,7 @@ def test_token_of_another_workspace_does_not_exist(team):
 
     assert "There is no token with this id." in shown.text
     assert is_valid(team, text)
-    assert "There is no workflow token yet." in team.command("token list", ADMIN).text
+    assert "There are no workflow tokens yet." in team.command("token list", ADMIN).text
 
 
 def test_whole_token_in_a_command_is_a_leak(team):

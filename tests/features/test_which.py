@@ -22,7 +22,7 @@ def test_only_one_answers(free):
     """With one integration of the server, that one answers."""
     shown = free.command(f"which {IMAGE}")
 
-    assert "is answered by *my_registry*: it is the only one for this server." in shown.text
+    assert "uses *my_registry*: it is the only one for this server." in shown.text
 
 
 def test_linked_one_answers_for_its_target(free):
@@ -69,7 +69,7 @@ def default(free):
     """One of two integrations of a server is ticked as its default."""
     free.add("other", username="deploy")
     free.command("edit other")
-    free.tick("Default for its server: it answers targets without a link of their own")
+    free.tick("Default for this server: for targets not linked to another integration")
     free.submit()
     free.close()
     return free
@@ -104,13 +104,13 @@ def test_unused_lists_what_nothing_used(free):
     free.slack.clock.advance(91 * 24 * 3600)
     shown = free.command("unused")
 
-    assert "Not used in 90 days: 1" in shown.text
+    assert "Unused for 90 days: 1" in shown.text
     assert free.press("Delete my_registry").title == "Delete my_registry?"
 
 
 def test_young_integration_is_not_unused(free):
     """What was added lately is not called unused."""
-    assert "was added or used since then" in free.command("unused 30").text
+    assert "was added or used in the last" in free.command("unused 30").text
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "x", "9" * 5000])
@@ -142,7 +142,10 @@ def test_closed_one_answers_the_tokens_of_its_owner(free):
     shown = free.command(f"which {IMAGE}")
 
     assert ":warning: *“my_registry” is for linked targets only.*" in shown.text
-    assert f"the workflow tokens that its owner makes: *my_registry* (<@{MEMBER}>)." in shown.text
+    assert (
+        f"only to linked targets and to tokens created by the owner: *my_registry* (<@{MEMBER}>)."
+        in shown.text
+    )
 
 
 def test_tokens_that_get_something_else_are_named(free):

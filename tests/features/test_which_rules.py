@@ -42,7 +42,7 @@ def test_every_spelling_of_an_image_finds_its_server(free, image):
     """With a tag, a digest, a port, a scheme, in capitals, linked by Slack, or the server alone."""
     shown = free.command(f"which {image}")
 
-    assert "is answered by *my_registry*: it is the only one for this server." in shown.text
+    assert "uses *my_registry*: it is the only one for this server." in shown.text
 
 
 HUB = ["python", "python:3.12", "library/python", "acme/app:1.0", "docker.io/acme/app", "index.docker.io/a/b"]
@@ -53,7 +53,7 @@ def test_docker_hub_answers_for_what_names_no_server(free, image):
     """What docker would look for on Docker Hub is answered by Docker Hub's integration."""
     free.add("my_hub", kind="docker-hub")
 
-    assert "is answered by *my_hub*" in free.command(f"which {image}").text
+    assert "uses *my_hub*" in free.command(f"which {image}").text
 
 
 @pytest.mark.parametrize("image", ["registry.example.com:5000/app", "registry.example.com:5000"])
@@ -61,8 +61,8 @@ def test_port_tells_servers_apart(free, image):
     """Another port is another registry."""
     free.add("other_port", url="https://registry.example.com:5000")
 
-    assert "is answered by *other_port*" in free.command(f"which {image}").text
-    assert "is answered by *my_registry*" in free.command(f"which {IMAGE}").text
+    assert "uses *other_port*" in free.command(f"which {image}").text
+    assert "uses *my_registry*" in free.command(f"which {IMAGE}").text
 
 
 @pytest.mark.parametrize("image", ["localhost:5000", "localhost:5000/app"])
@@ -70,7 +70,7 @@ def test_localhost_is_a_server(team, image):
     """A registry on the machine itself is found by its name alone too."""
     team.add("mine", url="http://localhost:5000")
 
-    assert "is answered by *mine*" in team.command(f"which {image}").text
+    assert "uses *mine*" in team.command(f"which {image}").text
 
 
 @pytest.mark.parametrize("image", ["registry.example.com.attacker.example/app", "registry.example.co/app"])
@@ -120,7 +120,7 @@ def test_link_decides_for_its_target_only(two):
     """A linked integration answers for the linked target; for others it stays open."""
     two.link("second", "project", "web-shop")
 
-    assert "answered by *second*" in two.command(f"which {IMAGE} project web-shop").text
+    assert "uses *second*" in two.command(f"which {IMAGE} project web-shop").text
     assert "Several integrations" in two.command(f"which {IMAGE} project other").text
     assert "Several integrations" in two.command(f"which {IMAGE}").text
 
@@ -130,7 +130,7 @@ def test_link_counts_before_the_default(two):
     mark(two, "first", is_default=True)
     two.link("second", "environment", "production")
 
-    assert "answered by *second*" in two.command(f"which {IMAGE} env production").text
+    assert "uses *second*" in two.command(f"which {IMAGE} env production").text
 
 
 def test_default_decides_between_two_links(two):
@@ -148,7 +148,7 @@ def test_linked_only_answers_its_targets(free):
     mark(free, "my_registry", linked_only=True)
     free.link("my_registry", "project", "web-shop")
 
-    assert "answered by *my_registry*" in free.command(f"which {IMAGE} project web-shop").text
+    assert "uses *my_registry*" in free.command(f"which {IMAGE} project web-shop").text
 
 
 @pytest.mark.parametrize("who", ["", " project other"])
@@ -166,7 +166,7 @@ def test_linked_only_never_competes(two):
     """One for linked targets only is no candidate for others, even as the default."""
     mark(two, "first", linked_only=True, is_default=True)
 
-    assert "answered by *second*" in two.command(f"which {IMAGE} project other").text
+    assert "uses *second*" in two.command(f"which {IMAGE} project other").text
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_odd_image_is_text_and_nothing_else(free):
     free.add("my_hub", kind="docker-hub")
     shown = free.command("which `<!channel>&*x*")
 
-    assert "is answered by *my_hub*" in shown.text
+    assert "uses *my_hub*" in shown.text
     assert "<!channel>" not in shown.text
 
 

@@ -187,10 +187,10 @@ def test_give_staging_the_new_login(stranger: Stranger) -> None:
 def test_which_logins_end_this_month(stranger: Stranger) -> None:
     """Each with its day."""
     listed = stranger.command("list")
-    stranger.choose("Filters", "Ending soon", listed)
+    stranger.choose("Filters", "Expiring soon", listed)
 
     expect(listed).to_contain_text("Integrations 1–1 of 1")
-    expect(listed).to_contain_text("ends on 20")
+    expect(listed).to_contain_text("expires on 20")
 
 
 def test_who_deleted_the_old_login(stranger: Stranger) -> None:
@@ -250,7 +250,7 @@ def test_two_have_the_same_login(stranger: Stranger) -> None:
     """Which one is used? Neither, and a press makes one of them the one."""
     shown = stranger.command("show harbor")
     expect(shown).to_contain_text("Same server and user: harbor_copy")
-    expect(shown).to_contain_text("several integrations, and none is the default")
+    expect(shown).to_contain_text("several integrations and no default")
     done = stranger.answered("Make this the default", shown)
 
     expect(done).to_contain_text("harbor is now the default for harbor.example.com")

@@ -100,7 +100,7 @@ def allow_its_token_server(person: Person, name: str, registry: RealRegistry) ->
     tested = person.command(f"test {name}")
     expect(tested).to_contain_text(registry.tokens.origin)
     person.button("Allow it", tested).click()
-    expect(tested).to_contain_text("may now send its login")
+    expect(tested).to_contain_text("can now send its login")
     expect(person.command(f"test {name} team/app")).to_contain_text("Proved")
 
 

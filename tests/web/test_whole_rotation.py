@@ -120,7 +120,7 @@ def test_login_that_ended_is_told_replaced_and_retired(
     users(registry, SECOND_LINE)
     see_it_watched(app, clock, Health.REFUSED, 2)
     clock.advance(61)
-    told = news(person, f"refuses the login of {NAME}")
+    told = news(person, f"refuses the login for {NAME}")
     expect(told).to_have_count(1, timeout=20_000)
     for target in PIPELINES:
         expect(told).to_contain_text(target)
@@ -140,7 +140,7 @@ def test_login_that_ended_is_told_replaced_and_retired(
         [one.wait(2) for one in pipelines[:2]]
         tell_rotations(app.wired.services.ports)
         person.button("Refresh", person.dialog).click()
-        expect(person.dialog).to_contain_text("2 of 3 dependencies have fetched the new one.")
+        expect(person.dialog).to_contain_text("2 of 3 targets have fetched the new one.")
         person.close()
         assert pipelines[2].client.list_tags().returncode == 0
         tell_rotations(app.wired.services.ports)
@@ -148,11 +148,11 @@ def test_login_that_ended_is_told_replaced_and_retired(
         ready = news(person, "everything has fetched the new credential")
         expect(ready).to_have_count(1, timeout=20_000)
         expect(ready).to_be_in_viewport()
-        expect(ready).to_contain_text("3 of 3 dependencies have fetched the new one.")
+        expect(ready).to_contain_text("3 of 3 targets have fetched the new one.")
         former = kept(app).former
         assert former is not None
         assert str(former.sealed).encode() in files_of(tmp_path)
-        person.button(f"Retire the former of {NAME}", ready).click()
+        person.button(f"Retire the old credential of {NAME}", ready).click()
         expect(ready).to_have_count(0)
         users(registry, SECOND_LINE)
         [one.wait(2) for one in pipelines[:2]]
