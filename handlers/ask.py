@@ -44,7 +44,7 @@ def ask(words: Words, surface: Surface, services: Services, actor: Actor) -> Non
     """Answer ``ask NAME @person``: send the link to that person only."""
     found = PERSON.fullmatch(words.rest[-1]) if words.rest else None
     if found is None or len(words.rest) < 2:
-        raise InvalidInput("Say which integration, and whom to ask.", words.usage)
+        raise InvalidInput("Type which integration, and which person to ask.", words.usage)
     plan = plan_edit(services.ports, actor, name=" ".join(words.rest[:-1]))
     person = services.people.person(actor.workspace, found[1], fresh=True)
     if plan.integration.former or plan.integration.prepared:

@@ -108,7 +108,7 @@ _HEALTH = {
     Outcome.UNREACHABLE: (":warning: unreachable", "unreachable"),
 }
 """What a check found: the text for a fresh check, and for an old one."""
-_NOT_ASKED = (":hourglass: not checked: too many requests", "not checked: too many requests")
+_NOT_ASKED = (":hourglass: not asked: too many requests", "not asked: too many requests")
 """The same for a check that came after too many requests."""
 
 _ShowHome = Callable[[str], None] | None

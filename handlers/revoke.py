@@ -80,7 +80,7 @@ def _read_leak(words: Words) -> Leak:
         rest = rest[1:]
     if not rest:
         raise InvalidInput(
-            "Say whose tokens to revoke: a person's, a target's or an integration's.", words.usage
+            "Type whose tokens to revoke: a person's, a target's or an integration's.", words.usage
         )
     if found := PERSON.fullmatch(rest[0]):
         words.at_most(len(words.rest) - len(rest) + 1)

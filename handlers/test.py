@@ -57,7 +57,7 @@ _REFUSALS = {
     Refused.ADDRESS: ":no_entry: *Quaymaster is blocked*: this login was not checked.",
     Refused.CERTIFICATE: ":no_entry: *A client certificate is required*: this login was not checked.",
     Refused.RIGHTS: ":no_entry: *The login lacks a permission*: the login itself was not refused.",
-    Refused.RATE: ":hourglass: *Not checked* after too many requests: this login was not looked at.",
+    Refused.RATE: ":hourglass: *Not asked* after too many requests: this login was not checked.",
 }
 """The verdict on what is not a refused login."""
 

@@ -115,7 +115,7 @@ def test_form_can_be_corrected_and_saved(team, registry):
 
 @pytest.mark.usefixtures("form")
 def test_ticked_box_stores_unchecked(team, registry):
-    """With the box ticked nobody is asked, and the answer says so."""
+    """With the box checked no registry is contacted, and the reply says so."""
     registry.result = UNREACHABLE
     team.tick("Save without checking")
     shown = team.submit(FORM)
@@ -241,7 +241,7 @@ def test_viewer_gets_no_form(make_team):
 
 
 def test_role_taken_away_stops_save(team, form):
-    """Who became a guest while the form was open stores nothing."""
+    """Somebody who became a guest while the form was open can't store anything."""
     team.slack.people[MEMBER]["is_restricted"] = True
     team.slack.clock.advance(301)
     shown = team.submit(FORM, on=form)

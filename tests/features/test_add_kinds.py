@@ -105,7 +105,7 @@ def test_changed_type_keeps_what_was_typed(team):
 
 
 def test_redrawn_form_never_holds_the_secret(team):
-    """What stands in a password's box is not written into the form that is drawn again."""
+    """What was typed in a password's box is not written into the redrawn form."""
     team.command("add private")
     team.fill(FORM)
 

@@ -242,7 +242,7 @@ def test_link_of_a_colleague_ends_with_a_new_owner(office, visitor):
 
 
 def test_who_asked_hears_when_it_is_done(office, visitor):
-    """The message to the one who asked names who entered it; the one who entered it hears nothing of it."""
+    """The person who asked is told who entered it; the person who entered it gets no message."""
     office.command(f"ask my_registry <@{COLLEAGUE}|lena>")
     visitor.enter(url_in(office.seen(COLLEAGUE)), password=NEW)
     office.slack.clock.advance(61)
@@ -262,7 +262,7 @@ def test_message_that_slack_does_not_deliver_is_said(office):
 
 @pytest.mark.parametrize("user", [COLLEAGUE, GUEST])
 def test_only_who_may_edit_asks(office, user):
-    """Who may not edit an integration asks nobody for its secret."""
+    """Somebody who may not edit an integration can't ask anyone for its secret."""
     office.command(f"ask my_registry <@{MEMBER}|somebody>", user)
 
     assert "secret.ask" not in [action for _, action, _ in office.events()]

@@ -24,7 +24,7 @@ def team(local_team):
 
 @pytest.fixture
 def asker(team):
-    """What asks by the clock."""
+    """What asks on a schedule."""
     return EndAsker(team.services.ports)
 
 

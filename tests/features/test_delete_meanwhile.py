@@ -91,7 +91,7 @@ def test_role_taken_away_stops_every_button(free, button):
 
 
 def test_former_admin_may_not_delete_what_others_own(free):
-    """Who is no admin any more is told whom to ask."""
+    """Somebody who is no longer an admin is told whom to ask."""
     asked = free.command("delete my_registry", ADMIN)
     free.slack.people[ADMIN]["is_admin"] = False
     shown = free.press("Yes", ADMIN, asked)

@@ -191,7 +191,7 @@ def test_same_server_written_differently_keeps_the_secret(free, url):
 
 @pytest.mark.usefixtures("form")
 def test_ticked_box_stores_a_changed_login_unchecked(free, registry):
-    """With the box ticked a login is stored that no registry was asked about."""
+    """With the box checked a login is stored without asking the registry."""
     registry.result = UNREACHABLE
     free.tick("Save without checking")
     free.submit({"Password": "unchecked"})
@@ -260,7 +260,7 @@ def test_own_name_in_another_case_is_no_conflict(free):
 
 
 def test_only_owner_and_admins_edit(free):
-    """A colleague gets no form, but the owner's name; the refusal stands in the history."""
+    """A colleague gets the owner's name instead of a form; the refusal is in the history."""
     shown = free.command("edit my_registry", COLLEAGUE)
 
     assert shown.place == "message"

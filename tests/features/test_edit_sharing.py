@@ -1,4 +1,4 @@
-"""The ticks of the edit form: which one is a server's default, and which is for linked targets only."""
+"""The edit form's choices: which integration is a server's default, and which is for linked targets only."""
 
 import pytest
 
@@ -13,21 +13,21 @@ IMAGE = "registry.example.com/team/app"
 
 
 def choose(team, name, *ticks, user=MEMBER, **typed):
-    """Open the edit form, leave exactly these ticks, and save; gives what is shown then."""
+    """Open the edit form, check exactly these boxes, and save; return what is shown then."""
     form = team.command(f"edit {name}", user)
     put(team, form, *ticks)
     return team.submit(typed, user)
 
 
 def put(team, form, *ticks):
-    """Leave exactly these ticks in an open form."""
+    """Check exactly these boxes in an open form."""
     team.leave(form, form.menu(DEFAULT_TICK), [DEFAULT_TICK] * (DEFAULT in ticks))
     access = "Linked targets only" if LINKED_ONLY in ticks else "All workflows"
     team.leave(form, form.menu(access), access)
 
 
 def ticked(form):
-    """The ticks a form starts with."""
+    """The boxes that are checked when a form opens."""
     initial = form.menu(DEFAULT_TICK).element.get("initial_options", [])
     access = form.menu("All workflows").element["initial_option"]
     return [one["value"] for one in [*initial, access] if one["value"] != "all"]
@@ -58,7 +58,7 @@ def test_form_starts_without_ticks(free):
 
 @pytest.mark.parametrize("ticks", [[], [DEFAULT], [LINKED_ONLY], [DEFAULT, LINKED_ONLY]])
 def test_ticks_are_kept_and_shown_again(free, ticks):
-    """What is ticked is stored, and the form opens with it."""
+    """What is checked is stored, and the form opens with it."""
     choose(free, "my_registry", *ticks)
     stored = free.find("my_registry")
 
@@ -68,7 +68,7 @@ def test_ticks_are_kept_and_shown_again(free, ticks):
 
 @pytest.mark.parametrize("ticks", [[], [DEFAULT], [LINKED_ONLY]])
 def test_ticks_are_taken_back(free, ticks):
-    """A tick that is taken out is gone."""
+    """A box that is cleared stays cleared."""
     choose(free, "my_registry", DEFAULT, LINKED_ONLY)
     choose(free, "my_registry", *ticks)
 
@@ -85,7 +85,7 @@ def test_untouched_ticks_stay(free):
 
 
 def test_ticks_ask_no_registry_and_stand_in_the_history(free, registry):
-    """A tick is no new login, and its change is recorded by name."""
+    """A checkbox is not a new login, and its change is recorded by name."""
     choose(free, "my_registry", DEFAULT, LINKED_ONLY)
     free.close()
 
@@ -94,7 +94,7 @@ def test_ticks_ask_no_registry_and_stand_in_the_history(free, registry):
 
 
 def test_default_moves(team):
-    """A server has one default: who ticks another of their own takes it from the first."""
+    """A server has one default: checking the box of another integration you own takes it from the first."""
     team.add("first")
     team.add("second")
     choose(team, "first", DEFAULT)
@@ -150,7 +150,7 @@ def test_admin_moves_any_default(two):
 
 
 def test_default_that_was_given_up_is_free(two):
-    """After its owner took the tick out, a colleague may tick another."""
+    """After its owner clears the box, a colleague may check another one's."""
     choose(two, "theirs", DEFAULT, user=COLLEAGUE)
     choose(two, "theirs", user=COLLEAGUE)
     choose(two, "mine", DEFAULT)
@@ -170,7 +170,7 @@ def test_default_takes_no_login_from_targets_that_nobody_linked(two):
 
 
 def test_default_taken_while_the_registry_was_asked_is_not_stolen(two, registry):
-    """Who became the default while a login was being checked keeps it."""
+    """An integration that became the default while a login was being checked stays the default."""
     form = two.command("edit mine")
     put(two, form, DEFAULT)
     registry.meanwhile = lambda: choose(two, "theirs", DEFAULT, user=COLLEAGUE)
@@ -241,7 +241,7 @@ def test_former_owner_of_the_form_ticks_nothing(free):
 
 @pytest.mark.parametrize(("user", "is_linked"), [(COLLEAGUE, False), (MEMBER, True), (ADMIN, True)])
 def test_linked_only_is_linked_by_its_owner(free, user, is_linked):
-    """Whoever could link a target of theirs could fetch the secret, so others only note it."""
+    """Somebody who could link their own target could fetch the secret, so others only note it."""
     choose(free, "my_registry", LINKED_ONLY)
     free.close()
 

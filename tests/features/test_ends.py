@@ -36,7 +36,7 @@ def ending(team):
 
 
 def told(team):
-    """What the owner was told of ends so far."""
+    """What the owner was told about expiring logins so far."""
     return [one.text for one in team.slack.shown if one.user == MEMBER and "expires on" in one.text]
 
 
@@ -68,7 +68,7 @@ def test_message_names_what_ends_and_whom_it_hits(ending):
 
 
 def test_end_that_moves_begins_again(ending):
-    """After a new end was entered, people are told of that one, too."""
+    """After a new end was entered, people are told about that one as well."""
     days_later(ending, 33)
     later = ending.services.ports.now().date() + timedelta(days=30)
     with ending.store.change(ACME) as change:

@@ -141,7 +141,7 @@ def test_press_on_a_failing_store_is_told(free, watched):
 
 
 def test_unforeseen_error_of_a_command_names_an_incident(free, watched, caplog):
-    """An exception that nobody foresaw is told by its id, which stands in the log without its text."""
+    """An unexpected exception is reported by its id, which is in the log without its text."""
     watched.failing["read"] = RuntimeError(SECRET)
     shown = free.command("list")
 

@@ -1,4 +1,4 @@
-"""The owner hears of the first fetch by a new target, whatever came before it."""
+"""The owner is told about the first fetch by a new target, whatever came before it."""
 
 from bot.core.ports.registry import Tags
 from bot.core.workflows.fetch import fetch_tags
@@ -23,7 +23,7 @@ def test_owner_hears_of_a_new_target_once(free):
 
 
 def test_owner_hears_of_the_first_fetch_after_tags_and_notes(free, registry):
-    """A target that only read tags, or that a stranger noted, is told of when it fetches the login; once."""
+    """A target that only read tags, or was only noted, is announced once, when it fetches the login."""
     registry.found = Tags("team/app", ("1",))
     text, noted = token(free, ADMIN), token(free, ADMIN, "billing")
     free.command("link my_registry project billing", COLLEAGUE)

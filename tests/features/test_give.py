@@ -152,7 +152,7 @@ def test_preview_can_be_cancelled(office):
 
 
 def test_leaver_makes_orphans(office):
-    """Who is deactivated leaves orphans: one message to the admins, and ``list orphaned`` finds them."""
+    """Deactivating somebody leaves orphans: the admins get one message, and ``list orphaned`` finds them."""
     token(office)
     office.add("theirs", owner=COLLEAGUE, url="https://theirs.example.com")
     office.change_person(MEMBER, deleted=True)

@@ -36,7 +36,7 @@ def deliver(team):
 
 
 def dependency(team):
-    """How the project stands to the integration."""
+    """How the project is related to the integration."""
     return team.store.read(ACME).dependencies.get(team.find("my_registry").id, WEB_SHOP)
 
 
@@ -117,7 +117,7 @@ def test_link_by_another_is_a_note_until_the_owner_allows_it(free):
 
 
 def test_allow_names_the_tokens_that_it_lets_in(free):
-    """Whoever allows a link to a closed integration is told which workflow tokens fetch it from then on."""
+    """Somebody who allows a link to a closed integration is told which workflow tokens can now fetch it."""
     text = token(free, COLLEAGUE)
     form = free.command("edit my_registry")
     free.leave(form, form.menu("Linked targets only"), "Linked targets only")
@@ -155,7 +155,7 @@ def test_owner_alone_does_not_take_anothers_login_away(free):
 
 
 def test_stranger_allows_nothing(free):
-    """Only the owner and admins allow, whoever holds the button."""
+    """Only the owner and admins can allow, no matter who has the button."""
     free.command("link my_registry project web-shop", COLLEAGUE)
     deliver(free)
     free.press("Allow", COLLEAGUE, on=free.seen(MEMBER))
@@ -416,7 +416,7 @@ def test_token_of_a_deactivated_creator_stops(make_team):
 
 
 def test_token_that_an_admin_made_before_counts_as_approved(free):
-    """A token of an admin's from before approvals is approved by the clock; a member's goes on waiting."""
+    """An admin's token from before approvals is approved automatically; a member's keeps waiting."""
     texts = [token(free, user) for user in (ADMIN, COLLEAGUE)]
     with free.store.change(ACME) as change:
         change.put(replace(change.tokens.get(texts[0][3:11]), approved_by=None))

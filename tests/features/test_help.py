@@ -60,7 +60,7 @@ def test_help_of_one_verb(team, verb):
 
 @pytest.mark.parametrize("verb", VERBS.values(), ids=list(VERBS))
 def test_each_example_is_understood(free, verb):
-    """What help gives as an example can be typed as it stands."""
+    """The examples in the help can be typed as they are."""
     shown = free.command(f"{verb.name} {verb.example}", ADMIN)
 
     assert "There is no “" not in shown.text

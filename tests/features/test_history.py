@@ -238,7 +238,7 @@ def test_cells_of_an_export_are_no_formulas(free):
 
 
 def test_export_says_what_is_missing(free):
-    """Where the app may not send files, the sentence names the scope."""
+    """If the app is not allowed to send files, the message names the scope."""
     free.slack.failing["files.getUploadURLExternal"] = "missing_scope"
     free.command("history", ADMIN)
 
@@ -279,7 +279,7 @@ def test_deleted_names_are_near(gone, typed):
 
 
 def test_file_that_slack_does_not_take_is_told(free):
-    """What Slack says of the file is told in a sentence."""
+    """What Slack says about the file is told in a sentence."""
     free.slack.failing["files.getUploadURLExternal"] = "file_uploads_disabled"
     shown = free.press("Export", ADMIN, on=free.command("history", ADMIN))
 

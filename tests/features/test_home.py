@@ -25,7 +25,7 @@ def home(team):
 
 
 def test_opened_home_lists(home):
-    """Whoever opens the tab sees the list."""
+    """Everybody who opens the tab sees the list."""
     assert names(home.home()) == ["my_hub", "my_private", "my_quay"]
     assert "Add Integration" in home.home().buttons
 
@@ -259,7 +259,7 @@ def test_own_integrations_have_a_place(home):
 
 
 def test_ending_login_is_named_with_its_day(home):
-    """A login that ends within 30 days stands among what needs attention."""
+    """A login that expires within 30 days is listed under what needs attention."""
     end = home.services.ports.now().date() + timedelta(days=20)
     with home.store.change(ACME) as change:
         change.put(replace(home.find("my_hub"), ends_on=end))

@@ -98,7 +98,7 @@ def test_own_login_is_found_behind_a_closed_one(closed, paste):
 
 
 def test_second_login_of_a_server_names_the_first(team, paste):
-    """The row of a new login says which integration of the server it will stand beside, kept or new."""
+    """The row of a new login names the server's other integration, whether stored or new."""
     team.add("my_registry", username="deploy")
     twins = {"one.example.com": auth(), "https://one.example.com": auth(username="deploy")}
     shown = paste({"registry.example.com": auth(), **twins})

@@ -230,7 +230,7 @@ SECRET_KEYS = [
 
 @pytest.mark.parametrize("key", SECRET_KEYS)
 def test_login_in_a_key_is_not_repeated(paste, key):
-    """A password that stands in an address is not written into the form by us."""
+    """A password in an address is not written into the form by us."""
     shown = paste({key: auth()})
 
     assert "(an address with a login in it)" in shown.text
@@ -250,7 +250,7 @@ def test_markup_in_a_key_stays_text(paste, key):
 
 
 def test_longest_file_fits_the_preview_and_the_end(team, paste):
-    """Forty long hosts are previewed and imported, and the last one stands on the last page."""
+    """Forty long hosts are previewed and imported, and the last one is on the last page."""
     hosts = [f"registry-number-{number:02}.team-of-many.example.com" for number in range(MOST_LOGINS)]
     shown = paste({host: {"auth": "YTpi"} for host in hosts})
     done = team.submit()
@@ -322,7 +322,7 @@ def test_pressing_import_twice_imports_once(team, paste):
 
 @pytest.mark.parametrize("step", ["import.preview", "import.confirm"])
 def test_guest_with_the_form_open_imports_nothing(team, paste, step):
-    """Who has become a guest since the form opened neither previews nor imports."""
+    """Somebody who has become a guest since the form opened can neither preview nor import."""
     paste({"registry.example.com": auth()} if step == "import.confirm" else {"x": {}})
     team.slack.people[MEMBER]["is_restricted"] = True
     team.slack.clock.advance(301)

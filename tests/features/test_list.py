@@ -104,7 +104,7 @@ def test_previous_after_rows_vanished_shows_a_full_page(team):
 
 
 def test_row_tells_what_matters(team):
-    """Name, type, host, owner, number of dependencies and the last check stand in a row."""
+    """A row has the name, type, host, owner, number of dependencies and last check."""
     team.add("my_registry", url="http://registry.example.com:5000")
     team.link("my_registry", "project", "web-shop")
     shown = team.command("list")
@@ -302,7 +302,7 @@ def test_list_is_of_this_workspace_only(mixed):
 
 
 def test_everybody_sees_the_same_rows(mixed):
-    """Members and admins see every integration, whoever owns it."""
+    """Members and admins see every integration, no matter who owns it."""
     assert names(mixed.command("list", ADMIN)) == names(mixed.command("list", COLLEAGUE))
 
 
@@ -355,7 +355,7 @@ def test_mine_and_another_owner_exclude_each_other(mixed):
 
 
 def test_typed_owner_is_chosen_in_the_menu(mixed):
-    """A person who is typed stands in the menu Owner, not in the box as an id."""
+    """A person who is typed appears in the Owner menu, not as an id in the box."""
     shown = mixed.command(f"list <@{COLLEAGUE}|colleague> private")
 
     assert shown.control("Owner").element["initial_user"] == COLLEAGUE

@@ -97,7 +97,7 @@ def test_new_key_that_is_refused_is_not_used(make_office, iam):
 
 
 def test_lost_answer_destroys_nothing(make_office, iam):
-    """What may be at the registry is said, and ending it finds the key that nobody was told of."""
+    """The reply says what may be at the registry, and revoking it finds the key nobody was told about."""
     team = make_office(LosesAnswers)
     manage(team)
     shown = team.press("Make a new one")
@@ -184,7 +184,7 @@ def test_nothing_is_ended_that_was_not_shown(make_office, iam):
 
 
 def test_it_can_be_forgotten_here(make_office, iam):
-    """Who keeps what is there says so: nothing is ended, and the next can be made."""
+    """Somebody can keep what is there: nothing is revoked, and the next one can be created."""
     team = make_office(LosesAnswers)
     manage(team)
     team.press("Make a new one")

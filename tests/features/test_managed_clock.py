@@ -31,7 +31,7 @@ def test_clock_makes_one_when_it_is_due(office, iam):
 
 
 def test_clock_tells_once_that_it_could_not(office, iam):
-    """With no slot free, its owner hears why, once; nothing is touched."""
+    """If no slot is free, its owner is told why, once; nothing is touched."""
     iam.make()
     manage(office)
     office.close()
@@ -85,7 +85,7 @@ def test_clock_gives_up_after_five_minutes(office, registry):
 
 
 def test_unopened_management_credential_stops_nobody_else(make_office):
-    """Where the management credential cannot be opened, its owner hears so, and the others go on."""
+    """If the management credential can't be opened, its owner is told, and the others continue."""
     team = make_office()
     team.add("a_first", kind="private")
     manage(team)
@@ -103,7 +103,7 @@ def test_unopened_management_credential_stops_nobody_else(make_office):
 
 
 def test_clock_says_what_no_answer_came_of(make_office, iam):
-    """Ten minutes after an answer was lost, its owner hears which key may be it, once; a button ends it."""
+    """Ten minutes after a response was lost, the owner is told once which key it may be; a button revokes it."""
     team = make_office(LosesAnswers)
     manage(team)
     team.close()
@@ -157,7 +157,7 @@ def test_roll_back_stops_the_clock(office, iam):
 
 
 def test_every_needs_a_management_credential(office):
-    """Without one, nothing can be made by the clock, and the answer says what to do."""
+    """Without one, nothing can be created on a schedule, and the reply says what to do."""
     shown = office.command("rotate my_registry every 90 days")
 
     assert "has no management credential" in shown.text

@@ -1,4 +1,4 @@
-"""Harbor and GitLab: Quaymaster makes the new credential, by hand and by the clock, and ends the former."""
+"""Harbor and GitLab: Quaymaster creates new credentials, on request and on a schedule, and revokes old ones."""
 
 import pytest
 

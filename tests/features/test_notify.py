@@ -1,4 +1,4 @@
-"""What a channel and an owner hear of: logins that stop working, and work again."""
+"""What a channel and an owner are told about: logins that stop working, and work again."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -51,7 +51,7 @@ def pass_time(team, clockwork, hours=0.0, rounds=4):
 
 
 def heard(team, user):
-    """The messages that somebody got from the app by the clock."""
+    """The messages that somebody got from the scheduler."""
     return [shown.text for shown in team.slack.shown if shown.user == user and shown.place == "message"]
 
 
@@ -217,7 +217,7 @@ def test_others_may_not_mute(team, registry, clockwork):
 
 
 def test_closed_channel_is_said_to_admins_once(make_team, registry):
-    """A channel that cannot be posted to any more is said to the admins, once."""
+    """The admins are told, once, about a channel that can no longer be posted to."""
     team = make_team(admins=(ADMIN,))
     work = Watcher(team.services.ports), Outbox(team.services, draw_news, draw_closed)
     team.command("notify #ops", ADMIN)
@@ -342,7 +342,7 @@ def change_time(team):
     [("is_archived", "cannot answer in this"), ("made_up_later", "Slack did not take this (made_up_later).")],
 )
 def test_other_refusals_of_a_channel_are_told(team, refusal, said):
-    """What else Slack says of a channel is told as it is, and no channel is chosen."""
+    """Anything else Slack says about a channel is passed on as it is, and no channel is chosen."""
     team.slack.failing["chat.postMessage"] = refusal
     answer = team.command("notify #ops", ADMIN)
 

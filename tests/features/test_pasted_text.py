@@ -28,7 +28,7 @@ PEM = Authority("Pasted").pem
     ],
 )
 def test_name_is_found_in_spite_of_what_nobody_sees(free, typed):
-    """An invisible character makes no other name, wherever it stands."""
+    """An invisible character does not make a different name, wherever it is."""
     shown = free.command(typed)
 
     assert "my_registry: Private Docker Registry" in shown.text
@@ -82,7 +82,7 @@ def test_invisible_characters_around_an_address_are_left_out(free):
 
 @pytest.mark.parametrize("password", ["x\u200by", "x\ufeff", " x\u00a0"])
 def test_password_is_kept_to_the_letter(free, password):
-    """Nothing is taken out of a password: whoever chose it may have meant it."""
+    """Nothing is removed from a password: the person who chose it may have meant it."""
     free.command("add private")
     free.submit({**FORM, "Password": password})
     kept = open_credential(free.services.ports.keyring, free.actor().workspace, free.find("pasted"))
@@ -109,7 +109,7 @@ def test_line_break_is_asked_about_in_edit_too(free):
 
 
 def test_line_break_that_belongs_there_is_kept(free):
-    """Who says so keeps it."""
+    """A line break is kept if the person saves without checking."""
     free.command("add private")
     free.tick("Save without checking")
     free.submit({**FORM, "Password": "x\n"})

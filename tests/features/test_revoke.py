@@ -59,7 +59,7 @@ def test_target_is_revoked(office):
 
 
 def test_everybody_concerned_is_told(office):
-    """Who made the token hears that it ended; who owns the login hears that it must be replaced."""
+    """The token's creator is told that it was revoked; the login's owner, that it must be replaced."""
     fetch(office, token(office, user=COLLEAGUE), "my_registry")
     office.command("revoke everything project web-shop", ADMIN)
     office.press("Revoke everything", ADMIN)

@@ -17,7 +17,7 @@ GROUP = "S0EDITORS"
 @pytest.mark.parametrize("user", OUTSIDERS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_outsiders_get_nothing(linked, verb, user):
-    """Whoever is no full member gets one sentence, whatever they type, and learns nothing."""
+    """Somebody who is not a full member gets one sentence, whatever they type, and learns nothing."""
     shown = linked.command(f"{verb} my_registry project web-shop", user)
 
     assert "Guests, bots and people from other workspaces cannot use integrations." in shown.text
@@ -37,7 +37,7 @@ def test_outsiders_presses_do_nothing(linked, user):
 
 
 def test_outsiders_attempts_are_recorded(linked):
-    """What an outsider tried stands in the history as refused."""
+    """What an outsider tried is in the history as refused."""
     linked.command("list", GUEST)
 
     assert linked.events()[0] == (GUEST, "integration.see", "refused")
@@ -55,7 +55,7 @@ def narrowed(make_team):
 
 @pytest.mark.parametrize("typed", READING)
 def test_viewer_reads(narrowed, typed):
-    """Whom QUAYMASTER_EDITORS leaves out may look at everything."""
+    """Somebody left out of QUAYMASTER_EDITORS can look at everything."""
     assert ":warning: *" not in narrowed.command(typed, MEMBER).text
 
 
@@ -77,7 +77,7 @@ def test_editor_of_the_group_changes(narrowed):
 
 
 def test_group_is_asked_for_again_after_ten_seconds(narrowed):
-    """Who left the group may no longer change anything, at most 10 seconds later."""
+    """Somebody who left the group can't change anything after at most 10 seconds."""
     narrowed.command("add", COLLEAGUE)
     narrowed.slack.groups[GROUP] = []
     narrowed.slack.clock.advance(10)
@@ -87,7 +87,7 @@ def test_group_is_asked_for_again_after_ten_seconds(narrowed):
 
 
 def test_named_admin_is_admin(make_team):
-    """Whom QUAYMASTER_ADMINS names may delete what others own."""
+    """Somebody named in QUAYMASTER_ADMINS can delete what others own."""
     team = make_team(admins=(COLLEAGUE,))
     team.add("my_registry")
 

@@ -174,7 +174,7 @@ def test_roll_back_restores_the_former(office, tokens):
 
 
 def test_roll_back_names_who_has_the_dropped_one(office, tokens):
-    """Who has fetched the credential that was dropped is named: they use it until they fetch again."""
+    """Targets that have fetched the dropped credential are named: they use it until they fetch again."""
     begin(office)
     fetch(office, tokens[0])
     done = office.press("Roll back", on=office.command("rotate my_registry"))
@@ -230,7 +230,7 @@ def test_full_disk_does_not_keep_a_pipeline_from_the_new_one(office, tokens):
 
 
 def test_second_press_says_that_it_is_over(office):
-    """Of two people who press, the second hears that the rotation is over, and changes nothing."""
+    """If two people press, the second is told that the rotation is finished, and changes nothing."""
     begin(office)
     shown = office.command("rotate my_registry")
     office.press("Retire", on=shown)
@@ -317,7 +317,7 @@ def test_watch_asks_about_the_new_one_at_once(office):
 
 
 def test_owner_hears_when_everything_has_the_new_one(office, tokens):
-    """When the last has fetched it the owner hears so, once."""
+    """When the last target has fetched it, the owner is told, once."""
     office.command("unlink my_registry image never-fetched")
     begin(office)
     office.close()

@@ -14,7 +14,7 @@ from tests.features.test_rotate import DAY_S, begin, deliver
 
 @pytest.fixture
 def channel(make_team):
-    """The channel that hears news, with a member's integration of which a rotation has begun."""
+    """The channel that gets news, with a member's integration whose rotation has begun."""
     office = make_team(admins=(ADMIN,))
     office.add("my_registry")
     office.link("my_registry", "image", "never-fetched")

@@ -21,7 +21,7 @@ def test_global_shortcut_opens_the_form(team):
 
 
 def test_global_shortcut_of_a_guest(team):
-    """Who may do nothing is told so, in a modal: a global shortcut has no conversation to answer in."""
+    """Somebody who may do nothing is told in a modal: a global shortcut has no conversation to reply in."""
     shown = team.shortcut(ADD, GUEST)
 
     assert shown.place == "modal"
@@ -57,7 +57,7 @@ def test_message_without_an_image(free):
 
 
 def test_images_in_blocks_and_attachments(free):
-    """What a CI app writes stands in blocks and attachments, as often as not."""
+    """What a CI app writes is often in blocks and attachments."""
     rich = {
         "type": "rich_text",
         "elements": [

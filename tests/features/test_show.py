@@ -95,7 +95,7 @@ def test_last_check_in_words(free):
 
 
 def test_buttons_lead_on(free):
-    """What can be done with it stands under the fields, and Delete asks."""
+    """What can be done with it is below the fields, and Delete asks."""
     shown = free.command("show my_registry")
 
     assert "Delete" in shown.buttons

@@ -36,7 +36,7 @@ def test_others_see_only_what_they_may(linked):
 
 
 def test_own_note_has_its_button(free):
-    """Who noted a link may take that one back, and the question says that no right goes with it."""
+    """Somebody who noted a link may remove it, and the question says that no permission goes with it."""
     free.link("my_registry", "project", "web-shop")
     free.command("link my_registry project mobile", COLLEAGUE)
     shown = free.command("show my_registry", COLLEAGUE)

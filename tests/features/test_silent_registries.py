@@ -1,4 +1,4 @@
-"""Registries that never answer: whoever asks them waits, and nobody else does."""
+"""Registries that never respond: only the requests to them wait."""
 
 import time
 from collections.abc import Iterator

@@ -94,7 +94,7 @@ FORM_REFUSALS = [
 
 @pytest.mark.parametrize(("sent", "said"), BLOCK_REFUSALS)
 def test_block_over_a_limit_is_refused(sent, said):
-    """What is wrong with a message, and nothing else, is said of it."""
+    """The checker names what is wrong with a message, and nothing else."""
     (found,) = problems("message", sent)
 
     assert said in found
@@ -102,7 +102,7 @@ def test_block_over_a_limit_is_refused(sent, said):
 
 @pytest.mark.parametrize(("control", "said"), CONTROL_REFUSALS)
 def test_control_over_a_limit_is_refused(control, said):
-    """What is wrong with a button, a text field or a menu is said of it."""
+    """The checker names what is wrong with a button, a text field or a menu."""
     (found,) = problems("message", actions(control))
 
     assert said in found
@@ -110,7 +110,7 @@ def test_control_over_a_limit_is_refused(control, said):
 
 @pytest.mark.parametrize(("form", "said"), FORM_REFUSALS)
 def test_form_over_a_limit_is_refused(form, said):
-    """What is wrong with a form is said of it."""
+    """The checker names what is wrong with a form."""
     found = problems("modal", form)
 
     assert any(said in one for one in found)

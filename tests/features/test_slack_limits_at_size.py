@@ -52,7 +52,7 @@ def grow(team, count):
 
 
 def prepare(registry):
-    """Let the registry have many long names, and say all that can be said of each tag."""
+    """Let the registry have many long names and return everything about each tag."""
     platforms = tuple(f"linux/{'p' * 30}/{number:02}" for number in range(20))
     facts = TagFacts(f"sha512:{'a' * 128}", datetime(2026, 1, 1, tzinfo=UTC), platforms, "t" * 300)
     registry.found = Tags("team/app", TAGS)

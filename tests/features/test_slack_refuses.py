@@ -98,7 +98,7 @@ ORG_WIDE = {"team": None, "enterprise": {"id": "E01"}, "is_enterprise_install": 
 
 
 def test_press_of_an_org_wide_installation_is_served(make_team, client):
-    """A press without a team belongs to the workspace of whoever pressed, and finds what that has."""
+    """A press without a team belongs to the workspace of the person who pressed, and finds what that has."""
     lane = BoundedExecutor(threads=1)
     team = make_team(workspaces=OwnWorkspace(client, lane, lambda: [ACME]).workspace_of)
     team.add("my_registry")

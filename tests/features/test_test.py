@@ -36,7 +36,7 @@ def test_verdict_and_reason(free, registry, result, verdict):
         (Refused.ADDRESS, "*Quaymaster is blocked*"),
         (Refused.CERTIFICATE, "*A client certificate is required*"),
         (Refused.RIGHTS, "*The login lacks a permission*"),
-        (Refused.RATE, "*Not checked*"),
+        (Refused.RATE, "*Not asked*"),
     ],
 )
 def test_what_never_looked_at_the_login_has_a_verdict_of_its_own(free, registry, refused, verdict):
@@ -53,7 +53,7 @@ def test_what_never_looked_at_the_login_has_a_verdict_of_its_own(free, registry,
     [
         (REJECTED, "login refused"),
         (UNREACHABLE, "unreachable"),
-        (replace(UNREACHABLE, refused=Refused.RATE), "not checked: too many requests"),
+        (replace(UNREACHABLE, refused=Refused.RATE), "not asked: too many requests"),
     ],
 )
 def test_list_has_a_word_for_each_state(free, registry, result, words):
@@ -137,7 +137,7 @@ def test_wrong_repository_name_says_nothing_about_the_login(free, registry):
 
 
 def test_result_of_what_was_edited_meanwhile_is_not_kept(free, registry):
-    """A result of the old login does not stand beside the new one."""
+    """A result of the old login is not shown with the new one."""
     changed = replace(free.find("my_registry"), username="other", version=2)
     registry.meanwhile = lambda: put(free, changed)
     free.command("test my_registry")
@@ -152,7 +152,7 @@ def put(team, integration):
 
 
 def test_viewer_may_test(make_team, registry):
-    """Testing changes nothing, so whoever may look may test."""
+    """Testing changes nothing, so everybody who may look may test."""
     team = make_team(editors=(ADMIN,))
     team.add("my_registry", owner=ADMIN)
 
@@ -182,7 +182,7 @@ def test_owner_allows_the_token_server(free, registry):
 
 
 def test_colleague_may_not_allow_it(free, registry):
-    """Who does not own it decides nothing about where its login goes."""
+    """Somebody who does not own it can't decide where its login goes."""
     registry.result = FOREIGN_REALM
     free.command("test my_registry", COLLEAGUE)
     shown = free.press("Allow it", COLLEAGUE)

@@ -1,4 +1,4 @@
-"""Test everything: one message that tells how far it is, which can be ended."""
+"""Test everything: one message that shows the progress and can be canceled."""
 
 import pytest
 

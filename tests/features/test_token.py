@@ -110,7 +110,7 @@ def test_outsiders_get_nothing(team, typed):
 
 
 def test_viewer_makes_none(make_team):
-    """Whom QUAYMASTER_EDITORS leaves out makes no token."""
+    """Somebody left out of QUAYMASTER_EDITORS can't create a token."""
     team = make_team(editors=(ADMIN,))
 
     assert "You may look, but not create workflow tokens." in team.command("token create project x").text
@@ -218,7 +218,7 @@ def test_counts_stand_in_the_title_whatever_was_looked_for(team):
     ],
 )
 def test_words_too_many_are_refused(team, typed):
-    """No word is left out: a name that has spaces stands in quotation marks, and the answer says so."""
+    """No word is left out: a name with spaces must be in quotation marks, and the reply says so."""
     shown = team.command(typed)
 
     assert ":warning:" in shown.text

@@ -168,7 +168,7 @@ def test_token_of_another_workspace_does_not_exist(team):
 
 
 def test_whole_token_in_a_command_is_a_leak(team):
-    """Who types the token itself is told how to revoke it, by its id; no more of it is repeated."""
+    """Somebody who types the token itself is told how to revoke it by its id; no more of it is repeated."""
     text = made(team)
     shown = team.command(f"token revoke {text}")
 
@@ -209,7 +209,7 @@ def test_outsiders_presses_revoke_nothing(team, user):
 
 
 def test_viewer_sees_tokens_and_whom_to_ask(narrowed):
-    """Whom QUAYMASTER_EDITORS leaves out sees the tokens and makes none."""
+    """Somebody left out of QUAYMASTER_EDITORS can see tokens but not create any."""
     text = made(narrowed, COLLEAGUE)
     shown = narrowed.command("token create project web-shop")
 

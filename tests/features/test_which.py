@@ -66,7 +66,7 @@ def test_answer_says_whether_the_login_works(free):
 
 @pytest.fixture
 def default(free):
-    """One of two integrations of a server is ticked as its default."""
+    """One of two integrations of a server is its default."""
     free.add("other", username="deploy")
     free.command("edit other")
     free.tick("Default for this server: for targets not linked to another integration")
@@ -128,7 +128,7 @@ def test_a_page_of_docker_hub_is_told_apart(team):
 
 
 def test_answer_names_the_owner_and_leads_to_it(free):
-    """Whose login it is stands in the answer, and everything about it is a press away."""
+    """The reply says whose login it is, and everything about it is one press away."""
     answer = free.command("which registry.example.com/team/app")
     shown = free.press("Show", on=answer)
 

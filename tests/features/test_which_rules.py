@@ -201,5 +201,5 @@ def test_asking_records_and_changes_nothing(free):
 
 
 def test_guest_learns_nothing(free):
-    """A guest hears neither names nor that there is something."""
+    """A guest learns neither names nor that anything exists."""
     assert "my_registry" not in free.command(f"which {IMAGE}", GUEST).raw
