@@ -103,7 +103,7 @@ def test_unopened_management_credential_stops_nobody_else(make_office):
 
 
 def test_clock_says_what_no_answer_came_of(make_office, iam):
-    """Ten minutes after a response was lost, the owner is told once which key it may be; a button revokes it."""
+    """After 10 minutes the owner is told once which key a lost response may be about; a button revokes it."""
     team = make_office(LosesAnswers)
     manage(team)
     team.close()

@@ -1,4 +1,4 @@
-"""Harbor and GitLab: Quaymaster creates new credentials, on request and on a schedule, and revokes old ones."""
+"""Harbor and GitLab: Quaymaster creates new credentials, by hand and on a schedule, and revokes old ones."""
 
 import pytest
 

@@ -202,7 +202,7 @@ def test_cancel_revokes_nothing(office):
     ("typed", "said"),
     [
         ("revoke", "What to revoke is missing"),
-        ("revoke everything", "Say whose tokens to revoke"),
+        ("revoke everything", "Type whose tokens to revoke"),
         ("revoke everything nothing", "There is no integration named"),
         ("revoke everything project web-shop too", "one word too many"),
         ("revoke nothing00", "no token with this id"),
