@@ -140,7 +140,7 @@ def running(*options: str) -> Iterator[RealPostgres]:
     Args:
         options: Further ones of the server's command line.
     """
-    made = ["initdb", "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+    made = ["initdb", "--no-sync", "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
     with _started(made, options) as server:
         server.sql(f"create role {OWNER} login createdb; create role {SERVER_ROLE} login", role=ADMIN)
         yield server
@@ -149,7 +149,7 @@ def running(*options: str) -> Iterator[RealPostgres]:
 @contextmanager
 def standby_of(primary: RealPostgres) -> Iterator[RealPostgres]:
     """Run a standby of a server, which from then on acknowledges nothing that the standby does not have."""
-    copied = ["pg_basebackup", "-d", primary.url("", ADMIN), "-R", "-c", "fast"]
+    copied = ["pg_basebackup", "--no-sync", "-d", primary.url("", ADMIN), "-R", "-c", "fast"]
     with _started(copied) as server:
         primary.sql("alter system set synchronous_standby_names = '*'", role=ADMIN)
         primary.sql("select pg_reload_conf()", role=ADMIN)
