@@ -133,14 +133,16 @@ def as_nobody() -> dict[str, int]:
 
 
 @contextmanager
-def running(*options: str) -> Iterator[RealPostgres]:
+def running(*options: str, log_file_mb: int = 16) -> Iterator[RealPostgres]:
     """
     Run an empty server with the two roles.
 
     Args:
         options: Further ones of the server's command line.
+        log_file_mb: The size of each file of the write-ahead log.
     """
     made = ["initdb", "--no-sync", "-U", ADMIN, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+    made.append(f"--wal-segsize={log_file_mb}")
     with _started(made, options) as server:
         server.sql(f"create role {OWNER} login createdb; create role {SERVER_ROLE} login", role=ADMIN)
         yield server

@@ -28,8 +28,8 @@ _SIZE = 64 * 1024 * 1024
 
 @pytest.fixture
 def server() -> Iterator[RealPostgres]:
-    """A server of the test's own."""
-    with running("-c", "min_wal_size=32MB", "-c", "max_wal_size=32MB") as server:
+    """A server of the test's own, whose log soon needs another file."""
+    with running("-c", "min_wal_size=32MB", "-c", "max_wal_size=32MB", log_file_mb=1) as server:
         yield server
 
 
