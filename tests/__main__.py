@@ -1,7 +1,7 @@
 """``python -m tests``: format check, lint, types, tests, each one's findings shown, pytest's line last.
 
 Tests that are marked ``alone`` run first, two at a time, because they wait more than they compute. The others
-run in twice as many processes as there are cores, at most six. Each file runs in one process.
+run in one process more than there are cores, at most four. Each file runs in one process.
 Further arguments go to pytest. The exit status is 0 only if everything passes.
 """
 
@@ -17,7 +17,7 @@ CHECKS = (
     ("types", ("mypy", "--strict", "bot", "handlers", "storage")),
 )
 
-_MANY = str(min(6, 2 * len(os.sched_getaffinity(0))))
+_MANY = str(min(4, 1 + len(os.sched_getaffinity(0))))
 _BY_FILE = ("--dist", "loadfile", "--no-loadscope-reorder")
 _TESTS = (
     ("tests that measure how long something takes", ("--alone", "only", "-n", "2", *_BY_FILE)),
