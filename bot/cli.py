@@ -21,7 +21,7 @@ _EPILOG = "Settings are read from the environment; .github/docs/settings.md list
 
 
 class _Sentences(click.Group):
-    """Tells an error of ours in a sentence: exit status 2 for a wrong setting, 1 for anything else."""
+    """Prints our errors as one sentence: exit status 2 for a wrong setting, 1 for anything else."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -40,7 +40,7 @@ class _Sentences(click.Group):
 @click.group(cls=_Sentences, epilog=_EPILOG)
 @click.version_option(package_name="quaymaster", prog_name="quaymaster")
 def main() -> None:
-    """Quaymaster keeps a team's container-registry integrations, in Slack."""
+    """Quaymaster manages a team's container-registry integrations from Slack."""
 
 
 for command in COMMANDS:
@@ -49,7 +49,7 @@ for command in COMMANDS:
 
 @main.command()
 def serve() -> None:
-    """Serve a Slack workspace until SIGTERM."""
+    """Serve one or more Slack workspaces until SIGTERM."""
     from bot.run.serve import run_server
     from bot.settings import Settings, keep_from_bolt
 
@@ -59,12 +59,14 @@ def serve() -> None:
 
 
 @main.command("try")
-@click.option("--data", type=click.Path(file_okay=False, path_type=Path), help="Keep what is done here.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Port of the page."
+    "--data", type=click.Path(file_okay=False, path_type=Path), help="Save everything you do in this folder."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Port for the page."
 )
 def try_(data: Path | None, port: int) -> None:
-    """Try everything on a page of this machine: no Slack account, no settings."""
+    """Try everything on a local page; you need no Slack account and no settings."""
     from bot.run.try_server import run_try
     from bot.settings import keep_from_bolt
 
@@ -74,9 +76,11 @@ def try_(data: Path | None, port: int) -> None:
 
 @main.command()
 @click.option("--url", help="Where Slack reaches this installation: https://host[:port].")
-@click.option("--socket", is_flag=True, help="Ask for Socket Mode, which needs no public address.")
-@click.option("--install", is_flag=True, help="Workspaces install the app themselves: adds the redirect URL.")
-@click.option("--org", is_flag=True, help="An organization may install it for all of its workspaces.")
+@click.option("--socket", is_flag=True, help="Use Socket Mode, which needs no public address.")
+@click.option(
+    "--install", is_flag=True, help="Let workspaces install the app themselves (adds the redirect URL)."
+)
+@click.option("--org", is_flag=True, help="Let an organization install it for all of its workspaces.")
 def manifest(url: str | None, socket: bool, install: bool, org: bool) -> None:
     """Print the Slack app's manifest, ready to paste on api.slack.com."""
     from bot.run.app_manifest import manifest_for_http, manifest_for_socket_mode
@@ -84,7 +88,7 @@ def manifest(url: str | None, socket: bool, install: bool, org: bool) -> None:
     if bool(url) == socket:
         raise click.UsageError("Give either --url https://host or --socket.")
     if socket and install:
-        raise click.UsageError("With --socket one workspace or organization is served: leave out --install.")
+        raise click.UsageError("--socket serves one workspace or organization, so leave out --install.")
     if url:
         click.echo(manifest_for_http(url, is_installed_by_others=install, is_org_wide=org))
     else:
@@ -93,21 +97,21 @@ def manifest(url: str | None, socket: bool, install: bool, org: bool) -> None:
 
 @main.group()
 def keys() -> None:
-    """Make and rotate the keys that seal credentials."""
+    """Create and rotate the keys that seal credentials."""
 
 
 @keys.command("new")
 def new() -> None:
-    """Print one fresh key."""
+    """Print a new key."""
     from storage.sealing import new_key
 
     click.echo(new_key())
-    click.echo("Store this key outside this machine.", err=True)
+    click.echo("Keep a copy of this key on another machine.", err=True)
 
 
 @keys.command("rotate")
 def rotate() -> None:
-    """Put a fresh key first in QUAYMASTER_KEYS_FILE."""
+    """Put a new key first in QUAYMASTER_KEYS_FILE."""
     from bot.run.operator_commands import put_new_key_first
 
     click.echo("\n".join(put_new_key_first(_store_settings())))
@@ -115,7 +119,7 @@ def rotate() -> None:
 
 @keys.command("reseal")
 def reseal() -> None:
-    """Seal every credential again under the first key. Without PostgreSQL, stop the server first."""
+    """Seal every credential again with the first key. Without PostgreSQL, stop the server first."""
     from bot.run.operator_commands import reseal_store
 
     click.echo(reseal_store(_store_settings()))
@@ -123,7 +127,7 @@ def reseal() -> None:
 
 @keys.command("status")
 def status() -> None:
-    """Say how many credentials each key seals. Without PostgreSQL, stop the server first."""
+    """Show how many credentials each key seals. Without PostgreSQL, stop the server first."""
     from bot.run.operator_commands import lines_of_status
 
     click.echo("\n".join(lines_of_status(_store_settings())))
@@ -132,7 +136,7 @@ def status() -> None:
 @keys.command("forget")
 @click.argument("key_id")
 def forget(key_id: str) -> None:
-    """Drop the secrets sealed under a lost key, KEY_ID. Stop the server first."""
+    """Delete the secrets sealed with a lost key, KEY_ID. Stop the server first."""
     from bot.run.operator_commands import forget_key
 
     click.echo(forget_key(_store_settings(), key_id))
@@ -147,7 +151,7 @@ def _store_settings() -> "StoreSettings":
 
 @main.group()
 def audit() -> None:
-    """Look after the history."""
+    """Check the history."""
 
 
 @audit.command("verify")
@@ -155,10 +159,10 @@ def audit() -> None:
     "--log",
     "logs",
     type=click.File("r", encoding="utf-8", errors="replace"),
-    help="A log of the server to compare it with.",
+    help="A server log to compare the history with.",
 )
 def verify(logs: TextIO | None) -> None:
-    """Say whether each history is as it was written. Without PostgreSQL, stop the server first."""
+    """Check that no history was changed after it was written. Without PostgreSQL, stop the server first."""
     from bot.run.operator_commands import lines_of_history
 
     for line in lines_of_history(_store_settings(), logs or ()):
@@ -167,13 +171,15 @@ def verify(logs: TextIO | None) -> None:
 
 @main.group()
 def store() -> None:
-    """Look after the data directory or the database."""
+    """Maintain the data directory or the database."""
 
 
 @store.command("migrate")
-@click.option("--grant", metavar="ROLE", help="Let ROLE use the tables: the one that the server connects as.")
+@click.option(
+    "--grant", metavar="ROLE", help="Let ROLE use the tables. ROLE is the one the server connects as."
+)
 def migrate(grant: str | None) -> None:
-    """Bring the database in DATABASE_URL to this version, with a role that may."""
+    """Upgrade the database in DATABASE_URL to this version, using a role that is allowed to."""
     from bot.run.store_commands import migrate_database
     from bot.settings import database_url_of
 
@@ -183,20 +189,22 @@ def migrate(grant: str | None) -> None:
 @store.command("copy")
 @click.argument("source")
 @click.argument("target")
-@click.option("--blank", is_flag=True, help="Ask for a text, and leave it out everywhere, history included.")
+@click.option(
+    "--blank", is_flag=True, help="Ask for some text and remove it everywhere, including the history."
+)
 def copy(source: str, target: str, blank: bool) -> None:
     """Copy everything from SOURCE to TARGET, each a directory or postgresql://…. Stop the server first."""
     from bot.run.store_commands import copy_store, copy_store_blanked
 
     if blank:
         # Never an argument: every user of a machine can see these.
-        click.echo(copy_store_blanked(_store_settings(), source, target, _hidden("The text to blank")))
+        click.echo(copy_store_blanked(_store_settings(), source, target, _hidden("The text to remove")))
     else:
         click.echo(copy_store(_store_settings(), source, target))
 
 
 def _hidden(asked: str) -> str:
-    """Ask for a text that is not shown, or read the first line of standard input."""
+    """Ask for some text that is not shown, or read the first line of standard input."""
     if sys.stdin.isatty():
         return str(click.prompt(asked, hide_input=True, err=True))
     return sys.stdin.readline().rstrip("\n")
@@ -213,9 +221,9 @@ def export() -> None:
 
 @store.command("import")
 @click.argument("file", type=click.File("r", encoding="utf-8", errors="replace"))
-@click.option("--unsigned", is_flag=True, help="Take an export of an older version, which no key signed.")
+@click.option("--unsigned", is_flag=True, help="Accept an unsigned export from an older version.")
 def import_(file: TextIO, *, unsigned: bool) -> None:
-    """Keep what “store export” printed to FILE in a store that is empty."""
+    """Import FILE, printed by “store export”, into an empty store."""
     from bot.run.store_commands import import_lines
 
     click.echo(import_lines(_store_settings(), file, takes_unsigned=unsigned))
@@ -223,7 +231,7 @@ def import_(file: TextIO, *, unsigned: bool) -> None:
 
 @store.command("seal")
 def seal_rows() -> None:
-    """Seal the rows of a database of an earlier version, once, while no server runs."""
+    """Seal the rows of a database from an earlier version, once, while no server is running."""
     from bot.run.store_commands import seal_rows
 
     click.echo(seal_rows(_store_settings()))
@@ -231,7 +239,7 @@ def seal_rows() -> None:
 
 @store.command("upgrade")
 def upgrade_store() -> None:
-    """Convert a data directory of an earlier version, once, before the first start."""
+    """Convert a data directory from an earlier version, once, before the first start."""
     from bot.run.store_commands import upgrade
 
     click.echo(upgrade(_store_settings()))
@@ -240,7 +248,7 @@ def upgrade_store() -> None:
 @store.command("repair")
 @click.argument("workspace")
 def repair(workspace: str) -> None:
-    """Put the last whole version of a damaged WORKSPACE file back. Stop the server first."""
+    """Restore the last intact version of a damaged WORKSPACE file. Stop the server first."""
     from bot.run.operator_commands import repair_workspace
 
     click.echo("\n".join(repair_workspace(_store_settings(), workspace)))

@@ -1,7 +1,7 @@
-"""Our own bounded executor: whatever calls Slack or a registry runs here, after the acknowledgement.
+"""Our own bounded executor: whatever calls Slack or a registry runs here, after the acknowledgment.
 
-Why not the standard pool: its queue has no bound, and it holds up the exit of the process for as long
-as a task takes. Here a full queue is told at once, on a lane of its own, and ``close`` has a deadline.
+Why not the standard pool: its queue has no limit, and it delays the exit of the process for as long as
+a task takes. Here a separate lane tells people at once that a queue is full, and ``close`` has a deadline.
 """
 
 import logging
@@ -17,13 +17,13 @@ log = logging.getLogger(__name__)
 
 
 class BoundedExecutor:
-    """Runs tasks on a few threads, keeps a few more waiting, and turns the rest away politely."""
+    """Runs tasks on a few threads, queues some more, and turns the rest away."""
 
     def __init__(
         self, threads: int = 16, queue: int = 200, name: str = "work", registry_threads: int = 32
     ) -> None:
         self._work = _Lane(name, threads, queue)
-        # What waits for a registry waits here, so that opening a form never waits behind it.
+        # Tasks that wait for a registry run here, so that opening a form never waits behind one.
         self._registries = _Lane(f"{name}-registries", registry_threads, queue)
         self._overflow = _Lane(f"{name}-overflow", 1, queue)
 
@@ -34,7 +34,7 @@ class BoundedExecutor:
         Args:
             task: Runs on one of the threads. What it raises is logged.
             on_full: Runs instead, on the overflow lane, when the queue is full or the executor is closed.
-            asks_registry: True = it may wait for a registry, and has the lane of those that do.
+            asks_registry: True = it may wait for a registry, and runs on the lane for such tasks.
         """
         lane = self._registries if asks_registry else self._work
         if lane.offer(task, on_full):
@@ -49,8 +49,8 @@ class BoundedExecutor:
         A task that has not begun by then is turned away through its ``on_full``.
         """
         deadline = time.monotonic() + timeout_s
-        # One fifth of the time is kept for telling people that their task did not begin.
-        # The work lane first: what it finishes may still hand something to the other.
+        # One fifth of the time is reserved for telling people that their task did not begin.
+        # The work lane first: its tasks may still queue something on the other lane.
         for lane in (self._work, self._registries):
             for turn_away in lane.close(deadline - timeout_s / 5):
                 self._overflow.offer(turn_away, _nothing)
@@ -60,7 +60,7 @@ class BoundedExecutor:
 
 
 class _Lane:
-    """Threads that share one bounded queue. They are started as they are needed."""
+    """Threads that share one bounded queue. They are started when needed."""
 
     def __init__(self, name: str, threads: int, limit: int) -> None:
         self._name = name
@@ -75,7 +75,7 @@ class _Lane:
         """How many tasks are running now."""
 
     def offer(self, task: _Task, on_full: _Task) -> bool:
-        """Queue a task, and what to do if it never begins. False when there is no room."""
+        """Queue a task, and what to run if it never begins. False = the queue is full."""
         with self._changed:
             free = self._threads - self.running
             if self._is_closed or len(self._waiting) >= self._limit + free:
@@ -87,7 +87,7 @@ class _Lane:
             return True
 
     def close(self, deadline: float) -> list[_Task]:
-        """Take no more tasks, wait until all are done or the deadline; give the ``on_full`` of the rest."""
+        """Accept no more tasks, wait for all until the deadline, and return the ``on_full`` of the rest."""
         with self._changed:
             self._is_closed = True
             self._changed.wait_for(self._is_idle, max(0.0, deadline - time.monotonic()))
@@ -100,7 +100,7 @@ class _Lane:
         return not self._waiting and not self.running
 
     def _start_thread(self) -> None:
-        # A daemon, so that a task that never ends cannot hold up the exit; `close` gives tasks their time.
+        # A daemon, so that a task that never ends cannot block the exit; `close` gives tasks their time.
         Thread(target=self._serve, name=f"{self._name}-{self._started}", daemon=True).start()
         self._started += 1
 
@@ -123,7 +123,7 @@ class _Lane:
 
 
 def run_logged(task: _Task) -> None:
-    """Run a task; whatever it raises is logged under an id, and the thread lives on."""
+    """Run a task; whatever it raises is logged under an id, and the thread continues."""
     try:
         task()
     except Exception as error:

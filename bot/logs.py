@@ -1,14 +1,14 @@
-"""The log: one JSON object a line on standard error, and no secret in any of them.
+"""The log: one JSON object per line on standard error, without secrets.
 
-1. A field whose name says that it holds a secret is hidden, in ``extra`` and in text alike.
+1. A field whose name says that it contains a secret is hidden, both in ``extra`` and in text.
 2. What looks like a token, a hooks address or an ``Authorization`` value is hidden wherever it occurs.
 3. Secrets this process holds (``hide``) are hidden in plain, in base64 and percent-encoded.
-4. Of an exception we did not write, only its type and where it was raised are kept: its text may quote
-   what was sent or received. Our own errors never hold a secret.
+4. For an exception that is not ours, only its type and where it was raised are logged: its text may quote
+   what was sent or received. Our own errors never contain a secret.
 
-Nobody stops the process by not reading the log, and nobody fills a disk with it: a line that standard error
-does not take is dropped and counted, and what one place in the code says more than 60 times a minute, below
-ERROR, is counted instead of written.
+A log that nobody reads cannot stop the process, and the log cannot fill a disk: a line that standard error
+does not accept is dropped and counted, and what one place in the code logs more than 60 times per minute,
+below ERROR, is counted instead of written.
 """
 
 import base64
@@ -39,8 +39,8 @@ _QUIET = (
     "botocore",
     "waitress",
 )
-"""Below WARNING these print payloads, tokens, headers and paths. slack_sdk builds the text of a debug line
-when its logger has no level of its own, so its two busiest loggers are named."""
+"""Below WARNING these log payloads, tokens, headers and paths. slack_sdk builds the text of a debug line
+when its logger has no level of its own, so its two busiest loggers are listed."""
 
 _NAMED = (
     r"\w{0,64}(?:password|passwd|secret|token|authorization|response_url|ticket|api_?key|credential)\w{0,64}"
@@ -85,13 +85,13 @@ class Redactor(logging.Filter):
         self._live: tuple[str, ...] = ()
 
     def hide(self, secrets: Iterable[Secret]) -> None:
-        """Hide these secrets from now on, in each form in which they could be printed."""
+        """Hide these secrets from now on, in every spelling in which they could be printed."""
         forms = {form for secret in secrets for form in _forms_of(secret.reveal())}
         # The longest first, or a part of it would be hidden and the rest shown.
         self._live = tuple(sorted(forms | set(self._live), key=len, reverse=True))
 
     def text(self, text: str) -> str:
-        """Return a text without what must not be seen."""
+        """Return the text with everything secret hidden."""
         text = text[:_LONGEST_TEXT]
         for live in self._live:
             text = text.replace(live, _HIDDEN)
@@ -100,7 +100,7 @@ class Redactor(logging.Filter):
         return text
 
     def value(self, name: str, value: object) -> object:
-        """Return the value of a field: hidden when its name says so, otherwise searched."""
+        """Return the value of a field: hidden if its name says so, otherwise searched for secrets."""
         if _NAMED_SO.fullmatch(name):
             return _HIDDEN
         if isinstance(value, dict):
@@ -110,7 +110,7 @@ class Redactor(logging.Filter):
         return value if isinstance(value, int | float | None) else self.text(str(value))
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Replace the record's message by the redacted one, so that no later handler sees the original."""
+        """Replace the record's message with the redacted one, so that no later handler sees the original."""
         record.msg, record.args = self.text(_message_of(record)), None
         for name in vars(record).keys() - _OWN_FIELDS:
             setattr(record, name, self.value(name, getattr(record, name)))
@@ -126,17 +126,17 @@ def _message_of(record: logging.LogRecord) -> str:
 
 
 class _Sparing(logging.Filter):
-    """Lets one place in the code say only so much a minute; what came after is counted in its next line."""
+    """Limits how many lines one place in the code can log per minute; its next line counts the rest."""
 
     def __init__(self, most_a_minute: int, clock: Callable[[], float]) -> None:
         super().__init__()
         self._most = most_a_minute
         self._clock = clock
         self._said: dict[tuple[str, int], tuple[float, int]] = {}
-        """By file and line: when its minute began, and how often it spoke since."""
+        """By file and line: when its minute began, and how many lines it has logged since."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let a record pass, with how many like it were left out before."""
+        """Pass a record on, with the number of similar ones that were left out before."""
         if record.levelno >= logging.ERROR:
             return True
         place, now = (record.pathname, record.lineno), self._clock()
@@ -160,7 +160,7 @@ class _Stream(Protocol):
 
 
 class _Lines(logging.Handler):
-    """Writes lines to a stream that may stop taking them, such as a pipe that nobody reads."""
+    """Writes lines to a stream that may stop accepting them, such as a pipe that nobody reads."""
 
     def __init__(self, stream: _Stream) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ class _Lines(logging.Handler):
 
     def _write(self, data: bytes) -> bool:
         for start in range(0, len(data), _PIPE_BYTES):
-            # A pipe that is ready takes as many bytes as this without making the writer wait.
+            # A pipe that is ready accepts this many bytes without making the writer wait.
             self._is_stuck = not self._poll.poll(0 if self._is_stuck else _PATIENCE_MS)
             if self._is_stuck:
                 return False
@@ -231,14 +231,14 @@ def _safe_text(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError) and type(error).__module__ == "builtins":
         return error.strerror or ""
-    # Slack's word for what went wrong, of its whole answer: ratelimited, missing_scope, …
+    # Of Slack's whole answer, only its error code: ratelimited, missing_scope, …
     code = getattr(getattr(error, "response", None), "data", None) or getattr(error, "response", None)
     word = code.get("error") if isinstance(code, dict) else None
     return word if isinstance(word, str) and re.fullmatch(r"[a-z_]{1,64}", word) else ""
 
 
 def _forms_of(text: str) -> set[str]:
-    """The spellings in which a secret could be printed."""
+    """Return the spellings in which a secret could be printed."""
     if len(text) < _SHORTEST_HIDDEN:
         return set()
     encoded = base64.b64encode(text.encode()).decode()
@@ -265,16 +265,16 @@ def start_logging(
     Send the log of the whole process to ``stream``.
 
     Args:
-        level: For our own loggers and the libraries' that are harmless; see ``_QUIET`` for the others.
+        level: For our own loggers and harmless ones of libraries; see ``_QUIET`` for the others.
         stream: ``None`` = standard error.
-        most_a_minute: So often one place in the code may speak, below ERROR.
+        most_a_minute: How many lines one place in the code can log per minute, below ERROR.
         clock: Monotonic seconds.
 
     Returns:
-        What hides secrets: give it those this process holds.
+        The redactor: pass it the secrets that this process holds.
     """
     redactor = Redactor()
-    # Unbuffered and beside `sys.stderr`: a thread that waits in that one's lock would stop the exit too.
+    # Unbuffered and separate from `sys.stderr`: a thread waiting for its lock would also block the exit.
     handler = _Lines(stream or FileIO(sys.stderr.fileno(), "w", closefd=False))
     handler.addFilter(_Sparing(most_a_minute, clock))
     handler.addFilter(redactor)
@@ -283,7 +283,7 @@ def start_logging(
     logging.root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It warns at each moment of load that requests wait for a thread, which is what a queue is for.
+    # Under load it warns that requests are waiting for a thread, which is what a queue is for.
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     return redactor
 

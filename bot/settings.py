@@ -39,12 +39,12 @@ _PERSON_OR_GROUP = re.compile(r"[UWS][A-Z0-9]+")
 
 @dataclass(frozen=True, kw_only=True)
 class StoreSettings:
-    """What opens the store: all that the commands ``keys`` and ``store`` need."""
+    """What opens the store: everything the commands ``keys`` and ``store`` need."""
 
     data_dir: Path = Path("data")
     keys_file: Path | None = None
     keys: tuple[Secret, ...] = ()
-    """The keys themselves, the first seals. One of ``keys_file`` and ``keys`` is given, never both."""
+    """The keys themselves; the first one seals. Either ``keys_file`` or ``keys`` is given, never both."""
     database_url: Secret | None = None
     """Where PostgreSQL is; it may hold a password. ``None`` = the embedded store in ``data_dir``."""
 
@@ -84,7 +84,7 @@ class Settings(StoreSettings):
     port: int = 3000
     """0 = the system chooses a free one."""
     trusted_proxy: str | None = None
-    """The address of the proxy before this server, as this server sees it."""
+    """The address of the proxy in front of this server, as this server sees it."""
     base_url: str | None = None
     """The public address, without a slash at its end."""
     admins: tuple[str, ...] = ()
@@ -93,15 +93,15 @@ class Settings(StoreSettings):
     """The same; empty = every full member."""
     allowed_networks: tuple[_Network, ...] = PRIVATE_NETWORKS
     default_linked_only: bool = False
-    """True: what is added is for linked targets only, unless the form says otherwise."""
+    """True: a new integration is for linked targets only, unless the form says otherwise."""
     is_secret_entered_on_page: bool = False
     """True: no form in Slack has a field for a secret."""
     rate_limit: int = _PRESSES_A_MINUTE
-    """How many commands, presses and forms a person may send a minute."""
+    """How many commands, button presses and forms one person can send per minute."""
     metrics: tuple[str, int] | None = None
     """Where ``/metrics`` listens: a host and a port; ``None`` = nowhere."""
     is_watching: bool = True
-    """Whether every integration is checked by the clock."""
+    """Whether every integration is checked on a schedule."""
     log_level: str = "INFO"
 
     @classmethod
@@ -137,21 +137,21 @@ class Settings(StoreSettings):
 
 def keep_from_bolt(environ: MutableMapping[str, str]) -> None:
     """
-    Take out of the environment what Bolt would read by itself.
+    Remove from the environment what Bolt would read by itself.
 
-    With a client id and secret there it would begin to install itself and to keep tokens in plain files.
+    With a client id and secret there, Bolt would serve its own install pages and store tokens in plain files.
     """
     for name in _READ_BY_BOLT:
         environ.pop(name, None)
 
 
 def _written(environ: _Environment, name: str) -> str:
-    """Give a setting's text. One that is set but empty counts as not set."""
+    """Return a setting's text. A setting that is set but empty counts as not set."""
     return environ.get(name, "").strip()
 
 
 def _items_of(environ: _Environment, name: str) -> tuple[str, ...]:
-    """Read a comma list; blanks and empty items do not count."""
+    """Read a comma-separated list; blanks and empty items do not count."""
     return tuple(item.strip() for item in _written(environ, name).split(",") if item.strip())
 
 
@@ -167,7 +167,7 @@ def _metrics_of(environ: _Environment) -> tuple[str, int] | None:
 
 
 def _is_watching(environ: _Environment) -> bool:
-    """Read whether every integration is checked by the clock."""
+    """Read whether every integration is checked on a schedule."""
     text = _written(environ, "QUAYMASTER_WATCH").lower() or "on"
     if text not in ("on", "off"):
         raise SettingsError("QUAYMASTER_WATCH must be on or off.")
@@ -178,7 +178,7 @@ def _secret_entry_of(environ: _Environment) -> bool:
     """Read where secrets are entered: in Slack's forms too, or only on the page."""
     text = _written(environ, "QUAYMASTER_SECRET_ENTRY") or "slack"
     if text not in ("slack", "page"):
-        raise SettingsError("QUAYMASTER_SECRET_ENTRY is neither slack nor page: write one of them.")
+        raise SettingsError("QUAYMASTER_SECRET_ENTRY must be slack or page.")
     if text == "page" and _base_url_of(environ) is None:
         raise SettingsError(
             "QUAYMASTER_SECRET_ENTRY is page, but QUAYMASTER_BASE_URL is not set: write the https address of "
@@ -192,15 +192,15 @@ def database_url_of(environ: _Environment) -> Secret | None:
     text = _written(environ, "DATABASE_URL")
     if text and not text.startswith(("postgresql://", "postgres://")):
         raise SettingsError(
-            "DATABASE_URL is not an address of PostgreSQL: write one like "
-            "postgresql://USER:PASSWORD@HOST/DATABASE, or remove the setting to keep integrations in the "
+            "DATABASE_URL is not a PostgreSQL address: write one like "
+            "postgresql://USER:PASSWORD@HOST/DATABASE, or remove the setting to store integrations in the "
             "directory that QUAYMASTER_DATA_DIR names."
         )
     return Secret(text) if text else None
 
 
 def _data_dir_of(environ: _Environment) -> Path:
-    """Where the embedded store is kept."""
+    """Return the directory of the embedded store."""
     return Path(_written(environ, "QUAYMASTER_DATA_DIR") or "data")
 
 
@@ -211,17 +211,19 @@ def _keyring_of(environ: _Environment) -> tuple[Path | None, tuple[Secret, ...]]
         raise SettingsError("Both QUAYMASTER_KEYS_FILE and QUAYMASTER_KEYS are set: remove one of them.")
     if not path and not keys:
         raise SettingsError(
-            "QUAYMASTER_KEYS_FILE is not set: make a key with “(umask 077; quaymaster keys new > "
+            "QUAYMASTER_KEYS_FILE is not set: create a key with “(umask 077; quaymaster keys new > "
             "quaymaster.keys)”, keep a copy elsewhere, and set it to that file's path."
         )
     return (Path(path) if path else None), tuple(Secret(key) for key in keys)
 
 
 def _token_of(environ: _Environment, name: str, prefix: str) -> Secret | None:
-    """Read one of Slack's tokens; its prefix tells a token pasted into the wrong setting."""
+    """Read one of Slack's tokens; its prefix shows whether a token was pasted into the wrong setting."""
     text = _written(environ, name)
     if text and not (text.startswith(prefix) and text.isascii() and len(text.split()) == 1):
-        raise SettingsError(f"{name} is not the right token: write the one that begins with {prefix}.")
+        raise SettingsError(
+            f"{name} is not the right kind of token: write the one that begins with {prefix}."
+        )
     return Secret(text) if text else None
 
 
@@ -244,19 +246,19 @@ def _oauth_of(environ: _Environment) -> SlackOAuth | None:
     if not client_id or not secret:
         missing, given = ("SLACK_CLIENT_SECRET", "ID") if client_id else ("SLACK_CLIENT_ID", "SECRET")
         raise SettingsError(
-            f"{missing} is not set, but SLACK_CLIENT_{given} is: write both from your Slack app's page "
-            "“Basic Information”, or remove both to serve one workspace."
+            f"{missing} is not set, but SLACK_CLIENT_{given} is: write both from your Slack app's "
+            "“Basic Information” page, or remove both to serve one workspace."
         )
     if _written(environ, "SLACK_APP_TOKEN"):
         raise SettingsError(
             "SLACK_APP_TOKEN and SLACK_CLIENT_ID are both set: Socket Mode serves one workspace or one "
-            "org-wide install, so remove SLACK_APP_TOKEN to serve several over HTTP, or SLACK_CLIENT_ID and "
-            "SLACK_CLIENT_SECRET to serve the one of SLACK_BOT_TOKEN."
+            "org-wide install, so remove SLACK_APP_TOKEN to serve several over HTTP, or remove "
+            "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET to serve the workspace that SLACK_BOT_TOKEN belongs to."
         )
     if _written(environ, "SLACK_BOT_TOKEN"):
         raise SettingsError(
             "SLACK_BOT_TOKEN and SLACK_CLIENT_ID are both set: remove SLACK_BOT_TOKEN to serve each "
-            "workspace that installs the app, or SLACK_CLIENT_ID and SLACK_CLIENT_SECRET to serve one."
+            "workspace that installs the app, or remove SLACK_CLIENT_ID and SLACK_CLIENT_SECRET to serve one."
         )
     return SlackOAuth(
         client_id=client_id, client_secret=Secret(secret), redirect_uri=_redirect_uri_of(environ)
@@ -275,23 +277,23 @@ def _redirect_uri_of(environ: _Environment) -> str | None:
 
 
 def _signing_secret_of(environ: _Environment, *, is_needed: bool) -> Secret | None:
-    """Read the signing secret, which Socket Mode does without."""
+    """Read the signing secret, which Socket Mode does not need."""
     text = _written(environ, "SLACK_SIGNING_SECRET")
     if not text and is_needed:
         raise SettingsError(
-            "SLACK_SIGNING_SECRET is not set: write the signing secret from your Slack app's page "
-            "“Basic Information”, or set SLACK_APP_TOKEN to use Socket Mode."
+            "SLACK_SIGNING_SECRET is not set: write the signing secret from your Slack app's "
+            "“Basic Information” page, or set SLACK_APP_TOKEN to use Socket Mode."
         )
     return Secret(text) if text else None
 
 
 def _api_url_of(environ: _Environment) -> str:
-    """Read the address of Slack's Web API. A bot token crosses no network unencrypted."""
+    """Read the address of Slack's Web API. A bot token must not cross a network unencrypted."""
     text = _written(environ, "SLACK_API_URL") or _SLACK_API_URL
     host = _web_host(text)
     if host is None or (text.startswith("http:") and host not in _LOOPBACK_NAMES):
         raise SettingsError(
-            f"SLACK_API_URL is not an address to use: write one like {_SLACK_API_URL} "
+            f"SLACK_API_URL is not a usable address: write one like {_SLACK_API_URL} "
             "(http:// only for this machine)."
         )
     return text if text.endswith("/") else f"{text}/"
@@ -320,7 +322,7 @@ def _base_url_of(environ: _Environment) -> str | None:
 
 
 def _web_host(text: str) -> str | None:
-    """Give the host of a plain http or https address: no user, no query, no fragment."""
+    """Return the host of a plain http or https address: no user, no query, no fragment."""
     try:
         parts = urlsplit(text)
         is_plain = parts.scheme in ("http", "https") and not (parts.query or parts.fragment or "@" in text)
@@ -338,12 +340,12 @@ def _port_of(environ: _Environment) -> int:
 
 
 def _ids_of(environ: _Environment, name: str) -> tuple[str, ...]:
-    """Read a list of people and user groups. A name in place of an id would silently match nobody."""
+    """Read a list of people and user groups. A name instead of an id would silently match nobody."""
     ids = _items_of(environ, name)
     if not all(_PERSON_OR_GROUP.fullmatch(item) for item in ids):
         raise SettingsError(
-            f"{name} is not a comma list of ids: write Slack's member ids (U…, W…) or user group ids (S…), "
-            "such as U024BE7LH,S0604QSJC."
+            f"{name} is not a comma-separated list of ids: write Slack's member ids (U…, W…) or "
+            "user group ids (S…), such as U024BE7LH,S0604QSJC."
         )
     return ids
 
@@ -355,7 +357,8 @@ def _networks_of(environ: _Environment) -> tuple[_Network, ...]:
         return tuple(ip_network(item) for item in _items_of(environ, name)) or PRIVATE_NETWORKS
     except ValueError as error:
         raise SettingsError(
-            f"{name} is not a comma list of networks: write address ranges such as 10.0.0.0/8,fd00::/8."
+            f"{name} is not a comma-separated list of networks: write address ranges such as "
+            "10.0.0.0/8,fd00::/8."
         ) from error
 
 
@@ -368,12 +371,12 @@ def _default_access_of(environ: _Environment) -> bool:
 
 
 def _rate_limit_of(environ: _Environment) -> int:
-    """Read how often a person may ask."""
+    """Read how many requests one person can send per minute."""
     text = _written(environ, "QUAYMASTER_RATE_LIMIT") or str(_PRESSES_A_MINUTE)
     if not re.fullmatch(r"[1-9][0-9]{0,6}", text):
         raise SettingsError(
-            "QUAYMASTER_RATE_LIMIT is not a number to use: write how many commands and presses a person may "
-            f"send a minute, such as {_PRESSES_A_MINUTE}."
+            "QUAYMASTER_RATE_LIMIT is not a usable number: write how many commands and button presses one "
+            f"person can send per minute, such as {_PRESSES_A_MINUTE}."
         )
     return int(text)
 

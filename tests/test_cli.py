@@ -73,7 +73,7 @@ def test_new_key_alone_stands_on_standard_output(run):
 
     assert len(parse_keys(result.stdout)) == 1
     assert result.stdout.count("\n") == 1
-    assert result.stderr == "Store this key outside this machine.\n"
+    assert result.stderr == "Keep a copy of this key on another machine.\n"
 
 
 def test_new_key_loads_no_server():
@@ -278,7 +278,9 @@ def test_history_is_verified(run, settings, home):
     assert (whole.exit_code, whole.stdout) == (0, "T1: entries verified: 1.\n")
     assert forged.exit_code == 1
     assert forged.stdout == "T1: entries verified: 0. Entry 1 is not as it was written.\n"
-    assert forged.stderr.startswith("What is stored is not as your keys wrote it; see above where.")
+    assert forged.stderr.startswith(
+        "Something stored was changed without your keys; the lines above say where."
+    )
 
 
 def test_text_is_blanked_in_a_copy(home, settings, key_file):
@@ -322,7 +324,7 @@ def test_what_does_not_hold_is_not_copied(run, settings, home, command):
     done = run("store", *command, **settings)
 
     assert done.exit_code == 1
-    assert "The history of T1 does not hold: T1.db was put back" in done.stderr
+    assert "The history of T1 fails verification: T1.db was put back" in done.stderr
     assert "quaymaster store repair T1" in done.stderr
     assert not (home / "copied").exists()
 
@@ -368,7 +370,7 @@ def test_workspace_that_was_given_up_stays_named(run, settings, home):
     run("store", "repair", "T1", **settings)
     done = run("audit", "verify", "--log", "log", **settings)
 
-    assert "T1: it was forgotten or given up." in done.stdout
+    assert "T1: it was forgotten (on purpose, or with its lost key)." in done.stdout
     assert "T1: marked: T1.db was removed. (accepted " in done.stdout
     assert done.exit_code == 0
 

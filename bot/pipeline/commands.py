@@ -1,6 +1,6 @@
-"""The commands for pipelines: ask a running Quaymaster for what it hands out, and put it in its place.
+"""The commands for pipelines: fetch credentials from a running Quaymaster, and put them where they are used.
 
-They use the credential helper's settings and its client and import nothing else of ours: no server loads.
+They use the credential helper's settings and client and import nothing else of ours, so no server loads.
 """
 
 import json
@@ -45,7 +45,7 @@ class _WrongSetting(_Stopped):
 @click.command()
 @click.argument("name")
 def env(name: str) -> None:
-    """Print integration NAME as lines of export, for a pipeline's shell."""
+    """Print integration NAME as "export" lines for a pipeline's shell."""
     click.echo(_environment_of(os.environ, name), nl=False)
 
 
@@ -66,7 +66,10 @@ def docker_config(file: Path | None) -> None:
 @click.argument("name")
 @click.option("--namespace", help="The secret's namespace.")
 def kubernetes_secret(name: str, namespace: str | None) -> None:
-    """Print the same logins as a Kubernetes secret NAME, for kubectl apply -f -."""
+    """Print the logins of everything linked to this target as a Kubernetes secret NAME.
+
+    Pipe it to kubectl apply -f -.
+    """
     click.echo(_kubernetes_secret_of(os.environ, name, namespace))
 
 
@@ -76,23 +79,25 @@ COMMANDS = (env, docker_config, kubernetes_secret)
 def _environment_of(environ: _Environment, name: str) -> str:
     """Return an integration as ``export`` lines. Raises ``_Stopped``."""
     if not _NAME.fullmatch(name):
-        hint = "It has letters, digits, “-” and “_”, and starts with a letter or digit. Example: my_registry"
+        hint = (
+            "A name has letters, digits, “-” and “_”, and starts with a letter or digit. Example: my_registry"
+        )
         raise _stopped("This is not an integration's name.", hint)
     body = _asked(environ, f"/v1/integrations/{name}/env")
-    # A shell will run this: a proxy's page of HTML is not for it.
+    # A shell will run this, so it must not be a proxy's HTML page.
     if not body.startswith(b"export "):
         raise _not_quaymaster()
     return body.decode()
 
 
 def _docker_config_of(environ: _Environment) -> str:
-    """Return docker's config.json for all that the token's target is linked to. Raises ``_Stopped``."""
+    """Return docker's config.json for everything the token's target is linked to. Raises ``_Stopped``."""
     return _indented(_asked(environ, "/v1/docker/config.json"), "auths")
 
 
 def _kubernetes_secret_of(environ: _Environment, name: str, namespace: str | None) -> str:
     """
-    Return the same as a Kubernetes secret, in JSON, which is YAML to ``kubectl apply -f -``.
+    Return the same logins as a Kubernetes secret, in JSON, which ``kubectl apply -f -`` reads as YAML.
 
     Raises:
         _Stopped.
@@ -106,16 +111,16 @@ def _stopped(message: str, hint: str) -> _Stopped:
 
 
 def _not_quaymaster() -> _Stopped:
-    return _stopped("QUAYMASTER_URL leads to something that is not Quaymaster.", CHECK_URL)
+    return _stopped("QUAYMASTER_URL points to something that is not Quaymaster.", CHECK_URL)
 
 
 def _asked(environ: _Environment, path: str, parameters: Mapping[str, str] | None = None) -> bytes:
     """
-    Ask the API.
+    Send a request to the API.
 
     Raises:
         _WrongSetting.
-        _Stopped: With the API's own sentence when it refused.
+        _Stopped: With the API's own message if it refused.
     """
     try:
         client = Client(environ, DEADLINE_S)
@@ -131,7 +136,7 @@ def _asked(environ: _Environment, path: str, parameters: Mapping[str, str] | Non
 
 
 def _indented(body: bytes, key: str) -> str:
-    """Lay a JSON object out for people. Raises ``_Stopped`` when it has no such object in it."""
+    """Indent a JSON object. Raises ``_Stopped`` if it has no object under the key."""
     fields = read_object(body)
     if not isinstance(fields.get(key), dict):
         raise _not_quaymaster()
@@ -140,12 +145,12 @@ def _indented(body: bytes, key: str) -> str:
 
 def _docker_file_at(path: Path) -> Path:
     """
-    Find the file that a path leads to, through links; it need not be there.
+    Find the file that a path points to, through links; it may not exist yet.
 
     It is not opened: a pipe would block, and a device might do anything.
 
     Raises:
-        _Stopped: What is there is not a file, or cannot be reached.
+        _Stopped: The path is not a file, or cannot be reached.
     """
     try:
         is_file = stat.S_ISREG(path.stat().st_mode)
@@ -165,25 +170,25 @@ def _unwritable(path: Path, error: OSError) -> _Stopped:
     """Say why a file cannot be written."""
     return _stopped(
         f"{path} cannot be written: {error.strerror}; nothing was changed.",
-        "Name a file that this user may write.",
+        "Name a file that this user is allowed to write.",
     )
 
 
 def _keep_docker_config(path: Path, config: str) -> str | None:
     """
-    Put logins into a docker configuration; whatever else the file contains stays.
+    Put logins into a docker configuration; the rest of the file stays the same.
 
-    The file is of mode 0600 and at every moment either as it was or whole.
+    The file has mode 0600, and at every moment it is either the old one or the complete new one.
 
     Args:
-        path: What ``_docker_file_at`` gave.
-        config: What ``_docker_config_of`` gave.
+        path: What ``_docker_file_at`` returned.
+        config: What ``_docker_config_of`` returned.
 
     Returns:
         A sentence about logins that docker will not read, if there are any.
 
     Raises:
-        _Stopped: The file is not docker's, or cannot be written; nothing was changed.
+        _Stopped: It is not a docker configuration file, or cannot be written; nothing was changed.
     """
     logins = json.loads(config)["auths"]
     try:
@@ -198,28 +203,28 @@ def _keep_docker_config(path: Path, config: str) -> str | None:
 
 
 def _held_config(path: Path) -> dict[str, object]:
-    """Read a docker configuration; none is an empty one. Raises ``_Stopped``, and ``OSError``."""
+    """Read a docker configuration; a missing file counts as empty. Raises ``_Stopped``, and ``OSError``."""
     text = path.read_bytes() if path.exists() else b""
     fields = read_object(text)
     if not fields and text.strip() not in (b"", b"{}"):
         raise _stopped(
-            f"{path} is not docker's: it is not a JSON object; nothing was changed.",
-            "Fix it, or name another.",
+            f"{path} is not a docker configuration file (it is not a JSON object); nothing was changed.",
+            "Fix it, or name a different file.",
         )
     return fields
 
 
 def _unread_in_words(path: Path, held: Mapping[str, object], servers: Iterable[str]) -> str | None:
     """
-    Say for which servers docker will ask a helper, and so read no login in this file.
+    Say for which servers docker will use a helper, and so ignore the logins in this file.
 
-    A server's own helper goes before the store, an empty one too. Source: docker/cli,
+    A server's own helper takes precedence over the store, even if it is empty. Source: docker/cli,
     ``cli/config/configfile/file.go``.
     """
     helpers, store = held.get("credHelpers"), held.get("credsStore")
     helper_of = helpers if isinstance(helpers, dict) else {}
     unread = [server for server in servers if helper_of.get(server, store)]
-    # A host is told once, not again with its default port written out.
+    # A host is named once, not again with its default port.
     told = [one for one in unread if (bare := re.sub(":(443|80)$", "", one)) == one or bare not in unread]
     if not told:
         return None

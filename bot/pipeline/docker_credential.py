@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """``docker-credential-quaymaster``: docker's credential helper, for docker, podman, buildah and skopeo.
 
-1. Callers read standard output, failures too; people read standard error. A failure is told on both, but a
-   server that Quaymaster simply does not hold only to the caller.
-2. No caller sets a deadline, so there are two here: 2 s for what the caller says, 2 s for Quaymaster.
-3. It keeps nothing. ``_store`` succeeds for what Quaymaster holds already, and fails for anything else.
-4. No word of the command line, of a setting or of an answer is repeated if it may be a token.
-5. Modules are what a start costs, and this file needs few. A copy of it works alone.
+1. Callers read standard output, including failures; people read standard error. A failure is printed on both,
+   but a server that is simply not in Quaymaster only on standard output.
+2. No caller sets a deadline, so there are two here: 2 s for the caller's input, 2 s for Quaymaster.
+3. It stores nothing. ``_store`` succeeds for what Quaymaster has already, and fails for anything else.
+4. Nothing from the command line, a setting or an answer is repeated if it may be a token.
+5. Imports decide how fast it starts, so this file needs few. A copy of it works alone.
 
 Settings: ``QUAYMASTER_URL``, ``QUAYMASTER_TOKEN`` or ``QUAYMASTER_TOKEN_FILE``, ``QUAYMASTER_CA_FILE``.
 Source: docker/docker-credential-helpers, ``credentials/credentials.go`` and ``error.go``.
@@ -40,32 +40,31 @@ _LARGEST_INPUT = 64 * 1024
 _LONGEST = 2000
 
 CHECK_URL = "Check QUAYMASTER_URL, or try again."
-_GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"  # noqa: S105 - no token
-_NOBODY = "Nobody said which server: type it, then Ctrl-D."
-_NO_LOGIN = "Nobody said which login to store: type it as JSON, then Ctrl-D."
+_TYPE_IN_SLACK = "/integrations token create project|environment|image TARGET"
+_GET_A_TOKEN = f"To get a token, type this in Slack: {_TYPE_IN_SLACK}"  # noqa: S105 - no token
+_NOBODY = "No server was given: type it, then press Ctrl-D."
+_NO_LOGIN = "No login to store was given: type it as JSON, then press Ctrl-D."
 _LIKE_A_TOKEN = re.compile("qm_[0-9a-z]{16,}", re.IGNORECASE)  # a host's name comes back in lower case
-_READ_ONLY = (
-    "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
-)
+_READ_ONLY = "This helper stores nothing: use /integrations in Slack to add, edit and delete integrations."
 
 
 class Failure(Exception):
-    """What went wrong and what to do: short, without a token or characters that steer a terminal."""
+    """What went wrong and what to do: short, without tokens or terminal control characters."""
 
     def __init__(self, message: str, hint: str = "", *, said: str = "", is_quiet: bool = False) -> None:
-        """``said`` is what the caller reads in the message's place; ``is_quiet`` tells people nothing."""
+        """``said`` is what the caller reads instead of the message; ``is_quiet`` shows people nothing."""
         self.message, self.hint = map(harmless, (message, hint))
         super().__init__(self.message)
         self.said, self.is_quiet = said or self.message, is_quiet
 
 
 def harmless(text: str) -> str:
-    """Leave out of a text what must not reach a terminal or a log."""
+    """Remove from a text what must not reach a terminal or a log."""
     return _LIKE_A_TOKEN.sub("qm_…", "".join(filter(str.isprintable, text[:_LONGEST])))
 
 
 class Client:
-    """Asks Quaymaster, straight: it knows no proxies, and follows no redirect."""
+    """Sends requests straight to Quaymaster: it uses no proxies, and follows no redirects."""
 
     def __init__(self, environ: "Mapping[str, str]", deadline_s: float) -> None:
         """Read the settings. Raises ``Failure``."""
@@ -79,7 +78,7 @@ class Client:
         self._ca_file = environ.get("QUAYMASTER_CA_FILE", "").strip() or None
 
     def get(self, path: str, parameters: "Mapping[str, str] | None" = None) -> "tuple[int, bytes]":
-        """Ask once, and return status and body. Raises ``Failure`` when there is no answer to read."""
+        """Send one request, and return status and body. Raises ``Failure`` if there is no readable answer."""
         query = "&".join(f"{name}={_escaped(value)}" for name, value in (parameters or {}).items())
         try:
             with self._connected() as connection:
@@ -91,7 +90,7 @@ class Client:
             reason = getattr(error, "verify_message", "") or error.strerror or type(error).__name__
             what = f"cannot be reached: {reason}"
         except (EOFError, RecursionError, ValueError):
-            what = "gave an answer that cannot be read"
+            what = "sent an answer that cannot be read"
         raise Failure(f"Quaymaster at {self._authority} {what}.", CHECK_URL)
 
     def _read_address(self, url: str) -> None:
@@ -152,7 +151,7 @@ class Client:
 
 
 def parsed(received: bytes, *, is_all: bool) -> "tuple[int, bytes]":
-    """Take an HTTP/1.1 answer apart. Raises ``EOFError`` if more must come, and ``ValueError``."""
+    """Parse an HTTP/1.1 answer. Raises ``EOFError`` if it is incomplete, and ``ValueError``."""
     head, end, body = received.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").lower().split("\r\n")
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -172,7 +171,7 @@ def parsed(received: bytes, *, is_all: bool) -> "tuple[int, bytes]":
 
 
 def _unchunked(rest: bytes) -> bytes:
-    """Put a chunked body together. Raises ``EOFError`` when more must come, and ``ValueError``."""
+    """Join a chunked body. Raises ``EOFError`` if it is incomplete, and ``ValueError``."""
     source, parts = io.BytesIO(rest), [b""]
     while (size := source.readline()).endswith(b"\n"):
         length = int(size.partition(b";")[0], 16)
@@ -185,7 +184,7 @@ def _unchunked(rest: bytes) -> bytes:
 
 
 def _token_of(environ: "Mapping[str, str]") -> str:
-    """Read the token. Raises ``Failure``. Others may read its file: orchestrators mount secrets so."""
+    """Read the token. Raises ``Failure``. Others may read its file: orchestrators mount it that way."""
     token, path = (environ.get(f"QUAYMASTER_TOKEN{end}", "").strip() for end in ("", "_FILE"))
     if token and path:
         raise Failure("Both QUAYMASTER_TOKEN and QUAYMASTER_TOKEN_FILE are set: remove one of them.")
@@ -200,19 +199,19 @@ def _token_of(environ: "Mapping[str, str]") -> str:
                 token = file.read(4096).replace(b"\0", b"").decode("utf-8", "replace")
     except OSError as error:
         raise Failure(f"{name} cannot be read: {error.strerror}.") from None
-    token = token.removeprefix("\ufeff").strip()  # some editors put a byte-order mark before a text
+    token = token.removeprefix("\ufeff").strip()  # some editors put a byte-order mark first
     if not (token.startswith("qm_") and token.isascii() and token[3:].isalnum()):
         raise Failure(f"{name} does not contain a workflow token: those begin with qm_.", _GET_A_TOKEN)
     return token
 
 
 def _escaped(text: str) -> str:
-    """Write a value for a query."""
+    """Percent-encode a value for a query."""
     return "".join(chr(b) if bytes((b,)).isalnum() or b in b"-._~" else f"%{b:02X}" for b in text.encode())
 
 
 def read_object(text: "bytes | str") -> "dict[str, object]":
-    """Read a JSON object; anything else is an empty one."""
+    """Read a JSON object; anything else counts as an empty one."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
@@ -221,18 +220,18 @@ def read_object(text: "bytes | str") -> "dict[str, object]":
 
 
 def trouble_of(status: int, body: bytes) -> Failure:
-    """Say why Quaymaster refused, in its own words if it is Quaymaster that answered."""
+    """Say why Quaymaster refused, in its own words if the answer is from Quaymaster."""
     fields = read_object(body)
     code, message, hint = (str(fields.get(key, "")) for key in ("code", "message", "hint"))
     if code and message:
         said = _NOT_FOUND if code in ("not_found", "deleted", "invalid_request") else ""
         return Failure(message, hint, said=said, is_quiet=code in ("not_found", "invalid_request"))
     what = "a redirect, which is not followed" if 300 <= status < 400 else "something that is not Quaymaster"
-    return Failure(f"QUAYMASTER_URL leads to {what} (status {status}).", CHECK_URL)
+    return Failure(f"QUAYMASTER_URL points to {what} (status {status}).", CHECK_URL)
 
 
 def get(server: "str | None") -> "tuple[dict[str, object], str]":
-    """Return a server's credentials, without one all servers; read, and as they came. Raises ``Failure``."""
+    """Return a server's credentials, or all servers, parsed and as text. Raises ``Failure``."""
     status, body = Client(os.environ, _DEADLINE_S).get(
         "/v1/credentials", {"server": server} if server else {}
     )
@@ -245,7 +244,7 @@ def get(server: "str | None") -> "tuple[dict[str, object], str]":
 
 
 def _store(text: str) -> str:
-    """Succeed if Quaymaster holds the same. Raises ``Failure``."""
+    """Succeed if Quaymaster has the same login. Raises ``Failure``."""
     given = read_object(text)
     server, username = (
         value if isinstance(value := given.get(key), str) else "" for key in ("ServerURL", "Username")
@@ -254,12 +253,12 @@ def _store(text: str) -> str:
         raise Failure("no credentials username" if server else _NO_SERVER, is_quiet=True)
     held, _ = get(server)
     if any(held[key] != given.get(key) for key in ("Username", "Secret")):
-        raise Failure("This login is not the one that Quaymaster has.", _READ_ONLY)
+        raise Failure("This is not the login that Quaymaster has stored.", _READ_ONLY)
     return ""
 
 
 def _run(arguments: "list[str]") -> str:
-    """Do what one verb says, and give what the caller reads. Raises ``Failure``."""
+    """Run one verb, and return the caller's output. Raises ``Failure``."""
     if len(arguments) != 1:
         raise Failure(f"Usage: {NAME} <store|get|erase|list|version>", is_quiet=True)
     verb = arguments[0]
@@ -280,7 +279,7 @@ def _run(arguments: "list[str]") -> str:
 
 
 def _hear(verb: str) -> str:
-    """Read what the caller says: a server's line, or for ``_store`` a login. People are told what to type."""
+    """Read the caller's input: a server, or a login for ``_store``. People are told what to type."""
     is_terminal = os.isatty(0)
     nobody = _NO_LOGIN if verb == "store" else _NOBODY
     if is_terminal:
@@ -289,13 +288,15 @@ def _hear(verb: str) -> str:
     start_new_thread(_watch, (_TYPING_S if is_terminal else _DEADLINE_S, nobody, _LISTENING))
     with open(0, "rb", closefd=False) as given:
         whole = given.read if verb == "store" else given.readline
-        said = (given.read1 if is_terminal else whole)(_LARGEST_INPUT)  # at a terminal one line is all
+        said = (given.read1 if is_terminal else whole)(
+            _LARGEST_INPUT
+        )  # at a terminal, one line is everything
     _LISTENING.release()
     return said.decode("utf-8", "replace").strip()
 
 
-_SPEAKING = allocate_lock()  # the one that takes it has the last word
-_LISTENING = allocate_lock()  # taken while the caller is listened to
+_SPEAKING = allocate_lock()  # whichever thread takes it prints last
+_LISTENING = allocate_lock()  # held while the caller's input is read
 _SILENT = f"Quaymaster did not answer within {_DEADLINE_S:g} seconds."
 
 
@@ -312,12 +313,12 @@ def _speak(status: int, output: str, hint: str = "") -> None:
 
 
 def _fail(failure: Failure) -> None:
-    """Tell a failure to the caller and, unless it is not one to them, to people."""
+    """Print a failure for the caller and, unless it is quiet, for people."""
     _speak(1, failure.said, "" if failure.is_quiet else f"{failure.message} {failure.hint}".strip())
 
 
 def _watch(seconds: float, message: str, only_while: "LockType | None" = None) -> None:
-    """End the process when its time is over, wherever it is stuck: no socket's deadline covers names."""
+    """End the process when its time is over, wherever it is stuck: no socket timeout covers name lookups."""
     time.sleep(seconds + 0.05)
     if only_while and not only_while.locked():
         return
@@ -333,7 +334,7 @@ def main() -> None:
     except Failure as failure:
         _fail(failure)
     except OSError as error:
-        _fail(Failure(f"What the caller says cannot be read: {error.strerror}."))
+        _fail(Failure(f"The input could not be read: {error.strerror}."))
 
 
 if __name__ == "__main__":

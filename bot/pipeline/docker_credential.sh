@@ -1,13 +1,13 @@
 #!/bin/sh
 # docker-credential-quaymaster, for images without Python: POSIX sh and curl.
 #
-# Save it under the name docker-credential-quaymaster in a directory of PATH, executable. Settings, as for
-# the other edition: QUAYMASTER_URL, QUAYMASTER_TOKEN or QUAYMASTER_TOKEN_FILE, and QUAYMASTER_CA_FILE.
+# Save it as docker-credential-quaymaster in a directory of PATH, and make it executable. Settings, as for the
+# Python edition: QUAYMASTER_URL, QUAYMASTER_TOKEN or QUAYMASTER_TOKEN_FILE, and QUAYMASTER_CA_FILE.
 #
-# The token reaches curl by its standard input, never as an argument that other users of the machine see.
-# No other program is started: `printf` and `read` are the shell's own. Therefore only the conversation with
-# Quaymaster has a deadline, of 2 s; the caller is listened to until it has ended its line or its output.
-# No word of the command line, of a setting or of an answer is repeated if it may be a token.
+# curl reads the token from its standard input, never from an argument that other users of the machine can see.
+# No other program is started: `printf` and `read` are built into the shell. So only the request to Quaymaster
+# has a deadline, of 2 s; the caller's input is read until its line or its output ends.
+# Nothing from the command line, a setting or an answer is repeated if it may be a token.
 
 LC_ALL=C
 name=docker-credential-quaymaster
@@ -15,20 +15,20 @@ version=0.1.0
 not_found='credentials not found in native keychain'
 no_server='no credentials server URL'
 check_url='Check QUAYMASTER_URL, or try again.'
-get_a_token='To get one: /integrations token create project|environment|image TARGET'
-nobody='Nobody said which server: type it, then Ctrl-D.'
-no_login='Nobody said which login to store: type it as JSON, then Ctrl-D.'
-read_only='This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack.'
+get_a_token='To get a token, type this in Slack: /integrations token create project|environment|image TARGET'
+nobody='No server was given: type it, then press Ctrl-D.'
+no_login='No login to store was given: type it as JSON, then press Ctrl-D.'
+read_only='This helper stores nothing: use /integrations in Slack to add, edit and delete integrations.'
 newline='
 '
 
-# quiet SENTENCE: for the caller no failure, so people are told nothing.
+# quiet SENTENCE: not a failure to the caller, so nothing is printed for people.
 quiet() {
   printf '%s\n' "$1"
   exit 1
 }
 
-# fail SENTENCE [HINT [SAID]]: tell the caller the sentence (or what it must read instead), people both.
+# fail SENTENCE [HINT [SAID]]: print the sentence (or SAID) for the caller, and sentence and hint for people.
 fail() {
   hide_tokens "${3-$1}"
   printf '%s\n' "$hidden"
@@ -37,7 +37,7 @@ fail() {
   exit 1
 }
 
-# hide_tokens TEXT: put it, with what looks like a token cut to its prefix, into $hidden.
+# hide_tokens TEXT: put it into $hidden, with everything that looks like a token cut to its prefix.
 hide_tokens() {
   hidden=
   rest=$1
@@ -58,13 +58,13 @@ hide_tokens() {
   hidden=$hidden$rest
 }
 
-# trim TEXT: put it without the white space around it into $trimmed.
+# trim TEXT: put it into $trimmed, without the white space around it.
 trim() {
   trimmed=${1%"${1##*[![:space:]]}"}
   trimmed=${trimmed#"${trimmed%%[![:space:]]*}"}
 }
 
-# clean TEXT: put it, shortened, without characters that would steer a terminal into $cleaned.
+# clean TEXT: put it into $cleaned, shortened and without terminal control characters.
 clean() {
   cleaned=$(printf '%.2000s' "$1")
   # In UTF-8 a control character of the second set is this byte and one of the range.
@@ -100,7 +100,7 @@ read_token() {
   fi
   case $token in
     qm_*) ;;
-    *) token=${token#"$(printf '\357\273\277')"} ;; # some editors put a byte-order mark before a text
+    *) token=${token#"$(printf '\357\273\277')"} ;; # some editors put a byte-order mark first
   esac
   trim "$token"
   token=$trimmed
@@ -111,8 +111,8 @@ read_token() {
   fail "$source does not contain a workflow token: those begin with qm_." "$get_a_token"
 }
 
-# Read all of $token_file into $token: a second line makes it no token. A device or a pipe may never end; a pipe
-# that the caller holds open, as in QUAYMASTER_TOKEN_FILE=<(...), is its own affair.
+# Read all of $token_file into $token: with a second line it is not a token. A device or a pipe may never end;
+# a pipe that the caller holds open, as in QUAYMASTER_TOKEN_FILE=<(...), is the caller's responsibility.
 read_token_file() {
   [ -r "$token_file" ] || fail 'QUAYMASTER_TOKEN_FILE cannot be read.'
   case $token_file in
@@ -155,8 +155,8 @@ ask() {
   set --
   [ -z "$server" ] || set -- -G --data-urlencode "server=$server"
   [ -z "$trimmed" ] || set -- "$@" --cacert "$trimmed"
-  # The rate bounds how much of an endless answer is read before the deadline. The shells of small images hand
-  # a text this short to curl through a pipe; where a shell makes a file of it, the file is its owner's and gone.
+  # The rate limits how much of an endless answer is read before the deadline. The shells of small images pass
+  # such a short text to curl through a pipe; a shell that uses a file makes it private and deletes it.
   answer=$(
     curl -q -g -sS -m 2 -K - --noproxy '*' --limit-rate 256k -A "$name/$version" \
       -H 'Accept: text/plain' -w '\n%{http_code} %{content_type}' "$@" "$url/v1/credentials" 2>&1 <<END
@@ -166,7 +166,7 @@ END
   read_answer "$?"
 }
 
-# read_answer STATUS: take $answer apart; curl's own findings, if any, stand in it too.
+# read_answer STATUS: split $answer; it also contains curl's own messages, if any.
 read_answer() {
   case $1 in
     0) ;;
@@ -192,7 +192,7 @@ read_answer() {
   esac
 }
 
-# expect KEY...: what answers with status 200 must be an object with these keys, or it is not Quaymaster.
+# expect KEY...: an answer with status 200 must be an object with these keys, or it is not from Quaymaster.
 expect() {
   trim "$body"
   case $trimmed in
@@ -207,18 +207,18 @@ expect() {
   done
 }
 
-# Somebody else answers.
+# Something that is not Quaymaster answered.
 strange() {
   case $found in
     3*) what='a redirect, which is not followed' ;;
     *) what='something that is not Quaymaster' ;;
   esac
-  fail "QUAYMASTER_URL leads to $what (status ${found%% *})." "$check_url"
+  fail "QUAYMASTER_URL points to $what (status ${found%% *})." "$check_url"
 }
 
-# An error of Quaymaster is three lines: its code, what happened, what to do.
+# An error from Quaymaster has three lines: its code, what happened, what to do.
 refused() {
-  body=$(printf '%.5000s' "$body")$newline$newline # the shells take very long over longer texts
+  body=$(printf '%.5000s' "$body")$newline$newline # shells are very slow with longer texts
   code=${body%%"$newline"*}
   body=${body#*"$newline"}
   clean "${body%%"$newline"*}"
@@ -237,7 +237,7 @@ refused() {
   esac
 }
 
-# read_login JSON: put its values into $server_url, $username and $secret, or return 1: not an object of texts.
+# read_login JSON: put its values into $server_url, $username and $secret, or return 1 if it is not an object of strings.
 read_login() {
   server_url='' username='' secret=''
   trim "$1"
@@ -260,7 +260,7 @@ read_login() {
   [ -z "$rest" ]
 }
 
-# take MARK: take it from the beginning of $rest, with the white space around it, or return 1.
+# take MARK: remove it from the beginning of $rest, with the white space around it, or return 1.
 take() {
   trim "$rest"
   rest=$trimmed
@@ -272,7 +272,7 @@ take() {
   rest=$trimmed
 }
 
-# Take a text of JSON from the beginning of $rest into $text, or return 1.
+# Move a JSON string from the beginning of $rest into $text, or return 1.
 read_text() {
   text=
   case $rest in
@@ -356,7 +356,7 @@ put_bytes() {
   done
 }
 
-# Succeed if Quaymaster holds the same values: another writer of JSON orders and escapes them otherwise.
+# Succeed if Quaymaster has the same values: a different JSON writer may order and escape them differently.
 store() {
   read_login "$1" || server_url=
   [ -n "$server_url" ] || quiet "$no_server"
@@ -366,7 +366,7 @@ store() {
   ask "$server_url"
   read_login "$body" || strange
   if [ "$username" != "$wanted_username" ] || [ "$secret" != "$wanted_secret" ]; then
-    fail 'This login is not the one that Quaymaster has.' "$read_only"
+    fail 'This is not the login that Quaymaster has stored.' "$read_only"
   fi
 }
 

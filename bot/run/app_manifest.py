@@ -1,4 +1,4 @@
-"""The Slack app's manifest, finished for one installation: what is pasted on api.slack.com.
+"""The Slack app's manifest, finished for one installation: what you paste on api.slack.com.
 
 Source: https://docs.slack.dev/reference/app-manifest.
 """
@@ -18,7 +18,7 @@ _REDIRECT_PATH = "/slack/oauth_redirect"
 
 def manifest_for_http(url: str, *, is_installed_by_others: bool = False, is_org_wide: bool = False) -> str:
     """
-    Return the manifest of an app whose requests Slack sends to an address.
+    Return the manifest of an app that Slack sends requests to at an address.
 
     Args:
         url: The public https address of this installation: ``https://host[:port]``, without a path.
@@ -44,7 +44,7 @@ def manifest_for_socket_mode(*, is_org_wide: bool = False) -> str:
 
 
 def manifest_scopes() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the scopes of the shipped manifest: those that the app needs, and those it can do without."""
+    """Return the scopes of the shipped manifest: the required ones and the optional ones."""
     scopes = _shipped()["oauth_config"]["scopes"]
     return tuple(scopes["bot"]), tuple(scopes.get("bot_optional", ()))
 
@@ -61,7 +61,9 @@ def _origin(url: str) -> str:
     except ValueError:
         raise InvalidInput("--url is not an address.", example) from None
     if parts.scheme != "https" or not host:
-        raise InvalidInput("--url must begin with https://, because Slack calls no other address.", example)
+        raise InvalidInput(
+            "--url must begin with https://, because Slack only calls https addresses.", example
+        )
     if parts.username is not None:
         raise InvalidInput("--url contains a user name or password, which Slack would not send.", example)
     if parts.path.rstrip("/") not in ("", _SLACK_PATH) or parts.query or parts.fragment:
@@ -73,7 +75,7 @@ def _origin(url: str) -> str:
 
 
 def _with_address(value: Any, origin: str | None) -> Any:
-    """Put an origin in the place of the example's, or leave out every address where there is none."""
+    """Replace the example's origin, or leave out every address if there is no origin."""
     if isinstance(value, dict):
         kept = {name: one for name, one in value.items() if origin or not _is_address(one)}
         return {name: _with_address(one, origin) for name, one in kept.items()}

@@ -1,4 +1,4 @@
-"""Everything that happens by the clock: housekeeping and reminders, the watch, news that waits to be sent."""
+"""Everything that runs on a schedule: housekeeping and reminders, the watch, and sending news."""
 
 import logging
 from collections import deque
@@ -21,7 +21,7 @@ from bot.slack.installed_workspaces import InstalledWorkspaces
 from handlers.notify import draw_closed, draw_news
 
 _WATCH_EVERY_S = 1.0
-"""At most one question to a registry a second."""
+"""At most one request to a registry per second."""
 _SEND_EVERY_S = 5.0
 _ENDS_EVERY_S = 600.0
 _ASKED_EVERY_S = 5.0
@@ -29,16 +29,16 @@ _MADE_EVERY_S = 60.0
 _TOKENS_EVERY_S = 60.0
 _DEPARTURES_EVERY_S = 3600.0
 _LOOK_EVERY = timedelta(minutes=10)
-"""How often all integrations are read for the few whose registry is asked for an end or a new login."""
+"""How often all integrations are read to find those whose registry is asked for an expiry or a new login."""
 _LOOK_FOR_DUE_EVERY = timedelta(minutes=1)
 _KEEP_EVERY = timedelta(seconds=30)
-"""How long findings that change nothing may wait, to be kept together with others."""
+"""How long findings that change nothing can wait, so that they are saved together with others."""
 
 log = logging.getLogger(__name__)
 
 
 class Clockwork:
-    """The threads of the clock. Of several processes only the leader watches and sends."""
+    """The threads of the schedule. If there are several processes, only the leader watches and sends."""
 
     def __init__(
         self,
@@ -54,11 +54,11 @@ class Clockwork:
         Put the threads together; ``start`` lets them run.
 
         Args:
-            services: What the clock works with.
-            registry: Asks registries for the watch alone, so that it never takes a place from people.
-            flush: Writes what the store may have kept in memory for a minute.
-            is_watching: False = no integration is ever checked by the clock.
-            is_leader: Whether this process does what only one of several may do.
+            services: What the scheduled jobs work with.
+            registry: Sends the watch's requests to registries, so that it never takes a slot from people.
+            flush: Writes what the store may have held in memory for a minute.
+            is_watching: False = no integration is ever checked on a schedule.
+            is_leader: Whether this process runs the jobs that only one process can run.
             installed: The workspaces that have installed the app; ``None`` = one bot token is served.
         """
         self.housekeeping = Housekeeping(services, flush, is_leader=is_leader)
@@ -84,13 +84,13 @@ class Clockwork:
         self._tickers = steps
 
     def start(self) -> None:
-        """Begin."""
+        """Start every thread."""
         self.housekeeping.start()
         for ticker in self._tickers:
             ticker.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End, within the time, and keep what waits to be kept."""
+        """Stop within the time, and save what is waiting to be saved."""
         for ticker in self._tickers:
             ticker.stop(timeout_s / 4)
         self._watcher.finish()
@@ -105,10 +105,10 @@ class Clockwork:
 
 
 class Watcher:
-    """Runs the watch, one question to a registry at a time. ``step``, called each second, asks one."""
+    """Runs the watch, one request to a registry at a time. ``step``, called each second, sends one."""
 
     def __init__(self, ports: Ports) -> None:
-        """``ports.registry`` must not share its places with people: the watch is never in their way."""
+        """``ports.registry`` must not share its slots with people: the watch is never in their way."""
         self._ports = ports
         self._due: deque[Due] = deque()
         self._looked_at: datetime | None = None
@@ -116,11 +116,11 @@ class Watcher:
         self._kept_at: datetime | None = None
 
     def finish(self) -> None:
-        """Keep what was found and waits to be kept with more."""
+        """Save the findings that are waiting to be saved with more."""
         self._keep()
 
     def step(self) -> None:
-        """Ask one registry if one is due; keep what was found if it changed something, or has waited long."""
+        """Ask one registry if one is due; save what was found if it changed something or has waited long."""
         now = self._ports.now()
         if not self._due and (self._looked_at is None or now - self._looked_at >= _LOOK_FOR_DUE_EVERY):
             self._looked_at = now
@@ -131,7 +131,7 @@ class Watcher:
             self._keep()
 
     def _ask(self, due: Due) -> bool:
-        """Ask one registry; True when what it said differs from what is believed."""
+        """Ask one registry; True when its response differs from the stored health."""
         try:
             finding = ask_due(self._ports, due)
         except QuaymasterError as error:
@@ -147,13 +147,13 @@ class Watcher:
             try:
                 keep_findings(self._ports, workspace, self._found[workspace])
             except QuaymasterError as error:
-                # Still due: it is asked again in the next round.
-                log.warning("what the watch found could not be kept: %s", error.message)
+                # Still due: the next round asks again.
+                log.warning("could not save what the watch found: %s", error.message)
             del self._found[workspace]
 
 
 class EndAsker:
-    """Asks registries' own APIs when credentials end. ``step``, called every 5 seconds, asks one at most."""
+    """Asks registries' APIs when credentials expire. ``step``, called every 5 seconds, asks at most one."""
 
     def __init__(self, ports: Ports) -> None:
         """Nothing is asked before the first step."""
@@ -172,11 +172,11 @@ class EndAsker:
         try:
             ask_end(self._ports, self._due.popleft())
         except QuaymasterError as error:
-            log.warning("it could not be asked when a credential ends: %s", error.message)
+            log.warning("could not ask a registry when a credential expires: %s", error.message)
 
 
 class CredentialMaker:
-    """Has the clock make credentials where that is due. ``step`` is called once a minute."""
+    """Creates credentials on a schedule where one is due. ``step`` is called once a minute."""
 
     def __init__(self, ports: Ports) -> None:
         """Nothing is read before the first step."""
@@ -185,7 +185,7 @@ class CredentialMaker:
         self._looked_at: datetime | None = None
 
     def step(self) -> None:
-        """Do what is due. Raises ``StoreFailure``."""
+        """Create what is due. Raises ``StoreFailure``."""
         now = self._ports.now()
         if self._looked_at is None or now - self._looked_at >= _LOOK_EVERY:
             self._managed = find_managed(self._ports)

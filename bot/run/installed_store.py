@@ -1,4 +1,4 @@
-"""The store as the clock and pipelines see it when workspaces install the app themselves."""
+"""The store as scheduled jobs and pipelines see it when workspaces install the app themselves."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,9 +9,9 @@ from bot.core.ports.store import Held, Store
 
 class InstalledStore:
     """
-    Implements ``bot.core.ports.store.Store`` over another, without the workspaces that removed the app.
+    Implements ``bot.core.ports.store.Store`` over another one, without workspaces that removed the app.
 
-    What such a workspace has stays for 30 days, but nothing is checked or told for it, and nothing fetched.
+    The data of such a workspace stays for 30 days, but nothing in it is checked, announced or fetched.
     """
 
     def __init__(self, store: Store, is_installed: Callable[[Workspace], bool]) -> None:
@@ -23,7 +23,7 @@ class InstalledStore:
         return (one for one in self._store.workspaces() if self._is_installed(one))
 
     def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
-        """Find who holds a workflow token; a workspace that removed the app holds none."""
+        """Find a workflow token's holder; ``None`` if the workspace removed the app."""
         held = self._store.token_holder(token_id, asked)
         return held if held and self._is_installed(held.workspace) else None
 

@@ -1,7 +1,7 @@
 """``/metrics``: what this process does, in numbers, for Prometheus. Off unless ``QUAYMASTER_METRICS`` is set.
 
-Each port is wrapped where it is put together, so that nothing else knows of metrics. Labels have few values,
-all of them the product's own words: no name of a person or an integration, no address, no secret.
+Each port is wrapped where it is built, so that nothing else knows about metrics. Labels have few values, all
+of them the product's own words: no name of a person or an integration, no address, no secret.
 """
 
 import time
@@ -42,7 +42,7 @@ _KINDS = {
     "/v1/credentials": "fetch",
     "/v1/integrations": "integrations",
 }
-"""What a request is called, by the beginning of its path; every other is ``other``."""
+"""What a request is called, by the beginning of its path; any other request is ``other``."""
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -53,25 +53,25 @@ class Metrics:
         """Begin at zero."""
         self.registry = CollectorRegistry()
         self._requests = self._histogram("request_seconds", "Requests over HTTP.", "kind", "outcome")
-        self._store = self._histogram("store_seconds", "Calls of the store.", "call")
-        self._store_errors = self._counter("store_errors", "Calls of the store that failed.", "call", "error")
-        self._questions = self._histogram("registry_seconds", "Questions to registries.", "question")
-        self._checks = self._counter("checks", "Checks of logins, by what they found.", "outcome")
+        self._store = self._histogram("store_seconds", "Store calls.", "call")
+        self._store_errors = self._counter("store_errors", "Store calls that failed.", "call", "error")
+        self._questions = self._histogram("registry_seconds", "Requests to registries.", "question")
+        self._checks = self._counter("checks", "Checks of logins, by outcome.", "outcome")
         self._fetches = self._counter("fetches", "Fetches by workflows.", "result")
         build = Gauge("quaymaster_build_info", "Always 1.", ["version"], registry=self.registry)
         build.labels(version("quaymaster")).set(1)
 
     def serve(self, host: str, port: int) -> "Page":
-        """Listen on an address of its own, until the page is called. Raises ``OSError`` if it is taken."""
+        """Listen on a separate address until the page is called. Raises ``OSError`` if it is in use."""
         server, thread = start_http_server(port, addr=host, registry=self.registry)
         return Page(server, thread)
 
     def watch_integrations(self, store: Store, now: Callable[[], datetime]) -> None:
-        """Add what the store says of each integration, by its id, read when it is asked for."""
+        """Add what the store says about each integration, by its id, read at each scrape."""
         self.registry.register(_IntegrationMetrics(store, now))
 
     def measured_requests(self, application: "WSGIApplication") -> "WSGIApplication":
-        """Wrap the web server's application: how many requests of each kind, how they ended, how long."""
+        """Wrap the web server's application to measure requests, by kind and outcome."""
 
         def measured(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
             begun = time.perf_counter()
@@ -95,7 +95,7 @@ class Metrics:
         return _MeasuredStore(store, self)
 
     def measured_registry(self, registry: Registry) -> Registry:
-        """Wrap what asks registries."""
+        """Wrap the registry client."""
         return _MeasuredRegistry(registry, self)
 
     def count_check(self, outcome: str) -> None:
@@ -108,7 +108,7 @@ class Metrics:
 
     @contextmanager
     def store_call(self, call: str) -> Iterator[None]:
-        """Measure a call of the store."""
+        """Measure a store call."""
         with self._store.labels(call).time():
             try:
                 yield
@@ -118,7 +118,7 @@ class Metrics:
 
     @contextmanager
     def question(self, name: str) -> Iterator[None]:
-        """Measure a question to a registry."""
+        """Measure a request to a registry."""
         with self._questions.labels(name).time():
             yield
 
@@ -130,7 +130,7 @@ class Metrics:
 
 
 class Page:
-    """A served ``/metrics``; calling it ends it."""
+    """A served ``/metrics``; call it to stop listening."""
 
     def __init__(self, server: "WSGIServer", thread: Thread) -> None:
         self._server = server
@@ -154,26 +154,26 @@ def _outcome_of(status: str) -> str:
 
 
 class _IntegrationMetrics(Collector):
-    """The health of each integration, its ends and rotations, and the news that waits."""
+    """The health, expiry and rotation of each integration, and the age of unsent news."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is read before the page is asked for."""
+        """Return nothing: the store is read only when the page is requested."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
         """Read every workspace once."""
         health = GaugeMetricFamily(
             "quaymaster_integration_health",
-            "1 for what is believed of an integration's login.",
+            "1 for the current health of an integration's login.",
             labels=["integration", "health"],
         )
         ends = GaugeMetricFamily(
             "quaymaster_integration_ends_timestamp_seconds",
-            "When an integration's login ends, as far as it is known.",
+            "When an integration's login expires, if that is known.",
             labels=["integration"],
         )
         orphaned = GaugeMetricFamily(
@@ -183,7 +183,7 @@ class _IntegrationMetrics(Collector):
         )
         rotating = GaugeMetricFamily(
             "quaymaster_integration_rotation_timestamp_seconds",
-            "Since when an integration keeps its former credential beside the current one.",
+            "When the current rotation of an integration started.",
             labels=["integration"],
         )
         waiting = 0.0
@@ -199,11 +199,13 @@ class _IntegrationMetrics(Collector):
                     end = datetime.combine(one.first_end, datetime.min.time(), UTC)
                     ends.add_metric([one.id], end.timestamp())
         yield from (health, ends, orphaned, rotating)
-        yield GaugeMetricFamily("quaymaster_news_oldest_seconds", "How long the oldest news waits.", waiting)
+        yield GaugeMetricFamily(
+            "quaymaster_news_oldest_seconds", "How long the oldest unsent news has been waiting.", waiting
+        )
 
 
 class _MeasuredStore:
-    """Implements ``bot.core.ports.store.Store`` over another."""
+    """Implements ``bot.core.ports.store.Store`` over another one."""
 
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._inner = store
@@ -211,11 +213,11 @@ class _MeasuredStore:
 
     @property
     def installations(self) -> Installations:
-        """As they are."""
+        """Not measured."""
         return self._inner.installations
 
     def read(self, workspace: Workspace) -> Reading:
-        """Measured up to the reading's beginning; what it is asked later counts for the caller."""
+        """Measured until the reading is returned; later lookups in it count for the caller."""
         with self._metrics.store_call("read"):
             return self._inner.read(workspace)
 
@@ -226,7 +228,7 @@ class _MeasuredStore:
             yield change
 
     def workspaces(self) -> Iterator[Workspace]:
-        """Not measured: the schedule's."""
+        """Not measured: only scheduled jobs call it."""
         return self._inner.workspaces()
 
     def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
@@ -241,16 +243,16 @@ class _MeasuredStore:
         self._metrics.count_fetch(use.event.result.value)
 
     def health(self) -> str | None:
-        """As it is."""
+        """Not measured."""
         return self._inner.health()
 
     def close(self) -> None:
-        """As it is."""
+        """Not measured."""
         self._inner.close()
 
 
 class _MeasuredRegistry:
-    """Implements ``bot.core.ports.registry.Registry`` over another."""
+    """Implements ``bot.core.ports.registry.Registry`` over another one."""
 
     def __init__(self, registry: Registry, metrics: Metrics) -> None:
         self._inner = registry
@@ -271,7 +273,7 @@ class _MeasuredRegistry:
         return found
 
     def kept_login(self, login: Login, *, while_valid: bool = False) -> DockerLogin | None:
-        """As it is: nobody is asked."""
+        """Not measured: it sends no request."""
         return self._inner.kept_login(login, while_valid=while_valid)
 
     def docker_login(self, login: Login, *, deadline_s: float) -> DockerLogin:

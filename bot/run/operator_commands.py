@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SEALED_UNDER = re.compile(rb'"s[12]\.([a-z2-7]{8})\.|"kid":"([a-z2-7]{8})"')
 _NEXT = (
-    "1. Store a copy of the key file outside this machine.",
+    "1. Keep a copy of the key file on another machine.",
     "2. Stop Quaymaster and run “quaymaster keys reseal”.",
     "3. Once “quaymaster keys status” says that the old key seals nothing, remove its line from the file.",
     "4. Start Quaymaster.",
@@ -36,10 +36,10 @@ _NEXT = (
 
 def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
     """
-    Put a fresh key before those in the key file.
+    Put a new key first in the key file.
 
     Returns:
-        Lines that say what was done and what is to be done next.
+        Lines that say what was done and what to do next.
 
     Raises:
         SettingsError: The keys are in the environment, which cannot be changed from here, or other processes
@@ -48,17 +48,17 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
     """
     if settings.database_url is not None:
         raise SettingsError(
-            "With PostgreSQL several replicas may serve, and each must be able to open what another seals. "
-            "Nothing was changed.",
-            "Add a new key as the last line, “quaymaster keys new >> FILE”, and go on as “Rotate the key” in "
-            ".github/docs/company.md says.",
+            "With PostgreSQL several replicas may be running, and each of them must be able to open what the "
+            "others seal. Nothing was changed.",
+            "Add a new key as the last line, “quaymaster keys new >> FILE”, and continue with “Rotate the "
+            "key” in .github/docs/company.md.",
         )
     if settings.keys_file is None:
         raise SettingsError(
             "QUAYMASTER_KEYS contains the keys themselves: put a key from “quaymaster keys new” and a comma "
             "in front of them."
         )
-    path = settings.keys_file.resolve()  # the file that a link leads to is replaced, not the link
+    path = settings.keys_file.resolve()  # the file that a link points to is replaced, not the link
     read_keys_file(path)
     fresh = new_key()
     try:
@@ -73,7 +73,7 @@ def put_new_key_first(settings: StoreSettings) -> tuple[str, ...]:
 
 
 def reseal_store(settings: StoreSettings) -> str:
-    """Seal everything again under the first key, and say how many credentials that were."""
+    """Seal everything again with the first key, and say how many credentials that was."""
     with stopped_store(settings) as store:
         try:
             count = maintenance.reseal(store, load_keyring(settings))
@@ -101,17 +101,17 @@ def _status(kid: str, count: int, files: list[str], is_primary: bool) -> str:
 
 
 def _rows_by_key(store: "PostgresStore") -> dict[str, list[str]]:
-    """The keys that rows or the history of any workspace are sealed with."""
+    """Return the keys that rows or the history of any workspace are sealed with."""
     kids = {kid for workspace in store.workspaces() for kid in store.keys_of_rows(workspace)}
     return {kid: ["rows or the history"] for kid in kids}
 
 
 def _files_by_key(directory: Path) -> dict[str, list[str]]:
-    """The files that hold anything under each key, as they lie there."""
+    """Return, for each key, the files that contain anything sealed with it."""
     found: dict[str, list[str]] = {}
     files = (path for path in sorted(directory.rglob("*.db*")) if path.is_file() and not path.is_symlink())
     for path in files:
-        # Of the store's own file only the header counts: it keeps a check value for each former key.
+        # In the store's own file only the header counts: the file has a check value for each former key.
         data = _read(path)
         held = data.partition(b"\n")[0] if path.name.startswith("meta.db") else data
         for kid in {one or other for one, other in _SEALED_UNDER.findall(held)}:
@@ -124,13 +124,13 @@ def _read(path: Path) -> bytes:
         return REAL_DISK.read(path)
     except OSError as error:
         raise StoreFailure(
-            f"{path} cannot be read: {error.strerror}.", "Look at who put it there, and remove it."
+            f"{path} cannot be read: {error.strerror}.", "Find out who put it there, and remove it."
         ) from error
 
 
 def forget_key(settings: StoreSettings, kid: str) -> str:
     """
-    Drop every secret sealed under a key that is lost for good.
+    Delete every secret sealed with a key that is lost for good.
 
     Raises:
         KeyringFailure: The key is loaded, so nothing is lost; nothing was changed.
@@ -144,17 +144,18 @@ def forget_key(settings: StoreSettings, kid: str) -> str:
         store.seal_again(trusted=kid)
     again = f" Workspaces that must install the app again: {installs}." if installs else ""
     return (
-        f"Integrations that need a new secret: {count}. Their names, servers and dependencies remain.{again} "
-        "Other records under that key were accepted unchecked: without the key, nobody can verify them."
+        f"Integrations that need a new secret: {count}. Their names, servers and linked targets remain."
+        f"{again} Other records sealed with that key were accepted without being checked, because nobody can "
+        "verify them without it."
     )
 
 
 def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Iterator[str]:
     """
-    Say of each workspace whether its history is as it was written, and as the lines of a log know it.
+    Say for each workspace whether its history is unchanged and matches a log.
 
     Raises:
-        StoreDamaged: After the last line, when one is not.
+        StoreDamaged: After the last line, if any history fails.
     """
     with stopped_store(settings) as store:
         gone = tuple(key for key in store.gone if key not in {one.key for one in store.workspaces()})
@@ -169,18 +170,19 @@ def lines_of_history(settings: StoreSettings, logs: Iterable[str] = ()) -> Itera
         fault = one.fault or faults.get(one.workspace_key, "")
         yield f"{one.workspace_key}: entries verified: {one.entries}. {fault}".rstrip()
     yield from (f"{key}: {fault}" for key, fault in faults.items() if key not in known)
-    yield from (f"{key}: it was forgotten or given up." for key in gone if key in ends)
+    yield from (f"{key}: it was forgotten (on purpose, or with its lost key)." for key in gone if key in ends)
     yield from (f"{key}: marked: {mark}" for key, mark in marks)
     yield from (f"{key}: {fault}" for key, fault in forged)
     if forged or faults or any(one.fault for one in found):
         raise StoreDamaged(
-            "What is stored is not as your keys wrote it; see above where.", "Compare it with a backup."
+            "Something stored was changed without your keys; the lines above say where.",
+            "Compare it with a backup.",
         )
 
 
 def repair_workspace(settings: StoreSettings, key: str) -> list[str]:
     """
-    Put the last whole version of a damaged file back, or take a history as it is, and say what was done.
+    Restore the last intact version of a damaged file, or accept a history as it is.
 
     Raises:
         StoreFailure: Nothing was changed; the message says why.
@@ -194,7 +196,7 @@ def stopped_store(
     settings: StoreSettings, lost_keys: Collection[str] = ()
 ) -> Iterator["TinyDBStore | PostgresStore"]:
     """
-    Open the store. PostgreSQL takes operators beside servers.
+    Open the store. With PostgreSQL, operators can work while servers are running.
 
     Raises:
         StoreFailure: A server has the directory open, or there is none.

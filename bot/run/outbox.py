@@ -19,20 +19,20 @@ from bot.services import Services
 _GONE = frozenset(
     {"user_not_found", "account_inactive", "is_inactive", "user_disabled", "messages_tab_disabled"}
 )
-"""Slack's ways of saying that a person cannot be reached any more."""
+"""Slack's error codes for a person who can no longer be reached."""
 _CLOSED = frozenset(
     {"channel_not_found", "not_in_channel", "is_archived", "restricted_action", "no_permission"}
 )
-"""Slack's ways of saying that a channel cannot be posted to."""
+"""Slack's error codes for a channel that cannot be posted to."""
 
 _Draw = Callable[[Reading, Sequence[News]], Mapping[str, Any]]
-"""Draws one message of news that belongs together."""
+"""Draws one message from news that belongs together."""
 
 log = logging.getLogger(__name__)
 
 
 class Outbox:
-    """Sends what waits. ``step`` does one round; the clock calls it every few seconds."""
+    """Sends the news that is waiting. ``step`` does one round; it is called every few seconds."""
 
     def __init__(
         self, services: Services, draw: _Draw, draw_closed: Callable[[str], Mapping[str, Any]]
@@ -43,7 +43,7 @@ class Outbox:
         Args:
             services: The ports and Slack.
             draw: Draws news.
-            draw_closed: Draws what admins are told of a channel that cannot be posted to.
+            draw_closed: Draws what admins are told about a channel that cannot be posted to.
         """
         self._services = services
         self._draw = draw
@@ -52,12 +52,12 @@ class Outbox:
         """Channels whose admins were told that they cannot be posted to."""
 
     def step(self) -> None:
-        """Send everything that is ready. What is wrong in one workspace keeps no other waiting."""
+        """Send everything that is ready. A failure in one workspace does not delay the others."""
         for workspace in self._services.ports.store.workspaces():
             try:
                 self._send_of(workspace)
             except QuaymasterError as error:
-                log.warning("news waits: %s", error.message)
+                log.warning("news is waiting to be sent: %s", error.message)
 
     def _send_of(self, workspace: Workspace) -> None:
         ports = self._services.ports
@@ -83,24 +83,24 @@ class Outbox:
         except SlackApiError as error:
             return () if self._is_lost(workspace, group, str(error.response.get("error"))) else None
         except OSError as error:
-            log.warning("Slack could not be reached, so news waits: %s", type(error).__name__)
+            log.warning("Slack could not be reached, so news is waiting to be sent: %s", type(error).__name__)
             return None
         self._closed.discard((workspace, group[0].to))
         return places
 
     def _recipient(self, workspace: Workspace, news: News) -> tuple[str, ...]:
-        """The channel or person; instead of a person who has left, the admins."""
+        """Return the channel or person, or the admins if the person has left."""
         if not news.to.startswith(("U", "W")):
             return (news.to,)
         person = self._services.people.person(workspace, news.to, fresh=False)
         return self._services.admins_of(workspace) if person.is_deleted else (news.to,)
 
     def _is_lost(self, workspace: Workspace, group: tuple[News, ...], code: str) -> bool:
-        """True when nobody can get it: then the admins hear, once, of a channel that is closed."""
+        """Return True when nobody can receive it. Admins are told once about a closed channel."""
         channel = group[0].to
-        log.warning("news was not taken by Slack: %s", code)
+        log.warning("Slack did not accept a news message: %s", code)
         if "/" in channel:
-            # The message that it was to replace is gone, or too old for that.
+            # The message to replace is gone, or too old to be replaced.
             return code != "ratelimited" or group[0].attempts >= MOST_ATTEMPTS
         if code in _CLOSED and (workspace, channel) not in self._closed:
             self._closed.add((workspace, channel))

@@ -1,4 +1,4 @@
-"""What the operating system is told about this process when it starts to serve."""
+"""What this process sets in the operating system when it starts to serve."""
 
 import contextlib
 import ctypes
@@ -10,13 +10,13 @@ _M_ARENA_MAX = -8
 
 _ARENAS = 2
 _LARGE = 1024 * 1024
-"""Buffers of so many bytes go back to the system at once: left alone, glibc raises the size as it frees."""
+"""Larger buffers are returned to the system at once; by default glibc raises this size over time."""
 _DESCRIPTORS = 4096
 
 
 def guard_memory() -> None:
     """
-    Let no core dump and no other process of this user read the memory: it holds keys and tokens.
+    Keep core dumps and other processes of this user from reading the memory: it holds keys and tokens.
 
     Source: prctl(2).
     """
@@ -26,10 +26,10 @@ def guard_memory() -> None:
 
 def limit_memory() -> None:
     """
-    Keep what many threads have freed from staying with each of them.
+    Return memory that threads have freed to the system.
 
     A change writes a file of several megabytes. glibc keeps such buffers in an arena for each thread: with 80
-    threads the process grows to almost four times its size, and stays so; with two arenas alone it still
+    threads the process grows to almost four times its size, and stays so; with only two arenas it still
     holds some such buffers. Without glibc nothing happens.
 
     Source: mallopt(3). Must be called before threads are started.
@@ -41,7 +41,7 @@ def limit_memory() -> None:
 
 
 def raise_descriptor_limit() -> None:
-    """Make room for 1,000 connections beside the store, registries and Slack."""
+    """Allow 1,000 connections in addition to those of the store, registries and Slack."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""What happens by the clock, not by a request: write what was noted, remind people of tokens that end."""
+"""Jobs that run on a schedule, not on a request: write recorded uses, remind people of expiring tokens."""
 
 import logging
 import threading
@@ -18,21 +18,21 @@ from handlers.token import reminder
 
 _EVERY_S = 60.0
 _REVIEW_EVERY = 10
-"""Tokens are held against their creators once in so many rounds."""
+"""Tokens are compared with their creators once in so many rounds."""
 _REMIND_EVERY = 60
 """Reminders are looked for once in so many rounds."""
 
 _GONE = frozenset({"user_not_found", "account_inactive", "is_inactive", "channel_not_found", "user_disabled"})
-"""Slack's ways of saying that a person cannot be reached any more."""
+"""Slack's error codes for a person who can no longer be reached."""
 
 log = logging.getLogger(__name__)
 
 
 class Ticker:
-    """A thread that does the same again and again until it is stopped. Whatever fails, it goes on."""
+    """A thread that repeats a step until it is stopped. If the step fails, the thread goes on."""
 
     def __init__(self, name: str, every_s: float, step: Callable[[], None]) -> None:
-        """``step`` is called ``every_s`` seconds after it ended last."""
+        """``step`` is called ``every_s`` seconds after its last call ended."""
         self._name = name
         self._every_s = every_s
         self._step = step
@@ -40,11 +40,11 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self, timeout_s: float) -> None:
-        """End, within the time; a step that is under way is left to itself after it."""
+        """Stop, and wait at most ``timeout_s`` for a running step."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
@@ -55,7 +55,7 @@ class Ticker:
 
 
 class Housekeeping(Ticker):
-    """A round every minute until it is stopped; the last round writes what is left."""
+    """Runs a round every minute until it is stopped; the last round writes what is left."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Housekeeping(Ticker):
         every_s: float = _EVERY_S,
         is_leader: Callable[[], bool] = lambda: True,
     ) -> None:
-        """``flush`` writes what the store may have kept in memory for a minute; only a leader reminds."""
+        """``flush`` writes what the store may hold in memory for a minute; only a leader sends reminders."""
         super().__init__("housekeeping", every_s, self._round)
         self._is_leader = is_leader
         self._services = services
@@ -96,10 +96,10 @@ class Housekeeping(Ticker):
         _attempt("review tokens", lambda: review(self._services))
 
     def _remind(self) -> None:
-        _attempt("remind of tokens", lambda: remind(self._services))
+        _attempt("send token reminders", lambda: remind(self._services))
 
     def _log_histories(self) -> None:
-        """Log the newest entry of each history that grew, which ``audit verify --log`` compares it with."""
+        """Log the newest entry of each history that grew, for ``audit verify --log`` to compare it with."""
         store = self._services.ports.store
         for workspace in store.workspaces():
             newest = store.read(workspace).history.page(HistoryQuery(size=1)).entries
@@ -113,15 +113,15 @@ def _wait_for_the_next_round() -> None:
 
 
 def _attempt(what: str, task: Callable[[], None]) -> None:
-    """Do something that may fail without stopping the clock: it is tried again in the next round."""
+    """Do something that may fail without stopping the thread: the next round tries it again."""
     try:
         task()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the clock goes on
+    except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on
         log.warning("could not %s: %s", what, type(error).__name__)
 
 
 def review(services: Services) -> None:
-    """Compare each valid token with who its creator is now."""
+    """Compare each valid token with its creator's current role."""
     ports = services.ports
     for workspace in ports.store.workspaces():
         for token in working_tokens(ports.store, workspace, ports.now()):
@@ -131,7 +131,7 @@ def review(services: Services) -> None:
 
 
 def remind(services: Services) -> None:
-    """Tell each creator whose token ends in 7 days or 1, once each."""
+    """Remind each creator twice: 7 days and 1 day before a token expires."""
     store, at = services.ports.store, services.ports.now()
     for workspace, token in due_reminders(store, at):
         if _send(services.slack(workspace), token):
@@ -139,7 +139,7 @@ def remind(services: Services) -> None:
 
 
 def _send(client: WebClient, token: WorkflowToken) -> bool:
-    """Send a reminder as a direct message. False = try again later; who is gone is not tried again."""
+    """Send a reminder as a direct message. False = it failed, and the person is not gone: try again later."""
     try:
         client.chat_postMessage(channel=token.created_by, unfurl_links=False, **reminder(token))
     except SlackApiError as error:

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from bot.run.metrics import Metrics, Page
 
 _LINGER_S = 2.5
-"""How long one of several replicas goes on after the stop signal, so that its proxy notices first."""
+"""How long one of several replicas keeps serving after the stop signal, so that its proxy notices first."""
 _END_S = 9.0
-"""The whole of the end: running requests, then tasks. A supervisor's patience is 10 s."""
+"""How long stopping may take: running requests, then tasks. A supervisor kills the process after 10 s."""
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +47,11 @@ def run_server(settings: Settings, say: Callable[[str], None]) -> None:
     Serve until SIGTERM or SIGINT.
 
     Args:
-        settings: All of them.
-        say: Told one line once requests are answered.
+        settings: All settings.
+        say: Receives one line once requests are answered.
 
     Raises:
-        QuaymasterError: The store, the keys or the address cannot be had; nothing was changed.
+        QuaymasterError: The store, the keys or the address cannot be used; nothing was changed.
     """
     guard_memory()
     limit_memory()
@@ -112,7 +112,7 @@ def _serve_wired(
 
 
 def slack_app(settings: Settings, wired: Wired) -> App:
-    """Build the Bolt app of the workspaces that are served."""
+    """Build the Bolt app for the workspaces that are served."""
     secret = settings.slack_signing_secret
     rates = _rates_of(settings, wired.services.rules)
     wired.share(rates)
@@ -128,14 +128,14 @@ def slack_app(settings: Settings, wired: Wired) -> App:
 
 
 def _rates_of(settings: Settings, rules: RuleBook | None) -> SlackRates:
-    """Count by what each workspace has chosen, or by the operator's limit."""
+    """Apply each workspace's own limit, or the operator's."""
     if rules is None:
         return SlackRates(settings.rate_limit)
     return SlackRates(settings.rate_limit, limit_of=lambda workspace: rules.of(workspace).rate_limit)
 
 
 def _workspaces_of(wired: Wired) -> Workspaces:
-    """Serve those that have installed the app, or the one of the bot token."""
+    """Serve the workspaces that have installed the app, or the bot token's workspace."""
     if wired.installed:
         return wired.installed.workspace_of
     own = OwnWorkspace(wired.client, wired.people_lane, wired.store.workspaces)
@@ -146,7 +146,7 @@ def _workspaces_of(wired: Wired) -> Workspaces:
 def mounts_of(
     settings: Settings, wired: Wired, app: App, checks: Iterable[Health] = ()
 ) -> Mapping[str, "WSGIApplication"]:
-    """Say which path is answered by what. Without a signing secret nothing is at ``/slack/events``."""
+    """Map each path to its application. Without a signing secret, ``/slack/events`` is not served."""
     asked = [wired.store.health, *checks]
     health = health_page(
         lambda: next((trouble for check in asked if (trouble := check())), None), wired.store.notice
@@ -167,7 +167,7 @@ def mounts_of(
 
 
 def _install_pages(settings: Settings, wired: Wired) -> Mapping[str, "WSGIApplication"]:
-    """Say where the app is installed, if workspaces install it themselves."""
+    """Return the pages for installing the app, if workspaces install it themselves."""
     if settings.oauth is None or wired.installed is None:
         return {}
     from bot.slack.install_flow import INSTALL_PATH, REDIRECT_PATH, InstallPages
@@ -187,7 +187,7 @@ def _install_pages(settings: Settings, wired: Wired) -> Mapping[str, "WSGIApplic
 
 
 def _socket_mode_of(settings: Settings, wired: Wired, app: App) -> SocketMode | None:
-    """Make the Socket Mode connection if an app token is set."""
+    """Create the Socket Mode connection if an app token is set."""
     if settings.slack_app_token is None:
         return None
     return SocketMode(app, settings.slack_app_token, wired.client)
@@ -205,13 +205,13 @@ def _finish(wired: Wired, socket_mode: SocketMode | None, deadline: float) -> No
 
 
 def _give_up() -> None:
-    """End the process although something still runs that nothing can stop."""
+    """End the process although something is still running that nothing can stop."""
     log.error("something did not finish in time; ending without it")
     os._exit(1)
 
 
 def _secrets_of(settings: Settings) -> list[Secret]:
-    """The secrets this process holds, which no log line may repeat."""
+    """Return this process's secrets, which must not appear in any log line."""
     given = (
         settings.slack_bot_token,
         settings.slack_signing_secret,

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 def migrate_database(url: Secret | None, grant_to: str | None) -> str:
     """
-    Bring a database to the schema of this version, and say what was done.
+    Upgrade a database to the schema of this version, and say what was done.
 
     Args:
-        url: Where it is, as a role that may make and change tables.
-        grant_to: The role that the server connects as; ``None`` = nobody is given anything.
+        url: Its address, with a role that is allowed to create and change tables.
+        grant_to: The role that the server connects as; ``None`` = no permissions are granted.
 
     Raises:
         SettingsError: ``DATABASE_URL`` is not set.
-        StoreFailure: The database cannot be brought there.
+        StoreFailure: The database cannot be upgraded.
     """
     if url is None:
         raise SettingsError(
@@ -56,41 +56,41 @@ def copy_store(settings: StoreSettings, source: str, target: str) -> str:
         _require_sound(opened)
         count = copy(opened, made)
         marks = [f"{one.key}: {mark}" for one in opened.workspaces() for mark in opened.marks(one)]
-    lost = f" What was accepted is marked in the source alone: {' '.join(marks)}" if marks else ""
-    return f"Lines copied: {count}. An export of either is the same.{lost}"
+    lost = f" Accepted faults are marked only in the source: {' '.join(marks)}" if marks else ""
+    return f"Lines copied: {count}. Exports of the source and the copy are identical.{lost}"
 
 
 def _require_sound(store: "TinyDBStore | PostgresStore") -> None:
-    """Refuse to copy or export a directory whose history does not hold: the result would not show it."""
+    """Refuse to copy or export a directory whose history fails verification: the result would not show it."""
     if isinstance(store, TinyDBStore) and store.faults:
         key, fault = next(iter(store.faults.items()))
         raise StoreFailure(
-            f"The history of {key} does not hold: {fault} Nothing was copied or exported.",
+            f"The history of {key} fails verification: {fault} Nothing was copied or exported.",
             f"Once you know what happened, run `quaymaster store repair {key}`, then this again.",
         )
 
 
 def copy_store_blanked(settings: StoreSettings, source: str, target: str, text: str) -> str:
     """
-    Copy everything but a text, or nothing. The source is only read.
+    Copy everything except some text, or copy nothing. The source is only read.
 
     Raises:
         InvalidInput, StoreFailure: As ``copy_blanked`` and ``copy_store``.
     """
     with stopped_store(_settings_for(settings, source)) as opened, _new_store(settings, target) as made:
         done = copy_blanked(opened, made, load_keyring(settings), text, datetime.now(UTC))
-    return f"{done} Start Quaymaster with the copy, then delete what it was made of, and its backups."
+    return f"{done} Start Quaymaster with the copy, then delete the original and its backups."
 
 
 def lines_of_export(settings: StoreSettings) -> list[str]:
-    """Everything of the store that the settings name, as lines."""
+    """Return everything in the store that the settings name, as lines."""
     with stopped_store(settings) as store:
         _require_sound(store)
         return signed(export(store), load_keyring(settings))
 
 
 def import_lines(settings: StoreSettings, lines: Iterable[str], *, takes_unsigned: bool = False) -> str:
-    """Keep what was exported in the store that the settings name, which is empty."""
+    """Import what was exported into the store that the settings name, which must be empty."""
     place = settings.database_url.reveal() if settings.database_url else str(settings.data_dir)
     with _new_store(settings, place) as made:
         count = import_into(made, lines, load_keyring(settings), takes_unsigned=takes_unsigned)
@@ -99,35 +99,35 @@ def import_lines(settings: StoreSettings, lines: Iterable[str], *, takes_unsigne
 
 def seal_rows(settings: StoreSettings) -> str:
     """
-    Seal the rows of a database of a version that sealed none, as they are.
+    Seal the rows of a database from a version that did not seal them, without checking them.
 
     Raises:
-        StoreFailure: It is no database, or cannot be used.
+        StoreFailure: It is not a database, or cannot be used.
     """
     with stopped_store(settings) as store:
         if isinstance(store, TinyDBStore):
             raise StoreFailure(
-                "DATABASE_URL is not set, and a directory needs no row seals.",
-                "Set DATABASE_URL to the database.",
+                "DATABASE_URL is not set, and only PostgreSQL rows need seals.",
+                "Set DATABASE_URL to the address of the database.",
             )
         count = store.seal_for_the_first_time()
-    return f"Rows sealed: {count}. From now on, a row is believed only if a key of this Quaymaster wrote it."
+    return f"Rows sealed: {count}. From now on, a row is trusted only if it was sealed with one of your keys."
 
 
 def upgrade(settings: StoreSettings) -> str:
     """
-    Convert the data directory of an earlier version.
+    Convert a data directory from an earlier version.
 
     Raises:
         StoreFailure: It is missing, damaged or in use.
     """
     with stopped_directory(settings.data_dir):
         TinyDBStore(settings.data_dir, load_keyring(settings), converts=True).close()
-    return "The data directory is as this version writes it."
+    return "The data directory is in this version's format."
 
 
 def _settings_for(settings: StoreSettings, place: str) -> StoreSettings:
-    """The settings of a store at a directory or an address, under the same keys."""
+    """Return the settings of a store at a directory or an address, with the same keys."""
     if place.startswith(("postgresql://", "postgres://")):
         return replace(settings, database_url=Secret(place))
     return replace(settings, database_url=None, data_dir=Path(place))
@@ -135,7 +135,7 @@ def _settings_for(settings: StoreSettings, place: str) -> StoreSettings:
 
 @contextmanager
 def _new_store(settings: StoreSettings, place: str) -> "Iterator[TinyDBStore | PostgresStore]":
-    """An empty store: a database, or a directory that gets its name only once it is whole."""
+    """Yield an empty store: a database, or a directory that gets its name only when it is complete."""
     named = _settings_for(settings, place)
     if named.database_url:
         with stopped_store(named) as store:
@@ -143,7 +143,10 @@ def _new_store(settings: StoreSettings, place: str) -> "Iterator[TinyDBStore | P
         return
     directory = named.data_dir
     if directory.exists() and any(directory.iterdir()):
-        raise StoreFailure(f"{directory} already contains something; nothing was changed.", "Name a new one.")
+        raise StoreFailure(
+            f"{directory} already contains something; nothing was changed.",
+            "Name a directory that does not exist yet.",
+        )
     partial = directory.with_name(f"{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:

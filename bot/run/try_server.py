@@ -1,7 +1,7 @@
-"""``quaymaster try``: the real app and the real store beside a simulated Slack, on this machine only.
+"""``quaymaster try``: the real app and the real store with a simulated Slack, on this machine only.
 
-Nothing needs to be set: the key, the signing secret and the tokens are made on the spot. Registries on this
-machine may be asked too, which ``serve`` refuses unless the operator allows it.
+Nothing needs to be set: the key, the signing secret and the tokens are created at the start. Registries on
+this machine can be used too, which ``serve`` refuses unless the operator allows it.
 """
 
 import errno
@@ -60,7 +60,7 @@ _DEPENDANTS = (
 )
 
 _RATE_LIMIT = 600
-"""High, because one person at the page plays everybody."""
+"""High, because one person at the page acts as everybody."""
 
 _PORTS_TRIED = 20
 _LAST_PORT = 65535
@@ -71,9 +71,9 @@ def run_try(data: Path | None, port: int, say: Callable[[str], None]) -> None:
     Serve the page until SIGTERM or SIGINT.
 
     Args:
-        data: Where to keep what is done; ``None`` = a temporary folder that goes when this ends.
+        data: Where to save what is done; ``None`` = a temporary folder that is deleted at the end.
         port: Where to listen on 127.0.0.1, or the next free one; 0 = any free one.
-        say: Told the page's address, and how to end it.
+        say: Receives the page's address and how to stop the server.
     """
     start_logging("WARNING")
     with _folder(data) as directory:
@@ -88,12 +88,12 @@ def _greeting(app: "TryApp", wanted_port: int, data: Path | None) -> str:
     """Return what the terminal shows once the page is served."""
     is_moved = wanted_port not in (0, app.port)
     moved = f"Port {wanted_port} is in use, so this run uses port {app.port}.\n\n" if is_moved else ""
-    kept = f"is kept in {data}" if data else "is gone when you end it"
+    kept = f"is saved in {data}" if data else "is discarded when you stop Quaymaster"
     return (
         f"{moved}Quaymaster is running with a simulated Slack, on this machine only. Open this address:\n\n"
         f"    {app.address}\n\n"
         "The address works once: the first browser that opens it gets the page.\n"
-        f"What you do there {kept}. To end it, press Ctrl+C."
+        f"What you do there {kept}. To stop it, press Ctrl+C."
     )
 
 
@@ -122,13 +122,13 @@ class TryApp:
         Listen, on the next free port when this one is in use.
 
         Args:
-            directory: Where the key and the store are kept.
+            directory: Where the key and the store are.
             port: Where to listen on 127.0.0.1; 0 = any free one.
-            registry: Asks registries in the place of the app's own client.
-            now: Gives the time in UTC; ``None`` = the machine's clock.
+            registry: Sends requests to registries instead of the app's own client.
+            now: Returns the time in UTC; ``None`` = the machine's clock.
 
         Raises:
-            QuaymasterError: No port can be had.
+            QuaymasterError: No port is free.
         """
         secret = secrets.token_hex(16)
         manifest = json.loads(files("bot").joinpath("manifest.json").read_text("utf-8"))
@@ -173,11 +173,11 @@ class TryApp:
             port += 1
 
     def let_go(self) -> None:
-        """Answer the pages that wait for news, so that they do not delay the stop."""
+        """Answer the pages that are waiting for updates, so that they do not delay the stop."""
         self.page.stop()
 
     def serve(self, ready: Callable[[str], None]) -> None:
-        """Serve until a signal. ``ready`` is told the server's address once requests are answered."""
+        """Serve until a signal. ``ready`` receives the server's address once requests are answered."""
         serve(self.server, ready)
 
     def close(self) -> None:
@@ -188,7 +188,7 @@ class TryApp:
 
 
 def _settings(directory: Path, url: str, token: str) -> Settings:
-    """Settings for the try page: a key of its own, Slack's side on this machine."""
+    """Return the settings for the try page: a key of its own, and Slack simulated on this machine."""
     keys = directory / "keys"
     if not keys.exists():
         keys.touch(mode=0o600)

@@ -47,19 +47,19 @@ if TYPE_CHECKING:
 
 _SLACK_TIMEOUT_S = 10
 _REFRESH_TIMEOUT_S = 3
-"""A new token is asked for while its row is locked, for which PostgreSQL has a patience of 5 s."""
+"""A new token is requested inside a transaction, which PostgreSQL ends after it has been idle for 5 s."""
 
 log = logging.getLogger(__name__)
 
 
 def _now() -> datetime:
-    """The time, in UTC."""
+    """Return the time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """The services, and what must be closed or asked at the end."""
+    """The services, and what must be closed at the end."""
 
     services: Services
     store: "TinyDBStore | PostgresStore"
@@ -67,14 +67,14 @@ class Wired:
     clockwork: Clockwork
     client: WebClient
     people_lane: BoundedExecutor
-    """Asks Slack what requests wait for."""
+    """Runs the Slack calls that requests wait for."""
     command_name: CommandName
     seen: Seen | None
     """The signatures that any process has seen; ``None`` = one process serves, and remembers its own."""
     share: Callable[[Counter], None]
-    """Lets how often somebody asks be counted by all processes together, where there are several."""
+    """Makes all processes count requests together, if there are several."""
     installed: InstalledWorkspaces | None = None
-    """Which workspaces have installed the app; ``None`` = the one of the bot token is served."""
+    """Which workspaces have installed the app; ``None`` = the bot token's workspace is served."""
 
 
 def build_services(
@@ -87,10 +87,10 @@ def build_services(
     Open the store and put everything together.
 
     Args:
-        settings: The operator's.
-        registry: Who asks registries; ``None`` = a client that goes where the settings allow.
-        metrics: Measures the ports; ``None`` = nobody does.
-        now: Gives the time in UTC; ``None`` = the machine's clock.
+        settings: The operator's settings.
+        registry: Sends requests to registries; ``None`` = a client that connects where the settings allow.
+        metrics: Measures the ports; ``None`` = nothing is measured.
+        now: Returns the time in UTC; ``None`` = the machine's clock.
 
     Raises:
         KeyringFailure, StoreFailure: The store does not open; nothing was changed.
@@ -102,8 +102,8 @@ def build_services(
     installed = _installed(settings, settings.oauth, store, command_name) if settings.oauth else None
     slack = installed.client if installed else _for_any_workspace(client)
     executor = BoundedExecutor()
-    # A lane of its own, so that a queue full of registry checks does not stop anybody from looking; so wide
-    # that a team that comes at once after a start is known within Slack's three seconds.
+    # A lane of its own, so that a queue full of registry checks does not stop anybody from reading; with
+    # enough threads to look up a whole team within Slack's three seconds after a start.
     people_lane = BoundedExecutor(threads=24, queue=200, name="people")
     registry = registry or RegistryClient(KINDS, settings.allowed_networks)
     port: Store = store
@@ -151,11 +151,11 @@ def build_services(
 
 
 def _alone(_: Counter) -> None:
-    """Let a counter count alone."""
+    """Leave a counter to this process alone."""
 
 
 def _rules_of(settings: Settings) -> WorkspaceRules:
-    """What holds in a workspace that has chosen nothing else."""
+    """Return the rules of a workspace that has not chosen its own."""
     return WorkspaceRules(
         settings.admins, settings.editors, settings.default_linked_only, settings.rate_limit
     )
@@ -167,7 +167,7 @@ def _installed(
     store: "TinyDBStore | PostgresStore",
     command_name: CommandName,
 ) -> InstalledWorkspaces:
-    """Let each workspace bring its own token."""
+    """Use a separate token for each workspace."""
     options = _client_options(settings)
 
     def make_client(installed: InstalledWorkspaces, holder: str) -> WebClient:
@@ -182,7 +182,7 @@ def _installed(
 
 
 def _for_any_workspace(client: WebClient) -> Callable[[Workspace], WebClient]:
-    """Give the one client whichever workspace is asked for: this process serves one."""
+    """Return the same client for every workspace: this process serves one."""
     return lambda _: client
 
 
@@ -190,9 +190,7 @@ def _warn_of_key_beside_data(settings: StoreSettings) -> None:
     """Warn when one stolen backup would hold both the sealed credentials and their key."""
     keys_file = settings.keys_file
     if keys_file is not None and keys_file.resolve().is_relative_to(settings.data_dir.resolve()):
-        log.warning(
-            "the key file lies inside the data directory: move it out, so that no backup contains both"
-        )
+        log.warning("the key file is inside the data directory: move it out, so that no backup contains both")
 
 
 def load_keyring(settings: StoreSettings) -> Keyring:
@@ -209,7 +207,7 @@ def open_store(
     is_serving: bool = False,
     now: Callable[[], datetime] = _now,
 ) -> "TinyDBStore | PostgresStore":
-    """Open the store that the settings name; an operator's command opens one beside those that serve."""
+    """Open the store that the settings name; an operator's command can open one while servers are running."""
     if settings.database_url is None:
         return _open_directory(settings, lost_keys, now)
     return _open_database(
@@ -233,10 +231,10 @@ def _open_directory(
     settings: StoreSettings, lost_keys: Collection[str], now: Callable[[], datetime]
 ) -> TinyDBStore:
     """
-    Open the embedded store, and keep what it loaded out of the garbage collector's way.
+    Open the embedded store, and keep what it loaded away from the garbage collector.
 
-    A full collection over 100,000 integrations would stop every answer for 0.2 s; frozen objects are not
-    looked at.
+    A full collection over 100,000 integrations would delay every response by 0.2 s; frozen objects are not
+    scanned.
     """
     _warn_of_key_beside_data(settings)
     gc.disable()
@@ -249,7 +247,7 @@ def _open_directory(
 
 
 def web_client(settings: Settings, command_name: CommandName) -> WebClient:
-    """Make the one client of Slack's Web API; its TLS context is made once, not once a call."""
+    """Create the client for Slack's Web API; its TLS context is created once, not for each call."""
     token = settings.slack_bot_token
     return _with_retries(
         NamingClient(command_name, token=token.reveal() if token else None, **_client_options(settings))

@@ -184,7 +184,7 @@ INTEGRATIONS = Channel(
 GENERAL = Channel(
     "C0TRYGENRL",
     "general",
-    "Everything else; the app is not a member here",
+    "Everything else; the app is not in this channel",
     frozenset({ADMIN.id, MEMBER.id, _SECOND_MEMBER.id}),
 )
 

@@ -13,20 +13,20 @@ from waitress.task import ErrorTask
 from bot.web.json_answers import SECURITY_HEADERS, STATUS_LINES
 
 _TIMES_AS_LONG = 3
-"""An answer may take so many times as long to be read as a request may take to arrive."""
+"""How many times longer the client can take to read an answer than to send a request."""
 
 _MOST_PIPELINED = 4
-"""Requests that a client may send before it has read the answer to the first. No client of ours sends two."""
+"""Requests that a client can send before it has read the first answer. Our clients never send two."""
 
 _SEND_LESS = "Send less."
 _UNREADABLE = {
     HTTPStatus.BAD_REQUEST: (
         "The request cannot be read: its address or a header contains something that HTTP does not allow.",
-        "A token that was read from a file may end with an invisible character: write it again.",
+        "A token read from a file may end with an invisible character; save the file again without it.",
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: ("The request's body is too large.", _SEND_LESS),
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: ("The request's headers are too long.", _SEND_LESS),
-    HTTPStatus.NOT_IMPLEMENTED: ("The request's body is encoded in an unknown way.", "Send it as it is."),
+    HTTPStatus.NOT_IMPLEMENTED: ("The request's body is encoded in an unknown way.", "Send it unencoded."),
 }
 
 log = logging.getLogger(__name__)
@@ -47,15 +47,15 @@ class _Request(HTTPRequestParser):
         if (self.chunked and "CONTENT_LENGTH" in self.headers) or "TRANSFER_ENCODING" in self.headers:
             raise ParsingError("two lengths")
         if self.body_rcv is None:
-            # Nothing follows that could be continued with: waitress would wait for it.
+            # There is no body to continue with: waitress would wait for one.
             self.expect_continue = False
 
 
 class _Refusal(ErrorTask):
-    """Answers a request that no application sees. Waitress's own answer would repeat its headers."""
+    """Answers a request that reaches no application. Waitress's own answer would repeat its headers."""
 
     def execute(self) -> None:
-        """Answer as the API answers errors."""
+        """Answer in the API's format for errors."""
         status = HTTPStatus(self.request.error.code)
         code = "invalid_request" if status in _UNREADABLE else "internal_error"
         message, hint = _UNREADABLE.get(status, ("Something went wrong inside Quaymaster.", ""))
@@ -69,15 +69,15 @@ class _Refusal(ErrorTask):
 
 
 class Connection(HTTPChannel):
-    """A connection that knows, in monotonic time, since when it has been waiting for its client."""
+    """A connection that records, in monotonic time, when it began to wait for its client."""
 
     parser_class = _Request
     error_task_class = _Refusal
     waits_since: float
-    """When it was opened or its last answer was ready. It means nothing while a request runs."""
+    """When it was opened or its last answer was ready. Meaningless while a request is running."""
     _is_running = False
     _begun_at: float | None = None
-    """When the first byte after that came."""
+    """When the first byte after that arrived."""
 
     def __init__(self, *args: object, **more: object) -> None:
         self.waits_since = time.monotonic()
@@ -85,12 +85,12 @@ class Connection(HTTPChannel):
 
     @property
     def is_waiting(self) -> bool:
-        """True while nothing runs for it: its client is idle, sends a request, or reads an answer."""
+        """True while none of its requests is running: its client is idle, sending, or reading an answer."""
         return not (self._is_running or self.requests)
 
     @property
     def kept_bytes(self) -> int:
-        """How much is kept for it: of an unfinished request, and of answers that its client does not read."""
+        """How many bytes are held for it: an unfinished request and unread answers."""
         unread: int = self.total_outbufs_len
         return unread + (self.request.body_bytes_received if self.request else 0)
 
@@ -103,12 +103,12 @@ class Connection(HTTPChannel):
         return now - (self._begun_at or self.waits_since) > request_s
 
     def received(self, data: bytes) -> bool:
-        """Take what the client sent."""
+        """Process what the client sent."""
         if self._begun_at is None:
             self._begun_at = time.monotonic()
         taken = bool(super().received(data))
         if len(self.requests) > _MOST_PIPELINED:
-            # Each would be answered whether its client reads or not, and the answers kept here.
+            # Each would be answered even if the client does not read, and the answers would be held here.
             self.handle_close()
         return taken
 
@@ -122,6 +122,6 @@ class Connection(HTTPChannel):
             self._is_running = False
 
     def handle_error(self) -> None:
-        """Close a connection that failed in an unforeseen way, and log nothing of what it sent."""
+        """Close a connection after an unexpected failure, and log nothing it sent."""
         log.error("a connection failed", exc_info=sys.exc_info())
         self.handle_close()

@@ -17,7 +17,7 @@ def health_page(health: Health, notice: Health = lambda: None) -> "WSGIApplicati
     """
     Build the WSGI application: 200 ``{"ok": true}``, or 503 with the sentence.
 
-    ``notice`` returns a sentence about what works for now; it is sent beside ``"ok": true``.
+    ``notice`` returns a sentence about a problem that does not stop work yet; it is sent with ``"ok": true``.
     """
 
     def page(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:

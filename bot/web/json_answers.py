@@ -1,4 +1,4 @@
-"""Answers of our own over HTTP: JSON, never cached, never taken for anything else."""
+"""Our own HTTP answers: JSON, never cached, never mistaken for another type."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
 DATA_HEADERS = (("Cache-Control", "no-store"), ("X-Content-Type-Options", "nosniff"))
-"""For what is never a page: no browser takes it for one, so what rules pages says nothing about it."""
+"""For what is never a page: no browser treats it as one, so it needs none of the headers for pages."""
 
 SECURITY_HEADERS = (
     *DATA_HEADERS,
@@ -18,7 +18,7 @@ SECURITY_HEADERS = (
 )
 
 STATUS_LINES = {status: f"{status.value} {status.phrase}" for status in HTTPStatus}
-"""Made once: an enum's attributes are slow to read."""
+"""Built once: an enum's attributes are slow to read."""
 
 
 def answer(
@@ -27,7 +27,7 @@ def answer(
     fields: Mapping[str, object] | None = None,
     headers: Iterable[tuple[str, str]] = (),
 ) -> list[bytes]:
-    """Begin an answer and give its body: ``fields`` as JSON, or nothing."""
+    """Start an answer and return its body: ``fields`` as JSON, or nothing."""
     body = b"" if fields is None else json.dumps(fields).encode()
     about_body = (("Content-Type", "application/json"), ("Content-Length", str(len(body))))
     start_response(STATUS_LINES[status], [*about_body, *SECURITY_HEADERS, *headers])

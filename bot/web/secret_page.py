@@ -1,10 +1,10 @@
 """The page on which a secret is entered outside Slack: ``/enter/<workspace>/<link>``.
 
-GET  /enter/<workspace>/<link>        the page: always the same bytes, whatever the link. It uses nothing up.
-POST /enter/<workspace>/<link>/form   what to ask for, for somebody who has the link
-POST /enter/<workspace>/<link>        what the page sealed; uses the link up when it is saved
+GET  /enter/<workspace>/<link>        the page: the same bytes for every link. Does not use the link up.
+POST /enter/<workspace>/<link>/form   which fields to show, if the sender has the link
+POST /enter/<workspace>/<link>        what the page sealed; uses the link up once it is saved
 
-The link's key is in the fragment, which no browser sends. Nothing of a body reaches the log.
+The link's key is in the fragment, which no browser sends. No part of a body reaches the log.
 """
 
 import base64
@@ -51,10 +51,10 @@ log = logging.getLogger(__name__)
 
 
 class EntryRates:
-    """How often an address may ask the page. Implements ``Counter``. Safe to share between threads."""
+    """Limits requests by address. Implements ``Counter``. Safe to share between threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """``clock`` gives monotonic seconds."""
+        """``clock`` returns monotonic seconds."""
         self._clock = clock
         self._lock = threading.Lock()
         self._asks = Buckets(_ASKS_A_MINUTE)
@@ -65,7 +65,7 @@ class EntryRates:
             now = self._clock()
             wait_s = self._asks.take(address, now)
         if wait_s:
-            raise TooOften("This address asks too often.", wait_s)
+            raise TooOften("Too many requests from this address.", wait_s)
 
     def taken(self) -> Mapping[str, float]:
         """As ``Counter`` says."""
@@ -88,8 +88,8 @@ def secret_page(
 
     Args:
         services: The ports.
-        find_actor: Asks who a person of a workspace is at this moment, by their id.
-        rates: Its limits; ``None`` = of its own.
+        find_actor: Looks up a person in a workspace by id, with their current role.
+        rates: Its limits; ``None`` = the default ones.
     """
     return _SecretPage(services, find_actor, rates or EntryRates())
 
@@ -105,7 +105,7 @@ class _SecretPage:
         self._headers = _headers_of(self._page)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer."""
+        """Answer a request."""
         found = _PATH.fullmatch(environ.get("PATH_INFO", ""))
         method = environ["REQUEST_METHOD"]
         if found is None:
@@ -135,7 +135,7 @@ class _SecretPage:
             return HTTPStatus.UNPROCESSABLE_ENTITY, {"message": "", "hint": "", "fields": fields}
         except QuaymasterError as error:
             if isinstance(error, StoreFailure):
-                log.error("a secret could not be kept", exc_info=error)
+                log.error("a secret could not be saved", exc_info=error)
             return _status_of(error), {"message": error.message, "hint": error.hint}
         except Exception as error:
             error_id = secrets.token_hex(4)
@@ -165,7 +165,7 @@ class _SecretPage:
 
 
 def _headers_of(page: bytes) -> list[tuple[str, str]]:
-    """The headers of the page: it may run its own script, use its own style, and ask this server."""
+    """Return the page's headers: they allow its own script and style, and requests to this server."""
     script, style = (_hash_of(page, name) for name in (b"script", b"style"))
     policy = (
         f"default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; "
@@ -188,7 +188,7 @@ def _hash_of(page: bytes, element: bytes) -> str:
 
 
 def _body_of(environ: "WSGIEnvironment") -> Mapping[str, str]:
-    """Read the body: a JSON object of texts. Raises ``InvalidInput``, which repeats nothing of it."""
+    """Read the body: a JSON object of strings. Raises ``InvalidInput``, which does not quote the body."""
     unreadable = InvalidInput("The page sent something that cannot be read.", "Reload it and try again.")
     if environ.get("CONTENT_TYPE", "").partition(";")[0].strip() != "application/json":
         raise unreadable

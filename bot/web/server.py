@@ -1,8 +1,8 @@
-"""The web server: one WSGI callable that finds who answers, and waitress that serves it.
+"""The web server: one WSGI callable that routes requests, and waitress, which serves it.
 
 /slack/events -> the front (bot/slack/front.py) -> Bolt
 /healthz      -> bot/web/health.py
-other mounts  -> whatever was mounted there
+other mounts  -> the application mounted there
 """
 
 import logging
@@ -36,8 +36,8 @@ _NEVER = 10**9
 
 _SETTINGS = {
     # 80, because a submitted form waits up to 2.2 s for a registry inside its own request: 32 such forms at
-    # once and 32 pipelines (bot/registry/capacity.py) must not delay another acknowledgement past 100 ms.
-    # Threads that wait for nothing cost next to nothing.
+    # once and 32 pipelines (bot/registry/capacity.py) must not delay another acknowledgment past 100 ms.
+    # Idle threads cost next to nothing.
     "threads": 80,
     "max_request_body_size": _LARGEST_BODY,
     # Larger ones would go to a temporary file, and a form contains a secret.
@@ -45,7 +45,7 @@ _SETTINGS = {
     "outbuf_overflow": 16 * _LARGEST_BODY,
     "asyncore_use_poll": True,  # `select` fails beyond 1,024 descriptors
     "ident": None,
-    # Waitress counts from the last byte, by a clock that can be set back, and accepts nobody at its limit.
+    # Waitress counts from the last byte, with a clock that can be set back, and accepts nobody at its limit.
     # `WebServer` closes connections instead.
     "connection_limit": _NEVER,
     "channel_timeout": _NEVER,
@@ -66,7 +66,7 @@ def dispatcher(mounts: Mapping[str, "WSGIApplication"]) -> "WSGIApplication":
     Build the one WSGI callable.
 
     Args:
-        mounts: Application by path. Each also answers for the paths below its own; the longest path wins.
+        mounts: Application by path. Each also serves the paths below its own; the longest path wins.
     """
     longest_first = sorted(
         ((prefix, f"{prefix.rstrip('/')}/", application) for prefix, application in mounts.items()),
@@ -105,9 +105,9 @@ class WebServer:
     """
     A waitress server that slow clients cannot fill, and that finishes running requests when it stops.
 
-    A request has ``request_s`` to arrive whole, however its bytes are spread. When there are too many
-    connections, the address that holds the most waiting ones loses its longest waiting one, so clients that
-    hold connections open take them from themselves.
+    A request has ``request_s`` to arrive completely, however its bytes are spread. When there are too many
+    connections, the address with the most idle ones loses the one that has been idle longest, so clients
+    that hold connections open only harm themselves.
     """
 
     def __init__(
@@ -129,19 +129,19 @@ class WebServer:
 
         Args:
             wsgi: Answers the requests.
-            host: A name or address of this machine.
+            host: A name or address on this machine.
             port: 0 = any free one.
-            stopping: Called when the stop begins, to let go of requests that wait on purpose.
-            trusted_proxy: The address of a proxy whose word counts for where a request comes from.
+            stopping: Called when the stop begins, to end requests that wait on purpose.
+            trusted_proxy: The address of a proxy that is trusted to say where a request comes from.
             most_connections: ``None`` = 1,000, or what the limit on open files allows.
-            most_kept_bytes: Of half-sent requests and unread answers, of all connections together.
-            request_s: How long a connection may be idle, and how long a request may take to arrive whole.
+            most_kept_bytes: The limit for half-sent requests and unread answers, over all connections.
+            request_s: How long a connection may be idle, and how long a request may take to arrive.
             drain_s: How long running requests may take to finish after the stop signal; Slack waits 3 s.
-            linger_s: How long requests are still taken after the stop signal, while ``is_stopping`` tells the
-                proxy before several replicas to send no more: one that is on its way must not be lost.
+            linger_s: How long requests are accepted after the stop signal, while ``is_stopping`` tells the
+                proxy of several replicas to stop sending: a request on its way must not be lost.
 
         Raises:
-            QuaymasterError: The address cannot be had.
+            QuaymasterError: The address cannot be used.
         """
         listener = _listen(host, port)
         self.url = _url_of(listener)
@@ -169,7 +169,7 @@ class WebServer:
 
     @property
     def is_stopping(self) -> bool:
-        """True from the stop signal on."""
+        """True after the stop signal."""
         return self._stop.is_set()
 
     def run(self) -> None:
@@ -189,11 +189,11 @@ class WebServer:
         self.close()
 
     def close(self) -> None:
-        """Close what is still open, if nothing runs any more. May be called more than once."""
+        """Close what is still open, if nothing is running anymore. May be called more than once."""
         threads = self._server.task_dispatcher
         threads.shutdown(timeout=0.5)
-        # A request that still runs will write to the loop's pipe: closed now, its number might by then
-        # belong to a file of the store. The process is about to end anyway.
+        # A request that is still running will write to the loop's pipe: if that were closed now, its number
+        # might belong to a file of the store by then. The process is about to end anyway.
         if not threads.threads:
             wasyncore.close_all(self._map)
 
@@ -226,7 +226,7 @@ class WebServer:
         waiting = [one for one in self._connections() if one.is_waiting]
         if not waiting:
             return
-        log.warning("too many connections; closing one that waits")
+        log.warning("too many connections; closing an idle one")
         held = Counter(one.addr[0] for one in waiting)
         most = max(held.values())
         longest = min((one for one in waiting if held[one.addr[0]] == most), key=lambda one: one.waits_since)
@@ -245,7 +245,7 @@ def _most_connections() -> int:
 
 
 def _behind(trusted_proxy: str, wsgi: "WSGIApplication") -> "WSGIApplication":
-    """Take a request's address from the proxy's header. No other client is believed, and no garbage is."""
+    """Read a request's address from the proxy's header. No other client is trusted; garbage is ignored."""
     trusted = _address_in(trusted_proxy)
 
     def told(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -286,13 +286,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _url_of(listener: socket.socket) -> str:
-    """Return the address a listening socket is reached at."""
+    """Return the address of a listening socket."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def serve(server: WebServer, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT. ``ready`` is told the address once requests are answered."""
+    """Serve until SIGTERM or SIGINT. ``ready`` receives the address once requests are answered."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     ready(server.url)

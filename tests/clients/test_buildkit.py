@@ -85,8 +85,8 @@ def test_every_try_of_a_revoked_token_is_told_the_truth(place, helper, token):
 
     assert all(one.output.startswith("This workflow token is not valid") for one in told)
     assert told[-1].people_read.endswith(
-        "This workflow token is not valid, and this address has shown invalid ones too often. "
-        "A valid one is answered at once: /integrations token list shows the tokens.\n"
+        "This workflow token is not valid, and this address has sent too many invalid tokens. "
+        "A valid token works at once: /integrations token list shows the tokens.\n"
     )
     assert not any(token in one.output + one.people_read for one in told)
 

@@ -49,7 +49,7 @@ def test_answer_is_whole_before_the_connection_ends(helper, answer):
 
 REDIRECT = reply(302, b"", "text/html", "Location: http://127.0.0.1:9/stolen")
 HTML = reply(200, b"<html>Log in</html>", "text/html")
-STRANGE = "QUAYMASTER_URL leads to something that is not Quaymaster"
+STRANGE = "QUAYMASTER_URL points to something that is not Quaymaster"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ STRANGE = "QUAYMASTER_URL leads to something that is not Quaymaster"
         (reply(200, b"{}"), f"{STRANGE} (status 200)."),
         (reply(200, b"<html>Log in</html>"), f"{STRANGE} (status 200)."),
         (reply(200, b""), f"{STRANGE} (status 200)."),
-        (REDIRECT, "QUAYMASTER_URL leads to a redirect, which is not followed (status 302)."),
+        (REDIRECT, "QUAYMASTER_URL points to a redirect, which is not followed (status 302)."),
         (HTML, f"{STRANGE} (status 200)."),
         (reply(404, b"404 page not found\n", "text/plain; charset=utf-8"), f"{STRANGE} (status 404)."),
         (reply(401, b"unauthorized\n", "text/plain"), f"{STRANGE} (status 401)."),

@@ -16,7 +16,7 @@ from tests.fakes.workplace import PASSWORD, SERVER
 
 NOT_FOUND = "credentials not found in native keychain\n"
 NO_SERVER = "no credentials server URL\n"
-READ_ONLY = "This helper keeps nothing: integrations are added, edited and deleted by /integrations in Slack."
+READ_ONLY = "This helper stores nothing: use /integrations in Slack to add, edit and delete integrations."
 STORED = f'{{"ServerURL":"{SERVER}",' + r'"Username":"ci","Secret":"pa:ss\"w$rd+ü\u003c\u0026\u003e"}'
 
 
@@ -177,9 +177,9 @@ def test_answer_that_holds_a_token_is_not_repeated(helper, token):
 @pytest.mark.parametrize(
     ("verb", "sentence"),
     [
-        ("get", "Nobody said which server: type it, then Ctrl-D."),
-        ("erase", "Nobody said which server: type it, then Ctrl-D."),
-        ("store", "Nobody said which login to store: type it as JSON, then Ctrl-D."),
+        ("get", "No server was given: type it, then press Ctrl-D."),
+        ("erase", "No server was given: type it, then press Ctrl-D."),
+        ("store", "No login to store was given: type it as JSON, then press Ctrl-D."),
     ],
 )
 @pytest.mark.parametrize("end", [b"\n", b"\x04\x04"])
@@ -218,7 +218,7 @@ def test_store_of_anything_else(place, helper, stored):
     said = helper("store", said=f"{stored}\n")
 
     assert said.status == 1
-    assert said.output in (NOT_FOUND, "This login is not the one that Quaymaster has.\n")
+    assert said.output in (NOT_FOUND, "This is not the login that Quaymaster has stored.\n")
     assert READ_ONLY in said.people_read or said.output == NOT_FOUND
 
 

@@ -10,7 +10,9 @@ from tests.fakes.odd_server import OddServer, drip, reply, whole
 from tests.fakes.workplace import SERVER
 
 GOOD = b'{"ServerURL":"x","Username":"u","Secret":"s"}'
-GET_A_TOKEN = "To get one: /integrations token create project|environment|image TARGET"
+GET_A_TOKEN = (
+    "To get a token, type this in Slack: /integrations token create project|environment|image TARGET"
+)
 
 
 @pytest.mark.parametrize(

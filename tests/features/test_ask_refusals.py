@@ -69,5 +69,5 @@ def test_full_store_is_told_and_logged(office, visitor, link, caplog):
 
     assert status == 503
     assert answer["message"] == "The disk is full; nothing was changed."
-    assert "a secret could not be kept" in caplog.text
+    assert "a secret could not be saved" in caplog.text
     assert NEW not in caplog.text

@@ -159,7 +159,10 @@ def test_file_that_is_not_dockers_is_left_alone(run, tmp_path, held):
     result = run("docker-config", str(path))
 
     assert result.exit_code == 1
-    assert f"{path} is not docker's: it is not a JSON object; nothing was changed." in result.stderr
+    assert (
+        f"{path} is not a docker configuration file (it is not a JSON object); nothing was changed."
+        in result.stderr
+    )
     assert path.read_text() == held
 
 

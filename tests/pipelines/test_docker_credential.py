@@ -107,7 +107,7 @@ def test_caller_that_never_ends_is_given_up(helper):
         status = running.wait(10)
         output = running.stdout.read()
 
-    assert (status, output) == (1, b"Nobody said which server: type it, then Ctrl-D.\n")
+    assert (status, output) == (1, b"No server was given: type it, then press Ctrl-D.\n")
     assert time.monotonic() - before < 3
 
 
@@ -122,7 +122,7 @@ def test_closed_input_is_told(helper):
     )
 
     assert done.returncode == 1
-    assert done.stdout.startswith("What the caller says cannot be read")
+    assert done.stdout.startswith("The input could not be read")
     assert "Traceback" not in done.stderr
 
 
@@ -219,7 +219,7 @@ def test_too_large_an_answer_is_given_up_at_once(helper):
     with OddServer(endless) as odd:
         said = helper("get", said="x", QUAYMASTER_URL=odd.url)
 
-    assert said.output == f"Quaymaster at {odd.authority} gave an answer that cannot be read.\n"
+    assert said.output == f"Quaymaster at {odd.authority} sent an answer that cannot be read.\n"
     assert said.seconds < 1.9
 
 

@@ -117,7 +117,7 @@ def test_strangers_answer_is_not_used(run, command, body):
 
 
 def test_environment_is_printed(run):
-    """What a shell needs of an integration is printed as lines of export."""
+    """What a shell needs of an integration is printed as “export” lines."""
     result = run("env", "my_registry")
 
     assert result.exit_code == 0
@@ -172,8 +172,8 @@ def test_server_is_believed_by_its_authority(run, tmp_path):
     [
         (reply(302, b""), "leads to a redirect, which is not followed (status 302)"),
         (reply(502, b"{}"), "leads to something that is not Quaymaster (status 502)"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "gave an answer that cannot be read"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "gave an answer that cannot be read"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "sent an answer that cannot be read"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "sent an answer that cannot be read"),
     ],
 )
 def test_other_answers_are_told(run, answer, sentence):

@@ -121,7 +121,7 @@ def test_slack_that_is_down_stops_nothing(team, caplog):
     team.executor.run()
     remind(team.services)
 
-    assert "could not remind of tokens: ConnectionRefusedError" in caplog.text
+    assert "could not send token reminders: ConnectionRefusedError" in caplog.text
     assert len(reminders(team)) == 1
 
 

@@ -39,7 +39,7 @@ def test_it_says_what_it_is_and_how_it_ends():
     assert "Quaymaster is running with a simulated Slack, on this machine only." in said
     assert "http://127.0.0.1:" in said
     assert "/?key=" in said
-    assert "What you do there is gone when you end it. To end it, press Ctrl+C." in said
+    assert "What you do there is discarded when you stop Quaymaster. To stop it, press Ctrl+C." in said
     assert "in use" not in said
     assert status == 0
 
@@ -48,7 +48,7 @@ def test_folder_is_named(tmp_path):
     """Work that stays is said to stay, and where."""
     said, _ = run_until(["--port", "0", "--data", str(tmp_path / "kept")], "Ctrl+C")
 
-    assert f"is kept in {tmp_path / 'kept'}." in said
+    assert f"is saved in {tmp_path / 'kept'}." in said
 
 
 def test_busy_port_is_passed_over(busy_port):

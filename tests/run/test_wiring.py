@@ -38,7 +38,7 @@ def warnings_of(tmp_path, caplog):
 
 def test_key_beside_the_data_is_warned_of(warnings_of):
     """A key file inside the data directory is named as a danger, because one backup would hold both."""
-    assert "key file lies inside the data directory" in warnings_of("data/keys")
+    assert "key file is inside the data directory" in warnings_of("data/keys")
 
 
 def test_key_elsewhere_is_no_reason_to_warn(warnings_of):

@@ -33,7 +33,7 @@ def test_welcome_says_what_it_is_and_how_it_ends(desk: Desk) -> None:
 
     expect(welcome).to_contain_text("Quaymaster with a simulated Slack, on your computer only")
     expect(welcome).to_contain_text("The app, its store and the registries it asks are real.")
-    expect(welcome).to_contain_text("To end it, press Ctrl+C in the terminal.")
+    expect(welcome).to_contain_text("To stop it, press Ctrl+C in the terminal.")
 
 
 @pytest.mark.parametrize(

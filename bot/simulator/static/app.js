@@ -15,7 +15,7 @@ import { People } from "./text.js";
 
 const FIRST_PERSON = "U0TRYADMIN";
 const RETRY_MS = 1000;
-const GONE = "That is not shown any more.";
+const GONE = "That is no longer shown.";
 const REFUSALS = { element_not_found: GONE, message_not_found: GONE, not_found: GONE };
 const NOTE = "Simulated Slack, on this computer only";
 

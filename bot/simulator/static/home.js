@@ -99,8 +99,8 @@ export class AppPlace {
       el("h2", {}, app.name),
       el("p", {}, app.description),
       el("ul", {}, commands),
-      el("h2", {}, "People of this workspace"),
-      el("p", {}, "Change somebody's role to see what the app makes of it, or deactivate them as if they had left."),
+      el("h2", {}, "People in this workspace"),
+      el("p", {}, "Change somebody's role to see how the app reacts, or deactivate them as if they had left."),
       el(
         "ul",
         { class: "roles" },

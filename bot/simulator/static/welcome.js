@@ -50,7 +50,7 @@ export function welcome(app, run) {
         { class: "welcome-end" },
         "Use ",
         el("em", {}, "Acting as"),
-        " to see it as an admin, a member or a guest. To end it, press Ctrl+C in the terminal.",
+        " to see the app as an admin, a member or a guest. To stop it, press Ctrl+C in the terminal.",
       ),
     ),
   );

@@ -89,14 +89,14 @@ STATUSES: tuple[tuple[type[QuaymasterError], HTTPStatus, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What an endpoint is given."""
+    """What an endpoint receives."""
 
     ports: Ports
     caller: Caller
     name: str
     """The integration that the path names; empty when it names none."""
     query: Mapping[str, str] = field(repr=False)
-    """By parameter; somebody may have put a token there."""
+    """By parameter. A value may be a token that somebody put in the wrong place."""
 
 
 def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) -> dict[str, str]:
@@ -110,7 +110,7 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
     values = {unquote_plus(name): value for name, _, value in parts}
     takes = _takes_in_words(required, optional)
     if not values.keys() <= {*required, *optional} or len(text) > _LONGEST_QUERY:
-        raise InvalidInput("The query contains something that this path does not take.", takes)
+        raise InvalidInput("The query contains a parameter that this path does not accept.", takes)
     if len(values) != len(parts):
         raise InvalidInput("The query contains a parameter more than once.", takes)
     try:
@@ -125,14 +125,14 @@ def read_query(text: str, required: tuple[str, ...], optional: tuple[str, ...]) 
 
 @cache
 def _takes_in_words(required: tuple[str, ...], optional: tuple[str, ...]) -> str:
-    """Return the sentence about what a path takes."""
+    """Return the sentence about the parameters that a path accepts."""
     names = [*required, *(f"{name} (optional)" for name in optional)]
-    return f"It takes {', '.join(names)}." if names else "It takes none."
+    return f"It accepts {', '.join(names)}." if names else "It accepts no parameters."
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. Its ``repr`` does not show the body, which may hold what is handed out."""
+    """One answer. Its ``repr`` does not show the body, which may contain a secret."""
 
     body: bytes = field(repr=False)
     content_type: str = JSON
@@ -171,12 +171,12 @@ def error_reply(error: QuaymasterError, *, as_text: bool) -> Reply:
 
 
 def _one_line(text: str) -> str:
-    """Take out what would begin a new line or move a terminal's cursor."""
+    """Remove characters that would begin a new line or move a terminal's cursor."""
     return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
 
 
 def _headers_of(error: QuaymasterError) -> _Headers:
-    """The headers that belong to an error's status."""
+    """Return the headers that belong to an error's status."""
     if isinstance(error, TokenRefused):
         return (("WWW-Authenticate", "Bearer"),)
     if isinstance(error, TooOften):
@@ -187,7 +187,7 @@ def _headers_of(error: QuaymasterError) -> _Headers:
 
 
 def send(start_response: "StartResponse", reply: Reply, *, is_head: bool) -> Iterable[bytes]:
-    """Begin the answer and give its body; to HEAD only the headers."""
+    """Start the answer and return its body; HEAD gets only the headers."""
     about_body = (("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body))))
     start_response(STATUS_LINES[reply.status], [*about_body, *DATA_HEADERS, *reply.headers])
     return [] if is_head else [reply.body]
@@ -232,19 +232,19 @@ def _credentials(call: Call) -> Reply:
 
 
 def _logins_by_key(integrations: Iterable[Integration]) -> dict[str, str]:
-    """Name every server as docker does, with the user name it is logged in to with."""
+    """Map each server, named as docker names it, to its user name."""
     return {key: one.username for one in integrations for key in docker_keys(one.server)}
 
 
 def integrations(call: Call) -> Reply:
-    """List what the caller may fetch, 100 a page, without any secret."""
+    """List what the caller may fetch, 100 per page, without any secrets."""
     after = call.query.get("after")
     page = list_offers(call.ports, call.caller, name_key(after) if after else None)
     return _json_reply({"integrations": [_listed(one) for one in page.offers], "next": page.next_after})
 
 
 def _listed(offer: Offer) -> dict[str, object]:
-    """An integration as the list shows it."""
+    """Return an integration as the list shows it."""
     return {
         "name": offer.integration.name,
         "kind": offer.integration.kind,
@@ -255,7 +255,7 @@ def _listed(offer: Offer) -> dict[str, object]:
 
 
 def integration(call: Call) -> Reply:
-    """Hand an integration out, with everything a workflow may know of it."""
+    """Hand an integration out, with everything a workflow may know about it."""
     handed = fetch_named(call.ports, call.caller, call.name)
     known = handed.integration
     fields = {
@@ -292,13 +292,13 @@ def docker(call: Call) -> Reply:
 def kubernetes(call: Call) -> Reply:
     """Hand out everything the target is linked to as a Kubernetes secret."""
     names = (call.query["name"], call.query.get("namespace", ""))
-    kubernetes_secret(*names, ())  # a name that Kubernetes refuses is said before anything is handed out
+    kubernetes_secret(*names, ())  # an invalid name is refused before anything is handed out
     handed = fetch_linked(call.ports, call.caller)
     return _json_reply(kubernetes_secret(*names, handed), _expiry_headers(handed))
 
 
 def _expiry_headers(handed: Iterable[HandOut]) -> _Headers:
-    """Put into a header when a handed-out login expires, for formats that have no place for it."""
+    """Say in a header when a handed-out login expires, for formats that have no field for it."""
     end = expiry_of(handed)
     return ((_EXPIRES, end),) if end else ()
 

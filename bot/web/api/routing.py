@@ -1,13 +1,13 @@
-"""The API for workflows: ``/v1``, beside Bolt and outside it.
+"""The API for workflows: ``/v1``, separate from Bolt.
 
-1. The path and the method say which endpoint it is (``bot/web/api/endpoints.py``).
-2. The token in the ``Authorization`` header says who calls. For every reason the refusal is the same 401.
-3. The limits: so many requests a token, so many invalid tokens an address (``Rates``).
-4. The query is read, the endpoint answers. Every error becomes a code, a sentence and a hint.
+1. The path and the method select the endpoint (``bot/web/api/endpoints.py``).
+2. The token in the ``Authorization`` header identifies the caller. Every refusal is the same 401.
+3. The limits apply: requests per token, and invalid tokens per address (``Rates``).
+4. The query is read, and the endpoint answers. Every error becomes a code, a sentence and a hint.
 
-A registry that must be asked (ECR, tags) is waited for in the request's own thread, at most 8 s, in one of
-the places of ``bot/registry/capacity.py``: when they are taken, the answer is 503 at once. Nothing of a
-query, no token and no secret reaches the log.
+If a registry is needed (ECR, tags), the request's own thread waits for it, at most 8 s, in one of the slots
+of ``bot/registry/capacity.py``: when all are in use, the answer is 503 at once. No query, token or secret
+reaches the log.
 """
 
 import logging
@@ -51,10 +51,10 @@ OPEN_TO_ALL = {
     "/v1/openapi.json": ("bot.web", "openapi.json", JSON),
     "/v1/helper.sh": ("bot.pipeline", "docker_credential.sh", "application/x-sh"),
 }
-"""Files that are given to anybody, by path."""
+"""Files that anybody can read, by path."""
 
-_OFTEN_INVALID = "This workflow token is not valid, and this address has shown invalid ones too often."
-_VALID_AT_ONCE = "A valid one is answered at once: /integrations token list shows the tokens."
+_OFTEN_INVALID = "This workflow token is not valid, and this address has sent too many invalid tokens."
+_VALID_AT_ONCE = "A valid token works at once: /integrations token list shows the tokens."
 
 log = logging.getLogger(__name__)
 
@@ -65,20 +65,21 @@ _FIRST_DELAY_S = 2.0
 _LONGEST_DELAY_S = 300.0
 _ROUNDING = 0.01
 _MOST_STRIKES = 10
-"""Enough for the longest delay; without it a number that only grows would one day be too large."""
+"""Enough for the longest delay; without a limit, the number would eventually be too large."""
 
 
 class Rates:
     """
-    How often a workflow may ask. Nobody waits in a thread: the answer is 429 with ``Retry-After``.
+    How many requests workflows can send. No thread is made to wait: the answer is 429 with ``Retry-After``.
 
-    A token may ask 600 times a minute, all at once if it likes. An address that shows invalid tokens gets an
-    honest 401 ten times a minute; from then on each further attempt doubles a delay, up to five minutes. A
-    valid token is never refused because of its address: behind a proxy or in a build cluster many share one.
+    A token can be used for 600 requests per minute, all at once if needed. An address that sends invalid
+    tokens gets a plain 401 ten times per minute; after that, each attempt doubles a delay, up to five
+    minutes. A valid token is never refused because of its address: behind a proxy or in a build cluster many
+    share one.
 
-    Of an IPv6 address the first 64 bits count: every host has all addresses of its network. The address is
-    the connection's. Behind a reverse proxy that is the proxy's, unless ``QUAYMASTER_TRUSTED_PROXY`` names
-    it. Safe to share between threads.
+    Only the first 64 bits of an IPv6 address count: a host can use every address of its network. The address
+    is the connection's. Behind a reverse proxy that is the proxy's, unless ``QUAYMASTER_TRUSTED_PROXY`` names
+    the proxy. Safe to share between threads.
     """
 
     def __init__(
@@ -89,13 +90,13 @@ class Rates:
         most: int = MOST_KEPT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``clock`` gives monotonic seconds."""
+        """``clock`` returns monotonic seconds."""
         self._clock = clock
         self._lock = threading.Lock()
         self._asks = Buckets(asks_a_minute, most)
         self._failures = Buckets(failures_a_minute, most)
         self._delays: dict[str, float] | None = None
-        """By how much each delay grew since the last time that it was asked for; ``None`` = nobody asks."""
+        """How much each delay grew since ``taken`` was last called; ``None`` = it was never called."""
 
     def take(self, token_id: str) -> None:
         """Count a request of a valid token. Raises ``TooOften``."""
@@ -103,7 +104,7 @@ class Rates:
             now = self._clock()
             wait_s = self._asks.take(token_id, now)
         if wait_s:
-            raise TooOften("This workflow token asks too often.", wait_s)
+            raise TooOften("This workflow token has made too many requests.", wait_s)
 
     def fail(self, address: str) -> None:
         """Count an invalid token from an address. Raises ``TooOften``, each time with a longer delay."""
@@ -122,11 +123,11 @@ class Rates:
         raise TooOften(_OFTEN_INVALID, delay_s, _VALID_AT_ONCE)
 
     def taken(self) -> Mapping[str, float]:
-        """As ``Counter`` says: the tokens, the addresses, and the delays of these."""
+        """As ``Counter`` says: the tokens, the addresses, and the addresses' delays."""
         with self._lock:
             delays, self._delays = self._delays or {}, {}
             failures = self._failures.taken()
-            # Of each address that failed, to learn of a delay that began in another process.
+            # For each address that failed, to learn about a delay that began in another process.
             grown = {**dict.fromkeys(map(str, failures), 0.0), **delays}
             return {
                 **{f"token {key}": seconds for key, seconds in self._asks.taken().items()},
@@ -170,13 +171,13 @@ def workflow_api(services: Services, rates: Rates | None = None) -> "WSGIApplica
 
     Args:
         services: The ports.
-        rates: The limits; ``None`` = the usual ones.
+        rates: The limits; ``None`` = the default ones.
     """
     return _WorkflowApi(services, rates or Rates())
 
 
 class _WorkflowApi:
-    """The API. It answers each request on the thread it came on."""
+    """The API. It answers each request on the thread that received it."""
 
     def __init__(self, services: Services, rates: Rates) -> None:
         self._ports = services.ports
@@ -187,7 +188,7 @@ class _WorkflowApi:
         }
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer."""
+        """Answer a request."""
         try:
             reply = self._reply(environ)
         except QuaymasterError as error:
@@ -217,12 +218,12 @@ class _WorkflowApi:
             problem = error
         caller = self._caller(environ, asked)
         if problem:
-            # Only now: what is wrong with a query is told only to those with a valid token.
+            # Only now: only a caller with a valid token is told what is wrong with a query.
             raise problem
         return endpoint.answer(Call(self._ports, caller, name, query))
 
     def _caller(self, environ: "WSGIEnvironment", asked: Server | str | None) -> Caller:
-        """Find out who calls. Raises ``TokenRefused``, ``TooOften``."""
+        """Identify the caller. Raises ``TokenRefused``, ``TooOften``."""
         shown = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
         try:
             token = shown.group(1) if shown else ""
@@ -254,13 +255,13 @@ def _route(path: str) -> tuple[Endpoint, str]:
 
 
 def _require_method(environ: "WSGIEnvironment", *allowed: str) -> None:
-    """Let these methods pass. Raises ``WrongMethod``."""
+    """Accept only these methods. Raises ``WrongMethod``."""
     if environ["REQUEST_METHOD"] not in allowed:
         raise WrongMethod(", ".join(allowed))
 
 
 def _log_trouble(error: QuaymasterError) -> None:
-    """Log what the operator must see; what a workflow did wrong is the workflow's."""
+    """Log what the operator must see; a workflow's own mistakes are not logged."""
     if isinstance(error, StoreFailure | KeyringFailure):
         log.error("a workflow could not be answered", exc_info=error)
     elif isinstance(error, TooOften):

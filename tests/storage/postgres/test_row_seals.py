@@ -413,7 +413,7 @@ def test_rows_of_an_earlier_version_are_sealed_once(
     assert "is sealed already: an earlier state was put back" in put_back[1]
     assert sealed == (
         0,
-        "Rows sealed: 6. From now on, a row is believed only if a key of this Quaymaster wrote it.",
+        "Rows sealed: 6. From now on, a row is trusted only if it was sealed with one of your keys.",
     )
     assert verified == (0, "T1: entries verified: 1.")
     assert again[1].startswith("Rows sealed: 0.")
