@@ -41,7 +41,7 @@ _LONGEST = 2000
 
 CHECK_URL = "Check QUAYMASTER_URL, or try again."
 _TYPE_IN_SLACK = "/integrations token create project|environment|image TARGET"
-_GET_A_TOKEN = f"To get a token, type this in Slack: {_TYPE_IN_SLACK}"  # noqa: S105 - no token
+_GET_A_TOKEN = f"To get a token, type this in Slack: {_TYPE_IN_SLACK}"
 _NOBODY = "No server was given: type it, then press Ctrl-D."
 _NO_LOGIN = "No login to store was given: type it as JSON, then press Ctrl-D."
 _LIKE_A_TOKEN = re.compile("qm_[0-9a-z]{16,}", re.IGNORECASE)  # a host's name comes back in lower case
