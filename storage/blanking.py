@@ -1,8 +1,8 @@
-"""Copy a store without a text that should never have got in, such as a password typed as a target's name.
+"""Copy a store without some text that should never have gotten in, such as a password in a target's name.
 
-Each place gets the same word instead. An entry of the history that had the text is written again, and so each
-entry after it gets another hash and seal; the last one says so. Nothing of the former hashes is kept: they
-would tell a person who guesses the text that it was right.
+Each occurrence is replaced with the same word. An entry of the history that had the text is written again,
+and so each entry after it gets a new hash and seal; the last one says so. The old hashes are not saved: they
+would confirm a correct guess of the text.
 """
 
 import re
@@ -32,7 +32,7 @@ class _Kept(Copied, Store, Protocol):
 
 
 class _Blanking:
-    """Puts a word in the place of a text, and counts where."""
+    """Replaces a text with a word, and counts where."""
 
     def __init__(self, text: str, keyring: Keyring, at: datetime) -> None:
         self._text = re.compile(re.escape(text), re.IGNORECASE)
@@ -56,11 +56,11 @@ class _Blanking:
 
     def values(self, workspace: Workspace, values: Iterable[Value]) -> Iterator[Value]:
         """
-        Everything of a workspace without the text.
+        Return everything in a workspace without the text.
 
         Args:
-            workspace: Whose.
-            values: As it is; the audit entries come last and in order.
+            workspace: The workspace.
+            values: Its original values; the audit entries come last and in order.
         """
         last: AuditEntry | None = None
         records = entries = first = 0
@@ -90,13 +90,13 @@ class _Blanking:
         return replace(entry, seal=self._keyring.seal_entry(entry.hash))
 
     def _texts(self, value: Any, fields: Iterable[str]) -> Any:
-        """A value with the word in these fields: texts, targets, lists of texts."""
+        """Return a value with the word in these fields: texts, targets, lists of texts."""
         found = {name: self._blanked(getattr(value, name)) for name in fields}
         return replace(value, **found)
 
     def _blanked(self, part: Any) -> Any:
         if isinstance(part, str):
-            # What is typed of a StrEnum stays one: kinds are words of ours.
+            # A StrEnum stays as it is: its values are our own words.
             return self._text.sub(self.word, part) if type(part) is str else part
         if isinstance(part, tuple):
             parts = [self._blanked(one) for one in part]
@@ -120,40 +120,43 @@ class _Blanking:
 
 def copy_blanked(source: _Kept, target: _Kept, keyring: Keyring, text: str, at: datetime) -> str:
     """
-    Copy everything into a store that is empty, with a word in the place of a text.
+    Copy everything into an empty store, with a word in place of a text.
 
     Args:
         source: Only read.
         target: Empty.
         keyring: The loaded keys.
-        text: What must be gone: at least 4 characters, in any case.
-        at: Now, for the entry that says so.
+        text: What to remove: at least 4 characters, in upper or lower case.
+        at: Now, for the entry that records it.
 
     Returns:
         What was done, in sentences without the text.
 
     Raises:
         InvalidInput: The text is too short.
-        StoreDamaged: A history does not hold: it is not written again as if it did.
+        StoreDamaged: A history fails verification: a new copy must not hide that.
         StoreFailure: The target is not empty, or nothing contains the text. Nothing was copied.
     """
     text = visible(text).strip()
     if len(text) < _SHORTEST:
         raise InvalidInput(
-            f"The text has fewer than {_SHORTEST} characters: too much would contain it.", "Type all of it."
+            f"The text has fewer than {_SHORTEST} characters: too many values would contain it.",
+            "Type all of it.",
         )
     _require_whole(source, keyring)
     require_empty(target)
     blanking = _Blanking(text, keyring, at)
     workspaces = list(source.workspaces())
     if not any(blanking.is_in(value) for one in workspaces for value in source.values(one)):
-        raise StoreFailure("Nothing contains this text; nothing was copied.", "Type it as it was typed then.")
+        raise StoreFailure(
+            "Nothing contains this text; nothing was copied.", "Type it exactly as it was typed originally."
+        )
     contents = ((one, blanking.values(one, source.values(one))) for one in workspaces)
     target.fill(contents, source.installations.all())
     _require_whole(target, keyring)
     return (
-        f"Each place has {blanking.word} instead. Records: {blanking.records}, entries of the history: "
-        f"{blanking.entries}."
+        f"Each occurrence was replaced with {blanking.word}. Records: {blanking.records}, entries of the "
+        f"history: {blanking.entries}."
     )
 
 
@@ -161,6 +164,6 @@ def _require_whole(store: Store, keyring: Keyring) -> None:
     fault = next((one for one in verify(store, keyring) if one.fault), None)
     if fault:
         raise StoreDamaged(
-            f"The history of {fault.workspace_key} does not hold: {fault.fault}",
+            f"The history of {fault.workspace_key} fails verification: {fault.fault}",
             "Run `quaymaster audit verify`.",
         )

@@ -1,7 +1,7 @@
 """What an operator does to a whole store, whichever store it is: re-seal, count, forget a lost key, verify.
 
-Each is a loop over ``workspaces()`` and ``change()``: it may be stopped and run again, and others read and
-change in the meantime.
+Each is a loop over ``workspaces()`` and ``change()``: it can be stopped and run again, and others can
+read and change the store in the meantime.
 """
 
 import re
@@ -38,19 +38,20 @@ _BATCH = 100
 _TOKENS_AT_ONCE = 500
 _MOST_NAMED = 10
 OPERATOR = "operator"
-"""Who the history names for what an operator did at the command line."""
-_NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit it and type a new secret."  # noqa: S105
+"""The actor in the history for what an operator did at the command line."""
+_NEEDS_A_SECRET = "Its key was lost, and its secret with it: edit the integration and enter a new secret."  # noqa: S105
 _NEEDS_A_LOGIN = (
-    "Its key was lost, and with it its username, its options and its secret: edit it and enter them again."
+    "Its key was lost, and its username, options and secret with it: edit the integration and enter them "
+    "again."
 )
 _ALL_MISSING = "Every entry is missing."
-_PUT_BACK = "The log knows entry {}: everything was put back as it was before."
+_PUT_BACK = "The log lists entry {}, so an earlier state was restored."
 _DELETED_LINE = re.compile(re.escape(HISTORY_DELETED).replace("%s", "([^ ]+)"))
 _ENDS_LINE = re.compile(re.escape(HISTORY_ENDS).replace("%s", "([^ ]+)").replace("%d", "([0-9]{1,18})"))
 
 
 def count_by_key(store: Store) -> dict[str, int]:
-    """How many integrations and installations are sealed under each key, by key id."""
+    """Return how many integrations and installations are sealed with each key, by key id."""
     kids = (
         kid
         for workspace in store.workspaces()
@@ -63,9 +64,9 @@ def count_by_key(store: Store) -> dict[str, int]:
 
 def reseal(store: Store, keyring: Keyring) -> int:
     """
-    Seal again every credential, identity and token of Slack's that is not sealed under the primary key.
+    Seal every credential, identity and Slack token again that is not sealed with the primary key.
 
-    It changes no version: nobody's button grows stale by it.
+    It does not change versions, so no button becomes stale.
 
     Returns:
         How many were sealed again.
@@ -91,7 +92,8 @@ def reseal(store: Store, keyring: Keyring) -> int:
     if left:
         named = ", ".join(left[:_MOST_NAMED]) + (", …" if len(left) > _MOST_NAMED else "")
         raise KeyringFailure(
-            f"Sealed again: {count}. Sealed with a key that is not loaded, and left: {named}.",
+            f"Sealed again: {count}. Left alone, because they are sealed with a key that is not loaded: "
+            f"{named}.",
             "Add that key to the keyring and run this again, or enter those credentials again.",
         )
     return count
@@ -114,7 +116,7 @@ def _reseal_one(change: Change, keyring: Keyring, integration_id: str) -> bool:
     if present.management:
         context = management_context(change.workspace, present)
         present = replace(present, management=_sealed_again(keyring, context, present.management))
-    change.put(present)  # the store seals the identity under the primary key by itself
+    change.put(present)  # the store itself seals the identity with the primary key
     return True
 
 
@@ -140,7 +142,7 @@ def _needs_reseal(integration: Integration, keyring: Keyring) -> bool:
 
 def forget(store: Store, kid: str, at: datetime) -> int:
     """
-    Go on without a lost key: drop every login of which a part is sealed under it, one change a workspace.
+    Continue without a lost key: delete every login that is partly sealed with it, one change per workspace.
 
     Args:
         store: The store.
@@ -155,10 +157,10 @@ def forget(store: Store, kid: str, at: datetime) -> int:
 
 def forget_tokens(store: Store, kid: str) -> int:
     """
-    Drop the tokens of Slack's that are sealed under a lost key.
+    Delete the Slack tokens that are sealed with a lost key.
 
     Returns:
-        How many workspaces and organizations must install the app again; they find what they had.
+        How many workspaces and organizations must install the app again; their data is still there.
     """
     count = 0
     for one in store.installations.all():
@@ -180,11 +182,11 @@ def _forget_in(store: Store, workspace: Workspace, kid: str, at: datetime) -> in
 
 
 def _without_others(one: Integration, kid: str) -> Integration:
-    """Drop what is kept beside the current credential and sealed under a lost key."""
+    """Drop former and prepared credentials that are sealed with a lost key."""
     if one.former and kid_of(one.former.sealed) == kid:
         one = replace(one, former=None)
     if one.prepared and one.prepared.sealed and kid_of(one.prepared.sealed) == kid:
-        # Its registry may still have it: what it is called there is kept, so that a driver can end it.
+        # Its registry may still have it: what it is called there is kept, so that a driver can revoke it.
         one = replace(one, prepared=replace(one.prepared, sealed=None))
     if one.management and kid_of(one.management) == kid:
         one = replace(one, management=None)
@@ -207,27 +209,27 @@ class Verified:
 
     workspace_key: str
     entries: int
-    """How many entries are as they were written, from the first on."""
+    """How many entries, starting from the first, are unchanged."""
     fault: str = ""
     """What is wrong after them, in a sentence; empty = nothing."""
 
 
 _Ends = Mapping[str, Mapping[int, str]]
-"""Hashes by sequence by workspace: entries that are known from elsewhere."""
+"""Hashes by sequence by workspace: entries known from a log."""
 
 
 def verify(
     store: Store, keyring: Keyring, known: _Ends | None = None, gone: Collection[str] = ()
 ) -> tuple[Verified, ...]:
     """
-    Verify each workspace's history: each entry's hash covers the one before and is sealed with a loaded key.
+    Verify each workspace's history: each entry's hash covers the previous one and has a loaded key's seal.
 
     Args:
         store: The store.
         keyring: The loaded keys.
-        known: What ``ends_in_log`` found. Without it nobody can tell that everything was put back as it was
-            at an earlier time.
-        gone: Keys of workspaces that were forgotten or given up; that the log knows them is no fault.
+        known: What ``ends_in_log`` found. Without it, nobody can tell whether an earlier state of everything
+            was restored.
+        gone: Keys of workspaces that were forgotten or given up; the log may list them.
     """
     known = known or {}
     workspaces = {workspace.key: workspace for workspace in store.workspaces()}
@@ -235,7 +237,7 @@ def verify(
         _verified(store.read(workspace), keyring, known.get(key, {})) for key, workspace in workspaces.items()
     ]
     found += [
-        Verified(key, 0, f"It is missing; the log knows entry {max(ends)}.")
+        Verified(key, 0, f"It is missing; the log lists entry {max(ends)}.")
         for key, ends in known.items()
         if key not in workspaces and key not in gone
     ]
@@ -243,7 +245,7 @@ def verify(
 
 
 def ends_in_log(lines: Iterable[str]) -> dict[str, dict[int, str]]:
-    """Read from a log where histories ended that were not deleted since; other lines are passed over."""
+    """Read from a log where histories ended that were not deleted since; other lines are skipped."""
     found: dict[str, dict[int, str]] = {}
     for line in lines:
         if deleted := _DELETED_LINE.search(line):
@@ -284,19 +286,19 @@ def _verified(reading: Reading, keyring: Keyring, ends: Mapping[int, str]) -> Ve
 
 
 def _revoked_by(event: Event) -> set[str]:
-    """The token that an event revoked."""
+    """Return the token that an event revoked."""
     is_done = event.action in (Action.REVOKE_TOKEN, Action.REVOKE_ALL) and event.result is Result.DONE
     return {event.token_id} if is_done and event.token_id else set()
 
 
 def _deleted_by(event: Event) -> set[str]:
-    """The integration that an event deleted."""
+    """Return the integration that an event deleted."""
     is_done = event.action == Action.DELETE and event.result is Result.DONE
     return {event.integration_id} if is_done and event.integration_id else set()
 
 
 def _came_back(reading: Reading, revoked: set[str], deleted: set[str]) -> str:
-    """Say what the history ended and the store has all the same; nothing = empty. An id is given once."""
+    """Say what the history ended and the store still has; empty = nothing. An id is used only once."""
     try:
         tokens = _tokens(reading) if revoked else ()
         token_id = next((one.id for one in tokens if one.id in revoked and not one.revoked_at), "")
@@ -305,14 +307,14 @@ def _came_back(reading: Reading, revoked: set[str], deleted: set[str]) -> str:
     except StoreDamaged as error:
         return error.message
     except READ_ERRORS:
-        return "What is kept of a token or an integration cannot be read."
+        return "The record of a token or an integration cannot be read."
     if token_id:
-        return f"Token {token_id} was revoked, and its row says that it was not."
-    return f"Integration {again} was deleted, and is there again." if again else ""
+        return f"Token {token_id} was revoked, but its row says that it was not."
+    return f"Integration {again} was deleted but has reappeared." if again else ""
 
 
 def _tokens(reading: Reading) -> Iterator[WorkflowToken]:
-    """Every token, in large pages."""
+    """Yield every token, in large pages."""
     number, is_more, now = 0, True, datetime.now(UTC)
     while is_more:
         page = reading.tokens.page(now, (), number, _TOKENS_AT_ONCE)
@@ -321,7 +323,7 @@ def _tokens(reading: Reading) -> Iterator[WorkflowToken]:
 
 
 def _not_as_logged(found: list[int], entry: AuditEntry, ends: Mapping[int, str]) -> list[int]:
-    """The entries that a log names otherwise, up to this one; not those that it says were blanked."""
+    """Return the entries up to this one whose hash differs in a log, except those that were blanked."""
     first = (entry.event.rewritten_from or entry.event.more) if entry.event.action == Action.BLANK else 0
     if first:
         found = [one for one in found if one < first]
@@ -330,13 +332,13 @@ def _not_as_logged(found: list[int], entry: AuditEntry, ends: Mapping[int, str])
 
 
 def _fault_in(key: str, last: AuditEntry | None, entry: AuditEntry, keyring: Keyring) -> str:
-    """Say what is wrong with an entry after another; nothing = empty."""
+    """Say what is wrong with an entry that follows another; empty = nothing."""
     expected = last.sequence + 1 if last else 1
     if entry.sequence != expected:
         return f"Entry {expected} is missing."
     previous = last.hash if last else BEFORE_THE_FIRST
     if entry.hash != entry_hash(previous, key, entry.sequence, entry.event):
-        return f"Entry {entry.sequence} is not as it was written."
+        return f"Entry {entry.sequence} was changed after it was written."
     kid = entry.seal.partition(".")[0]
     if kid and kid not in keyring.kids:
         return f"Entry {entry.sequence} is sealed with key {kid}, which is not loaded."

@@ -1,9 +1,9 @@
 """The values a store keeps as rows of plain JSON, and back: a codec derived from each value's fields.
 
-An integration's username and options are never written: ``storage/records.py`` seals and opens them.
+An integration's username and options are never written in plain text: ``Identities`` seals and opens them.
 
-What equals its default is left out; what is absent is read as its default. An unknown field is refused:
-a newer form of the data has a higher format number, and is never read by halves.
+What equals its default is left out; what is missing is read as its default. An unknown field is refused:
+a newer format has a higher format number, and is never read in part.
 """
 
 import sys
@@ -288,7 +288,7 @@ def place_of(value: Value) -> tuple[str, str]:
 def row_of(value: Value) -> Fields:
     """A value as a row. Raises ``ValueError`` for an integration whose identity is not sealed."""
     if isinstance(value, Integration) and value.identity is None and (value.username or value.options):
-        raise ValueError("The identity of an integration is not sealed.")
+        raise ValueError("The integration's identity is not sealed.")
     return _TABLES[type(value)].codec.write(value)
 
 

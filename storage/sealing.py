@@ -168,7 +168,9 @@ class Keyring:
     def seal(self, context: SealContext, credential: Credential) -> Sealed:
         """Seal under the primary key, bound to ``context``."""
         if next(self._seals) == self._warn_at_seals:
-            log.warning("Key %s has sealed very often; put a new key before it.", self.primary)
+            log.warning(
+                "Key %s has been used for very many records; add a new key in front of it.", self.primary
+            )
         return self._primary.seal(context, padded(credential), os.urandom(_NONCE_BYTES))
 
     def open(self, context: SealContext, sealed: Sealed) -> Credential:
@@ -282,11 +284,11 @@ def _from_base64url(text: str) -> bytes:
 
 
 def kid_of(sealed: Sealed) -> str:
-    """Read the id of the key a record is sealed under. Raises ``KeyringFailure`` for no record of ours."""
+    """Read the id of the key a record is sealed with. Raises ``KeyringFailure`` if it is not our record."""
     version, _, rest = sealed.partition(".")
     kid, dot, _ = rest.partition(".")
     if version != VERSION or not dot:
-        raise RecordUnreadable("its form is unknown")
+        raise RecordUnreadable("its format is unknown")
     return kid
 
 
@@ -371,7 +373,9 @@ def _parse_key(word: str, number: int) -> bytes:
     except (binascii.Error, ValueError):
         root = b""
     if len(root) != _ROOT_BYTES:
-        raise KeyMalformed(f"Key {number} is not 32 bytes in base64.", "`quaymaster keys new` makes one.")
+        raise KeyMalformed(
+            f"Key {number} is not 32 bytes in base64.", "Create one with `quaymaster keys new`."
+        )
     return root
 
 
@@ -384,12 +388,13 @@ def read_keys_file(path: Path) -> tuple[bytes, ...]:
     except OSError as error:
         raise KeysUnreadable(
             f"The key file {path} cannot be read: {error.strerror}.",
-            "Set QUAYMASTER_KEYS_FILE to a file that this user may read.",
+            "Set QUAYMASTER_KEYS_FILE to a file that this user can read.",
         ) from error
     except UnicodeDecodeError:
         raise KeyMalformed(
-            f"The key file {path} contains something that is not a key.", "`quaymaster keys new` makes one."
+            f"The key file {path} contains something that is not a key.",
+            "Create one with `quaymaster keys new`.",
         ) from None
     if mode & 0o077:
-        raise KeysUnreadable(f"Others may read the key file {path}.", f"Run `chmod 600 {path}`.")
+        raise KeysUnreadable(f"Other users can read the key file {path}.", f"Run `chmod 600 {path}`.")
     return parse_keys(text)

@@ -1,4 +1,4 @@
-"""Everything of a store as lines of JSON, and from one store into another. Secrets stay sealed throughout.
+"""Export a store as lines of JSON, and copy one store into another. Secrets stay sealed throughout.
 
     {"quaymaster": "export", "form": 1}                    2 where the app was installed by OAuth
     ["installations", "T1", {...}]
@@ -8,8 +8,8 @@
     {"kid": "…", "lines": 812, "mac": "…", "sha256": "<of every line before this one>"}
 
 The last line is authenticated with the key, so that nobody without it can change an export unnoticed.
-A row is what ``storage/records.py`` writes, so a field that equals its default is left out. What requests
-came to is not in it: that is forgotten after ten minutes anyway.
+A row is what ``storage/records.py`` writes, so a field that equals its default is left out. The outcomes of
+requests are not included: they are forgotten after ten minutes anyway.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ class Copied(Protocol):
     """A store that can be copied."""
 
     def workspaces(self) -> Iterator[Workspace]:
-        """Every workspace that was ever changed."""
+        """Yield every workspace that was ever changed."""
 
     def values(self, workspace: Workspace) -> Iterator[Value]:
-        """Everything of a workspace, from one state; the audit entries in order."""
+        """Yield everything in a workspace, from one state; the audit entries in order."""
 
     def fill(self, contents: Contents, installations: Iterable[Installation] = ()) -> None:
-        """Keep everything as it is, ids, versions, hashes and seals included."""
+        """Store everything unchanged, including ids, versions, hashes and seals."""
 
     @property
     def installations(self) -> Installations:
@@ -61,13 +61,13 @@ class Copied(Protocol):
 
 def copy(source: Copied, target: Copied) -> int:
     """
-    Copy everything into a store that is empty.
+    Copy everything into an empty store.
 
     Returns:
-        How many lines an export of either has.
+        How many lines an export of the source has; one of the copy is identical.
 
     Raises:
-        StoreFailure: The target is not empty, or holds something else afterwards.
+        StoreFailure: The target is not empty, or differs from the source afterward.
     """
     require_empty(target)
     contents = ((workspace, source.values(workspace)) for workspace in _sorted(source))
@@ -75,13 +75,13 @@ def copy(source: Copied, target: Copied) -> int:
     lines = export(source)
     if lines[-1] != export(target)[-1]:
         raise StoreFailure(
-            "The copy differs from what it was made of.", "Stop every server of the source, then copy again."
+            "The copy differs from the original.", "Stop every server of the source, then copy again."
         )
     return len(lines)
 
 
 def export(store: Copied) -> list[str]:
-    """Everything of a store as lines."""
+    """Return everything in a store as lines."""
     installs = [[INSTALLATIONS, one.holder, installation_row(one)] for one in store.installations.all()]
     form = _FORM_WITH_INSTALLATIONS if installs else _FORM
     lines = [_line(_HEADERS[form]), *map(_line, installs)]
@@ -94,7 +94,7 @@ def export(store: Copied) -> list[str]:
 
 
 def signed(lines: list[str], keyring: Keyring) -> list[str]:
-    """An export whose last line is authenticated with the primary key."""
+    """Return an export whose last line is signed with the primary key."""
     end = {**_end_of(lines[:-1]), "kid": keyring.primary}
     return [*lines[:-1], _line({**end, "mac": keyring.sign_file(_signed_text(end))})]
 
@@ -103,19 +103,19 @@ def import_into(
     target: Copied, lines: Iterable[str], keyring: Keyring, *, takes_unsigned: bool = False
 ) -> int:
     """
-    Keep what was exported in a store that is empty.
+    Import what was exported into an empty store.
 
     Args:
         target: An empty store.
-        lines: What ``signed`` gave.
+        lines: What ``signed`` returned.
         keyring: Has the key that signed it.
-        takes_unsigned: True takes an export that no key authenticates: the operator answers for it.
+        takes_unsigned: True accepts an unsigned export: the operator vouches for it.
 
     Returns:
-        How many lines that were.
+        How many lines were imported.
 
     Raises:
-        StoreFailure: The lines are not a whole export, or the target is not empty. Nothing was kept.
+        StoreFailure: The lines are not a complete export, or the target is not empty. Nothing was stored.
         KeyringFailure: The key that signed them is not loaded.
     """
     given = [line.rstrip("\n") for line in lines]
@@ -129,14 +129,14 @@ def import_into(
 def _require_whole(lines: list[str], keyring: Keyring, *, takes_unsigned: bool) -> None:
     """Raise ``StoreFailure`` unless these are the lines of an export, and a loaded key signed them."""
     if not lines or lines[0] not in map(_line, _HEADERS.values()):
-        raise _no_export("its first line is not that of an export of this form")
+        raise _no_export("its first line is not that of an export in this format")
     end, kid = _end_of(lines[:-1]), _key_in(lines[-1])
     if not kid:
         if lines[-1] != _line(end):
             raise _no_export("it was cut or changed")
         if not takes_unsigned:
             raise StoreFailure(
-                "No key authenticates that export, so anybody may have changed it.",
+                "That export is not signed, so anybody could have changed it.",
                 "Export again with this version, or add --unsigned if nobody else could write to the file.",
             )
         return
@@ -150,7 +150,7 @@ def _require_whole(lines: list[str], keyring: Keyring, *, takes_unsigned: bool) 
 
 
 def _key_in(line: str) -> str:
-    """The id of the key that the last line of an export names; empty when it names none."""
+    """Return the id of the key that the last line of an export names; empty if it names none."""
     try:
         return str(json.loads(line)["kid"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -162,7 +162,7 @@ def _end_of(lines: list[str]) -> dict[str, object]:
 
 
 def _signed_text(end: Mapping[str, object]) -> str:
-    """What is signed of an export; it begins as nothing else does that is signed with the same key."""
+    """Return the signed text of an export; nothing else signed with the same key begins like it."""
     return f"export {_line(end)}"
 
 
@@ -178,7 +178,7 @@ def _contents(lines: list[str]) -> tuple[list[tuple[Workspace, list[Value]]], li
 
 
 def _take(read: Any, found: list[tuple[Workspace, list[Value]]], installations: list[Installation]) -> None:
-    """Add what a line says. Raises one of several errors for a line that is not ours."""
+    """Add what a line contains. Raises one of several errors for a line that is not ours."""
     if isinstance(read, dict):
         found.append((Workspace.of_key(read["workspace"]), []))
         return
@@ -194,7 +194,7 @@ def _take(read: Any, found: list[tuple[Workspace, list[Value]]], installations: 
 
 
 def _no_export(why: str) -> StoreFailure:
-    return StoreFailure(f"That is not an export that can be read: {why}.", "Use the file as it was written.")
+    return StoreFailure(f"That export cannot be read: {why}.", "Use the file as it was written.")
 
 
 def require_empty(target: Copied) -> None:

@@ -229,7 +229,7 @@ def test_damaged_workspace_is_named_and_repaired(run, settings, home):
     repaired = run(*refusal.stderr.split("`")[1].split()[1:], **settings)
 
     assert refusal.exit_code == 1
-    assert "The version before is in place" in repaired.stdout
+    assert "The previous version was restored" in repaired.stdout
     assert run("keys", "status", **settings).exit_code == 0
 
 
@@ -277,7 +277,7 @@ def test_history_is_verified(run, settings, home):
 
     assert (whole.exit_code, whole.stdout) == (0, "T1: entries verified: 1.\n")
     assert forged.exit_code == 1
-    assert forged.stdout == "T1: entries verified: 0. Entry 1 is not as it was written.\n"
+    assert forged.stdout == "T1: entries verified: 0. Entry 1 was changed after it was written.\n"
     assert forged.stderr.startswith(
         "Something stored was changed without your keys; the lines above say where."
     )
@@ -300,7 +300,7 @@ def test_text_is_blanked_in_a_copy(home, settings, key_file):
     copied.close()
 
     assert result.exit_code == 0
-    assert "Start Quaymaster with the copy, then delete what it was made of" in result.stdout
+    assert "Start Quaymaster with the copy, then delete the original" in result.stdout
     assert "hunter2" not in result.output + note
     assert note.startswith("it is blanked-")
 
@@ -335,7 +335,7 @@ def test_copy_names_the_marks_it_leaves_behind(run, settings):
     run("store", "repair", "T1", **settings)
 
     assert (
-        "marked in the source alone: T1: T1.db was put back"
+        "marked only in the source: T1: T1.db was put back"
         in run("store", "copy", "data", "copied", **settings).stdout
     )
 

@@ -1,8 +1,8 @@
 """A change of one workspace.
 
-What is only written waits until the block ends, and goes in one round trip; each statement brings what it
-counts on along, and the first that is not met ends the whole. A change that reads locks its workspace first:
-from then on nobody else changes it. Either way the workspace's row is what changes queue at, so a history
+What is only written waits until the block ends, and goes in one round trip; each statement carries its
+preconditions, and the first one that is not met aborts the change. A change that reads locks its workspace
+first: from then on nobody else changes it. Either way changes queue at the workspace's row, so a history
 stays one chain, and no two changes wait for each other in a circle.
 
 1. only writes -> (advance the head from the remembered one, writes, entries); again when the head has moved

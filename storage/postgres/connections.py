@@ -1,7 +1,7 @@
-"""Connections to PostgreSQL: a few that are lent out, each call bounded in time, each error a sentence.
+"""Connections to PostgreSQL: a few that are lent out, a time limit for each call, a sentence for each error.
 
-psycopg_pool is not used: it goes on waiting where a person must be answered within 2 seconds, and tries a
-server that came back after pauses that grow. Here a caller opens a connection when it needs one, or learns
+psycopg_pool is not used: it keeps waiting where a person must get an answer within 2 seconds, and retries a
+server that came back only after growing pauses. Here a caller opens a connection when it needs one, or learns
 at once why there is none.
 """
 
@@ -27,7 +27,7 @@ from bot.core.errors import Busy, InvalidInput, SettingsError, StoreFailure, Sto
 from storage.postgres.statements import STATEMENTS
 
 PATIENCE_S = 1.6
-"""How long a person waits for the database at most, until it is said that it does not answer."""
+"""How long a person waits for the database at most, before being told that it does not answer."""
 _SILENT_PATIENCE_S = 0.1
 _CONNECT_S = 2
 _DISK_FULL, _READ_ONLY = "53100", "25006"
@@ -36,10 +36,10 @@ _MOST_DOCUMENTS, _SHORT_BYTES = 2_000, 4 * 1024
 _OPTIONS = (
     "-c search_path=quaymaster -c jit=off -c timezone=UTC -c statement_timeout=1500ms -c lock_timeout=1400ms "
     "-c idle_in_transaction_session_timeout=5s "
-    # A process that vanished in the middle of a change holds its locks no longer than this.
+    # A process that vanished during a change loses its locks after this time.
     "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3"
 )
-_ADVICE = "Nothing was changed. Try again in a moment; if this goes on, ask the operator."
+_ADVICE = "Nothing was changed. Try again in a moment; if the problem continues, ask the operator."
 
 Row = tuple[Any, ...]
 Step = tuple[str, Mapping[str, Any] | None]
@@ -50,11 +50,11 @@ _ENCODED = {name: text.encode() for name, text in STATEMENTS.items()}
 log = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable"
-"""What stands for a document that cannot be read: no document is a text."""
+"""Stands for an unreadable document: a real one is never a string."""
 
 
 def _document(text: str | bytes) -> Any:
-    """Read a document, fast: a page of the list reads one for each row, and mostly those of before."""
+    """Read a document, fast: a page of the list reads one for each row, mostly the same ones as before."""
     return _short_document(text) if len(text) < _SHORT_BYTES else _read_document(text)
 
 
@@ -66,7 +66,7 @@ def _read_document(text: str | bytes) -> Any:
 
 
 _short_document = lru_cache(_MOST_DOCUMENTS)(_read_document)
-"""The same object for the same text, which nobody may change: ``ReadBefore`` knows it again at once."""
+"""The same object for the same text, which must not be changed: ``ReadBefore`` recognizes it at once."""
 
 
 set_json_loads(_document)
@@ -74,7 +74,7 @@ set_json_dumps(orjson.dumps)
 
 
 class Lost(Exception):
-    """The connection ended, or was given up, before it was known what came of a statement."""
+    """The connection ended, or was given up, before the outcome of a statement was known."""
 
     def __init__(self, message: str, *, is_late: bool = False, is_unreachable: bool = False) -> None:
         super().__init__(message)
@@ -95,7 +95,7 @@ class StatementRefused(Exception):
     def __init__(self, step: Step | None, error: psycopg.Error) -> None:
         super().__init__(error.sqlstate)
         self.step = step
-        """Which; ``None`` when it is not known."""
+        """The refused step; ``None`` if it is not known."""
         self.sqlstate = error.sqlstate or ""
         self.what = error.diag.message_primary or ""
         self.constraint = error.diag.constraint_name or ""
@@ -106,7 +106,7 @@ class TimedConnection(psycopg.Connection[Row]):
 
     deadline: float = float("inf")
     trips = 0
-    """How often an answer was waited for."""
+    """How many times it waited for an answer."""
 
     @property
     def is_in_transaction(self) -> bool:
@@ -115,7 +115,7 @@ class TimedConnection(psycopg.Connection[Row]):
 
     @property
     def has_heard(self) -> bool:
-        """True when the server has said something unasked: as good as always that it ends the connection."""
+        """True when the server has sent something unasked: almost always, that it closes the connection."""
         return bool(select.select([self.pgconn.socket], [], [], 0)[0])
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
@@ -125,14 +125,14 @@ class TimedConnection(psycopg.Connection[Row]):
 
     def ask(self, *steps: Step) -> list[list[Row]]:
         """
-        Do steps in one round trip.
+        Run steps in one round trip.
 
         Returns:
             The rows of each.
 
         Raises:
-            StatementRefused: One of them was refused; outside a transaction, nothing of them was kept.
-            Lost: The connection ended. It may be that they were done.
+            StatementRefused: One of them was refused; outside a transaction, none of them took effect.
+            Lost: The connection ended. The steps may have been executed.
         """
         self.trips += 1
         cursors: list[psycopg.Cursor[Row]] = []
@@ -175,7 +175,7 @@ class _Slot:
         Return the connection that is open, or open one.
 
         Raises:
-            Lost: None could be opened by ``deadline``. It may be open when the next one asks.
+            Lost: None could be opened by ``deadline``. It may be open for the next caller.
         """
         if self.connection and self.connection.has_heard:
             self.close()
@@ -201,7 +201,7 @@ class _Slot:
             self.connection = None
 
     def end(self) -> None:
-        """Close the connection, and the one that is being opened."""
+        """Close the connection, and one that is being opened."""
         self.close()
         if self._opening:
             self._opening.add_done_callback(_close_opened)
@@ -217,18 +217,18 @@ class Silence:
     """Whether the database has stopped answering, as far as any pool of this process knows."""
 
     since: float = 0.0
-    """When an answer did not come: connections from before that may lead to a host that is gone."""
+    """When an answer did not come: connections opened before may lead to a host that is gone."""
     answered_at: float = 0.0
-    """When the database answered last. Both in monotonic seconds."""
+    """When the database last answered. Both in monotonic seconds."""
 
     def deadline(self, wanted: float) -> float:
-        """Until when to wait for an answer: not long again after one did not come."""
+        """Return how long to wait for an answer: only briefly after one did not come."""
         is_silent = self.since > self.answered_at
         return min(wanted, time.monotonic() + _SILENT_PATIENCE_S) if is_silent else wanted
 
 
 class Pool:
-    """At most so many connections, opened when they are needed. Safe to share between threads."""
+    """A limited number of connections, opened when they are needed. Safe to share between threads."""
 
     def __init__(self, url: str, size: int, options: str = "", silence: Silence | None = None) -> None:
         """Nothing is opened yet. Pools of one database share ``silence``."""
@@ -239,22 +239,22 @@ class Pool:
         for slot in self._slots:
             self._free.put(slot)
         self.trips = 0
-        """How many round trips were made, connecting not counted."""
+        """How many round trips were made, not counting connecting."""
         self.answered_at = 0.0
-        """When the database answered last, in monotonic seconds."""
+        """When the database last answered, in monotonic seconds."""
         self.has_failed = False
         """True when it has not answered since a connection was lost."""
         self.is_full = False
-        """True when the database has said that its disk is full, until somebody finds that it is not."""
+        """True after the database has said that its disk is full, until a check finds room again."""
         self._renewed_at = 0.0
         self._is_closed = False
 
     @contextmanager
     def connection(self, deadline: float, *, is_probe: bool = False) -> Iterator[TimedConnection]:
         """
-        Lend a connection, for calls that end by ``deadline``. A transaction that is left open is rolled back.
+        Lend a connection, for calls that end by ``deadline``. An open transaction is rolled back.
 
-        While the database is silent, only a probe waits that long: a request that asks twice would be late.
+        While the database is silent, only a probe waits that long: a request that waits twice would be late.
 
         Raises:
             Busy: All of them are lent out for too long.
@@ -292,7 +292,7 @@ class Pool:
             self._free.put(slot)
 
     def renew(self) -> None:
-        """Open every connection again when it is next lent: one stays read-only if it was opened so."""
+        """Reopen every connection before it is lent again: one that was opened read-only stays so."""
         self._renewed_at = time.monotonic()
 
     def _take(self, deadline: float) -> _Slot:
@@ -303,7 +303,7 @@ class Pool:
 
     def ask(self, *steps: Step, is_probe: bool = False) -> list[list[Row]]:
         """
-        Ask what changes nothing, in one round trip; again when a connection proves to be dead.
+        Run steps that change nothing, in one round trip; retry if a connection proves to be dead.
 
         Raises:
             StoreFailure, Busy: As ``sentence_for`` says.
@@ -321,7 +321,7 @@ class Pool:
 
     def has_room(self) -> bool:
         """
-        Find out whether the disk takes anything more; it is taken back at once.
+        Find out whether the disk has room by writing something, which is undone at once.
 
         Raises:
             StoreFailure, Busy: As ``sentence_for`` says, for what is not about room.
@@ -339,14 +339,14 @@ class Pool:
         return True
 
     def close(self) -> None:
-        """Close what is open; what is lent out closes when it comes back."""
+        """Close what is open; what is lent out is closed when it is returned."""
         self._is_closed = True
         for slot in self._slots:
             slot.end()
 
 
 def _begun(connect: Callable[[], TimedConnection]) -> "Future[TimedConnection]":
-    """Begin to connect on another thread."""
+    """Start to connect on another thread."""
     future: Future[TimedConnection] = Future()
 
     def work() -> None:
@@ -360,7 +360,7 @@ def _begun(connect: Callable[[], TimedConnection]) -> "Future[TimedConnection]":
 
 
 def _end(slot: _Slot, connection: TimedConnection) -> None:
-    """Leave nothing of a borrower."""
+    """Clean up after a borrower."""
     if not connection.closed and connection.is_in_transaction:
         try:
             connection.ask(("rollback", None))
@@ -371,10 +371,10 @@ def _end(slot: _Slot, connection: TimedConnection) -> None:
 
 
 class Address:
-    """Where the database is. Of several hosts, the one that answered last is asked first."""
+    """Where the database is. Of several hosts, the one that answered last is tried first."""
 
     def __init__(self, url: str, options: str = "") -> None:
-        """``options`` are further ones of each session. Raises ``SettingsError``, which repeats nothing."""
+        """``options`` are added to each session. Raises ``SettingsError`` without the address."""
         try:
             given = _with_defaults(url, options)
             self._hosts = [conninfo.make_conninfo("", **one) for one in _each_host(given)]
@@ -386,7 +386,7 @@ class Address:
             ) from None
 
     def connect(self) -> TimedConnection:
-        """Open one connection. Raises ``Lost`` when that cannot be; its text names no password."""
+        """Open one connection. Raises ``Lost`` if that fails; its text contains no password."""
         failures: list[psycopg.Error] = []
         for host in self._hosts:
             try:
@@ -395,7 +395,7 @@ class Address:
                 failures.append(error)
                 continue
             if failures:
-                # A host that is silent costs 2 s each time: more than a person waits.
+                # A silent host costs 2 s each time: more than a person waits.
                 self._hosts = [host, *(one for one in self._hosts if one != host)]
             connection.prepared_max = 200
             return connection
@@ -404,10 +404,10 @@ class Address:
 
 
 def _with_defaults(url: str, options: str) -> dict[str, Any]:
-    """Add to an address what every connection is opened with; what it says itself of ``options`` stays."""
+    """Add what every connection is opened with to an address."""
     given = {name: value for name, value in conninfo.conninfo_to_dict(url).items() if value is not None}
     if given.get("target_session_attrs") == "read-write":
-        # Sessions that only read would find no host, and a primary that takes no changes is told as that.
+        # Sessions that only read would find no host, and a read-only primary has its own message.
         given["target_session_attrs"] = "primary"
     return {
         "connect_timeout": _CONNECT_S,
@@ -420,7 +420,7 @@ def _with_defaults(url: str, options: str) -> dict[str, Any]:
 
 
 def _each_host(given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Split an address with several hosts into one for each; what does not match is left to psycopg."""
+    """Split an address with several hosts into one for each; psycopg reports what does not match."""
     lists = {name: str(given[name]).split(",") for name in ("host", "hostaddr", "port") if name in given}
     count = max(map(len, lists.values()), default=1)
     if any(len(values) not in (1, count) for values in lists.values()):
@@ -431,14 +431,14 @@ def _each_host(given: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _first_line(error: psycopg.Error) -> str:
-    """What libpq says, without what it says of where: hosts may be private, and the log has its own line."""
+    """Return libpq's message without hosts: they may be private, and the log has its own line."""
     lines = str(error).strip().splitlines() or [""]
     line = next((one for one in lines if "failed: " in one), lines[-1])
     return line.rpartition("failed: ")[2].removeprefix("FATAL:").strip() or type(error).__name__
 
 
 def sentence_for(error: Lost | StatementRefused) -> Exception:
-    """The error that a person is told."""
+    """Return the error that a person sees."""
     if isinstance(error, Lost):
         if error.is_late:
             return StoreFailure("The database does not answer.", _ADVICE)
@@ -449,16 +449,16 @@ def sentence_for(error: Lost | StatementRefused) -> Exception:
 
 def _other(error: StatementRefused) -> Exception:
     log.error("the database refused a statement: %s", error.sqlstate)
-    return StoreFailure(f"The database refused it ({error.sqlstate}).", _ADVICE)
+    return StoreFailure(f"The database rejected the request ({error.sqlstate}).", _ADVICE)
 
 
 _SENTENCES: Mapping[str, Callable[[StatementRefused], Exception]] = {
     _DISK_FULL: lambda _: StoreFull(),
-    _READ_ONLY: lambda _: StoreReadOnly("The database takes no changes at present.", _ADVICE),
+    _READ_ONLY: lambda _: StoreReadOnly("The database is not accepting changes right now.", _ADVICE),
     "55P03": lambda _: Busy(),
-    "57014": lambda _: StoreFailure("The database takes too long.", _ADVICE),
+    "57014": lambda _: StoreFailure("The database is taking too long.", _ADVICE),
     "40001": lambda _: Busy(),
     "40P01": lambda _: Busy(),
-    "22021": lambda _: InvalidInput("That text contains characters that cannot be kept.", "Type it again."),
-    "22P05": lambda _: InvalidInput("That text contains characters that cannot be kept.", "Type it again."),
+    "22021": lambda _: InvalidInput("That text contains characters that cannot be stored.", "Type it again."),
+    "22P05": lambda _: InvalidInput("That text contains characters that cannot be stored.", "Type it again."),
 }

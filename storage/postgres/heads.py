@@ -108,4 +108,4 @@ def fault_at(
     if head.kid not in keyring.kids:
         return f"The end of the history is signed with key {head.kid}, which is not loaded."
     is_signed = keyring.is_file(head.kid, end_of(ws, head.sequence, head.hash), head.seal or "")
-    return "" if is_signed else "The end of the history is not as it was signed."
+    return "" if is_signed else "The end of the history was changed after it was signed."

@@ -1,9 +1,9 @@
-"""One process does the work of the clock: the one that holds an advisory lock on a connection of its own.
+"""One process runs the scheduled jobs: the one that holds an advisory lock on a connection of its own.
 
-The lock goes with the connection: when the leader ends or is cut off, PostgreSQL gives it to the next process
-that asks, within ``_EVERY_S`` or what TCP takes to notice. A process that gets it waits for ``_TRUSTED_S``
-before it leads: when the database fails over, the lock is free at once while the former leader, for so long,
-does not know yet.
+The lock is tied to the connection: when the leader ends or is cut off, PostgreSQL gives it to the next
+process that asks, within ``_EVERY_S`` or the time TCP takes to notice. A process that gets it waits for
+``_TRUSTED_S`` before it leads: when the database fails over, the lock is free at once, but for that long the
+old leader may not know it yet.
 """
 
 import logging
@@ -14,7 +14,7 @@ from storage.postgres.connections import PATIENCE_S, Address, Lost, StatementRef
 
 _EVERY_S = 1.0
 _TRUSTED_S = 3.0
-"""So long a leader trusts its lock without having asked: longer than asking takes at most."""
+"""How long a leader trusts its lock without asking again: longer than asking can take."""
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class Leadership:
     """Whether this process leads. Safe to share between threads."""
 
     def __init__(self, url: str) -> None:
-        """Remember where to ask: from the first ``is_held`` on, so that an operator's command never leads."""
+        """Remember where to ask. ``is_held`` starts asking, so an operator's command never leads."""
         self._address = Address(url)
         self._connection: TimedConnection | None = None
         self._held_since = self._held_at = float("-inf")
@@ -33,7 +33,7 @@ class Leadership:
         self._thread: threading.Thread | None = None
 
     def is_held(self) -> bool:
-        """True while this process is the one that leads; from the first call on it asks to be."""
+        """Return whether this process leads; the first call makes it a candidate."""
         with self._lock:
             if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(target=self._run, name="postgres-leadership", daemon=True)
@@ -74,7 +74,7 @@ class Leadership:
             self._held_since = asked_at
         self._held_at = asked_at
         if self._is_held() and not self._is_told:
-            log.info("this process does the work of the clock")
+            log.info("this process now runs the scheduled jobs")
         self._is_told = self._is_held()
 
     def _let_go(self) -> None:

@@ -42,7 +42,7 @@ class Ledger:
 
         Raises:
             Busy: It does not come by ``deadline``, in monotonic seconds.
-            StoreReadOnly: The history of a workspace does not hold.
+            StoreReadOnly: The history of a workspace fails verification.
         """
         self._require_whole()
         turn = self._turns.setdefault(ws, threading.Lock())
@@ -98,15 +98,15 @@ class Ledger:
 
     @property
     def trouble(self) -> str | None:
-        """Why nothing is written, half a sentence after *because*; ``None`` when it is."""
+        """Say why nothing is written, as a clause after "because"; ``None`` when writes work."""
         if not self.faults:
             return None
         ws, fault = next(iter(self.faults.items()))
         if fault == UNSEALED:
             return f"workspace {ws} was not converted: {fault[:1].lower()}{fault[1:].rstrip('.')}"
         return (
-            f"the history of {ws} does not hold: {fault} Run `quaymaster audit verify`, and once you "
-            "know what happened, restore a backup, or move what is there with `quaymaster store copy`"
+            f"the history of {ws} fails verification: {fault} Run `quaymaster audit verify`, and once you "
+            "know what happened, restore a backup, or move the data with `quaymaster store copy`"
         )
 
     def _require_whole(self) -> None:

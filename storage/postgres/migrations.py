@@ -1,8 +1,8 @@
-"""Brings a database to the schema of this version: numbered files, each once, one process at a time.
+"""Upgrades a database to this version's schema: numbered files, each once, one process at a time.
 
 1. Take an advisory lock, so that replicas that start together do not migrate together.
 2. Refuse a schema that is newer than this program, and one whose files are not those that were applied.
-3. Apply what is missing, each file in a transaction of its own with its row in ``schema_versions``.
+3. Apply what is missing: each file in its own transaction, with its row in ``schema_versions``.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ class Migration:
 
     @property
     def sha256(self) -> str:
-        """Of the file's text, 64 hexadecimal digits."""
+        """Return the hash of the file's text, 64 hexadecimal digits."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
 def migrations() -> tuple[Migration, ...]:
-    """Give the migrations of this program, the first one first."""
+    """Return the migrations of this program, in order."""
     return tuple(
         Migration(int(path.name[:4]), path.read_text("utf-8")) for path in sorted(_FOLDER.glob("*.sql"))
     )
@@ -50,20 +50,20 @@ def require_schema(connection: psycopg.Connection, known: tuple[Migration, ...])
         What is missing.
 
     Raises:
-        StoreFailure: A newer Quaymaster has used the database, or its schema was made by other files.
+        StoreFailure: A newer Quaymaster has used the database, or its schema was created by other files.
     """
     applied = _applied(connection)
     if applied and max(applied) > known[-1].number:
         raise StoreFailure(
-            f"The database was brought to schema {max(applied)} by a newer Quaymaster; this one knows schema "
-            f"{known[-1].number}.",
-            "Start that version instead.",
+            f"The database was upgraded to schema {max(applied)} by a newer Quaymaster; this one supports "
+            f"schema {known[-1].number}.",
+            "Start the newer version instead.",
         )
     for each in known:
         if each.number in applied and applied[each.number] != each.sha256:
             raise StoreFailure(
-                f"Migration {each.number} of the database is not the one of this program.",
-                "Use the program that made this database, or another database.",
+                f"Migration {each.number} of the database is not the one in this program.",
+                "Use the program that created this database, or a different database.",
             )
     return tuple(each for each in known if each.number not in applied)
 
@@ -78,15 +78,15 @@ def migrate(
     Apply what is missing.
 
     Args:
-        connection: Of a role that may create the schema; in autocommit mode.
+        connection: With a role that is allowed to create the schema; in autocommit mode.
         known: The migrations; ``None`` = those of this program.
-        grant_to: A role that is given what the server needs.
+        grant_to: A role that gets the permissions that the server needs.
 
     Returns:
         How many migrations were applied.
 
     Raises:
-        StoreFailure: The database cannot be brought to this schema.
+        StoreFailure: The database cannot be upgraded to this schema.
     """
     connection.execute("select pg_advisory_lock(%s)", (_LOCK,))
     try:
@@ -102,7 +102,7 @@ def migrate(
 
 
 def migrate_at(url: str, grant_to: str | None) -> int:
-    """Apply what is missing at an address, and say how many migrations that were. Raises ``StoreFailure``."""
+    """Apply what is missing at an address, and return the number of migrations. Raises ``StoreFailure``."""
     try:
         with Address(url, "-c statement_timeout=0 -c lock_timeout=0").connect() as connection:
             return migrate(connection, grant_to=grant_to)
@@ -110,12 +110,13 @@ def migrate_at(url: str, grant_to: str | None) -> int:
         raise sentence_for(lost) from None
     except psycopg.errors.InsufficientPrivilege:
         raise StoreFailure(
-            "The role in DATABASE_URL may not change the schema; nothing was changed.",
+            "The role in DATABASE_URL is not allowed to change the schema; nothing was changed.",
             "Use the role that owns the database.",
         ) from None
     except psycopg.errors.UndefinedObject:
         raise StoreFailure(
-            f"There is no role {grant_to}; the schema is there.", "Make it, then run this again."
+            f"The schema was created, but there is no role {grant_to}.",
+            "Create the role, then run this again.",
         ) from None
 
 

@@ -1,6 +1,6 @@
 """The store for more than one machine: PostgreSQL, reached by ``DATABASE_URL``.
 
-read   -> one statement a question, one round trip each           reading.py
+read   -> one statement per question, one round trip each         reading.py
 change -> what it writes in one round trip; locked if it reads    change.py, sending.py
 fetch  -> token and candidates in one; the use from memory        uses.py
 """
@@ -69,7 +69,7 @@ log = logging.getLogger(__name__)
 
 
 def now() -> datetime:
-    """The time, in UTC."""
+    """Return the time in UTC."""
     return datetime.now(UTC)
 
 
@@ -86,19 +86,19 @@ class PostgresStore:
         is_serving: bool = False,
     ) -> None:
         """
-        Connect, and bring the schema up to date if the role may.
+        Connect, and upgrade the schema if the role is allowed to.
 
         Args:
             url: ``postgresql://…``; a password in it is never shown.
-            keyring: Must hold every key that a record is sealed under.
-            clock: Gives the time in UTC.
-            lost_keys: Ids of keys that are gone for good: records under them do not stop the start.
-            is_serving: Whether others must be able to open what this process seals, as long as it runs.
+            keyring: Must contain every key that a record is sealed with.
+            clock: Returns the time in UTC.
+            lost_keys: Ids of keys that are gone for good: records sealed with them do not stop the start.
+            is_serving: Whether others must be able to open what this process seals while it is running.
 
         Raises:
             StoreFailure: The database cannot be used; nothing was changed.
-            KeyringFailure: A loaded key is not the one that this store knows, one that records need is not
-                loaded, or the keys do not fit those of a process that serves.
+            KeyringFailure: A loaded key differs from the one that this store knows, one that records need is
+                not loaded, or the keys do not match those of a serving process.
         """
         _prepare(url)
         self._url = url
@@ -115,7 +115,7 @@ class PostgresStore:
             self._replicas.fit(is_serving=is_serving)
             self._ledger.lost_keys = frozenset(lost_keys)
             self._verify_keys(keyring, lost_keys)
-            # Before anything is signed on top of a history that does not hold.
+            # Before anything is signed on top of a history that fails verification.
             self._ledger.faults = self.faults
             self._reads.ask(("probe", None))  # so that each pool has a connection open
         except BaseException:
@@ -126,7 +126,7 @@ class PostgresStore:
         self.signatures = SharedSignatures(self._ledger.pool)
         """The signatures of Slack's requests that any process has seen."""
         self.rates = SharedRates(self._ledger.pool)
-        """How often people and workflows ask any process."""
+        """How many requests people and workflows send to any process."""
         self._leadership = Leadership(url)
         self._closed = threading.Event()
         self._clocks = [
@@ -137,7 +137,7 @@ class PostgresStore:
             thread.start()
 
     def read(self, workspace: Workspace) -> PostgresReading:
-        """One consistent state of a workspace. A workspace that was never changed is empty."""
+        """Return one consistent state of a workspace. A workspace that was never changed is empty."""
         ws = workspace.key
         rows = self._ledger.rows(ws)
         asked = OneState(ws, lambda steps: self._reads.ask(*steps), lambda: self._uses.noted(ws), rows)
@@ -161,7 +161,7 @@ class PostgresStore:
             change.drop()
 
     def workspaces(self) -> Iterator[Workspace]:
-        """Every workspace that was ever changed."""
+        """Yield every workspace that was ever changed."""
         everywhere: Step = ("set_workspace", {"ws": "*"})
         rows = self._reads.ask(everywhere, ("workspaces", {"after": ""}))[-1]
         while rows:
@@ -169,7 +169,7 @@ class PostgresStore:
             rows = self._reads.ask(everywhere, ("workspaces", {"after": rows[-1][0]}))[-1]
 
     def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
-        """Find who holds a workflow token, and what it asks for, in one round trip."""
+        """Find a workflow token's holder and what is asked for, in one round trip."""
         asked_at = time.monotonic()
         name, given = _question(token_id, asked)
         rows = self._reads.ask((of_token(name), given))[0]
@@ -194,7 +194,7 @@ class PostgresStore:
         return held
 
     def record_use(self, use: Fetch) -> None:
-        """Record a fetch, before it is answered."""
+        """Record a fetch, before the answer is sent."""
         _require_key(use.workspace)
         self._uses.record(use)
 
@@ -211,15 +211,15 @@ class PostgresStore:
             self.rates.forget_old()
 
     def notice(self) -> str | None:
-        """Nothing: it is made for as much as its disk takes."""
+        """Return ``None``: the only limit is the size of the disk."""
         return None
 
     def is_leader(self) -> bool:
-        """True in one of all processes: the one that does the work of the clock."""
+        """Return whether this process runs the scheduled jobs, which only one of all processes does."""
         return self._leadership.is_held()
 
     def close(self) -> None:
-        """Write last uses, and let go of the connections."""
+        """Write last uses, and close the connections."""
         self._closed.set()
         self._leadership.close()
         self.rates.close()
@@ -231,18 +231,18 @@ class PostgresStore:
         self._ledger.pool.close()
 
     def values(self, workspace: Workspace) -> Iterator[Value]:
-        """Everything of a workspace, from one state; the audit entries in order."""
+        """Yield everything in a workspace, from one state; the audit entries in order."""
         with self._alone(_READS_ONE_STATE) as connection:
             yield from values_of(connection, self._ledger.rows(workspace.key))
 
     def fill(self, contents: Contents, installations: Iterable[Installation] = ()) -> None:
-        """Keep everything as it is, in one transaction. Raises a ``StoreFailure``; then nothing was kept."""
+        """Store everything unchanged, in one transaction. Raises ``StoreFailure``: nothing was stored."""
         with self._alone() as connection:
             fill(connection, self._ledger.keyring, contents, installations)
 
     @contextmanager
     def _alone(self, options: str = "") -> Iterator[TimedConnection]:
-        """A connection of its own that may take as long as it needs."""
+        """Yield a separate connection without time limits."""
         try:
             with Address(self._url, f"{options} {_PATIENT}").connect() as connection:
                 yield connection
@@ -250,7 +250,7 @@ class PostgresStore:
             raise sentence_for(error) from None
 
     def keys_of_rows(self, workspace: Workspace) -> set[str]:
-        """The ids of the keys that a workspace's rows are sealed with, its history among them."""
+        """Return the ids of the keys that a workspace's rows are sealed with, including its history."""
         rows = self._reads.ask(
             ("set_workspace", {"ws": workspace.key}), ("keys_of_rows", {"ws": workspace.key})
         )
@@ -258,16 +258,16 @@ class PostgresStore:
 
     @property
     def gone(self) -> tuple[str, ...]:
-        """No workspace leaves anything behind here when it is forgotten."""
+        """Return nothing: a forgotten workspace leaves nothing behind here."""
         return ()
 
     def marks(self, workspace: Workspace) -> tuple[str, ...]:
-        """What was wrong with a history once and was accepted: nothing is, here."""
+        """Return nothing: no fault of a history can be accepted here."""
         return ()
 
     @property
     def faults(self) -> dict[str, str]:
-        """What is wrong with the end of each workspace's history, by its key."""
+        """Return what is wrong with the end of each workspace's history, by its key."""
         found = {
             one.key: fault_at_end(self._reads, one.key, self._ledger.keyring, self._ledger.lost_keys)
             for one in self.workspaces()
@@ -276,17 +276,17 @@ class PostgresStore:
 
     def seal_again(self, trusted: str = "") -> None:
         """
-        Seal every row, every entry and every end of a history again under the primary key.
+        Seal every row, every entry and every end of a history again with the primary key.
 
         Args:
-            trusted: The id of a lost key, whose seals are taken as right.
+            trusted: The id of a lost key, whose seals are accepted without being checked.
         """
         for workspace in self.workspaces():
             seal_again(self._ledger, self._reads, workspace.key, self.read(workspace), trusted)
             seal_rows_again(self._ledger, self._reads, workspace.key)
 
     def seal_for_the_first_time(self) -> int:
-        """Seal the rows of a version that sealed none, and return how many. Raises ``StoreDamaged``."""
+        """Seal the rows of a version that did not seal them, and return how many. Raises ``StoreDamaged``."""
         with self._alone() as connection:
             return sum(
                 seal_for_the_first_time(self._ledger, self._reads, one.key, connection)
@@ -294,20 +294,20 @@ class PostgresStore:
             )
 
     def unbelieved(self, workspace: Workspace) -> Iterator[str]:
-        """Name the rows of a workspace that are not as this Quaymaster wrote them, and say what is wrong."""
+        """Name the rows of a workspace that were not sealed by this Quaymaster, and say what is wrong."""
         return unbelieved(self._ledger, self._reads, workspace.key)
 
     def _tick(self, every_s: float, act: Callable[[], None]) -> None:
         while not self._closed.wait(every_s):
             try:
                 act()
-            except Exception as error:  # noqa: BLE001 - whatever it is, the clock goes on
+            except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on
                 log.warning("could not %s: %s", act.__name__, type(error).__name__)
 
     def _probe(self) -> None:
-        """Find out whether changes are taken, unless the last seconds have shown it."""
+        """Find out whether changes are accepted, unless the last seconds have shown it."""
         pools = self._reads, self._ledger.pool
-        # What is read shows nothing about changes.
+        # Reading says nothing about changes.
         is_idle = time.monotonic() - self._ledger.pool.answered_at > _QUIET_S
         if not (self._trouble or is_idle or any(pool.has_failed or pool.is_full for pool in pools)):
             return
@@ -317,7 +317,9 @@ class PostgresStore:
             trouble = error.message
         if trouble != self._trouble:
             log.log(
-                logging.WARNING if trouble else logging.INFO, "database: %s", trouble or "takes changes again"
+                logging.WARNING if trouble else logging.INFO,
+                "database: %s",
+                trouble or "accepts changes again",
             )
         self._trouble = trouble
 
@@ -327,34 +329,36 @@ class PostgresStore:
         pool = self._ledger.pool
         if pool.ask(("probe", None), is_probe=True)[0][0][0]:
             pool.renew()
-            return "The database takes no changes at present."
+            return "The database is not accepting changes right now."
         return "The disk of the database is full." if pool.is_full and not pool.has_room() else None
 
     def _verify_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
-        """Refuse a key that has a known id and is another, and one that is missing; keep what is new."""
+        """Refuse a key that has a known id but a different value, and one that is missing; store new ones."""
         known: dict[str, str] = dict(self._ledger.pool.ask(("key_checks", None))[0])
         if strange := sorted({*lost_keys} - known.keys()):
             raise KeyringFailure(
                 f"This store does not use key {', '.join(strange)}. Nothing was changed.",
-                "If a row names that key, it is an older one or somebody else's: restore a backup.",
+                "If a row names that key, it is an older row or somebody else's: restore a backup.",
             )
         for kid in keyring.kids:
             if kid in known and not keyring.is_check_value(known[kid]):
                 raise KeyringFailure(
-                    f"Key {kid} is not the one this store knows. Nothing was changed.",
+                    f"Key {kid} is not the one that this store knows. Nothing was changed.",
                     "Load the key that this store was used with, from its copy.",
                 )
         if known.keys() - {*keyring.kids, *lost_keys}:
             self._refuse_missing_keys(keyring, lost_keys)
             unused = sorted(known.keys() - {*keyring.kids, *lost_keys})
-            self._ledger.pool.ask(("forget_keys", {"kids": unused}))  # no later start looks at every record
+            self._ledger.pool.ask(
+                ("forget_keys", {"kids": unused})
+            )  # so that no later start reads every record
         checks = keyring.check_values()
         for kid in keyring.kids:
             if kid not in known:
                 self._ledger.pool.ask(("keep_key_check", {"kid": kid, "check_value": checks[kid]}))
 
     def _refuse_missing_keys(self, keyring: Keyring, lost_keys: Collection[str]) -> None:
-        """Look at every record, because a key that this store knows is not loaded."""
+        """Read every record, because a key that this store knows is not loaded."""
         known = {*keyring.kids, *lost_keys}
         needed = sorted({kid for one in self.workspaces() for kid in self.keys_of_rows(one)} - known)
         needed = needed or sorted(count_by_key(self).keys() - known)
@@ -367,7 +371,7 @@ class PostgresStore:
 
 
 def _require_key(workspace: Workspace) -> str:
-    """The key of a workspace, if it can be one. Raises ``StoreFailure``."""
+    """Return the key of a workspace if it is valid. Raises ``StoreFailure``."""
     if not _WORKSPACE_KEY.fullmatch(workspace.key):
         raise StoreFailure("That is not the id of a Slack workspace.", "Open Quaymaster from Slack again.")
     return workspace.key
@@ -385,7 +389,7 @@ def _question(token_id: str, asked: Server | str | None) -> tuple[str, Parameter
 def _integration_asked(
     sealed: SealedRows, asked: Server | str | None, integration_id: str, doc: Fields
 ) -> Integration:
-    """Read what was asked for. Raises ``StoreDamaged`` when its document says that it is something else."""
+    """Read what was asked for. Raises ``StoreDamaged`` if its document says that it is something else."""
     if isinstance(asked, Server):
         return sealed.integration_at(asked, integration_id, doc)
     if isinstance(asked, str):
@@ -394,13 +398,13 @@ def _integration_asked(
 
 
 def _prepare(url: str) -> None:
-    """Bring the schema up to date, and refuse a role that would see past row-level security."""
+    """Upgrade the schema, and refuse a role that can bypass row-level security."""
     try:
         connection = Address(url, _PATIENT).connect()  # another process may be migrating
     except Lost as lost:
         raise StoreFailure(
             f"The database cannot be reached: {lost}.",
-            "Look at the address, and whether PostgreSQL runs and takes connections from this machine.",
+            "Check the address, and whether PostgreSQL is running and accepts connections from this machine.",
         ) from None
     with connection:
         if require_schema(connection, migrations()):
@@ -410,7 +414,7 @@ def _prepare(url: str) -> None:
         ).fetchone()
         if row is None or row[0]:
             raise StoreFailure(
-                "The role in DATABASE_URL may see past row-level security, which keeps workspaces apart.",
+                "The role in DATABASE_URL can bypass row-level security, which keeps workspaces apart.",
                 "Use a role that is not a superuser and does not have BYPASSRLS.",
             )
 
@@ -420,6 +424,7 @@ def _migrate_if_allowed(connection: psycopg.Connection[tuple[object, ...]]) -> N
         migrate(connection)
     except psycopg.errors.InsufficientPrivilege:
         raise StoreFailure(
-            "The database lacks the schema of this version, and the role in DATABASE_URL may not change it.",
-            "Run “quaymaster store migrate” with a role that may, then start again.",
+            "The database does not have this version's schema, and the role in DATABASE_URL is not allowed "
+            "to change it.",
+            "Run “quaymaster store migrate” with a role that is allowed to, then start again.",
         ) from None

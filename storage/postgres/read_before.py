@@ -1,4 +1,4 @@
-"""The rows that were read last: they are looked at again far more often than they change."""
+"""The rows that were read last: they are read far more often than they change."""
 
 import threading
 from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""The processes that serve from one database: each says every few seconds which keys it knows.
+"""The processes that share one database: each reports every few seconds which keys it knows.
 
-A key is changed on all of them one after the other, so at any moment each must be able to open what the
-others seal. A process that starts with keys that do not fit those of a running one is refused.
+A key is changed on one process after another, so at any moment each must be able to open what the others
+seal. A process whose keys do not match those of a running one is refused at its start.
 """
 
 import logging
@@ -18,7 +18,7 @@ from storage.sealing import Keyring
 
 _EVERY_S = 2.0
 _LIVE_S = 20.0
-"""A process that has said nothing for so long does not run any more."""
+"""A process that has reported nothing for this long is no longer running."""
 _LOOK_S = 0.5
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Replica:
-    """What a process has said."""
+    """What a process has reported."""
 
     id: str
     kids: tuple[str, ...]
@@ -37,21 +37,21 @@ class Replicas:
     """Safe to share between threads."""
 
     def __init__(self, pool: Pool, keyring: Keyring) -> None:
-        """``pool`` may write."""
+        """``pool`` is allowed to write."""
         self._pool = pool
         self._kids = keyring.kids
         self._given = {"id": new_id(), "kids": list(keyring.kids), "live_s": _LIVE_S}
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
         self.trouble: str | None = None
-        """Why this process should not serve at present; nothing = ``None``."""
+        """Why this process should not serve right now; ``None`` = no reason."""
 
     def fit(self, *, is_serving: bool) -> None:
         """
-        Make sure that the keys fit those of the processes that run, and be one of these if ``is_serving``.
+        Make sure that the keys match those of the running processes, and join these if ``is_serving``.
 
         Raises:
-            KeyringFailure: They do not. It takes up to 20 s to know when such a process was killed just now.
+            KeyringFailure: They do not. If such a process was just killed, this takes up to 20 s to find out.
         """
         said: dict[str, datetime] = {}
         deadline = time.monotonic() + _LIVE_S
@@ -73,10 +73,10 @@ class Replicas:
         try:
             self._pool.ask(("leave_replicas", self._given))
         except QuaymasterError:
-            log.info("could not say that this process ends")
+            log.info("could not report that this process is ending")
 
     def _join(self, *, is_serving: bool) -> list[_Replica]:
-        """Join those that run, one process at a time; or give those that the keys do not fit."""
+        """Register among the running processes, one at a time, or return those whose keys do not match."""
         try:
             with self._pool.connection(time.monotonic() + PATIENCE_S) as connection:
                 steps: list[Step] = [("begin_change", None), ("lock_replicas", None)]
@@ -89,17 +89,18 @@ class Replicas:
             raise sentence_for(error) from None
 
     def _misfit(self, other: _Replica) -> KeyringFailure | None:
-        """Say why the keys do not fit those of another process, and what to do; ``None`` = they do."""
+        """Say why the keys do not match those of a different process, and what to do; ``None`` = they do."""
         first, theirs = self._kids[0], other.kids[0]
         if theirs not in self._kids:
             return KeyringFailure(
                 f"A running replica seals with key {theirs}, which is not loaded here. Nothing was changed.",
-                "Load that key here too. Remove a key only when no replica has it first.",
+                "Load that key here too. Remove a key only when no replica uses it as its first key.",
             )
         if first not in other.kids:
             return KeyringFailure(
-                f"Key {first} is first here, and a running replica does not know it. Nothing was changed.",
-                "Make it the last line of every replica's key file, restart each, and make it first then.",
+                f"Key {first} is first here, but a running replica does not know it. Nothing was changed.",
+                "Make it the last line of every replica's key file, restart each replica, and only then "
+                "make it the first one.",
             )
         return None
 
@@ -108,10 +109,10 @@ class Replicas:
             try:
                 self._say()
             except QuaymasterError as error:
-                log.info("could not say which keys are known: %s", error.message)
+                log.info("could not report which keys are known: %s", error.message)
 
     def _say(self) -> None:
-        """Say which keys are known; and see whether one that stood still for long missed a key meanwhile."""
+        """Report which keys are known, and check whether this process missed a new key while suspended."""
         _, rows = self._pool.ask(("say_keys", self._given), ("other_replicas", self._given))
         strange = [one.kids[0] for one in _read(rows) if one.kids[0] not in self._kids]
         trouble = f"A replica seals with key {strange[0]}, which is not loaded here." if strange else None

@@ -214,20 +214,20 @@ class SealedRows:
             )
         if not kid:
             raise StoreDamaged(
-                f"{self.place(table, key)}: it has no seal, so it is not believed.",
+                f"{self.place(table, key)}: it has no seal, so it is not trusted.",
                 "Ask the operator to run `quaymaster store seal` once if an earlier version wrote this "
                 "database, otherwise `quaymaster audit verify`.",
             )
         if not self.is_believed(table, key, doc):
             raise StoreDamaged(
-                f"{self.place(table, key)}: no key of this Quaymaster wrote it, so it is not believed.",
+                f"{self.place(table, key)}: no key of this Quaymaster sealed it, so it is not trusted.",
                 "Ask the operator to run `quaymaster audit verify`.",
             )
 
     def _moved(self, table: str, key: Key, what: str) -> StoreDamaged:
         return StoreDamaged(
-            f"{self.place(table, key)}: its columns name another {what} than it has.",
-            "Ask the operator to look at who changed the database.",
+            f"{self.place(table, key)}: its columns name a different {what} than its document does.",
+            "Ask the operator to find out who changed the database.",
         )
 
     def place(self, table: str, key: Key) -> str:

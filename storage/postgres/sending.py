@@ -95,7 +95,9 @@ def _is_worth_another(refused: StatementRefused) -> bool:
 
 def is_kept(ledger: Ledger, sent: Sent, deadline: float) -> bool:
     """
-    Find out whether a change was kept whose connection ended before the answer; if not, it never will be.
+    Find out whether a change was stored when its connection ended before the answer.
+
+    If it was not, make sure that it never will be.
 
     Exactly one transaction can take a workspace from one revision to the next. Asking locks the workspace:
 
@@ -130,6 +132,6 @@ def _settled(ledger: Ledger, connection: TimedConnection, sent: Sent) -> bool:
 
 def _unknown() -> OutcomeUnknown:
     return OutcomeUnknown(
-        "The database did not answer in time, so it is not known whether this was done.",
-        "Look at it again before you repeat it.",
+        "The database did not answer in time, so nobody knows yet whether this was done.",
+        "Check before you try again.",
     )

@@ -1,8 +1,9 @@
 """What people and workflows have asked for, counted by all processes together.
 
 A request is counted in memory, so it waits for nobody. What was counted goes to the database a few times a
-second, in one statement, whose answer is what all processes have counted. A person who asks several of them
-gets ahead by what the others answer within a quarter of a second, and owes it afterwards.
+second, in one statement, whose answer is what all processes have counted. A person who uses several
+processes can exceed the limit by what the others answer within a quarter of a second; the excess is deducted
+afterward.
 """
 
 import hashlib

@@ -124,7 +124,7 @@ def unbelieved(ledger: Ledger, reads: Pool, ws: str) -> Iterator[str]:
             if sealed.is_believed(table.name, row.key, row.doc):
                 believed.append(row)
             else:
-                yield f"no key of this Quaymaster wrote it: {sealed.place(table.name, row.key)}"
+                yield f"no key of this Quaymaster sealed it: {sealed.place(table.name, row.key)}"
         yield from changed_columns(reads, sealed, table.name, believed)
 
 
@@ -223,6 +223,6 @@ def _sign_end(ledger: Ledger, reads: Pool, ws: str, trusted: str) -> None:
 
 
 def _end(ledger: Ledger, ws: str, head: Head) -> Step:
-    """Sign an end. Where somebody has moved it in the meantime, it is signed with the primary key already."""
+    """Sign an end. If somebody has moved it in the meantime, it is already signed with the primary key."""
     seal = ledger.keyring.sign_file(end_of(ws, head.sequence, head.hash))
     return "seal_end", {"ws": ws, "kid": ledger.keyring.primary, "seal": seal, "sequence": head.sequence}

@@ -133,7 +133,9 @@ class Uses:
                 self._flush_counts(ws)
                 self._end_hours(ws)
             except QuaymasterError as error:
-                log.warning("%s: last uses could not be written and are kept: %s", ws, error.message)
+                log.warning(
+                    "%s: last uses could not be written and are held in memory: %s", ws, error.message
+                )
 
     def _flush_noted(self, ws: str) -> None:
         with self._lock:

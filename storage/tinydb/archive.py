@@ -2,8 +2,8 @@
 
 The workspace's file has the newest entries; whenever ``FULL_AT`` of them are reached, the oldest
 ``SEGMENT`` go to a file of their own, ``audit/<workspace>-<sequence of its first entry>.db``, which is
-written again only when it is sealed under a new key. So a long history slows no change, and the file that
-holds an entry follows from its number.
+written again only when it is sealed under a new key. So a long history does not slow down changes, and an
+entry's number tells which file it is in.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -124,7 +124,7 @@ class Archive:
         path = self._path(first)
         data = self._volume.read(path)
         if data is None:
-            raise StoreDamaged(f"{path}, a part of the history, is missing.", "Put it back from a backup.")
+            raise StoreDamaged(f"{path}, a part of the history, is missing.", "Restore it from a backup.")
         try:
             body = decode(self._sealer, path, self._workspace_key, data)[1]
             # Another file of this workspace is authenticated too, and is not this part of its history.
@@ -134,7 +134,7 @@ class Archive:
             return body
         except (StoreDamaged, ValueError):
             raise StoreDamaged(
-                f"{path}, a part of the history, is damaged.", "Put it back from a backup."
+                f"{path}, a part of the history, is damaged.", "Restore it from a backup."
             ) from None
 
     def _path(self, first: int) -> Path:

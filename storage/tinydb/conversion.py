@@ -4,7 +4,7 @@ A start never does: anybody who can write to the directory could put back files 
 
 Format 1 had no key in its header or its entries, wrote some fields differently, and bound a secret to
 its workspace and integration alone. Each file is kept beside
-the new one as ``<name>.format1``, until a change makes one of the workspace's secrets go.
+the new one as ``<name>.format1``, until a change removes one of the workspace's secrets.
 
 The store's own file is converted last: until then the next attempt begins again, from the files that were
 kept.
@@ -54,15 +54,15 @@ def convert_workspaces(volume: Volume, sealer: Sealer) -> list[Converted]:
     Convert every workspace, archive and all.
 
     Raises:
-        StoreDamaged: A file is not as it was written.
+        StoreDamaged: A file was changed after it was written.
         KeyringFailure: A secret needs a key that is not loaded. The files of that workspace are as they were.
     """
     keys = workspace_keys(volume.directory)
     for path in [path for key in keys for path in _paths(volume, key)]:
         if not former_of(path).exists() and format_of(volume.read(path) or b"") != _FORMER:
             raise StoreDamaged(
-                f"{path} is not as that earlier version wrote it, although {META}.db is.",
-                "Nothing was changed. Somebody put files of two versions together: restore a backup.",
+                f"{path} is not in the earlier version's format, although {META}.db is.",
+                "Nothing was changed. Somebody mixed files of two versions: restore a backup.",
             )
     return [_convert(volume, sealer, key) for key in keys]
 
@@ -131,7 +131,7 @@ def _tables(volume: Volume, path: Path, key: str) -> tuple[int, dict[str, dict[s
     except (ValueError, KeyError, TypeError, RecursionError):
         is_whole = False
     if not is_whole:
-        raise damaged(path, key, "its checksum does not fit")
+        raise damaged(path, key, "its checksum does not match")
     return int(header["sequence"]), tables
 
 
@@ -163,7 +163,7 @@ def _fault(key: str, entries: list[AuditEntry], tables: dict[str, dict[str, _Row
         if entry.sequence != number:
             return f"Entry {number} is missing."
         if entry.hash != entry_hash(last, key, number, entry.event):
-            return f"Entry {number} is not as it was written."
+            return f"Entry {number} was changed after it was written."
         last = entry.hash
     head = tables.get("head", {}).get(AUDIT)
     if not entries:
@@ -178,7 +178,7 @@ def _fault(key: str, entries: list[AuditEntry], tables: dict[str, dict[str, _Row
 def _chained(
     entries: Iterable[AuditEntry], key: str, sealer: Sealer, *, is_sealed: bool
 ) -> Iterator[AuditEntry]:
-    """The entries with their facts as fields, in a new chain; one that did not hold is not sealed."""
+    """The entries with their facts as fields, in a new chain; one that failed verification is not sealed."""
     last: AuditEntry | None = None
     for former in entries:
         last = next_entry(last, key, _with_facts(former.event))

@@ -1,7 +1,7 @@
 """The data directory: only the bot's own user may enter it, and one process holds it at a time.
 
 The lock is ``flock``: the system lets go of it however the process ends. Windows has none, and some network
-file systems do not honour it.
+file systems do not honor it.
 """
 
 import errno
@@ -29,30 +29,31 @@ def said_plainly(directory: Path) -> Iterator[None]:
         if error.filename and directory in Path(error.filename).parents:
             raise StoreFailure(
                 f"{error.filename} cannot be used: {error.strerror}.",
-                "Quaymaster did not make it so: look at who did, and move it away.",
+                "Quaymaster did not create it like this. Find out who did, and move it elsewhere.",
             ) from error
         raise StoreFailure(
             f"The data directory {directory} cannot be used: {error.strerror}.",
-            "Set QUAYMASTER_DATA_DIR to a directory that this user may write.",
+            "Set QUAYMASTER_DATA_DIR to a directory that this user can write to.",
         ) from error
 
 
 def prepare(directory: Path, disk: Disk) -> None:
     """
-    Make the data directory when there is none, and see that nobody else may enter it.
+    Create the data directory if there is none, and make sure that nobody else can enter it.
 
     Raises:
-        StoreFailure: It cannot be made, or group or others may enter it.
+        StoreFailure: It cannot be created, or its group or other users can enter it.
     """
     with said_plainly(directory):
         missing = [one for one in (directory, *directory.parents) if not one.exists()]
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stat.S_IMODE(directory.stat().st_mode) & 0o077:
-            raise StoreFailure(f"Others may enter {directory}.", f"Run `chmod 700 {directory}`.")
+            raise StoreFailure(f"Other users can access {directory}.", f"Run `chmod 700 {directory}`.")
         (directory / "audit").mkdir(mode=0o700, exist_ok=True)
         if (directory / "audit").is_symlink():
             raise StoreFailure(
-                f"{directory / 'audit'} is a symbolic link.", "Replace it by the directory that it leads to."
+                f"{directory / 'audit'} is a symbolic link.",
+                "Replace it with the directory that it points to.",
             )
         flush_names(disk, directory)
         for made in missing:  # each new name outlives a power cut only with the directory it is in
@@ -94,7 +95,8 @@ def _lock_directory(descriptor: int) -> None:
 def _in_use() -> StoreInUse:
     """Say that another process holds the directory, and what to do when that is wanted."""
     return StoreInUse(
-        "Another copy of Quaymaster uses this data directory.", "Stop it first: one at a time may."
+        "Another copy of Quaymaster is using this data directory.",
+        "Stop it first: only one can run at a time.",
     )
 
 

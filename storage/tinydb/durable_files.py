@@ -219,7 +219,7 @@ class Volume:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreFailure(f"{path} cannot be read: {error.strerror}.", "Look at the disk.") from error
+            raise StoreFailure(f"{path} cannot be read: {error.strerror}.", "Check the disk.") from error
 
     def replace(
         self,
@@ -317,7 +317,7 @@ class Volume:
         except FileNotFoundError:
             return
         except OSError as error:
-            log.warning("%s could not be kept: %s", previous, error.strerror)
+            log.warning("%s could not be saved: %s", previous, error.strerror)
 
     def _remove_former(self, path: Path) -> None:
         """Remove every file that former versions were kept in, before the new one takes the file's name."""
@@ -339,7 +339,7 @@ class Volume:
             # Not flushed: a power cut may leave it cut, which its checksum shows; the file itself is whole.
             self.disk.replace(temporary, previous)
         except OSError as error:
-            log.warning("%s could not be kept: %s", previous, error.strerror)
+            log.warning("%s could not be saved: %s", previous, error.strerror)
             with suppress(OSError):
                 self.disk.remove(temporary)
 
@@ -365,19 +365,20 @@ class Volume:
         except OSError as error:
             self._stop_writing(error)
             raise OutcomeUnknown(
-                "The disk reported an error while this was being kept, so it may or may not have been.",
-                "Look at what is there now; nothing more is written until Quaymaster is started again.",
+                "The disk reported an error while this was being saved, so it may or may not have been "
+                "saved.",
+                "Check what is there now; nothing more will be written until Quaymaster is restarted.",
             ) from error
 
     def _stop_writing(self, error: OSError) -> StoreReadOnly:
         self._failure = f"the disk reported “{error.strerror}”"
-        log.error("Nothing is written until the next start: the disk reported %s", error.strerror)
+        log.error("Nothing is written until Quaymaster is restarted: the disk reported %s", error.strerror)
         return self._read_only()
 
     def _read_only(self) -> StoreReadOnly:
         return StoreReadOnly(
             f"Nothing was changed, because {self._failure}.",
-            "Ask the operator to look at the disk and to start Quaymaster again.",
+            "Ask the operator to check the disk and restart Quaymaster.",
         )
 
     @contextmanager
@@ -389,7 +390,7 @@ class Volume:
                 raise StoreFull from error
             # Not always the file itself: something may lie under a name that belongs to it.
             sentence = f"{error.filename or path} cannot be written: {error.strerror}; nothing was changed."
-            raise StoreFailure(sentence, "Ask the operator to look at the disk.") from error
+            raise StoreFailure(sentence, "Ask the operator to check the disk.") from error
 
     def _has_room_again(self) -> bool:
         self._reserve.restore(0)

@@ -166,7 +166,7 @@ def decode(sealer: Sealer, path: Path, workspace: str, data: bytes) -> tuple[int
         Its sequence number, and what follows the header line.
 
     Raises:
-        StoreDamaged: It is not as it was written, or belongs to another workspace.
+        StoreDamaged: It was changed after it was written, or belongs to a different workspace.
         KeyringFailure: The key that authenticates it is not loaded.
         StoreFailure: A newer Quaymaster wrote it.
     """
@@ -180,12 +180,12 @@ def decode(sealer: Sealer, path: Path, workspace: str, data: bytes) -> tuple[int
         raise damaged(path, workspace, "its first line cannot be read") from None
     # The header is believed only now: a flipped bit in it is neither another key nor a newer format.
     if not is_whole or fields.get("magic") != _MAGIC:
-        raise damaged(path, workspace, "its checksum does not fit")
+        raise damaged(path, workspace, "its checksum does not match")
     _require_mac(sealer, path, workspace, (kid, _encode_json(fields), mac))
     if format_number > FORMAT:
         raise _newer(path, format_number)
     if fields.get("workspace") != workspace or fields.get("sha256") != hashlib.sha256(body).hexdigest():
-        raise damaged(path, workspace, "its checksum or its workspace does not fit")
+        raise damaged(path, workspace, "its checksum or its workspace does not match")
     return sequence, body
 
 
@@ -194,7 +194,7 @@ def _require_mac(sealer: Sealer, path: Path, workspace: str, signed: tuple[str, 
     kid, head, mac = signed
     if kid in sealer.keyring.kids:
         if not sealer.keyring.is_file(kid, head, mac):
-            raise damaged(path, workspace, "it was not written with the key it names")
+            raise damaged(path, workspace, "it was not signed with the key it names")
     elif sealer.known_keys is not None and kid not in sealer.known_keys:
         raise damaged(path, workspace, "it names a key that this store does not use")
     elif kid not in sealer.lost_keys:
@@ -217,7 +217,8 @@ def damaged(path: Path, workspace: str, reason: str) -> StoreDamaged:
 
 def _newer(path: Path, format_number: int) -> StoreFailure:
     return StoreFailure(
-        f"{path} was written by a newer Quaymaster (format {format_number}).", "Start that version instead."
+        f"{path} was written by a newer Quaymaster (format {format_number}).",
+        "Start the newer version instead.",
     )
 
 
@@ -315,7 +316,7 @@ class QuaymasterFile(Storage):
         return self._tables is None
 
     def begin_anew(self) -> None:
-        """Take it that there is no file: the next write replaces whatever is there."""
+        """Assume that there is no file: the next write replaces whatever is there."""
         self._tables, self.sequence = {}, 0
 
     def read(self) -> _Tables | None:
@@ -325,7 +326,7 @@ class QuaymasterFile(Storage):
         The outer dictionary is the caller's own. TinyDB replaces the inner ones and never changes them.
 
         Raises:
-            StoreDamaged: The file is not as it was written.
+            StoreDamaged: The file was changed after it was written.
             StoreFailure: The disk cannot read it, or a newer Quaymaster wrote it.
         """
         if self._pending is not None:
@@ -367,7 +368,7 @@ class QuaymasterFile(Storage):
             False when there is no file.
 
         Raises:
-            StoreDamaged: The file is not as it was written, or ``visit`` refuses a document.
+            StoreDamaged: The file was changed after it was written, or ``visit`` refuses a document.
             StoreFailure: The disk cannot read it, or a newer Quaymaster wrote it.
         """
         self._tables = None

@@ -4,7 +4,7 @@
     keys         a check value for each key it was opened with
     workspaces   each known workspace, the number of its last write and of its newest audit entry: so a file
                  that was removed, or put back as it was at an earlier time, is named. One that was forgotten
-                 or given up leaves a number that no file of before has reached
+                 or given up leaves a number that no earlier file has reached
     marks        what was wrong with a workspace's history, for good
     installations  where the app is installed, with the sealed tokens
 
@@ -51,8 +51,8 @@ class Metadata:
         self._is_new = self._database.file.read() is None
         if self._is_new and workspace_keys(volume.directory):
             raise StoreDamaged(
-                f"{path} is missing although workspaces are kept beside it.",
-                f"Put it back from a backup, or run `quaymaster store repair {META}`.",
+                f"{path} is missing, although there are workspace files next to it.",
+                f"Restore it from a backup, or run `quaymaster store repair {META}`.",
             )
         if not self._is_new:
             sealer.known_keys = self.kids
@@ -68,7 +68,7 @@ class Metadata:
         return self._database.file.kid
 
     def drop_keys(self, kids: Iterable[str]) -> None:
-        """Know keys no more that nothing needs: a file that names one is not ours."""
+        """Forget keys that nothing needs anymore: a file that names one is not ours."""
         gone = dict.fromkeys(kids)
         if gone:
             self._write({_KEYS: gone})
@@ -109,7 +109,7 @@ class Metadata:
         if sequence < known_sequence or entries < known_entries:
             had = f"it has {entries} audit entries and had at least {known_entries}"
             lacks = had if entries < known_entries else "a later change is missing"
-            return f"{opened.key}.db was put back as it was at an earlier time: {lacks}."
+            return f"{opened.key}.db was replaced with an earlier version: {lacks}."
         return opened.fault(sealer)
 
     def verify(self, keyring: Keyring) -> None:
@@ -118,7 +118,7 @@ class Metadata:
             row = self._database.rows(_KEYS).row(kid)
             if row and not keyring.is_check_value(row["check"]):
                 raise KeyringFailure(
-                    f"Key {kid} is not the one this store knows. Nothing was changed.",
+                    f"Key {kid} is not the one that this store knows. Nothing was changed.",
                     "Load the key that this store was used with, from its copy.",
                 )
 
@@ -165,7 +165,7 @@ class Metadata:
         self._write({_MARKS: {key: marks}, _WORKSPACES: {key: row}})
 
     def note(self, keys: Iterable[str], fault: str, at: datetime) -> None:
-        """Add a mark to the histories of workspaces, which have to hold all the same."""
+        """Add a mark to the histories of workspaces, which must still pass verification."""
         rows = self._database.rows(_MARKS)
         mark = f"{fault} (accepted {timestamp(at)[:10]})"
         marked: dict[str, Fields | None] = {}

@@ -1,4 +1,4 @@
-"""What ``quaymaster store repair`` does: by hand, with the keys, while nobody else holds the directory."""
+"""What ``quaymaster store repair`` does: with the keys, while no other process is using the directory."""
 
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from storage.tinydb.workspace import OpenWorkspace, Shared
 
 def repair(directory: Path, key: str, at: datetime, keyring: Keyring, disk: Disk = REAL_DISK) -> list[str]:
     """
-    Put the version before in the place of a damaged file, or take a history that does not hold as it is.
+    Restore the previous version of a damaged file, or accept a history that fails verification.
 
     What is lost by it stays marked in the store's own file, and ``audit verify`` goes on saying so.
 
@@ -58,7 +58,7 @@ def _repair_workspace(volume: Volume, sealer: Sealer, key: str, at: datetime) ->
             _require_the_one_before(volume, sealer, metadata, path, key)
             done = _put_back(volume, path, at)
         elif path.exists() or previous_of(path).exists():
-            raise StoreDamaged(f"No whole version before {path} is there.", "Put it back from a backup.")
+            raise StoreDamaged(f"There is no intact earlier version of {path}.", "Restore it from a backup.")
         else:
             metadata.mark(key, f"{path.name} was removed.", at, None)
             return [f"{path.name} is gone for good: Quaymaster starts without that workspace."]
@@ -69,9 +69,9 @@ def _repair_workspace(volume: Volume, sealer: Sealer, key: str, at: datetime) ->
     if opened.fault(sealer).endswith("is not sealed."):
         opened.seal_again(EVERY_SEAL)
     metadata.mark(
-        key, fault or f"{path.name} was damaged; the version before was put back.", at, opened.place[1:]
+        key, fault or f"{path.name} was damaged; the previous version was restored.", at, opened.place[1:]
     )
-    return [*done, *([f"From now on this is taken as it is, and stays marked: {fault}"] if fault else [])]
+    return [*done, *([f"From now on this is accepted, and stays marked: {fault}"] if fault else [])]
 
 
 def _repair_metadata(volume: Volume, sealer: Sealer, path: Path, at: datetime) -> list[str]:
@@ -85,19 +85,19 @@ def _repair_metadata(volume: Volume, sealer: Sealer, path: Path, at: datetime) -
     places = [OpenWorkspace(shared, key).place for key in workspace_keys(volume.directory)]
     Metadata.write_new(volume, sealer, [Converted(*place, "") for place in places])
     return [
-        "It was made again from the loaded keys and the workspaces that are there.",
-        *_mark_all(volume, sealer, "was lost and made again", at),
+        "It was created again from the loaded keys and the workspaces that are there.",
+        *_mark_all(volume, sealer, "was lost and created again", at),
         *kept,
     ]
 
 
 def _mark_all(volume: Volume, sealer: Sealer, what: str, at: datetime) -> list[str]:
     """Mark each workspace, because its file may have been an older one just then."""
-    fault = f"{META}.db {what}: whether this workspace's file is the newest was not known then."
+    fault = f"{META}.db {what}: whether this workspace's file is the newest could not be known then."
     Metadata(volume, sealer).note(workspace_keys(volume.directory), fault, at)
     return [
-        "A workspace that was removed, forgotten, or put back as it was earlier, would not be noticed "
-        "this once. `quaymaster audit verify` goes on saying so, and with `--log` it compares."
+        "A workspace that was removed, forgotten or replaced with an earlier version could go unnoticed "
+        "this one time. `quaymaster audit verify` keeps reporting this; add `--log` to compare with a log."
     ]
 
 
@@ -111,8 +111,8 @@ def _require_the_one_before(volume: Volume, sealer: Sealer, metadata: Metadata, 
         )
     if previous.sequence < metadata.place_of(key)[0] - 1:
         raise StoreDamaged(
-            f"{previous.path} is older than the version before {path.name}: somebody put it there.",
-            f"Put {path.name} back from a backup.",
+            f"{previous.path} is older than the previous version of {path.name}: somebody put it there.",
+            f"Restore {path.name} from a backup.",
         )
 
 
@@ -145,4 +145,4 @@ def _put_back(volume: Volume, path: Path, at: datetime) -> list[str]:
     kept = _keep_damaged(volume, path, at)
     volume.replace(path, [good])
     volume.copy_to_previous(path, [good])
-    return ["The version before is in place; the last change before the damage is lost.", *kept]
+    return ["The previous version was restored; the last change before the damage is lost.", *kept]

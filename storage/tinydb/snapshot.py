@@ -132,7 +132,7 @@ class _Groups(Generic[K, V]):
         insort(self._owned(key), value, key=self._order)
 
     def discard(self, key: K, value: V) -> None:
-        """Take a value away that is there."""
+        """Remove an existing value."""
         group = self._owned(key)
         del group[bisect_left(group, self._order(value), key=self._order)]
         if not group:
@@ -244,7 +244,7 @@ class Snapshot:
             insort(self.targets, target, key=target_order)
 
     def _leave(self, target: Target) -> None:
-        """Take a target out that nothing is left of."""
+        """Remove a target that nothing refers to anymore."""
         if not self._is_known(target):
             del self.targets[bisect_left(self.targets, target_order(target), key=target_order)]
 

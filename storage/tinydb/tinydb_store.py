@@ -78,7 +78,7 @@ class TinyDBStore:
 
         Raises:
             StoreInUse: Another process holds the directory.
-            StoreDamaged: A file is not as it was written; the message names the repairing command.
+            StoreDamaged: A file was changed after it was written; the message names the command to repair it.
             KeyringFailure: A key that records need is not loaded. Nothing was changed.
             StoreFailure: The directory cannot be used, or a newer Quaymaster wrote it.
         """
@@ -231,7 +231,7 @@ class TinyDBStore:
         for opened in list(self._open.values()):
             opened.seal_again(trusted)
             if trusted:
-                fault = f"The seals of key {trusted}, which was lost, were taken as right."
+                fault = f"Seals made with the lost key {trusted} were accepted without being checked."
                 self._metadata.mark(opened.key, fault, self._clock(), opened.place[1:])
         self._metadata.write_again()
         self._metadata.drop_keys(self._metadata.kids - {self._keyring.primary, *count_by_key(self)})
@@ -275,7 +275,7 @@ class TinyDBStore:
             self._unplaced = None
         except StoreFailure as error:
             log.warning("the metadata could not be written: %s", error.message)
-            self._unplaced = f"How far the workspaces have come is not written down: {error.message}"
+            self._unplaced = f"The progress of the workspaces could not be recorded: {error.message}"
 
     def _load(self, lost_keys: Collection[str], *, converts: bool) -> None:
         """Read everything, and write only once nothing prevents the start."""
@@ -283,7 +283,7 @@ class TinyDBStore:
         if is_former(volume):
             if not converts:
                 raise StoreFailure(
-                    f"{volume.directory} is as an earlier version wrote it, without a key in its files.",
+                    f"{volume.directory} is in an earlier version's format, whose files have no signature.",
                     "If it is yours as that version left it, run `quaymaster store upgrade` once. If it was "
                     "upgraded before, somebody put old files back: restore a backup.",
                 )
@@ -301,11 +301,11 @@ class TinyDBStore:
         self._refuse_unproven(lost_keys)
         self._faults = self._metadata.faults(opened, sealer)
         if self._faults:
-            # Before anything is sealed on top of a history that does not hold.
+            # Before anything is sealed on top of a history that fails verification.
             key, fault = next(iter(self._faults.items()))
             volume.stop_writing(
-                f"the history of {key} does not hold: {fault} Run `quaymaster audit verify`, and once you "
-                f"know what happened, `quaymaster store repair {key}`"
+                f"the history of {key} fails verification: {fault} Run `quaymaster audit verify`, and once "
+                f"you know what happened, `quaymaster store repair {key}`"
             )
         else:
             self._metadata.remember(self._keyring)
@@ -321,10 +321,10 @@ class TinyDBStore:
         former = volume.read(path) or b""
         Metadata.write_new(volume, self._shared.sealer, converted)
         volume.replace(former_of(path), [former])
-        log.warning("The data directory was converted; the former files are kept as *.format1.")
+        log.warning("The data directory was converted; the old files are kept as *.format1.")
 
     def _drop_keys(self) -> None:
-        """Know keys no more that are neither loaded nor needed by any file."""
+        """Forget keys that are neither loaded nor needed by any file."""
         volume = self._shared.volume
         unused = self._metadata.kids - {*self._keyring.kids, *self._shared.sealer.lost_keys}
         if unused:
@@ -337,7 +337,7 @@ class TinyDBStore:
         if strange:
             raise KeyringFailure(
                 f"This store does not use key {', '.join(strange)}. Nothing was changed.",
-                "If a file names that key, it is an older one or somebody else's: restore a backup.",
+                "If a file names that key, it is an older file or somebody else's: restore a backup.",
             )
 
     def _refuse_unproven(self, lost_keys: Collection[str]) -> None:
@@ -346,7 +346,7 @@ class TinyDBStore:
         if self._metadata.kid in lost_keys and at_stake:
             raise KeyringFailure(
                 f"{META}.db names the lost key {self._metadata.kid}, and logins are sealed with key "
-                f"{', '.join(at_stake)}, which is loaded: nobody can tell who may fetch them. "
+                f"{', '.join(at_stake)}, which is loaded: there is no way to verify who may fetch them. "
                 "Nothing was changed.",
                 f"Restore a backup from before key {self._metadata.kid} was the first one.",
             )
@@ -364,16 +364,16 @@ class TinyDBStore:
 
 def near_limit(sizes: Collection[int]) -> str | None:
     """
-    Say that a directory comes near what it is made for; ``None`` while it does not.
+    Say that a directory is approaching its design limits; ``None`` while it is not.
 
     Args:
         sizes: How many integrations each workspace has.
     """
     largest = max(sizes, default=0)
     if largest >= _NEAR * _MOST_INTEGRATIONS:
-        held = f"{largest:,} integrations in one workspace, and is made for {_MOST_INTEGRATIONS:,}"
+        held = f"{largest:,} integrations in one workspace, but is designed for only {_MOST_INTEGRATIONS:,}"
     elif len(sizes) >= _NEAR * _MOST_WORKSPACES:
-        held = f"{len(sizes):,} workspaces, and is made for {_MOST_WORKSPACES:,}"
+        held = f"{len(sizes):,} workspaces, but is designed for only {_MOST_WORKSPACES:,}"
     else:
         return None
     return f"The data directory contains {held}: move it to PostgreSQL with “quaymaster store copy”."

@@ -377,7 +377,7 @@ class SnapshotChange(SnapshotReading):
 
 def _ends_by_putting(before: Snapshot, value: Stored) -> bool:
     """
-    True when keeping a value in the place of the one of its key may take a right or a credential away.
+    Return whether storing a value instead of the one with its key may remove a permission or a credential.
 
     The place of a workspace is then written at once; that of other changes is written within a minute. Until
     it is, the file as it was before could be put back unnoticed.
@@ -404,7 +404,7 @@ def _is_rule(value: Stored) -> bool:
 
 
 def _of_token(one: WorkflowToken) -> tuple[object, ...]:
-    """What a token may rests on these; some only ever give, which costs a write more and is rare."""
+    """These determine what a token may do; some only ever grant, which costs one extra write and is rare."""
     person = (one.created_by, one.taken_over_from, one.approved_by, one.declined_by)
     return (one.revoked_at, one.held_at, one.expires_at, one.target, one.kept_from, *person)
 

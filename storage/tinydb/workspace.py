@@ -5,7 +5,7 @@
    while other blocks go on and fill the next one. The others wait for their outcome alone, never for a lock.
 3. Once the batch is on disk its state is shown to readers, and everybody in it returns. A write that fails is
    the failure of everybody in it, and of the batch that was begun on top of it: that state is thrown away.
-4. The leader then names the first of the next batch as its heir.
+4. The leader then makes the first thread of the next batch the new leader.
 """
 
 import logging
@@ -49,7 +49,7 @@ class Shared(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class _Waiter:
-    """Somebody whose block has ended, and what comes of it."""
+    """A thread whose block has ended, and its outcome."""
 
     turn: threading.Event = field(default_factory=threading.Event)
     """Set when the outcome is known, or when it is to lead."""
@@ -90,7 +90,7 @@ class OpenWorkspace:
         Load a workspace; one without a file is empty. Its tokens are entered among the holders.
 
         Raises:
-            StoreDamaged: Its file is not as it was written.
+            StoreDamaged: Its file was changed after it was written.
         """
         self.key = key
         self.workspace = Workspace.of_key(key)
@@ -192,7 +192,7 @@ class OpenWorkspace:
             self.used.settle(noted)
         except StoreFailure as error:
             log.warning(
-                "%s: last uses could not be written and are kept in memory: %s", self.key, error.message
+                "%s: last uses could not be written and are held in memory: %s", self.key, error.message
             )
 
     def seal_again(self, trusted: str) -> None:
@@ -326,7 +326,7 @@ class OpenWorkspace:
 
         file = self._database.file
         if not file.load(take) and previous_of(file.path).exists():
-            raise damaged(file.path, self.key, "it is missing, and the version before is there")
+            raise damaged(file.path, self.key, "it is missing, and the previous version is there")
         snapshot = Snapshot()
         for value in sorted(values, key=_load_order):
             snapshot.add(value)

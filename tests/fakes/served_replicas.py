@@ -109,7 +109,7 @@ class Replica:
     @property
     def leads(self) -> bool:
         """True when it has said that it does the clock's work."""
-        return "does the work of the clock" in self.log.read_text("utf-8")
+        return "now runs the scheduled jobs" in self.log.read_text("utf-8")
 
 
 @dataclass

@@ -68,7 +68,7 @@ def test_who_looks_is_answered_while_nothing_can_be_changed(server: RealPostgres
 
     assert (listed[0], linked[0], again[0]) == (200, 200, 200)
     assert "shared" in listed[1]
-    assert "takes no changes at present" in linked[1]
+    assert "is not accepting changes right now" in linked[1]
     assert "web-shop" in again[1]
     assert max(listed[2], linked[2]) < 2
     assert seconds < 5

@@ -91,7 +91,7 @@ def trouble(replica: Replica) -> str:
 def leaders_said(replicas: Replicas) -> int:
     """How often a replica has said that it does the clock's work."""
     logs = [one.log.read_text("utf-8") for one in (replicas.one, replicas.two)]
-    return sum(log.count("does the work of the clock") for log in logs)
+    return sum(log.count("now runs the scheduled jobs") for log in logs)
 
 
 @pytest.mark.parametrize("end", [RealPostgres.kill, RealPostgres.pause])

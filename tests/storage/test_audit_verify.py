@@ -87,8 +87,8 @@ def test_changed_entry_is_named(long_history: Path) -> None:
     rewrite(first_of_the_archive(long_history), blame_another)
     archived = verified(long_history)
 
-    assert recent == Verified(T1.key, SEGMENT + 2, f"Entry {SEGMENT + 3} is not as it was written.")
-    assert archived == Verified(T1.key, 2, "Entry 3 is not as it was written.")
+    assert recent == Verified(T1.key, SEGMENT + 2, f"Entry {SEGMENT + 3} was changed after it was written.")
+    assert archived == Verified(T1.key, 2, "Entry 3 was changed after it was written.")
 
 
 def ends(store_at: Path) -> dict[str, dict[int, str]]:
@@ -138,7 +138,7 @@ def test_store_put_back_is_named_by_the_log(directory: Path, tmp_path: Path) -> 
 
     assert held_against(logged, directory) == (Verified(T1.key, 5),)
     assert held_against({}, earlier) == (Verified(T1.key, 3),)
-    fault = "The log knows entry 5: everything was put back as it was before."
+    fault = "The log lists entry 5, so an earlier state was restored."
     assert held_against(logged, earlier) == (Verified(T1.key, 3, fault),)
 
 
@@ -169,7 +169,7 @@ def test_workspace_that_the_log_knows_is_missed(directory: Path) -> None:
 
     found = held_against(known, directory)
 
-    assert found == (Verified("T0GONE", 0, "It is missing; the log knows entry 7."), Verified(T1.key, 1))
+    assert found == (Verified("T0GONE", 0, "It is missing; the log lists entry 7."), Verified(T1.key, 1))
 
 
 def test_missing_entry_is_named(long_history: Path) -> None:
@@ -221,7 +221,7 @@ def test_forged_recent_entry_stops_the_start(long_history: Path) -> None:
     forge(long_history / "T1.db", blame_another)
 
     assert (long_history / "T1.db").read_bytes() != before
-    with pytest.raises(Exception, match="not written with the key"):
+    with pytest.raises(Exception, match="not signed with the key"):
         opened(long_history)
 
 

@@ -192,7 +192,7 @@ def test_forged_history_is_not_sealed(former: Path) -> None:
     """A history rewritten before the conversion stops all writing, and stays marked after a repair."""
     forge_actor(former / "audit" / "T1-000000001.db")
     store = upgraded(former)
-    with pytest.raises(StoreReadOnly, match="Entry 1 is not as it was written"):
+    with pytest.raises(StoreReadOnly, match="Entry 1 was changed after it was written"):
         record(store, 1)
     verified = verify(store, KEYRING)[1]
     store.close()
@@ -203,7 +203,7 @@ def test_forged_history_is_not_sealed(former: Path) -> None:
     store.close()
 
     assert verified == Verified("T1", 0, "Entry 1 is not sealed.")
-    assert marks == ("Entry 1 is not as it was written. (accepted 2026-01-01)",)
+    assert marks == ("Entry 1 was changed after it was written. (accepted 2026-01-01)",)
 
 
 def test_damaged_former_file_is_named(former: Path) -> None:
@@ -239,7 +239,7 @@ def test_files_of_two_versions_are_not_converted(former: Path) -> None:
     (former / "meta.db").write_bytes((former / "meta.db.format1").read_bytes())
     (former / "T1.db.format1").unlink()
     before = contents(former)
-    with pytest.raises(StoreDamaged, match=r"T1\.db is not as that earlier version wrote it"):
+    with pytest.raises(StoreDamaged, match=r"T1\.db is not in the earlier version's format"):
         upgraded(former)
 
     assert contents(former) == before

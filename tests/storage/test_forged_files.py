@@ -87,7 +87,7 @@ def test_no_changed_field_is_believed(copied: Path) -> None:
     """Whichever field of whichever row is changed without the key, the start is refused."""
     said = {forged(copied, field) for field in fields_of(copied / "T1.db")}
 
-    assert said == {f"{copied / 'T1.db'} is damaged (it was not written with the key it names)."}
+    assert said == {f"{copied / 'T1.db'} is damaged (it was not signed with the key it names)."}
 
 
 @pytest.mark.parametrize("change", [lambda rows: rows.pop(), lambda rows: rows.append(rows[0])])
@@ -98,7 +98,7 @@ def test_no_row_is_put_in_or_taken_out(
     """A row that is taken out or put in without the key is refused as damage."""
     forge(copied / "T1.db", lambda tables: change(tables[table]) and None)
 
-    with pytest.raises(StoreDamaged, match="not written with the key"):
+    with pytest.raises(StoreDamaged, match="not signed with the key"):
         opened(copied)
 
 
@@ -162,7 +162,7 @@ def test_file_put_back_is_named(two_states: Path, tmp_path: Path) -> None:
 
     said = reads_only(two_states)
 
-    assert "it was at an earlier time: it has 5 audit entries and had at least 15" in said
+    assert "an earlier version: it has 5 audit entries and had at least 15" in said
     assert "quaymaster store repair T1" in said
 
 
@@ -195,10 +195,10 @@ def test_repaired_history_stays_marked(two_states: Path, tmp_path: Path) -> None
     again = opened(two_states)
     again.close()
 
-    assert "From now on this is taken as it is, and stays marked" in said[0]
+    assert "From now on this is accepted, and stays marked" in said[0]
     assert found == (Verified("T1", 6),)
     assert marks == again.marks(T1)
-    assert marks[0].startswith("T1.db was put back as it was at an earlier time")
+    assert marks[0].startswith("T1.db was replaced with an earlier version")
 
 
 def test_removed_workspace_can_be_given_up(two_states: Path) -> None:

@@ -76,5 +76,6 @@ def test_second_process_is_refused(tmp_path: Path) -> None:
 
     assert second.returncode == 1
     assert said == (
-        "Another copy of Quaymaster uses this data directory. Stop it first: one at a time may.\n"
+        "Another copy of Quaymaster is using this data directory. "
+        "Stop it first: only one can run at a time.\n"
     )

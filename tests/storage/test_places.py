@@ -33,7 +33,7 @@ from tests.storage.samples import (
 )
 from tests.storage.tokens import DAY, keep, token
 
-PUT_BACK = "T1.db was put back as it was at an earlier time"
+PUT_BACK = "T1.db was replaced with an earlier version"
 GONE = "T1.db was put back, although that workspace was forgotten or given up."
 
 
@@ -117,7 +117,7 @@ def test_version_before_an_ended_right_is_not_believed(
 
     assert faults["T1"].startswith(PUT_BACK)
     assert health is not None
-    assert "the history of T1 does not hold" in health
+    assert "the history of T1 fails verification" in health
 
 
 @pytest.mark.parametrize("ending", ENDINGS.values(), ids=list(ENDINGS))

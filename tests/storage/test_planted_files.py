@@ -209,7 +209,7 @@ def test_what_stops_a_start_is_named(closed: Path, name: str) -> None:
         opened(closed)
 
     assert str(caught.value).startswith(f"{path} cannot be used: ")
-    assert "look at who did, and move it away" in str(caught.value)
+    assert "Find out who did, and move it elsewhere" in str(caught.value)
 
 
 def test_what_stops_a_deletion_is_named(closed: Path) -> None:
@@ -234,7 +234,7 @@ def test_place_that_cannot_be_written_is_told(closed: Path) -> None:
     after = store.health()
     store.close()
 
-    assert told.startswith("How far the workspaces have come is not written down: ")
+    assert told.startswith("The progress of the workspaces could not be recorded: ")
     assert "meta.db.tmp cannot be written" in told
     assert after is None
 

@@ -31,7 +31,7 @@ def test_repair_puts_the_version_before_back(filled: Path, damage: bytes | None)
     copies = list(filled.glob("*.damaged-20260101T120000"))
 
     assert names(store, T2) == ["theirs"]
-    assert said[0] == "The version before is in place; the last change before the damage is lost."
+    assert said[0] == "The previous version was restored; the last change before the damage is lost."
     assert [copy.read_bytes() for copy in copies] == ([] if damage is None else [damage])
 
 
@@ -148,7 +148,9 @@ def test_older_version_is_not_taken_for_the_one_before(
     put(aged / "T1.db", damage)
     shutil.copy(tmp_path / "earlier" / "T1.db", aged / "T1.db.prev")
     before = contents(aged)
-    with pytest.raises(StoreDamaged, match=r"older than the version before T1\.db: somebody put it there"):
+    with pytest.raises(
+        StoreDamaged, match=r"older than the previous version of T1\.db: somebody put it there"
+    ):
         repair(aged, "T1", NOON, KEYRING)
 
     assert contents(aged) == before
@@ -190,6 +192,6 @@ def test_repaired_metadata_leaves_a_mark(aged: Path, tmp_path: Path, *, previous
     marks = [store.marks(workspace) for workspace in (T1, T2)]
     store.close()
 
-    assert any("would not be noticed this once" in sentence for sentence in said)
+    assert any("could go unnoticed this one time" in sentence for sentence in said)
     assert [len(found) for found in marks] == [1, 1]
-    assert "whether this workspace's file is the newest was not known then" in marks[0][0]
+    assert "whether this workspace's file is the newest could not be known then" in marks[0][0]

@@ -171,7 +171,7 @@ def test_second_copy_is_refused(directory: Path) -> None:
         opened(directory)
 
     assert str(caught.value) == (
-        "Another copy of Quaymaster uses this data directory. Stop it first: one at a time may."
+        "Another copy of Quaymaster is using this data directory. Stop it first: only one can run at a time."
     )
 
 

@@ -236,7 +236,7 @@ def test_full_disk_keeps_uses_in_memory(directory: Path, caplog: pytest.LogCaptu
     seen = last_use(store, one)
     disk.capacity = 16 * MIB
 
-    assert "T1: last uses could not be written and are kept in memory: The disk is full" in caplog.text
+    assert "T1: last uses could not be written and are held in memory: The disk is full" in caplog.text
     assert seen == LATER
     assert reopened_use(store, directory) == LATER
 

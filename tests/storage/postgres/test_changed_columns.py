@@ -77,7 +77,7 @@ def test_unreadable_row_is_not_called_an_unreadable_entry(
         connection.execute("update quaymaster.tokens set doc = %s", (doc,))
     (found,) = verify(store, KEYRING)
 
-    assert found.fault == "What is kept of a token or an integration cannot be read."
+    assert found.fault == "The record of a token or an integration cannot be read."
 
 
 def test_row_of_ours_that_cannot_be_read_is_named(

@@ -21,7 +21,7 @@ CUTS = {
     "update audit set hash = repeat('a', 64) where ws = 'T1' and sequence = 3": NEWEST_GONE,
     "delete from audit where ws = 'T1' and sequence = 3; update workspaces set head_sequence = 2, head_hash ="
     " (select hash from audit where ws = 'T1' and sequence = 2) where ws = 'T1'": (
-        "The end of the history is not as it was signed."
+        "The end of the history was changed after it was signed."
     ),
     "update workspaces set head_kid = null, head_seal = null where ws = 'T1'": (
         "The end of the history is not signed."
@@ -44,7 +44,9 @@ def test_start_beside_a_cut_history_only_reads(
     sql(cut)
     again = opener()
     names(again)
-    with pytest.raises(StoreReadOnly, match="Nothing was changed, because the history of T1 does not hold"):
+    with pytest.raises(
+        StoreReadOnly, match="Nothing was changed, because the history of T1 fails verification"
+    ):
         record(again, 1, T2)
 
     assert again.faults == {"T1": fault}
@@ -59,7 +61,7 @@ def test_serving_process_reads_where_it_ends(
     record(store, 3)
     serving = opener()
     sql(cut)
-    with pytest.raises(StoreReadOnly, match="the history of T1 does not hold"):
+    with pytest.raises(StoreReadOnly, match="the history of T1 fails verification"):
         record(serving, 1)
 
     assert serving.faults == {"T1": fault}
@@ -70,7 +72,7 @@ def test_process_that_wrote_the_entry_misses_it(store: PostgresStore, sql: Sql) 
     """The process that wrote what is gone, and remembers it, signs nothing on top either."""
     record(store, 3)
     sql("delete from audit where ws = 'T1' and sequence = 3")
-    with pytest.raises(StoreReadOnly, match="the history of T1 does not hold"):
+    with pytest.raises(StoreReadOnly, match="the history of T1 fails verification"):
         record(store, 1)
 
     assert sql("select count(*) from audit") == "2"
@@ -91,5 +93,5 @@ def test_fetch_is_not_recorded_on_a_cut_history(store: PostgresStore, sql: Sql) 
     one = used_integration(store)
     record(store, 1)
     sql("delete from audit where sequence = (select max(sequence) from audit)")
-    with pytest.raises(StoreReadOnly, match="the history of T1 does not hold"):
+    with pytest.raises(StoreReadOnly, match="the history of T1 fails verification"):
         store.record_use(fetch(store, one))

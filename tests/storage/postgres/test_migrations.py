@@ -61,11 +61,11 @@ def test_stores_that_start_together_migrate_once(postgres: RealPostgres, empty: 
 def test_newer_schema_is_refused(owner: psycopg.Connection, postgres: RealPostgres, empty: str) -> None:
     """A program that is older than the schema says in one sentence which schema there is."""
     migrate(owner, further(LAST + 1), grant_to=SERVER_ROLE)
-    said = f"schema {LAST + 1} by a newer Quaymaster; this one knows schema {LAST}"
+    said = f"schema {LAST + 1} by a newer Quaymaster; this one supports schema {LAST}"
     with pytest.raises(StoreFailure, match=said) as caught:
         PostgresStore(postgres.url(empty), KEYRING)
 
-    assert caught.value.hint == "Start that version instead."
+    assert caught.value.hint == "Start the newer version instead."
 
 
 def test_later_migration_is_added(owner: psycopg.Connection) -> None:
@@ -80,7 +80,7 @@ def test_migration_that_was_changed_is_refused(owner: psycopg.Connection) -> Non
     """A migration whose text is not the one that was applied is told."""
     migrate(owner)
     changed = tuple(replace(one, text=f"{one.text} ") for one in migrations())
-    with pytest.raises(StoreFailure, match="Migration 1 of the database is not the one of this program"):
+    with pytest.raises(StoreFailure, match="Migration 1 of the database is not the one in this program"):
         migrate(owner, changed)
 
 
@@ -101,7 +101,7 @@ def test_role_that_may_not_migrate_is_told_the_command(postgres: RealPostgres, e
 
 def test_superuser_is_refused(postgres: RealPostgres, database: str) -> None:
     """A role that sees past row-level security is refused at the start."""
-    with pytest.raises(StoreFailure, match="may see past row-level security"):
+    with pytest.raises(StoreFailure, match="can bypass row-level security"):
         PostgresStore(postgres.url(database, ADMIN), KEYRING)
 
 
@@ -189,7 +189,7 @@ def test_missing_key_is_refused(store: PostgresStore, postgres: RealPostgres, da
             "delete from quaymaster.audit where sequence = 3;"
             "update quaymaster.workspaces set head_sequence = 2,"
             " head_hash = (select hash from quaymaster.audit where sequence = 2)",
-            "The end of the history is not as it was signed",
+            "The end of the history was changed after it was signed",
         ),
         (
             'update quaymaster.audit set doc = doc || \'{"actor": "U9"}\' where sequence = 2',

@@ -164,7 +164,7 @@ def test_nothing_is_handed_out_by_a_forged_row(store: PostgresStore, sql: Databa
     """Who forges what a hand-out is decided by gets a sentence that names the row."""
     used_integration(store)
     sql.execute(change.encode())
-    with pytest.raises(StoreDamaged, match="no key of this Quaymaster wrote it"):
+    with pytest.raises(StoreDamaged, match="no key of this Quaymaster sealed it"):
         store.token_holder(TOKEN_ID, "used")
 
 
@@ -174,7 +174,7 @@ def test_token_of_one_workspace_opens_nothing_of_another(store: PostgresStore, s
     used_integration(store, T2)
     sql.execute(b"delete from tokens where ws = 'E1-T2'")
     sql.execute(b"update tokens set ws = 'E1-T2'")
-    with pytest.raises(StoreDamaged, match="no key of this Quaymaster wrote it"):
+    with pytest.raises(StoreDamaged, match="no key of this Quaymaster sealed it"):
         store.token_holder(TOKEN_ID)
 
 
@@ -229,7 +229,7 @@ def test_columns_lead_to_no_other_row(
 ) -> None:
     """What a column finds is held against the sealed document."""
     sql.execute(change.encode())
-    with pytest.raises(StoreDamaged, match="its columns name another"):
+    with pytest.raises(StoreDamaged, match="its columns name a different"):
         ask(store, full)
 
 
@@ -243,7 +243,7 @@ def test_audit_verify_names_the_rows(
     status, said = run({**keys, "DATABASE_URL": postgres.url(database)}, "audit", "verify")
 
     assert status == 1
-    assert f"T1: no key of this Quaymaster wrote it: Workspace T1, table tokens, id {TOKEN_ID}" in said
+    assert f"T1: no key of this Quaymaster sealed it: Workspace T1, table tokens, id {TOKEN_ID}" in said
     assert "table settings, id admins" in said
     assert "table integrations" not in said
 
@@ -265,7 +265,7 @@ def test_revoked_token_that_was_put_back_is_named(
 
     assert revoked[0] == 0
     assert status == 1
-    assert f"Token {TOKEN_ID} was revoked, and its row says that it was not." in said
+    assert f"Token {TOKEN_ID} was revoked, but its row says that it was not." in said
 
 
 def test_token_ended_after_a_leak_that_was_put_back_is_named(
@@ -277,7 +277,7 @@ def test_token_ended_after_a_leak_that_was_put_back_is_named(
         change.record(replace(event(action=Action.REVOKE_ALL), token_id=TOKEN_ID))
     said = run({**keys, "DATABASE_URL": postgres.url(database)}, "audit", "verify")[1]
 
-    assert f"Token {TOKEN_ID} was revoked, and its row says that it was not." in said
+    assert f"Token {TOKEN_ID} was revoked, but its row says that it was not." in said
 
 
 def test_deleted_integration_that_was_put_back_is_named(
@@ -289,7 +289,7 @@ def test_deleted_integration_that_was_put_back_is_named(
         change.record(event(one, Action.DELETE))
     said = run({**keys, "DATABASE_URL": postgres.url(database)}, "audit", "verify")[1]
 
-    assert f"Integration {one.id} was deleted, and is there again." in said
+    assert f"Integration {one.id} was deleted but has reappeared." in said
 
 
 def test_whole_history_that_was_deleted_is_missed(

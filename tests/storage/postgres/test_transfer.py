@@ -180,7 +180,7 @@ def test_spoiled_export_is_refused(
 ) -> None:
     """An export that was cut or changed is refused whole."""
     fill(tinydb)
-    with pytest.raises(StoreFailure, match="not an export that can be read"):
+    with pytest.raises(StoreFailure, match="That export cannot be read"):
         import_into(store, spoil(signed(export(tinydb), KEYRING)), KEYRING)
 
     assert list(store.workspaces()) == list(store.installations.all()) == []

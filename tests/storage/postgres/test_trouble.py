@@ -147,7 +147,7 @@ def test_read_only_server_is_told(own: PostgresStore, server: RealPostgres) -> N
     time.sleep(0.3)
     change, change_s = trouble(lambda: add(own, "lost"))
     seen = names(own)
-    is_told = health_within(own, lambda health: health == "The database takes no changes at present.")
+    is_told = health_within(own, lambda health: health == "The database is not accepting changes right now.")
     server.sql(
         "alter system reset default_transaction_read_only",
         role=ADMIN,
@@ -168,7 +168,7 @@ def test_sessions_that_stay_read_only_are_opened_again(own: PostgresStore, serve
     name = server.sql(f"select datname {ours} limit 1", role=ADMIN)
     server.sql(f"alter database {name} set default_transaction_read_only = on", role=ADMIN)
     server.sql(f"select pg_terminate_backend(pid) {ours}", role=ADMIN)
-    is_told = health_within(own, lambda health: health == "The database takes no changes at present.")
+    is_told = health_within(own, lambda health: health == "The database is not accepting changes right now.")
     server.sql(f"alter database {name} reset default_transaction_read_only", role=ADMIN)
     back_s = back_after(lambda: add(own, "after"))
     is_well = health_within(own, lambda health: health is None)
