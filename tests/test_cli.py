@@ -324,7 +324,7 @@ def test_what_does_not_hold_is_not_copied(run, settings, home, command):
     done = run("store", *command, **settings)
 
     assert done.exit_code == 1
-    assert "The history of T1 fails verification: T1.db was put back" in done.stderr
+    assert "The history of T1 fails verification: T1.db was replaced with an earlier version" in done.stderr
     assert "quaymaster store repair T1" in done.stderr
     assert not (home / "copied").exists()
 
@@ -335,7 +335,7 @@ def test_copy_names_the_marks_it_leaves_behind(run, settings):
     run("store", "repair", "T1", **settings)
 
     assert (
-        "marked only in the source: T1: T1.db was put back"
+        "marked only in the source: T1: T1.db was replaced with an earlier version"
         in run("store", "copy", "data", "copied", **settings).stdout
     )
 

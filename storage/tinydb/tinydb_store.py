@@ -371,9 +371,11 @@ def near_limit(sizes: Collection[int]) -> str | None:
     """
     largest = max(sizes, default=0)
     if largest >= _NEAR * _MOST_INTEGRATIONS:
-        held = f"{largest:,} integrations in one workspace, but is designed for only {_MOST_INTEGRATIONS:,}"
+        held = (
+            f"{largest:,} integrations in one workspace, and is designed for at most {_MOST_INTEGRATIONS:,}"
+        )
     elif len(sizes) >= _NEAR * _MOST_WORKSPACES:
-        held = f"{len(sizes):,} workspaces, but is designed for only {_MOST_WORKSPACES:,}"
+        held = f"{len(sizes):,} workspaces, and is designed for at most {_MOST_WORKSPACES:,}"
     else:
         return None
     return f"The data directory contains {held}: move it to PostgreSQL with “quaymaster store copy”."

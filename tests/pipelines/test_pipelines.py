@@ -170,7 +170,7 @@ def test_server_is_believed_by_its_authority(run, tmp_path):
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (reply(302, b""), "leads to a redirect, which is not followed (status 302)"),
+        (reply(302, b""), "points to a redirect, which is not followed (status 302)"),
         (reply(502, b"{}"), "points to something that is not Quaymaster (status 502)"),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "sent an answer that cannot be read"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "sent an answer that cannot be read"),

@@ -19,8 +19,8 @@ from tests.storage.samples import KEYRING, T1, integration
         ([], None),
         ([7_999, 1], None),
         ([1] * 799, None),
-        ([1, 8_000], "8,000 integrations in one workspace, but is designed for only 10,000"),
-        ([1] * 800, "800 workspaces, but is designed for only 1,000"),
+        ([1, 8_000], "8,000 integrations in one workspace, and is designed for at most 10,000"),
+        ([1] * 800, "800 workspaces, and is designed for at most 1,000"),
     ],
 )
 def test_limit_is_said_from_four_fifths_on(sizes: list[int], said: str | None) -> None:
