@@ -193,7 +193,7 @@ def test_missing_key_is_refused(store: PostgresStore, postgres: RealPostgres, da
         ),
         (
             'update quaymaster.audit set doc = doc || \'{"actor": "U9"}\' where sequence = 2',
-            "Entry 2 is not as",
+            "Entry 2 was changed after it was written",
         ),
         ("update quaymaster.audit set seal = '' where sequence = 2", "Entry 2 is not sealed"),
     ],
