@@ -58,7 +58,7 @@ T = TypeVar("T", bound="DataclassInstance")
 _SHARED = frozenset({"kind", "username", "owner", "created_by", "added_by", "by", "actor", "action"})
 """Texts that many values have in common: one copy of each saves memory."""
 _IDENTIFYING = frozenset({"username", "options"})
-"""What tells who an integration logs in as. Rows of format 2 hold it in the clear."""
+"""What tells who an integration logs in as. Rows of format 2 have it in plain text."""
 _USERNAME = "username"
 _OPTION = "option "
 """What the names of options begin with, so that none is taken for the username."""
@@ -259,7 +259,7 @@ def token_from(token_id: str, row: Fields, **key: Any) -> WorkflowToken:
 
 
 def news_from(news_id: str, row: Fields) -> News:
-    """Read a message that must leave."""
+    """Read a message that is waiting to be sent."""
     found: News = _BY_NAME[_NEWS].codec.read(row, id=news_id)
     return found
 
@@ -336,7 +336,7 @@ class Identities:
         Without the key of its identity, its username and options are empty.
 
         Raises:
-            KeyringFailure: The identity was altered, or belongs to another integration.
+            KeyringFailure: The identity was altered, or belongs to a different integration.
             KeyError, ValueError, TypeError, AttributeError: It is not a row of ours.
         """
         identity = row.get("identity")
@@ -349,7 +349,7 @@ class Identities:
         return self.read(key, row) if table == INTEGRATIONS else value_in(table, key, row)
 
     def restored(self, one: Integration) -> Integration:
-        """An integration as another store or an export had it, opened; what is sealed stays as it is."""
+        """Return an integration from a different store or an export, opened; what is sealed stays sealed."""
         if one.identity is None:
             return self.sealed(one)
         return replace(one, **self._opened(one.id, one.identity))

@@ -15,11 +15,11 @@
              to a multiple of 32 bytes, which hides the length of a password
 
 The associated data (AAD) binds a record to its place and to where it may go: moved to another workspace or
-integration, or beside another server, it does not open. The id in it is random and never the name, so a
+integration, or to a different server, it does not open. The id in it is random and never the name, so a
 rename needs no re-sealing.
 No error contains any part of a plaintext or a key.
 
-Source: NIST SP 800-38D (random nonces are safe to 2^32 seals a key); RFC 5869 (HKDF).
+Source: NIST SP 800-38D (random nonces are safe for up to 2^32 seals per key); RFC 5869 (HKDF).
 """
 
 import base64
@@ -124,7 +124,7 @@ class Key:
         try:
             return self.data.decrypt(nonce, ciphertext, associated_data(self.head, context))
         except InvalidTag:
-            raise RecordUnreadable("it was altered, or belongs to another integration") from None
+            raise RecordUnreadable("it was altered, or belongs to a different integration") from None
 
     def seal_hash(self, entry_hash: str) -> str:
         """Seal the hash of an audit entry (64 hexadecimal digits, as is the result)."""
@@ -182,7 +182,7 @@ class Keyring:
         return kid_of(sealed) in self._keys
 
     def needs_reseal(self, sealed: Sealed) -> bool:
-        """True when it is sealed under another key than the primary."""
+        """Return whether it is sealed with a key other than the primary one."""
         return kid_of(sealed) != self.primary
 
     def check_values(self) -> dict[str, Sealed]:
@@ -244,7 +244,7 @@ class Keyring:
             about: The link's id, which the message is bound to.
 
         Raises:
-            LinkRefused: It was sealed to another key, or altered.
+            LinkRefused: It was sealed for a different key, or altered.
         """
         try:
             scalar = int.from_bytes(_from_base64url(private.reveal()), "big")
@@ -380,7 +380,7 @@ def _parse_key(word: str, number: int) -> bytes:
 
 
 def read_keys_file(path: Path) -> tuple[bytes, ...]:
-    """Read root keys from a file. Raises ``KeyringFailure`` when it is missing or others may read it."""
+    """Read root keys from a file. Raises ``KeyringFailure`` if it is missing or others can read it."""
     try:
         with path.open(encoding="ascii") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)

@@ -81,7 +81,7 @@ def _serve_metrics(metrics: "Metrics", settings: Settings) -> "Page":
         return metrics.serve(host, port)
     except OSError as error:
         message = f"Quaymaster cannot serve metrics on {host} port {port}: {str(error.strerror).lower()}."
-        raise QuaymasterError(message, "Set QUAYMASTER_METRICS to another address.") from error
+        raise QuaymasterError(message, "Set QUAYMASTER_METRICS to a different address.") from error
 
 
 def _serve_wired(

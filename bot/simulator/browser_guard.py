@@ -2,9 +2,9 @@
 
 1. The Host header must name this machine; otherwise another site could reach the page by DNS rebinding.
 2. A POST that says where it comes from must come from the page.
-3. The page is given to one browser: the one that brings the key of the printed address, which works once
-   and is exchanged for a cookie. Other users of this machine can reach the port, but do not know the key.
-4. The page's own requests carry a token that only the page was given, new at each start.
+3. Only one browser gets the page: the one that sends the key of the printed address, which works once and is
+   exchanged for a cookie. Other users of this machine can reach the port, but do not know the key.
+4. The page's own requests carry a token that only the page has, new at each start.
 """
 
 import hmac

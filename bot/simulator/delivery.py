@@ -116,7 +116,7 @@ class Delivery:
         return self._send(body, "application/json", retry)
 
     def stop(self) -> None:
-        """Send nothing more; what is already running ends by itself."""
+        """Send nothing more; what is already running finishes."""
         self._stopped = True
         self._pool.shutdown(wait=False, cancel_futures=True)
 

@@ -19,7 +19,7 @@ UrlKind = Literal["commands", "actions", "app"]
 
 @dataclass
 class _Trigger:
-    """The right to open one form for a person; ``channel`` is what they looked at, if it was one."""
+    """The permission to open one form for a person; ``channel`` is the one they were viewing, if any."""
 
     person: str
     channel: str
@@ -29,7 +29,7 @@ class _Trigger:
 
 @dataclass
 class ResponseUrl:
-    """The right to answer one command or one press; ``ts`` is the pressed message's, if any."""
+    """The permission to answer one command or one button press; ``ts`` is the pressed message's, if any."""
 
     kind: UrlKind
     person: str

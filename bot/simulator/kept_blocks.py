@@ -1,4 +1,4 @@
-"""Blocks as Slack keeps them: every block and element named, every text with its defaults."""
+"""Blocks as Slack stores them: every block and element named, every text with its defaults."""
 
 import copy
 import secrets
@@ -64,7 +64,7 @@ def find(blocks: list[Json], block_id: str, action_id: str) -> tuple[Json, Json]
     Return the block and the element that an action names.
 
     Raises:
-        BlocksRefused: It is not shown any more.
+        BlocksRefused: It is no longer shown.
     """
     for block in blocks:
         for element in elements(block):

@@ -35,7 +35,7 @@ _STATIC = importlib.resources.files("bot.simulator") / "static"
 _FOR_THE_APP = ("/api/", "/hooks/", "/upload/")
 _RETRY_AFTER = [("Retry-After", "30")]
 _NOT_YOURS = (
-    "This page is given only to the browser that first opens the address that quaymaster try printed.\n"
+    "This page opens only in the browser that first opened the address that quaymaster try printed.\n"
     "That address works once. For a new one, press Ctrl+C in the terminal and start quaymaster try again."
 )
 
@@ -96,7 +96,7 @@ class TryPage:
     def _reply(self, environ: guard.Environ) -> _Reply:
         path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
         if not guard.from_this_machine(environ):
-            return _refusal("This page answers only to its own address, http://127.0.0.1.")
+            return _refusal("Open this page at its own address, http://127.0.0.1.")
         if method != "GET" and not guard.from_this_page(environ):
             return _refusal("This request comes from another website.")
         if path.startswith(_FOR_THE_APP):
@@ -150,7 +150,7 @@ class TryPage:
 
     def _asked(self, environ: guard.Environ, what: str) -> _Reply:
         if not guard.has_token(environ, self.token):
-            return _refusal("Reload the page: it was opened before the program was started again.")
+            return _refusal("Reload the page: it was opened before the program was restarted.")
         query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
         person, people = query.get("as", ""), self.simulator.world.cast.people
         if person not in people or people[person].get("is_bot"):
@@ -176,7 +176,7 @@ class TryPage:
         return _json({**shown, "again_after_ms": 0 if seated else 1000})
 
     def _newest_question(self, page: str) -> object:
-        """Release the page's previous request: the page has hung up on it, and its thread is needed."""
+        """Release the page's previous request: the page has abandoned it, and its thread is needed."""
         ticket = object()
         with self.simulator.world.lock:
             self._latest = {**dict(list(self._latest.items())[-_MAX_PAGES:]), page: ticket}

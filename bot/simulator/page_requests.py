@@ -1,4 +1,4 @@
-"""What the page may ask to be done: one function per request, ``REQUESTS`` lists them."""
+"""What the page can request: one function per request; ``REQUESTS`` lists them."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Slack's side of the conversation: what a person does goes to the app, and what the app answers is shown.
+"""Slack's side of the conversation: what a person does goes to the app, and the app's answers are shown.
 
 person -> Simulator.say | act | submit | close | options | shortcut | open_home -> payload -> Delivery -> app
 app -> Simulator.web_api | response_url -> World -> page
@@ -165,7 +165,7 @@ class Simulator:
             self._delivery.interaction({**notice, "is_cleared": whole_stack})
 
     def options(self, person: str, place: Json, names: tuple[str, str], query: str) -> Json:
-        """Ask the app for the options of a menu; ``{"error": true}`` when it gives none in time."""
+        """Ask the app for the options of a menu; ``{"error": true}`` if there are none in time."""
         with self.world.lock:
             used = self._shown(person, place)
             payload = payloads.interaction(self.world, "block_suggestion", person)
@@ -188,7 +188,7 @@ class Simulator:
         self.event(lambda: payloads.home_opened(self.world, person, tab))
 
     def change_person(self, person: str, **marks: Any) -> None:
-        """Change an account as an administrator of the workspace may (``deleted=True``), and tell the app."""
+        """Change an account as a workspace administrator can (``deleted=True``), and tell the app."""
         with self.world.lock:
             self.world.cast.people[person].update(marks)
             self.world.changed()
@@ -222,7 +222,7 @@ class Simulator:
         self._run_shortcut(person, payload)
 
     def upload(self, path: str, content: bytes) -> tuple[int, str]:
-        """Take a file's bytes at its upload URL."""
+        """Accept a file's bytes at its upload URL."""
         with self.world.lock:
             try:
                 self.world.uploads.receive(path, content)

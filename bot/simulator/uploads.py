@@ -72,7 +72,7 @@ class Uploads:
         Keep the bytes that were sent to an address.
 
         Raises:
-            BlocksRefused: The address is unknown, or was announced for another size.
+            BlocksRefused: The address is unknown, or was announced for a different size.
         """
         for file in self._files.values():
             if secrets.compare_digest(file.path.encode(), path.encode()):

@@ -1,4 +1,4 @@
-"""The Web API methods the app calls: one function per method, ``METHODS`` lists them.
+"""The Web API methods the app calls: one function per method; ``METHODS`` lists them.
 
 Every answer is a body for HTTP 200; failures are ``{"ok": false, "error": code}`` as on Slack.
 """

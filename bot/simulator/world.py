@@ -125,13 +125,13 @@ class World:
         self._count = itertools.count(1)
 
     def changed(self) -> int:
-        """Wake every page that waits; return the new version."""
+        """Wake every waiting page; return the new version."""
         self.version += 1
         self.lock.notify_all()
         return self.version
 
     def show(self, shown: Message | View) -> None:
-        """Show a message or view as it is now to everybody who may see it."""
+        """Show a message or view as it is now to everybody who can see it."""
         shown.revision = self.changed()
 
     def next_ts(self) -> str:

@@ -281,7 +281,7 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = error.strerror if is_lookup else os.strerror(error.errno or 0)
         raise QuaymasterError(
             f"Quaymaster cannot listen on {host} port {port}: {str(reason).lower()}.",
-            "Stop the other program, or set HOST and PORT to another address.",
+            "Stop the other program, or set HOST and PORT to a different address.",
         ) from error
 
 

@@ -48,7 +48,7 @@ def fill(
     contents: Iterable[tuple[Workspace, Iterable[Value]]],
     installations: Iterable[Installation] = (),
 ) -> None:
-    """Keep everything as it is, in one transaction."""
+    """Store everything unchanged, in one transaction."""
     connection.ask(("begin_change", None))
     for workspace, values in contents:
         given = {"ws": workspace.key}

@@ -48,7 +48,7 @@ class PostgresChange(PostgresReading):
         self._ws = workspace.key
         self._ledger = ledger
         self._log: list[tuple[Step, Rows | None]] = []
-        """Everything that was written (``None``) and asked, in order."""
+        """Everything that was written (``None``) and queried, in order."""
         self._events: list[Event] = []
         self._borrowed = ExitStack()
         self._connection: TimedConnection | None = None
@@ -62,7 +62,7 @@ class PostgresChange(PostgresReading):
         return [step for step, rows in self._log if rows is None]
 
     def put(self, value: Stored) -> None:
-        """Keep a value, as ``Change.put`` says."""
+        """Store a value, as ``Change.put`` says."""
         if isinstance(value, Integration):
             kids_of(value)  # no plaintext reaches the database
             value = self.rows.identities.sealed(value)
@@ -74,7 +74,7 @@ class PostgresChange(PostgresReading):
         self.write(name, **self.rows.written(value))
 
     def remove(self, value: Stored) -> None:
-        """Take a value away, as ``Change.remove`` says."""
+        """Remove a value, as ``Change.remove`` says."""
         if isinstance(value, Integration):
             self.write("remove_integration", id=value.id, version=value.version, shown=value.name)
         elif isinstance(value, Dependency | Bar):
@@ -90,13 +90,13 @@ class PostgresChange(PostgresReading):
         self._events.append(event)
 
     def remember(self, request_id: str, outcome: str) -> None:
-        """Keep what this request came to, as ``Change.remember`` says."""
+        """Store the outcome of this request, as ``Change.remember`` says."""
         if request_id:
             now = self._ledger.clock()
             self.write("remember", id=request_id, outcome=outcome, at=now, before=now - REMEMBERED_FOR)
 
     def write(self, name: str, /, **parameters: Any) -> None:
-        """Do a statement of ``queries.sql`` with this change."""
+        """Run a statement of ``queries.sql`` with this change."""
         self._log.append(((name, {"ws": self._ws, **parameters}), None))
 
     def ask(self, name: str, /, **parameters: Any) -> Rows:
@@ -105,12 +105,12 @@ class PostgresChange(PostgresReading):
         return self._told(lambda: self._answer(step))
 
     def keep(self) -> None:
-        """Make the change last, if there is anything to it."""
+        """Commit the change, if it contains anything."""
         if self._events or any(rows is None for _, rows in self._log):
             self._told(self._keep_locked if self._connection else self._keep_written)
 
     def drop(self) -> None:
-        """Let go of the connection; what was not kept is gone."""
+        """Return the connection; what was not committed is gone."""
         self._borrowed.close()
         self._connection = None
 
@@ -145,7 +145,7 @@ class PostgresChange(PostgresReading):
         return self._connection
 
     def _begin(self, *further: Step) -> list[Rows]:
-        """Borrow a connection and lock the workspace; give the rows of further steps."""
+        """Borrow a connection and lock the workspace; return the rows of further steps."""
         deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
@@ -188,7 +188,7 @@ class PostgresChange(PostgresReading):
         self._ledger.heads[self._ws] = self._head
 
     def _replay(self) -> None:
-        """Do everything again in a new transaction, as long as each question has the answer it had."""
+        """Run everything again in a new transaction, as long as each query has the same answer as before."""
         self.drop()
         log, self._log = self._log, []
         self._sent_log = self._sent_events = 0
@@ -249,4 +249,4 @@ class PostgresChange(PostgresReading):
 
 
 def _is_gone(how: str) -> NotFound:
-    return NotFound(f"That integration is gone, so nothing was {how} it.", "Choose another.")
+    return NotFound(f"That integration is gone, so nothing was {how} it.", "Choose a different one.")

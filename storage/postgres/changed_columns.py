@@ -1,4 +1,4 @@
-"""Whether the columns beside a sealed document are those written with it: searches go by them."""
+"""Whether the columns next to a sealed document are those written with it: searches use them."""
 
 from collections.abc import Callable, Iterator, Sequence
 

@@ -26,7 +26,7 @@ class Head:
     kid: str | None = None
     seal: str | None = None
     last_change: str | None = None
-    """A random id, by which a change is known again."""
+    """A random id by which a change is recognized."""
     is_missing: bool = False
     """True when there are rows and nobody signed an end: every change signs one."""
 
@@ -83,12 +83,12 @@ def extend(head: Head, ws: str, events: Sequence[Event], keyring: Keyring) -> Ex
 
 
 def end_of(ws: str, sequence: int, last: str) -> str:
-    """What is signed of a history's end, so that a cut or rewritten one shows; rows are sealed beside it."""
+    """What is signed of a history's end, so that a cut or rewritten one shows; rows are sealed separately."""
     return f"postgres rows {ws} {sequence} {last}"
 
 
 def is_before_row_seals(ws: str, head: Head, keyring: Keyring) -> bool:
-    """True when a version that sealed no rows signed this end; nobody without the key can make one."""
+    """Return whether a version that did not seal rows signed this end; only the key can make one."""
     text = f"postgres {ws} {head.sequence} {head.hash}"
     return keyring.is_file(head.kid or "", text, head.seal or "")
 

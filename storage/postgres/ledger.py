@@ -1,4 +1,4 @@
-"""What the changes of all workspaces share: connections, the keyring, the clock, and the heads seen last."""
+"""What the changes of all workspaces share: connections, the keyring, the clock, and the last seen heads."""
 
 import threading
 import time
@@ -25,9 +25,9 @@ class Ledger:
         self.heads: dict[str, Head] = {}
         """By workspace key; one that is out of date costs a second try."""
         self.lost_keys: frozenset[str] = frozenset()
-        """Ids of keys that are gone for good: an end that one of them has signed is taken as it is."""
+        """Ids of keys that are gone for good: an end that one of them has signed is accepted unchecked."""
         self.faults: dict[str, str] = {}
-        """What is wrong with the end of a history, by workspace key: nothing is written beside one."""
+        """What is wrong with the end of a history, by workspace key: nothing is written to those."""
         self._read_before = ReadBefore()
         self._turns: dict[str, threading.Lock] = {}
 
@@ -67,14 +67,14 @@ class Ledger:
             steps: list[Step] = [("set_workspace", given), ("head", given), ("newest_entry", given)]
             _, heads, newest = connection.ask(*steps)
             found = Head.of(heads)
-            # Without the lock another process may have added to it between the two: the lock tells.
+            # Without the lock, a different process may have added to it between the two: the lock shows it.
             if found and not fault_at(ws, found, newest, self.keyring, self.lost_keys):
                 return found
         return self.lock(connection, ws)[0]
 
     def lock(self, connection: TimedConnection, ws: str, *further: Step) -> tuple[Head, list[list[Row]]]:
         """
-        Begin a transaction that nobody else changes the workspace beside, and do further steps in it.
+        Begin a transaction during which nobody else changes the workspace, and run further steps in it.
 
         Raises:
             StoreReadOnly: Its history does not end as we signed it, and so nothing is signed on top of it.
@@ -116,5 +116,5 @@ class Ledger:
             )
 
     def ask(self, ws: str, name: str, /, **parameters: Any) -> list[Row]:
-        """Ask one question outside of any change."""
+        """Run one query outside of any change."""
         return self.pool.ask(("set_workspace", {"ws": ws}), (name, {"ws": ws, **parameters}))[-1]

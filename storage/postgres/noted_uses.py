@@ -35,11 +35,11 @@ class NotedUses:
             self.tokens[token_id] = at
 
     def copy(self) -> "NotedUses":
-        """The same notes, which later ones do not reach."""
+        """Return a copy of the notes, without later ones."""
         return NotedUses({key: dict(times) for key, times in self.uses.items()}, dict(self.tokens))
 
     def without(self, settled: "NotedUses") -> "NotedUses":
-        """The notes that are not among the settled ones, or that are newer."""
+        """Return the notes that are not among the settled ones, or that are newer."""
         uses = {key: _newer(times, settled.uses.get(key, {})) for key, times in self.uses.items()}
         left = {key: times for key, times in uses.items() if times}
         return NotedUses(left, _newer(self.tokens, settled.tokens))

@@ -38,7 +38,7 @@ class PostgresInstallations:
     """Implements ``bot.core.ports.kept_installations.Installations``."""
 
     def __init__(self, url: str, ledger: Ledger) -> None:
-        """A change has a connection of its own, so that asking Slack takes none from people."""
+        """A change has its own connection, so that asking Slack takes none from people."""
         self._address, self._patient = Address(url), Address(url, _UNLIMITED)
         self._ledger = ledger
 
@@ -69,18 +69,18 @@ class PostgresInstallations:
             connection.ask(("commit", None))
 
     def begin(self, state: bytes, until: datetime) -> None:
-        """Keep an install that begins."""
+        """Store an install that begins."""
         given = {"state": state, "until": until, "at": self._ledger.clock()}
         if not self._ledger.pool.ask(("begin_install", given))[0]:
             raise Busy
 
     def take(self, state: bytes, at: datetime) -> bool:
-        """Take a state away; true once in all processes, and in time."""
+        """Remove a state; true only once across all processes, and in time."""
         rows = self._ledger.pool.ask(("take_install", {"state": state, "at": at}))[0]
         return bool(rows) and bool(rows[0][0])
 
     def forget_data(self, workspace: Workspace) -> None:
-        """Delete everything of a workspace, in one transaction."""
+        """Delete everything in a workspace, in one transaction."""
         given = {"ws": workspace.key}
         with self._connected(self._patient, _FORGETTING_S) as connection:
             steps: list[Step] = [("begin_change", None), ("set_workspace", given)]

@@ -18,7 +18,7 @@ class ReadBefore:
     """
 
     def __init__(self, most: int = _MOST) -> None:
-        """``most`` values are kept; the one that was read first makes room."""
+        """At most ``most`` values are remembered; the oldest one makes room."""
         self._most = most
         self._read: dict[_Row, tuple[object, object]] = {}
         self._lock = threading.Lock()

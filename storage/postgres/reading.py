@@ -309,7 +309,7 @@ class PostgresReading:
         return tuple(filter(None, (self._news_in(*row) for row in self._asked.ask("news", size=MOST_NEWS))))
 
     def _news_in(self, news_id: str, doc: Fields) -> News | None:
-        """A message, unless it is not ours: that one stays where it is, and stops no other."""
+        """Return a message; ``None`` if it is not ours: that one stays where it is, and stops no other."""
         try:
             return self._asked.rows.news(news_id, doc)
         except StoreDamaged as error:
@@ -345,7 +345,7 @@ class OneState:
         self._answers: list[tuple[Step, Rows]] = []
 
     def ask(self, name: str, /, **parameters: Any) -> Rows:
-        """Ask, or give the answer that was given before."""
+        """Ask, or return the previous answer."""
         step = (name, {"ws": self._ws, **parameters})
         with self._lock:
             for known, rows in self._answers:
@@ -366,7 +366,7 @@ class OneState:
         return [row[2:] for row in rows] if is_answer else [], revision
 
     def _asked_again(self, step: Step) -> tuple[Rows, object]:
-        """Ask everything at once, after a change; where what was said is no longer so, there is no answer."""
+        """Ask everything at once, after a change; raises ``Busy`` if an earlier answer is no longer true."""
         before = [known for known, _ in self._answers]
         revision, rows, *again = self._trip([("begin_reading", {"ws": self._ws}), step, *before])
         if again != [rows for _, rows in self._answers]:

@@ -115,7 +115,7 @@ def token_row(one: WorkflowToken) -> Parameters:
 
 
 def news_row(one: News) -> Parameters:
-    """Write a message that must leave."""
+    """Write a message that is waiting to be sent."""
     return {"id": one.id, "at": one.at, "doc": row_of(one)}
 
 

@@ -1,7 +1,7 @@
-"""The rows of one workspace: each is written with a seal, and believed only if a key of ours made it.
+"""The rows of one workspace: each is written with a seal, and trusted only if one of our keys made it.
 
 The seal is an HMAC, under a key derived for this alone, over the workspace, the table, the row's key and its
-document. It is in the document, or beside a setting. It does not cover last uses, which are written without
+document. It is in the document, or next to a setting. It does not cover last uses, which are written without
 reading the row, nor the columns that repeat the document: what they find is compared with the document.
 """
 
@@ -43,7 +43,7 @@ Key = tuple[str | int, ...]
 
 
 class SealedRows:
-    """Seals and believes. Safe to share between threads."""
+    """Seals and verifies. Safe to share between threads."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class SealedRows:
         Args:
             keyring: Seals with its first key.
             ws: The workspace's key.
-            lost_keys: Ids of keys that are gone for good: what they sealed is believed as it is.
-            read_before: What was read and believed with the same keys.
+            lost_keys: Ids of keys that are gone for good: what they sealed is trusted unchecked.
+            read_before: What was read and trusted with the same keys.
         """
         self.ws = ws
         self.keyring = keyring
@@ -66,7 +66,7 @@ class SealedRows:
         self._read_before = ReadBefore() if read_before is None else read_before
 
     def written(self, value: Integration | Dependency | Bar | WorkflowToken | Setting | News) -> Parameters:
-        """The parameters of the statement that keeps a value; an integration's identity is sealed already."""
+        """Return the parameters for storing a value; an integration's identity is sealed already."""
         if isinstance(value, Setting):
             seal = self.seal_of("settings", (value.name,), {"value": value.value})
             return {"name": value.name, "value": value.value, "seal": seal}
@@ -175,7 +175,7 @@ class SealedRows:
         return Setting(name, value)
 
     def news(self, news_id: str, doc: Fields) -> News:
-        """Read a message that must leave."""
+        """Read a message that is waiting to be sent."""
         return news_from(news_id, self._opened("news", (news_id,), doc))
 
     def first_of_hour(self, doc: Fields, line: Key) -> Event:

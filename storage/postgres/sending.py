@@ -1,8 +1,8 @@
 """Sends a change that only writes: one round trip, from the head that was seen last.
 
-When another process has moved the head, it is locked, which tells where it is, and the change is sent again:
-reading it without the lock would cost as much and might miss again. What collided in the database is sent
-again at most three times.
+If a different process has moved the head, the head is locked, which shows where it is, and the change is sent
+again: reading it without the lock would cost as much and might miss again. What collided in the database is
+sent again at most three times.
 """
 
 import time
@@ -102,10 +102,10 @@ def is_kept(ledger: Ledger, sent: Sent, deadline: float) -> bool:
     Exactly one transaction can take a workspace from one revision to the next. Asking locks the workspace:
 
     - still at the revision it was sent from -> not kept; the revision is raised, so that it can never be
-    - at a later one -> the change's own id, or its entry at its place in the history, tells whose that was
+    - at a later one -> the change's own id, or its entry at its place in the history, shows whose that was
 
     Raises:
-        OutcomeUnknown: The database could not be asked by ``deadline`` (monotonic seconds), or nothing tells.
+        OutcomeUnknown: The database could not be asked by ``deadline`` (monotonic seconds), or it is unclear.
     """
     ledger.heads.pop(sent.ws, None)
     while time.monotonic() < deadline:

@@ -25,14 +25,14 @@ class SharedRates:
     """Safe to share between threads."""
 
     def __init__(self, pool: Pool) -> None:
-        """``pool`` may write."""
+        """``pool`` is allowed to write."""
         self._pool = pool
         self._counters: list[Counter] = []
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def share(self, counter: Counter) -> None:
-        """Let a counter count together with its like in other processes, from now on."""
+        """Make a counter count together with its counterparts in other processes, from now on."""
         counter.taken()
         self._counters.append(counter)
         if self._thread is None:
@@ -46,7 +46,7 @@ class SharedRates:
             self._thread.join(PATIENCE_S)
 
     def forget_old(self) -> None:
-        """Forget what has come back long ago."""
+        """Forget what was settled long ago."""
         self._pool.ask(("forget_rates", None))
 
     def _run(self) -> None:

@@ -12,7 +12,7 @@ class SharedSignatures:
     """Implements ``bot.slack.front.Seen``."""
 
     def __init__(self, pool: Pool) -> None:
-        """``pool`` may write."""
+        """``pool`` is allowed to write."""
         self._pool = pool
 
     def before(self, signature: str, signed_at: int, now: float) -> bool:

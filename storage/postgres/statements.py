@@ -13,7 +13,7 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def _read_statements(path: Path) -> Mapping[str, str]:
-    """Give the statements of a file by their names, comments included."""
+    """Return the statements of a file by name, including comments."""
     _, *parts = _NAME.split(path.read_text("utf-8"))
     return dict(zip(parts[::2], (text.strip() for text in parts[1::2]), strict=True))
 
@@ -43,4 +43,4 @@ def of_token(name: str) -> str:
 
 
 STATEMENTS = _with_wrapped(_read_statements(_HERE / "queries.sql"))
-"""What the store asks and writes."""
+"""The store's queries and writes."""

@@ -32,7 +32,7 @@ def fault_at_end(pool: Pool, ws: str, keyring: Keyring, lost_keys: Collection[st
 
 def seal_again(ledger: Ledger, reads: Pool, ws: str, reading: PostgresReading, trusted: str) -> None:
     """
-    Seal what another key than the primary has sealed, while others read and change.
+    Seal again what is sealed with a key other than the primary one, while others read and change.
 
     Raises:
         StoreDamaged: A seal or the end is wrong; it was left as it is.
@@ -57,7 +57,7 @@ def seal_again(ledger: Ledger, reads: Pool, ws: str, reading: PostgresReading, t
 
 def seal_rows_again(ledger: Ledger, reads: Pool, ws: str) -> None:
     """
-    Seal the rows of a workspace that another key than the primary has sealed, while others change it.
+    Seal a workspace's rows again that are not sealed with the primary key, while others change it.
 
     Raises:
         StoreDamaged: No key of ours has sealed one; it and those after it were left as they are.
@@ -116,7 +116,7 @@ def _sealing(sealed: SealedRows, table: "_SealedTable", rows: list["_SealedRow"]
 
 
 def unbelieved(ledger: Ledger, reads: Pool, ws: str) -> Iterator[str]:
-    """Name the rows that no key of ours wrote, that cannot be read, or whose columns were changed."""
+    """Name the rows that no key of ours sealed, that cannot be read, or whose columns were changed."""
     sealed = ledger.rows(ws)
     for table, batch in _batches_of_rows(ledger, reads, ws):
         believed: list[_SealedRow] = []
@@ -141,7 +141,7 @@ class _SealedTable(NamedTuple):
     name: str
     question: str
     first: Mapping[str, Any]
-    """Where the question begins; empty = it gives everything at once."""
+    """Where the query begins; empty = it returns everything at once."""
     read: Callable[[Row], _SealedRow]
     columns: Callable[[list[Key]], dict[str, list[Any]]]
     """The columns of rows, by which they are found again."""

@@ -67,7 +67,7 @@ class Uses:
         return self._noted.get(ws) or NotedUses()
 
     def decide(self, held: Held, asked_at: float) -> None:
-        """Remember what a decision is made on, and since when (monotonic seconds) that was so."""
+        """Remember what a decision is based on, and since when (monotonic seconds) it has been true."""
         with self._lock:
             if len(self._decisions) >= _MOST_DECISIONS:
                 self._decisions.clear()
@@ -124,7 +124,7 @@ class Uses:
         return not rows or _is_new(rows)
 
     def flush(self) -> None:
-        """Write what was noted and counted, and the lines of hours that are over. What fails stays noted."""
+        """Write what was noted and counted, and the lines of hours that are over. Failures stay noted."""
         with self._lock:
             keys = {*self._noted, *(line.ws for line in self._lines)}
         for ws in sorted(keys):

@@ -66,7 +66,7 @@ class Archive:
         return next((first for first in _firsts(sequence) if not self._path(first).exists()), None)
 
     def page(self, before: int, question: _Question, size: int) -> HistoryPage:
-        """One page of the entries with a smaller sequence number, newest first; empty only without any."""
+        """One page of the entries with a smaller sequence number, newest first; empty only if none exist."""
         found: list[AuditEntry] = []
         for place, first in enumerate(_firsts(before), start=1):
             for entry in self._entries(first, before, question):
@@ -102,7 +102,7 @@ class Archive:
                     yield entry
 
     def seal_again(self, before: int, trusted: str) -> None:
-        """Write every file, and seal every entry, again under the primary key; what is under it stays."""
+        """Write every file, and seal every entry, again with the primary key; what has it already stays."""
         for first in _firsts(before):
             data = self._volume.read(self._path(first))
             if trusted or data is None or not self._sealer.is_primary(data):
@@ -159,7 +159,7 @@ def sealed_again(keyring: Keyring, entry: AuditEntry, trusted: str) -> AuditEntr
     Args:
         keyring: Has the former key too.
         entry: Any entry.
-        trusted: The id of a lost key whose seals nobody can check any more, or ``EVERY_SEAL``; empty = none.
+        trusted: The id of a lost key whose seals nobody can check anymore, or ``EVERY_SEAL``; empty = none.
     """
     is_trusted = trusted in (EVERY_SEAL, entry.seal.partition(".")[0]) if trusted else False
     if not is_trusted and not keyring.is_entry(entry.hash, entry.seal):
@@ -248,7 +248,7 @@ class SnapshotHistory:
         yield from self._snapshot.history
 
     def _deletions(self) -> Iterator[AuditEntry]:
-        """Every deletion, newest first. Asking again reads no file again."""
+        """Every deletion, newest first. A second call reads no file again."""
         yield from filter(_is_deletion, reversed(self._snapshot.history))
         yield from self._archive.deletions(self._oldest)
 

@@ -2,12 +2,11 @@
 
 A start never does: anybody who can write to the directory could put back files that no key authenticates.
 
-Format 1 had no key in its header or its entries, wrote some fields differently, and bound a secret to
-its workspace and integration alone. Each file is kept beside
-the new one as ``<name>.format1``, until a change removes one of the workspace's secrets.
+Format 1 had no key in its header or its entries, wrote some fields differently, and bound a secret only to
+its workspace and integration. Each old file is kept next to the new one as ``<name>.format1``, until a change
+removes one of the workspace's secrets.
 
-The store's own file is converted last: until then the next attempt begins again, from the files that were
-kept.
+The store's own file is converted last: until then, the next attempt starts again from the old files.
 """
 
 import hashlib
@@ -113,7 +112,7 @@ def _convert(volume: Volume, sealer: Sealer, key: str) -> Converted:
 
 
 def _first_in_file(count: int) -> int:
-    """How many entries stand in the archive: whole files, as long as the newest ones are many."""
+    """Return how many entries belong in the archive: complete files, as long as enough newest ones remain."""
     return max(0, (count - FULL_AT) // SEGMENT + 1) * SEGMENT if count >= FULL_AT else 0
 
 
@@ -188,7 +187,7 @@ def _chained(
 
 
 def _with_facts(event: Event) -> Event:
-    """Take out of the words for people what is looked up later."""
+    """Remove from the words for people what is looked up later."""
     if event.action == "integration.edit" and event.detail.startswith("name (was "):
         return replace(event, former_name=event.detail.removeprefix("name (was ").partition(")")[0])
     if event.action == "integration.delete" and event.result == "done":
@@ -197,7 +196,7 @@ def _with_facts(event: Event) -> Event:
 
 
 def _values(tables: dict[str, dict[str, _Rows]], workspace_key: str, sealer: Sealer) -> Iterator[Value]:
-    """The values of a workspace, but its history, as they are now."""
+    """Return the values of a workspace as they are now, without its history."""
     identities = Identities(sealer.keyring, workspace_key)
     for table, rows in tables.items():
         for key, row in rows.items():
@@ -209,7 +208,7 @@ def _values(tables: dict[str, dict[str, _Rows]], workspace_key: str, sealer: Sea
 
 
 def _bound(one: Integration, workspace: Workspace, sealer: Sealer) -> Integration:
-    """Bind a secret to everything it is bound to now; what is under a key that is lost stays as it is."""
+    """Bind a secret to everything it is bound to now; what is sealed with a lost key stays unchanged."""
     if one.secret is None or kid_of(one.secret) in sealer.lost_keys:
         return one
     credential = sealer.keyring.open(SealContext(workspace.key, one.id), one.secret)

@@ -1,6 +1,6 @@
-"""The data directory: only the bot's own user may enter it, and one process holds it at a time.
+"""The data directory: only the bot's own user can enter it, and only one process uses it at a time.
 
-The lock is ``flock``: the system lets go of it however the process ends. Windows has none, and some network
+The lock is ``flock``: the system releases it however the process ends. Windows has none, and some network
 file systems do not honor it.
 """
 
@@ -93,7 +93,7 @@ def _lock_directory(descriptor: int) -> None:
 
 
 def _in_use() -> StoreInUse:
-    """Say that another process holds the directory, and what to do when that is wanted."""
+    """Say that a different process is using the directory, and what to do."""
     return StoreInUse(
         "Another copy of Quaymaster is using this data directory.",
         "Stop it first: only one can run at a time.",
@@ -101,20 +101,20 @@ def _in_use() -> StoreInUse:
 
 
 def sweep(directory: Path, disk: Disk) -> None:
-    """Remove what a write that was cut off has left; it is never read."""
+    """Remove what an interrupted write has left; it is never read."""
     with said_plainly(directory):
         for leftover in sorted(directory.rglob("*.tmp")):
             disk.remove(leftover)
 
 
 def workspace_keys(directory: Path) -> list[str]:
-    """The keys of all workspaces with a file, or with a ``.prev``: a file gone from beside it is damage."""
+    """The keys of all workspaces with a file or a ``.prev``: a missing file next to a ``.prev`` is damage."""
     names = {path.name.removesuffix(".prev").removesuffix(".db") for path in directory.glob("*.db*")}
     return sorted(name for name in names if _WORKSPACE_KEY.fullmatch(name))
 
 
 def workspace_path(directory: Path, key: str) -> Path:
-    """Where a workspace is kept. Raises ``StoreFailure`` unless its key is one of Slack's."""
+    """Return the file of a workspace. Raises ``StoreFailure`` unless its key is one of Slack's."""
     if not _WORKSPACE_KEY.fullmatch(key):
         raise StoreFailure("That is not the id of a Slack workspace.", "Open Quaymaster from Slack again.")
     return directory / f"{key}.db"

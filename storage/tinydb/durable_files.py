@@ -1,14 +1,14 @@
-"""Keeps the files of the data directory: each whole or not at all, whatever stops the program or the disk.
+"""Writes the files of the data directory: each completely or not at all, whatever stops the program or disk.
 
-1. The new bytes go to ``<name>.tmp`` beside the file, and are flushed.
+1. The new bytes go to ``<name>.tmp`` next to the file, and are flushed.
 2. ``<name>.prev`` becomes a second name of the present file, for ``quaymaster store repair``.
 3. ``<name>.tmp`` is renamed over the file, and the directory is flushed. Only now is the change durable.
 
-When the present file contains a secret that must be gone, step 2 removes it under every name it was kept by,
+When the present file contains a secret that must be gone, step 2 removes the file under every name it has,
 and after step 3 ``<name>.prev`` is written as a copy of the new file.
 
-A full disk refuses what grows. What makes room (a deletion) is written in the place of ``.reserve``, and
-the reserve is put back at once, so that deleting goes on working.
+On a full disk, writes that need more room fail. What makes room (a deletion) is written in place of
+``.reserve``, and the reserve is created again at once, so that deleting keeps working.
 """
 
 import errno
@@ -40,14 +40,14 @@ class Disk:
     """
 
     def create(self, path: Path) -> int:
-        """Open a new empty file of mode 0600 for writing and give its descriptor."""
-        # What has the name may be another name of a file elsewhere, or a pipe: it is not written to.
+        """Open a new empty file of mode 0600 for writing, and return its descriptor."""
+        # An existing file may also have a name elsewhere, or be a pipe: it is not written to.
         path.unlink(missing_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
         return os.open(path, flags, 0o600)
 
     def write(self, descriptor: int, data: memoryview) -> int:
-        """Write some of the bytes and say how many: the system may take fewer than asked."""
+        """Write some of the bytes, and return how many: the system may accept fewer."""
         return os.write(descriptor, data)
 
     def sync(self, descriptor: int) -> None:
@@ -67,11 +67,11 @@ class Disk:
         os.link(source, target, follow_symlinks=False)
 
     def replace(self, source: Path, target: Path) -> None:
-        """Rename a file over another: a reader that opens ``target`` finds the old one or the new, whole."""
+        """Rename a file over ``target``: a reader finds the old file or the complete new one."""
         os.replace(source, target)
 
     def remove(self, path: Path) -> None:
-        """Remove a name; nothing happens when there is none."""
+        """Remove a name; nothing happens if there is none."""
         path.unlink(missing_ok=True)
 
     def read(self, path: Path) -> bytes:
@@ -88,7 +88,7 @@ class Disk:
         return sorted(one for one in found if one.suffix != ".tmp")
 
     def size(self, path: Path) -> int:
-        """The size of a file in bytes; 0 when there is none, or it has another name elsewhere."""
+        """Return the size of a file in bytes; 0 if there is none, or it has a second name elsewhere."""
         try:
             found = path.lstat()
         except FileNotFoundError:
@@ -96,7 +96,7 @@ class Disk:
         return found.st_size if stat.S_ISREG(found.st_mode) and found.st_nlink == 1 else 0
 
     def free_bytes(self, directory: Path) -> int:
-        """How much room an ordinary user has left on the disk of a directory."""
+        """Return how much room an ordinary user has left on the disk of a directory."""
         room = os.statvfs(directory)
         return room.f_bavail * room.f_frsize
 
@@ -109,7 +109,7 @@ _TOO_LARGE = "it is larger than any file that Quaymaster writes"
 def open_regular(path: Path, flags: int) -> int:
     """Open a file of the directory. Raises ``OSError`` for a link, a pipe, a device, or one too large."""
     try:
-        # Without O_NONBLOCK a pipe would be waited for.
+        # Without O_NONBLOCK, opening a pipe would wait.
         descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENXIO):
@@ -145,7 +145,7 @@ class Previous(Enum):
     LINK = auto()
     """The version before."""
     COPY = auto()
-    """A copy of the new version: the one before holds what must be gone, or there was none."""
+    """A copy of the new version: the previous one contains what must be gone, or there was none."""
 
 
 class _Reserve:
@@ -165,7 +165,7 @@ class _Reserve:
             self.bytes = 0
 
     def restore(self, file_bytes: int) -> None:
-        """Make the ballast again when it is missing or smaller than a file; nothing happens without room."""
+        """Create the ballast again if it is missing or smaller than a file; nothing happens without room."""
         with self._lock:
             if self.bytes >= max(file_bytes, _LEAST_BYTES):
                 return
@@ -181,7 +181,7 @@ class _Reserve:
     def _fill(self, size: int) -> None:
         descriptor = self._disk.create(self._path)
         try:
-            # Random bytes: a file system that compresses would keep no room for zeros.
+            # Random bytes: a file system that compresses would reserve no room for zeros.
             _write_all(self._disk, descriptor, os.urandom(size))
         finally:
             self._disk.close(descriptor)
@@ -189,10 +189,10 @@ class _Reserve:
 
 
 class Volume:
-    """The files of one data directory. Callers see to it that no two threads replace the same file."""
+    """The files of one data directory. Callers make sure that no two threads replace the same file."""
 
     def __init__(self, directory: Path, disk: Disk) -> None:
-        """Take a directory that exists and that this process alone holds."""
+        """Use an existing directory that only this process uses."""
         self.directory = directory
         self.disk = disk
         self._reserve = _Reserve(directory, disk)
@@ -209,7 +209,7 @@ class Volume:
         return "The disk is full, so only deleting works." if self._is_full else None
 
     def stop_writing(self, reason: str) -> None:
-        """Refuse every change from now on. ``reason`` is half a sentence, after *because*."""
+        """Refuse every change from now on. ``reason`` is a clause after "because"."""
         self._failure = reason
 
     def read(self, path: Path) -> bytes | None:
@@ -265,7 +265,7 @@ class Volume:
         self._reserve.restore(sum(map(len, pieces)))
 
     def remove(self, path: Path) -> None:
-        """Remove a file under every name it was kept by. Raises ``StoreFailure``."""
+        """Remove a file under every name it has. Raises ``StoreFailure``."""
         with self._said_plainly(path), self._open_directory(path.parent) as directory:
             for kept in (path, *self.disk.siblings(path)):
                 self.disk.remove(kept)
@@ -274,7 +274,7 @@ class Volume:
     def _write_with_room(
         self, temporary: Path, path: Path, pieces: Sequence[bytes], makes_room: bool
     ) -> bool:
-        """Write the temporary file, or make what room may be made and write it then; False says so."""
+        """Write the temporary file, if needed after making room; False = room was made."""
         try:
             self._write(temporary, pieces)
         except StoreFull:
@@ -320,7 +320,7 @@ class Volume:
             log.warning("%s could not be saved: %s", previous, error.strerror)
 
     def _remove_former(self, path: Path) -> None:
-        """Remove every file that former versions were kept in, before the new one takes the file's name."""
+        """Remove every file with an old version, before the new one gets the file's name."""
         with self._said_plainly(path):
             for former in self.disk.siblings(path):
                 self.disk.remove(former)
@@ -388,7 +388,7 @@ class Volume:
         except OSError as error:
             if error.errno in _NO_ROOM:
                 raise StoreFull from error
-            # Not always the file itself: something may lie under a name that belongs to it.
+            # Not always the file itself: something else may have a name that belongs to it.
             sentence = f"{error.filename or path} cannot be written: {error.strerror}; nothing was changed."
             raise StoreFailure(sentence, "Ask the operator to check the disk.") from error
 

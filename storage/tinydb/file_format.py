@@ -11,13 +11,13 @@
 
     sha256   of all bytes below the header
     mac      HMAC-SHA256(derive("file"), the header up to here), under the key ``kid``: without a key
-             nobody can write a file that is believed
+             nobody can write a file that is trusted
     crc      CRC-32 of the header up to here: tells an accident from a key that is not loaded
 
 The header finds files that were cut, zeroed, altered, swapped or forged; ``sequence`` rises with each write.
 What follows it is plain JSON, which TinyDB itself can read; the lines let a file be read a document at a
-time, and let a change write the documents it does not touch as they are. ``Database`` reads and writes such a
-file; a ``Volume`` keeps it.
+time, and let a change write unchanged documents as they are. ``Database`` reads and writes such a
+file; a ``Volume`` stores it.
 """
 
 import hashlib
@@ -53,14 +53,14 @@ class Sealer:
     """Authenticates files with the loaded keys."""
 
     def __init__(self, keyring: Keyring, lost_keys: Iterable[str] = ()) -> None:
-        """``lost_keys`` are ids of keys that are gone for good: what is under them is believed as it is."""
+        """``lost_keys`` are ids of keys that are gone for good: what they sealed is trusted unchecked."""
         self.keyring = keyring
         self.lost_keys = frozenset(lost_keys)
         self.known_keys: frozenset[str] | None = None
         """Ids of every key that the store uses; ``None`` until its own file is read."""
 
     def is_primary(self, data: bytes) -> bool:
-        """True when a file is under the primary key."""
+        """Return whether a file is signed with the primary key."""
         return f'"kid":"{self.keyring.primary}"'.encode() in data.partition(b"\n")[0]
 
 
@@ -103,7 +103,7 @@ def encode(
 
 
 def lines_in(body: bytes) -> Iterator[tuple[str, bytes]]:
-    """Give each document's line with the name of its table. Raises ``ValueError`` for another layout."""
+    """Yield each document's line with the name of its table. Raises ``ValueError`` for a different layout."""
     table = ""
     for piece in body[1:-2].split(b",\n"):
         line = piece
@@ -178,7 +178,7 @@ def decode(sealer: Sealer, path: Path, workspace: str, data: bytes) -> tuple[int
         sequence, format_number = int(fields["sequence"]), int(fields["format"])
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         raise damaged(path, workspace, "its first line cannot be read") from None
-    # The header is believed only now: a flipped bit in it is neither another key nor a newer format.
+    # The header is trusted only now: a flipped bit in it is neither another key nor a newer format.
     if not is_whole or fields.get("magic") != _MAGIC:
         raise damaged(path, workspace, "its checksum does not match")
     _require_mac(sealer, path, workspace, (kid, _encode_json(fields), mac))
@@ -228,7 +228,7 @@ class _Document(Mapping[str, Any]):
     __slots__ = ("line",)
 
     def __init__(self, line: bytes) -> None:
-        """Take a line as ``line_of`` writes it."""
+        """Accept a line as ``line_of`` writes it."""
         self.line = line
 
     def __getitem__(self, name: str) -> Any:
@@ -277,7 +277,7 @@ class Database(TinyDB):
     table_class = Rows
 
     def __init__(self, volume: Volume, sealer: Sealer, path: Path, workspace: str) -> None:
-        """Name a file; it is read when something is asked of it. ``workspace`` is in its header."""
+        """Name a file; it is read when it is first used. ``workspace`` is in its header."""
         super().__init__(volume, sealer, path, workspace, storage=QuaymasterFile)
 
     @property
@@ -312,7 +312,7 @@ class QuaymasterFile(Storage):
 
     @property
     def is_stale(self) -> bool:
-        """True when nothing is known of the file: it was not read yet, or a write ended nobody knows how."""
+        """True when nothing is known about the file: it was not read, or a write's outcome is unknown."""
         return self._tables is None
 
     def begin_anew(self) -> None:
@@ -321,7 +321,7 @@ class QuaymasterFile(Storage):
 
     def read(self) -> _Tables | None:
         """
-        Give the tables; ``None`` when there is no file yet.
+        Return the tables; ``None`` if there is no file yet.
 
         The outer dictionary is the caller's own. TinyDB replaces the inner ones and never changes them.
 
@@ -336,7 +336,7 @@ class QuaymasterFile(Storage):
         return dict(self._tables) if self._tables else None
 
     def write(self, data: _Tables) -> None:
-        """Keep the tables: at once, or at the end of the transaction that is under way."""
+        """Store the tables: at once, or at the end of the running transaction."""
         if self._pending is None:
             self._keep(data)
         else:

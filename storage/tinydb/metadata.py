@@ -1,14 +1,14 @@
-"""``meta.db``: what the store knows of itself, authenticated like every file.
+"""``meta.db``: what the store knows about itself, authenticated like every file.
 
     store        its id and format
     keys         a check value for each key it was opened with
     workspaces   each known workspace, the number of its last write and of its newest audit entry: so a file
-                 that was removed, or put back as it was at an earlier time, is named. One that was forgotten
+                 that was removed, or replaced with an earlier version, is reported. One that was forgotten
                  or given up leaves a number that no earlier file has reached
     marks        what was wrong with a workspace's history, for good
     installations  where the app is installed, with the sealed tokens
 
-It is written when a workspace is new, with each change that takes a right or a credential away, every
+It is written when a workspace is new, with each change that removes a permission or a credential, every
 minute in which something changed, and at the end: after a crash it may be behind a file, never ahead of one.
 """
 
@@ -36,14 +36,14 @@ _MOST_UNKNOWN = 1_000_000
 
 
 class Metadata:
-    """What the store knows of itself. Safe to share between threads."""
+    """What the store knows about itself. Safe to share between threads."""
 
     def __init__(self, volume: Volume, sealer: Sealer) -> None:
         """
         Read ``meta.db``; nothing is written yet.
 
         Raises:
-            StoreDamaged: It is damaged, or missing beside workspace files.
+            StoreDamaged: It is damaged, or missing although there are workspace files.
         """
         path = volume.directory / f"{META}.db"
         self._lock = threading.Lock()
@@ -59,7 +59,7 @@ class Metadata:
 
     @property
     def kids(self) -> frozenset[str]:
-        """The ids of the keys that the store was used with, but those that nothing needs any more."""
+        """The ids of the keys that the store was used with, except those that nothing needs anymore."""
         return frozenset(str(row.doc_id) for row in self._database.rows(_KEYS))
 
     @property
@@ -88,7 +88,7 @@ class Metadata:
         )
 
     def faults(self, opened: Mapping[str, OpenWorkspace], sealer: Sealer) -> dict[str, str]:
-        """What is wrong with each workspace's history, by its key: nothing may be sealed on top of it."""
+        """What is wrong with each workspace's history, by its key: nothing must be sealed on top of it."""
         found = {
             key: f"{key}.db is missing, although it was written before."
             for key in sorted(self.workspaces - opened.keys())
@@ -132,7 +132,7 @@ class Metadata:
 
     @property
     def workspaces(self) -> frozenset[str]:
-        """The keys of every workspace that was ever written, but those that were forgotten or given up."""
+        """The keys of every workspace that was ever written, except those that were forgotten or given up."""
         rows = self._database.rows(_WORKSPACES)
         return frozenset(str(row.doc_id) for row in rows if not row.get("is_gone"))
 
@@ -142,7 +142,7 @@ class Metadata:
         return (row["sequence"], row["entries"]) if row else (0, 0)
 
     def keep_places(self, places: Iterable[tuple[str, int, int]]) -> None:
-        """Keep where each workspace is: its key, the number of its last write and of its newest entry."""
+        """Store where each workspace is: its key, the number of its last write and of its newest entry."""
         with self._lock:
             moved = {
                 key: {"sequence": sequence, "entries": entries}
@@ -158,7 +158,7 @@ class Metadata:
         return tuple(row["marks"]) if row else ()
 
     def mark(self, key: str, fault: str, at: datetime, place: tuple[int, int] | None) -> None:
-        """Mark a workspace's history for good, and take its place as it is now, or take it as gone."""
+        """Mark a workspace's history for good, and accept its current place, or that it is gone."""
         mark = f"{fault} (accepted {timestamp(at)[:10]})"
         row = {"sequence": place[0], "entries": place[1]} if place else self._gone(key)
         marks = {"fault": "", "marks": [*self.marks(key), mark]}
@@ -187,7 +187,7 @@ class Metadata:
         return self._database.rows(INSTALLATIONS).row(holder)
 
     def keep_installation(self, holder: str, row: Fields | None) -> None:
-        """Keep an installation's row, or take it away; no former token stays in the version before."""
+        """Store or remove an installation's row; no old token stays in the previous version."""
         with self._lock:
             self._write({INSTALLATIONS: {holder: row}}, is_alone=True)
 
@@ -209,7 +209,7 @@ class Metadata:
         return bool(row and row.get("is_gone"))
 
     def _gone(self, key: str) -> Fields | None:
-        """What stays of a workspace that is gone: no file that was ever written of it may come back."""
+        """What stays of a workspace that is gone: no file that was ever written for it may come back."""
         sequence, _ = self.place_of(key)
         if not sequence:
             return None
@@ -218,7 +218,7 @@ class Metadata:
         return {"sequence": sequence + _MOST_UNKNOWN, "entries": 0, "is_gone": True}
 
     def write_again(self) -> None:
-        """Write the file and its spare again, under the primary key."""
+        """Write the file and its spare again, with the primary key."""
         self._write({}, is_alone=True)
 
     def _write(self, tables: Mapping[str, Mapping[str, Fields | None]], *, is_alone: bool = False) -> None:

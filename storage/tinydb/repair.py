@@ -102,7 +102,7 @@ def _mark_all(volume: Volume, sealer: Sealer, what: str, at: datetime) -> list[s
 
 
 def _require_the_one_before(volume: Volume, sealer: Sealer, metadata: Metadata, path: Path, key: str) -> None:
-    """Raise ``StoreDamaged`` unless ``.prev`` is the version just before the file, as far as is known."""
+    """Raise ``StoreDamaged`` unless ``.prev`` is the version just before the file, as far as known."""
     previous = QuaymasterFile(volume, sealer, previous_of(path), key)
     previous.load(_look_at)
     if key in metadata.gone():
@@ -140,7 +140,7 @@ def _keep_damaged(volume: Volume, path: Path, at: datetime) -> list[str]:
 
 
 def _put_back(volume: Volume, path: Path, at: datetime) -> list[str]:
-    """Copy the file aside if there is one, then write the version before in its place."""
+    """Copy the file aside if there is one, then write the previous version in its place."""
     good = volume.read(previous_of(path)) or b""
     kept = _keep_damaged(volume, path, at)
     volume.replace(path, [good])

@@ -77,7 +77,7 @@ class LastUsed:
 
     @property
     def is_written(self) -> bool:
-        """True when the file tells of every use."""
+        """Return whether the file has every use."""
         return not self._unwritten
 
     def unwritten(self) -> dict[UseKey, datetime]:
@@ -86,14 +86,14 @@ class LastUsed:
             return dict(self._unwritten)
 
     def settle(self, written: dict[UseKey, datetime]) -> None:
-        """Take what was written as written, unless it was used again in the meantime."""
+        """Mark what was written as written, unless it was used again in the meantime."""
         with self._lock:
             for key, at in written.items():
                 if self._unwritten.get(key) == at:
                     del self._unwritten[key]
 
     def forget(self, gone: Iterable[tuple[str, Target]]) -> None:
-        """Forget dependencies that were taken away: linked again, they begin again."""
+        """Forget removed dependencies: if they are linked again, they start fresh."""
         with self._lock:
             for key in gone:
                 self._times.pop(key, None)
@@ -216,7 +216,7 @@ class Snapshot:
         return twin
 
     def add(self, value: Value) -> None:
-        """Put a value into every index, in the place of the one of its key."""
+        """Put a value into every index, replacing the one with its key."""
         self.discard(value)
         if isinstance(value, Dependency):
             self._enter(value.target)
@@ -252,7 +252,7 @@ class Snapshot:
         return bool(self.uses.get(target) or self.target_tokens.get(target))
 
     def discard(self, value: Value) -> bool:
-        """Take the value of this one's key out of every index; false when there is none."""
+        """Remove the value with this one's key from every index; false if there is none."""
         # A change looks things up in the snapshot that it is changing.
         for remembered in (self._found, self._of_kinds, self._tokens_found):
             remembered.clear()
@@ -338,7 +338,7 @@ class Snapshot:
         return found
 
     def page(self, narrowed: Filter, window: Window) -> IntegrationPage:
-        """One page of the filtered list. A window past either end gives the last or the first page."""
+        """One page of the filtered list. A window past either end returns the last or the first page."""
         keys = self._keys_found(narrowed)
         start = _first_row(keys, window)
         shown = [self.by_key[key] for key in keys[start : start + window.size]]
@@ -414,7 +414,7 @@ class Snapshot:
 
 
 def _remembered(known: dict[K, V], key: K, make: Callable[[], V]) -> V:
-    """Look a result up, or make it: it is right until the snapshot changes, which forgets it."""
+    """Look a result up, or compute it: it is valid until the snapshot changes, which drops it."""
     found = known.get(key)
     if found is None:
         if len(known) >= _MOST_FILTERS:
@@ -429,7 +429,7 @@ def _name_order(integration: Integration) -> str:
 
 
 def age_order(token: WorkflowToken) -> tuple[datetime, str]:
-    """How tokens are sorted: by when they were made; those of one moment by id."""
+    """How tokens are sorted: by when they were created, then by id."""
     return token.created_at, token.id
 
 

@@ -16,7 +16,7 @@ from storage.records import installation_from, installation_row
 from storage.tinydb.metadata import Metadata
 
 _MOST_BEGUN = 1000
-"""Anybody can begin an install, so the oldest ones give way."""
+"""Anybody can begin an install, so the oldest ones are dropped."""
 
 
 @dataclass(slots=True)

@@ -53,7 +53,7 @@ def _now() -> datetime:
 
 
 class TinyDBStore:
-    """Implements ``bot.core.ports.store.Store``. Safe to share between threads; hold one a directory."""
+    """Implements ``bot.core.ports.store.Store``. Safe to share between threads; use one per directory."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class TinyDBStore:
             raise
 
     def read(self, workspace: Workspace) -> Reading:
-        """One consistent state of a workspace. A workspace that was never changed is empty."""
+        """Return one consistent state of a workspace. A workspace that was never changed is empty."""
         opened = self._opened(workspace)
         if opened is None:
             archive = Archive(self._shared.volume, self._shared.sealer, workspace.key)
@@ -114,11 +114,11 @@ class TinyDBStore:
         return self._workspace(workspace).change()
 
     def workspaces(self) -> Iterator[Workspace]:
-        """Every workspace that was ever changed."""
+        """Yield every workspace that was ever changed."""
         return iter([opened.workspace for opened in list(self._open.values())])
 
     def token_holder(self, token_id: str, asked: Server | str | None = None) -> Held | None:
-        """Find who holds a workflow token, and what it asks for."""
+        """Find a workflow token's holder and what is asked for."""
         opened = self._holders.get(token_id)
         if opened is None:
             return None
@@ -130,7 +130,7 @@ class TinyDBStore:
         return Held(opened.workspace, used.on_token(token), found)
 
     def record_use(self, use: Fetch) -> None:
-        """Record a fetch, before it is answered."""
+        """Record a fetch, before the answer is sent."""
         self._counts.record(self._workspace(use.workspace), use)
 
     def health(self) -> str | None:
@@ -138,7 +138,7 @@ class TinyDBStore:
         return self._shared.volume.health() or self._unplaced
 
     def notice(self) -> str | None:
-        """Say that the directory comes near what it is made for; ``None`` while it does not."""
+        """Say that the directory is approaching its design limits; ``None`` while it is not."""
         return near_limit([opened.size for opened in list(self._open.values())])
 
     def is_leader(self) -> bool:
@@ -146,7 +146,7 @@ class TinyDBStore:
         return True
 
     def close(self) -> None:
-        """Write what was noted, and let go of the directory. Every change is on disk already."""
+        """Write what was noted, and release the directory. Every change is on disk already."""
         try:
             self._counts.end()
             self.flush()
@@ -173,11 +173,11 @@ class TinyDBStore:
     def note_use(
         self, workspace: Workspace, integration_id: str, target: Target, token_id: str, at: datetime
     ) -> None:
-        """Note when a target and its token last used an integration, and nothing else of it."""
+        """Note when a target and its token last used an integration, and nothing else about it."""
         self._workspace(workspace).used.note(integration_id, target, token_id, at)
 
     def values(self, workspace: Workspace) -> Iterator[Value]:
-        """Everything of a workspace, from one state; the audit entries in order."""
+        """Yield everything in a workspace, from one state; the audit entries in order."""
         opened = self._workspace(workspace)
         opened.flush()
         snapshot, reading = opened.snapshot, opened.read()
@@ -191,7 +191,7 @@ class TinyDBStore:
         yield from reading.history.oldest_first()
 
     def fill(self, contents: Contents, installations: Iterable[Installation] = ()) -> None:
-        """Keep everything as it is, many values a change: a directory that is not whole is thrown away."""
+        """Store everything unchanged, many values per change: an incomplete directory is deleted."""
         for workspace, values in contents:
             opened = self._workspace(workspace)
             remaining = iter(values)
@@ -204,7 +204,7 @@ class TinyDBStore:
                 row.value = one
 
     def unbelieved(self, workspace: Workspace) -> tuple[str, ...]:
-        """No row is: a file that the key did not write is not opened."""
+        """Return nothing: a file that was not signed with the key is not opened."""
         return ()
 
     @property
@@ -218,7 +218,7 @@ class TinyDBStore:
 
     @property
     def faults(self) -> dict[str, str]:
-        """What is wrong with the history of each workspace now, by its key; nothing is written beside one."""
+        """What is wrong with the history of each workspace now, by its key; nothing is written to those."""
         return dict(self._faults)
 
     def seal_again(self, trusted: str = "") -> None:
@@ -237,7 +237,7 @@ class TinyDBStore:
         self._metadata.drop_keys(self._metadata.kids - {self._keyring.primary, *count_by_key(self)})
 
     def _forget(self, workspace: Workspace) -> None:
-        """Delete everything of a workspace. What a crash leaves of it is deleted by the next start."""
+        """Delete everything of a workspace. The next start deletes what a crash leaves."""
         with self._opening:
             opened = self._opened(workspace)
             if opened is not None:
@@ -269,7 +269,7 @@ class TinyDBStore:
         return self._open.get(workspace) or self._open.get(Workspace.of_key(workspace.key))
 
     def _keep_places(self, places: list[Place]) -> None:
-        """Tell the metadata how far workspaces have come; it may be behind, so a failure stops nothing."""
+        """Tell the metadata how far workspaces have come; it may be outdated, so a failure stops nothing."""
         try:
             self._metadata.keep_places(places)
             self._unplaced = None
@@ -341,7 +341,7 @@ class TinyDBStore:
             )
 
     def _refuse_unproven(self, lost_keys: Collection[str]) -> None:
-        """Refuse to take as right what would open logins, when only a lost key says that it is right."""
+        """Refuse to trust what would open logins if only a lost key vouches for it."""
         at_stake = sorted(count_by_key(self).keys() & {*self._keyring.kids})
         if self._metadata.kid in lost_keys and at_stake:
             raise KeyringFailure(
@@ -352,7 +352,7 @@ class TinyDBStore:
             )
 
     def _refuse_missing_keys(self, lost_keys: Collection[str]) -> None:
-        """Refuse to start beside records that no loaded key opens."""
+        """Refuse to start with records that no loaded key opens."""
         needed = sorted(count_by_key(self).keys() - {*self._keyring.kids, *lost_keys})
         if needed:
             raise KeyringFailure(

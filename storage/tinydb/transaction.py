@@ -213,7 +213,7 @@ def _holds_all(name: str, words: tuple[str, ...]) -> bool:
 
 
 class SnapshotChange(SnapshotReading):
-    """Implements ``bot.core.ports.store.Change``. Nothing of it is seen by others before it is kept."""
+    """Implements ``bot.core.ports.store.Change``. Others see nothing of it before it is stored."""
 
     def __init__(
         self,
@@ -230,20 +230,20 @@ class SnapshotChange(SnapshotReading):
         self._now = now
         self.rows: Rows = {}
         self.drops_secret = False
-        """True when a sealed secret is replaced or taken away."""
+        """True when a sealed secret is replaced or removed."""
         self.ends_right = False
-        """True when it may take a right or a credential away."""
+        """True when it may remove a permission or a credential."""
         self.gone: list[tuple[str, Target]] = []
-        """The dependencies that were taken away, by integration id and target."""
+        """The dependencies that were removed, by integration id and target."""
 
     @property
     def makes_room(self) -> bool:
-        """True when something that people delete is taken away."""
+        """True when something that people delete is removed."""
         taken = [self.rows.get(table, {}).values() for table in (INTEGRATIONS, DEPENDENCIES)]
         return any(row is None for rows in taken for row in rows)
 
     def put(self, value: Stored) -> None:
-        """Keep a value, or replace the one of its key, as ``Change.put`` says."""
+        """Store a value, or replace the one with its key, as ``Change.put`` says."""
         self.ends_right |= _ends_by_putting(self.snapshot, value)
         if isinstance(value, Integration):
             self._require_successor(value)
@@ -257,7 +257,7 @@ class SnapshotChange(SnapshotReading):
             self._keep(value)
 
     def put_sealed(self, integration: Integration) -> None:
-        """Keep an integration whose key, name and version were looked at already."""
+        """Store an integration whose key, name and version were checked already."""
         kids_of(integration)  # no plaintext reaches the disk
         before = self.snapshot.by_id.get(integration.id)
         kept = self._identities.sealed(integration)
@@ -266,7 +266,7 @@ class SnapshotChange(SnapshotReading):
         self._keep(kept)
 
     def remove(self, value: Stored) -> None:
-        """Take a value away, as ``Change.remove`` says."""
+        """Remove a value, as ``Change.remove`` says."""
         self.ends_right |= _ends_by_removing(value)
         if isinstance(value, Integration):
             self._remove_integration(value)
@@ -291,7 +291,7 @@ class SnapshotChange(SnapshotReading):
         self._keep(replace(entry, seal=self._identities.keyring.seal_entry(entry.hash)))
 
     def remember(self, request_id: str, outcome: str) -> None:
-        """Keep what this request came to, as ``Change.remember`` says."""
+        """Store the outcome of this request, as ``Change.remember`` says."""
         if not request_id:
             return
         known = self.snapshot.requests.get(request_id)
@@ -306,7 +306,7 @@ class SnapshotChange(SnapshotReading):
         return abs(self._now - request.at) > REMEMBERED_FOR
 
     def put_last_used(self) -> dict[UseKey, datetime]:
-        """Write what was noted of what is there; give everything that need not be noted any more."""
+        """Write the notes about what is still there; return all notes, which are then no longer needed."""
         noted = self._used.unwritten()
         for key in noted:
             known = self.snapshot.tokens.get(key) if isinstance(key, str) else self.snapshot.dependency(*key)
@@ -317,19 +317,19 @@ class SnapshotChange(SnapshotReading):
         return noted
 
     def forget_oldest(self, entries: list[AuditEntry]) -> None:
-        """Take the oldest entries away, once they stand in the archive."""
+        """Remove the oldest entries, once they are in the archive."""
         del self.snapshot.history[: len(entries)]
         for entry in entries:
             self._drop_row(entry)
 
     def seal_again(self, trusted: str) -> None:
-        """Have everything written again, each entry sealed under the primary key."""
+        """Have everything written again, each entry sealed with the primary key."""
         self.drops_secret = True
         for entry in tuple(self.snapshot.history):
             self._keep(sealed_again(self._identities.keyring, entry, trusted))
 
     def restore(self, value: Value) -> None:
-        """Keep a value as another store had it, whatever its version, hash and seal."""
+        """Store a value as a different store had it, whatever its version, hash and seal."""
         self._keep(self._identities.restored(value) if isinstance(value, Integration) else value)
 
     def _keep(self, value: Value) -> None:
@@ -361,10 +361,12 @@ class SnapshotChange(SnapshotReading):
 
     def _require_integration(self, integration_id: str) -> None:
         if integration_id not in self.snapshot.by_id:
-            raise NotFound("That integration is gone, so nothing was linked to it.", "Choose another.")
+            raise NotFound(
+                "That integration is gone, so nothing was linked to it.", "Choose a different one."
+            )
 
     def _drop_old_tokens(self, made_at: datetime) -> None:
-        """Drop tokens that were over long before this one was made."""
+        """Drop tokens that ended long before this one was created."""
         history = self.snapshot.history
         # Only their hashes are kept, so a token dropped by a wrong clock could never be brought back.
         if history and made_at - history[-1].event.at > CLOCK_JUMP:
@@ -395,7 +397,7 @@ def _ends_by_putting(before: Snapshot, value: Stored) -> bool:
 
 
 def _ends_by_removing(value: Stored) -> bool:
-    """True when removing a value may take a right or a credential away."""
+    """Return whether removing a value may remove a permission or a credential."""
     return not isinstance(value, Bar | News | Setting) or _is_rule(value)
 
 

@@ -36,7 +36,7 @@ class _Line(NamedTuple):
 
 
 class _ReliedOn(NamedTuple):
-    """What the decision of a fetch rests on."""
+    """What the decision about a fetch is based on."""
 
     token: WorkflowToken | None
     integration: Integration | None
@@ -95,11 +95,11 @@ class UseCounts:
         return known is not None
 
     def end(self) -> None:
-        """Take every hour as over from now on: the process ends."""
+        """Treat every hour as over from now on: the process is ending."""
         self._is_ending = True
 
     def write_over(self, opened: OpenWorkspace) -> None:
-        """Write the counts of a workspace's hours that are over. When that fails they are counted on."""
+        """Write the counts of a workspace's hours that are over. If that fails, counting continues."""
         over = self._take_over(opened.workspace)
         if not any(count.more for count in over.values()):
             return
@@ -135,7 +135,7 @@ def _summary(count: _Count, hour: datetime, at: datetime) -> Event:
 
 
 def _relied_on(snapshot: Snapshot, use: Fetch) -> _ReliedOn:
-    """What the decision of a fetch rests on, as it is now, apart from last uses."""
+    """Return what the decision about a fetch is based on, as it is now, apart from last uses."""
     key = use.integration.id, use.token.target
     token, integration = snapshot.tokens.get(use.token.id), snapshot.by_id.get(use.integration.id)
     return _ReliedOn(token, integration, snapshot.dependency(*key), snapshot.bar(*key))

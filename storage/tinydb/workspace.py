@@ -2,9 +2,9 @@
 
 1. A change's block runs under the workspace's lock, on the newest state, written or not.
 2. A thread whose block has ended joins the batch. The first to join leads: it takes the batch and writes it,
-   while other blocks go on and fill the next one. The others wait for their outcome alone, never for a lock.
+   while other blocks continue and fill the next one. The others wait only for the outcome, never for a lock.
 3. Once the batch is on disk its state is shown to readers, and everybody in it returns. A write that fails is
-   the failure of everybody in it, and of the batch that was begun on top of it: that state is thrown away.
+   a failure for everybody in it, and for the batch that was begun on top of it: that state is discarded.
 4. The leader then makes the first thread of the next batch the new leader.
 """
 
@@ -44,7 +44,7 @@ class Shared(NamedTuple):
     clock: Clock
     holders: Holders
     keep_places: Callable[[list[Place]], None]
-    """Is told at once of a workspace's first write, and of each that takes a right or a credential away."""
+    """Called at once for a workspace's first write, and for each that removes a permission or credential."""
 
 
 @dataclass(eq=False, slots=True)
@@ -128,7 +128,7 @@ class OpenWorkspace:
         return self._place_of(self._snapshot)
 
     def begin_after(self, number: int) -> None:
-        """Number the writes of one without a file from here on: any file of before stays an older one."""
+        """Number the writes of one without a file from here on: any earlier file stays an older one."""
         self._database.file.numbered_after = number
 
     def _place_of(self, snapshot: Snapshot) -> Place:
@@ -170,7 +170,7 @@ class OpenWorkspace:
             self._settle(waiter)
 
     def fault(self, sealer: Sealer) -> str:
-        """Say what is wrong with the history as far as a start looks at it; empty = nothing."""
+        """Say what is wrong with the part of the history that a start checks; empty = nothing."""
         history = self._snapshot.history
         first = self.archive.missing_below(history[0].sequence if history else 1)
         if first is not None:
@@ -183,7 +183,7 @@ class OpenWorkspace:
         return "" if is_sealed else f"Entry {newest.sequence} is not sealed."
 
     def flush(self) -> None:
-        """Write the uses that were noted. When that fails it is logged, and everything stays noted."""
+        """Write the uses that were noted. If that fails, it is logged, and everything stays noted."""
         if self.used.is_written:
             return
         try:
@@ -196,14 +196,14 @@ class OpenWorkspace:
             )
 
     def seal_again(self, trusted: str) -> None:
-        """Write the file and the archive again, and seal every entry again, under the primary key."""
+        """Write the file and the archive again, and seal every entry again, with the primary key."""
         with self.change() as change:
             history = change.snapshot.history
             self.archive.seal_again(history[0].sequence if history else 1, trusted)
             change.seal_again(trusted)
 
     def seal_identities(self) -> None:
-        """Seal what a file of format 2 holds in the clear; it stays as ``.prev`` until the next change."""
+        """Seal what a file of format 2 has in plain text; it stays as ``.prev`` until the next change."""
         plain = [one for one in self._snapshot.by_id.values() if self._identities.needs_sealing(one)]
         if plain:
             with self.change() as change:
@@ -266,7 +266,7 @@ class OpenWorkspace:
             for name, rows in batch.rows.items():
                 self._database.rows(name).put(rows)
         if batch.snapshot and (is_first or batch.ends_right):
-            # Before anybody in the batch is answered: from then on the file of before counts as put back.
+            # Before anybody in the batch is answered: from then on the earlier file counts as put back.
             self._shared.keep_places([self._place_of(batch.snapshot)])
 
     def _publish(self, batch: _Batch) -> None:

@@ -72,7 +72,7 @@ def test_other_spelling_is_refused(keyring: Keyring, last: str) -> None:
 )
 def test_record_moved_elsewhere_is_refused(keyring: Keyring, place: SealContext) -> None:
     """A record opens only in the workspace, integration and field it was sealed for."""
-    with pytest.raises(KeyringFailure, match="altered, or belongs to another"):
+    with pytest.raises(KeyringFailure, match="altered, or belongs to a different integration"):
         keyring.open(place, Sealed(VECTOR_B))
 
 
