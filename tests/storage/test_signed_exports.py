@@ -50,7 +50,7 @@ def test_changed_export_is_refused(lines: list[str], directory: Path, keyring: K
         former = json.loads(signed(lines, keyring)[-1])
         forged[-1] = canonical({**former, **json.loads(forged[-1])}).decode()
     store = opened(directory)
-    with pytest.raises(StoreFailure, match="cut or changed" if keyring else "No key authenticates"):
+    with pytest.raises(StoreFailure, match="cut or changed" if keyring else "That export is not signed"):
         import_into(store, forged, KEYRING)
     found = list(store.workspaces())
     store.close()
