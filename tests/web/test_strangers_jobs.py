@@ -167,7 +167,7 @@ def test_the_build_says_denied(stranger: Stranger) -> None:
     """Whose login is it?"""
     answer = stranger.command("which team.example.com/team/app")
 
-    expect(answer).to_contain_text("is answered by team_registry")
+    expect(answer).to_contain_text("uses team_registry")
     expect(answer).to_contain_text("Its owner is @Priya Nair")
     expect(answer).to_contain_text("Last check: proved")
 
@@ -243,7 +243,7 @@ def test_tell_our_channel(stranger: Stranger) -> None:
     stranger.choose("Channel for news", "integrations", form)
     stranger.press("Save", form)
 
-    expect(form).to_contain_text("goes to #integrations from now on")
+    expect(form).to_contain_text("now goes to #integrations")
 
 
 def test_two_have_the_same_login(stranger: Stranger) -> None:
