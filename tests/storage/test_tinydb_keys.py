@@ -134,7 +134,7 @@ def test_resealing_names_what_it_cannot_open(directory: Path) -> None:
         change.put(sealed(one, "x", SECOND))
     store.close()
     store = start(directory, third, lost=("rhu6glbj",))
-    with pytest.raises(KeyringFailure, match=r"again: 1\..*left: lost \(key rhu6glbj\)"):
+    with pytest.raises(KeyringFailure, match=r"again: 1\..*not loaded: lost \(key rhu6glbj\)"):
         reseal(store, third)
     counts = count_by_key(store)
     store.close()
