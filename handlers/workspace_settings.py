@@ -99,7 +99,7 @@ def _chosen(form: Form) -> WorkspaceRules:
     """Read the form. Raises ``InvalidFields``."""
     limit = state_value(form.values, "rate_limit", VALUE).strip()
     if not re.fullmatch(r"[0-9]{1,7}", limit):
-        raise InvalidFields({"rate_limit": "Enter a number, such as 30."})
+        raise InvalidFields({"rate_limit": "Write a number, such as 30."})
     admins, editors = _ids(form.values, "admins"), _ids(form.values, "editors")
     return WorkspaceRules(admins, editors, is_closed(form), int(limit))
 

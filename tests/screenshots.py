@@ -140,7 +140,7 @@ def pipelines(page: Page, url: str) -> None:
     expect(answer).to_contain_text("2 valid")
     shoot(answer, "tokens")
     answer = typed(page, "/integrations which registry.example.com/team/app environment staging")
-    expect(answer).to_contain_text("is answered by")
+    expect(answer).to_contain_text("for environment staging uses")
     shoot(answer, "which")
 
 

@@ -78,7 +78,7 @@ def test_nothing_is_said_of_a_key_that_was_entered(office):
     shown = office.command("delete my_registry")
 
     assert shown.buttons == ["Yes", "Cancel"]
-    assert "Quaymaster made" not in shown.text
+    assert "Quaymaster created" not in shown.text
 
 
 def test_without_a_management_credential_it_stays(made, iam):

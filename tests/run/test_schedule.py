@@ -32,7 +32,7 @@ def days_later(team, days):
 
 def reminders(team, user=MEMBER):
     """The reminders that somebody got."""
-    return [shown.text for shown in team.slack.shown if shown.user == user and "ends soon" in shown.line]
+    return [shown.text for shown in team.slack.shown if shown.user == user and "expires soon" in shown.line]
 
 
 def test_creator_is_reminded_seven_days_and_one_day_before(team):
@@ -49,7 +49,7 @@ def test_reminder_says_which_token_and_what_to_do(team):
     days_later(team, 84)
     (text,) = reminders(team)
 
-    assert f"Your workflow token `{made.id}` for `project web-shop` ends <!date^" in text
+    assert f"Your workflow token `{made.id}` for `project web-shop` expires <!date^" in text
     assert "`/integrations token create project web-shop`" in text
 
 
