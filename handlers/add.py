@@ -66,7 +66,7 @@ _CLOSED = (
 
 def register(routes: Routes) -> None:
     """Add the verb, the button, the type menu and the form."""
-    summary = "opens a form to add an integration; the login is checked before it is stored"
+    summary = "adds an integration; its login is checked first"
     routes.verb(Verb("add", ask, "[kind]", "docker", summary, ("new", "create")), waits=True)
     routes.action(OPEN, ask_pressed)
     routes.shortcut(_SHORTCUT, ask_pressed)

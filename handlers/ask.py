@@ -31,7 +31,7 @@ from handlers.surfaces import Surface
 
 def register(routes: Routes) -> None:
     """Add the verb, the buttons of the forms, and the link's own button."""
-    summary = "asks a colleague to enter an integration's secret on a page outside Slack"
+    summary = "asks a colleague for the secret, outside Slack"
     usage, example = "NAME @person", "my_registry @marco"
     routes.verb(Verb("ask", ask, usage, example, summary, ("request",)), waits=True)
     routes.action(FOR_ADD, for_add)

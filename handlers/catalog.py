@@ -56,7 +56,7 @@ class _Shelf:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and the box."""
-    summary = "lists the registry's repositories, if the registry allows that"
+    summary = "lists a registry's repositories, if it allows that"
     opens, names = {"": open_picker("Catalog", CATALOG)}, ("repositories", "repos")
     routes.verb(
         Verb("catalog", catalog, "NAME [words]", "my_registry web", summary, names, opens), waits=True

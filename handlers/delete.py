@@ -80,7 +80,7 @@ _HEADINGS = {
 
 def register(routes: Routes) -> None:
     """Add the verb and the confirmation's buttons."""
-    summary = "shows what depends on an integration; deletes it if nothing does"
+    summary = "shows what depends on it; deletes it if nothing does"
     opens = {"": open_picker("Delete", ASK)}
     routes.verb(Verb("delete", ask, "NAME", "my_registry", summary, ("remove", "rm"), opens))
     routes.action(ASK, ask_pressed)

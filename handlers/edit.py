@@ -75,7 +75,7 @@ _MOST_OFFERED = 5
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry and the form."""
-    summary = "opens the filled-in form; leave the secret empty to keep the old one"
+    summary = "opens the form, filled in with what is stored"
     opens, aliases = {"": open_picker("Edit", OPEN)}, ("change", "update")
     routes.verb(Verb("edit", ask, "NAME", "my_registry", summary, aliases, opens), waits=True)
     routes.action(OPEN, ask_pressed)

@@ -74,7 +74,7 @@ _COLUMNS = ("sequence", "at", "actor", "action", "result", "integration", "what"
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and the export."""
-    summary = "shows who did what and when, including refused attempts"
+    summary = "shows who did what, refused attempts too"
     words = ", ".join(code(word) for word in (*_DONE, "refused"))
     more = f"Words for what was done: {words}. Only entries that match everything you type are shown."
     usage = (

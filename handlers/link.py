@@ -75,7 +75,7 @@ _NAMED = "link.named"
 def register(routes: Routes) -> None:
     """Add both verbs."""
     example = "my_registry project web-shop"
-    records = "records that a target depends on an integration"
+    records = "records that a target depends on it"
     more = "A target is a project, an environment or an image. `settings-url` is its page in your CI system."
     usage, opens = f"NAME {TARGET} [settings-url]", {"": ask}
     routes.verb(Verb("link", link_typed, usage, example, records, (), opens, more, typed_name))

@@ -146,7 +146,7 @@ def decoded(text: str) -> State:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons, the menu and the box."""
-    summary = "lists every integration, or those that match your words"
+    summary = "lists all integrations, or those that match your words"
     names = ("filter", "ls", "search", "find")
     routes.verb(
         Verb("list", show_list, "[words]", "docker my_", summary, names, more=_MORE),

@@ -73,7 +73,7 @@ _MEANINGS = {
 
 def register(routes: Routes) -> None:
     """Add the verb, the form that chooses the channel, and the buttons Mute and Unmute."""
-    summary = "posts changes and broken logins to a channel (admins only)"
+    summary = "posts changes and broken logins to a channel (admins)"
     verb = Verb("notify", notify, "#channel | off", "#registries", summary, ("news",), {"": ask})
     routes.verb(verb, waits=True)
     routes.action(OPEN, ask)

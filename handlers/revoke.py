@@ -47,7 +47,7 @@ _MOST_ROWS = 20
 def register(routes: Routes) -> None:
     """Add the verb and the preview's buttons."""
     usage = "everything @person | everything project|environment|image TARGET | everything NAME | ID"
-    summary = "after a leak: revokes every token that was exposed"
+    summary = "after a leak, revokes every exposed token"
     more = "You see a preview first, with each login to replace. You may always revoke your own tokens."
     names = ("leaked", "compromised")
     verb = Verb("revoke", revoke, usage, "everything project web-shop", summary, names, more=more)

@@ -53,7 +53,7 @@ _SAVE = "rotate.save"
 
 def register(routes: Routes) -> None:
     """Add the verb, the button, the form and the buttons of the message."""
-    summary = "sets up a new login alongside the old one until everything has fetched it"
+    summary = "replaces the login without breaking a pipeline"
     usage = "NAME | NAME every 90 days | NAME every off"
     opens = {"": open_picker("Rotate", OPEN)}
     routes.verb(Verb("rotate", rotate, usage, "my_registry", summary, ("renew",), opens), waits=True)

@@ -66,7 +66,7 @@ _UNLINK = "show.unlink"
 def register(routes: Routes) -> None:
     """Add the verb, the row's button, Unlink and Share."""
     opens = {"": open_picker("Show", OPEN)}
-    summary = "shows an integration: everything but the secret, and what you can do with it"
+    summary = "shows everything but the secret, and what you can do"
     routes.verb(Verb("show", show, "NAME", "my_registry", summary, ("view", "info"), opens), does=Action.SEE)
     routes.action(OPEN, show_pressed, does=Action.SEE)
     routes.action(_UNLINK, unlink_pressed, changes=True)

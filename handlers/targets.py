@@ -63,7 +63,7 @@ class _TargetsPlace:
 
 def register(routes: Routes) -> None:
     """Add the verb, the page buttons and those of the merge."""
-    summary = "lists every project, environment and image that depends on an integration"
+    summary = "lists all projects, environments and images"
     more = "`rename` is for admins; if the new name already exists, it merges the two targets."
     usage = "[project|environment|image] [words] | rename project|environment|image OLD NEW"
     routes.verb(Verb("targets", targets, usage, "project web", summary, ("target",), more=more))

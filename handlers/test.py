@@ -64,7 +64,7 @@ _REFUSALS = {
 
 def register(routes: Routes) -> None:
     """Add the verb, the row's menu entry, and the button that allows a token server."""
-    summary = "tests a login at its registry, and says which step failed and why"
+    summary = "tests the login at its registry, step by step"
     opens, example = {"": open_picker("Test", OPEN)}, "my_registry team/app"
     usage = "NAME [repository] | all [words]"
     routes.verb(Verb("test", test, usage, example, summary, ("check",), opens), waits=True)

@@ -91,7 +91,7 @@ class _TokenRow:
 def register(routes: Routes) -> None:
     """Add the verb and the Revoke button."""
     usage = "create project|environment|image TARGET [days] | list [words] | revoke ID"
-    summary = "creates, lists and revokes the tokens that pipelines use to get logins"
+    summary = "manages the tokens that pipelines use"
     opens = {"create": ask}
     routes.verb(
         Verb(

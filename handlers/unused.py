@@ -35,7 +35,7 @@ def register(routes: Routes) -> None:
             unused,
             "[days]",
             "30",
-            "lists what nothing has used in 90 days, or in the number of days you give",
+            "lists what nothing has used for so many days",
         ),
         does=Action.SEE,
     )

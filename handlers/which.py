@@ -51,7 +51,7 @@ def register(routes: Routes) -> None:
     """Add the verb."""
     usage = "IMAGE [project|environment|image TARGET]"
     example = "registry.example.com/team/app"
-    summary = "shows which login is used for an image, and why"
+    summary = "shows which login an image gets, and why"
     routes.verb(Verb("which", which, usage, example, summary, (), {"": ask}), does=Action.SEE)
     routes.form(_SAVE, save)
 
