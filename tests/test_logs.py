@@ -157,7 +157,7 @@ def test_foreign_exception_keeps_its_place_but_not_its_text(log):
 
 
 EXPLAINED = [
-    (Busy(), "bot.core.errors.Busy: Busy, nothing was changed. Try again."),
+    (Busy(), "bot.core.errors.Busy: Quaymaster is busy, so nothing was changed. Try again."),
     (OSError(28, "No space left on device", MARKER), "builtins.OSError: No space left on device"),
     (
         SlackApiError(MARKER, {"ok": False, "error": "ratelimited"}),

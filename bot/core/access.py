@@ -1,6 +1,6 @@
 """Who may do what: the one table, and the one question every operation asks.
 
-Guests, bots, deactivated people and people of other workspaces are ``nobody``. Full members whom
+Guests, bots, deactivated people and people from other workspaces are ``nobody``. Full members whom
 ``QUAYMASTER_EDITORS`` leaves out are viewers. Members change what they own; admins change everything.
 """
 
@@ -67,16 +67,16 @@ _IN_WORDS = {
     Action.NOTE: "link integrations",
     Action.LINK: "link targets to",
     Action.ALLOW: "allow links to",
-    Action.RESTORE: "put back dependencies of",
+    Action.RESTORE: "restore targets of",
     Action.APPROVE_TOKEN: "approve workflow tokens",
     Action.DECLINE_TOKEN: "decline workflow tokens",
     Action.RENAME_TARGET: "rename targets",
     Action.CREATE_TOKEN: "create workflow tokens",
     Action.REVOKE_TOKEN: "revoke other people's tokens",
-    Action.REVOKE_ALL: "revoke everything of others",
+    Action.REVOKE_ALL: "revoke everything that belongs to others",
     Action.EDIT: "edit",
     Action.ROTATE: "replace the credential of",
-    Action.UNLINK: "remove dependencies of",
+    Action.UNLINK: "remove targets from",
     Action.DELETE: "delete",
     Action.MUTE: "mute",
     Action.UNMUTE: "unmute",
@@ -109,7 +109,8 @@ def role_of(person: Person, team_id: str, *, is_named_admin: bool, is_editor: bo
 
 
 def may(actor: Actor, action: Action, owner: str | None = None) -> bool:
-    """Say whether an actor may do something, to a thing of ``owner`` if it is done to one."""
+    """Say whether an actor may do something; ``owner`` is who owns the thing it is done to, if there is "
+    "one."""
     if _RANK[actor.role] < _RANK[_LEAST_ROLE[action]]:
         return False
     return action not in _OWNERS_ONLY or actor.role is Role.ADMIN or owner == actor.user_id
@@ -159,7 +160,7 @@ def _explanation(actor: Actor, action: Action, integration: Integration | None) 
             (integration.owner, *actor.admins),
         )
     return NotPermitted(
-        f"You may look, but not {_IN_WORDS[action]}.",
+        f"You can view integrations, but you can't {_IN_WORDS[action]}.",
         "Ask a workspace admin to add you to the editors.",
         actor.admins,
     )

@@ -31,7 +31,7 @@ _WEBSITES = {
     "console.aws.amazon.com": ("a page of AWS", "Choose Amazon ECR."),
     "console.cloud.google.com": (
         "a page of Google Cloud",
-        "A registry of Google's is, for instance, gcr.io.",
+        "A Google registry is, for instance, gcr.io.",
     ),
     "portal.azure.com": ("Azure's portal", "A registry's login server ends with .azurecr.io, .cn or .us."),
 }
@@ -171,7 +171,7 @@ def _host_name(text: str) -> str:
     try:
         host = text.encode("idna").decode("ascii").lower().removesuffix(".")
     except UnicodeError:
-        _refuse("The host name cannot be written in a name server's alphabet.")
+        _refuse("The host name contains characters that DNS does not allow.")
     if len(host) > 253 or not _HOST.fullmatch(host):
         _refuse("The host name is missing or not a name.")
     return host

@@ -2,7 +2,7 @@
 
     QuaymasterError
     ├── InvalidInput            what was typed cannot be used
-    │   ├── InvalidFields       … each reason beside its field
+    │   ├── InvalidFields       … each reason next to its field
     │   ├── SecretInText        … the command's text contains a secret
     │   └── UnknownVerb
     ├── NotFound                the thing named does not exist
@@ -11,43 +11,43 @@
     │   ├── AlreadyDeleted      … and who deleted it is known
     │   ├── Deleted             … the same, for a workflow
     │   └── NoSuchPath          … of the API
-    ├── WrongMethod             the API's path takes another method
-    ├── NotPermitted            this person may not
+    ├── WrongMethod             the API's path supports a different method
+    ├── NotPermitted            this person is not allowed to
     │   ├── LinkedOnly          … this target is not linked
     │   ├── TargetRemoved       … somebody removed this target
     │   ├── NotInstalled        … the app is not installed in this workspace
     │   ├── NotApproved         … this workflow token was not approved
-    │   └── TokenHeld           … the person who made this workflow token has left
+    │   └── TokenHeld           … the person who created this workflow token has left
     ├── TokenRefused            a workflow token is not valid
-    ├── TooOften                asked too often
+    ├── TooOften                too many requests
     ├── LinkRefused             a link to the page for secrets cannot be used
     ├── Conflict                the thing is no longer as it was shown
     │   ├── NameTaken
     │   ├── HasDependencies
     │   ├── Changed
-    │   ├── Ambiguous           … several integrations could answer
+    │   ├── Ambiguous           … several integrations match
     │   ├── Outdated            … as a store finds it; operations turn it into a sentence
     │   ├── UseOutdated         … the same for a fetch
     │   └── AlreadyDone         … this very request was done before
     ├── RegistryFailure         a registry did not do what was asked
     │   ├── LoginRejected
-    │   ├── DriverRefused       … to make or end a credential; nothing was made
+    │   ├── DriverRefused       … to create or revoke a credential; nothing was changed
     │   ├── RepositoryRefused   … of one repository; the login may be good
     │   ├── Unreachable
     │   │   ├── AddressRefused
     │   │   ├── CertificateWanted
-    │   │   ├── RightsRefused   … the login is right, but lacks a right
+    │   │   ├── RightsRefused   … the login is valid, but lacks a permission
     │   │   ├── TooManyRequests
     │   │   └── RealmRefused    … its token server is on another host
     │   └── MalformedChallenge
     ├── InstallFailed           the app could not be installed into a workspace
     ├── Busy                    too much at once; nothing was done
-    ├── StoreFailure            the store could not keep or find what it must
+    ├── StoreFailure            the store could not save or find what it must
     │   ├── StoreFull
     │   ├── StoreDamaged
     │   ├── StoreInUse
     │   ├── StoreReadOnly
-    │   └── OutcomeUnknown      … it may have been kept or not
+    │   └── OutcomeUnknown      … it may or may not have been saved
     ├── KeyringFailure          no secret can be sealed or opened
     │   ├── KeysMissing         … there is no key
     │   ├── KeysUnreadable      … the key file cannot be read, or others may read it
@@ -103,8 +103,8 @@ class SecretInText(InvalidInput):
     def __init__(self, token_ids: tuple[str, ...] = ()) -> None:
         text = "That text looks as if it contains a secret, so it was not used."
         advice = (
-            "Revoke that secret at its registry now, make a new one, and enter it only in the form that "
-            "/integrations add or edit opens."
+            "Revoke that secret at its registry now, create a new one, and enter it only in the form that "
+            "/integrations add or /integrations edit opens."
         )
         if token_ids:
             text = "That text contains a workflow token, so it was not used."
@@ -149,10 +149,10 @@ class NoSuchPath(NotFound):
 
 
 class WrongMethod(QuaymasterError):
-    """The API's path takes other methods only."""
+    """The API's path supports only other methods."""
 
     def __init__(self, allowed: str) -> None:
-        super().__init__("This path does not take this method.", f"Use {allowed}.")
+        super().__init__("This path does not support this method.", f"Use {allowed}.")
         self.allowed = allowed
 
 
@@ -160,7 +160,7 @@ class AlreadyDeleted(NotFound):
     """The integration is gone, and the history says who deleted it and when."""
 
     def __init__(self, name: str, deleted_by: str, deleted_at: datetime) -> None:
-        super().__init__(f"“{name}” is already gone.", "There is nothing left to do.")
+        super().__init__(f"“{name}” is already gone.", "You don't need to do anything.")
         self.name = name
         self.deleted_by = deleted_by
         self.deleted_at = deleted_at
@@ -184,7 +184,7 @@ class LinkedOnly(NotPermitted):
 
     def __init__(self, integration: Integration, target: Target | None, token_id: str = "") -> None:
         """``token_id``: of one that was made after the target was linked."""
-        since = f", and was linked before token {token_id} was made" if token_id else ""
+        since = f", and was linked before token {token_id} was created" if token_id else ""
         super().__init__(
             f"“{integration.name}” is for linked targets only{since}.",
             f"Ask its owner: /integrations link {integration.name} {_typed(target)}",
@@ -193,11 +193,11 @@ class LinkedOnly(NotPermitted):
 
 
 class TargetRemoved(NotPermitted):
-    """Somebody removed the target from the integration: it may fetch it when it is linked again."""
+    """Somebody removed the target from the integration: the target can fetch it once it is linked again."""
 
     def __init__(self, integration: Integration, bar: Bar) -> None:
         super().__init__(
-            f"“{integration.name}” was removed from {bar.target.in_words} on {bar.at:%Y-%m-%d %H:%M} UTC.",
+            f"{bar.target.in_words} was removed from “{integration.name}” on {bar.at:%Y-%m-%d %H:%M} UTC.",
             f"/integrations history {integration.name} shows who removed it. "
             f"Ask its owner: /integrations link {integration.name} {bar.target.as_typed}",
             (integration.owner, bar.by),
@@ -209,7 +209,7 @@ class NotApproved(NotPermitted):
 
     def __init__(self, integration: Integration, target: Target, token_id: str) -> None:
         super().__init__(
-            f"No admin has approved this workflow token, so it may not fetch “{integration.name}”.",
+            f"No admin has approved this workflow token, so it can't fetch “{integration.name}”.",
             f"Ask an admin to approve token {token_id} (/integrations token list), or the owner of "
             f"“{integration.name}”: /integrations link {integration.name} {target.as_typed}",
             (integration.owner,),
@@ -217,7 +217,7 @@ class NotApproved(NotPermitted):
 
 
 class TokenRefused(QuaymasterError):
-    """Unknown, mistyped, ended, revoked: one and the same answer, so that a guess learns nothing."""
+    """Unknown, mistyped, expired or revoked: always the same answer, so that a guess learns nothing."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -227,27 +227,27 @@ class TokenRefused(QuaymasterError):
 
 
 class TokenHeld(NotPermitted):
-    """The person who made this workflow token has left, and nobody took it over yet."""
+    """The person who created this workflow token has left, and nobody took it over yet."""
 
     def __init__(self, token_id: str) -> None:
         super().__init__(
-            f"The person who made workflow token {token_id} has left, so it fetches nothing.",
-            "Ask a workspace admin: /integrations token list says who made it, and "
-            "/integrations give all of @person to @person keeps it working.",
+            f"The person who created workflow token {token_id} has left, so it fetches nothing.",
+            "Ask a workspace admin: /integrations token list says who created it, and "
+            "/integrations give all of @person to @person gives it to somebody else, so that it works again.",
         )
 
 
 class TooOften(QuaymasterError):
-    """Asked too often. ``wait_s`` is how many whole seconds to wait; ``hint`` replaces the advice to wait."""
+    """Too many requests. ``wait_s`` is how many whole seconds to wait; ``hint`` replaces that advice."""
 
     def __init__(self, what: str, wait_s: float, hint: str = "") -> None:
         self.wait_s = max(1, math.ceil(wait_s))
         unit = "second" if self.wait_s == 1 else "seconds"
-        super().__init__(what, hint or f"Wait {self.wait_s} {unit}, then ask again.")
+        super().__init__(what, hint or f"Wait {self.wait_s} {unit}, then try again.")
 
 
 class LinkRefused(QuaymasterError):
-    """A link to the page for secrets cannot be used: unknown, used, over, or made for what was changed."""
+    """A link to the page for secrets cannot be used: unknown, used, expired, or its subject has changed."""
 
 
 class Conflict(QuaymasterError):
@@ -258,7 +258,9 @@ class NameTaken(Conflict):
     """Another integration has this name."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"The name “{name}” is already used.", "Choose another, or edit that integration.")
+        super().__init__(
+            f"The name “{name}” is already used.", "Choose a different one, or edit that integration."
+        )
         self.name = name
 
 
@@ -269,7 +271,7 @@ class HasDependencies(Conflict):
         noun = "target depends" if count == 1 else "targets depend"
         super().__init__(
             f"“{name}” was not deleted: {count} {noun} on it.",
-            "Remove each dependency first, then delete it.",
+            "Remove each target first, then delete the integration.",
         )
         self.count = count
 
@@ -280,18 +282,18 @@ class Changed(Conflict):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"“{name}” was changed after this was shown, so nothing was done.",
-            "Look at it again, then decide.",
+            "Review it, then decide.",
         )
 
 
 class Ambiguous(Conflict):
-    """Several integrations could answer for a server, and nothing says which."""
+    """Several integrations match a server, and nothing says which."""
 
     def __init__(
         self, server: Server, target: Target | None, names: tuple[str, ...], *, are_linked: bool = False
     ) -> None:
         super().__init__(
-            f"Several integrations could answer for {server.address}: {quoted(names)}.",
+            f"Several integrations match {server.address}: {quoted(names)}.",
             f"{'Unlink all but one' if are_linked else 'Link one'}: /integrations "
             f"{'unlink' if are_linked else 'link'} NAME {_typed(target)}; "
             "or make one the default: /integrations edit NAME",
@@ -303,22 +305,22 @@ class Outdated(Conflict):
     """An integration is not as it was read: ``present`` is how it is now, ``None`` = it is gone."""
 
     def __init__(self, present: Integration | None) -> None:
-        super().__init__("It was changed or deleted in the meantime; nothing was done.", "Look at it again.")
+        super().__init__("It was changed or deleted in the meantime; nothing was done.", "Review it again.")
         self.present = present
 
 
 class UseOutdated(Conflict):
-    """What a fetch was decided on is not so any more."""
+    """What a fetch was decided on has changed."""
 
     def __init__(self) -> None:
-        super().__init__("It was changed at this moment, so nothing was handed out.", "Try again.")
+        super().__init__("It was changed just now, so nothing was handed out.", "Try again.")
 
 
 class AlreadyDone(Conflict):
     """This very request was done before. ``outcome`` is what it came to."""
 
     def __init__(self, outcome: str) -> None:
-        super().__init__("This was already done.", "There is nothing left to do.")
+        super().__init__("This was already done.", "You don't need to do anything.")
         self.outcome = outcome
 
 
@@ -329,7 +331,7 @@ class RegistryFailure(QuaymasterError):
     refused: ClassVar[Refused | None] = None
 
     def __init__(self, message: str, hint: str, stage: Stage = Stage.PING, says: str = "") -> None:
-        """``says``: the registry's own sentence, cleaned and named as its word; it follows the message."""
+        """``says``: the registry's own sentence, cleaned up and attributed; it follows the message."""
         super().__init__(f"{message} {says}".strip(), hint)
         self.stage = stage
         self.says = says
@@ -347,11 +349,11 @@ class LoginRejected(RegistryFailure):
 
 
 class DriverRefused(RegistryFailure):
-    """A registry would not make or end a credential, and said so: it changed nothing."""
+    """A registry would not create or revoke a credential, and said so: it changed nothing."""
 
 
 class RepositoryRefused(RegistryFailure):
-    """The login may not read one repository, or there is none of that name."""
+    """The login is not allowed to read one repository, or there is none of that name."""
 
     outcome = Outcome.ACCEPTED
     refused = Refused.REPOSITORY
@@ -377,19 +379,19 @@ class AddressRefused(Unreachable):
 
 
 class CertificateWanted(Unreachable):
-    """The registry wants a client certificate, which Quaymaster cannot give."""
+    """The registry requires a client certificate, which Quaymaster does not support."""
 
     refused = Refused.CERTIFICATE
 
 
 class RightsRefused(Unreachable):
-    """The login is right, but may not ask for what the registry wants of it."""
+    """The login is valid, but lacks a permission that it needs."""
 
     refused = Refused.RIGHTS
 
 
 class TooManyRequests(Unreachable):
-    """The registry has been asked too often."""
+    """The registry received too many requests."""
 
     refused = Refused.RATE
 
@@ -405,20 +407,22 @@ class InstallFailed(QuaymasterError):
 class Busy(QuaymasterError):
     """Too much is being done at once; nothing was done."""
 
-    def __init__(self, message: str = "Busy, nothing was changed.", hint: str = "Try again.") -> None:
+    def __init__(
+        self, message: str = "Quaymaster is busy, so nothing was changed.", hint: str = "Try again."
+    ) -> None:
         super().__init__(message, hint)
 
 
 class StoreFailure(QuaymasterError):
-    """The store could not keep or find what it must."""
+    """The store could not save or find what it must."""
 
 
 class StoreFull(StoreFailure):
-    """No room left on the disk; nothing was changed."""
+    """No space left on the disk; nothing was changed."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The disk is full; nothing was changed.", "Ask the operator to make room, then try again."
+            "The disk is full; nothing was changed.", "Ask the operator to free some space, then try again."
         )
 
 
@@ -435,7 +439,7 @@ class StoreReadOnly(StoreFailure):
 
 
 class OutcomeUnknown(StoreFailure):
-    """It may have been kept or not: look again before saying anything."""
+    """It may or may not have been saved: look again before saying anything."""
 
 
 class KeyringFailure(QuaymasterError):
@@ -446,7 +450,7 @@ class KeysMissing(KeyringFailure):
     """There is no key."""
 
     def __init__(self) -> None:
-        super().__init__("No key is set.", "`quaymaster keys new` makes one; store it elsewhere too.")
+        super().__init__("No key is set.", "`quaymaster keys new` creates one; store it elsewhere too.")
 
 
 class KeysUnreadable(KeyringFailure):
@@ -472,7 +476,7 @@ class Unsealable(KeyringFailure):
     """A credential contains characters that are not text."""
 
     def __init__(self) -> None:
-        super().__init__("This credential holds characters that are not text.", "Type it again.")
+        super().__init__("This credential contains characters that are not valid text.", "Type it again.")
 
 
 class SettingsError(QuaymasterError):

@@ -21,11 +21,11 @@ _NAME_PROBLEM = (
     "Use letters, digits, “-” and “_”, starting with a letter or digit, at most 64. Example: my_registry"
 )
 _LINE_BREAK = (
-    "This ends with a line break, which is almost always a slip: delete it. If it belongs to the secret, "
+    "This ends with a line break, which is almost always a mistake: delete it. If it is part of the secret, "
     "select “Save without checking”."
 )
 _FINE_GRAINED = (
-    "GitHub's registry does not take fine-grained tokens (github_pat_…). Make a classic personal access "
+    "GitHub's registry does not accept fine-grained tokens (github_pat_…). Create a classic personal access "
     "token with read:packages; it begins with ghp_."
 )
 """Source: GitHub's documents: GitHub Packages supports only personal access tokens (classic)."""
@@ -206,13 +206,13 @@ def _problem_with(field: Field, value: str, keeps_secret: bool) -> str | None:
 
 
 def _line_breaks(kind: Kind, values: Mapping[str, str]) -> dict[str, str]:
-    """Ask about a line break at a password's end: copying adds one, and hardly anybody means it."""
+    """Ask about a line break at a password's end: copying adds one, and people rarely intend it."""
     secrets = (one for one in kind.fields if one.is_secret and not one.is_multiline)
     return {one.key: _LINE_BREAK for one in secrets if values[one.key].endswith(("\n", "\r"))}
 
 
 def _useless_tokens(kind: Kind, values: Mapping[str, str], server: Server) -> dict[str, str]:
-    """Name the secrets that GitHub's registry never takes, whichever kind they were typed for."""
+    """Name the secrets that GitHub's registry never accepts, whichever kind they were typed for."""
     if not _GITHUB_REGISTRY.fullmatch(server.host):
         return {}
     secrets = (field.key for field in kind.fields if field.is_secret)
@@ -226,7 +226,7 @@ def _missing_parts(kind: Kind, values: Mapping[str, str], keeps_secret: bool) ->
     if len(empty) in (0, len(parts)):
         return {}
     labels = " and ".join(field.label for field in parts)
-    return {field.key: f"{field.label} is missing: fill in {labels}, or neither." for field in empty}
+    return {field.key: f"{field.label} is missing: fill in both {labels}, or neither." for field in empty}
 
 
 def _example_of(field: Field) -> str:

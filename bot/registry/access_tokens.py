@@ -195,13 +195,13 @@ def _no_token(operation: Operation, answer: Answer, *, has_scope: bool) -> Regis
     """Explain why a token server gave no token."""
     who, says = f"The token server of {operation.host}", operation.says(answer)
     if answer.status == 200:
-        message = f"{who} gave an answer without a token."
+        message = f"{who} returned an answer without a token."
         return Unreachable(message, "Ask the registry's operator.", operation.stage, says)
     is_of_login = answer.status == 400 and _OF_LOGIN.search(answer.body)
     if not (has_scope or is_of_login) and (
         answer.status in _NO_SCOPE or (answer.status < 404 and _SCOPE.search(says))
     ):
-        message = f"{who} gives no token without a repository (status {answer.status})."
+        message = f"{who} does not issue a token without a repository (status {answer.status})."
         return ScopeWanted(message, "Test it with a repository.", operation.stage, says)
     if answer.status not in (401, 403) and not is_of_login:
         return trouble(operation, answer, who)

@@ -122,7 +122,7 @@ class AwsLogins:
         is_amazons = ECR_HOST.fullmatch(login.server.host) or login.server.host in _PUBLIC_HOSTS
         if not is_amazons or login.server.is_plain:
             raise Unreachable(
-                f"{login.server.address} is not a registry of Amazon ECR, so nothing was sent to it.",
+                f"{login.server.address} is not an Amazon ECR registry, so nothing was sent to it.",
                 "Check the region and the account id.",
                 Stage.LOGIN,
             )
@@ -258,25 +258,28 @@ def read_authorization(answer: Mapping[str, Any], now: float) -> Granted:
     except (KeyError, IndexError, ValueError, AttributeError):
         username = password = ""
     if username != _USERNAME or not password:
-        raise Unreachable("AWS gave an answer without a login.", "Try again later.", Stage.LOGIN)
+        raise Unreachable("AWS returned an answer without a login.", "Try again later.", Stage.LOGIN)
     return Granted(Secret(password), now, until)
 
 
 def refusal(code: str, step: str) -> RegistryFailure:
     """Explain an AWS error, with what to do."""
     if code in _WRONG_KEY:
-        message, hint = "AWS does not know this access key id.", "Check it, and that it was not deleted."
+        message, hint = (
+            "AWS does not know this access key ID.",
+            "Check it, and make sure that it was not deleted.",
+        )
     elif code in _WRONG_SECRET:
-        message = "AWS says that the secret access key does not belong to the access key id."
-        hint = "Type it again. If it is right, check the clock of Quaymaster's machine."
+        message = "AWS says that the secret access key does not belong to the access key ID."
+        hint = "Type it again. If it is correct, check the clock of Quaymaster's machine."
     elif code in _NO_PERMISSION:
         message = f"AWS knows the key, but does not let it {step}."
         hint = "Ask the administrator of the AWS account for that permission."
         return RightsRefused(message, hint, Stage.LOGIN)
     elif code in _EXPIRED:
-        message, hint = "AWS says that these keys have expired.", "Make new ones, and edit the integration."
+        message, hint = "AWS says that these keys have expired.", "Create new ones, and edit the integration."
     elif code in _TOO_OFTEN:
-        return TooManyRequests("AWS has been asked too often.", "Try again in a minute.", Stage.LOGIN)
+        return TooManyRequests("AWS received too many requests.", "Try again in a minute.", Stage.LOGIN)
     else:
         words = code if re.fullmatch(r"[A-Za-z.]{1,64}", code) else "an error"
         return Unreachable(f"AWS answered {words}.", "Check the region, or try again later.", Stage.LOGIN)

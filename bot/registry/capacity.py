@@ -197,20 +197,20 @@ class Places:
 
     def _lack_for_person(self, asker: Asker) -> str:
         if asker.person and self._taken["person", asker.person] >= MOST_FOR_A_PERSON:
-            return f"You are asking {MOST_FOR_A_PERSON} registries already; nothing was changed."
+            return f"You are already checking {MOST_FOR_A_PERSON} registries; nothing was changed."
         if asker.integration and self._taken["integration", asker.integration]:
-            return "The registry of this integration is being asked at this moment; nothing was changed."
+            return "The registry of this integration is being contacted right now; nothing was changed."
         if self._taken["people", ""] >= MOST_FOR_PEOPLE:
-            return "Too many registries are being asked right now; nothing was changed."
+            return "Too many registries are being contacted right now; nothing was changed."
         return ""
 
     def _lack_for_workflow(self, asker: Asker) -> str:
         of_target, of_creator = self._taken["target", asker.target], self._taken["creator", asker.person]
         if of_target >= MOST_FOR_A_TARGET or of_creator >= MOST_FOR_A_CREATOR:
-            return "Too many registries are being asked for this target or its token's creator right now."
+            return "Too many registries are being contacted for this target or its token's creator right now."
         kept = KEPT_FOR_NEWCOMERS if of_target or of_creator else 0
         if self._taken["workflows", ""] >= MOST_FOR_WORKFLOWS - kept:
-            return "Too many registries are being asked right now."
+            return "Too many registries are being contacted right now."
         return ""
 
 

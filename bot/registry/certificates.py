@@ -71,7 +71,7 @@ def has_other_names(der: bytes) -> bool:
 def only_common_name(host: str, stage: Stage) -> Unreachable:
     """Explain that a common name is not enough (RFC 9525; Go since 1.15)."""
     return Unreachable(
-        f"The certificate of {host} names its host only as common name (CN), which docker, podman and "
+        f"The certificate of {host} gives its host only as the common name (CN), which docker, podman and "
         "kubelet refuse as well.",
         f"Ask the registry's operator for a certificate with {host} as subjectAltName.",
         stage,
@@ -84,10 +84,10 @@ def is_certificate_wanted(error: BaseException | None) -> bool:
 
 
 def no_client_certificate(host: str) -> tuple[str, str]:
-    """Return the sentence and the hint for a server that wants a client certificate."""
+    """Return the sentence and the hint for a server that requires a client certificate."""
     return (
-        f"{host} wants a client certificate.",
-        "Quaymaster cannot give one. Ask the registry's operator for a way in without it.",
+        f"{host} requires a client certificate.",
+        "Quaymaster does not support them. Ask the registry's operator for a way to log in without one.",
     )
 
 
@@ -119,8 +119,8 @@ def explained(error: OSError, host: str, stage: Stage) -> Unreachable:
             stage,
         )
     return Unreachable(
-        f"{host} broke off while TLS was being agreed.",
-        "Check the port. The registry needs TLS 1.2 or later, and must not want a client certificate.",
+        f"{host} closed the connection during the TLS handshake.",
+        "Check the port. The registry needs TLS 1.2 or later, and must not require a client certificate.",
         stage,
     )
 
@@ -138,7 +138,7 @@ def _certificate_problem(code: int, host: str) -> tuple[str, str]:
         )
     if code in _UNKNOWN_AUTHORITY:
         return (
-            f"The certificate of {host} is from an authority that is not known here.",
+            f"The certificate of {host} is from an authority that Quaymaster does not know.",
             "Paste that authority's certificate into the field “CA certificate”.",
         )
     return f"The certificate of {host} was not accepted.", _ASK_OPERATOR

@@ -128,6 +128,7 @@ def _malformed(reason: str) -> MalformedChallenge:
     """Explain that a challenge cannot be read. The header is not repeated: it is a stranger's text."""
     return MalformedChallenge(
         f"The server asks for a login in a way that cannot be used: {reason}.",
-        "Check that the address is a registry's. If it is, its WWW-Authenticate header needs repair.",
+        "Check that this is the address of a registry. If it is, its WWW-Authenticate header needs to be "
+        "fixed.",
         Stage.CHALLENGE,
     )

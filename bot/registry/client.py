@@ -219,4 +219,4 @@ def advice(kind: Kind | None) -> str:
     username = kind.field("username")
     labels = [field.label for field in (username, kind.secret_field) if field]
     hint = username.hint if username else ""
-    return f"Check {' and '.join(labels)}, and that the login was not revoked. {hint}".strip()
+    return f"Check {' and '.join(labels)}, and make sure that the login was not revoked. {hint}".strip()

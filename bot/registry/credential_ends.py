@@ -67,7 +67,7 @@ def _ask(asking: Asking, login: Login, url: str) -> Answer:
     answer = asking.wire.fetch(url, f"Bearer {secret.reveal()}")
     if answer.status == 401:
         raise LoginRejected(
-            "The registry's API does not take this login.",
+            "The registry's API does not accept this login.",
             "It says nothing about deploy tokens and passwords, only about personal access tokens.",
             Stage.LOGIN,
         )
@@ -77,7 +77,9 @@ def _ask(asking: Asking, login: Login, url: str) -> Answer:
 
 
 def _unreadable(place: str) -> Unreachable:
-    return Unreachable(f"{place} gave an end that cannot be read.", "Enter it as “Ends on”.", Stage.LOGIN)
+    return Unreachable(
+        f"{place} returned an expiration date that cannot be read.", "Enter it as “Ends on”.", Stage.LOGIN
+    )
 
 
 END_OF: Mapping[str, Callable[[Asking, Login], datetime | None]] = MappingProxyType(

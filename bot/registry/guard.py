@@ -70,7 +70,7 @@ class Guard:
         if not allowed:
             reason = refusal_of(found[0][0], self._allowed)
             raise Unreachable(
-                f"{host} leads to {found[0][0]}, {reason}, where Quaymaster may not go.",
+                f"{host} leads to {found[0][0]}, {reason}, which Quaymaster is not allowed to contact.",
                 "If a registry really is there, ask the operator to name that address in "
                 "QUAYMASTER_ALLOWED_NETWORKS.",
                 Stage.ADDRESS,
@@ -83,11 +83,11 @@ class Guard:
         try:
             found = _LOOKUPS.run(lambda: self._resolver(host, port), deadline.left_s())
         except TimeoutError:
-            raise _unknown_host(f"The name server did not say in time where {host} is.") from None
+            raise _unknown_host(f"The name server did not resolve {host} in time.") from None
         except (OSError, UnicodeError):
-            raise _unknown_host(f"No name server knows {host}.") from None
+            raise _unknown_host(f"The host name {host} does not exist.") from None
         if not found:
-            raise _unknown_host(f"No name server knows {host}.")
+            raise _unknown_host(f"The host name {host} does not exist.")
         return found
 
 
@@ -125,7 +125,7 @@ def refusal_of(text: str, allowed: Sequence[Network]) -> str | None:
         if any(address in network for network in special):
             return None if any(_is_inside(network, special) for network in named) else words
     if address.is_multicast or address.is_unspecified or address.is_reserved or address in _THIS_NETWORK:
-        return "an address that no server can have"
+        return "a reserved address"
     is_public = address.is_global and not getattr(address, "is_site_local", False)
     return None if named or is_public else "an address that is not public"
 
@@ -205,17 +205,19 @@ def allow_realm(url: str | None, server: Server, trusted: Iterable[str]) -> str:
     if origin is None:
         raise RealmRefused(
             "The registry names a token server whose address cannot be used.",
-            "Its WWW-Authenticate header needs repair: the realm must be a plain https address.",
+            "Its WWW-Authenticate header needs to be fixed: the realm must be a plain https address.",
         )
     if origin == server.origin:
         return origin
     if origin.startswith("http://") and not server.is_plain:
         raise RealmRefused(
             f"The registry wants the login sent unencrypted to {origin}.",
-            "Nothing was sent. Its WWW-Authenticate header needs repair: the realm must begin with https://.",
+            "Nothing was sent. Its WWW-Authenticate header needs to be fixed: the realm must begin with https://.",
         )
     if origin not in trusted:
-        message = f"The registry {server.address} wants the login sent to {origin}, which is another host."
+        message = (
+            f"The registry {server.address} wants the login sent to {origin}, which is a different host."
+        )
         hint = (
             "Nothing was sent there. If it is this registry's own login server, as with a self-hosted "
             "GitLab: save without checking, then test the integration and press “Allow it”."

@@ -28,7 +28,7 @@ def pem_problem(text: str) -> str | None:
     """
     text = read_pem(text)
     if "PRIVATE KEY" in text:
-        return "This contains a private key, which belongs to nobody else. Paste only the certificate."
+        return "This contains a private key, which must not be shared. Paste only the certificate."
     if len(text) > _LONGEST_PEM:
         return f"This is longer than {_LONGEST_PEM // 1024} KiB; paste only the authority's certificate."
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -39,7 +39,7 @@ def pem_problem(text: str) -> str | None:
     # get_ca_certs leaves out a server's own certificate; the TLS handshake will say when that has expired.
     ends = [str(each.get("notAfter", "")) for each in context.get_ca_certs()]
     if any(ssl.cert_time_to_seconds(end) < time.time() for end in ends if end):
-        return "This certificate has expired. Ask the registry's operator for the one in use."
+        return "This certificate has expired. Ask the registry's operator for the current one."
     return None
 
 
@@ -54,13 +54,13 @@ def json_key_problem(text: str) -> str | None:
     if key is None:
         return f"This is not JSON. Paste the whole key file. {_JSON_KEY_EXAMPLE}"
     if key.get("type") != "service_account":
-        return f"This is not a service account's key: its type is another. {_JSON_KEY_EXAMPLE}"
+        return f"This is not a service account key: it has a different type. {_JSON_KEY_EXAMPLE}"
     missing = [name for name in ("project_id", "client_email", "private_key") if not key.get(name)]
     if missing:
-        return f"This key is not whole: {', '.join(missing)} is missing. {_JSON_KEY_EXAMPLE}"
+        return f"This key is incomplete: {', '.join(missing)} is missing. {_JSON_KEY_EXAMPLE}"
     odd = [name for name, form in _SHOWN_OF_A_KEY.items() if not re.fullmatch(form, str(key[name]))]
     if odd:
-        return f"This is not a key as Google makes them: its {' and '.join(odd)} cannot be one."
+        return f"This does not look like a Google key: its {' and '.join(odd)} is not valid."
     return None
 
 

@@ -116,7 +116,7 @@ _DOCKER_HUB = Kind(
     "docker-hub",
     "Docker Hub",
     "Docker",
-    (USERNAME, named(PASSWORD, "Password", hint="An access token that may only read is enough."), EMAIL),
+    (USERNAME, named(PASSWORD, "Password", hint="A read-only access token is enough."), EMAIL),
     server="https://registry-1.docker.io",
     words=("docker", "hub", "dockerhub"),
     realm_origins=("https://auth.docker.io",),
@@ -150,7 +150,8 @@ _ACCESS_KEY_ID = Field(
     "Access key ID",
     example="AKIAIOSFODNN7EXAMPLE",
     pattern=r"AKIA[A-Z0-9]{12,124}",
-    problem="A lasting access key's id begins with AKIA; those with ASIA end within hours.",
+    problem="The ID of a long-term access key begins with AKIA; keys that begin with ASIA expire within "
+    "hours.",
 )
 _SECRET_ACCESS_KEY = Field(
     "secret_access_key",
@@ -198,7 +199,7 @@ _ECR = Kind(
             hint="Of the account that owns the registry.",
             example="123456789012",
             pattern=r"[0-9]{12}",
-            problem="An account id has 12 digits.",
+            problem="An account ID has 12 digits.",
         ),
         _ENDPOINT,
         _ROLE,
@@ -236,7 +237,7 @@ _GOOGLE = Kind(
             "JSON key",
             is_secret=True,
             is_multiline=True,
-            hint="The whole key file of a service account that may read the registry.",
+            hint="The whole key file of a service account that can read the registry.",
             read=read_json_key,
             problem_with=json_key_problem,
         ),
@@ -247,7 +248,7 @@ _GOOGLE = Kind(
             example="europe-docker.pkg.dev",
             read=str.lower,
             pattern=_GOOGLE_HOST,
-            problem="This is not a host of Google's registries, without https:// and without a path.",
+            problem="Enter one of Google's registry hosts, without https:// and without a path.",
         ),
     ),
     server="https://{host}",
@@ -291,7 +292,7 @@ _GITHUB = Kind(
             problem="Leave it empty for ghcr.io. With data residency it is containers.SUBDOMAIN.ghe.com. For "
             "GitHub Enterprise Server choose Private Docker Registry.",
         ),
-        asks_end("Yes: once a day the token goes to api.github.com, which says when it ends."),
+        asks_end("Yes: once a day the token goes to api.github.com, which says when it expires."),
     ),
     server="https://{host}",
     words=("ghcr", "github", "ghcr.io"),
@@ -312,8 +313,8 @@ _AZURE = Kind(
             read=str.lower,
             pattern=rf"{_AZURE_NAME}|{_AZURE_HOST}",
             problem="Write the registry's name (5 to 63 letters, digits and hyphens), or its whole login "
-            "server as Azure shows it: it ends with .azurecr.io, .azurecr.cn or .azurecr.us. For a domain of "
-            "your own choose Private Docker Registry.",
+            "server as Azure shows it: it ends with .azurecr.io, .azurecr.cn or .azurecr.us. For a "
+            "custom domain, choose Private Docker Registry.",
         ),
         named(
             USERNAME,
@@ -343,12 +344,12 @@ _GITLAB = Kind(
         named(PASSWORD, "Deploy token or access token", hint="With read_registry."),
         CA,
         asks_end(
-            "Yes: once a day the token goes to GitLab itself, where the registry's token server is. It says "
-            "nothing of a deploy token, unless there is a management credential."
+            "Yes: once a day the token goes to GitLab itself, where the registry's token server is. GitLab "
+            "doesn't report this for a deploy token unless there is a management credential."
         ),
     ),
     words=("gitlab",),
-    address_hint="A GitLab's registry often has a host or a port of its own, such as registry.example.com or "
+    address_hint="A GitLab registry often has its own host or port, such as registry.example.com or "
     "gitlab.example.com:5050; a project's page “Container registry” shows it.",
 )
 
@@ -361,12 +362,15 @@ _HARBOR = Kind(
         named(
             USERNAME,
             "Robot account",
-            hint="Its whole name: robot accounts of Harbor begin with robot$.",
+            hint="Its whole name: Harbor's robot accounts begin with robot$.",
             example="robot$team+deploy",
         ),
         named(PASSWORD, "Robot secret"),
         CA,
-        asks_end("Yes: Harbor is asked once a day, with the management credential. Without one it is not."),
+        asks_end(
+            "Yes: Harbor is asked once a day, with the management credential. Without one, Harbor is not "
+            "asked."
+        ),
     ),
     words=("harbor",),
 )

@@ -69,7 +69,7 @@ class LoginCheck:
     def _words_on_login(self) -> str:
         if self._talk.identity() is None:
             return "none is used"
-        return "not refused, but none is asked for" if self._talk.challenge is None else "accepted"
+        return "not refused, but no login is required" if self._talk.challenge is None else "accepted"
 
     def _read_repository(self, repository: str) -> CheckResult:
         self._operation.stage = Stage.REPOSITORY

@@ -49,7 +49,7 @@ def walk(first: str, read_page: Callable[[str], str | None], is_full: Callable[[
     seen: set[str] = set()
     while url is not None and len(seen) < MOST_PAGES and not is_full():
         if url in seen:
-            return _stopped("leads back to a page that was read already")
+            return _stopped("leads back to a page that was already read")
         seen.add(url)
         try:
             url = read_page(url)
@@ -75,7 +75,7 @@ def following(answer: Answer, own_origin: str) -> str | None:
     A registry behind a proxy that ends TLS may take itself for http, or for its own inner port.
 
     Raises:
-        NoNextPage: It is at another address, or has none that can be used.
+        NoNextPage: It is at a different address, or has none that can be used.
     """
     target = next_page(answer.headers.get("Link", ""))
     if target is None:
@@ -89,7 +89,7 @@ def following(answer: Answer, own_origin: str) -> str | None:
     parts, own = urlsplit(url), urlsplit(own_origin)
     if parts.scheme == "http" and parts.hostname == own.hostname:
         return urlunsplit(parts._replace(scheme=own.scheme, netloc=own.netloc))
-    raise NoNextPage(f"is at another address, {origin}; nothing was sent there")
+    raise NoNextPage(f"is at a different address, {origin}; nothing was sent there")
 
 
 def read_object(answer: Answer) -> dict[str, object] | None:

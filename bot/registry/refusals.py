@@ -34,7 +34,9 @@ _OF_CERTIFICATE = re.compile(
 )
 _CERTIFICATE_STATUSES = frozenset({400, 401, 403, 421, 495, 496})
 
-_NO_CERTIFICATE = "Quaymaster cannot give one. Ask the registry's operator for a way in without it."
+_NO_CERTIFICATE = (
+    "Quaymaster does not support them. Ask the registry's operator for a way to log in without one."
+)
 _LET_IN = "Ask the operator of the registry or the network to let Quaymaster's address in."
 _LATER = "Try again later; nothing is known about the login."
 _CHECK_ADDRESS = "Check the address, and leave out any path."
@@ -65,7 +67,7 @@ def no_challenge(operation: Operation, answer: Answer) -> RegistryFailure:
     """Explain that a 401 names no way to log in."""
     return _kept_out(operation, answer, operation.host) or MalformedChallenge(
         f"{operation.host} refuses access without saying how to log in.",
-        "Check that the address is a registry's.",
+        "Check that this is the address of a registry.",
         operation.stage,
         operation.says(answer),
     )
@@ -95,10 +97,10 @@ def trouble(operation: Operation, answer: Answer, who: str) -> Unreachable:
         return kept_out
     says = operation.says(answer)
     if answer.status >= 500:
-        message = f"{who} has trouble of its own (status {answer.status})."
+        message = f"{who} has an internal problem (status {answer.status})."
         return Unreachable(message, _LATER, operation.stage, says)
-    message = f"{who} gave an answer that has no place here (status {answer.status})."
-    return Unreachable(message, "Check that the address is a registry's.", operation.stage, says)
+    message = f"{who} gave an unexpected answer (status {answer.status})."
+    return Unreachable(message, "Check that this is the address of a registry.", operation.stage, says)
 
 
 def is_page(answer: Answer) -> bool:
@@ -114,9 +116,9 @@ def _kept_out(operation: Operation, answer: Answer, who: str) -> Unreachable | N
         status < 500 and ("TOOMANYREQUESTS" in answer.error_codes or _TOO_MANY.search(says))
     ):
         hint = _when_again(answer.retry_after_s)
-        return TooManyRequests(f"{who} has been asked too often.", hint, operation.stage, says)
+        return TooManyRequests(f"{who} received too many requests.", hint, operation.stage, says)
     if status in _CERTIFICATE_STATUSES and _OF_CERTIFICATE.search(answer.body):
-        message = f"{who} wants a client certificate (status {status})."
+        message = f"{who} requires a client certificate (status {status})."
         return CertificateWanted(message, _NO_CERTIFICATE, operation.stage, says)
     if status in (401, 403) and _OF_ADDRESS.search(says):
         message = f"{who} refuses Quaymaster's address or every request (status {status})."

@@ -44,12 +44,12 @@ def repository_name(text: str, server: Server) -> str:
     is_foreign = bool(slash) and (":" in first or (server == DOCKER_HUB and "." in first))
     if is_foreign and "//" not in name:
         raise InvalidInput(
-            f"“{first[:64]}” names another registry; this integration is for {server.address}.",
+            f"“{first[:64]}” names a different registry; this integration is for {server.address}.",
             "Choose the integration of that registry, or leave its address out. Example: team/app",
         )
     if len(name) > _LONGEST or not _NAME.fullmatch(name):
         raise InvalidInput(
-            "This is not the name of a repository: lower case letters and digits, with “/”, “.”, “_” and "
+            "This is not the name of a repository: use lower-case letters and digits, with “/”, “.”, “_” and "
             "“-” between them.",
             "Example: team/app",
         )
@@ -83,7 +83,7 @@ def unreadable(operation: Operation, answer: Answer, repository: str) -> Registr
         message = f"{operation.host} has no repository {repository}, or does not show it to this login."
         return RepositoryRefused(message, f"Check the repository's name.{_elsewhere(repository)}", _AT, says)
     if "NAME_INVALID" in answer.error_codes:
-        message = f"{operation.host} does not take {repository} for a repository's name."
+        message = f"{operation.host} does not accept {repository} as a repository name."
         return RepositoryRefused(message, "Check the repository's name.", _AT, says)
     return trouble(operation, answer, operation.host)
 

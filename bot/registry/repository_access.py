@@ -15,7 +15,7 @@ from bot.registry.conversation import Conversation
 from bot.registry.refusals import login_refused, repository_refused, trouble
 from bot.registry.repositories import scope_of, unreadable
 
-_CHECK_BOTH = "Check the name, and that this login has permission to pull from it."
+_CHECK_BOTH = "Check the name, and make sure that this login has permission to pull from it."
 _FORGIVING = "Some token servers (Harbor's) answer a wrong password in the same way."
 _NO_LOGIN = "This integration has no login. Check the name, or enter a user name and a password."
 
@@ -113,13 +113,13 @@ class RepositoryAccess:
 
 
 def _token_not_taken(host: str, answer: Answer) -> Unreachable | None:
-    """Explain that a registry does not take the token that its own token server gave."""
+    """Explain that a registry does not accept the token that its own token server issued."""
     try:
         challenges = parse_challenges(answer.headers.get("WWW-Authenticate", ""))
     except MalformedChallenge:
         return None
     if not any(each.parameters.get("error") == "invalid_token" for each in challenges):
         return None
-    message = f"{host} does not take the token that its own token server gave."
-    hint = "Ask the registry's operator: its token settings or its clock need a look."
+    message = f"{host} does not accept the token that its own token server issued."
+    hint = "Ask the registry's operator: its token settings or its clock may be wrong."
     return Unreachable(message, hint, Stage.LOGIN)

@@ -59,7 +59,7 @@ class RepositoryLister:
     def _names_of(self, answer: Answer) -> list[str]:
         value = read_object(answer)
         if value is None or "repositories" not in value:
-            message = f"{self._operation.host} gave a page that is not a list of repositories."
+            message = f"{self._operation.host} returned a page that is not a list of repositories."
             raise Unreachable(message, "Ask the registry's operator.", Stage.REPOSITORY)
         found = value["repositories"]
         texts = [one for one in found if isinstance(one, str)] if isinstance(found, list) else []

@@ -223,7 +223,7 @@ def _no_contact(error: OSError, host: str, endpoint: Endpoint, operation: Operat
 def too_much(operation: Operation) -> Unreachable:
     """Explain that an answer was larger than any honest one."""
     return Unreachable(
-        f"{operation.host} sent more than a registry's answer can hold.",
-        "Check that the address is a registry's.",
+        f"{operation.host} sent more data than a registry's answer should contain.",
+        "Check that this is the address of a registry.",
         operation.stage,
     )

@@ -102,26 +102,26 @@ class TagFactsReader:
         answer = ask(accept=_MANIFESTS) if place == "manifests" else ask(accept="*/*", may_leave=True)
         algorithm, _, expected = digest.partition(":")
         if hashlib.new(algorithm, answer.body).hexdigest() != expected:
-            raise self._odd("gave something else than what was asked for")
+            raise self._odd("returned something other than what was requested")
         return self._read(answer)
 
     def _asked(self, path: str, *, accept: str, may_leave: bool = False) -> Answer:
         if self._questions >= _MOST_QUESTIONS:
-            raise self._odd(f"was asked {_MOST_QUESTIONS} times, which is enough")
+            raise self._odd(f"reached the limit of {_MOST_QUESTIONS} requests")
         self._questions += 1
         scopes = (scope_of(self._repository),)
         answer = self._talk.ask(path, scopes, limit=_MOST_BYTES, accept=accept, may_leave=may_leave)
         if answer.status == 429:
             host = self._operation.host
-            raise TooManyRequests(f"{host} has been asked too often.", "Try again later.", Stage.REPOSITORY)
+            raise TooManyRequests(f"{host} received too many requests.", "Try again later.", Stage.REPOSITORY)
         if answer.status != 200:
-            raise self._odd(f"did not give it (status {answer.status})")
+            raise self._odd(f"did not return it (status {answer.status})")
         return answer
 
     def _read(self, answer: Answer) -> Mapping[str, Any]:
         value = read_object(answer)
         if value is None:
-            raise self._odd("gave something that cannot be read")
+            raise self._odd("returned something that cannot be read")
         return value
 
     def _odd(self, what: str) -> Unreachable:

@@ -71,7 +71,7 @@ class TagReader:
     def _tags_of(self, answer: Answer) -> Mapping[str, float]:
         value = read_object(answer) if answer.body.isascii() else None
         if value is None or "tags" not in value:
-            raise self._odd("gave a page that is not a list of tags, or is too large to read")
+            raise self._odd("returned a page that is not a list of tags, or is too large to read")
         names = value["tags"] if isinstance(value["tags"], list) else []
         tags = dict.fromkeys(_only_tags(names), 0.0)
         times = _upload_times(value.get("manifest"))

@@ -121,9 +121,7 @@ class Wire:
             if origin_of(hop) != origin_of(url):
                 authorization = None
             url = hop
-        raise self._failure(
-            f"{self.operation.host} redirects again and again.", "Check the address of the registry."
-        )
+        raise self._failure(f"{self.operation.host} keeps redirecting.", "Check the address of the registry.")
 
     def get(self, url: str, authorization: str | None, limit: int | None, accept: str = JSON) -> Answer:
         """Ask once. Raises ``Unreachable``."""
@@ -190,8 +188,8 @@ class Wire:
         encoding = response.headers.get("Content-Encoding", "identity").lower()
         if encoding not in ("", "identity"):
             raise self._failure(
-                f"{self.operation.host} sent a packed answer, which was not asked for.",
-                "A proxy in between may have packed it; it must not.",
+                f"{self.operation.host} sent a compressed answer, which was not requested.",
+                "A proxy in between may have compressed it; configure it not to.",
             )
         body = bytearray()
         while chunk := response.raw.read(_CHUNK, decode_content=False):

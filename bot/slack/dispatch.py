@@ -156,7 +156,7 @@ class Dispatch:
         actor = self._actor(context, body, self._routes.does.get(press.action_id))
         listener = self._routes.actions.get(press.action_id)
         if listener is None:
-            raise InvalidInput("This button is too old.", "Type /integrations to see the current state.")
+            raise InvalidInput("This button is out of date.", "Type /integrations to see the current state.")
         is_home = isinstance(surface, HomeSurface)
         show_home = partial(self._publish_home, actor) if is_home else None
         available = {**self._given(actor), "press": press, "surface": surface, "show_home": show_home}
@@ -170,7 +170,7 @@ class Dispatch:
         block_id = str(body.get("block_id", ""))
         listener = self._routes.suggestions.get(block_id.partition(" ")[0])
         if listener is None:
-            raise InvalidInput("This menu is too old.", "Close it and open it again.")
+            raise InvalidInput("This menu is out of date.", "Close it and open it again.")
         query = str(body.get("value") or "")[:_LONGEST_QUERY]
         _call(
             listener,
@@ -193,7 +193,7 @@ class Dispatch:
         actor = self._actor(context, body, None)
         listener = self._routes.shortcuts.get(str(body.get("callback_id", "")))
         if listener is None:
-            raise InvalidInput("This shortcut is too old.", "Reload Slack and try again.")
+            raise InvalidInput("This shortcut is out of date.", "Reload Slack and try again.")
         available = {**self._given(actor), "surface": surface, "about": body.get("message") or {}}
         self._answer(listener, available, context)
 
@@ -204,7 +204,7 @@ class Dispatch:
         view = body["view"]
         listener = self._routes.forms.get(view.get("callback_id", ""))
         if listener is None:
-            raise InvalidInput("This form is too old.", "Close it and open it again.")
+            raise InvalidInput("This form is out of date.", "Close it and open it again.")
         form = Form((view.get("state") or {}).get("values") or {}, read_facts(view))
         given = self._given(actor)
         services: Services = given["services"]

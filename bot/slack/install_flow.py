@@ -74,7 +74,7 @@ class _Sealed(InstallationStore):
         """Keep an installation, in the place of the one before."""
         holder = installation.enterprise_id if installation.is_enterprise_install else installation.team_id
         if not holder or not installation.bot_token:
-            raise InstallFailed("Slack gave no token for a workspace.", "Begin again.")
+            raise InstallFailed("Slack returned no token for a workspace.", "Start again.")
         ends_at = installation.bot_token_expires_at
         tokens = {ACCESS: Secret(installation.bot_token)}
         if installation.bot_refresh_token:
@@ -139,7 +139,10 @@ class _CodeClient:
             raise InstallFailed(*_CODE_REFUSED) from None
 
 
-_CODE_REFUSED = ("Slack did not accept this install: its code was used before or has ended.", "Begin again.")
+_CODE_REFUSED = (
+    "Slack did not accept this install: its code was used before or has ended.",
+    "Start again.",
+)
 _BAD_REDIRECT = (
     "Slack was asked to send you to another address than its app names.",
     "Ask the operator to add this server's /slack/oauth_redirect to the app's redirect URLs.",
@@ -154,17 +157,17 @@ _REFUSED = {
     "bad_client_secret": _BAD_CLIENT,
 }
 _FAILED = {
-    "access_denied": ("You declined, so nothing was installed.", "Begin again whenever you like."),
+    "access_denied": ("You declined, so nothing was installed.", "Start again whenever you like."),
     "invalid_browser": (
         "This install was begun in another browser, or its time is over.",
-        "Begin again, and stay in this browser.",
+        "Start again, and stay in this browser.",
     ),
-    "invalid_state": ("This install was finished already, or its 10 minutes are over.", "Begin again."),
-    "missing_code": ("Slack sent nothing to install with.", "Begin again."),
+    "invalid_state": ("This install was finished already, or its 10 minutes are over.", "Start again."),
+    "missing_code": ("The answer from Slack did not contain what is needed to install.", "Start again."),
     "bad_redirect_uri": _BAD_REDIRECT,
     "redirect_uri_mismatch": _BAD_REDIRECT,
 }
-_OTHER = ("Slack did not install the app.", "Begin again; if this happens again, tell the operator.")
+_OTHER = ("Slack did not install the app.", "Start again; if this happens again, tell the operator.")
 
 
 class InstallPages:
@@ -240,7 +243,7 @@ class InstallPages:
             return BoltResponse(status=HTTPStatus.OK, body=asking_page(*self._scopes))
         if path == REDIRECT_PATH and method == "GET":
             return self._flow.handle_callback(_request(environ))
-        return self._refusal("There is nothing here.", "Begin at /slack/install.", HTTPStatus.NOT_FOUND)
+        return self._refusal("There is nothing here.", "Start at /slack/install.", HTTPStatus.NOT_FOUND)
 
     def _installed(self, args: SuccessArgs) -> BoltResponse:
         one = args.installation

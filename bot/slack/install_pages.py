@@ -9,9 +9,11 @@ HEADERS = (
 )
 
 _REASONS = {
-    "commands": "To answer what people type and the two shortcuts.",
-    "chat:write": "To tell people of logins that stop working or end soon, and the channel you choose.",
-    "users:read": "To know who is an admin, a guest or deactivated, so that nobody does what they may not.",
+    "commands": "To respond to commands and to the two shortcuts.",
+    "chat:write": "To tell people, and the channel you choose, about logins that stop working or expire "
+    "soon.",
+    "users:read": "To know who is an admin, a guest or deactivated, so that people can do only what they "
+    "are allowed to.",
     "files:write": "To send an admin the history as a file.",
     "usergroups:read": "To let a user group be admins or editors here.",
 }
@@ -33,9 +35,10 @@ def asking_page(scopes: tuple[str, ...], optional_scopes: tuple[str, ...]) -> st
     return _page(
         "Install Quaymaster",
         "<p>Quaymaster keeps your team's container-registry integrations: who can log in to which registry, "
-        "and what depends on that login.</p>"
+        "and what depends on each login.</p>"
         f"<h2>What it may do in your workspace, and why</h2><dl>{needed}</dl>{further}"
-        "<p>It reads no messages except one where you use its shortcut. Credentials are sealed when they "
+        "<p>It reads no messages except those on which you use its shortcut. Credentials are sealed when "
+        "they "
         "are stored. When you remove the app, what it keeps for your workspace is deleted after 30 days; if "
         "you install it again before then, everything is still there.</p>"
         '<form method="post"><button>Add to Slack</button></form>',

@@ -282,7 +282,7 @@ class InstalledWorkspaces:
             return known
         again = f", or install Quaymaster again: {self._install_url}" if self._install_url else ""
         raise Busy(
-            "Slack's token for this workspace has ended, and there is no new one.", f"Try again{again}."
+            "Slack's token for this workspace has expired and could not be renewed.", f"Try again{again}."
         )
 
     @contextmanager

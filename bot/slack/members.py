@@ -301,7 +301,7 @@ class Questions(Generic[_Answer]):
 
 
 def _late() -> Busy:
-    return Busy("Slack did not say who you are in time; nothing was changed.", "Try again.")
+    return Busy("Slack did not tell Quaymaster in time who you are; nothing was changed.", "Try again.")
 
 
 def _failure(error: Exception) -> QuaymasterError:
@@ -309,7 +309,7 @@ def _failure(error: Exception) -> QuaymasterError:
     known = explained_refusal(error)
     if known is not None and (known is error or isinstance(known, SettingsError)):
         return known
-    return Busy("Slack did not say who you are; nothing was changed.", "Try again.")
+    return Busy("Slack did not tell Quaymaster who you are; nothing was changed.", "Try again.")
 
 
 class SlackRates:
@@ -351,11 +351,18 @@ class SlackRates:
             people, workspaces = self._of_size(a_minute)
             wait_s = people.take(f"{workspace.team_id}/{user_id}", now)
             if wait_s:
-                raise TooOften(f"That is more than {a_minute} a minute; nothing was done.", wait_s)
+                raise TooOften(
+                    f"That is more than {a_minute} commands and button presses a minute; nothing was done.",
+                    wait_s,
+                )
             wait_s = workspaces.take(workspace.team_id, now)
         if wait_s:
             most = a_minute * PEOPLE_AT_ONCE
-            raise TooOften(f"This workspace sends more than {most} a minute; nothing was done.", wait_s)
+            raise TooOften(
+                f"This workspace sends more than {most} commands and button presses a minute; nothing was "
+                "done.",
+                wait_s,
+            )
 
     def taken(self) -> Mapping[str, float]:
         """As ``Counter`` says: people and workspaces, apart by what a person may send."""

@@ -22,7 +22,7 @@ from handlers.routes import COMMAND
 
 _SLACK_HOOKS = "https://hooks.slack.com"
 _TIMEOUT_S = 5
-_AGAIN = "Type the command again: it brings a fresh address."
+_AGAIN = "Type the command again so that Slack gives Quaymaster a new reply address."
 _NAME = re.compile(r"/[a-z0-9_-]{1,31}")
 # In JSON a line break before the name is written as a backslash and an "n".
 _SHIPPED = re.compile(rf"(?:(?<![\w/.])|(?<=\\n)){re.escape(COMMAND)}(?![\w/-])")
@@ -84,7 +84,7 @@ class SlackReplies:
         """Post a message. Raises ``QuaymasterError``, which does not hold the address."""
         parts = urlsplit(response_url)
         if f"{parts.scheme}://{parts.netloc}" not in self._origins:
-            raise QuaymasterError("The answer's address is not Slack's, so nothing was sent there.", _AGAIN)
+            raise QuaymasterError("The reply address is not Slack's, so nothing was sent there.", _AGAIN)
         body = self._name.in_text(json.dumps(dict(message))).encode()
         headers = {"Content-Type": "application/json; charset=utf-8"}
         request = Request(response_url, body, headers)  # noqa: S310 - its origin was checked
@@ -96,7 +96,7 @@ class SlackReplies:
             error.close()
         except (OSError, HTTPException) as error:
             reason = type(error).__name__
-        raise QuaymasterError(f"Slack did not take the answer ({reason}).", _AGAIN)
+        raise QuaymasterError(f"Slack did not accept the answer ({reason}).", _AGAIN)
 
 
 class NamingClient(WebClient):

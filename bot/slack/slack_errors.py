@@ -20,16 +20,16 @@ from bot.core.errors import Busy, Conflict, QuaymasterError, SettingsError
 _Row = tuple[type[QuaymasterError], str, str]
 """The error's class, what happened, what to do next."""
 
-_LATE: _Row = (Busy, "Slack's three seconds had passed, so nothing was opened.", "Try again.")
+_LATE: _Row = (Busy, "Slack allows three seconds to open a form, and they had passed.", "Try again.")
 _ITS_OWN_FAULT: _Row = (
     Busy,
-    "Slack had a problem of its own, so the answer may be missing.",
-    "Look whether it was done, then try again.",
+    "Slack had an internal problem, so the answer may be missing.",
+    "Check whether it was done, then try again.",
 )
 _TOO_LARGE: _Row = (
     Conflict,
     "This is more than Slack shows at once.",
-    "Narrow it by a word, or look at less of it.",
+    "Narrow it with a word, or ask for less.",
 )
 _CHANNEL_GONE: _Row = (
     Conflict,
@@ -87,13 +87,11 @@ def explained_refusal(error: Exception) -> QuaymasterError | None:
 def _said_by_slack(error: SlackApiError) -> QuaymasterError:
     code = code_of(error)
     if code == "ratelimited" or getattr(error.response, "status_code", 0) == HTTPStatus.TOO_MANY_REQUESTS:
-        return Busy(
-            "Slack accepts nothing more from Quaymaster at the moment, so nothing was done.", _wait(error)
-        )
+        return Busy("Slack is limiting Quaymaster's requests right now, so nothing was done.", _wait(error))
     if code == "missing_scope":
         scope = str(error.response.get("needed", "users:read"))
         return SettingsError(
-            f"Quaymaster's Slack app may not do this: it lacks the scope {scope}.",
+            f"Quaymaster's Slack app is not allowed to do this: it lacks the scope {scope}.",
             "Ask the operator to add the scope and to reinstall the app.",
         )
     if code in LOST_TOKENS:
@@ -110,7 +108,10 @@ def _row_of(error: SlackApiError, code: str) -> _Row:
         return _ITS_OWN_FAULT
     if code == "invalid_arguments" and "trigger" in _details(error):
         return _LATE
-    unknown = f"Slack did not take this ({code}).", "Try again; if this recurs, give the operator that code."
+    unknown = (
+        f"Slack did not accept this ({code}).",
+        "Try again; if this recurs, give the operator that code.",
+    )
     return _BY_CODE.get(code, (QuaymasterError, *unknown))
 
 

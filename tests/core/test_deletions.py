@@ -92,7 +92,7 @@ def test_removing_says_what_it_did(ports, added):
     link_target(ports, OWNER, "my_registry", SHOP)
     said = remove_dependency(ports, OWNER, added.id, SHOP)
 
-    assert said == "Removed project web-shop. It may not fetch this until it is linked again."
+    assert said == "Removed project web-shop. It can't fetch this integration until somebody links it again."
     assert plan_deletion(ports, OWNER, added.id).dependencies.total == 0
 
 

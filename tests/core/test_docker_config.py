@@ -201,8 +201,8 @@ def test_line_break_is_left_out():
 
 
 PROBLEMS = [
-    ({}, "It holds no login: docker may keep it in a credential store"),
-    ({"auth": ""}, "It holds no login"),
+    ({}, "It contains no login: docker may keep it in a credential store"),
+    ({"auth": ""}, "It contains no login"),
     ({"auth": 7}, "Its “auth” is not text."),
     ({"auth": "%%%"}, "Its “auth” is not base64."),
     ({"auth": AUTH[:-3]}, "Its “auth” was cut: the end of its base64 is missing."),
@@ -214,12 +214,12 @@ PROBLEMS = [
     ({"username": "x", "password": ""}, "It has no password."),
     ({"username": "", "password": "x"}, "It has no user name."),
     ({"auth": base64.b64encode("a:b".encode("utf-16-le")).decode()}, "zero bytes"),
-    ({"auth": AUTH, "identitytoken": "x"}, "identity token, which ends by itself"),
-    ({"identityToken": "x"}, "identity token, which ends by itself"),
-    ({"registrytoken": "x"}, "identity token, which ends by itself"),
+    ({"auth": AUTH, "identitytoken": "x"}, "identity token, which expires on its own"),
+    ({"identityToken": "x"}, "identity token, which expires on its own"),
+    ({"registrytoken": "x"}, "identity token, which expires on its own"),
     ({"auth": b64("AWS:x")}, "12 hours"),
-    ("text", "It holds no login"),
-    (None, "It holds no login"),
+    ("text", "It contains no login"),
+    (None, "It contains no login"),
 ]
 
 
@@ -235,17 +235,17 @@ def test_entries_without_a_login_say_why(content, said):
 @pytest.mark.parametrize(
     ("key", "said"),
     [
-        ("*.jfrog.io", "stands for many hosts, as Kubernetes reads it. Name one host each"),
-        ("https://*.example.com/team", "stands for many hosts"),
-        ("registry?.example.com", "stands for many hosts"),
-        ("registry[12].example.com", "stands for many hosts"),
-        (f"{HOST}/team-a", f"it would be used for all of {HOST}. Add it by its form"),
+        ("*.jfrog.io", "treats it as a pattern that matches many hosts. Repeat the entry for each host"),
+        ("https://*.example.com/team", "a pattern that matches many hosts"),
+        ("registry?.example.com", "a pattern that matches many hosts"),
+        ("registry[12].example.com", "a pattern that matches many hosts"),
+        (f"{HOST}/team-a", f"it would be used for all of {HOST}. Add it with the form for its type"),
         (f"https://{HOST}:5000/v2/team/app", f"used for all of {HOST}:5000"),
         ("https://hub.docker.com", "is Docker Hub's website, not a registry. Choose Docker Hub"),
         ("hub.docker.com/v2/", "is Docker Hub's website"),
         ("https://hub.docker.com/r/team/app", "is Docker Hub's website"),
         ("github.com", "is GitHub's website, not a registry. GitHub's registry is ghcr.io."),
-        ("https://index.docker.io/v1/access-token", "Docker Desktop keeps its own session here"),
+        ("https://index.docker.io/v1/access-token", "Docker Desktop stores its own session here"),
         ("", "The address is empty."),
         ("https://ann:pw@registry.example.com", "secret"),
     ],
@@ -267,12 +267,13 @@ def test_login_in_a_key_is_not_repeated():
         (
             {"credsStore": "desktop"},
             {},
-            "paste what it prints, or add it by its form: echo SERVER | docker-credential-desktop get",
+            "paste what it prints, or add it with the form for its type: "
+            "echo SERVER | docker-credential-desktop get",
         ),
         (
             {"credHelpers": {HOST: "pass"}},
             {},
-            "ask the credential helper “pass” of that machine for this login; it is not in",
+            "ask the credential helper “pass” on the machine this file came from for this login; it is",
         ),
         ({"credHelpers": {HOST: "pass"}}, {"auth": AUTH}, "may be out of date and was not used"),
         (
@@ -280,7 +281,7 @@ def test_login_in_a_key_is_not_repeated():
             {},
             "Add it as Amazon ECR, with an access key.",
         ),
-        ({"credHelpers": {HOST: "gcloud"}}, {}, "Add the JSON key of a service account"),
+        ({"credHelpers": {HOST: "gcloud"}}, {}, "Add a service account's JSON key"),
     ],
 )
 def test_programs_that_hold_the_login_are_named(more, content, said):
@@ -315,7 +316,7 @@ def test_token_that_ends_later_says_when():
     claims = base64.urlsafe_b64encode(json.dumps({"exp": 1782864000}).encode()).decode().rstrip("=")
 
     assert entry_of({"auth": b64(f"ci:e30.{claims}.c2ln")}).notes == (
-        "its token ends at 2026-07-01 00:00 UTC",
+        "its token expires at 2026-07-01 00:00 UTC",
     )
 
 
@@ -342,7 +343,7 @@ def test_several_secrets_are_joined():
         ("{“auths”: {}}", "It has curly quotes"),
         ("null", "no login in “auths”"),
         ("7", "no login in “auths”"),
-        ('{"auths": {}}', "It can be read, but it holds no login: its “auths” is empty."),
+        ('{"auths": {}}', "It can be read, but it contains no login: its “auths” is empty."),
         ('{"auths": 5}', "Its “auths” is not an object of servers."),
         (
             '{"auths": {"x": {}}, "credHelpers": []  , "credHelpers": [1]}',
@@ -350,7 +351,8 @@ def test_several_secrets_are_joined():
         ),
         (
             '{"credsStore": "desktop"}',
-            "in the credential store “desktop” of a machine, none is in this file. Run this there and paste",
+            "in the credential store “desktop” of a machine; there are none in this file. Run this on "
+            "that machine and paste",
         ),
         (
             '{"https://index.docker.io/v1/": "me", "ghcr.io": "me"}',
@@ -374,7 +376,7 @@ def test_several_secrets_are_joined():
         ("kind: Secret\ndata:\n  .dockerconfigjson: eyJhdXRocyI6e319\n", "its “auths” is empty"),
         ('{"kind":"Secret","data":{".dockerconfigjson":"eyJhdXRocyI6e319"}}', "its “auths” is empty"),
         ("eyJhdXRocyI6e319", "its “auths” is empty"),
-        (json.dumps(json.dumps(json.dumps(json.dumps(json.dumps(CONFIG))))), "wrapped too often"),
+        (json.dumps(json.dumps(json.dumps(json.dumps(json.dumps(CONFIG))))), "nested too deeply"),
         ("[" * 3000, "This is not JSON."),
         ("9" * 5000, "This is not JSON."),
     ],

@@ -169,7 +169,7 @@ def test_a_host_that_only_one_kind_has_decides_the_kind(preview, key, kind):
 @pytest.mark.parametrize(
     ("key", "password", "reason"),
     [
-        ("ghcr.io", "github_pat_x", "does not take fine-grained tokens"),
+        ("ghcr.io", "github_pat_x", "does not accept fine-grained tokens"),
         ("my_registry:5000", "x", "cannot use a host name with an underscore"),
     ],
 )

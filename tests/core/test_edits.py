@@ -70,7 +70,7 @@ MOVES = [
 @pytest.mark.parametrize("typed", MOVES)
 def test_stored_secret_goes_to_no_other_server(edit, registry, typed):
     """Scheme, host and port must be what they were, or the secret is typed again."""
-    with pytest.raises(InvalidFields, match="type this again"):
+    with pytest.raises(InvalidFields, match="enter this again"):
         edit(**typed)
 
     assert registry.checked == []

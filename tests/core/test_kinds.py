@@ -82,7 +82,7 @@ def test_half_a_login_is_refused(typed: dict[str, str], keeps_secret: bool, miss
     problems = problems_of({**GOOD, **typed}, keeps_secret=keeps_secret)
 
     assert list(problems) == [missing]
-    assert "fill in Username and Password, or neither" in problems[missing]
+    assert "fill in both Username and Password, or neither" in problems[missing]
 
 
 def test_a_kind_may_go_without_a_login() -> None:

@@ -65,7 +65,7 @@ def test_what_was_asked_for_outlives_a_restart(keeper):
 
     assert (found.prepared.made_as, found.prepared.sealed) == ("robot-2", None)
     assert open_credential(keeper.keyring, ACME, found)["password"].reveal() == "the first"
-    with pytest.raises(InvalidInput, match="It is not known whether"):
+    with pytest.raises(InvalidInput, match="It is unknown whether"):
         open_prepared(keeper.keyring, ACME, found)
 
 
@@ -96,9 +96,9 @@ def test_dropped_credential_leaves_the_current_one(keeper):
 def test_one_is_made_at_a_time(keeper):
     """While one is being made, no other is asked for and none is typed."""
     prepare_credential(keeper.ports, OWNER, keeper.id, "robot-2")
-    with pytest.raises(InvalidInput, match="is being made at its registry"):
+    with pytest.raises(InvalidInput, match="is being created at its registry"):
         prepare_credential(keeper.ports, OWNER, keeper.id, "robot-3")
     plan = plan_rotation(keeper.ports, OWNER, keeper.id)
 
-    with pytest.raises(InvalidInput, match="is being made at its registry"):
+    with pytest.raises(InvalidInput, match="is being created at its registry"):
         begin_rotation(keeper.ports, OWNER, plan, draft(password="typed"), is_checked=False)

@@ -142,4 +142,4 @@ def test_closed_neighbours_leave_one_to_choose(store, answer, twin):
     with store.change(ACME) as change:
         change.put(replace(twin, linked_only=True))
 
-    assert answer() == ("my_registry", "this target may not fetch the others")
+    assert answer() == ("my_registry", "this target can't fetch the others")

@@ -237,6 +237,6 @@ def test_same_request_makes_one_token(ports):
     asking = replace(OWNER, request_id="trigger-1")
     _, token = create_token(ports, asking, WEB_SHOP, 90)
 
-    with pytest.raises(Conflict, match=f"made token {token.id} already"):
+    with pytest.raises(Conflict, match=f"already created token {token.id}"):
         create_token(ports, asking, WEB_SHOP, 90)
     assert len(tokens_in(ports.store, ACME)) == 1

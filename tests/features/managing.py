@@ -112,7 +112,9 @@ class Crowded(Dated):
     def mint(self, order, *, deadline_s):
         """Find no place."""
         if self.is_full:
-            raise Busy("Too many registries are being asked right now; nothing was changed.", "Try again.")
+            raise Busy(
+                "Too many registries are being contacted right now; nothing was changed.", "Try again."
+            )
         return super().mint(order, deadline_s=deadline_s)
 
 

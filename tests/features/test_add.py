@@ -236,7 +236,7 @@ def test_viewer_gets_no_form(make_team):
     shown = team.command("add private")
 
     assert shown.place == "message"
-    assert "You may look, but not add integrations." in shown.text
+    assert "You can view integrations, but you can't add integrations." in shown.text
     assert f"Who can help: <@{ADMIN}>" in shown.text
 
 

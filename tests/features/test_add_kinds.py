@@ -125,7 +125,7 @@ def test_late_trigger_is_told(team):
     shown = team.command("add", wait_s=4)
 
     assert shown.place == "message"
-    assert "Slack's three seconds had passed, so nothing was opened." in shown.text
+    assert "Slack allows three seconds to open a form, and they had passed." in shown.text
     assert "Try again." in shown.text
 
 

@@ -129,7 +129,7 @@ def test_link_works_once(office, visitor, link):
     visitor.enter(link, password=NEW)
     status, answer = visitor.enter(link, password="another")
 
-    assert (status, answer["message"]) == (410, "This link was used already.")
+    assert (status, answer["message"]) == (410, "This link was already used.")
     assert password(office) == NEW
 
 
@@ -149,7 +149,7 @@ def test_link_is_for_one_version(office, visitor, link):
     office.submit({"Integration Name": "renamed"})
     status, answer = visitor.enter(link, password=NEW)
 
-    assert (status, "was changed after this link was made" in answer["message"]) == (410, True)
+    assert (status, "was changed after this link was created" in answer["message"]) == (410, True)
     assert password(office, "renamed") == TYPED["password"]
 
 
@@ -237,7 +237,7 @@ def test_link_of_a_colleague_ends_with_a_new_owner(office, visitor):
     office.command(f"give my_registry <@{ADMIN}|boss>", ADMIN)
     status, answer = visitor.enter(link, password=NEW)
 
-    assert (status, "was changed after this link was made" in answer["message"]) == (410, True)
+    assert (status, "was changed after this link was created" in answer["message"]) == (410, True)
     assert password(office) == TYPED["password"]
 
 

@@ -112,7 +112,7 @@ def test_harbor_is_asked_with_the_management_credential(team, harbor, asker):
     before = len(harbor.asked)
     team.command("rotate my_harbor")
     team.press("Let Quaymaster make it")
-    team.submit({"User, or robot account with robot rights": MANAGER, "Its secret": HARBOR_SECRET})
+    team.submit({"User, or robot account with robot permissions": MANAGER, "Its secret": HARBOR_SECRET})
     steps(team, asker, 25 * 60)
 
     assert before == 0

@@ -164,7 +164,7 @@ def test_changed_server_needs_the_secret_again(free, registry, url):
     """A stored secret goes to the server it was typed for, and to no other."""
     shown = free.submit({"URL": url})
 
-    assert "type this again" in shown.error("Password")
+    assert "enter this again" in shown.error("Password")
     assert registry.checked == []
     assert free.find("my_registry").server.origin == TYPED["url"]
 

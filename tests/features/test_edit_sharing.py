@@ -164,7 +164,7 @@ def test_default_takes_no_login_from_targets_that_nobody_linked(two):
     shown = choose(two, "mine", DEFAULT)
     choose(two, "theirs", DEFAULT, user=COLLEAGUE)
 
-    assert "use “theirs” at this server and would get this login" in shown.error("Integration Name")
+    assert "use “theirs” for this server and would get this login instead" in shown.error("Integration Name")
     assert two.find("theirs").is_default
     assert not two.find("mine").is_default
 

@@ -47,7 +47,7 @@ def test_button_of_another_version_is_answered(free, action_id, value):
 
 def test_button_without_a_listener_is_answered(free):
     """A button that no version's listener knows is called too old."""
-    assert "This button is too old." in press_of(free, "gone.since", "x").text
+    assert "This button is out of date." in press_of(free, "gone.since", "x").text
 
 
 def test_form_without_a_listener_is_answered(team):
@@ -57,7 +57,7 @@ def test_form_without_a_listener_is_answered(team):
     answer = team.send(body).json()
 
     assert answer["response_action"] == "push"
-    assert "This form is too old." in json.dumps(answer)
+    assert "This form is out of date." in json.dumps(answer)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_full_disk_is_told(full, typed, said):
     shown = full.command(typed)
 
     assert said in shown.text
-    assert "Ask the operator to make room" in shown.text
+    assert "Ask the operator to free some space" in shown.text
 
 
 @pytest.mark.parametrize("typed", ["list", "show my_registry", "history", "delete my_registry", "help"])
@@ -164,7 +164,7 @@ def test_lost_answer_address_is_logged_without_it(free, caplog):
     free.slack.failing["hook"] = "no"
     free.press("Show my_registry")
 
-    assert "Slack did not take the answer (status 500)." in caplog.text
+    assert "Slack did not accept the answer (status 500)." in caplog.text
     assert "/hooks/" not in caplog.text
 
 

@@ -96,7 +96,7 @@ def test_only_full_members_become_owners(office, user):
         ("give my_registry", "Type what to give, and to whom."),
         ("give my_registry marco", "Type @ and choose them"),
         (f"give nothing {at(COLLEAGUE)}", "There is no integration named"),
-        (f"give my_registry {at(MEMBER)}", "belongs to this person already"),
+        (f"give my_registry {at(MEMBER)}", "already belongs to this person"),
         (f"give all of {at(MEMBER)}", "Type what to give, and to whom."),
     ],
 )

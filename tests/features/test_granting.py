@@ -149,7 +149,7 @@ def test_owner_alone_does_not_take_anothers_login_away(free):
     deliver(free)
     shown = free.press("Allow", on=free.seen(MEMBER))
 
-    assert "web-shop gets the login of “another” now, which somebody else owns." in shown.text
+    assert "web-shop now gets its login from “another”, which somebody else owns." in shown.text
     assert dependency(free).granted_by is None
     assert free.events()[0] == (MEMBER, "dependency.allow", "refused")
 
@@ -193,7 +193,7 @@ def test_remove_holds_beside_a_pipeline(free):
     text = token(free, MEMBER)
     fetch(free, text)
     free.press("Remove project web-shop", on=free.command("delete my_registry"))
-    with pytest.raises(TargetRemoved, match="removed from project web-shop on 20"):
+    with pytest.raises(TargetRemoved, match="project web-shop was removed from “my_registry” on 20"):
         fetch(free, text)
     free.press("Yes")
 
@@ -206,7 +206,7 @@ def test_removal_names_the_tokens_that_stop(free):
     fetch(free, text)
     shown = free.press("Remove project web-shop", on=free.command("delete my_registry"))
 
-    assert f"get an error from now on: {text[3:11]}." in shown.text
+    assert f"will now get an error: {text[3:11]}." in shown.text
 
 
 def test_undo_puts_back_what_was_removed(linked):

@@ -283,7 +283,7 @@ def test_file_that_slack_does_not_take_is_told(free):
     free.slack.failing["files.getUploadURLExternal"] = "file_uploads_disabled"
     shown = free.press("Export", ADMIN, on=free.command("history", ADMIN))
 
-    assert "Slack did not take this (file_uploads_disabled)." in shown.text
+    assert "Slack did not accept this (file_uploads_disabled)." in shown.text
 
 
 def test_fetches_of_an_hour_are_one_line(free):

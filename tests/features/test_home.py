@@ -198,7 +198,9 @@ def test_full_executor_says_that_it_is_busy(home):
     home.executor.is_full = True
     home.open_home()
 
-    assert "Busy, nothing was changed. Try again." in home.home().text.replace("*", "").replace("\n", " ")
+    assert "Quaymaster is busy, so nothing was changed. Try again." in home.home().text.replace(
+        "*", ""
+    ).replace("\n", " ")
 
 
 def test_error_in_the_tab_is_shown_in_a_modal(home):

@@ -135,4 +135,4 @@ def test_viewer_imports_nothing(make_team):
     """Somebody who may not add integrations gets no form."""
     team = make_team(editors=(ADMIN,))
 
-    assert "You may look, but not add integrations." in team.command("import").text
+    assert "You can view integrations, but you can't add integrations." in team.command("import").text

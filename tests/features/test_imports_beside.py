@@ -65,7 +65,7 @@ def test_guessed_password_is_neither_confirmed_nor_denied(paste):
     right, wrong = (paste({"registry.example.com": auth(guess)}) for guess in (PASSWORD, "wrong"))
 
     assert ":warning: conflict" in row(right, "registry.example.com")
-    assert "“closed” has a login of this user and is not yours" in row(right, "registry.example.com")
+    assert "“closed” has a login for this user and is not yours" in row(right, "registry.example.com")
     assert right.text == wrong.text
 
 
@@ -74,7 +74,7 @@ def test_guessed_password_of_what_is_open_is_not_confirmed(team, paste):
     team.add("open", owner=COLLEAGUE, password=PASSWORD)
     right, wrong = (paste({"registry.example.com": auth(guess)}) for guess in (PASSWORD, "wrong"))
 
-    assert "“open” has a login of this user and is not yours" in row(right, "registry.example.com")
+    assert "“open” has a login for this user and is not yours" in row(right, "registry.example.com")
     assert right.text == wrong.text
 
 
@@ -85,7 +85,7 @@ def test_who_may_fetch_it_is_told_whether_it_is_the_same(paste, user):
     same, other = (paste({"registry.example.com": auth(typed)}, user) for typed in (PASSWORD, "other"))
 
     assert "“closed” has this login" in row(same, "registry.example.com")
-    assert "“closed” has another login" in row(other, "registry.example.com")
+    assert "“closed” has a different login" in row(other, "registry.example.com")
 
 
 def test_own_login_is_found_behind_a_closed_one(closed, paste):
@@ -103,7 +103,7 @@ def test_second_login_of_a_server_names_the_first(team, paste):
     twins = {"one.example.com": auth(), "https://one.example.com": auth(username="deploy")}
     shown = paste({"registry.example.com": auth(), **twins})
 
-    assert "becomes “registry_example_com”, beside “my_registry” of the same server" in row(
+    assert "becomes “registry_example_com”, in addition to “my_registry” for the same server" in row(
         shown, "registry.example.com"
     )
     assert row(shown, "one.example.com").endswith("becomes “one_example_com”")

@@ -21,10 +21,10 @@ def paste(team):
 
 
 UNREADABLE = [
-    ("registry.example.com", {}, "holds no login: docker may keep it in a credential store"),
-    ("registry.example.com", {"auth": ""}, "holds no login: docker may keep it in a credential store"),
+    ("registry.example.com", {}, "contains no login: docker may keep it in a credential store"),
+    ("registry.example.com", {"auth": ""}, "contains no login: docker may keep it in a credential store"),
     ("registry.example.com", {"auth": 7}, "“auth” is not text"),
-    ("registry.example.com", {**auth(), "identitytoken": "t"}, "holds an identity token"),
+    ("registry.example.com", {**auth(), "identitytoken": "t"}, "contains an identity token"),
     ("registry.example.com", {"auth": "not base64!"}, "“auth” is not base64."),
     ("registry.example.com", {"auth": "YTpi\u00e9"}, "“auth” is not base64."),
     ("registry.example.com", {"auth": "//8="}, "base64 of something other than UTF-8"),
@@ -33,9 +33,9 @@ UNREADABLE = [
     ("registry.example.com", auth(password="\0\0"), "It has no password."),
     ("registry.example.com", auth(username="c\ni"), "has no colon"),
     ("registry.example.com/team", auth(), "would be used for all of registry.example.com"),
-    ("https://index.docker.io/v1/access-token", auth(), "Docker Desktop keeps its own session here"),
-    ("gcr.io", auth("{}", "_json_key"), "not a service account's key"),
-    ("gcr.io", auth("ya29.x", "oauth2accesstoken"), "lasts an hour only"),
+    ("https://index.docker.io/v1/access-token", auth(), "Docker Desktop stores its own session here"),
+    ("gcr.io", auth("{}", "_json_key"), "not a service account key"),
+    ("gcr.io", auth("ya29.x", "oauth2accesstoken"), "lasts only an hour"),
     (
         "123456789012.dkr.ecr.eu-central-1.amazonaws.com",
         auth(username="AWS"),
@@ -87,7 +87,7 @@ def test_credential_helpers_are_named(paste):
     shown = paste(entries, credsStore="desktop", credHelpers={"quay.io": "pass"})
 
     assert "becomes “registry_example_com”" in row(shown, "registry.example.com")
-    assert "in the credential store “desktop” of the machine" in row(shown, "ghcr.io")
+    assert "in the credential store “desktop” on the machine" in row(shown, "ghcr.io")
     assert "ask the credential helper “pass”" in row(shown, "quay.io")
 
 
@@ -190,7 +190,7 @@ def test_two_passwords_of_one_user_conflict(paste):
     shown = paste({"registry.example.com": auth(), "https://registry.example.com": auth("other")})
 
     assert "becomes “registry_example_com”" in row(shown, "registry.example.com")
-    assert "“registry_example_com” has another login" in row(shown, "https://registry.example.com")
+    assert "“registry_example_com” has a different login" in row(shown, "https://registry.example.com")
     assert shown.content["submit"]["text"] == "Import 1"
 
 
@@ -284,7 +284,7 @@ def test_second_of_two_people_sees_what_the_first_did(team, paste):
     team.submit(user=COLLEAGUE)
     shown = team.submit()
 
-    assert "“registry_example_com” has a login of this user and is not yours" in row(
+    assert "“registry_example_com” has a login for this user and is not yours" in row(
         shown, "registry.example.com"
     )
     assert team.events() == [(COLLEAGUE, "integration.import", "done")]

@@ -73,7 +73,7 @@ def test_former_works_on_while_the_new_one_does_not(office, iam):
     iam.suspend(iam.second)
     shown = office.press("Retire", on=office.command("rotate my_registry"))
 
-    assert "the former was not ended" in shown.text
+    assert "the old one was not revoked" in shown.text
     assert iam.keys()[iam.first["AccessKeyId"]] == "Active"
     assert office.find("my_registry").former is not None
 
@@ -105,7 +105,7 @@ def test_lost_answer_destroys_nothing(make_office, iam):
     asked, ended = end_there(team)
 
     assert "access key …" in asked.text
-    assert "Nobody knows whether the registry made" in shown.text
+    assert "It is unknown whether the registry created" in shown.text
     assert len(there) == 2
     assert "Revoked at the registry" in ended.text
     assert iam.keys() == {iam.first["AccessKeyId"]: "Active"}
@@ -145,7 +145,7 @@ def test_no_place_makes_nothing(make_office, iam):
     team.services.ports.drivers.is_full = False
     shown = team.press("Make a new one", on=team.command("rotate my_registry"))
 
-    assert "Too many registries are being asked" in said.text
+    assert "Too many registries are being contacted" in said.text
     assert (len(there), kept) == (1, None)
     assert "The new credential is in place." in shown.text
 
@@ -178,7 +178,7 @@ def test_nothing_is_ended_that_was_not_shown(make_office, iam):
     iam.made_at(by_hand, team.slack.clock.now())
     said = team.press("Delete there", on=shown)
 
-    assert "What is at the registry is no longer what you were shown" in said.text
+    assert "What is at the registry has changed since you looked" in said.text
     assert by_hand in set(iam.keys())
     assert team.find("my_registry").prepared is not None
 
@@ -285,7 +285,7 @@ def test_killed_while_the_former_is_retired(make_office, iam, step):
         "delete": (None, {found.options["access_key_id"]: "Active"}, False),
     }[step]
     assert ("uses its old credential again" in said.text) is (step == "suspend")
-    assert ("does not have that access key any more" in said.text) is (step == "delete")
+    assert ("no longer has that access key" in said.text) is (step == "delete")
 
 
 def test_suspended_former_is_not_rolled_back_to_unasked(make_office):
@@ -313,7 +313,7 @@ def test_full_slots_are_said(office, iam):
     shown = office.press("Make a new one")
 
     assert f"…{second[-4:]}" in shown.text
-    assert "Nothing was made." in shown.text
+    assert "Nothing was created." in shown.text
     assert office.find("my_registry").prepared is None
 
 
@@ -382,7 +382,7 @@ def test_schedule_without_a_driver_says_what_to_do(office):
     office.add("plain")
     said = office.command("rotate plain every 90 days").text
 
-    assert "cannot make logins of the type Private Docker Registry" in said
+    assert "cannot create logins of the type Private Docker Registry" in said
     assert "Amazon ECR" in said
     assert "Harbor" in said
     assert "enter it: /integrations rotate plain" in said

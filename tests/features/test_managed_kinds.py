@@ -25,7 +25,7 @@ def harbors(team, harbor):
     team.add("my_harbor", kind="harbor", url=harbor.url, username=ROBOT, password="the first secret")
     team.command("rotate my_harbor")
     team.press("Let Quaymaster make it")
-    team.submit({"User, or robot account with robot rights": MANAGER, "Its secret": MANAGER_SECRET})
+    team.submit({"User, or robot account with robot permissions": MANAGER, "Its secret": MANAGER_SECRET})
     return team
 
 
@@ -153,9 +153,9 @@ def test_wrong_management_credential_is_shown_beside_its_field(team, harbor):
     team.add("my_harbor", kind="harbor", url=harbor.url, username=ROBOT, password="the first secret")
     team.command("rotate my_harbor")
     team.press("Let Quaymaster make it")
-    form = team.submit({"User, or robot account with robot rights": MANAGER, "Its secret": "wrong"})
+    form = team.submit({"User, or robot account with robot permissions": MANAGER, "Its secret": "wrong"})
 
-    assert "does not take the management credential" in form.error("Its secret")
+    assert "does not accept the management credential" in form.error("Its secret")
     assert team.find("my_harbor").management is None
 
 

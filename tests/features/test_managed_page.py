@@ -55,7 +55,7 @@ def test_management_credential_works_once(paged):
     status, answer = Visitor(paged).enter(link, secret_access_key=CANARY)
 
     assert kept is not None
-    assert (status, answer["message"]) == (410, "This link was used already.")
+    assert (status, answer["message"]) == (410, "This link was already used.")
     assert paged.find("my_registry").management == kept
 
 

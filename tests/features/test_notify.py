@@ -339,7 +339,10 @@ def change_time(team):
 
 @pytest.mark.parametrize(
     ("refusal", "said"),
-    [("is_archived", "cannot answer in this"), ("made_up_later", "Slack did not take this (made_up_later).")],
+    [
+        ("is_archived", "cannot answer in this"),
+        ("made_up_later", "Slack did not accept this (made_up_later)."),
+    ],
 )
 def test_other_refusals_of_a_channel_are_told(team, refusal, said):
     """Anything else Slack says about a channel is passed on as it is, and no channel is chosen."""
@@ -378,7 +381,7 @@ def test_several_that_work_again_are_one_message(team, registry, clockwork):
 
 
 def test_news_that_slack_does_not_take_waits(team, registry, clockwork):
-    """While Slack has trouble of its own news waits, and it is posted once Slack is well."""
+    """While Slack has an internal problem news waits, and it is posted once Slack is well."""
     team.command("notify #ops", ADMIN)
     team.add("harbor")
     team.slack.failing["chat.postMessage"] = "internal_error"

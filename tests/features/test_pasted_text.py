@@ -92,11 +92,11 @@ def test_password_is_kept_to_the_letter(free, password):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_line_break_behind_a_password_is_asked_about(free, end):
-    """It is almost always a slip, so nothing is kept before the person has decided."""
+    """It is almost always a mistake, so nothing is kept before the person has decided."""
     free.command("add private")
     asked = free.submit({**FORM, "Password": f"x{end}"})
 
-    assert "This ends with a line break, which is almost always a slip" in asked.error("Password")
+    assert "This ends with a line break, which is almost always a mistake" in asked.error("Password")
     assert "select “Save without checking”" in asked.error("Password")
     assert free.find("pasted") is None
 
@@ -146,7 +146,7 @@ def test_certificate_is_read_as_it_was_pasted(free, pasted):
 @pytest.mark.parametrize("image", ["auth:latest", "token:1.0", "secret:v2"])
 def test_images_are_not_secrets(free, image):
     """An image whose name is a word for a secret is an image."""
-    assert "No integration answers for" in free.command(f"which {image}").text
+    assert "There is no integration for" in free.command(f"which {image}").text
     assert f"image {image} now depends" in free.command(f"link my_registry image {image}").text
 
 

@@ -7,7 +7,7 @@ from bot.slack.members import PEOPLE_AT_ONCE, SlackRates
 from tests.fakes.people import ADMIN, MEMBER
 from tests.features.team import ACME
 
-TOO_MANY = "That is more than 3 a minute; nothing was done."
+TOO_MANY = "That is more than 3 commands and button presses a minute; nothing was done."
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_fourth_command_is_told_to_wait(hurried):
     other = hurried.command("help", ADMIN)
 
     assert [TOO_MANY in one.text for one in shown] == [False, False, False, True]
-    assert "Wait 20 seconds, then ask again." in shown[3].text
+    assert "Wait 20 seconds, then try again." in shown[3].text
     assert TOO_MANY not in other.text
 
 
@@ -56,7 +56,7 @@ def test_workspace_has_a_limit_of_its_own():
     for number in range(3 * PEOPLE_AT_ONCE):
         rates.take(ACME, f"U{number}")
 
-    with pytest.raises(TooOften, match="This workspace sends more than 30 a minute"):
+    with pytest.raises(TooOften, match="sends more than 30 commands and button presses a minute"):
         rates.take(ACME, "U99")
 
 

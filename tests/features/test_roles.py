@@ -65,7 +65,7 @@ def test_viewer_changes_nothing(narrowed, typed):
     before = narrowed.find("my_registry")
     shown = narrowed.command(typed, MEMBER)
 
-    assert "You may look, but not" in shown.text
+    assert "You can view integrations, but not" in shown.text
     assert f"Who can help: <@{ADMIN}>" in shown.text
     assert narrowed.find("my_registry") == before
     assert narrowed.events()[0][2] == "refused"
@@ -83,7 +83,7 @@ def test_group_is_asked_for_again_after_ten_seconds(narrowed):
     narrowed.slack.clock.advance(10)
     narrowed.close(COLLEAGUE)
 
-    assert "You may look, but not" in narrowed.command("add", COLLEAGUE).text
+    assert "You can view integrations, but not" in narrowed.command("add", COLLEAGUE).text
 
 
 def test_named_admin_is_admin(make_team):
@@ -108,7 +108,7 @@ def test_slow_slack_is_told(team):
     late = team.command("list")
     answers.set()
 
-    assert "Slack did not say who you are in time; nothing was changed." in late.text
+    assert "Slack did not tell Quaymaster in time who you are; nothing was changed." in late.text
     assert "Try again." in late.text
     assert "There are no integrations yet." in team.command("list").text
 
@@ -118,7 +118,7 @@ def test_failing_slack_is_told(team, code):
     """When Slack does not say who somebody is, they get no access, but a sentence."""
     team.slack.failing["users.info"] = code
 
-    assert "Slack did not say who you are; nothing was changed." in team.command("list").text
+    assert "Slack did not tell Quaymaster who you are; nothing was changed." in team.command("list").text
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ def test_same_credential_is_refused(office):
     """The credential that is stored already is no new one."""
     shown = begin(office, {"Password": TYPED["password"]})
 
-    assert "stored already" in shown.error("Password")
+    assert "already stored" in shown.error("Password")
 
 
 def test_retire_drops_the_former(office, tokens):
@@ -236,7 +236,7 @@ def test_second_press_says_that_it_is_over(office):
     office.press("Retire", on=shown)
     late = office.press("Roll back", on=shown)
 
-    assert "is over" in late.text
+    assert "has ended" in late.text
     assert passwords(office) == ("battery staple", None)
 
 
@@ -249,7 +249,7 @@ def test_second_rotation_waits_for_the_first(office):
     office.command("edit my_registry")
     office.submit({"Integration Name": "renamed"})
 
-    assert "A rotation is running" in refused.error("Password")
+    assert "A rotation is in progress" in refused.error("Password")
     assert office.find("renamed").former is not None
 
 
@@ -348,7 +348,7 @@ def test_owner_is_reminded_each_week(office):
     deliver(office)
 
     assert early == []
-    assert "both credentials are still kept" in office.seen(MEMBER).text
+    assert "both credentials are still stored" in office.seen(MEMBER).text
 
 
 def test_reminders_of_one_registry_are_one_message(office):

@@ -67,7 +67,7 @@ def test_reminder_of_the_clock_is_replaced_too(channel):
     updated = channel.slack.called("chat.update")
 
     assert len(updated) == 3
-    assert posted(channel, "both credentials are still kept") == []
+    assert posted(channel, "both credentials are still stored") == []
 
 
 def test_deleted_message_holds_nothing_up(channel):

@@ -44,7 +44,7 @@ def test_message_with_several_images(free):
     shown = free.message_shortcut(IMAGES, message)
 
     assert "*my_registry*" in shown.text
-    assert "`nginx:1.27`\n:warning: No integration answers for" in shown.text
+    assert "`nginx:1.27`\n:warning: There is no integration for" in shown.text
     assert f"`10.1.2.3:5000/a/b@sha256:{'0' * 64}`" in shown.text
 
 
@@ -93,4 +93,4 @@ def test_shortcut_of_another_version(team, callback_id):
     """A shortcut that this version does not have says so."""
     shown = team.hand_over("shortcut", {"callback_id": callback_id})
 
-    assert "This shortcut is too old." in shown.text
+    assert "This shortcut is out of date." in shown.text

@@ -96,7 +96,7 @@ def test_given_twice(free):
     free.choose("Give to …", COLLEAGUE, ADMIN)
     again = free.choose("Give to …", COLLEAGUE, ADMIN, on=shown)
 
-    assert "belongs to this person already" in again.text
+    assert "already belongs to this person" in again.text
     assert free.events().count((ADMIN, "integration.give", "done")) == 1
 
 

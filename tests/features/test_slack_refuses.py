@@ -11,7 +11,7 @@ from tests.fakes.people import MEMBER, TEAM
 from tests.features import payloads
 from tests.features.team import ACME
 
-EXPIRED = "Slack's three seconds had passed, so nothing was opened."
+EXPIRED = "Slack allows three seconds to open a form, and they had passed."
 TRIGGER = "[ERROR] `trigger_id` expired [json-pointer:/trigger_id]"
 
 REFUSALS = [
@@ -24,17 +24,17 @@ REFUSALS = [
         "(invalid_arguments)",
     ),
     ({"error": "invalid_arguments"}, "(invalid_arguments)"),
-    ("ratelimited", "Slack accepts nothing more from Quaymaster at the moment"),
+    ("ratelimited", "Slack is limiting Quaymaster's requests right now"),
     ("view_too_large", "This is more than Slack shows at once."),
     ("channel_not_found", "Quaymaster cannot answer in this conversation"),
     ("is_archived", "Quaymaster cannot answer in this conversation"),
     ("push_limit_reached", "at most three forms"),
     ("token_revoked", "Slack no longer accepts Quaymaster's bot token (token_revoked)."),
     ({"error": "missing_scope", "needed": "chat:write"}, "it lacks the scope chat:write"),
-    ("internal_error", "Slack had a problem of its own"),
-    ("made_up_by_slack_later", "Slack did not take this (made_up_by_slack_later)."),
-    ({"error": ["odd"]}, "Slack had a problem of its own"),
-    ({}, "Slack had a problem of its own"),
+    ("internal_error", "Slack had an internal problem"),
+    ("made_up_by_slack_later", "Slack did not accept this (made_up_by_slack_later)."),
+    ({"error": ["odd"]}, "Slack had an internal problem"),
+    ({}, "Slack had an internal problem"),
 ]
 
 
@@ -66,7 +66,7 @@ def test_refusal_over_a_form_is_told_in_the_persons_own_conversation(free):
     (told,) = free.slack.called("chat.postMessage")
 
     assert told["channel"] == MEMBER
-    assert "This button is too old." in told["text"]
+    assert "This button is out of date." in told["text"]
 
 
 def test_refusal_on_home_is_told_in_the_persons_own_conversation(free):
@@ -91,7 +91,7 @@ def test_answer_address_that_is_gone_is_told_in_the_persons_own_conversation(fre
     (told,) = free.slack.called("chat.postMessage")
 
     assert told["channel"] == MEMBER
-    assert "Slack did not take the answer (status 500)." in told["text"]
+    assert "Slack did not accept the answer (status 500)." in told["text"]
 
 
 ORG_WIDE = {"team": None, "enterprise": {"id": "E01"}, "is_enterprise_install": True}
@@ -125,7 +125,7 @@ def test_form_of_an_org_wide_installation_is_served(make_team, client):
         view={**view, "app_installed_team_id": TEAM},
     )
 
-    assert "This form is too old." in json.dumps(team.send(sent).json())
+    assert "This form is out of date." in json.dumps(team.send(sent).json())
 
 
 def test_command_of_another_workspace_is_refused_without_a_trace(make_team, client, tmp_path):

@@ -135,7 +135,7 @@ def test_name_in_two_alphabets_is_refused(two):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("targets rename project web-shop web-shop", "It has this name."),
+        ("targets rename project web-shop web-shop", "It already has this name."),
         ("targets rename project nothing else", "There is no project nothing."),
     ],
 )

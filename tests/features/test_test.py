@@ -217,7 +217,7 @@ def test_busy_executor_is_told(free):
     """When too much is being done at once, the person is told so."""
     free.executor.is_full = True
 
-    assert "Busy, nothing was changed." in free.command("test my_registry").text
+    assert "Quaymaster is busy, so nothing was changed." in free.command("test my_registry").text
 
 
 @pytest.mark.parametrize("typed", ["test nothing"])

@@ -113,7 +113,9 @@ def test_viewer_makes_none(make_team):
     """Somebody left out of QUAYMASTER_EDITORS can't create a token."""
     team = make_team(editors=(ADMIN,))
 
-    assert "You may look, but not create workflow tokens." in team.command("token create project x").text
+    shown = team.command("token create project x")
+
+    assert "You can view integrations, but you can't create workflow tokens." in shown.text
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ def test_member_may_not_revoke_a_colleagues_token(team):
     text = made(team, COLLEAGUE)
     shown = team.command(f"token revoke {text[3:11]}")
 
-    assert "You may see other people's tokens, but not revoke them" in shown.text
+    assert "You can see other people's tokens, but you can't revoke them" in shown.text
     assert f"Who can help: <@{COLLEAGUE}>" in shown.text
     assert is_valid(team, text)
     assert team.events()[0] == (MEMBER, "token.revoke", "refused")
@@ -223,5 +223,5 @@ def test_viewer_revokes_nothing_not_even_their_own(narrowed):
     text = made(narrowed, MEMBER)
     shown = narrowed.press("Revoke", on=narrowed.command("token list"))
 
-    assert "You may see" in shown.text
+    assert "You can see" in shown.text
     assert is_valid(narrowed, text)

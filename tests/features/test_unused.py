@@ -79,7 +79,7 @@ def test_days_are_counted_from_the_last_use(old, days, count):
 @pytest.mark.parametrize("typed", ["0", "3651", "abc", "-1", "1.5", "²", "9" * 5000])
 def test_other_days_are_refused(old, typed):
     """Anything but 1 to 3650 is refused with an example."""
-    assert "Say for how many days, 1 to 3650." in old.command(f"unused {typed}").text
+    assert "Give a number of days from 1 to 3650." in old.command(f"unused {typed}").text
 
 
 def test_removed_dependency_takes_its_use_along(old):

@@ -83,11 +83,11 @@ def test_ticked_default_answers(default):
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
-        ("which nothing.example.com/app", "No integration answers for nothing.example.com."),
+        ("which nothing.example.com/app", "There is no integration for nothing.example.com."),
         ("which <!channel>/app", ":warning:"),
         (f"which {IMAGE} server x", "project, environment or image"),
         (f"which {IMAGE} project", "The target's name is missing."),
-        ("which alpine", "No integration answers for"),
+        ("which alpine", "There is no integration for"),
         ("which " + "x" * 3000, ":warning:"),
     ],
 )

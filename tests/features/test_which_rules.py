@@ -78,7 +78,7 @@ def test_lookalike_finds_nothing(free, image):
     """A host that only begins like a known one is somebody else's."""
     shown = free.command(f"which {image}")
 
-    assert f"No integration answers for {image.partition('/')[0]}." in shown.text
+    assert f"There is no integration for {image.partition('/')[0]}." in shown.text
     assert "Add one: /integrations add" in shown.text
 
 
@@ -88,7 +88,7 @@ def test_nothing_left_says_who_deleted_it(free):
     free.press("Yes", ADMIN)
     shown = free.command(f"which {IMAGE}")
 
-    assert "No integration answers for registry.example.com." in shown.text
+    assert "There is no integration for registry.example.com." in shown.text
     assert "“my_registry” was deleted on 20" in shown.text
     assert f"Who can help: <@{ADMIN}>" in shown.text
 
@@ -97,7 +97,7 @@ def test_ambiguity_names_both_ways_out(two):
     """Of several nothing is guessed: the names, and how to decide."""
     shown = two.command(f"which {IMAGE} project web-shop")
 
-    assert "Several integrations could answer for registry.example.com: “first” or “second”." in shown.text
+    assert "Several integrations match registry.example.com: “first” or “second”." in shown.text
     assert "/integrations link NAME project web-shop" in shown.text
     assert "/integrations edit NAME" in shown.text
 
@@ -113,7 +113,7 @@ def test_sixty_candidates_fit_into_a_message(team):
     """However many could answer, the message stays one that Slack takes."""
     team.add_many(60)
 
-    assert "Several integrations could answer" in team.command(f"which {IMAGE}").text
+    assert "Several integrations match" in team.command(f"which {IMAGE}").text
 
 
 def test_link_decides_for_its_target_only(two):

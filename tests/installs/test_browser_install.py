@@ -50,7 +50,7 @@ def page(chromium_browser: Browser, url: str) -> Iterator[Page]:
 
 def test_admin_installs_the_app(page: Page, acme: Tenant) -> None:
     """Add to Slack, Allow: the page says where it was installed, and the command is answered."""
-    expect(page.get_by_text("To answer what people type")).to_be_visible()
+    expect(page.get_by_text("To respond to commands")).to_be_visible()
     page.get_by_role("button", name="Add to Slack").click()
     page.get_by_role("link", name="Allow").click()
     expect(page.get_by_role("heading", name="Quaymaster is installed")).to_be_visible()

@@ -98,7 +98,7 @@ FAILING = {
     "own state elsewhere": (own_state_elsewhere, "begun in another browser"),
     "twice": (twice, "finished already"),
     "made up": (made_up, "finished already, or its 10 minutes are over"),
-    "no code": (no_code, "Slack sent nothing to install with."),
+    "no code": (no_code, "The answer from Slack did not contain what is needed to install."),
     "wrong code": (wrong_code, "did not accept this install"),
     "dead token": (dead_token, "did not accept this install"),
     "wrong redirect": (answered("bad_redirect_uri"), "to another address than its app names"),

@@ -65,7 +65,7 @@ def test_groups_are_asked_for_with_the_workspace(cloud: SlackCloud, start: Any, 
     tenant.type("token create project web-shop", "member")
 
     assert "qm_" in allowed
-    assert "You may look" in last(tenant)
+    assert "You can view integrations" in last(tenant)
 
 
 def test_view_that_names_the_organization_belongs_to_its_workspace(

@@ -107,7 +107,7 @@ def test_exchange_that_fails_leaves_the_token_in_use(acme: Tenant, replica: Repl
     end_soon(replica, 600)
     is_served = ask(replica)
     end_soon(replica, -10)
-    with pytest.raises(QuaymasterError, match="has ended"):
+    with pytest.raises(QuaymasterError, match="has expired and could not be renewed"):
         ask(replica)
 
     assert is_served

@@ -81,7 +81,7 @@ def test_limit_of_one_workspace(two: list[Tenant], replica: Replica) -> None:
     choose(acme, replica, rate_limit="1")
     [one.type("help", "other") for one in (acme, other) for _ in range(2)]
 
-    assert "more than 1 a minute" in last(acme)
+    assert "more than 1 commands and button presses a minute" in last(acme)
     assert "more than" not in last(other)
 
 

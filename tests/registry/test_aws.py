@@ -171,13 +171,13 @@ def test_an_aws_that_breaks_off_is_told() -> None:
 @pytest.mark.parametrize(
     ("code", "error", "words"),
     [
-        ("UnrecognizedClientException", LoginRejected, "does not know this access key id"),
-        ("InvalidClientTokenId", LoginRejected, "does not know this access key id"),
+        ("UnrecognizedClientException", LoginRejected, "does not know this access key ID"),
+        ("InvalidClientTokenId", LoginRejected, "does not know this access key ID"),
         ("InvalidSignatureException", LoginRejected, "does not belong"),
         ("SignatureDoesNotMatch", LoginRejected, "does not belong"),
         ("AccessDeniedException", RightsRefused, "does not let it log in to ECR"),
         ("ExpiredTokenException", LoginRejected, "expired"),
-        ("ThrottlingException", TooManyRequests, "too often"),
+        ("ThrottlingException", TooManyRequests, "too many requests"),
         ("ServerException", Unreachable, "AWS answered ServerException"),
         ("<!channel>", Unreachable, "AWS answered an error"),
     ],
@@ -236,7 +236,7 @@ def test_an_error_over_the_wire_is_said_in_words() -> None:
     with FakeRegistry(always(reply(400, body))) as fake, pytest.raises(LoginRejected) as caught:
         AwsLogins(fake.server.origin).identity(LOGIN, operation())
 
-    assert "does not know this access key id" in caught.value.message
+    assert "does not know this access key ID" in caught.value.message
     assert "marker-secret" not in f"{caught.value!r}{caught.value.__cause__}"
 
 

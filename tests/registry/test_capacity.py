@@ -84,7 +84,7 @@ def test_a_person_asks_two_registries_at_a_time(capped, inner):
     """The third question is refused with the reason; others notice nothing; an answer makes room."""
     asked = [Asker("U1", f"i{number}") for number in range(MOST_FOR_A_PERSON)]
     with hanging(capped, inner, *asked):
-        with pytest.raises(Busy, match="You are asking 2 registries already"):
+        with pytest.raises(Busy, match="You are already checking 2 registries"):
             capped.tags(login(Asker("U1", "i9")), "a/b", deadline_s=1)
         others = [is_refused(capped, Asker("U2", "i8")), is_refused(capped, workflow("T1"))]
 
@@ -95,7 +95,7 @@ def test_a_person_asks_two_registries_at_a_time(capped, inner):
 def test_people_ask_an_integrations_registry_one_at_a_time(capped, inner):
     """Whoever asks second is told that it is being asked; a workflow is another matter."""
     with hanging(capped, inner, Asker("U1", "i1")):
-        with pytest.raises(Busy, match="registry of this integration is being asked"):
+        with pytest.raises(Busy, match="registry of this integration is being contacted"):
             capped.check(login(Asker("U2", "i1")), deadline_s=1)
         refused = [is_refused(capped, Asker("U2", "i2")), is_refused(capped, workflow("T1"))]
 
@@ -223,7 +223,7 @@ def order(asker):
 def test_drivers_ask_in_the_places_of_people(capped, inner, drivers):
     """Somebody who asks two registries already is refused a third question, to an API of its own too."""
     with hanging(capped, inner, Asker("U1", "i1"), Asker("U1", "i2")):
-        with pytest.raises(Busy, match="You are asking 2 registries already"):
+        with pytest.raises(Busy, match="You are already checking 2 registries"):
             drivers.describe(order(Asker("U1", "i3")), deadline_s=1)
         with pytest.raises(Busy):
             drivers.mint(order(Asker("U1", "i3")), deadline_s=1)

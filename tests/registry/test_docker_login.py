@@ -88,5 +88,5 @@ def test_address_that_is_not_ecrs_is_sent_nothing() -> None:
     """An ECR integration whose server is not AWS's gets no password."""
     login = replace(LOGIN, server=replace(LOGIN.server, host="registry.example.com"))
 
-    with pytest.raises(Unreachable, match="not a registry of Amazon ECR"):
+    with pytest.raises(Unreachable, match="not an Amazon ECR registry"):
         RegistryClient(KINDS, ()).docker_login(login, deadline_s=1)

@@ -57,7 +57,7 @@ def test_full_slots_are_said(order: Order, drivers: RegistryDrivers) -> None:
     assert f"…{second[-4:]}" in there.problem
     assert f"…{order.login.options['access_key_id'][-4:]}" in there.problem
     assert second not in there.problem
-    with pytest.raises(DriverRefused, match="2 access keys already"):
+    with pytest.raises(DriverRefused, match="2 access keys, and AWS does not allow more"):
         drivers.mint(order, deadline_s=10)
 
 
@@ -104,7 +104,7 @@ def test_key_made_later_or_earlier_is_somebody_elses(
 
 def test_key_that_is_gone_is_not_restored(order: Order, drivers: RegistryDrivers) -> None:
     """A key that was deleted cannot be put into force again, and that is no doubt."""
-    with pytest.raises(DriverRefused, match="does not have that access key any more"):
+    with pytest.raises(DriverRefused, match="no longer has that access key"):
         drivers.retire(replace(order, made_as="AKIAIOSFODNN7DELETED"), Ending.RESTORE, deadline_s=10)
 
 

@@ -102,7 +102,7 @@ def test_former_is_deleted(gitlab: FakeGitLab, order: Order, drivers: RegistryDr
         counts.append(len(gitlab.tokens))
 
     assert counts == [1, 1, 0, 0]
-    with pytest.raises(DriverRefused, match="any more"):
+    with pytest.raises(DriverRefused, match="no longer has that token"):
         drivers.retire(order, Ending.RESTORE, deadline_s=10)
 
 
@@ -133,7 +133,7 @@ def test_two_of_one_name_are_not_guessed(gitlab: FakeGitLab, order: Order, drive
     """When two tokens have the user name, none is ended."""
     gitlab.add("another", ["read_registry"], None)["username"] = USERNAME
 
-    with pytest.raises(DriverRefused, match="which one is meant"):
+    with pytest.raises(DriverRefused, match="the right one is unknown"):
         drivers.retire(order, Ending.DELETE, deadline_s=10)
     assert len(gitlab.tokens) == 2
 
@@ -156,7 +156,7 @@ def test_refusals_are_told_apart(
 
 def test_what_is_not_there_is_said(order: Order, drivers: RegistryDrivers) -> None:
     """A project that GitLab does not have, or a login that is not a deploy token's, is named."""
-    with pytest.raises(DriverRefused, match="nothing there"):
+    with pytest.raises(DriverRefused, match="nothing at that path"):
         drivers.describe(with_options(order, path="team/other"), deadline_s=10)
     with pytest.raises(DriverRefused, match="no deploy token of the user name"):
         drivers.describe(replace(order, login=replace(order.login, username="somebody")), deadline_s=10)
@@ -198,6 +198,6 @@ def test_answer_without_the_token_is_told(order: Order, drivers: RegistryDrivers
     answers = iter((reply(200, [{"id": 1, "username": USERNAME, "name": "ci"}]), reply(201, {"id": 2})))
     with (
         FakeRegistry(lambda _: [next(answers)]) as fake,
-        pytest.raises(Unreachable, match="GitLab's answer has no token"),
+        pytest.raises(Unreachable, match="GitLab's answer contains no token"),
     ):
         drivers.mint(with_options(order, api=fake.server.origin), deadline_s=10)

@@ -128,7 +128,7 @@ def test_numbers_that_are_addresses_are_judged_as_what_they_reach(host: str) -> 
 
 def test_a_name_nobody_knows_is_told() -> None:
     """No address is an error of the address."""
-    with pytest.raises(Unreachable, match="No name server knows"):
+    with pytest.raises(Unreachable, match=r"The host name \S+ does not exist"):
         endpoints([])
 
 
@@ -145,7 +145,7 @@ def test_a_stuck_name_server_does_not_hold_the_deadline_up(stuck: threading.Even
     guard = Guard(PRIVATE, lambda _host, _port: stuck.wait(10) and [])
     begin = time.monotonic()
 
-    with pytest.raises(Unreachable, match="did not say in time"):
+    with pytest.raises(Unreachable, match=r"did not resolve registry\.example\.com in time"):
         guard.endpoints("registry.example.com", 5000, Deadline(0.2))
     assert time.monotonic() - begin < 2
 

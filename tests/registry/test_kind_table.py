@@ -310,7 +310,7 @@ def test_githubs_fine_grained_tokens_are_refused_with_the_reason(kind: str, fiel
     with pytest.raises(InvalidFields) as caught:
         draft(kind, **fields, password="github_pat_marker")
 
-    assert "does not take fine-grained tokens" in caught.value.problems["password"]
+    assert "does not accept fine-grained tokens" in caught.value.problems["password"]
     assert "marker" not in caught.value.problems["password"]
 
 

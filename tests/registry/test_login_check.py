@@ -137,7 +137,9 @@ def test_token_servers_of_every_manner_are_understood(
 
 
 @NEEDS_REGISTRY
-@pytest.mark.parametrize(("status", "words"), [(429, "asked too often"), (503, "trouble of its own")])
+@pytest.mark.parametrize(
+    ("status", "words"), [(429, "received too many requests"), (503, "an internal problem")]
+)
 def test_a_token_server_in_trouble_is_no_wrong_password(
     client: RegistryClient, tmp_path: Path, status: int, words: str
 ) -> None:
@@ -224,7 +226,7 @@ def test_a_private_authority_must_be_named(client: RegistryClient, tls_registry:
     result = check(client, replace(tls_registry.login(), ca=None))
 
     assert found(result) == (Outcome.UNREACHABLE, Stage.TLS)
-    assert "authority that is not known" in result.reason
+    assert "authority that Quaymaster does not know" in result.reason
     assert "CA certificate" in result.hint
 
 

@@ -155,7 +155,7 @@ def test_a_token_that_its_registry_does_not_take_is_no_refused_login(client: Reg
     result = asked(client, bearer(unless_scope(b""), then))
 
     assert (result.outcome, result.refused) == (Outcome.UNREACHABLE, None)
-    assert "does not take the token that its own token server gave" in result.reason
+    assert "does not accept the token that its own token server issued" in result.reason
 
 
 WANTS_SCOPE = [
@@ -185,7 +185,7 @@ def test_without_a_repository_it_is_said_that_nothing_is_known(
     result = asked(client, bearer(only_scope(refusal), OPENED))
 
     assert found(result) == (Outcome.ACCEPTED, Stage.LOGIN)
-    assert "gives no token without a repository" in result.reason
+    assert "does not issue a token without a repository" in result.reason
     assert "nothing is known about the login" in result.reason
 
 
@@ -246,22 +246,22 @@ def test_a_forbidden_scopeless_token_is_tried_with_the_repository(client: Regist
             None,
             "{place} says: Payment overdue",
         ),
-        (reply(400, NGINX, HTML), Refused.CERTIFICATE, "wants a client certificate"),
+        (reply(400, NGINX, HTML), Refused.CERTIFICATE, "requires a client certificate"),
         (
             reply(403, b"SSL client certificate required", HTML),
             Refused.CERTIFICATE,
-            "wants a client certificate",
+            "requires a client certificate",
         ),
-        (reply(400, {"error": "mutual TLS is needed"}), Refused.CERTIFICATE, "wants a client certificate"),
+        (reply(400, {"error": "mutual TLS is needed"}), Refused.CERTIFICATE, "requires a client certificate"),
         (reply(496, b""), None, "is not a registry"),
-        (reply(429, {"errors": [{"code": "TOOMANYREQUESTS"}]}), Refused.RATE, "asked too often"),
-        (reply(403, {"message": "Rate limit exceeded"}), Refused.RATE, "asked too often"),
+        (reply(429, {"errors": [{"code": "TOOMANYREQUESTS"}]}), Refused.RATE, "received too many requests"),
+        (reply(403, {"message": "Rate limit exceeded"}), Refused.RATE, "received too many requests"),
         (reply(401, {"message": "your VPN is off"}), Refused.ADDRESS, "{place} says: your VPN is off"),
         (reply(401, {"message": "go away"}), None, "without saying how to log in. {place} says: go away"),
         (
             reply(503, {"message": "in maintenance"}),
             None,
-            "trouble of its own (status 503). {place} says: in",
+            "an internal problem (status 503). {place} says: in",
         ),
         (reply(404, b"<html>", HTML), None, "is not a registry: it does not know /v2/ (status 404)"),
     ],
@@ -310,7 +310,7 @@ def test_a_missing_client_certificate_is_told_by_tls_as_well(
         result = check(client, fake.login(server=server_at(odd), ca=authority.pem))
 
     assert (result.outcome, result.refused) == (Outcome.UNREACHABLE, Refused.CERTIFICATE)
-    assert "Quaymaster cannot give one" in result.hint
+    assert "Quaymaster does not support them" in result.hint
 
 
 def server_at(odd: OddServer) -> object:
@@ -329,7 +329,7 @@ def test_a_common_name_is_no_name(
 
     assert found(result) == (Outcome.UNREACHABLE, Stage.TLS)
     assert fake.requests == []
-    assert ("only as common name" in result.reason) == (others == ())
+    assert ("only as the common name" in result.reason) == (others == ())
 
 
 def test_the_ends_of_certificates_are_noted(client: RegistryClient, authority: Authority) -> None:

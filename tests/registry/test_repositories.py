@@ -55,5 +55,5 @@ def test_repository_names_are_read_as_people_type_them(typed: str, server: Serve
 )
 def test_another_registry_is_not_taken_for_a_name(typed: str, server: Server) -> None:
     """An image of another registry is asked about nowhere."""
-    with pytest.raises(InvalidInput, match="names another registry"):
+    with pytest.raises(InvalidInput, match="names a different registry"):
         repository_name(typed, server)

@@ -88,7 +88,7 @@ def test_facts_of_a_real_registry(client: RegistryClient, tmp_path: Path, auth: 
         "It does not say when it was made.",
     )
     assert found["latest"].digest.startswith("sha256:")
-    assert "did not give it (status 404)" in found["gone"].trouble
+    assert "did not return it (status 404)" in found["gone"].trouble
 
 
 @pytest.mark.needs("docker-registry")
@@ -167,7 +167,7 @@ def test_what_is_not_what_was_asked_for_is_unknown(client: RegistryClient) -> No
 
     assert facts.created_at is None
     assert facts.digest == digest_of(images.manifests["a"])
-    assert "gave something else than what was asked for" in facts.trouble
+    assert "returned something other than what was requested" in facts.trouble
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:x", f"md5:{'a' * 64}", f"sha256:{'a' * 64}/../../x", 7])
@@ -202,7 +202,7 @@ def test_questions_are_bounded(client: RegistryClient) -> None:
 
     assert len([one for one in fake.requests if one.path != "/v2/"]) == 64
     assert found["v31"].created_at
-    assert "which is enough" in found["v59"].trouble
+    assert "reached the limit of" in found["v59"].trouble
 
 
 def test_a_registry_that_is_asked_too_often_is_left_alone(client: RegistryClient) -> None:
@@ -216,7 +216,7 @@ def test_a_registry_that_is_asked_too_often_is_left_alone(client: RegistryClient
         found = client.tag_facts(fake.login(), "team/app", ("a", "b", "c"), deadline_s=10)
 
     assert sum("manifests" in one.path for one in fake.requests) == 1
-    assert all("asked too often" in one.trouble for one in found.values())
+    assert all("received too many requests" in one.trouble for one in found.values())
 
 
 def test_a_configuration_kept_elsewhere_is_fetched_without_the_login(client: RegistryClient) -> None:
@@ -288,7 +288,7 @@ def test_a_registry_that_had_enough_of_configurations_is_left_alone(client: Regi
         found = client.tag_facts(fake.login(), "team/app", ("1", "2", "3"), deadline_s=10)
 
     assert sum("blobs" in one.path for one in fake.requests) == 1
-    assert all("asked too often" in one.trouble for one in found.values())
+    assert all("received too many requests" in one.trouble for one in found.values())
 
 
 def test_a_manifest_that_is_no_json_is_unknown(client: RegistryClient) -> None:
@@ -297,7 +297,8 @@ def test_a_manifest_that_is_no_json_is_unknown(client: RegistryClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "said"), [(503, "trouble of its own (status 503)"), (418, "has no place here (status 418)")]
+    ("status", "said"),
+    [(503, "an internal problem (status 503)"), (418, "an unexpected answer (status 418)")],
 )
 def test_a_list_that_fails_is_told(client: RegistryClient, status: int, said: str) -> None:
     """Another answer than a list is told with its status."""

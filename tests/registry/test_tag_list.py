@@ -189,7 +189,7 @@ NEXT = 'Link: </repository/docker-proxy/v2/team/app/tags/list?last=b>; rel="next
         (reply(401), "could not be read (status 401), so"),
         (reply(429), "could not be read (status 429), so"),
         (reply(502), "could not be read (status 502), so"),
-        (reply(200, b"nonsense"), "gave a page that is not a list of tags"),
+        (reply(200, b"nonsense"), "returned a page that is not a list of tags"),
         (reply(302, b"", "Location: http://[x"), "redirects to an address that cannot be used"),
         (CLOSE, "did not answer as a web server does"),
     ],
@@ -266,14 +266,14 @@ def test_ten_thousand_tags_fit_in_ten_megabytes(client: RegistryClient, tmp_path
 @pytest.mark.parametrize(
     ("status", "error", "said"),
     [
-        (400, RepositoryRefused, "does not take team/app for a repository's name"),
-        (500, Unreachable, "has trouble of its own (status 500)"),
+        (400, RepositoryRefused, "does not accept team/app as a repository name"),
+        (500, Unreachable, "has an internal problem (status 500)"),
     ],
 )
 def test_what_keeps_tags_from_being_read_is_told(
     client: RegistryClient, status: int, error: type[RegistryFailure], said: str
 ) -> None:
-    """A name that the registry does not take, and trouble of its own, are told apart."""
+    """A name that the registry does not take, and an internal problem, are told apart."""
     body = {"errors": [{"code": "NAME_INVALID"}]} if status == 400 else {}
 
     with pytest.raises(error) as caught:

@@ -129,7 +129,7 @@ def test_a_packed_answer_is_refused_unopened(encoding: str) -> None:
     bomb = zlib.compress(b"\0" * MEGABYTE)
     error = failure(always(reply(200, bomb, f"Content-Encoding: {encoding}")))
 
-    assert "packed" in error.message
+    assert "compressed" in error.message
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_huge_promised_length_is_not_believed() -> None:
     """Memory follows what came, not what was promised."""
     promised = OK + b"Content-Length: 1000000000000\r\n\r\n" + b"x" * 100_000
 
-    assert "more than a registry's answer" in failure(always(promised)).message
+    assert "more data than a registry's answer" in failure(always(promised)).message
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_endless_redirects_end() -> None:
     """At most three hops."""
     numbers = itertools.count()
     fake = FakeRegistry(lambda _: [reply(307, b"", f"Location: /{next(numbers)}")])
-    with fake, pytest.raises(Unreachable, match="again and again"):
+    with fake, pytest.raises(Unreachable, match="keeps redirecting"):
         fetch(fake)
 
     assert len(fake.requests) == 4
@@ -245,7 +245,7 @@ def test_a_redirects_own_body_is_bounded_too() -> None:
     """A hop is an answer like any other."""
     flood = endless(b"HTTP/1.1 302 X\r\nLocation: /x\r\nConnection: close\r\n\r\n", b"x" * 65536)
 
-    assert "more than" in failure(lambda _: flood).message
+    assert "more data than" in failure(lambda _: flood).message
 
 
 def test_a_kept_connection_that_was_closed_is_opened_again() -> None:

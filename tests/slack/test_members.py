@@ -183,7 +183,7 @@ def test_late_answer_is_busy_now_and_there_next_time(make_people, directory):
     people = make_people(person_s=0.05)
     gate = threading.Event()
     directory.before = lambda: gate.wait(5)
-    with pytest.raises(Busy, match="in time; nothing was changed"):
+    with pytest.raises(Busy, match="in time who you are; nothing was changed"):
         people.person(ACME, "U1", fresh=False)
     gate.set()
     wait_until(lambda: "U1" in directory.answered)

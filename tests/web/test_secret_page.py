@@ -183,12 +183,12 @@ def rename(office, _url):
 
 
 REFUSALS = [
-    (use, "This link was used already. Ask for a new one in Slack."),
+    (use, "This link was already used. Ask for a new one in Slack."),
     (
         lambda office, _: office.team.slack.clock.advance(600),
         "This link is older than 10 minutes. Ask for a new one in Slack.",
     ),
-    (rename, "“renamed” was changed after this link was made. Ask for a new one in Slack."),
+    (rename, "“renamed” was changed after this link was created. Ask for a new one in Slack."),
     (
         lambda office, _: office.team.press("Yes", on=office.team.command("delete my_registry")),
         "“my_registry” is already gone. There is nothing to enter a secret for.",
@@ -228,7 +228,7 @@ def test_wrong_key_says_so(office, page):
     """With the key of another link nothing is shown of this one."""
     url, other = office.link(), office.link()
     page.goto(f"{url.partition('#')[0]}#{other.partition('#')[2]}")
-    expect(page.get_by_role("status")).to_contain_text("not known here, or it was not copied whole")
+    expect(page.get_by_role("status")).to_contain_text("is unknown or was not copied completely")
 
     assert "my_registry" not in page.content()
 

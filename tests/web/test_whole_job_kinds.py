@@ -46,7 +46,7 @@ FORMS = {
         },
         "Access key ID",
         "ASIAIOSFODNN7EXAMPLE",
-        "those with ASIA end within hours",
+        "keys that begin with ASIA expire within hours",
     ),
     "gcr": Form(
         {"JSON key": JSON_KEY, "Registry host": GOOGLE_HOST}, "JSON key", "{", "Paste the whole key file"

@@ -114,8 +114,12 @@ def remove_dependency(ports: Ports, actor: Actor, integration_id: str, target: T
         return late
     tokens = ports.store.read(actor.workspace).tokens.of_target(target)
     working = [one.id for one in tokens if one.is_valid(actor.at)][:_MOST_NAMED]
-    whose = f" Its workflow tokens get an error from now on: {', '.join(working)}." if working else ""
-    return f"Removed {target.in_words}. It may not fetch this until it is linked again.{whose}"
+    whose = (
+        f" These workflow tokens of the target will now get an error: {', '.join(working)}."
+        if working
+        else ""
+    )
+    return f"Removed {target.in_words}. It can't fetch this integration until somebody links it again.{whose}"
 
 
 def remove_all(ports: Ports, actor: Actor, integration_id: str) -> int:

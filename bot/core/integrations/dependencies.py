@@ -1,7 +1,7 @@
-"""Link targets to integrations and take links back, from either side.
+"""Link targets to integrations and remove links, from either side.
 
-A person with the right over an integration grants: its owner, or an admin. A link by anybody else is a note,
-which the owner may allow. A link that is taken back bars the target until somebody grants it again.
+A person with permission over an integration grants: its owner, or an admin. A link by anybody else is a note,
+which the owner may allow. A link that is removed bars the target until somebody grants it again.
 """
 
 import re
@@ -30,7 +30,10 @@ from bot.core.ports.store import Candidate, Change, Reading
 from bot.core.texts import quoted
 from bot.core.workflows.logins import Loss, kept_out_of, losses, owners_to_ask, refuse_losses, who_lost
 
-STILL_USED = "Your note is taken back. {} has fetched it and so depends on it, until its owner removes that."
+STILL_USED = (
+    "Your note was removed. {} still depends on the integration because it has fetched it; "
+    "only the integration's owner or an admin can remove it."
+)
 _MOST_NAMED = 10
 
 
@@ -45,7 +48,7 @@ class Linked:
     tokens: tuple[WorkflowToken, ...] = ()
     """The valid tokens that a link to a closed integration lets in."""
     replaces: Integration | None = None
-    """What answers the target now, and would not any more."""
+    """What is used for the target now, and would no longer be."""
     asks: tuple[str, ...] = ()
     """The ids of those who were asked to allow it: until then the link is a note."""
     is_kept: bool = True
@@ -70,7 +73,7 @@ def read_settings_url(text: str) -> str | None:
     if not is_web or len(text) > 1000 or re.search(r"[\s<>|\x00-\x1f]", text):
         raise InvalidInput("The settings link is not a web address.", hint)
     if parts.username is not None:
-        raise InvalidInput("The settings link holds a user name or password, so it was not used.", hint)
+        raise InvalidInput("The settings link contains a user name or password, so it was not saved.", hint)
     return text
 
 
@@ -86,8 +89,8 @@ def link_target(
     """
     Link a target to an integration. Linking twice records it once.
 
-    A person without a right over the integration, or over what answers the target now, leaves a note, and the
-    owner is asked.
+    A person without permission over the integration, or over what is used for the target now, leaves a
+    note, and the owner is asked.
 
     Args:
         ports: The ports.
@@ -110,10 +113,10 @@ def link_target(
         lacking = owners_to_ask(actor, integration, lost)
         replaces = lost[0].integration if lost else None
         granted_by = None if lacking else actor.user_id
-        # What was granted before needs nobody's leave, and is not granted a second time by who may not.
+        # What was granted before needs nobody's permission, and nobody without permission grants it again.
         asks = () if known and known.granted_by else lacking
         dependency = _linked(actor, integration, target, known, granted_by)
-        # The link is shown under the name of who linked: only who may grant puts another in its place.
+        # The link is shown under the name of the person who linked: only somebody who may grant replaces it.
         if settings_url and (granted_by or dependency.added_by == actor.user_id):
             dependency = replace(dependency, settings_url=settings_url)
         was_new = known is None or known.source is Source.WORKFLOW
@@ -153,7 +156,7 @@ def _lift_bar(change: Change, integration_id: str, target: Target) -> None:
 def _lost_by(
     reading: Reading, actor: Actor, integration: Integration, target: Target, known: Dependency | None
 ) -> tuple[Loss, ...]:
-    """What the target's workflows get at this server now, and would not get any more by a grant."""
+    """What the target's workflows get at this server now, and would no longer get after a grant."""
     granted = _linked(actor, integration, target, known, actor.user_id)
     return losses(reading, Candidate(integration, granted), actor.at)
 
@@ -164,13 +167,13 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
 
     Args:
         ports: The ports.
-        actor: The owner of the integration or of what answers the target now, or an admin.
+        actor: The owner of the integration or of what is used for the target now, or an admin.
         integration_id: Which one.
         target: What was noted.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
-        UnknownDependency: The note was taken back.
+        UnknownDependency: The note was removed.
     """
     require(ports, actor, Action.NOTE)
     with ports.store.change(actor.workspace) as change:
@@ -182,7 +185,7 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
         lacking = owners_to_ask(actor, integration, lost)
         others = [one.integration for one in lost if one.integration.owner in lacking]
         replaces = others[0] if others else None
-        # Who noted it has the right over what they own, so only the other owner's is needed.
+        # The person who noted it decides about what they own, so only the other owner's permission is needed.
         noted_by = known.added_by if known.source is not Source.WORKFLOW else ""
         needed = {integration.owner, *(one.integration.owner for one in lost)}
         theirs = [one for one in needed if may(actor, Action.ALLOW, one)]
@@ -208,7 +211,7 @@ def allow_link(ports: Ports, actor: Actor, integration_id: str, target: Target) 
 
 
 def _ask_for_tokens(change: Change, actor: Actor, integration: Integration, target: Target) -> None:
-    """Keep others' tokens out of what is closed: who gives another login up lets nobody into this one."""
+    """Keep others' tokens out of what is closed: giving up a different login lets nobody into this one."""
     for token in kept_out_of(change, integration, target, actor.at):
         change.put(replace(token, kept_from=(*token.kept_from, integration.id)))
         by = replace(actor, user_id=token.created_by)
@@ -217,9 +220,9 @@ def _ask_for_tokens(change: Change, actor: Actor, integration: Integration, targ
 
 
 def _refuse_replacing(ports: Ports, actor: Actor, replaces: Integration | None, target: Target) -> None:
-    """Raise ``NotPermitted``: what the target would lose is somebody else's to take."""
+    """Raise ``NotPermitted``: only somebody else may take that login away from the target."""
     if replaces:
-        message = f"{target.in_words} gets the login of “{replaces.name}” now, which somebody else owns."
+        message = f"{target.in_words} now gets its login from “{replaces.name}”, which somebody else owns."
         error = NotPermitted(message, "Ask a workspace admin to allow it.", (*actor.admins, replaces.owner))
         refuse(ports, actor, Action.ALLOW, error, replaces, target=target)
 
@@ -268,14 +271,14 @@ def unlink_target(
     ports: Ports, actor: Actor, integration_id: str, target: Target, *, name: str = ""
 ) -> Dependency | None:
     """
-    Take back that a target depends on an integration, and its right to fetch it until it is linked again.
+    Remove a target from an integration, and let it fetch that only after it is linked again.
 
-    The integration's owner and admins may. Who noted it may take the note back, and no more than that: what
-    a workflow has fetched goes on depending on it.
+    The integration's owner and admins may. The person who noted it may remove only the note: a
+    target that has fetched it still depends on it.
 
     Args:
         ports: The ports.
-        actor: The owner, an admin, or who noted it.
+        actor: The owner, an admin, or the person who noted it.
         integration_id: Which integration, as a button names it.
         target: What depends on it.
         name: Which integration, as it is typed; then there is no id.
@@ -285,7 +288,7 @@ def unlink_target(
 
     Raises:
         NotPermitted, UnknownIntegration, AlreadyDeleted, NotFound.
-        UnknownDependency: It does not depend on it (any more).
+        UnknownDependency: It does not depend on it, or no longer.
     """
     require(ports, actor, Action.SEE)
     with ports.store.change(actor.workspace) as change:
@@ -304,7 +307,7 @@ def unlink_target(
 
 def shut_out(ports: Ports, actor: Actor, integration_id: str, target: Target) -> None:
     """
-    Take a target's right to fetch an integration away until it is linked again, if it uses it or not.
+    Forbid a target to fetch an integration until it is linked again, whether it has used it or not.
 
     Raises:
         NotPermitted: Neither its owner nor an admin.
@@ -325,7 +328,7 @@ def take_away(change: Change, actor: Actor, integration: Integration, known: Dep
     """
     Remove a dependency, with its entry, and bar the target.
 
-    Who has no right over the integration takes back a note, and a use that is known of it stays.
+    A person without permission over the integration removes only their note; a known use stays.
     """
     done = event(actor, Action.UNLINK, integration, target=known.target, person=known.added_by)
     record_and_tell(change, done, () if known.source is Source.WORKFLOW else (known.added_by,))
@@ -343,7 +346,7 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
     Put back what was removed, as it was.
 
     Returns:
-        False when there is nothing to put back any more.
+        False when there is no longer anything to put back.
 
     Raises:
         NotPermitted, AlreadyDeleted, NotFound.
@@ -355,7 +358,7 @@ def restore_target(ports: Ports, actor: Actor, integration_id: str, target: Targ
         if bar is None:
             return False
         known = change.dependencies.get(integration_id, target)
-        # A default answers for targets that do not depend on it, too: no note stands for what it would take.
+        # A default is used for targets that do not depend on it, too, and no note shows what they would lose.
         if integration.is_default:
             refuse_losses(change, actor, Candidate(integration, known), target)
         change.remove(bar)
@@ -370,7 +373,7 @@ def ask_again(change: Change, actor: Actor, integration: Integration, dependency
     """
     What a dependency from before is now, where it would change which login others' workflows get.
 
-    A grant is a note, and the owners are asked; a use says nothing of what others' tokens are to get.
+    A grant is a note, and the owners are asked; a use says nothing about what others' tokens are to get.
     """
     lost = losses(change, Candidate(integration, dependency), actor.at)
     asks = owners_to_ask(actor, integration, lost)
@@ -393,7 +396,7 @@ def _keep_out_new(change: Change, actor: Actor, integration: Integration, bar: B
 
 def unlink_if_linked(ports: Ports, actor: Actor, integration_id: str, target: Target) -> str | None:
     """
-    Take back what a person was shown. Where a colleague was faster, that is not an error.
+    Take back what a person was shown. If a colleague was faster, that is not an error.
 
     Returns:
         ``None`` when it was taken back now, otherwise a sentence.

@@ -25,16 +25,16 @@ from bot.core.secrets import Secret
 from bot.core.short_lived import moment, short_lived
 from bot.core.texts import shortened, visible
 
-_BY_FORM = "Add it by its form."
+_BY_FORM = "Add it with the form for its type."
 _ENTRY_KEYS = frozenset({"auth", "username", "password", "identitytoken", "registrytoken"})
 _CONFIG_KEYS = frozenset({"auths", "credhelpers", "credsstore"})
 _HELPER_HINTS = {
     "ecr-login": "Add it as Amazon ECR, with an access key.",
-    "gcloud": "Add the JSON key of a service account by its form.",
-    "gcr": "Add the JSON key of a service account by its form.",
-    "acr-env": "Add a service principal by the form, as Azure Container Registry.",
+    "gcloud": "Add a service account's JSON key with the form for its type.",
+    "gcr": "Add a service account's JSON key with the form for its type.",
+    "acr-env": "Add a service principal with the form for Azure Container Registry.",
 }
-"""What these helpers print ends within hours."""
+"""What these helpers print expires within hours."""
 
 _HIDDEN = "…"
 _HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
@@ -68,7 +68,7 @@ def read_entries(text: str, now: datetime) -> tuple[Entry, ...]:
 
     Args:
         text: As it was pasted.
-        now: Decides which logins end too soon to be kept.
+        now: Decides which logins expire too soon to be stored.
 
     Raises:
         InvalidInput: There is none, and why. The text is never repeated.
@@ -77,7 +77,7 @@ def read_entries(text: str, now: datetime) -> tuple[Entry, ...]:
     for config in map(_config_of, objects_in(text)):
         entries += (one for one in _entries_of(config, now) if one not in entries)
     if not entries:
-        refuse("It can be read, but it holds no login: its “auths” is empty.")
+        refuse("It can be read, but it contains no login: its “auths” is empty.")
     return tuple(entries)
 
 
@@ -94,7 +94,7 @@ def _config_of(value: Object) -> Object:
     if fields.get("type") == "service_account":
         refuse(
             "This is a Google service account's key.",
-            "Add it by the form, as Google GCR / Artifact Registry.",
+            "Add it with the form for Google GCR / Artifact Registry.",
         )
     if value and all(isinstance(one, str) and "." in key for key, one in value.items()):
         refuse(
@@ -116,7 +116,10 @@ def _entries_of(config: Object, now: datetime) -> Iterator[Entry]:
     store = _named(config.get("credsstore"))
     if store and not auths and not helpers:
         hint = _helper_hint(store)
-        refuse(f"The logins are in the credential store “{store}” of a machine, none is in this file.", hint)
+        refuse(
+            f"The logins are in the credential store “{store}” of a machine; there are none in this file.",
+            hint,
+        )
     by_place = {_place_of(key): _named(helper) for key, helper in helpers.items() if helper}
     for key in {**helpers, **auths}:
         content = auths.get(key)
@@ -165,7 +168,7 @@ def _notes(server: Server, login: PastedLogin, store: str) -> Iterator[str]:
     """Say what else to know about a login."""
     end = end_of_token(login.password.reveal())
     if end:
-        yield f"its token ends at {moment(end)}"
+        yield f"its token expires at {moment(end)}"
     if server.is_plain:
         yield "over plain http, as its address says"
     if store:
@@ -173,7 +176,7 @@ def _notes(server: Server, login: PastedLogin, store: str) -> Iterator[str]:
 
 
 def _refuse_short_lived(server: Server, username: str, password: str, now: datetime) -> None:
-    """Raise ``InvalidInput`` for a login that is not worth keeping."""
+    """Raise ``InvalidInput`` for a login that is not worth storing."""
     if ends := short_lived(server.host, username, password, now):
         raise InvalidInput(ends.reason, ends.hint)
 
@@ -186,24 +189,24 @@ def _server(key: str) -> Server:
         InvalidInput: It is a pattern, a path of a server, somebody's website or not an address.
     """
     if looks_secret(key):
-        raise InvalidInput("Its address looks as if it held a secret.", _BY_FORM)
+        raise InvalidInput("The address appears to contain a secret.", _BY_FORM)
     key = visible(key).strip()
     authority, slash, path = key.partition("://")[2 if "://" in key else 0].partition("/")
     if set("*?") & set(authority) or "[" in authority[1:]:
         raise InvalidInput(
-            "It stands for many hosts, as Kubernetes reads it.",
-            "Name one host each: repeat the entry for every host.",
+            "Kubernetes treats it as a pattern that matches many hosts.",
+            "Repeat the entry for each host, with that host alone.",
         )
     if f"{slash}{path}".lower() in PATHS:
         return parse_server(key)
     host = parse_server(authority).address
     if path.lower() in ("v1/access-token", "v1/refresh-token"):
         raise InvalidInput(
-            "Docker Desktop keeps its own session here, not a login to a registry.", "Leave it out."
+            "Docker Desktop stores its own session here, not a login to a registry.", "Leave it out."
         )
     raise InvalidInput(
-        f"A login for one path cannot be kept apart here: it would be used for all of {host}.",
-        "Add it by its form, with the server alone, and link it to the targets that need it.",
+        f"Quaymaster cannot limit a login to one path: it would be used for all of {host}.",
+        "Add it with the form for its type, with the server alone, and link it to the targets that need it.",
     )
 
 
@@ -214,26 +217,30 @@ def _login_in(content: Object, helper: str, store: str) -> tuple[PastedLogin, tu
     if helper:
         _refuse_helper(helper, has_login)
     if content.get("identitytoken") or content.get("registrytoken"):
-        hint = "Add a user name with a password or an access token by its form."
-        raise InvalidInput("It holds an identity token, which ends by itself, and no password.", hint)
+        hint = "Add a user name with a password or an access token, with the form for its type."
+        raise InvalidInput("It contains an identity token, which expires on its own, and no password.", hint)
     if auth:
         return _login_of_auth(auth)
     if isinstance(username, str) and isinstance(password, str):
         return _login(username, password)
     if store:
         raise InvalidInput(
-            f"Its login is in the credential store “{store}” of the machine it comes from, not in the file.",
+            f"Its login is in the credential store “{store}” on the machine that this file came from, "
+            "not in the file itself.",
             _helper_hint(store),
         )
     raise InvalidInput(
-        "It holds no login: docker may keep it in a credential store of the machine this comes from.",
+        "It contains no login: docker may keep it in a credential store on the machine this file came from.",
         _BY_FORM,
     )
 
 
 def _refuse_helper(helper: str, has_login: bool) -> None:
     """Raise ``InvalidInput`` for a server whose login a program gives."""
-    message = f"docker and podman ask the credential helper “{helper}” of that machine for this login"
+    message = (
+        f"docker and podman ask the credential helper “{helper}” on the machine this file came from "
+        "for this login"
+    )
     ending = (
         ", so the one in the file may be out of date and was not used."
         if has_login
@@ -248,7 +255,8 @@ def _helper_hint(helper: str) -> str:
         return _BY_FORM
     command = f"echo SERVER | docker-credential-{helper} get"
     return _HELPER_HINTS.get(
-        helper, f"Run this there and paste what it prints, or add it by its form: {command}"
+        helper,
+        f"Run this on that machine and paste what it prints, or add it with the form for its type: {command}",
     )
 
 
@@ -265,7 +273,7 @@ def _login_of_auth(auth: object) -> tuple[PastedLogin, tuple[str, ...]]:
     if not colon:
         raise InvalidInput("Its “auth” is base64 of a text without a colon after the user name.", _BY_FORM)
     login, notes = _login(username, password)
-    missing = "the = at the end of its base64 were missing, so make sure that it was copied whole"
+    missing = "the = at the end of its base64 were missing, so make sure that it was copied completely"
     return login, notes if is_padded else (*notes, missing)
 
 
@@ -278,8 +286,10 @@ def _login(username: str, password: str) -> tuple[PastedLogin, tuple[str, ...]]:
     password = password.strip("\0")
     kept = password.rstrip("\r\n")
     if "\0" in username + kept:
-        hint = "It may have been made from UTF-16 text, as PowerShell does. Add it by its form."
-        raise InvalidInput("Its login has zero bytes in it, which no client sends.", hint)
+        hint = (
+            "It may have been made from UTF-16 text, as PowerShell does. Add it with the form for its type."
+        )
+        raise InvalidInput("Its login contains zero bytes, which no client sends.", hint)
     if not username:
         raise InvalidInput("It has no user name.", _BY_FORM)
     if not kept:

@@ -108,15 +108,15 @@ class _Preview:
             return FoundLogin.SAME, f"“{same}” has this login"
         if known:
             name, credential = known[0]
-            closed = f"“{name}” has a login of this user and is not yours, so the two were not compared"
-            return FoundLogin.CONFLICT, closed if credential is None else f"“{name}” has another login"
+            closed = f"“{name}” has a login for this user and is not yours, so the two were not compared"
+            return FoundLogin.CONFLICT, closed if credential is None else f"“{name}” has a different login"
         return FoundLogin.NEW, f"becomes “{draft.name}”{self._beside(draft)}"
 
     def _beside(self, draft: Draft) -> str:
         """Name another integration of the server, kept or new: with two, something must say which answers."""
         there = [one.name for one in self.reading.integrations.at(draft.server)]
         there += [one.name for one in self.before if one.server == draft.server]
-        return f", beside “{there[0]}” of the same server" if there else ""
+        return f", in addition to “{there[0]}” for the same server" if there else ""
 
     def _kept_logins(self, draft: Draft) -> Iterator[tuple[str, Credential | None]]:
         """
@@ -163,7 +163,9 @@ def _key_in_base64(password: str) -> str:
     try:
         return decoded(password, "Its password")[0].decode()
     except UnicodeDecodeError:
-        raise InvalidInput("Its password is not base64 of a JSON key.", "Add it by its form.") from None
+        raise InvalidInput(
+            "Its password is not base64 of a JSON key.", "Add it with the form for its type."
+        ) from None
 
 
 def _kind_at(kinds: Kinds, server: Server, username: str) -> Kind:
@@ -209,6 +211,7 @@ def keep_import(
             return Imported(made, undecided_servers(change, made))
     except NameTaken as error:
         taken = (
-            f"Somebody else has just added “{error.name}”, so nothing was imported. Press again to see why."
+            f"Somebody else has just added “{error.name}”, so nothing was imported. "
+            "Preview it again to see what changed."
         )
         raise InvalidFields({FIELD: taken}) from error

@@ -168,7 +168,7 @@ def edit_integration(
     also: Also | None = None,
 ) -> Saved:
     """
-    Change an integration; what an empty secret field means is "keep it".
+    Change an integration; an empty secret field means "keep it".
 
     When nothing differs, nothing is written and no registry is asked.
 
@@ -209,7 +209,9 @@ def _refuse_moved_secret(integration: Integration, draft: Draft) -> None:
     secret_field = draft.kind.secret_field
     if integration.secret is None or draft.server == integration.server or secret_field is None:
         return
-    reason = f"The server changed, so type this again: it is kept for {integration.server.address} only."
+    reason = (
+        f"The server changed, so enter this again: the stored one is only for {integration.server.address}."
+    )
     problems = {
         f.key: reason
         for f in draft.kind.fields
@@ -227,7 +229,8 @@ def _refuse_running_rotation(integration: Integration, edited: Integration, draf
     if is_running and _is_new_login(integration, replace(edited, ca=integration.ca), draft):
         secret_field = draft.kind.secret_field
         reason = (
-            "A rotation is running, so the login stays as it is. Retire the former credential or roll back "
+            "A rotation is in progress, so you can't change the login. Retire the old credential or roll "
+            "back "
             f"first: /integrations rotate {integration.name}"
         )
         raise InvalidFields({secret_field.key if secret_field else "name": reason})
@@ -335,17 +338,19 @@ def _other_defaults(reading: Reading, edited: Integration) -> Iterator[Integrati
 
 
 def _refuse_foreign_default(reading: Reading, actor: Actor, former: Integration, edited: Integration) -> None:
-    """Nobody changes which login others' targets get: not the default's, nor what they use without one."""
+    """Nobody may change which login others' targets get, whether they use the default or not."""
     for holder in _other_defaults(reading, edited):
         if not may(actor, Action.EDIT, holder.owner):
             reason = (
-                f"“{holder.name}” is the default for this server; its owner or an admin must give that up."
+                f"“{holder.name}” is the default for this server; "
+                "its owner or an admin has to turn that off first."
             )
             raise InvalidFields({"name": reason})
     for used in _used_without_default(reading, former, edited):
         if not may(actor, Action.EDIT, used.owner):
             reason = (
-                f"Targets that nobody linked use “{used.name}” at this server and would get this login: ask "
+                f"Some unlinked targets use “{used.name}” for this server and would get this login "
+                "instead: ask "
                 "the owner of that integration or an admin."
             )
             raise InvalidFields({"name": reason})

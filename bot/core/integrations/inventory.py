@@ -409,7 +409,7 @@ def read_unused_days(text: str) -> int:
     if not text:
         return _DEFAULT_DAYS
     if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= 3650):
-        raise InvalidInput("Say for how many days, 1 to 3650.", "Example: /integrations unused 30")
+        raise InvalidInput("Give a number of days from 1 to 3650.", "Example: /integrations unused 30")
     return int(text)
 
 

@@ -118,18 +118,18 @@ def _settle(ports: Ports, actor: Actor, found: Integration) -> None:
             return
         trouble = _what_is_there(left)
     except _IN_THE_WAY as error:
-        trouble = f"nobody knows whether the registry made one. {error}"
+        trouble = f"it is unknown whether the registry created one. {error}"
     _note(ports, actor, found.id, trouble, is_settling=True)
 
 
 def _what_is_there(left: Leftovers) -> str:
     names = ", ".join(
-        f"{one.shown}, made {one.made_at:%Y-%m-%d %H:%M} UTC" if one.made_at else one.shown
+        f"{one.shown}, created {one.made_at:%Y-%m-%d %H:%M} UTC" if one.made_at else one.shown
         for one in left.rows
     )
     return (
-        f"no answer came, and the registry has what may be it: {names}. End it there, or say that it is "
-        "somebody else's"
+        f"the registry did not answer, and it now has what may be the new credential: {names}. Revoke it "
+        "there, or forget it here if somebody else created it"
     )
 
 

@@ -140,7 +140,7 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
     order = managed_order(ports, actor, found)
     there = ports.drivers.describe(order, deadline_s=DEADLINE_S)
     if problem := there.problem or " ".join(there.missing.values()):
-        raise DriverRefused(problem, "Nothing was made.")
+        raise DriverRefused(problem, "Nothing was created.")
     prepare_credential(ports, actor, integration_id, there.next_name)
     try:
         minted = ports.drivers.mint(replace(order, made_as=there.next_name), deadline_s=DEADLINE_S)
@@ -163,8 +163,8 @@ def make_credential(ports: Ports, actor: Actor, integration_id: str) -> Made:
 
 def _unknown(there: Described) -> str:
     return (
-        f"Nobody knows whether the registry made “{there.next_name}”; it may be there. The credential in use "
-        "was not touched."
+        f"It is unknown whether the registry created “{there.next_name}”; it may be there. "
+        "The current credential was not touched."
     )
 
 
@@ -177,7 +177,7 @@ def use_when_it_works(ports: Ports, actor: Actor, integration_id: str) -> Made:
         login_of(made, login.credential, asked_by(actor, found)), deadline_s=DEADLINE_S
     )
     if result.outcome not in WORKS:
-        return Made(found, None, f"The new credential was made, but does not work yet. {result.reason}")
+        return Made(found, None, f"The new credential was created but does not work yet. {result.reason}")
     plan = use_prepared(ports, actor, integration_id, check_of(actor, result))
     return Made(plan.integration, plan)
 
@@ -192,13 +192,16 @@ def rotate_every(ports: Ports, actor: Actor, kinds: Kinds, name: str, days: int)
     """
     _, found = find_permitted(ports, actor, Action.ROTATE, name=name)
     if not 0 <= days <= _MOST_DAYS:
-        raise InvalidInput(f"{days} is not a valid number of days.", f"Type 0 to {_MOST_DAYS}; 0 ends it.")
+        raise InvalidInput(
+            f"{days} is not a valid number of days.",
+            f"Enter a number from 0 to {_MOST_DAYS}; 0 turns the schedule off.",
+        )
     if days and found.management is None:
         raise _unmanaged(ports, kinds, found)
     if days and found.prepared and found.prepared.is_unwanted:
         raise InvalidInput(
             f"The credential that “{name}” was rolled back from is still at the registry.",
-            f"End it there first: /integrations rotate {name}",
+            f"Revoke it there first: /integrations rotate {name}",
         )
     with ports.store.change(actor.workspace) as change:
         now = present(change, found.id)
@@ -220,14 +223,15 @@ def _unmanaged(ports: Ports, kinds: Kinds, found: Integration) -> InvalidInput:
     by_hand = f"/integrations rotate {found.name}"
     if management_form(ports, found):
         return InvalidInput(
-            f"“{found.name}” has no management credential, so Quaymaster cannot make the next login.",
+            f"“{found.name}” has no management credential, so Quaymaster cannot create the next login.",
             f"Type {by_hand} and press “Let Quaymaster make it”, then type this again.",
         )
     can = ", ".join(kind.label for kind in kinds.values() if ports.drivers.form(kind.id))
     return InvalidInput(
-        f"Quaymaster cannot make logins of the type {kinds[found.kind].label}, so it cannot rotate "
-        f"“{found.name}” by itself. Types that it can: {can or 'none here'}.",
-        f"Make the new one at the registry and enter it: {by_hand}. “Ends on” in its form reminds you.",
+        f"Quaymaster cannot create logins of the type {kinds[found.kind].label}, so it cannot rotate "
+        f"“{found.name}” automatically. Types it can rotate: {can or 'none'}.",
+        f"Create the new one at the registry and enter it: {by_hand}. Set “Ends on” in the form to be "
+        "reminded.",
     )
 
 

@@ -42,7 +42,7 @@ class Leftovers:
 
     @property
     def digest(self) -> str:
-        """A short text that is another one when other credentials are there."""
+        """A short text that differs when the credentials there differ."""
         names = "\n".join(sorted(one.made_as for one in self.rows))
         return hashlib.sha256(names.encode()).hexdigest()[:_DIGEST_LENGTH]
 
@@ -59,7 +59,7 @@ def find_leftovers(ports: Ports, actor: Actor, integration_id: str) -> Leftovers
     _, found = find_permitted(ports, actor, Action.ROTATE, integration_id)
     prepared = found.prepared
     if prepared is None:
-        raise InvalidInput(f"No credential of “{found.name}” is being made.", "There is nothing to end.")
+        raise InvalidInput(f"No credential of “{found.name}” is being made.", "There is nothing to revoke.")
     order = replace(managed_order(ports, actor, found), since=prepared.since)
     if prepared.sealed or prepared.is_unwanted:
         # Its name is known exactly, so nobody need be asked.
@@ -90,11 +90,13 @@ def settle(ports: Ports, actor: Actor, integration_id: str, digest: str) -> tupl
     found = left.integration
     if left.digest != digest:
         raise InvalidInput(
-            "What is at the registry is no longer what you were shown, so nothing was ended.",
+            "What is at the registry has changed since you looked, so nothing was revoked.",
             f"Look again: /integrations rotate {found.name}",
         )
     if found.made_as in [one.made_as for one in left.rows]:
-        raise InvalidInput(f"{found.made_as} is the credential in use, so it was not ended.", "Look there.")
+        raise InvalidInput(
+            f"{found.made_as} is the credential in use, so it was not revoked.", "Check at the registry."
+        )
     _delete(ports, managed_order(ports, actor, found), left.rows)
     drop_prepared(ports, actor, integration_id)
     return tuple(one.shown for one in left.rows)
@@ -142,7 +144,8 @@ def retire_there(
     if result.outcome not in WORKS:
         _take_suspension_back(ports, actor, found, order, is_there=is_there)
         raise InvalidInput(
-            f"The credential in use does not work alone, so the former was not ended. {result.reason}",
+            "The current credential does not work on its own, so the old one was not revoked. "
+            f"{result.reason}",
             "Try again, or roll back.",
         )
     ports.drivers.retire(order, Ending.DELETE, deadline_s=DEADLINE_S)
@@ -194,7 +197,7 @@ def _restore_former(ports: Ports, actor: Actor, found: Integration, *, is_needed
         order = _order_of_former(ports, actor, found)
         ports.drivers.retire(order, Ending.RESTORE, deadline_s=DEADLINE_S)
     except DriverRefused as refused:
-        message = f"The former credential cannot be used again. {refused.message}"
+        message = f"The old credential cannot be used again. {refused.message}"
         raise DriverRefused(message, "Retire it, and rotate once more if the new one is bad.") from refused
     except RegistryFailure:
         # Where nothing was suspended, rolling back must not wait for the registry.
@@ -207,7 +210,10 @@ def _end_rolled_back(ports: Ports, actor: Actor, back: Integration) -> str:
     try:
         result = _checked(ports, actor, back)
         if result.outcome not in WORKS:
-            return f"The former is not known to work, so the new one was not ended there. {result.reason}"
+            return (
+                "The old credential is not known to work, so the new one was not revoked at the registry. "
+                f"{result.reason}"
+            )
         left = find_leftovers(ports, actor, back.id)
         _delete(ports, managed_order(ports, actor, back), left.rows)
     except (RegistryFailure, Busy, KeyringFailure) as failure:
@@ -244,5 +250,9 @@ def _note_suspended(ports: Ports, actor: Actor, found: Integration, *, is_suspen
         if now.former is None or now.credential_number != found.credential_number:
             return
         change.put(replace(now, former=replace(now.former, is_suspended=is_suspended)))
-        did = "the former is suspended at the registry" if is_suspended else "the former is in force again"
+        did = (
+            "the old credential is suspended at the registry"
+            if is_suspended
+            else "the old credential is active again"
+        )
         change.record(event(actor, Action.PREPARE, now, reason=did))

@@ -97,7 +97,7 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
         to: What Slack says of the new owner at this moment.
 
     Raises:
-        NotPermitted: Not the owner nor an admin, or the new owner's tokens would get another login.
+        NotPermitted: Neither the owner nor an admin, or the new owner's tokens would get another login.
         UnknownIntegration.
         InvalidInput: The new owner is not a full member, or owns it already.
         Changed: It was changed in the meantime.
@@ -105,7 +105,9 @@ def give_integration(ports: Ports, actor: Actor, name: str, to: Person) -> Integ
     _, shown = find_permitted(ports, actor, Action.GIVE, name=name)
     _refuse_no_member(actor, to)
     if shown.owner == to.user_id:
-        raise InvalidInput(f"“{shown.name}” belongs to this person already.", "There is nothing to do.")
+        raise InvalidInput(
+            f"“{shown.name}” already belongs to this person.", "You don't need to do anything."
+        )
     with ports.store.change(actor.workspace) as change:
         integration = present(change, shown.id)
         if integration.version != shown.version:
@@ -133,7 +135,7 @@ def _refuse_no_member(actor: Actor, person: Person) -> None:
     role = role_of(person, actor.workspace.team_id, is_named_admin=False, is_editor=True)
     if role is Role.NOBODY:
         raise InvalidInput(
-            "Guests, bots, deactivated people and people of other workspaces cannot own integrations.",
+            "Guests, bots, deactivated people and people from other workspaces cannot own integrations.",
             "Choose a full member of this workspace.",
         )
 
@@ -149,7 +151,7 @@ def plan_giving(ports: Ports, actor: Actor, former: str, to: Person) -> Belongin
     require(ports, actor, Action.GIVE_ALL)
     _refuse_no_member(actor, to)
     if former == to.user_id:
-        raise InvalidInput("The old and the new owner are the same person.", "Choose somebody else.")
+        raise InvalidInput("The old and the new owner are the same person.", "Choose a different person.")
     return _to_give(ports.store.read(actor.workspace), actor, former, to)
 
 
@@ -230,7 +232,7 @@ def note_departure(ports: Ports, workspace: Workspace, person: Person, admins: t
     """
     Note that a person was deactivated or became a guest, or is back: once each, however often it is said.
 
-    What belongs to who has left is orphaned, and the admins are told, in one message each.
+    What belongs to somebody who has left is orphaned, and the admins are told, in one message each.
 
     Args:
         ports: The ports.

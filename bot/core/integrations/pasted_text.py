@@ -59,7 +59,7 @@ def objects_in(text: str, layers: int = _MOST_LAYERS) -> Iterator[Object]:
     """
     text = _bare(text)
     if not layers:
-        refuse("It is wrapped too often to be read.", "Paste docker's config.json itself.")
+        refuse("It is nested too deeply to be read.", "Paste docker's config.json itself.")
     try:
         value = json.loads(text, strict=False)  # a line break in a long value came from wrapping
     except (ValueError, RecursionError) as error:
@@ -85,9 +85,9 @@ def decoded(text: str, what: str) -> tuple[bytes, bool]:
     plain = "".join(visible(text).split()).translate(_URL_ALPHABET)
     body = plain.rstrip("=")
     if not _BASE64.fullmatch(body):
-        raise InvalidInput(f"{what} is not base64.", "Copy it again, or add it by its form.")
+        raise InvalidInput(f"{what} is not base64.", "Copy it again, or add it with the form for its type.")
     if len(body) % 4 == 1:
-        raise InvalidInput(f"{what} was cut: the end of its base64 is missing.", "Copy it again, as a whole.")
+        raise InvalidInput(f"{what} was cut: the end of its base64 is missing.", "Copy all of it again.")
     return base64.b64decode(body + "=" * (-len(body) % 4)), len(plain) % 4 == 0
 
 
@@ -186,7 +186,9 @@ def _refuse_text(text: str, error: Exception) -> Never:
 
 
 def _refuse_sealed() -> Never:
-    refuse("This is a sealed secret, which only its cluster opens.", "Paste: kubectl get secret NAME -o yaml")
+    refuse(
+        "This is a sealed secret, which only its cluster can open.", "Paste: kubectl get secret NAME -o yaml"
+    )
 
 
 def _refuse_other_secret() -> Never:

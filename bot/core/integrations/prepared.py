@@ -80,8 +80,8 @@ def open_prepared(keyring: CredentialKeyring, workspace: Workspace, integration:
     prepared = _prepared(integration)
     if prepared.sealed is None:
         raise InvalidInput(
-            f"It is not known whether the registry made the next credential of “{integration.name}”.",
-            f"Look there for {prepared.made_as} and end it, then rotate again.",
+            f"It is unknown whether the registry created the next credential of “{integration.name}”.",
+            f"Look for {prepared.made_as} at the registry and revoke it, then rotate again.",
         )
     return open_login(keyring, prepared_context(workspace, integration), prepared.sealed)
 
@@ -127,7 +127,7 @@ def _prepared(integration: Integration) -> PreparedCredential:
     if integration.prepared is None:
         raise InvalidInput(
             f"No credential of “{integration.name}” is being made.",
-            f"Begin again: /integrations rotate {integration.name}",
+            f"Start again: /integrations rotate {integration.name}",
         )
     return integration.prepared
 

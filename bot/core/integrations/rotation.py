@@ -45,7 +45,7 @@ from bot.core.ports.keyring import CredentialKeyring
 from bot.core.ports.store import Also, Change, Reading
 
 ALL_FETCHED = "everything has fetched the new credential"
-_STILL_BOTH = "both credentials are still kept"
+_STILL_BOTH = "both credentials are still stored"
 _REMIND_EVERY = timedelta(days=7)
 
 
@@ -138,7 +138,7 @@ def begin_rotation(
     if not draft.credential:
         raise InvalidFields({secret.key if secret else "name": "Enter the new secret."})
     if (draft.username, dict(draft.credential)) == (old.username, dict(current)):
-        reason = "This is the one that is stored already. Make a new one at the registry first."
+        reason = "This one is already stored. Create a new one at the registry first."
         raise InvalidFields({secret.key if secret else "name": reason})
     login = PlainLogin(draft.username, {**old.options, **draft.options}, draft.credential)
     new = replace(with_login(ports.keyring, actor, old, login), ends_on=draft.ends_on)
@@ -185,7 +185,7 @@ def with_login(
 
 
 def _checked_soon(integration: Integration) -> Watch:
-    """The watch asks about another login at its next round, so that what people were told comes right."""
+    """The watch checks the new login in its next round, so that what people were told is corrected."""
     return replace(integration.watch, next_at=None)
 
 
@@ -200,12 +200,12 @@ def refuse_running(integration: Integration) -> None:
     """Raise ``InvalidInput`` while a former credential is kept, or a next one is being made."""
     if integration.prepared:
         raise InvalidInput(
-            f"The next credential of “{integration.name}” is being made at its registry.",
-            f"See how far it is: /integrations rotate {integration.name}",
+            f"The next credential of “{integration.name}” is being created at its registry.",
+            f"To see its progress: /integrations rotate {integration.name}",
         )
     if integration.former:
         raise InvalidInput(
-            f"“{integration.name}” still keeps the credential before this one.",
+            f"“{integration.name}” still has the credential before this one.",
             f"Retire it or roll back first: /integrations rotate {integration.name}",
         )
 
@@ -299,8 +299,8 @@ def who_fetched(ports: Ports, actor: Actor, integration_id: str, number: int) ->
 def _running(integration: Integration, number: int) -> tuple[Integration, FormerCredential]:
     if integration.former is None or integration.credential_number != number:
         raise InvalidInput(
-            f"The rotation of “{integration.name}” that this button is about is over.",
-            f"See where it is: /integrations rotate {integration.name}",
+            f"The rotation of “{integration.name}” that this button belongs to has ended.",
+            f"To see its current state: /integrations rotate {integration.name}",
         )
     return integration, integration.former
 

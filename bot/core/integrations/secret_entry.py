@@ -51,7 +51,7 @@ _MOST_OF_ONE = 20
 _USED = "used"
 _OVER = "over"
 _AGAIN = "Ask for a new one in Slack."
-_ENDED = {_USED: "This link was used already.", _OVER: "This link is older than 10 minutes."}
+_ENDED = {_USED: "This link was already used.", _OVER: "This link is older than 10 minutes."}
 """What is kept of a link that has ended, in the place of everything sealed; and what is said of it."""
 _PREFIX = "link "
 _PRIVATE = "private"
@@ -81,7 +81,7 @@ _ACTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class EntryLink:
-    """A link. It is kept sealed as a whole: a hand on the store makes none, and changes none."""
+    """A link. It is sealed as a whole, so write access to the store can neither create nor change one."""
 
     id: str
     proof: str
@@ -106,7 +106,7 @@ class EntryLink:
 
 @dataclass(frozen=True, slots=True)
 class MadeLink:
-    """A new link, and the public key that belongs into its fragment."""
+    """A new link, and the public key that goes into its fragment."""
 
     link: EntryLink
     public: str
@@ -215,7 +215,7 @@ def _kind_of(ports: Ports, kinds: Kinds, link: EntryLink, found: Integration | N
         return kinds[link.kind]
     form = management_form(ports, found)
     if form is None:
-        raise LinkRefused("Quaymaster cannot make credentials here.", "Make one at the registry.")
+        raise LinkRefused("Quaymaster cannot create credentials here.", "Create one at the registry.")
     return form
 
 
@@ -346,7 +346,7 @@ def _usable(ports: Ports, reading: Reading, link_id: str, proof: str) -> EntryLi
         raise LinkRefused(_ENDED[state], _AGAIN)
     link = _opened(ports, reading.workspace, link_id, state) if kept else None
     if link is None or not compare_digest(link.proof.encode(), proof.encode()):
-        raise LinkRefused("This link is not known here, or it was not copied whole.", _AGAIN)
+        raise LinkRefused("This link is unknown or was not copied completely.", _AGAIN)
     if ports.now() >= link.made_at + _LIFETIME:
         raise LinkRefused(_ENDED[_OVER], _AGAIN)
     if not link.integration_id:
@@ -356,7 +356,7 @@ def _usable(ports: Ports, reading: Reading, link_id: str, proof: str) -> EntryLi
     except (AlreadyDeleted, NotFound) as error:
         raise LinkRefused(error.message, "There is nothing to enter a secret for.") from error
     if found.version != link.version:
-        raise LinkRefused(f"“{found.name}” was changed after this link was made.", _AGAIN)
+        raise LinkRefused(f"“{found.name}” was changed after this link was created.", _AGAIN)
     return link
 
 

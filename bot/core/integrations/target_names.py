@@ -1,4 +1,4 @@
-"""Targets: read their names, list them, find what looks like one, and doubt a name like a password."""
+"""Targets: read their names, list them, find similar ones, and question names that look like passwords."""
 
 import re
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ def read_target(kind: str, name: str) -> Target:
     name = visible(name).strip()
     if not _TARGET_NAME.fullmatch(name) or not name.isprintable():
         raise InvalidInput(
-            f"The {known.value}'s name is missing, too long or holds an invisible character.",
+            f"The {known.value}'s name is missing, too long or contains an invisible character.",
             "Use 1 to 200 characters on one line.",
         )
     return Target(known, name)
@@ -80,7 +80,8 @@ def list_targets(
 
 
 def find_similar(ports: Ports, actor: Actor, target: Target) -> Target | None:
-    """A known target that an unknown one looks like: other case, or one letter more, less or other."""
+    """A known target that an unknown one resembles: different case, or one letter more, fewer or "
+    "different."""
     require(ports, actor, Action.SEE)
     dependencies = ports.store.read(actor.workspace).dependencies
     rows = dependencies.targets(target.kind, size=_MOST_COMPARED).rows
@@ -113,7 +114,7 @@ def refuse_look_alike(target: Target) -> None:
     if letter := odd_letter(target.name):
         raise InvalidInput(
             f"The {target.kind.value}'s name contains “{letter}”, which looks like another letter.",
-            "Write each word of the name in one alphabet, in plain letters.",
+            "Write each word of the name in a single alphabet, using ordinary letters.",
         )
 
 
@@ -151,7 +152,7 @@ def unseal_name(ports: Ports, actor: Actor, sealed: str) -> str:
     try:
         return ports.keyring.open(_name_context(actor), Sealed(sealed))[_NAME].reveal()
     except (KeyringFailure, KeyError) as error:
-        raise InvalidInput("This button is too old.", "Type the command again.") from error
+        raise InvalidInput("This button is out of date.", "Type the command again.") from error
 
 
 def _name_context(actor: Actor) -> SealContext:

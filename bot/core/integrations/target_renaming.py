@@ -1,4 +1,4 @@
-"""Give a target another name, or make one of two: links, removals and workflow tokens move along."""
+"""Rename a target, or merge two: links, removals and workflow tokens move along."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from bot.core.workflows.resolve import candidate_of, obstacle
 
 @dataclass(frozen=True, slots=True)
 class MovedToken:
-    """A valid workflow token of either target, and what it fetches otherwise when the two are one."""
+    """A valid workflow token of either target, and what changes for it when the two are merged."""
 
     token: WorkflowToken
     moves: bool
@@ -70,12 +70,12 @@ def rename_target(
 
     Raises:
         NotPermitted: Not an admin.
-        InvalidInput: There is no such target, it is named so, or the new name mixes scripts.
+        InvalidInput: There is no such target, it already has that name, or the new name mixes scripts.
     """
     require(ports, actor, Action.RENAME_TARGET)
     refuse_look_alike(new)
     if old == new:
-        raise InvalidInput("It has this name.", "Type the old name, then the new one.")
+        raise InvalidInput("It already has this name.", "Type the old name, then the new one.")
     try:
         with ports.store.change(actor.workspace) as change:
             found = _renamed(change, actor, old, new)

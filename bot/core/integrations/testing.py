@@ -43,7 +43,7 @@ def begin_round(ports: Ports, actor: Actor, narrowed: Filter) -> tuple[str, tupl
         if _running_id(change, actor, ports.now()):
             raise InvalidInput(
                 "Your test of everything is still running.",
-                "Wait for its end, or press Cancel in its message.",
+                "Wait until it finishes, or press Cancel in its message.",
             )
         change.put(_setting(actor, round_id, ports.now()))
     return round_id, tuple(sorted(found, key=lambda one: (one.server.address, one.key)))

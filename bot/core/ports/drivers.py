@@ -15,7 +15,7 @@ from bot.core.secrets import Credential
 
 class Ending(StrEnum):
     """
-    How far a credential is ended. A registry that knows no pause does nothing until ``DELETE``.
+    How far a credential is ended. A registry that can't suspend credentials does nothing until ``DELETE``.
 
     ``RESTORE`` raises ``DriverRefused`` for one that is not there any more.
     """
@@ -148,7 +148,7 @@ class _NoDrivers:
 
 def _no_driver() -> DriverRefused:
     return DriverRefused(
-        "Quaymaster cannot make credentials for this type of integration.", "Make one at the registry."
+        "Quaymaster cannot create credentials for this type of integration.", "Create one at the registry."
     )
 
 

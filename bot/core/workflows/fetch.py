@@ -131,7 +131,9 @@ def fetch_linked(ports: Ports, caller: Caller) -> list[HandOut]:
 
 def _nothing_linked(caller: Caller) -> NotFound:
     target = caller.token.target.as_typed
-    return NotFound(f"{target} is linked to no integration.", f"Link one: /integrations link NAME {target}")
+    return NotFound(
+        f"{target} isn't linked to any integration.", f"Link one: /integrations link NAME {target}"
+    )
 
 
 def fetch_tags(ports: Ports, caller: Caller, name: str, repository: str) -> Tags:
@@ -359,7 +361,7 @@ def _require_there(ports: Ports, caller: Caller, read: Integration) -> None:
 
 
 def _changed(read: Integration) -> Busy:
-    return Busy(f"“{read.name}” was changed at this moment; nothing was handed out.", "Try again.")
+    return Busy(f"“{read.name}” was changed just now; nothing was handed out.", "Try again.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def refuse_losses(reading: Reading, actor: Actor, then: Candidate, target: Targe
         name, owner = one.integration.name, one.integration.owner
         if not may(actor, Action.LINK, owner):
             raise NotPermitted(
-                f"{target.in_words} fetches the login of “{name}” here, and this change would take it away.",
+                f"{target.in_words} gets its login from “{name}”, and this change would take that away.",
                 f"Ask the owner of “{name}” or an admin.",
                 (owner,),
             )

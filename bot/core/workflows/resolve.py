@@ -157,7 +157,7 @@ def _is_use_of(known: Dependency, token: WorkflowToken | None) -> bool:
 
 def _only_reason(there: Sequence[Candidate]) -> str:
     """Say why there was nothing to choose from."""
-    others = "this target may not fetch the others"
+    others = "this target can't fetch the others"
     return "it is the only one for this server" if len(there) == 1 else others
 
 
@@ -278,8 +278,8 @@ def refuse_taken_host(
         is_foreign = one.id != saved.id and not may(actor, Action.EDIT, one.owner)
         if is_foreign and reading.dependencies.page(one.id, 0, 1).total:
             message = (
-                f"Targets that ask for this host get “{one.name}”, which is at port 80, and would get this "
-                "login: ask the owner of that integration or an admin."
+                f"Targets that request this host currently get “{one.name}” (port 80) and would get this "
+                "login instead: ask the owner of that integration or an admin."
             )
             raise InvalidFields({"name": message})
 
@@ -303,7 +303,7 @@ def server_asked_for(text: str) -> Server:
 
 def raise_nothing_at(reading: Reading, server: Server) -> NoReturn:
     """Say that nothing answers for a server, and when what did was deleted. Raises ``NotFound``."""
-    message = f"No integration answers for {shortened(server.address, 200)}."
+    message = f"There is no integration for {shortened(server.address, 200)}."
     raise _gone(reading.history.deletion_at(server), message, "Add one: /integrations add")
 
 

@@ -64,7 +64,8 @@ def read_days(text: str) -> int:
     if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MOST_DAYS):
         raise InvalidInput(
             f"A token lasts 1 to {MOST_DAYS} days.",
-            f"Leave the number out for {DEFAULT_DAYS}; put a name with spaces in quotation marks. "
+            f"Leave the number out for the default, {DEFAULT_DAYS} days; put a name with spaces in "
+            "quotation marks. "
             'Example: /integrations token create project "web shop" 30',
         )
     return int(text)
@@ -115,8 +116,9 @@ def create_token(ports: Ports, actor: Actor, target: Target, days: int) -> tuple
                 tell(change, asked, (one.owner,))
     except AlreadyDone as error:
         raise Conflict(
-            f"This request made token {error.outcome} already, and its text was shown once.",
-            f"If nobody copied it, revoke it and make another: /integrations token revoke {error.outcome}",
+            f"This request already created token {error.outcome}, whose text was shown once.",
+            "If nobody copied it, revoke it and create a new one: /integrations token revoke "
+            f"{error.outcome}",
         ) from error
     return text, token
 
@@ -174,7 +176,7 @@ def revoke_token(ports: Ports, actor: Actor, token_id: str) -> WorkflowToken:
     facts: dict[str, Any] = {"token_id": known.id, "target": known.target}
     if not may(actor, Action.REVOKE_TOKEN, known.created_by):
         people = (known.created_by, *actor.admins)
-        message = "You may see other people's tokens, but not revoke them."
+        message = "You can see other people's tokens, but you can't revoke them."
         error = NotPermitted(message, "Ask its creator or a workspace admin.", people)
         refuse(ports, actor, Action.REVOKE_TOKEN, error, **facts)
     with ports.store.change(actor.workspace) as change:
@@ -316,7 +318,7 @@ def review_token(
             change.put(replace(known, revoked_at=clock.at))
             tell(change, done, admins)
         else:
-            done = event(clock, Action.APPROVE_TOKEN, reason="an admin made it", **facts)
+            done = event(clock, Action.APPROVE_TOKEN, reason="an admin created it", **facts)
             change.put(replace(known, approved_by=creator.user_id))
         change.record(done)
 

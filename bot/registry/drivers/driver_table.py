@@ -65,13 +65,13 @@ class RegistryDrivers:
         """Ask the registry's own API when a login ends. Raises ``RegistryFailure``."""
         ask = END_OF.get(login.kind)
         if ask is None:
-            raise DriverRefused("This type of registry does not say when a login ends.", "Enter it.")
+            raise DriverRefused("This type of registry does not say when a login expires.", "Enter it.")
         return self._with_wire(login, login, deadline_s, lambda asking: ask(asking, login))
 
     def _asked(self, order: Order, deadline_s: float, ask: Callable[[Driver, Asking], T]) -> T:
         driver = _BY_KIND.get(order.login.kind)
         if driver is None:
-            raise DriverRefused("No driver makes credentials for this type.", "Make one at the registry.")
+            raise DriverRefused("No driver creates credentials for this type.", "Create one at the registry.")
         return self._with_wire(order.login, order.manager, deadline_s, lambda asking: ask(driver, asking))
 
     def _with_wire(self, login: Login, asks: Login, deadline_s: float, ask: Callable[[Asking], T]) -> T:

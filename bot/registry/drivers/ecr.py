@@ -40,7 +40,7 @@ def _describe(asking: Asking, order: Order) -> Described:
     if own == manager:
         raise DriverRefused(
             "This is the access key that is to be replaced, so it cannot manage itself.",
-            "Enter a key of another IAM user.",
+            "Enter a key of a different IAM user.",
         )
     if own not in ids:
         raise DriverRefused(
@@ -92,7 +92,7 @@ def _retire(asking: Asking, order: Order, ending: Ending) -> bool:
         except iam.exceptions.NoSuchEntityException:
             if ending is Ending.RESTORE:
                 raise DriverRefused(
-                    f"IAM user {user} does not have that access key any more.", "Make a new one."
+                    f"IAM user {user} no longer has that access key.", "Create a new one."
                 ) from None
             return False
         return True
@@ -137,7 +137,7 @@ def _asked(asking: Asking, order: Order, permission: str, ask: Callable[[Any], T
 def _explained(code: str, user: str, permission: str) -> RegistryFailure:
     if code == "LimitExceeded":
         return DriverRefused(
-            f"IAM user {user} has {_MOST_KEYS} access keys already, and AWS allows no more.",
+            f"IAM user {user} has {_MOST_KEYS} access keys, and AWS does not allow more.",
             "Delete the one that nothing uses.",
         )
     if code in _REFUSED:

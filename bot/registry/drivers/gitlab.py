@@ -38,13 +38,15 @@ def _describe(asking: Asking, order: Order) -> Described:
     own = _one(tokens, order, "")
     if own is None:
         raise DriverRefused(
-            f"{_place(order)} has no deploy token of the user name “{order.login.username}”: it was revoked, "
-            "or belongs to another project or group.",
-            "Check the project or group. Only deploy tokens can be made.",
+            f"{_place(order)} has no deploy token with the user name “{order.login.username}”: it was "
+            "revoked, "
+            "or belongs to a different project or group.",
+            "Check the project or group. Quaymaster can create only deploy tokens.",
         )
     active = sum(not one.get("expired") for one in tokens)
     missing = {
-        "days": "The token in use has an end, so a new one needs one too. Enter how many days it lasts."
+        "days": "The token in use has an expiration date, so a new one needs one too. Enter how many days "
+        "it lasts."
     }
     name = _MADE.sub("", str(own.get("name", "")))[:_LONGEST_NAME]
     return Described(
@@ -64,7 +66,7 @@ def _mint(asking: Asking, order: Order) -> Minted:
     api = _api(asking, order)
     own = _one(_tokens(api, order), order, "")
     if own is None:
-        raise DriverRefused(f"The deploy token of “{order.login.username}” is gone.", "Make one by hand.")
+        raise DriverRefused(f"The deploy token of “{order.login.username}” is gone.", "Create one by hand.")
     asked: dict[str, Any] = {"name": order.made_as, "scopes": own.get("scopes")}
     days = order.manager.options.get("days")
     if days:
@@ -73,7 +75,7 @@ def _mint(asking: Asking, order: Order) -> Minted:
     made = api.send("POST", _path(order), asked)
     username, token = made.get("username"), made.get("token")
     if not (isinstance(username, str) and isinstance(token, str) and token):
-        raise Unreachable("GitLab's answer has no token.", "Look there.", Stage.LOGIN)
+        raise Unreachable("GitLab's answer contains no token.", "Check at the registry.", Stage.LOGIN)
     return Minted(
         str(made.get("name") or order.made_as),
         username,
@@ -87,7 +89,7 @@ def _retire(asking: Asking, order: Order, ending: Ending) -> bool:
     token = _one(_tokens(api, order), order, order.made_as)
     if ending is Ending.RESTORE:
         if token is None:
-            raise DriverRefused(f"{_place(order)} does not have that token any more.", "Make a new one.")
+            raise DriverRefused(f"{_place(order)} no longer has that token.", "Create a new one.")
     elif token is not None and ending is Ending.DELETE:
         api.send("DELETE", f"{_path(order)}/{int(token['id'])}")
     return token is not None
@@ -99,8 +101,9 @@ def _one(tokens: list[dict[str, Any]], order: Order, name: str) -> _Token | None
     found = [one for one in tokens if (one.get("name") == name if name else one.get("username") == username)]
     if len(found) > 1:
         raise DriverRefused(
-            f"{_place(order)} has {len(found)} deploy tokens of the same name: which one is meant?",
-            "End those that nothing uses.",
+            f"{_place(order)} has {len(found)} deploy tokens with the same name, so the right one is "
+            "unknown.",
+            "Revoke those that nothing uses.",
         )
     return found[0] if found else None
 
@@ -166,7 +169,7 @@ DRIVER = Driver(
                 "days",
                 "Days that a new token lasts",
                 is_required=False,
-                hint="Empty: a new one has no end.",
+                hint="Leave it empty for a token that never expires.",
                 example="180",
                 pattern=r"[1-9][0-9]{0,3}",
                 problem="This is not a number of days, 1 to 9999.",

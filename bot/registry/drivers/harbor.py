@@ -36,15 +36,18 @@ def _describe(asking: Asking, order: Order) -> Described:
     if own is None:
         raise DriverRefused(
             f"{_place(order)} has no robot account “{order.login.username}”.",
-            "Check the project, and that the management credential sees it.",
+            "Check the project, and make sure that the management credential can see it.",
         )
     if order.manager.username == order.login.username:
         raise DriverRefused(
             "This is the robot account that is to be replaced, so it cannot manage itself.",
-            "Enter the login of another one, or of a user.",
+            "Enter the login of a different robot account or of a user.",
         )
     short = _MADE.sub("", re.split(r"[+$]", order.login.username)[-1])[:_LONGEST_NAME]
-    legacy = "It is of a Harbor before 2.2, whose rights cannot be copied. Make a new one by hand."
+    legacy = (
+        "It dates from a Harbor version before 2.2, and its permissions cannot be copied. "
+        "Create a new one by hand."
+    )
     return Described(
         f"{_place(order)} has {len(robots)} robot account{'s' * (len(robots) != 1)}.",
         f"{short}-qm{secrets.token_hex(4)}",
@@ -63,7 +66,7 @@ def _mint(asking: Asking, order: Order) -> Minted:
     api = _api(asking, order)
     own = _named(_robots(api, order), order.login.username)
     if own is None:
-        raise DriverRefused(f"There is no robot account “{order.login.username}”.", "Make one by hand.")
+        raise DriverRefused(f"There is no robot account “{order.login.username}”.", "Create one by hand.")
     duration = own.get("duration")
     made = api.send(
         "POST",
@@ -79,7 +82,7 @@ def _mint(asking: Asking, order: Order) -> Minted:
     )
     name, secret = made.get("name"), made.get("secret")
     if not (isinstance(name, str) and isinstance(secret, str) and secret):
-        raise Unreachable("Harbor's answer has no secret.", "Look there.", Stage.LOGIN)
+        raise Unreachable("Harbor's answer contains no secret.", "Check at the registry.", Stage.LOGIN)
     return Minted(name, name, {"password": Secret(secret)}, ends=_end(made.get("expires_at")))
 
 
@@ -89,7 +92,7 @@ def _retire(asking: Asking, order: Order, ending: Ending) -> bool:
     robot = next((one for one in _robots(api, order) if _is(one, name)), None)
     if robot is None:
         if ending is Ending.RESTORE:
-            raise DriverRefused(f"{_place(order)} does not have “{name}” any more.", "Make a new one.")
+            raise DriverRefused(f"{_place(order)} no longer has “{name}”.", "Create a new one.")
         return False
     path = f"/robots/{int(robot['id'])}"
     if ending is Ending.DELETE:
@@ -160,7 +163,7 @@ DRIVER = Driver(
         (
             named(
                 USERNAME,
-                "User, or robot account with robot rights",
+                "User, or robot account with robot permissions",
                 hint="A project's admin is enough for the robots of that project.",
                 example="admin",
             ),

@@ -64,11 +64,11 @@ class JsonApi:
         for number in range(1, _MOST_PAGES + 1):
             page = self.get(f"{asked}&page={number}")
             if not isinstance(page, list):
-                raise self._refused("has nothing there", "Check what was entered beside the login.")
+                raise self._refused("has nothing at that path", "Check what was entered alongside the login.")
             found += [one for one in page if isinstance(one, dict)]
             if len(page) < _A_PAGE:
                 return found
-        raise self._refused(f"has more than {_A_PAGE * _MOST_PAGES} there", "End those that nothing uses.")
+        raise self._refused(f"has more than {_A_PAGE * _MOST_PAGES} there", "Revoke those that nothing uses.")
 
     def send(self, method: str, path: str, body: object = None) -> Any:
         """Change something, once; ``None`` for what is not there. Raises ``RegistryFailure``."""
@@ -82,7 +82,7 @@ class JsonApi:
         value = answer.json()
         if value is None:
             raise Unreachable(
-                f"{self._host} gave an answer that cannot be read.", "Check the address.", Stage.LOGIN
+                f"{self._host} returned an answer that cannot be read.", "Check the address.", Stage.LOGIN
             )
         return value
 
@@ -95,15 +95,19 @@ class JsonApi:
     def _failure(self, answer: Answer) -> RegistryFailure:
         says, status = self._asking.operation.says(answer), answer.status
         if status == 401:
-            message = f"{self._host} does not take the management credential."
-            return LoginRejected(message, "Check it, and that it has not ended.", Stage.LOGIN, says)
+            message = f"{self._host} does not accept the management credential."
+            return LoginRejected(
+                message, "Check it, and make sure that it has not expired.", Stage.LOGIN, says
+            )
         if status == 403:
             message = f"{self._host} does not let the management credential do that."
-            return RightsRefused(message, "Give it the right to manage these.", Stage.LOGIN, says)
+            return RightsRefused(message, "Give it permission to manage these.", Stage.LOGIN, says)
         if status == 429:
-            return TooManyRequests(f"{self._host} has been asked too often.", "Try again later.", Stage.LOGIN)
+            return TooManyRequests(
+                f"{self._host} received too many requests.", "Try again later.", Stage.LOGIN
+            )
         if status in range(400, 500):
-            return self._refused(f"answered {status}", "Look at the registry.", says)
+            return self._refused(f"answered {status}", "Check at the registry.", says)
         return Unreachable(f"{self._host} answered {status}.", "Try again later.", Stage.LOGIN, says)
 
     def _refused(self, did: str, hint: str, says: str = "") -> DriverRefused:

@@ -67,4 +67,4 @@ def test_reminders_leave_once(rotation: Rotation) -> None:
     rotation.remind()
     told = [one.event.reason for one in rotation.ports.store.read(T1).news if one.event.actor == "quaymaster"]
 
-    assert told == ["everything has fetched the new credential", "both credentials are still kept"]
+    assert told == ["everything has fetched the new credential", "both credentials are still stored"]

@@ -130,7 +130,7 @@ def test_of_two_submissions_at_once_one_wins(replicas, clock, purpose, name):
     with ThreadPoolExecutor(2) as both:
         answers = list(both.map(office.enter, (made, made), ("one", "two"), (0, 1)))
 
-    assert sorted(answers) == sorted([name, "This link was used already."])
+    assert sorted(answers) == sorted([name, "This link was already used."])
     assert office.password(name) == ("one", "two")[answers.index(name)]
     assert office.count(Action.ENTER_SECRET) == 1
 
@@ -181,7 +181,7 @@ def test_used_addition_is_not_repeated_after_a_deletion(office):
     with office.ports.store.change(T1) as change:
         change.remove(added)
 
-    assert office.enter(made, "third") == "This link was used already."
+    assert office.enter(made, "third") == "This link was already used."
     assert office.ports.store.read(T1).integrations.named("fresh") is None
 
 

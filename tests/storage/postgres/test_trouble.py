@@ -221,7 +221,7 @@ def test_collision_is_not_tried_for_ever(store: PostgresStore, postgres: RealPos
     tries = postgres.sql("select last_value from quaymaster.tries", database, ADMIN)
     calm(postgres, database)
 
-    assert error.message == "Busy, nothing was changed."
+    assert error.message == "Quaymaster is busy, so nothing was changed."
     assert tries == "4"
     assert seconds < IN_TIME_S
     assert names(store) == []
@@ -298,7 +298,7 @@ def test_change_is_not_made_again_on_answers_that_are_old(
     add(store, "before")
     error, _ = trouble(add_other_if_free)
 
-    assert error.message == "Busy, nothing was changed."
+    assert error.message == "Quaymaster is busy, so nothing was changed."
     assert names(store) == ["before"]
 
 
