@@ -302,7 +302,7 @@ def test_page_asks_before_it_is_left_with_something_typed(office, page):
 def test_link_that_is_not_whole_says_so(office, page, change):
     """Without its end the link shows a sentence, and tells nothing of the integration."""
     page.goto(change(office.link()))
-    expect(page.get_by_role("status")).to_contain_text("not")
+    expect(page.get_by_role("status")).to_contain_text("The link is incomplete")
 
     assert "my_registry" not in page.content()
 
