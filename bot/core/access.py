@@ -109,8 +109,7 @@ def role_of(person: Person, team_id: str, *, is_named_admin: bool, is_editor: bo
 
 
 def may(actor: Actor, action: Action, owner: str | None = None) -> bool:
-    """Say whether an actor may do something; ``owner`` is who owns the thing it is done to, if there is "
-    "one."""
+    """Say whether an actor may do something, to a thing of ``owner`` if it is done to one."""
     if _RANK[actor.role] < _RANK[_LEAST_ROLE[action]]:
         return False
     return action not in _OWNERS_ONLY or actor.role is Role.ADMIN or owner == actor.user_id
@@ -159,8 +158,9 @@ def _explanation(actor: Actor, action: Action, integration: Integration | None) 
             "Ask its owner.",
             (integration.owner, *actor.admins),
         )
+    to_what = " them" if action in _OWNERS_ONLY - {Action.REVOKE_TOKEN, Action.REVOKE_ALL} else ""
     return NotPermitted(
-        f"You can view integrations, but you can't {_IN_WORDS[action]}.",
+        f"You can view integrations, but you can't {_IN_WORDS[action]}{to_what}.",
         "Ask a workspace admin to add you to the editors.",
         actor.admins,
     )

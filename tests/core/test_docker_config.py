@@ -263,7 +263,7 @@ def test_login_in_a_key_is_not_repeated():
 @pytest.mark.parametrize(
     ("more", "content", "said"),
     [
-        ({"credsStore": "desktop"}, {}, "in the credential store “desktop” of the machine"),
+        ({"credsStore": "desktop"}, {}, "in the credential store “desktop” on the machine"),
         (
             {"credsStore": "desktop"},
             {},

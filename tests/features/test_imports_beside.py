@@ -107,7 +107,9 @@ def test_second_login_of_a_server_names_the_first(team, paste):
         shown, "registry.example.com"
     )
     assert row(shown, "one.example.com").endswith("becomes “one_example_com”")
-    assert "becomes “one_example_com_2”, beside “one_example_com”" in row(shown, "https://one.example.com")
+    assert "becomes “one_example_com_2”, in addition to “one_example_com” for the same server" in row(
+        shown, "https://one.example.com"
+    )
 
 
 UNDECIDED = (

@@ -65,7 +65,7 @@ def test_viewer_changes_nothing(narrowed, typed):
     before = narrowed.find("my_registry")
     shown = narrowed.command(typed, MEMBER)
 
-    assert "You can view integrations, but not" in shown.text
+    assert "You can view integrations, but you can't" in shown.text
     assert f"Who can help: <@{ADMIN}>" in shown.text
     assert narrowed.find("my_registry") == before
     assert narrowed.events()[0][2] == "refused"
@@ -83,7 +83,7 @@ def test_group_is_asked_for_again_after_ten_seconds(narrowed):
     narrowed.slack.clock.advance(10)
     narrowed.close(COLLEAGUE)
 
-    assert "You can view integrations, but not" in narrowed.command("add", COLLEAGUE).text
+    assert "You can view integrations, but you can't" in narrowed.command("add", COLLEAGUE).text
 
 
 def test_named_admin_is_admin(make_team):

@@ -158,7 +158,7 @@ def test_what_is_not_there_is_said(order: Order, drivers: RegistryDrivers) -> No
     """A project that GitLab does not have, or a login that is not a deploy token's, is named."""
     with pytest.raises(DriverRefused, match="nothing at that path"):
         drivers.describe(with_options(order, path="team/other"), deadline_s=10)
-    with pytest.raises(DriverRefused, match="no deploy token of the user name"):
+    with pytest.raises(DriverRefused, match="no deploy token with the user name"):
         drivers.describe(replace(order, login=replace(order.login, username="somebody")), deadline_s=10)
 
 

@@ -114,7 +114,7 @@ def see_it_listed(person: Person, name: str) -> None:
     expect(listed).to_contain_text("1–1 of 1")
     expect(person.button(f"Delete {name}", listed)).to_be_visible()
     person.choose(listed.get_by_role("combobox", name="Filters"), "Quay.io")
-    expect(listed).to_contain_text("No integration of type Quay.io matches TEAM")
+    expect(listed).to_contain_text("There are no integrations of type Quay.io that match TEAM")
     person.choose(listed.get_by_role("combobox", name="Filters"), "Docker")
     expect(person.button(f"Delete {name}", listed)).to_be_visible()
 

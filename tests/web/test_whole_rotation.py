@@ -135,7 +135,7 @@ def test_login_that_ended_is_told_replaced_and_retired(
         person.button(f"Rotate {NAME}", told).click()
         person.fill({"Username": SECOND["username"], "Password": SECOND["password"]})
         person.save()
-        expect(person.dialog).to_contain_text("dependencies have fetched the new one")
+        expect(person.dialog).to_contain_text("targets have fetched the new one")
         expect(person.dialog).to_contain_text("project nightly")
         [one.wait(2) for one in pipelines[:2]]
         tell_rotations(app.wired.services.ports)

@@ -80,8 +80,7 @@ def list_targets(
 
 
 def find_similar(ports: Ports, actor: Actor, target: Target) -> Target | None:
-    """A known target that an unknown one resembles: different case, or one letter more, fewer or "
-    "different."""
+    """A known target that an unknown one resembles, in a different case or with one letter changed."""
     require(ports, actor, Action.SEE)
     dependencies = ports.store.read(actor.workspace).dependencies
     rows = dependencies.targets(target.kind, size=_MOST_COMPARED).rows
