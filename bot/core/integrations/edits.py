@@ -230,8 +230,7 @@ def _refuse_running_rotation(integration: Integration, edited: Integration, draf
         secret_field = draft.kind.secret_field
         reason = (
             "A rotation is in progress, so you can't change the login. Retire the old credential or roll "
-            "back "
-            f"first: /integrations rotate {integration.name}"
+            f"back first: /integrations rotate {integration.name}"
         )
         raise InvalidFields({secret_field.key if secret_field else "name": reason})
 
@@ -349,9 +348,8 @@ def _refuse_foreign_default(reading: Reading, actor: Actor, former: Integration,
     for used in _used_without_default(reading, former, edited):
         if not may(actor, Action.EDIT, used.owner):
             reason = (
-                f"Some unlinked targets use “{used.name}” for this server and would get this login "
-                "instead: ask "
-                "the owner of that integration or an admin."
+                f"Some unlinked targets use “{used.name}” for this server and would get this login instead: "
+                "ask the owner of that integration or an admin."
             )
             raise InvalidFields({"name": reason})
 

@@ -39,8 +39,7 @@ def _describe(asking: Asking, order: Order) -> Described:
     if own is None:
         raise DriverRefused(
             f"{_place(order)} has no deploy token with the user name “{order.login.username}”: it was "
-            "revoked, "
-            "or belongs to a different project or group.",
+            "revoked, or belongs to a different project or group.",
             "Check the project or group. Quaymaster can create only deploy tokens.",
         )
     active = sum(not one.get("expired") for one in tokens)
