@@ -122,6 +122,6 @@ def test_whoever_asks_too_much_is_told_at_once(crowd, silent, slack):
     [slack.command(MEMBER, OPS, "/integrations", f"test silent-{n}") for n in range(MOST_FOR_A_PERSON)]
     until(lambda: len(silent.waiting) == MOST_FOR_A_PERSON, "two are being asked")
     slack.command(MEMBER, OPS, "/integrations", "test lively")
-    until(lambda: "You are asking 2 registries already" in crowd.seen(MEMBER).text, "the refusal is shown")
+    until(lambda: "You are already checking 2 registries" in crowd.seen(MEMBER).text, "the refusal is shown")
 
     assert not silent.gate.is_set()
