@@ -64,8 +64,8 @@ def read_days(text: str) -> int:
     if not (re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= MOST_DAYS):
         raise InvalidInput(
             f"A token lasts 1 to {MOST_DAYS} days.",
-            f"Leave the number out for the default, {DEFAULT_DAYS} days; quote a name with spaces. "
-            'Example: /integrations token create project "web shop" 30',
+            f"Leave the number out for the default, {DEFAULT_DAYS} days; put a name with spaces in quotation "
+            'marks. Example: /integrations token create project "web shop" 30',
         )
     return int(text)
 
