@@ -35,7 +35,7 @@ def register(routes: Routes) -> None:
             unused,
             "[days]",
             "30",
-            "lists what nothing has used for so many days",
+            "lists integrations that nothing has used lately",
         ),
         does=Action.SEE,
     )

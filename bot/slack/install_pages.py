@@ -38,7 +38,7 @@ def asking_page(scopes: tuple[str, ...], optional_scopes: tuple[str, ...]) -> st
         "and what depends on each login.</p>"
         f"<h2>What it may do in your workspace, and why</h2><dl>{needed}</dl>{further}"
         "<p>It reads no messages except those on which you use its shortcut. Credentials are sealed when "
-        "they are stored. When you remove the app, what it keeps for you is deleted after 30 days; "
+        "they are stored. When you remove the app, your workspace's data is deleted after 30 days; "
         "if you install it again before then, everything is still there.</p>"
         '<form method="post"><button>Add to Slack</button></form>',
     )
